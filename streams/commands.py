@@ -1,0 +1,75 @@
+"""What the screen can ask for; the effect comes back as data on the streams."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from streams.records.base import Record
+from streams.records.files import VerifyResult
+
+
+class Outcome(Record, kw_only=True):
+    """What the server did with a command on several things."""
+
+    done: tuple[str, ...] = ()
+    """Ids for which it was done at once."""
+    queued: tuple[str, ...] = ()
+    """Ids that get it later, such as clients that are offline."""
+    refused: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
+    """Id to reason."""
+
+
+class Commands(Protocol):
+    """One method a command; each returns when the server has answered and raises ``TidewatchError`` otherwise."""
+
+    async def start_server(self) -> None:
+        """Let the server take new runs again."""
+        ...
+
+    async def stop_server(self) -> None:
+        """Refuse new runs and let the running ones end; the control API stays up."""
+        ...
+
+    async def back_up(self, client_ids: Sequence[str] | None) -> Outcome:
+        """Force a backup of these clients, or of all for None; offline ones are queued."""
+        ...
+
+    async def cancel_run(self, run_id: int) -> None:
+        """End a running backup; what it has stored is kept."""
+        ...
+
+    async def disconnect(self, client_ids: Sequence[str]) -> Outcome:
+        """Shut clients out until they are allowed again."""
+        ...
+
+    async def allow(self, client_ids: Sequence[str]) -> Outcome:
+        """Let disconnected clients in again."""
+        ...
+
+    async def set_goal(self, client_id: str, goal_s: float) -> None:
+        """Set the age that the last good backup of a client should not exceed."""
+        ...
+
+    async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
+        """Read the stored bytes of these files again and check their hashes."""
+        ...
+
+    async def verify_client(self, client_id: str) -> VerifyResult:
+        """Verify all present files of a client."""
+        ...
+
+    async def delete_files(self, file_ids: Sequence[int]) -> Outcome:
+        """Delete files; they can be undeleted until they are purged."""
+        ...
+
+    async def undelete_files(self, file_ids: Sequence[int]) -> Outcome:
+        """Bring deleted files back."""
+        ...
+
+    async def download(self, version_id: int, target: Path) -> Path:
+        """Write a version's bytes to ``target`` (never over an existing file), hash checked; return its path."""
+        ...
+
+    async def reconnect(self) -> None:
+        """Try to reach the server now instead of at the next retry."""
+        ...

@@ -1,0 +1,108 @@
+"""Failures of the outside world, as exceptions on the way up and as values once they are shared."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from streams.records.base import Record
+
+
+class TidewatchError(Exception):
+    """Something outside went wrong; says what, and what to do about it.
+
+    ``code`` is the word the HTTP API, the logs and the tests use; ``hint`` is one sentence for a person.
+    """
+
+    code: ClassVar[str] = "failed"
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def line(self) -> str:
+        """Return the one line a command prints before it exits."""
+        return f"{self.message}  {self.hint}".strip()
+
+
+class ServerUnreachable(TidewatchError):
+    """No answer: name not found, no route, or time ran out."""
+
+    code = "server_unreachable"
+    exit_code = 10
+
+
+class ServerRefused(TidewatchError):
+    """The host answers, but nothing listens on that port."""
+
+    code = "server_refused"
+    exit_code = 11
+
+
+class WrongToken(TidewatchError):
+    """The token is missing, unknown, revoked or of the wrong scope."""
+
+    code = "wrong_token"
+    exit_code = 12
+
+
+class WrongCertificate(TidewatchError):
+    """TLS failed: unknown authority, wrong name, expired, or no TLS at all."""
+
+    code = "wrong_certificate"
+    exit_code = 13
+
+
+class WrongVersion(TidewatchError):
+    """Server and console speak different versions of the protocol, or that is no Tidewatch server."""
+
+    code = "wrong_version"
+    exit_code = 14
+
+
+class DatabaseMissing(TidewatchError):
+    """There is no file at ``database_path``."""
+
+    code = "database_missing"
+    exit_code = 15
+
+
+class NotADatabase(TidewatchError):
+    """The file at ``database_path`` is not a database, or is damaged or encrypted."""
+
+    code = "not_a_database"
+    exit_code = 16
+
+
+class DatabaseLocked(TidewatchError):
+    """Another program holds the database for longer than we wait."""
+
+    code = "database_locked"
+    exit_code = 17
+
+
+class ConfigRejected(TidewatchError):
+    """A setting is unknown, out of range, or the file cannot be read."""
+
+    code = "config_rejected"
+    exit_code = 3
+
+
+class CommandFailed(TidewatchError):
+    """The server refused what was asked of it; ``code`` of the instance is the server's word."""
+
+    code = "command_failed"
+
+    def __init__(self, message: str, *, code: str = "command_failed", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.server_code = code
+
+
+class Failure(Record, kw_only=True):
+    """A failure as a value: what a card or a bar shows."""
+
+    code: str
+    message: str
+    hint: str = ""
+    since: datetime
+    retry_at: datetime | None = None

@@ -1,0 +1,38 @@
+"""Clients: the machines whose files the server keeps."""
+
+from datetime import datetime
+
+from streams.records.base import Record
+from streams.vocabulary import ClientState, RunState
+
+
+class Client(Record, kw_only=True):
+    """One machine as the server last saw it."""
+
+    id: str
+    """32 hexadecimal digits, given at enrolment, never reused."""
+    name: str
+    state: ClientState
+    created_at: datetime
+    goal_s: float
+    """The age in seconds that its last good backup should not exceed."""
+    last_seen_at: datetime | None = None
+    last_success_at: datetime | None = None
+    failing_since: datetime | None = None
+    """Start of the first failed run after the last good one."""
+    failure_reason: str | None = None
+    last_run_state: RunState | None = None
+    running_run_id: int | None = None
+    backup_queued: bool = False
+    """A backup was asked for and begins when the client is back."""
+    file_count: int = 0
+    stored_bytes: int = 0
+    """Size of its present files before compression and deduplication."""
+    platform: str = ""
+    agent_version: str = ""
+
+
+class ClientRemoved(Record, kw_only=True):
+    """A client that the server no longer knows."""
+
+    id: str

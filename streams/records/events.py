@@ -1,0 +1,116 @@
+"""Frames of the event socket between server and console, JSON, one object each, told apart by ``type``."""
+
+from datetime import datetime
+
+import msgspec
+
+from streams.records.base import Record
+from streams.records.clients import Client, ClientRemoved
+from streams.records.files import FilesChanged
+from streams.records.runs import Progress, Run
+from streams.records.server import Activity, ServerStatus, Transfer
+from streams.vocabulary import EventKind, ServerState, Topic
+
+PROTOCOL_VERSION = 1
+"""Raised when a console of the version before could not understand the server."""
+
+
+class Hello(Record, kw_only=True, tag_field="type", tag="hello"):
+    """The server's first frame."""
+
+    protocol: int
+    epoch: str
+    last_seq: int
+    server_version: str
+    at: datetime
+
+
+class Event(Record, kw_only=True, tag_field="type", tag="event"):
+    """Something that happened, numbered and durable; carries the whole new record of all it changed."""
+
+    seq: int
+    at: datetime
+    """When it was committed to the catalogue."""
+    kind: EventKind
+    topics: tuple[Topic, ...]
+    client: Client | None = None
+    removed: ClientRemoved | None = None
+    run: Run | None = None
+    files: FilesChanged | None = None
+    server_state: ServerState | None = None
+    activity: Activity | None = None
+
+
+class StatusFrame(Record, kw_only=True, tag_field="type", tag="status"):
+    """The newest sample of load; not numbered, an older one is worth nothing."""
+
+    status: ServerStatus
+
+
+class ProgressFrame(Record, kw_only=True, tag_field="type", tag="progress"):
+    """The newest progress of the runs that moved; not numbered."""
+
+    runs: tuple[Progress, ...]
+    ended: tuple[int, ...] = ()
+
+
+class TransferFrame(Record, kw_only=True, tag_field="type", tag="transfers"):
+    """Transfers that moved or ended; not numbered."""
+
+    transfers: tuple[Transfer, ...]
+
+
+class Reset(Record, kw_only=True, tag_field="type", tag="reset"):
+    """The missed events cannot be replayed: read everything again, then follow from ``last_seq``."""
+
+    reason: str
+    epoch: str
+    last_seq: int
+
+
+class Pong(Record, kw_only=True, tag_field="type", tag="pong"):
+    """The answer to a ping."""
+
+    id: int
+    at: datetime
+
+
+class SocketProblem(Record, kw_only=True, tag_field="type", tag="problem"):
+    """Why the server closes this socket."""
+
+    code: str
+    message: str
+
+
+ServerFrame = Hello | Event | StatusFrame | ProgressFrame | TransferFrame | Reset | Pong | SocketProblem
+
+
+class Resume(Record, kw_only=True, tag_field="type", tag="resume"):
+    """The console's first frame: where it stands and what it wants to see."""
+
+    epoch: str | None
+    """None at the first connection: nothing is replayed."""
+    after_seq: int
+    topics: tuple[Topic, ...]
+
+
+class Subscribe(Record, kw_only=True, tag_field="type", tag="subscribe"):
+    """Replaces the topics of this socket."""
+
+    topics: tuple[Topic, ...]
+
+
+class Ping(Record, kw_only=True, tag_field="type", tag="ping"):
+    """Asks for a pong, for measuring the round trip."""
+
+    id: int
+
+
+ConsoleFrame = Resume | Subscribe | Ping
+
+encode = msgspec.json.Encoder().encode
+"""Frame or record to JSON bytes."""
+decode_server_frame = msgspec.json.Decoder(ServerFrame).decode
+"""JSON bytes to a frame of the server; raises ``msgspec.DecodeError`` on anything else."""
+decode_console_frame = msgspec.json.Decoder(ConsoleFrame).decode
+"""JSON bytes to a frame of the console; raises ``msgspec.DecodeError`` on anything else."""

@@ -1,0 +1,36 @@
+"""The console's own connection, as shown in the status chip and its panel."""
+
+from datetime import datetime
+
+from streams.failures import Failure
+from streams.records.base import Record
+from streams.vocabulary import LinkState
+
+
+class Link(Record, kw_only=True):
+    """How the console is connected right now."""
+
+    state: LinkState
+    since: datetime
+    round_trip_s: float | None = None
+    last_event_at: datetime | None = None
+    """When the last frame of any kind came."""
+    last_seq: int = 0
+    reconnects: int = 0
+    last_gap_s: float | None = None
+    """How long the last interruption was; what was missed was replayed or read again."""
+    failure: Failure | None = None
+    simulated: bool = False
+    """The server says that its fleet is simulated."""
+    server_name: str = ""
+
+
+class Latency(Record, kw_only=True):
+    """Event to screen, measured by the console from the commit at the server to the updated control."""
+
+    p50_s: float | None = None
+    p99_s: float | None = None
+    samples: int = 0
+    events_per_s: float = 0.0
+    dropped: int = 0
+    merged: int = 0

@@ -1,0 +1,64 @@
+"""Runs: one backup of one client each."""
+
+from datetime import datetime
+
+from streams.records.base import Record
+from streams.vocabulary import RunState, RunTrigger
+
+
+class Run(Record, kw_only=True):
+    """One backup of one client, from its start to its result."""
+
+    id: int
+    client_id: str
+    client_name: str
+    trigger: RunTrigger
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None = None
+    reason: str | None = None
+    """Why it failed or is partial, in words for a person."""
+    files_seen: int = 0
+    files_new: int = 0
+    files_changed: int = 0
+    files_vanished: int = 0
+    files_failed: int = 0
+    bytes_seen: int = 0
+    bytes_sent: int = 0
+    correlation_id: str = ""
+
+
+class RunPage(Record, kw_only=True):
+    """Runs, newest first, and the id before which the next page starts."""
+
+    rows: tuple[Run, ...]
+    next_before: int | None = None
+
+
+class Progress(Record, kw_only=True):
+    """How far a running backup is; sent often, only the newest counts."""
+
+    run_id: int
+    client_id: str
+    client_name: str
+    at: datetime
+    files_done: int = 0
+    files_total: int | None = None
+    """None while the agent still scans."""
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    rate_bps: float = 0.0
+    """Bytes per second over the last seconds."""
+    eta_s: float | None = None
+    current_path: str = ""
+
+
+class RunResults(Record, kw_only=True):
+    """How the runs that ended within a period turned out."""
+
+    hours: float
+    complete: int = 0
+    partial: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    bytes_sent: int = 0

@@ -1,0 +1,100 @@
+"""The server itself: its load, its transfers and what happened on it."""
+
+from datetime import datetime
+
+from streams.records.base import Record
+from streams.vocabulary import EventKind, ServerState, TransferKind, TransferState
+
+
+class ServerStatus(Record, kw_only=True):
+    """A sample of the server's load."""
+
+    at: datetime
+    state: ServerState
+    epoch: str
+    """New whenever the event numbering starts afresh."""
+    version: str
+    started_at: datetime
+    cpu_ratio: float
+    """Of one core, of this process; may exceed 1."""
+    memory_bytes: int
+    memory_total_bytes: int
+    connections: int
+    clients_online: int
+    clients_total: int
+    consoles: int
+    runs_active: int
+    transfers_active: int
+    received_bps: float
+    sent_bps: float
+    disk_total_bytes: int
+    disk_free_bytes: int
+    store_bytes: int
+    write_queue: int
+    event_queue: int
+    last_seq: int
+
+
+class Transfer(Record, kw_only=True):
+    """Bytes on their way: an upload, a download or a verification."""
+
+    id: str
+    kind: TransferKind
+    state: TransferState
+    client_id: str
+    client_name: str
+    label: str
+    """The path, or a count of files."""
+    started_at: datetime
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    rate_bps: float = 0.0
+    reason: str | None = None
+
+
+class Activity(Record, kw_only=True):
+    """One line of what happened, for people; the screen words it."""
+
+    seq: int
+    at: datetime
+    kind: EventKind
+    client_id: str | None = None
+    client_name: str | None = None
+    run_id: int | None = None
+    files: int | None = None
+    bytes: int | None = None
+    duration_s: float | None = None
+    reason: str | None = None
+
+
+class SeriesPoint(Record, kw_only=True):
+    """A rolled-up sample: least, mean and greatest value of one interval."""
+
+    at: datetime
+    least: float
+    mean: float
+    greatest: float
+
+
+class Series(Record, kw_only=True):
+    """A metric over time, oldest first."""
+
+    name: str
+    """cpu_ratio, memory_bytes, connections, clients_online, received_bps, sent_bps or store_bytes."""
+    unit: str
+    step_s: float
+    points: tuple[SeriesPoint, ...]
+
+
+class StorageForecast(Record, kw_only=True):
+    """When the disk will be full, judged by its growth."""
+
+    at: datetime
+    disk_total_bytes: int
+    disk_free_bytes: int
+    growth_bytes_per_day: float | None = None
+    """None where there is less than a day of history."""
+    full_at: datetime | None = None
+    """None where it does not grow or is too far away to say (over 5 years)."""
+    full_earliest: datetime | None = None
+    full_latest: datetime | None = None

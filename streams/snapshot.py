@@ -1,0 +1,48 @@
+"""What a subject's subscribers get: values with their health, and keyed changes instead of whole lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from streams.failures import Failure
+from streams.vocabulary import Health
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """The last good value of a subject, when it came, and what it is worth now."""
+
+    value: T | None
+    health: Health
+    at: datetime | None = None
+    """When ``value`` was last confirmed, not merely changed; None before the first one."""
+    cadence_s: float | None = None
+    """How often a new one is due; older than this is stale."""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta(Generic[K, V]):
+    """What changed in a keyed subject since the last delta; ``full`` replaces all that was known."""
+
+    changed: Mapping[K, V]
+    removed: frozenset[K] = frozenset()
+    full: bool = False
+    committed_at: datetime | None = field(default=None, compare=False)
+    """The oldest commit at the server that this carries; for measuring event to screen."""
+
+    def merge(self, later: "Delta[K, V]") -> "Delta[K, V]":
+        """Return one delta that does what this one and then ``later`` do."""
+        if later.full:
+            return later
+        changed = {k: v for k, v in self.changed.items() if k not in later.removed}
+        changed.update(later.changed)
+        removed = frozenset() if self.full else (self.removed | later.removed) - changed.keys()
+        times = [t for t in (self.committed_at, later.committed_at) if t is not None]
+        return Delta(MappingProxyType(changed), removed, self.full, min(times, default=None))

@@ -1,0 +1,154 @@
+"""The one vocabulary of states: server, streams and screen all use these words and no others."""
+
+from enum import StrEnum
+
+
+class ClientState(StrEnum):
+    """How a client machine stands towards the server right now."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    DISCONNECTED = "disconnected"
+    """An operator has shut the client out; it may not send until it is allowed again."""
+    NEVER = "never"
+    """Known to the server, but its agent has not connected once."""
+
+
+class RunState(StrEnum):
+    """Where one backup of one client stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Finished, but some files could not be read."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to this run."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
+
+
+class RunTrigger(StrEnum):
+    """Who asked for a backup."""
+
+    SCHEDULE = "schedule"
+    OPERATOR = "operator"
+    AGENT = "agent"
+    """Started by hand at the client."""
+
+
+class EntryKind(StrEnum):
+    """What a name in a backup stands for."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+
+
+class FileState(StrEnum):
+    """What is known about the stored bytes of a file."""
+
+    VERIFIED = "verified"
+    STORED = "stored"
+    """Hash checked when it was received, not read again since."""
+    DAMAGED = "damaged"
+    VANISHED = "vanished"
+    """No longer on the client; its versions are kept."""
+    DELETED = "deleted"
+    """Deleted by an operator; can be undeleted until it is purged."""
+
+
+class ServerState(StrEnum):
+    """Whether the server takes new backups."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """Refuses new runs while those that run come to their end."""
+    STOPPED = "stopped"
+
+
+class TransferKind(StrEnum):
+    """What moves bytes."""
+
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+    VERIFY = "verify"
+
+
+class TransferState(StrEnum):
+    """Where a transfer stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class LinkState(StrEnum):
+    """How the console is connected to the server."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    POLLING = "polling"
+    """The WebSocket is down; polling carries the data."""
+    STALE = "stale"
+    """Nothing has come for longer than the cadence."""
+    DOWN = "down"
+
+
+class Health(StrEnum):
+    """What a value on the screen is worth."""
+
+    LOADING = "loading"
+    OK = "ok"
+    STALE = "stale"
+    ERROR = "error"
+
+
+class Topic(StrEnum):
+    """What a console can ask the event socket for."""
+
+    CLIENTS = "clients"
+    RUNS = "runs"
+    FILES = "files"
+    SERVER = "server"
+    ACTIVITY = "activity"
+    TRANSFERS = "transfers"
+    STATUS = "status"
+    """Samples of the server's load: high rate, conflated, not numbered."""
+    PROGRESS = "progress"
+    """Progress of running backups: high rate, conflated, not numbered."""
+    LOGS = "logs"
+
+
+class EventKind(StrEnum):
+    """What a numbered event says has happened."""
+
+    CLIENT_ENROLLED = "client_enrolled"
+    CLIENT_ONLINE = "client_online"
+    CLIENT_OFFLINE = "client_offline"
+    CLIENT_DISCONNECTED = "client_disconnected"
+    CLIENT_ALLOWED = "client_allowed"
+    CLIENT_CHANGED = "client_changed"
+    BACKUP_REQUESTED = "backup_requested"
+    RUN_STARTED = "run_started"
+    RUN_FINISHED = "run_finished"
+    FILES_CHANGED = "files_changed"
+    FILES_DELETED = "files_deleted"
+    FILES_UNDELETED = "files_undeleted"
+    FILES_VERIFIED = "files_verified"
+    FILE_DAMAGED = "file_damaged"
+    SERVER_STARTED = "server_started"
+    SERVER_STOPPING = "server_stopping"
+    SERVER_STOPPED = "server_stopped"
+
+
+class Scope(StrEnum):
+    """What a bearer token allows."""
+
+    CONSOLE = "console"
+    AGENT = "agent"
