@@ -8,7 +8,7 @@ from streams.records.base import Record
 from streams.records.files import VerifyResult
 
 
-class Outcome(Record, kw_only=True):
+class Outcome(Record, frozen=True, kw_only=True):
     """What the server did with a command on several things."""
 
     done: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Outcome(Record, kw_only=True):
 
 
 class Commands(Protocol):
-    """One method a command; each returns when the server has answered and raises ``TidewatchError`` otherwise."""
+    """One method a command; each returns once the server has answered, or raises ``TidewatchError``."""
 
     async def start_server(self) -> None:
         """Let the server take new runs again."""
@@ -67,7 +67,7 @@ class Commands(Protocol):
         ...
 
     async def download(self, version_id: int, target: Path) -> Path:
-        """Write a version's bytes to ``target`` (never over an existing file), hash checked; return its path."""
+        """Write a version's bytes to ``target``, hash checked, never over an existing file; return its path."""
         ...
 
     async def reconnect(self) -> None:

@@ -98,7 +98,7 @@ class CommandFailed(TidewatchError):
         self.server_code = code
 
 
-class Failure(Record, kw_only=True):
+class Failure(Record, frozen=True, kw_only=True):
     """A failure as a value: what a card or a bar shows."""
 
     code: str

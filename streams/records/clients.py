@@ -6,7 +6,7 @@ from streams.records.base import Record
 from streams.vocabulary import ClientState, RunState
 
 
-class Client(Record, kw_only=True):
+class Client(Record, frozen=True, kw_only=True):
     """One machine as the server last saw it."""
 
     id: str
@@ -32,7 +32,7 @@ class Client(Record, kw_only=True):
     agent_version: str = ""
 
 
-class ClientRemoved(Record, kw_only=True):
+class ClientRemoved(Record, frozen=True, kw_only=True):
     """A client that the server no longer knows."""
 
     id: str

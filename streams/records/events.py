@@ -15,7 +15,7 @@ PROTOCOL_VERSION = 1
 """Raised when a console of the version before could not understand the server."""
 
 
-class Hello(Record, kw_only=True, tag_field="type", tag="hello"):
+class Hello(Record, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     """The server's first frame."""
 
     protocol: int
@@ -25,7 +25,7 @@ class Hello(Record, kw_only=True, tag_field="type", tag="hello"):
     at: datetime
 
 
-class Event(Record, kw_only=True, tag_field="type", tag="event"):
+class Event(Record, frozen=True, kw_only=True, tag_field="type", tag="event"):
     """Something that happened, numbered and durable; carries the whole new record of all it changed."""
 
     seq: int
@@ -41,26 +41,26 @@ class Event(Record, kw_only=True, tag_field="type", tag="event"):
     activity: Activity | None = None
 
 
-class StatusFrame(Record, kw_only=True, tag_field="type", tag="status"):
+class StatusFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="status"):
     """The newest sample of load; not numbered, an older one is worth nothing."""
 
     status: ServerStatus
 
 
-class ProgressFrame(Record, kw_only=True, tag_field="type", tag="progress"):
+class ProgressFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="progress"):
     """The newest progress of the runs that moved; not numbered."""
 
     runs: tuple[Progress, ...]
     ended: tuple[int, ...] = ()
 
 
-class TransferFrame(Record, kw_only=True, tag_field="type", tag="transfers"):
+class TransferFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="transfers"):
     """Transfers that moved or ended; not numbered."""
 
     transfers: tuple[Transfer, ...]
 
 
-class Reset(Record, kw_only=True, tag_field="type", tag="reset"):
+class Reset(Record, frozen=True, kw_only=True, tag_field="type", tag="reset"):
     """The missed events cannot be replayed: read everything again, then follow from ``last_seq``."""
 
     reason: str
@@ -68,14 +68,14 @@ class Reset(Record, kw_only=True, tag_field="type", tag="reset"):
     last_seq: int
 
 
-class Pong(Record, kw_only=True, tag_field="type", tag="pong"):
+class Pong(Record, frozen=True, kw_only=True, tag_field="type", tag="pong"):
     """The answer to a ping."""
 
     id: int
     at: datetime
 
 
-class SocketProblem(Record, kw_only=True, tag_field="type", tag="problem"):
+class SocketProblem(Record, frozen=True, kw_only=True, tag_field="type", tag="problem"):
     """Why the server closes this socket."""
 
     code: str
@@ -85,7 +85,7 @@ class SocketProblem(Record, kw_only=True, tag_field="type", tag="problem"):
 ServerFrame = Hello | Event | StatusFrame | ProgressFrame | TransferFrame | Reset | Pong | SocketProblem
 
 
-class Resume(Record, kw_only=True, tag_field="type", tag="resume"):
+class Resume(Record, frozen=True, kw_only=True, tag_field="type", tag="resume"):
     """The console's first frame: where it stands and what it wants to see."""
 
     epoch: str | None
@@ -94,13 +94,13 @@ class Resume(Record, kw_only=True, tag_field="type", tag="resume"):
     topics: tuple[Topic, ...]
 
 
-class Subscribe(Record, kw_only=True, tag_field="type", tag="subscribe"):
+class Subscribe(Record, frozen=True, kw_only=True, tag_field="type", tag="subscribe"):
     """Replaces the topics of this socket."""
 
     topics: tuple[Topic, ...]
 
 
-class Ping(Record, kw_only=True, tag_field="type", tag="ping"):
+class Ping(Record, frozen=True, kw_only=True, tag_field="type", tag="ping"):
     """Asks for a pong, for measuring the round trip."""
 
     id: int

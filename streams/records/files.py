@@ -6,7 +6,7 @@ from streams.records.base import Record
 from streams.vocabulary import EntryKind, FileState
 
 
-class BackupFile(Record, kw_only=True):
+class BackupFile(Record, frozen=True, kw_only=True):
     """One name on one client with its newest version."""
 
     id: int
@@ -30,7 +30,7 @@ class BackupFile(Record, kw_only=True):
     """None for folders and links."""
 
 
-class FileVersion(Record, kw_only=True):
+class FileVersion(Record, frozen=True, kw_only=True):
     """One content of one file at one time."""
 
     id: int
@@ -52,7 +52,7 @@ class FileVersion(Record, kw_only=True):
     """The file changed while it was read, each time it was tried."""
 
 
-class FileQuery(Record, kw_only=True):
+class FileQuery(Record, frozen=True, kw_only=True):
     """What the files view asks for; every part is answered by the database."""
 
     client_id: str | None = None
@@ -72,7 +72,7 @@ class FileQuery(Record, kw_only=True):
     limit: int = 100
 
 
-class FilePage(Record, kw_only=True):
+class FilePage(Record, frozen=True, kw_only=True):
     """One page of files and the cursors of its neighbours."""
 
     rows: tuple[BackupFile, ...]
@@ -85,7 +85,7 @@ class FilePage(Record, kw_only=True):
     """True where counting stopped at 10,000: show "10,000+"."""
 
 
-class FilesSummary(Record, kw_only=True):
+class FilesSummary(Record, frozen=True, kw_only=True):
     """The cards above the files table."""
 
     file_count: int = 0
@@ -100,7 +100,7 @@ class FilesSummary(Record, kw_only=True):
     deleted_count: int = 0
 
 
-class FilesChanged(Record, kw_only=True):
+class FilesChanged(Record, frozen=True, kw_only=True):
     """The files of a client are no longer what was read before."""
 
     client_id: str
@@ -108,7 +108,7 @@ class FilesChanged(Record, kw_only=True):
     count: int = 0
 
 
-class VerifyResult(Record, kw_only=True):
+class VerifyResult(Record, frozen=True, kw_only=True):
     """What a verification found."""
 
     checked: int

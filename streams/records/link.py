@@ -7,7 +7,7 @@ from streams.records.base import Record
 from streams.vocabulary import LinkState
 
 
-class Link(Record, kw_only=True):
+class Link(Record, frozen=True, kw_only=True):
     """How the console is connected right now."""
 
     state: LinkState
@@ -25,7 +25,7 @@ class Link(Record, kw_only=True):
     server_name: str = ""
 
 
-class Latency(Record, kw_only=True):
+class Latency(Record, frozen=True, kw_only=True):
     """Event to screen, measured by the console from the commit at the server to the updated control."""
 
     p50_s: float | None = None

@@ -6,7 +6,7 @@ from streams.records.base import Record
 from streams.vocabulary import RunState, RunTrigger
 
 
-class Run(Record, kw_only=True):
+class Run(Record, frozen=True, kw_only=True):
     """One backup of one client, from its start to its result."""
 
     id: int
@@ -28,14 +28,14 @@ class Run(Record, kw_only=True):
     correlation_id: str = ""
 
 
-class RunPage(Record, kw_only=True):
+class RunPage(Record, frozen=True, kw_only=True):
     """Runs, newest first, and the id before which the next page starts."""
 
     rows: tuple[Run, ...]
     next_before: int | None = None
 
 
-class Progress(Record, kw_only=True):
+class Progress(Record, frozen=True, kw_only=True):
     """How far a running backup is; sent often, only the newest counts."""
 
     run_id: int
@@ -53,7 +53,7 @@ class Progress(Record, kw_only=True):
     current_path: str = ""
 
 
-class RunResults(Record, kw_only=True):
+class RunResults(Record, frozen=True, kw_only=True):
     """How the runs that ended within a period turned out."""
 
     hours: float

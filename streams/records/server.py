@@ -6,7 +6,7 @@ from streams.records.base import Record
 from streams.vocabulary import EventKind, ServerState, TransferKind, TransferState
 
 
-class ServerStatus(Record, kw_only=True):
+class ServerStatus(Record, frozen=True, kw_only=True):
     """A sample of the server's load."""
 
     at: datetime
@@ -35,7 +35,7 @@ class ServerStatus(Record, kw_only=True):
     last_seq: int
 
 
-class Transfer(Record, kw_only=True):
+class Transfer(Record, frozen=True, kw_only=True):
     """Bytes on their way: an upload, a download or a verification."""
 
     id: str
@@ -52,7 +52,7 @@ class Transfer(Record, kw_only=True):
     reason: str | None = None
 
 
-class Activity(Record, kw_only=True):
+class Activity(Record, frozen=True, kw_only=True):
     """One line of what happened, for people; the screen words it."""
 
     seq: int
@@ -67,7 +67,7 @@ class Activity(Record, kw_only=True):
     reason: str | None = None
 
 
-class SeriesPoint(Record, kw_only=True):
+class SeriesPoint(Record, frozen=True, kw_only=True):
     """A rolled-up sample: least, mean and greatest value of one interval."""
 
     at: datetime
@@ -76,7 +76,7 @@ class SeriesPoint(Record, kw_only=True):
     greatest: float
 
 
-class Series(Record, kw_only=True):
+class Series(Record, frozen=True, kw_only=True):
     """A metric over time, oldest first."""
 
     name: str
@@ -86,7 +86,7 @@ class Series(Record, kw_only=True):
     points: tuple[SeriesPoint, ...]
 
 
-class StorageForecast(Record, kw_only=True):
+class StorageForecast(Record, frozen=True, kw_only=True):
     """When the disk will be full, judged by its growth."""
 
     at: datetime
