@@ -1,0 +1,308 @@
+"""What server, agent and console say to each other over HTTP, and server and agent over their socket.
+
+The records that reach the screen are in ``streams/records``; here is what only machines exchange. JSON through
+msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from streams.records.base import Record
+from streams.records.clients import Client
+from streams.records.files import FileVersion
+from streams.records.runs import Progress, Run
+from streams.vocabulary import EntryKind, RunState, RunTrigger, ServerState
+
+SERVER_NAME = "tidewatch"
+SERVER_VERSION = "0.1.0"
+HEARTBEAT_S = 10.0
+"""How often an agent says that it is there."""
+BATCH_BLOB_BYTES = 256 * 1024
+"""The largest file that may travel in a batch."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""The largest batch."""
+CLOSE_WRONG_TOKEN = 4401
+"""Socket close code: the token was revoked."""
+CLOSE_DISCONNECTED = 4403
+"""Socket close code: an operator has shut this client out."""
+
+
+class Problem(Record, frozen=True, kw_only=True):
+    """The one shape of every error of the HTTP API."""
+
+    code: str
+    message: str
+    detail: str = ""
+
+
+class Health(Record, frozen=True, kw_only=True):
+    """The answer of ``GET /health``, the only one besides enrolment that needs no token."""
+
+    status: str
+    name: str
+    protocol: int
+    version: str
+    events_port: int
+    simulated: bool = False
+
+
+class ClientList(Record, frozen=True, kw_only=True):
+    """All clients, and the last event that is already in them."""
+
+    epoch: str
+    seq: int
+    clients: tuple[Client, ...]
+
+
+class ActiveRuns(Record, frozen=True, kw_only=True):
+    """The runs that have not ended, their newest progress, and the last event that is already in them."""
+
+    epoch: str
+    seq: int
+    runs: tuple[Run, ...]
+    progress: tuple[Progress, ...]
+
+
+class ClientIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which clients a command is about."""
+
+    client_ids: tuple[str, ...]
+
+
+class BackupRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which clients to back up now; None means all."""
+
+    client_ids: tuple[str, ...] | None
+
+
+class FileIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which files a command is about."""
+
+    file_ids: tuple[int, ...]
+
+
+class Goal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The age in seconds that a client's last good backup should not exceed."""
+
+    goal_s: float
+
+
+class StopRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long running backups may go on after a stop; None lets them come to their end."""
+
+    timeout_s: float | None = None
+
+
+class ServerStateReply(Record, frozen=True, kw_only=True):
+    """Whether the server takes new runs now."""
+
+    state: ServerState
+
+
+class EnrolmentRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks for a single-use code with which a client of this name may enrol."""
+
+    name: str
+
+
+class EnrolmentReply(Record, frozen=True, kw_only=True):
+    """A single-use code, shown once."""
+
+    code: str
+    name: str
+    expires_at: datetime
+
+
+class EnrolRequest(Record, frozen=True, kw_only=True):
+    """An agent's first words: its name and the code it was given."""
+
+    name: str
+    code: str
+    platform: str = ""
+    agent_version: str = ""
+
+
+class EnrolReply(Record, frozen=True, kw_only=True):
+    """Who the agent is from now on; the token is told this once."""
+
+    client_id: str
+    token: str
+
+
+class VersionPage(Record, frozen=True, kw_only=True):
+    """Entries in order of file id, and the id after which the next page starts."""
+
+    entries: tuple[FileVersion, ...]
+    next_after: int | None = None
+
+
+class StartRun(Record, frozen=True, kw_only=True):
+    """An agent begins a backup."""
+
+    trigger: RunTrigger
+    correlation_id: str = ""
+
+
+class AgentEntry(Record, frozen=True, kw_only=True):
+    """One name on a client as the agent found it; for a file its bytes are at the server already."""
+
+    raw_path: bytes
+    kind: EntryKind
+    size_bytes: int
+    mtime_ns: int
+    mode: int
+    sha256: str | None = None
+    link_target: bytes | None = None
+    inconsistent: bool = False
+
+
+class Entries(Record, frozen=True, kw_only=True):
+    """Names that are new or changed."""
+
+    entries: tuple[AgentEntry, ...]
+
+
+class Vanished(Record, frozen=True, kw_only=True):
+    """Names that are no longer there."""
+
+    raw_paths: tuple[bytes, ...]
+
+
+class Accepted(Record, frozen=True, kw_only=True):
+    """How many names are durable in the catalogue now."""
+
+    accepted: int
+
+
+class FinishRun(Record, frozen=True, kw_only=True):
+    """How a backup ended, as its agent saw it."""
+
+    state: RunState
+    """complete, partial, failed or cancelled."""
+    reason: str | None = None
+    files_seen: int = 0
+    files_new: int = 0
+    files_changed: int = 0
+    files_vanished: int = 0
+    files_failed: int = 0
+    bytes_seen: int = 0
+    bytes_sent: int = 0
+
+
+class Hashes(Record, frozen=True, kw_only=True):
+    """Contents an agent could send."""
+
+    hashes: tuple[str, ...]
+
+
+class MissingBlob(Record, frozen=True, kw_only=True):
+    """A content the server lacks; an upload goes on after ``received_bytes``."""
+
+    sha256: str
+    received_bytes: int = 0
+
+
+class MissingReply(Record, frozen=True, kw_only=True):
+    """The contents that the server lacks, of those it was asked about."""
+
+    missing: tuple[MissingBlob, ...]
+
+
+class BlobStored(Record, frozen=True, kw_only=True):
+    """A content that is durable at the server now."""
+
+    sha256: str
+    size_bytes: int
+
+
+class BatchStored(Record, frozen=True, kw_only=True):
+    """The contents of a batch that are durable now."""
+
+    stored: tuple[str, ...]
+
+
+# Frames of the agent socket, one JSON object each, told apart by ``type``.
+
+
+class AgentHello(Record, frozen=True, kw_only=True, tag_field="type", tag="agent_hello"):
+    """The server's first frame to an agent."""
+
+    protocol: int
+    client: Client
+    heartbeat_s: float = HEARTBEAT_S
+
+
+class Command(Record, frozen=True, kw_only=True, tag_field="type", tag="command"):
+    """Asks an agent to do something now; answered by a CommandAck of the same id."""
+
+    id: int
+    kind: str
+    """``backup`` or ``cancel``."""
+    run_id: int | None = None
+    """The run to cancel."""
+    trigger: RunTrigger = RunTrigger.OPERATOR
+
+
+class AgentProblem(Record, frozen=True, kw_only=True, tag_field="type", tag="problem"):
+    """Why the server closes this agent's socket."""
+
+    code: str
+    message: str
+
+
+class Heartbeat(Record, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
+    """An agent is there."""
+
+
+class AgentProgress(Record, frozen=True, kw_only=True, tag_field="type", tag="progress"):
+    """How far an agent's running backup is; only the newest counts."""
+
+    run_id: int
+    files_done: int = 0
+    files_total: int | None = None
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    current_path: str = ""
+
+
+class CommandAck(Record, frozen=True, kw_only=True, tag_field="type", tag="ack"):
+    """Whether an agent does what it was told."""
+
+    id: int
+    accepted: bool
+    reason: str | None = None
+
+
+ToAgentFrame = AgentHello | Command | AgentProblem
+FromAgentFrame = Heartbeat | AgentProgress | CommandAck
+
+encode = msgspec.json.Encoder().encode
+"""Frame or record to JSON bytes."""
+decode_to_agent = msgspec.json.Decoder(ToAgentFrame).decode
+"""JSON bytes to a frame for an agent; raises ``msgspec.DecodeError`` on anything else."""
+decode_from_agent = msgspec.json.Decoder(FromAgentFrame).decode
+"""JSON bytes to a frame of an agent; raises ``msgspec.DecodeError`` on anything else."""
+
+
+def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
+    """Pack small contents into the body of one batch upload: hash, length, bytes, again and again."""
+    parts: list[bytes] = []
+    for sha256, content in blobs:
+        parts += (bytes.fromhex(sha256), len(content).to_bytes(8, "big"), content)
+    return b"".join(parts)
+
+
+def decode_batch(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Unpack the body of a batch upload; raises ``ValueError`` where it is cut short or a content is too large."""
+    at, end = 0, len(body)
+    while at < end:
+        start = at + 40
+        length = int.from_bytes(body[at + 32 : start], "big")
+        if start > end or start + length > end:
+            raise ValueError("the batch is cut short")
+        if length > BATCH_BLOB_BYTES:
+            raise ValueError(f"a content of {length} bytes is too large for a batch")
+        yield body[at : at + 32].hex(), body[start : start + length]
+        at = start + length

@@ -1,0 +1,47 @@
+"""The owner of background tasks: every task is kept, its failure is logged, and all end together."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Tasks:
+    """Keeps the tasks of one owner; none is lost to the garbage collector and none fails unseen."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run ``coro`` in the background under ``name``; raises ``RuntimeError`` once closed."""
+        if self._closed:
+            coro.close()
+            raise RuntimeError(f"no new task {name!r}: the owner is closed")
+        task = asyncio.get_running_loop().create_task(coro, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("task_failed", task=task.get_name(), exc_info=error)
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait until they have ended; safe to call again."""
+        self._closed = True
+        own = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not own]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
