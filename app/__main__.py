@@ -1,0 +1,78 @@
+"""The commands: ``python -m app [server | agent | restore]``, the console without one of these words."""
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType, ModuleType
+from typing import NoReturn
+
+from streams.failures import ConfigRejected, TidewatchError
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A subcommand; its module is imported only when it is the one that was asked for."""
+
+    name: str
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    _Command("server", "app.server.command", "run the backup server, or enrol a client at it"),
+    _Command("agent", "app.agent.command", "back up folders of this machine to a server"),
+    _Command("restore", "app.agent.restore_command", "bring a client's files back from a server"),
+)
+CONSOLE = _Command("console", "app.launch", "look at a backup server (the default)")
+
+EPILOG = """\
+other commands:
+{commands}
+Each has --help. With no configuration the console starts a server with a simulated fleet on this
+machine and shows it. Settings come from flags, then the environment (TIDEWATCH_SECTION__KEY, such as
+TIDEWATCH_CONNECTION__HOST), then tidewatch.toml, then defaults.
+"""
+
+
+def _parser(command: _Command, module: ModuleType) -> argparse.ArgumentParser:
+    words = "python -m app" if command is CONSOLE else f"python -m app {command.name}"
+    listed = "\n".join(f"  python -m app {c.name:<8}  {c.summary}" for c in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog=words,
+        description=(module.__doc__ or command.summary).strip(),
+        epilog=EPILOG.format(commands=listed) if command is CONSOLE else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a failure is one line on stderr, never a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = next((c for c in COMMANDS if words and words[0] == c.name), CONSOLE)
+    rest = words if command is CONSOLE and words[:1] != ["console"] else words[1:]
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        module = importlib.import_module(command.module)
+        if rest and not rest[0].startswith("-") and command is CONSOLE:
+            known = ", ".join(c.name for c in COMMANDS)
+            raise ConfigRejected(f"{rest[0]} is not a command.", hint=f"Commands: {known}; see --help.")
+        return int(module.run(_parser(command, module).parse_args(rest)))
+    except TidewatchError as error:
+        print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""The sections of the configuration: every setting with its unit, its range, its default and one sentence."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+def _home(value: Any) -> Any:
+    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~") else value
+
+
+FilePath = Annotated[Path, BeforeValidator(_home)]
+"""A path; ``~`` is the home folder, a relative one in the file is relative to that file."""
+
+
+def setting(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
+    """Return a pydantic field that carries its unit beside its range, default and description."""
+    extra: dict[str, Any] = {"unit": unit} if unit else {}
+    return Field(default=default, description=description, json_schema_extra=extra, **limits)
+
+
+class Section(BaseModel):
+    """A table of the configuration file; never changed in place, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ConnectionSettings(Section):
+    """Which server and which database the console looks at."""
+
+    mock_mode: bool = setting(
+        True, "Start a server with a simulated fleet on this machine and connect to that one."
+    )
+    host: str = setting("127.0.0.1", "Name or address of the backup server.", min_length=1, max_length=255)
+    port: int = setting(
+        1256, "Port of the server's HTTP API; its events are on the next one.", ge=1, le=65534
+    )
+    database_path: FilePath | None = setting(
+        None, "The server's catalogue, opened read-only; needed unless mock_mode is on."
+    )
+    token: SecretStr | None = setting(None, "The console's token itself; goes before token_file.")
+    token_file: FilePath | None = setting(
+        None, "File that holds the console's token; without it console.token beside database_path."
+    )
+    tls: Literal["auto", "on", "off"] = setting(
+        "auto", "Whether to speak TLS: auto means everywhere but on this machine (loopback)."
+    )
+    ca_file: FilePath | None = setting(
+        None, "Certificates (PEM) to trust instead of the system's; for a server with its own authority."
+    )
+    check_s: float = setting(
+        5.0, "Time limit of the checks at the start of the console.", "seconds", ge=0.2, le=60
+    )
+
+
+class PollingSettings(Section):
+    """How often the server is asked while somebody looks."""
+
+    critical_s: float = setting(
+        5.0, "Interval for what is critical: server status, active clients, running backups.", "seconds",
+        ge=0.5, le=300,
+    )  # fmt: skip
+    background_s: float = setting(
+        30.0, "Interval for what is not critical: files, analytics.", "seconds", ge=1, le=3600
+    )
+    timeout_s: float = setting(4.0, "How long one answer may take.", "seconds", ge=0.1, le=60)
+
+
+class StreamSettings(Section):
+    """The other times of the streams."""
+
+    frame_s: float = setting(
+        1 / 30, "Least time between two updates of one control on the screen.", "seconds", ge=0.004, le=1
+    )
+    settle_s: float = setting(
+        0.25, "Quiet time to wait for after files have changed before a list of them is read again.",
+        "seconds", ge=0, le=10,
+    )  # fmt: skip
+    linger_s: float = setting(
+        0.5, "How long a source is kept after the last view that looked at it.", "seconds", ge=0, le=60
+    )
+    backoff_base_s: float = setting(
+        0.5, "First pause before a failed request or connection is tried again; doubled each time.",
+        "seconds", ge=0.05, le=60,
+    )  # fmt: skip
+    backoff_cap_s: float = setting(30.0, "Longest pause before the next try.", "seconds", ge=0.1, le=3600)
+    jitter_ratio: float = setting(
+        0.2, "Share by which each pause is made shorter or longer, so that not all come back at once.",
+        "ratio", ge=0, le=1,
+    )  # fmt: skip
+    stale_factor: float = setting(
+        2.5, "A value is stale when it is older than its interval times this.", "times", ge=1, le=20
+    )
+    ping_s: float = setting(
+        5.0, "Interval of the measurement of the round trip to the server.", "seconds", ge=0.2, le=60
+    )
+
+
+class MockSettings(Section):
+    """The simulated fleet of mock mode."""
+
+    clients: int = setting(45, "Number of simulated clients.", "clients", ge=30, le=60)
+    seed: int = setting(1256, "Start of the simulated chance: the same seed gives the same fleet.", ge=0)
+    database_path: FilePath | None = setting(
+        None, "Catalogue to keep between starts, in a folder of its own; without it a temporary one."
+    )
+    start_s: float = setting(
+        60.0, "How long the simulated server may take to be ready.", "seconds", ge=1, le=600
+    )
+
+
+class UiSettings(Section):
+    """How the console looks."""
+
+    theme: Literal["system", "light", "dark"] = setting("system", "Colours: as the system, light or dark.")
+    density: Literal["compact", "comfortable"] = setting("compact", "Height of rows and spacing.")
+    units: Literal["binary", "decimal"] = setting(
+        "binary", "Sizes in KiB, MiB (powers of 1,024) or in kB, MB (powers of 1,000)."
+    )
+    time_zone: str = setting(
+        "local", "Zone in which times are shown: local, UTC, or a name such as Europe/Berlin.", min_length=1
+    )
+
+
+class ServerSettings(Section):
+    """The backup server (``python -m app server``)."""
+
+    host: str = setting("127.0.0.1", "Address to listen on; only this machine by default.", min_length=1)
+    port: int = setting(
+        1256, "Port of the HTTP API; events are on the next one. 0 takes two free ones.", ge=0, le=65534
+    )
+    tls_certificate: FilePath | None = setting(None, "Certificate chain (PEM) to serve TLS with.")
+    tls_key: FilePath | None = setting(None, "Private key (PEM) of tls_certificate.")
+    uploads_per_client: int = setting(
+        4, "Uploads of one client at once; more wait their turn.", "uploads", ge=1, le=64
+    )
+    stop_timeout_s: float = setting(
+        300.0, "How long running backups may take to end once the server was told to stop.", "seconds",
+        ge=0, le=86400,
+    )  # fmt: skip
+    offline_grace_s: float = setting(
+        2.0, "How long a client may be gone before it counts as offline.", "seconds", ge=0, le=60
+    )
+    replay_events: int = setting(
+        5000, "Missed events that are replayed to a console; after more it reads everything again.",
+        "events", ge=0, le=1_000_000,
+    )  # fmt: skip
+    reader_events: int = setting(
+        10_000, "Events kept for a console that reads slowly; with more it is disconnected.", "events",
+        ge=100, le=1_000_000,
+    )  # fmt: skip
+    keep_events_days: float = setting(30.0, "Age at which events are purged.", "days", ge=1, le=3650)
+    keep_deleted_days: float = setting(
+        30.0, "Age at which deleted files are purged and can no longer be undeleted.", "days", ge=0, le=3650
+    )
+    least_free_bytes: int = setting(
+        256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
+        ge=0, le=2**50,
+    )  # fmt: skip
+
+
+class AgentSettings(Section):
+    """The agent on a client machine (``python -m app agent``)."""
+
+    files_in_flight: int = setting(6, "Files that are read and sent at once.", "files", ge=1, le=64)
+    ignore: tuple[str, ...] = setting((), "What not to back up, one gitignore pattern each.")
+    heartbeat_s: float = setting(5.0, "Interval of the signs of life.", "seconds", ge=0.5, le=300)
+    schedule_s: float = setting(
+        86400.0, "Time between two backups when nobody asks for one.", "seconds", ge=60, le=31 * 86400
+    )
+    reread_times: int = setting(
+        3, "How often a file that changes while it is read is read again before it is called inconsistent.",
+        "times", ge=0, le=20,
+    )  # fmt: skip
+    backoff_base_s: float = setting(
+        0.5, "First pause before the server is tried again; doubled each time.", "seconds", ge=0.05, le=60
+    )
+    backoff_cap_s: float = setting(30.0, "Longest pause before the next try.", "seconds", ge=0.1, le=3600)
+    ca_file: FilePath | None = setting(None, "Certificates (PEM) to trust instead of the system's.")
