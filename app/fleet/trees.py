@@ -1,0 +1,220 @@
+"""What lies on the disks of the simulated machines, and how it changes from one backup to the next."""
+
+import math
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from random import Random
+
+from app.fleet.content import SimFile
+from app.fleet.roster import DAY_S, Machine, Role
+
+KIB = 1024
+MIB = 1024 * 1024
+_SPREAD = 1.0
+_FILE_CAP_BYTES = 12 * MIB
+
+_MEDIANS: dict[str, int] = {
+    "jpg": 60 * KIB, "png": 40 * KIB, "mp4": 900 * KIB, "pdf": 50 * KIB, "docx": 24 * KIB, "xlsx": 20 * KIB,
+    "pptx": 90 * KIB, "log": 30 * KIB, "gz": 80 * KIB, "zip": 120 * KIB, "sql": 240 * KIB, "db": 160 * KIB,
+    "sqlite": 90 * KIB, "eml": 9 * KIB, "tif": 280 * KIB, "dwg": 150 * KIB, "tar": 500 * KIB, "so": 70 * KIB,
+    "csv": 24 * KIB,
+}  # fmt: skip
+_PEOPLE = ("anna", "ben", "clara", "dmitri", "elena", "farid", "grace", "hugo", "ines", "jonas")
+_TOPICS = (
+    "Budget", "Offer", "Invoice", "Minutes", "Roadmap", "Contract", "Travel", "Inventory", "Survey",
+    "Training", "Überweisung", "Réunion", "年度報告", "Отчёт", "Ψηφοφορία", "Rechnung Müller & Söhne",
+    "Notes (old)", "Plan B",
+)  # fmt: skip
+_SHARED: tuple[tuple[str, int], ...] = (
+    ("/etc/ssl/certs/ca-certificates.crt", 214 * KIB),
+    ("/usr/share/dict/words", 960 * KIB),
+    ("/usr/lib/locale/locale-archive", 2900 * KIB),
+    ("/opt/tools/toolchain-13.2.tar", 14 * MIB),
+    ("/opt/tools/agent-installer.zip", 3 * MIB),
+    ("/etc/services", 12 * KIB),
+    ("/etc/mime.types", 74 * KIB),
+    ("/usr/share/zoneinfo/tzdata.zi", 107 * KIB),
+)
+_PERSONAL_SHARED: tuple[tuple[str, int], ...] = (
+    ("Company/Handbook 2025.pdf", 2200 * KIB),
+    ("Company/Template letter.docx", 45 * KIB),
+    ("Company/Template slides.pptx", 3600 * KIB),
+    ("Company/Logo.png", 88 * KIB),
+    ("Company/Holiday calendar.xlsx", 31 * KIB),
+)
+
+
+def _person(machine: Machine, rng: Random) -> str:
+    first = machine.name.split("-")[0]
+    return first if machine.role is Role.LAPTOP else rng.choice(_PEOPLE)
+
+
+def _document(rng: Random) -> str:
+    folder = rng.choice(("Documents", "Documents/2024", "Documents/2025", "Desktop", "Projects/Tender"))
+    suffix = rng.choice(("pdf", "docx", "xlsx", "pptx", "txt", "md", "csv"))
+    return f"{folder}/{rng.choice(_TOPICS)} {rng.randint(1, 60)}.{suffix}"
+
+
+def _photo(rng: Random) -> str:
+    album = rng.choice(("2024-08 Lisbon", "2025-01 Snow", "2025-05 Garden", "Camera"))
+    return f"Pictures/{album}/IMG_{rng.randint(1000, 9999)}.jpg"
+
+
+def _web(rng: Random) -> str:
+    kind = rng.randrange(4)
+    if kind == 0:
+        return f"/var/log/nginx/{rng.choice(('access', 'error'))}.log.{rng.randint(1, 14)}.gz"
+    if kind == 1:
+        return f"/etc/nginx/sites-available/{rng.choice(_TOPICS[:10]).lower()}-{rng.randint(1, 9)}.conf"
+    if kind == 2:
+        month = f"{rng.randint(2023, 2025)}/{rng.randint(1, 12):02d}"
+        return f"/srv/www/uploads/{month}/img-{rng.randint(1, 9999)}.png"
+    return f"/srv/www/html/page-{rng.randint(1, 400)}.html"
+
+
+def _database(rng: Random) -> str:
+    base = rng.choice(("orders", "customers", "sessions", "ledger"))
+    return rng.choice(
+        (
+            f"/var/backups/postgres/{base}-{rng.randint(1, 40):02d}.sql",
+            f"/var/lib/postgresql/16/base/{rng.randint(16384, 16999)}.db",
+            f"/var/log/postgresql/postgresql-{rng.randint(1, 31):02d}.log",
+            f"/etc/postgresql/16/main/conf.d/{base}-{rng.randint(1, 9)}.conf",
+        )
+    )
+
+
+def _mail(rng: Random) -> str:
+    user = rng.choice(_PEOPLE)
+    return f"/var/vmail/{user}/{rng.choice(('cur', 'Archive', 'Sent'))}/{rng.randint(10**9, 2 * 10**9)}.eml"
+
+
+def _share(rng: Random) -> str:
+    top = rng.choice(("Finance", "Projects", "Marketing", "Personnel"))
+    return f"/srv/share/{top}/{rng.choice(('2023', '2024', '2025'))}/" + _document(rng).rpartition("/")[2]
+
+
+def _build(rng: Random) -> str:
+    job = rng.choice(("console", "agent", "website", "firmware"))
+    return rng.choice(
+        (
+            f"/var/lib/ci/{job}/build-{rng.randint(100, 999)}.log",
+            f"/var/lib/ci/{job}/artifact-{rng.randint(100, 999)}.zip",
+            f"/var/lib/ci/{job}/junit-{rng.randint(100, 999)}.xml",
+            f"/var/lib/ci/cache/lib{job}{rng.randint(1, 99)}.so",
+        )
+    )
+
+
+def _service(rng: Random) -> str:
+    return rng.choice(
+        (
+            f"/etc/{rng.choice(('app', 'sso', 'proxy', 'cron'))}.d/{rng.randint(10, 99)}-local.conf",
+            f"/var/log/syslog.{rng.randint(1, 30)}.gz",
+            f"/var/lib/service/data-{rng.randint(1, 60)}.sqlite",
+            f"/srv/service/files/{rng.randint(1000, 9999)}.{rng.choice(('pdf', 'png', 'json', 'yaml'))}",
+        )
+    )
+
+
+def _device(rng: Random) -> str:
+    return rng.choice(
+        (
+            f"/data/log/device-{rng.randint(1, 40):02d}.log",
+            f"/data/config/profile-{rng.randint(1, 20)}.ini",
+            f"/data/firmware/image-1.{rng.randint(0, 9)}.tar",
+        )
+    )
+
+
+def _studio(rng: Random) -> str:
+    if rng.random() < 0.5:
+        return _document(rng)
+    return rng.choice(
+        (
+            f"Projects/Scans/slide-{rng.randint(1, 300):03d}.tif",
+            f"Projects/Drawings/part-{rng.randint(100, 999)}.dwg",
+            f"Videos/cut-{rng.randint(1, 40)}.mp4",
+        )
+    )
+
+
+_MAKERS = {
+    Role.WEB: _web, Role.DATABASE: _database, Role.MAIL: _mail, Role.FILES: _share, Role.BUILD: _build,
+    Role.SERVICE: _service, Role.DEVICE: _device, Role.WORKSTATION: _studio,
+}  # fmt: skip
+_COUNTS: dict[Role, tuple[int, int]] = {
+    Role.FILES: (200, 320), Role.MAIL: (160, 260), Role.DEVICE: (15, 30), Role.SERVICE: (40, 80),
+}  # fmt: skip
+
+
+def new_path(machine: Machine, rng: Random) -> str:
+    """Return a path such as a machine of this role has."""
+    if machine.role is Role.LAPTOP:
+        return f"/home/{_person(machine, rng)}/{_photo(rng) if rng.random() < 0.35 else _document(rng)}"
+    if machine.role is Role.WORKSTATION:
+        return f"/home/{_person(machine, rng)}/{_studio(rng)}"
+    return _MAKERS[machine.role](rng)
+
+
+def new_size(path: str, rng: Random) -> int:
+    """Return a size such as a file of this type has: log-normal, capped, now and then empty."""
+    median = _MEDIANS.get(PurePosixPath(path).suffix.lstrip(".").lower(), 3 * KIB)
+    if median < 4 * KIB and rng.random() < 0.02:
+        return 0
+    return min(_FILE_CAP_BYTES, max(1, round(median * math.exp(rng.gauss(0, _SPREAD)))))
+
+
+def make_tree(machine: Machine, seed: int, now_s: float) -> dict[str, SimFile]:
+    """Return the files of ``machine`` as of ``now_s`` (seconds since 1970), by path."""
+    rng = Random(f"{seed}:tree:{machine.name}")
+    tree: dict[str, SimFile] = {}
+    home = f"/home/{_person(machine, rng)}/"
+    shared = _PERSONAL_SHARED if machine.role.personal else _SHARED
+    for path, size in () if machine.role is Role.DEVICE else shared:
+        if rng.random() < 0.8:
+            full = home + path if machine.role.personal else path
+            tree[full] = SimFile(
+                full, size, round((now_s - 200 * DAY_S) * 1e9), shared=not machine.role.personal
+            )
+    for _ in range(rng.randint(*_COUNTS.get(machine.role, (70, 150)))):
+        path = new_path(machine, rng)
+        age_s = min(700 * DAY_S, rng.lognormvariate(math.log(40), 1.3) * DAY_S)
+        tree[path] = SimFile(path, new_size(path, rng), round((now_s - age_s) * 1e9))
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has happened on a machine's disk since its last backup."""
+
+    written: tuple[SimFile, ...]
+    """New files, and old ones with new bytes."""
+    vanished: tuple[str, ...]
+
+
+def drift(machine: Machine, tree: dict[str, SimFile], rng: Random, now_s: float) -> Change:
+    """Make up what people and programs did to ``tree`` until ``now_s``; apply it with ``apply``."""
+    old = [path for path, file in tree.items() if not file.shared]
+    written: dict[str, SimFile] = {}
+    mtime_ns = round(now_s * 1e9)
+    for path in rng.sample(old, min(len(old), rng.randint(1, 6))):
+        size = max(1, round(tree[path].size_bytes * rng.uniform(0.9, 1.2)))
+        written[path] = SimFile(path, min(size, 4 * _FILE_CAP_BYTES), mtime_ns - rng.randint(0, 600) * 10**9)
+    for _ in range(rng.randint(1, 5)):
+        path = new_path(machine, rng)
+        written[path] = SimFile(path, new_size(path, rng), mtime_ns - rng.randint(0, 600) * 10**9)
+    if machine.role in (Role.DATABASE, Role.FILES, Role.BUILD, Role.WORKSTATION) and rng.random() < 0.6:
+        path = f"/var/backups/image-{rng.randint(1, 5)}.{rng.choice(('qcow2', 'tar', 'iso'))}"
+        written[path] = SimFile(path, rng.randint(6, 40) * MIB, mtime_ns)
+    gone = [path for path in old if path not in written]
+    vanished = rng.sample(gone, min(len(gone), max(0, len(written) - 3))) if len(tree) > 60 else []
+    return Change(tuple(written.values()), tuple(vanished))
+
+
+def apply(tree: dict[str, SimFile], change: Change) -> None:
+    """Bring ``tree`` to where ``change`` leads."""
+    for path in change.vanished:
+        tree.pop(path, None)
+    for file in change.written:
+        tree[file.path] = file

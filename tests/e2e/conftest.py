@@ -1,0 +1,19 @@
+"""What every browser test needs: Chromium, or a clear word why not."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.e2e.driver import chromium_or_skip, open_browser
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    return chromium_or_skip()
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with open_browser(chromium_path) as started:
+        yield started

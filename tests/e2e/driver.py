@@ -1,0 +1,159 @@
+"""Drives the console in a real Chromium through the semantics tree that Flutter keeps for screen readers."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+REQUIRE = "TIDEWATCH_REQUIRE_BROWSER"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SEE_S = 10.0
+"""How long a text may take to appear where nothing else is said; generous, since it only bounds a failure."""
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium of this machine, or None."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def chromium_or_skip() -> str:
+    """Return the path of Chromium; without one the test is skipped, or fails where a browser is required."""
+    path = find_chromium()
+    if path is not None:
+        return path
+    reason = "no Chromium on this machine (looked for " + ", ".join(_NAMES) + ")"
+    if os.environ.get(REQUIRE) == "1":
+        pytest.fail(f"{reason}, and {REQUIRE}=1 requires it", pytrace=False)
+    pytest.skip(reason)
+
+
+@contextlib.asynccontextmanager
+async def open_browser(path: str) -> AsyncIterator[Browser]:
+    """Start Chromium for the length of the block."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def open_screen(
+    browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False
+) -> AsyncIterator["Screen"]:
+    """Open the console in a browser context of its own, which is a session of its own."""
+    scheme = "dark" if dark else "light"
+    context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    try:
+        page = await context.new_page()
+        screen = Screen(page)
+        page.on("console", lambda message: screen.console_lines.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: screen.console_lines.append(f"pageerror: {error}"))
+        await page.goto(url)
+        await screen.enable_semantics()
+        yield screen
+    finally:
+        await context.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row of a table says, and where it is."""
+
+    text: str
+    locator: Locator
+
+
+class Screen:
+    """One browser tab with the console, seen as its user sees it: by texts, names and roles."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.console_lines: list[str] = []
+
+    async def enable_semantics(self) -> None:
+        """Make Flutter build its semantics tree; its switch lies off the screen, so no mouse can reach it."""
+        await self.page.wait_for_selector("flt-semantics-placeholder", state="attached", timeout=40_000)
+        await self.page.evaluate("document.querySelector('flt-semantics-placeholder').click()")
+        await self.page.wait_for_selector("flt-semantics", state="attached", timeout=20_000)
+
+    def by_id(self, identifier: str) -> Locator:
+        """Find what the program gave this stable identifier."""
+        return self.page.locator(f'[flt-semantics-identifier="{identifier}"]')
+
+    def text(self, wanted: str | re.Pattern[str], *, exact: bool = False) -> Locator:
+        """Find a text, also one that is only the name of something."""
+        by_text = self.page.get_by_text(wanted, exact=exact)
+        return by_text.or_(self.page.get_by_label(wanted, exact=exact)).first
+
+    def button(self, name: str | re.Pattern[str], *, exact: bool = False) -> Locator:
+        """Find what can be pressed by its visible text."""
+        return self.page.get_by_role("button", name=name, exact=exact)
+
+    def icon(self, tooltip: str | re.Pattern[str]) -> Locator:
+        """Find an icon button by its tooltip, which names the wrapper and not the button."""
+        return self.page.get_by_label(tooltip).locator("flt-semantics[role=button]")
+
+    def field(self, label: str | re.Pattern[str]) -> Locator:
+        """Find an input by its label."""
+        return self.page.get_by_label(label).locator("visible=true").first
+
+    async def see(
+        self, wanted: str | re.Pattern[str], *, exact: bool = False, within_s: float = SEE_S
+    ) -> Locator:
+        """Wait until a text is there."""
+        found = self.text(wanted, exact=exact)
+        await found.wait_for(state="attached", timeout=within_s * 1000)
+        return found
+
+    async def see_gone(self, wanted: str | re.Pattern[str], *, within_s: float = SEE_S) -> None:
+        """Wait until a text is no longer there."""
+        await self.text(wanted).wait_for(state="detached", timeout=within_s * 1000)
+
+    async def tap(self, target: Locator, *, button: str = "left") -> None:
+        """Click the middle of what was found, whatever lies over its node in the semantics tree."""
+        await target.wait_for(state="attached", timeout=SEE_S * 1000)
+        box = await target.bounding_box()
+        assert box is not None, "it has no place on the screen"
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await self.page.mouse.click(x, y, button="right" if button == "right" else "left")
+
+    async def go(self, view: str) -> None:
+        """Choose a view in the rail."""
+        await self.tap(self.page.get_by_role("button", name=re.compile(rf"^{view}\b")).first)
+
+    async def fill(self, label: str | re.Pattern[str], text: str) -> None:
+        """Type into an input in place of what it holds."""
+        await self.tap(self.field(label))
+        await self.page.keyboard.press("Control+a")
+        await self.page.keyboard.type(text)
+
+    async def words(self) -> str:
+        """Return everything that the screen says, one thing a line."""
+        return await self.page.evaluate(
+            """() => [...document.querySelectorAll('flt-semantics, flt-semantics span')]
+                .map(n => n.getAttribute('aria-label') || (n.children.length ? '' : n.textContent))
+                .filter(Boolean).join('\\n')"""
+        )
+
+    async def picture(self, path: Path) -> Path:
+        """Save what the screen shows as PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=path)
+        return path

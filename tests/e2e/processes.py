@@ -1,0 +1,113 @@
+"""The programs under test, each in a process of its own, ended with the test whatever happens."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+END_S = 10.0
+URL = re.compile(r"https?://\S+")
+
+
+@dataclass(slots=True)
+class Program:
+    """A running command of the project, with all it has said so far."""
+
+    process: Process
+    lines: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _readers: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+
+    def listen(self) -> None:
+        """Begin to collect what it says."""
+        for stream, into in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
+            assert stream is not None
+            self._readers.append(asyncio.create_task(self._collect(stream, into)))
+
+    async def _collect(self, stream: asyncio.StreamReader, into: list[str]) -> None:
+        async for line in stream:
+            async with self._news:
+                into.append(line.decode(errors="replace").rstrip())
+                self._news.notify_all()
+        async with self._news:
+            self._news.notify_all()
+
+    async def line(self, pattern: re.Pattern[str], *, within_s: float) -> re.Match[str]:
+        """Wait for a line of output that matches; fails with all it said when none comes or it ends."""
+        try:
+            async with asyncio.timeout(within_s), self._news:
+                while True:
+                    for line in self.lines:
+                        if found := pattern.search(line):
+                            return found
+                    if all(reader.done() for reader in self._readers):
+                        raise AssertionError(f"it ended without {pattern.pattern!r}\n{self.said()}")
+                    await self._news.wait()
+        except TimeoutError as error:
+            raise AssertionError(f"no {pattern.pattern!r} within {within_s} s\n{self.said()}") from error
+
+    def said(self) -> str:
+        """Return all it has said, for a failure message."""
+        return "\n".join(["--- stdout", *self.lines, "--- stderr", *self.errors[-60:]])
+
+    async def wait(self, *, within_s: float) -> int:
+        """Wait for its end and return its exit code."""
+        async with asyncio.timeout(within_s):
+            code = await self.process.wait()
+            await asyncio.gather(*self._readers)
+        return code
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        await self.wait(within_s=END_S)
+
+    async def end(self) -> None:
+        """End it politely, and by force when it does not listen."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                await self.wait(within_s=END_S)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        await asyncio.gather(*self._readers)
+
+
+@contextlib.asynccontextmanager
+async def run_program(
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> AsyncIterator[Program]:
+    """Run ``python -m WORDS...`` for the length of the block."""
+    surroundings = {
+        k: v for k, v in os.environ.items() if not k.startswith(("TIDEWATCH_", "FLET_")) and k != "DISPLAY"
+    }
+    surroundings |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=surroundings,
+        cwd=cwd or ROOT, limit=2**22,
+    )  # fmt: skip
+    program = Program(process)
+    program.listen()
+    try:
+        yield program
+    finally:
+        await program.end()
+
+
+@contextlib.asynccontextmanager
+async def run_console(
+    *words: str, cwd: Path | None = None, start_s: float = 45.0
+) -> AsyncIterator[tuple[Program, str]]:
+    """Run the console for the browser; gives the program and the URL that it printed."""
+    async with run_program("app", "--web", "--port", "0", *words, cwd=cwd) as program:
+        found = await program.line(URL, within_s=start_s)
+        yield program, found[0]
