@@ -1,0 +1,151 @@
+"""Foreign exceptions become ours here, and nowhere else: aiohttp, ssl, the operating system, JSON, SQLite."""
+
+import asyncio
+import errno
+import sqlite3
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import msgspec
+
+from app.protocol import Problem
+from streams.failures import (
+    CommandFailed,
+    DatabaseLocked,
+    DatabaseMissing,
+    NotADatabase,
+    ServerRefused,
+    ServerUnreachable,
+    TidewatchError,
+    WrongCertificate,
+    WrongToken,
+    WrongVersion,
+)
+
+CHECK_HOST = "Check connection.host and connection.port, and that the server runs."
+CHECK_TOKEN = "Check connection.token or token_file; a revoked token does not come back."
+CHECK_CERTIFICATE = "Check connection.tls and connection.ca_file."
+CHECK_VERSION = "Check connection.port, and that console and server are of the same release."
+
+_decode_problem = msgspec.json.Decoder(Problem).decode
+
+
+def _unreachable(reason: str) -> Callable[[BaseException, str], TidewatchError]:
+    return lambda error, where: ServerUnreachable(f"{where}: {reason}.", hint=CHECK_HOST)
+
+
+def _certificate(error: BaseException, where: str) -> TidewatchError:
+    reason = getattr(error, "verify_message", "") or getattr(
+        getattr(error, "certificate_error", None), "verify_message", ""
+    )
+    if not reason:
+        text = str(getattr(error, "os_error", None) or error)
+        reason = "it does not speak TLS" if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text else text
+    return WrongCertificate(f"{where}: TLS failed: {reason}.", hint=CHECK_CERTIFICATE)
+
+
+def _os_error(error: BaseException, where: str) -> TidewatchError:
+    inner: BaseException = getattr(error, "os_error", None) or error
+    number = getattr(inner, "errno", None)
+    if number == errno.ECONNREFUSED or isinstance(inner, ConnectionRefusedError):
+        return ServerRefused(f"{where}: refused, nothing listens there.", hint=CHECK_HOST)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return CommandFailed(f"{where}: no space left on this machine's disk.", code="disk_full")
+    reason = getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    return ServerUnreachable(f"{where}: {reason}.", hint=CHECK_HOST)
+
+
+def _not_tidewatch(_error: BaseException, where: str) -> TidewatchError:
+    return WrongVersion(f"{where}: the answer is not that of a Tidewatch server.", hint=CHECK_VERSION)
+
+
+def _handshake(error: BaseException, where: str) -> TidewatchError:
+    status = getattr(error, "status", 0)
+    if status in (401, 403):
+        return WrongToken(f"{where}: the token was not accepted.", hint=CHECK_TOKEN)
+    if status >= 500:
+        return ServerUnreachable(f"{where}: the server answers {status}.", hint=CHECK_HOST)
+    return _not_tidewatch(error, where)
+
+
+def _sqlite(error: BaseException, where: str) -> TidewatchError:
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    match primary:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return DatabaseLocked(f"{where}: locked by another program.", hint="Close it, or wait.")
+        case sqlite3.SQLITE_CANTOPEN:
+            return DatabaseMissing(f"{where}: cannot be opened.", hint="Check connection.database_path.")
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            hint = "It is another kind of file, or damaged or encrypted."
+            return NotADatabase(f"{where}: not a database.", hint=hint)
+        case sqlite3.SQLITE_INTERRUPT:
+            return CommandFailed("The query took too long and was stopped.", code="query_timeout")
+        case sqlite3.SQLITE_AUTH | sqlite3.SQLITE_READONLY:
+            return CommandFailed(f"Only reading is allowed here: {error}.", code="read_only")
+        case _:
+            return CommandFailed(f"{where}: {error}.", code="query_failed")
+
+
+MAP: tuple[tuple[type[BaseException], Callable[[BaseException, str], TidewatchError]], ...] = (
+    # The first class that fits decides, so that the narrow ones stand before the wide ones.
+    (aiohttp.ClientConnectorCertificateError, _certificate),
+    (aiohttp.ClientSSLError, _certificate),
+    (aiohttp.ServerFingerprintMismatch, _certificate),
+    (ssl.SSLError, _certificate),
+    (aiohttp.ClientConnectorDNSError, _unreachable("the name is not known")),
+    (aiohttp.ClientConnectorError, _os_error),
+    (aiohttp.ServerTimeoutError, _unreachable("no answer in time")),
+    (TimeoutError, _unreachable("no answer in time")),
+    (aiohttp.ServerDisconnectedError, _unreachable("the server cut the connection")),
+    (aiohttp.ClientPayloadError, _unreachable("the answer was cut short")),
+    (aiohttp.ClientConnectionError, _os_error),
+    (aiohttp.WSServerHandshakeError, _handshake),
+    (aiohttp.ClientHttpProxyError, _unreachable("the proxy refused")),
+    (aiohttp.ClientResponseError, _not_tidewatch),
+    (aiohttp.InvalidURL, _unreachable("that is no address")),
+    (aiohttp.WSMessageTypeError, _not_tidewatch),
+    (aiohttp.WebSocketError, _unreachable("the event socket broke")),
+    (aiohttp.ClientError, _unreachable("the connection failed")),
+    (msgspec.MsgspecError, _not_tidewatch),
+    (UnicodeError, _unreachable("that is no address")),
+    (sqlite3.Error, _sqlite),
+    (asyncio.IncompleteReadError, _unreachable("the answer was cut short")),
+    (OSError, _os_error),
+)
+
+
+def translate(error: BaseException, where: str) -> TidewatchError | None:
+    """Return our failure for a foreign exception; None for one that is a bug and must not be hidden."""
+    if isinstance(error, TidewatchError):
+        return error
+    return next((make(error, where) for kind, make in MAP if isinstance(error, kind)), None)
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise our failures instead of foreign exceptions; ``where`` names the address or the file."""
+    try:
+        yield
+    except Exception as error:
+        ours = translate(error, where)
+        if ours is None or ours is error:
+            raise
+        raise ours from error
+
+
+def refusal(status: int, body: bytes, where: str) -> TidewatchError:
+    """Return the failure for an answer that is no success, in the words of the server."""
+    try:
+        problem = _decode_problem(body)
+    except msgspec.MsgspecError:
+        if status in (401, 403):
+            return WrongToken(f"{where}: the token was not accepted.", hint=CHECK_TOKEN)
+        return WrongVersion(f"{where}: answers {status}, not as a Tidewatch server.", hint=CHECK_VERSION)
+    if problem.code in ("wrong_token", "forbidden"):
+        return WrongToken(f"{where}: {problem.message.rstrip('.')}.", hint=CHECK_TOKEN)
+    if problem.code == "database_locked":
+        return DatabaseLocked(f"{where}: {problem.message.rstrip('.')}.", hint="It is tried again.")
+    return CommandFailed(problem.message, code=problem.code, hint=problem.detail)

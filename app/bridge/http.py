@@ -1,0 +1,166 @@
+"""Requests to the server: authorised, limited in time, failures ours, equal answers parsed once."""
+
+import asyncio
+import ssl
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from app.bridge.address import Address
+from app.bridge.errors import refusal, translated
+from streams.failures import TidewatchError
+from streams.records.base import Record
+
+T = TypeVar("T")
+
+KEPT_ANSWERS = 64
+"""Answers kept for comparing, one a question; the screen asks far fewer at a time."""
+
+Heard = Callable[[TidewatchError | None], None]
+"""Told of the end of every request: None, or why there was no answer."""
+
+
+@dataclass(slots=True)
+class Timeouts:
+    """How long the server may take; changed in place when the settings change."""
+
+    answer_s: float = 4.0
+
+
+class HttpClient:
+    """Asks the server; knows its address and token, not what the answers are for."""
+
+    def __init__(
+        self,
+        address: Address,
+        token: Callable[[], Awaitable[str]],
+        *,
+        tls: ssl.SSLContext | None = None,
+        timeouts: Timeouts | None = None,
+        heard: Heard = lambda _: None,
+    ) -> None:
+        self.address = address
+        self.token = token
+        self._heard = heard
+        self._timeouts = timeouts or Timeouts()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=16, ssl=tls if tls is not None else True),
+            auto_decompress=True,
+            raise_for_status=False,
+        )
+        self._answers: OrderedDict[str, tuple[bytes, Any]] = OrderedDict()
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+        self.requests = 0
+        self.repeats = 0
+        """Answers whose bytes were those of the last one."""
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session, for the event socket."""
+        return self._session
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._session.close()
+
+    async def get(self, path: str, kind: type[T], **query: str | int | float | None) -> T:
+        """Return the answer to a question; the very same object as last time where its bytes are the same."""
+        params = {key: str(value) for key, value in query.items() if value is not None and value != ""}
+        body = await self._ask("GET", path, params=params)
+        key = f"{path}?{sorted(params.items())}"
+        known = self._answers.get(key)
+        if known is not None and known[0] == body:
+            self.repeats += 1
+            self._answers.move_to_end(key)
+            return known[1]
+        value = self._decode(body, kind, path)
+        self._answers[key] = (body, value)
+        if len(self._answers) > KEPT_ANSWERS:
+            self._answers.popitem(last=False)
+        return value
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: Record | None = None,
+        *,
+        limit_s: float | None = None,
+    ) -> T:
+        """Carry out a command and return what the server says was done."""
+        data = msgspec.json.encode(body) if body is not None else None
+        return self._decode(await self._ask(method, path, data=data, limit_s=limit_s), kind, path)
+
+    def _decode(self, body: bytes, kind: type[T], path: str) -> T:
+        decoder = self._decoders.get(kind)
+        if decoder is None:
+            decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
+        with translated(f"{self.address.http}{path}"):
+            return decoder.decode(body)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        limit_s: float | None = None,
+    ) -> bytes:
+        async with self.open(method, path, params=params, data=data, limit_s=limit_s) as answer:
+            return await answer.read()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        limit_s: float | None = None,
+        authorised: bool = True,
+        streaming: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give the answer to be read as it comes; raise ours for one that is no success.
+
+        ``streaming`` limits the silence between two pieces instead of the whole.
+        """
+        where = self.address.http
+        self.requests += 1
+        limit_s = limit_s or self._timeouts.answer_s
+        silence = aiohttp.ClientTimeout(total=None, sock_connect=limit_s, sock_read=max(limit_s, 30))
+        try:
+            async with asyncio.timeout(None if streaming else limit_s):
+                headers = {"Accept": "application/json"}
+                if authorised:
+                    headers["Authorization"] = f"Bearer {await self.token()}"
+                if data is not None:
+                    headers["Content-Type"] = "application/json"
+                with translated(where):
+                    async with self._session.request(
+                        method,
+                        where + path,
+                        params=params,
+                        data=data,
+                        headers=headers,
+                        allow_redirects=False,
+                        timeout=silence,
+                    ) as answer:
+                        if not 200 <= answer.status < 300:
+                            raise refusal(answer.status, await answer.read(), where)
+                        yield answer
+        except TimeoutError as error:
+            with translated(where):
+                raise error
+        except TidewatchError as error:
+            self._heard(error)
+            raise
+        else:
+            self._heard(None)
