@@ -1,0 +1,223 @@
+"""A real ``ft.Page`` in the test's own process: no browser, no socket, and time that stands still until told.
+
+Messages go through Flet's own encoder, because that is what takes the pictures that the next difference
+is made against; a connection that only collected them would miss later changes of lists.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import flet as ft
+import msgpack
+from flet.controls.base_control import BaseControl
+from flet.controls.context import _context_page
+from flet.messaging.connection import Connection
+from flet.messaging.protocol import (
+    Message,
+    MessageAction,
+    configure_encode_object_for_msgpack,
+    decode_ext_from_msgpack,
+)
+from flet.messaging.session import Session
+from flet.pubsub.pubsub_hub import PubSubHub
+from reactivex.scheduler import VirtualTimeScheduler
+
+from ui.context import UiContext
+
+C = TypeVar("C", bound=BaseControl)
+NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
+"""When every test begins."""
+_OPS = {0: "replace", 1: "add", 2: "remove", 3: "move"}
+
+ft.context.disable_auto_update()
+
+
+@dataclass(frozen=True)
+class Op:
+    """One change that the client was told."""
+
+    target: int
+    kind: str
+    what: Any
+    value: Any
+
+
+class _Recording(Connection):
+    """Ends the protocol in memory."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.loop = loop
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page")
+        self.pubsubhub = PubSubHub(loop=loop, executor=self.executor)
+        self.page_name, self.page_url = "", "test://"
+        self.sent: list[tuple[MessageAction, Any, int]] = []
+        self.replies: dict[str, Callable[[Any], Any]] = {}
+        self.session: Session | None = None
+        self._encode = configure_encode_object_for_msgpack(BaseControl)
+
+    def send_message(self, message: Message) -> None:
+        raw = msgpack.packb([message.action, message.body], default=self._encode)
+        body = msgpack.unpackb(raw, ext_hook=decode_ext_from_msgpack, strict_map_key=False)[1]
+        self.sent.append((message.action, body, len(raw) + 1))
+        if message.action is MessageAction.INVOKE_METHOD and self.session is not None:
+            call = message.body
+            answer = self.replies.get(call.name, lambda _args: None)(call.args)
+            self.loop.call_soon(
+                self.session.handle_invoke_method_results, call.control_id, call.call_id, answer, None
+            )
+
+    def dispose(self) -> None:
+        self.executor.shutdown(wait=True)
+
+
+class PageHarness:
+    """The page, a context in virtual time, and what was sent to the client."""
+
+    def __init__(self, *, width: int = 1280, height: int = 800, web: bool = False) -> None:
+        self.connection = _Recording(asyncio.get_running_loop())
+        self.session = self.connection.session = Session(self.connection)
+        self.page: ft.Page = self.session.page
+        self._token = _context_page.set(self.page)
+        self.session.apply_page_patch(
+            {"route": "/", "width": width, "height": height, "platform": "linux", "web": web}
+        )
+        self.connection.send_message(
+            Message(MessageAction.REGISTER_CLIENT, {"page": self.session.get_page_patch()})
+        )
+        self.scheduler = VirtualTimeScheduler()
+        self.reports: list[tuple[str, BaseException]] = []
+        self.latencies: list[float] = []
+        self.context = UiContext(
+            scheduler=self.scheduler,
+            clock=self.now,
+            report=lambda where, error: self.reports.append((where, error)),
+            measure=self.latencies.append,
+        )
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, *, width: int = 1280, height: int = 800, web: bool = False
+    ) -> AsyncIterator["PageHarness"]:
+        """Give a page that is closed, with all that runs on it, at the end."""
+        harness = cls(width=width, height=height, web=web)
+        try:
+            yield harness
+        finally:
+            harness.session.close()
+            await asyncio.sleep(0)
+            harness.connection.dispose()
+
+    # -- time
+
+    def now(self) -> datetime:
+        """The clock of the context: noon and what has been advanced since."""
+        return NOON + timedelta(seconds=self.scheduler.clock)
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass, with all that is due in it."""
+        self.scheduler.advance_by(seconds)
+
+    def frame(self, count: int = 1) -> None:
+        """Let so many frames be drawn."""
+        self.advance(count * self.context.frame_s + 0.001)
+
+    async def settle(self, turns: int = 5) -> None:
+        """Let tasks of the real loop run, and draw what they have changed."""
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        self.frame()
+
+    # -- acting
+
+    def mount(self, *controls: ft.Control) -> None:
+        """Put controls on the page, draw a frame, and forget what was sent for it."""
+        self.page.add(*controls)
+        self.frame()
+        self.clear()
+
+    async def fire(self, control: BaseControl, event: str, data: Any = None, **props: Any) -> None:
+        """Send an event as a client does, after the properties that it changed; draw a frame."""
+        if props:
+            self.session.apply_patch(control._i, props)
+        await asyncio.create_task(self.session.dispatch_event(control._i, event, data))
+        await self.settle()
+
+    # -- looking
+
+    def clear(self) -> None:
+        """Forget what was sent."""
+        self.connection.sent.clear()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes sent since ``clear``."""
+        return sum(size for _, _, size in self.connection.sent)
+
+    @property
+    def patches(self) -> int:
+        """Patch messages sent since ``clear``."""
+        return sum(action is MessageAction.PATCH_CONTROL for action, _, _ in self.connection.sent)
+
+    @property
+    def crashes(self) -> list[str]:
+        """Red cards that a user would have seen."""
+        return [b["message"] for a, b, _ in self.connection.sent if a is MessageAction.SESSION_CRASHED]
+
+    def ops(self) -> list[Op]:
+        """Every change sent since ``clear``."""
+        return [
+            Op(body["id"], _OPS[op[0]], op[2], op[3] if len(op) > 3 else None)
+            for action, body, _ in self.connection.sent
+            if action is MessageAction.PATCH_CONTROL
+            for op in body["patch"][1:]
+        ]
+
+    def walk(self, root: Any = None, *, hidden: bool = False) -> Iterator[BaseControl]:
+        """Every control below ``root`` (the page) in order; those that are not visible only if ``hidden``."""
+        seen: set[int] = set()
+
+        def below(value: Any) -> Iterator[BaseControl]:
+            if isinstance(value, BaseControl):
+                if id(value) in seen or (not hidden and getattr(value, "visible", True) is False):
+                    return
+                seen.add(id(value))
+                yield value
+            if isinstance(value, list | tuple):
+                for item in value:
+                    yield from below(item)
+            elif isinstance(value, dict):
+                for item in value.values():
+                    yield from below(item)
+            elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+                for field in dataclasses.fields(value):
+                    if not field.metadata.get("skip") and not field.name.startswith("_parent"):
+                        yield from below(getattr(value, field.name, None))
+
+        yield from below(self.page if root is None else root)
+
+    def find(self, kind: type[C], root: Any = None, *, hidden: bool = False, **props: Any) -> C:
+        """The first control of this type with these properties."""
+        for control in self.walk(root, hidden=hidden):
+            if isinstance(control, kind) and all(getattr(control, k, None) == v for k, v in props.items()):
+                return control
+        raise LookupError(f"no {kind.__name__} with {props}; texts: {self.texts(root)}")
+
+    def find_all(self, kind: type[C], root: Any = None, **props: Any) -> list[C]:
+        """All controls of this type with these properties."""
+        return [
+            c
+            for c in self.walk(root)
+            if isinstance(c, kind) and all(getattr(c, k, None) == v for k, v in props.items())
+        ]
+
+    def texts(self, root: Any = None) -> list[str]:
+        """The words on the screen, in order."""
+        return [c.value for c in self.walk(root) if isinstance(c, ft.Text) and c.value]

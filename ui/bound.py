@@ -1,0 +1,339 @@
+"""The base of every view: it looks at streams while it is seen, and draws what changed once per frame."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+import flet as ft
+from reactivex import Observable
+from reactivex.abc import DisposableBase
+
+from streams.bag import TableStream
+from streams.failures import Failure, TidewatchError
+from streams.snapshot import Delta, Snapshot
+from ui.components.states import StateBox
+from ui.context import UiContext
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_NOTHING: Any = object()
+
+
+class Binding(Generic[T]):
+    """One stream that a view looks at, and what it does with its newest value."""
+
+    def __init__(
+        self,
+        view: "BoundView",
+        stream: Observable[T],
+        show: Callable[[T], None],
+        *,
+        name: str,
+        merge: Callable[[T, T], T] | None,
+        box: StateBox | None,
+    ) -> None:
+        self._view, self._stream, self._show, self._merge = view, stream, show, merge
+        self.name, self.box = name, box
+        self._pending: T = _NOTHING
+        self._subscription: DisposableBase | None = None
+        self._turn = 0
+        self._failed = False
+
+    def switch(self, stream: Observable[T]) -> None:
+        """Look at another stream from now on; nothing of the former one is shown any more."""
+        looking = self._subscription is not None
+        self.stop()
+        self._stream = stream
+        if self.box is not None:
+            self.box.forget()
+            self._view.touch_box(self.box)
+        if looking:
+            self.start()
+
+    def retry(self) -> None:
+        """Subscribe again, after an error or because somebody asked for it."""
+        if self._subscription is not None:
+            self.stop()
+            self.start()
+
+    def start(self) -> None:
+        """Subscribe."""
+        if self._subscription is not None:
+            return
+        self._turn += 1
+        turn = self._turn
+
+        def on_next(value: T) -> None:
+            if turn == self._turn:
+                self._offer(value)
+
+        def on_error(error: Exception) -> None:
+            if turn == self._turn:
+                self._view.failed(self, error)
+
+        self._subscription = _Starting()
+        if self.box is not None:
+            self._view.wait_for(self.box)
+        subscription = self._stream.subscribe(on_next, on_error)
+        if self._turn == turn and self._subscription is not None:
+            self._subscription = subscription
+        else:
+            subscription.dispose()
+
+    def stop(self) -> None:
+        """Dispose of the subscription and of what was not shown yet."""
+        self._turn += 1
+        subscription, self._subscription, self._pending = self._subscription, None, _NOTHING
+        if subscription is not None:
+            subscription.dispose()
+
+    def _offer(self, value: T) -> None:
+        waiting = self._pending is not _NOTHING and self._merge is not None
+        self._pending = cast(Any, self._merge)(self._pending, value) if waiting else value
+        self._view.want_frame()
+
+    def draw(self) -> datetime | None:
+        """Show the newest value, if one has come; return the oldest commit that it carries."""
+        value, self._pending = self._pending, _NOTHING
+        if value is _NOTHING:
+            return None
+        try:
+            self._show(value)
+        except Exception as error:  # noqa: BLE001  (whatever one part does, the others go on; it is reported)
+            self._failed = True
+            self._view.failed(self, error)
+            return None
+        if self._failed and self.box is not None:
+            self._failed = False
+            self.box.heal()
+            self._view.touch_box(self.box)
+        return value.committed_at if isinstance(value, Delta) and not value.full else None
+
+
+class _Starting(DisposableBase):
+    """Stands for a subscription that is being made."""
+
+    def dispose(self) -> None:
+        """Nothing is held yet."""
+
+
+@ft.control(isolated=True)
+class BoundView(ft.Container):
+    """A part of the screen with its streams.
+
+    A subclass builds its controls in ``__init__``, names its streams with ``bind…`` and changes controls
+    only in its ``show`` functions and handlers, each followed by ``touch``. Streams are subscribed while the
+    view is mounted, shown and awake; a hidden view costs nothing. Values go through the frame beat of the
+    context: however many come, ``show`` sees the newest (or merged) one once per frame and each touched control
+    is updated once.
+    """
+
+    def __init__(
+        self, *, context: UiContext, key: str, content: ft.Control | None = None, **container: Any
+    ) -> None:
+        super().__init__(content=content, key=key, **container)
+        self.context = context
+        self._bindings: list[Binding[Any]] = []
+        self._inner: list[BoundView] = []
+        self._touched: dict[ft.Control, None] = {}
+        self._boxes: dict[StateBox, list[Callable[[], None]]] = {}
+        self._acts: set[asyncio.Task[None]] = set()
+        self._mounted = False
+        self._awake = True
+        self._looking = False
+
+    # -- what a subclass says once
+
+    def bind(
+        self,
+        stream: Observable[T],
+        show: Callable[[T], None],
+        *,
+        merge: Callable[[T, T], T] | None = None,
+        box: StateBox | None = None,
+        name: str = "",
+    ) -> Binding[T]:
+        """Have ``show`` called once per frame: with the newest value, or all since the last merged."""
+        binding = Binding(
+            self, stream, show, name=name or getattr(show, "__name__", "show"), merge=merge, box=box
+        )
+        self._bindings.append(binding)
+        if box is not None:
+            self.own_box(box, binding.retry)
+        if self._looking:
+            binding.start()
+        return binding
+
+    def bind_snapshot(
+        self,
+        stream: Observable[Snapshot[T]],
+        box: StateBox,
+        show: Callable[[T], None],
+        *,
+        is_empty: Callable[[T], bool] | None = None,
+    ) -> Binding[Snapshot[T]]:
+        """Have ``show`` called with each new value; ``box`` shows loading, empty, error and stale itself."""
+        shown: list[Any] = [_NOTHING]
+
+        def show_snapshot(snapshot: Snapshot[T]) -> None:
+            value = snapshot.value
+            if value is not None and value is not shown[0]:
+                show(value)
+                shown[0] = value
+            box.show(snapshot, empty=value is not None and is_empty is not None and is_empty(value))
+            self.touch_box(box)
+
+        return self.bind(stream, show_snapshot, box=box, name=getattr(show, "__name__", "show"))
+
+    def bind_table(
+        self, table: TableStream[K, V], box: StateBox, show: Callable[[Delta[K, V]], None]
+    ) -> tuple[Binding[Delta[K, V]], Binding[Snapshot[int]]]:
+        """Have ``show`` called once per frame with what changed; ``box`` follows its freshness."""
+
+        def show_freshness(snapshot: Snapshot[int]) -> None:
+            box.show(snapshot, empty=snapshot.value == 0)
+            self.touch_box(box)
+
+        name = getattr(show, "__name__", "show")
+        deltas = self.bind(table.deltas, show, merge=lambda a, b: a.merge(b), box=box, name=name)
+        return deltas, self.bind(table.freshness, show_freshness, box=box, name="show_freshness")
+
+    def adopt(self, view: "BoundView") -> "BoundView":
+        """Take a bound view inside this one along when this one is hidden or wakes; returns it."""
+        self._inner.append(view)
+        view.set_awake(self._looking)
+        return view
+
+    def own_box(self, box: StateBox, retry: Callable[[], None]) -> None:
+        """Let ``box`` age each second while it is stale, and its button run ``retry``."""
+        first = not self._boxes
+        self._boxes.setdefault(box, []).append(retry)
+        box.on_retry = lambda: [again() for again in self._boxes[box]]
+        box.clock = self.context.clock
+        if first:
+            self.bind(self.context.seconds, self._show_time, name="show_time")
+
+    # -- what a subclass does all the time
+
+    def touch(self, *controls: ft.Control) -> None:
+        """Have these controls updated in the next frame, each once."""
+        for control in controls:
+            self._touched[control] = None
+        if controls:
+            self.want_frame()
+
+    def touch_box(self, box: StateBox) -> None:
+        """Have what changed of ``box`` updated in the next frame."""
+        self.touch(*box.take_changed())
+
+    def act(self, what: str, command: Coroutine[Any, Any, None]) -> None:
+        """Run a command; a failure of the outside world becomes a message that says ``what`` was tried."""
+        task = asyncio.get_running_loop().create_task(self._run(what, command), name=what)
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
+
+    async def _run(self, what: str, command: Coroutine[Any, Any, None]) -> None:
+        try:
+            await command
+        except TidewatchError as error:
+            self.context.messages.failed(what, error)
+        except Exception as error:  # noqa: BLE001  (a bug: reported with its trace and said, never swallowed)
+            self.context.report(what, error)
+            self.context.messages.error(f"{what}: this is a fault of the console", detail=repr(error))
+
+    # -- when it looks
+
+    @property
+    def looking(self) -> bool:
+        """Whether its streams are subscribed."""
+        return self._looking
+
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide the view; the parent updates it."""
+        self.visible = visible
+        self._settle()
+
+    def set_awake(self, awake: bool) -> None:
+        """Stop looking without hiding, as when the window is minimised."""
+        self._awake = awake
+        self._settle()
+
+    def did_mount(self) -> None:
+        """Begin to look."""
+        self._mounted = True
+        self._settle()
+
+    def will_unmount(self) -> None:
+        """Stop looking and drop commands that nobody waits for."""
+        self._mounted = False
+        self._settle()
+        for task in self._acts:
+            task.cancel()
+
+    def _settle(self) -> None:
+        looking = self._mounted and self._awake and bool(self.visible)
+        if looking == self._looking:
+            return
+        self._looking = looking
+        for binding in self._bindings:
+            binding.start() if looking else binding.stop()
+        for view in self._inner:
+            view.set_awake(looking)
+        if looking and self._touched:
+            self.want_frame()
+
+    # -- drawing
+
+    def want_frame(self) -> None:
+        """Have this view drawn in the next frame."""
+        self.context.frames.want(self._draw)
+
+    def wait_for(self, box: StateBox) -> None:
+        """Show the skeleton of ``box`` if nothing has come by the time that one notices."""
+
+        def overdue(_scheduler: object, _state: object = None) -> None:
+            if self._looking and box.overdue():
+                self.touch_box(box)
+
+        if box.waiting:
+            self.context.scheduler.schedule_relative(StateBox.PATIENCE_S, overdue)
+
+    def failed(self, binding: Binding[Any], error: BaseException) -> None:
+        """Report an exception of one stream or of its drawing, and say so where its values would be."""
+        self.context.report(f"{self.key}.{binding.name}", error)
+        if binding.box is None:
+            self.context.messages.error(f"A part of {self.key} could not be drawn", detail=repr(error))
+            return
+        failure = Failure(
+            code="bug",
+            message="This part could not be drawn.",
+            hint=f"A fault of the console ({type(error).__name__}); it has been logged.",
+            since=self.context.clock(),
+        )
+        binding.box.show_broken(failure)
+        self.touch_box(binding.box)
+
+    def _show_time(self, now: datetime) -> None:
+        for box in self._boxes:
+            if box.age(now):
+                self.touch_box(box)
+
+    def _draw(self) -> None:
+        if not self._mounted:
+            return
+        commits = [commit for binding in self._bindings if (commit := binding.draw()) is not None]
+        touched, self._touched = self._touched, {}
+        for control in touched:
+            self._update(control)
+        if commits:
+            self.context.measure((self.context.clock() - min(commits)).total_seconds())
+
+    def _update(self, control: ft.Control) -> None:
+        try:
+            control.update()
+        except Exception as error:  # noqa: BLE001  (one control that cannot be drawn must not keep the others from it)
+            if self._mounted:
+                self.context.report(f"{self.key}: update of {type(control).__name__}", error)

@@ -1,0 +1,291 @@
+"""What a part of the screen shows when it has nothing to show, or nothing fresh: one box of one size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import flet as ft
+
+from streams.failures import Failure
+from streams.snapshot import Snapshot
+from streams.vocabulary import Health
+from ui.format import age_text, rough_duration_text
+from ui.theme import FADE_MS, INK, QUIET_INK, SIZE_BODY, Tone, small_text
+
+_DIMMED: Final = 0.72
+
+
+class _Face(StrEnum):
+    """Which of its layers a box shows."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    CONTENT = "content"
+    EMPTY = "empty"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What an empty part says: an icon, one sentence why, and one thing to do."""
+
+    text: str
+    icon: ft.IconData = ft.Icons.INBOX
+    action_label: str = ""
+    on_action: Callable[[], Any] | None = None
+
+
+@ft.control(isolated=True)
+class _Slot(ft.Container):
+    """Holds the body, so that an update of the box need not walk it."""
+
+
+class StateBox(ft.Stack):
+    """A body with its loading, empty, error and stale states; give it a size, it never changes it.
+
+    ``note`` is the small "18 s ago" to be placed in the title row of the card that holds the box.
+    """
+
+    PATIENCE_S: Final = 0.15
+    """A skeleton appears only when nothing has come for this long."""
+
+    def __init__(
+        self,
+        body: ft.Control,
+        *,
+        empty: Empty | None = None,
+        skeleton_rows: int = 3,
+        skeleton_height: int = 14,
+        compact: bool = False,
+        **stack: Any,
+    ) -> None:
+        self._slot = _Slot(content=body, visible=False, opacity=1.0)
+        self._compact = compact
+        self._skeleton = _skeleton(skeleton_rows, skeleton_height, compact)
+        self._empty = _empty_layer(empty or Empty("Nothing here."), compact)
+        self._error = _ErrorLayer(compact, self._retry)
+        self._note_text = small_text("", color=Tone.WARNING.color)
+        self.note = ft.Row(
+            [ft.Icon(ft.Icons.WARNING_AMBER, size=14, color=Tone.WARNING.color), self._note_text],
+            spacing=4,
+            tight=True,
+            visible=False,
+        )
+        super().__init__(
+            [self._slot, self._skeleton, self._empty, self._error], fit=ft.StackFit.EXPAND, **stack
+        )
+        self.on_retry: Callable[[], Any] = lambda: None
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self._face = _Face.WAITING
+        self._broken = False
+        self._last: tuple[Snapshot[Any], bool] | None = None
+        self._changed: dict[ft.Control, None] = {}
+
+    def _retry(self) -> None:
+        self.on_retry()
+
+    @property
+    def face(self) -> str:
+        """The layer that is shown: waiting, loading, content, empty or error."""
+        return self._face.value
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing has been shown yet."""
+        return self._face is _Face.WAITING
+
+    @property
+    def broken(self) -> bool:
+        """Whether the last drawing failed."""
+        return self._broken
+
+    def show(self, snapshot: Snapshot[Any], *, empty: bool = False) -> None:
+        """Show what ``snapshot`` is worth: its value, that there is none, or why there is none."""
+        self._last = (snapshot, empty)
+        if not self._broken:
+            self._apply(snapshot, empty)
+
+    def show_broken(self, failure: Failure) -> None:
+        """Show that the body could not be drawn, until ``heal``."""
+        self._broken = True
+        self._apply(Snapshot(None, Health.ERROR, failure=failure), False)
+
+    def heal(self) -> None:
+        """The body has been drawn again: show what the last snapshot was worth."""
+        if self._broken:
+            self._broken = False
+            if self._last is not None:
+                self._apply(*self._last)
+            else:
+                self._turn(_Face.CONTENT)
+
+    def forget(self) -> None:
+        """Go back to waiting, as when something else is to be shown."""
+        self._broken, self._last = False, None
+        self._turn(_Face.WAITING)
+        self._set_stale(None)
+
+    def overdue(self) -> bool:
+        """Nothing has come for a while: show the skeleton; return whether that changed anything."""
+        if self._face is not _Face.WAITING:
+            return False
+        self._turn(_Face.LOADING)
+        return True
+
+    def age(self, now: datetime) -> bool:
+        """Let the ages that are shown grow; return whether anything changed."""
+        changed = False
+        if self._face is _Face.ERROR:
+            changed = self._error.age(now)
+            if changed:
+                self._mark(self._error)
+        if self.note.visible and self._last is not None:
+            text = age_text(self._last[0].at, now)
+            if text != self._note_text.value:
+                self._note_text.value = text
+                self._mark(self._note_text)
+                changed = True
+        return changed
+
+    def take_changed(self) -> tuple[ft.Control, ...]:
+        """Return the controls to update, and forget them."""
+        changed, self._changed = self._changed, {}
+        return tuple(changed)
+
+    def _apply(self, snapshot: Snapshot[Any], empty: bool) -> None:
+        if snapshot.value is None:
+            if snapshot.failure is not None:
+                self._error.show(snapshot.failure, self.clock())
+                self._mark(self._error)
+                self._turn(_Face.ERROR)
+            elif self._face is not _Face.WAITING:
+                self._turn(_Face.LOADING)
+            self._set_stale(None)
+            return
+        self._turn(_Face.EMPTY if empty else _Face.CONTENT)
+        self._set_stale(snapshot if snapshot.health in (Health.STALE, Health.ERROR) else None)
+
+    def _turn(self, face: _Face) -> None:
+        if face is self._face:
+            return
+        self._face = face
+        self._slot.visible = face is _Face.CONTENT
+        self._skeleton.visible = face is _Face.LOADING
+        self._empty.visible = face is _Face.EMPTY
+        self._error.visible = face is _Face.ERROR
+        self._mark(self)
+
+    def _set_stale(self, snapshot: Snapshot[Any] | None) -> None:
+        stale = snapshot is not None
+        opacity = _DIMMED if stale else 1.0
+        if self._slot.opacity != opacity:
+            self._slot.opacity = opacity
+            self._mark(self)
+        if stale:
+            self._note_text.value = age_text(snapshot.at, self.clock())
+            failure = snapshot.failure
+            why = (
+                f"{failure.message} {failure.hint}".strip()
+                if failure
+                else "Nothing new has come for longer than usual."
+            )
+            if self.note.tooltip != why:
+                self.note.tooltip = why
+                self._mark(self.note)
+            self._mark(self._note_text)
+        if self.note.visible != stale:
+            self.note.visible = stale
+            self._mark(self.note)
+
+    def _mark(self, control: ft.Control) -> None:
+        self._changed[control] = None
+
+
+def _bar(width: int, height: int) -> ft.Container:
+    return ft.Container(
+        width=width,
+        height=height,
+        border_radius=4,
+        bgcolor=ft.Colors.with_opacity(0.08, ft.Colors.ON_SURFACE),
+    )
+
+
+def _skeleton(rows: int, height: int, compact: bool) -> ft.Container:
+    widths = (280, 360, 220, 320, 260)
+    bars = [_bar(96 if compact else widths[i % len(widths)], height) for i in range(rows)]
+    return ft.Container(
+        ft.Semantics(
+            content=ft.Column(bars, spacing=14, scroll=None, tight=True), label="Loading", container=True
+        ),
+        visible=False,
+        clip_behavior=ft.ClipBehavior.HARD_EDGE,
+        alignment=ft.Alignment.TOP_LEFT,
+        padding=ft.Padding.only(top=6),
+        animate_opacity=FADE_MS,
+    )
+
+
+def _empty_layer(empty: Empty, compact: bool) -> ft.Container:
+    words = ft.Text(
+        empty.text, size=SIZE_BODY, color=QUIET_INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS
+    )
+    icon = ft.Icon(empty.icon, size=18 if compact else 22, color=QUIET_INK)
+    parts: list[ft.Control] = [icon, words]
+    if empty.on_action is not None:
+        parts.append(
+            ft.TextButton(empty.action_label, on_click=lambda _: empty.on_action and empty.on_action())
+        )
+    return ft.Container(
+        ft.Row(
+            parts,
+            alignment=ft.MainAxisAlignment.START if compact else ft.MainAxisAlignment.CENTER,
+            spacing=10,
+        ),
+        visible=False,
+    )
+
+
+class _ErrorLayer(ft.Container):
+    """What failed, why, since when, and a way to try again."""
+
+    def __init__(self, compact: bool, on_retry: Callable[[], Any]) -> None:
+        self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
+        self._why = small_text()
+        self._failure: Failure | None = None
+        icon = ft.Icon(ft.Icons.ERROR, size=18 if compact else 22, color=Tone.BAD.color)
+        if compact:
+            content = ft.Row([icon, ft.Container(self._what, expand=True)], spacing=8)
+        else:
+            content = ft.Row(
+                [
+                    icon,
+                    ft.Column(
+                        [self._what, self._why],
+                        spacing=2,
+                        tight=True,
+                        expand=True,
+                    ),
+                    ft.OutlinedButton("Try again", on_click=lambda _: on_retry()),
+                ],
+                spacing=12,
+            )
+        super().__init__(content, visible=False)
+
+    def show(self, failure: Failure, now: datetime) -> None:
+        """Word ``failure``."""
+        self._failure = failure
+        self._what.value = failure.message
+        self.tooltip = failure.hint or None
+        self.age(now)
+
+    def age(self, now: datetime) -> bool:
+        """Let its age grow; return whether that changed the words."""
+        if self._failure is None:
+            return False
+        since = f"For {rough_duration_text((now - self._failure.since).total_seconds())}."
+        words = " ".join(part for part in (self._failure.hint, since) if part)
+        changed = words != self._why.value
+        self._why.value = words
+        return changed

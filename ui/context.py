@@ -1,0 +1,90 @@
+"""What every view is given besides its streams and commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import reactivex as rx
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.abc import SchedulerBase
+
+from streams.records.base import utc_now
+from ui.format import Formatter
+from ui.frames import Frames
+from ui.messages import Messages
+from ui.theme import Density
+
+
+class Prefs(Protocol):
+    """What is remembered between starts: small JSON values by key."""
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return what was kept under ``key``."""
+        ...
+
+    def put(self, key: str, value: object) -> None:
+        """Keep ``value`` under ``key``; written to disk later, off the loop."""
+        ...
+
+
+class SessionPrefs:
+    """Preferences that last as long as the console runs."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, object] = {}
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return what was kept under ``key``."""
+        return self._kept.get(key, default)
+
+    def put(self, key: str, value: object) -> None:
+        """Keep ``value`` under ``key``."""
+        self._kept[key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to go: a view, and what it should show there (a filter, a client's id)."""
+
+    view: str
+    show: str = ""
+    """The view's own word for a part, filter or selection, such as ``not_safe`` or ``client:ID``."""
+
+
+def _ignore_latency(_seconds: float) -> None:
+    """Measure nothing."""
+
+
+def _report_nowhere(_where: str, _error: BaseException) -> None:
+    """Tell nobody; the composition root passes one that logs with its trace."""
+
+
+@dataclass(slots=True)
+class UiContext:
+    """Time, drawing, words and memory, shared by all views of one window."""
+
+    scheduler: SchedulerBase
+    frame_s: float = 1 / 30
+    clock: Callable[[], datetime] = utc_now
+    report: Callable[[str, BaseException], None] = _report_nowhere
+    """Logs an exception that is a bug, with its trace: where it happened and what."""
+    measure: Callable[[float], None] = _ignore_latency
+    """Takes the seconds from a commit at the server to the updated control."""
+    prefs: Prefs = field(default_factory=SessionPrefs)
+    format: Formatter = field(default_factory=Formatter)
+    density: Density = Density.STANDARD
+    go: Callable[[Place], None] = lambda _place: None
+    """Leads to another view; the shell sets it."""
+    messages: Messages = field(init=False)
+    frames: Frames = field(init=False)
+    seconds: Observable[datetime] = field(init=False)
+    """The time each second, for ages that grow; one timer for all who look, none when nobody does."""
+
+    def __post_init__(self) -> None:
+        self.messages = Messages(self.clock)
+        self.frames = Frames(self.scheduler, self.frame_s)
+        self.seconds = rx.interval(1.0, scheduler=self.scheduler).pipe(
+            ops.map(lambda _: self.clock()), ops.share()
+        )
