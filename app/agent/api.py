@@ -1,0 +1,209 @@
+"""The server's HTTP API, as agent and restore speak it; every failure is one of ours."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from app.agent.address import Address
+from app.protocol import Health, Problem
+from streams.failures import (
+    CommandFailed,
+    ServerRefused,
+    ServerUnreachable,
+    TidewatchError,
+    WrongCertificate,
+    WrongToken,
+    WrongVersion,
+)
+from streams.records.events import PROTOCOL_VERSION
+
+CONNECT_S = 10.0
+ANSWER_S = 120.0
+BODY_CHUNK_BYTES = 256 * 1024
+PASSING_CODES = frozenset(
+    {
+        "internal",
+        "database_locked",
+        "catalogue_locked",
+        "shutting_down",
+        "too_many_uploads",
+        "upload_in_progress",
+        "offset_mismatch",
+    }
+)
+"""Refusals that another try may get past."""
+
+T = TypeVar("T")
+
+
+class Refusal(CommandFailed):
+    """The server said no; ``server_code`` is its word for it."""
+
+    def __init__(
+        self, problem: Problem, *, status: int, retry_after_s: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(problem.message, code=problem.code, hint=hint)
+        self.detail = problem.detail
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+def is_passing(error: TidewatchError) -> bool:
+    """Return whether the same request may go well a little later."""
+    if isinstance(error, Refusal):
+        return error.server_code in PASSING_CODES or error.status in (502, 503, 504)
+    return isinstance(error, ServerUnreachable | ServerRefused)
+
+
+def failure_of(error: Exception, address: object) -> TidewatchError:
+    """Return what an exception of the network means, in our words."""
+    hint = "Check the address given with --server, and that the server runs."
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return WrongCertificate(
+            f"{address}: the connection cannot be trusted: {error}.",
+            hint="Name the server's authority with agent.ca_file, or check https:// against http://.",
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error
+        if isinstance(reason, socket.gaierror):
+            return ServerUnreachable(f"{address}: there is no host of that name.", hint=hint)
+        if reason.errno == errno.ECONNREFUSED:
+            return ServerRefused(f"{address}: nothing listens there.", hint=hint)
+        return ServerUnreachable(f"{address} cannot be reached: {reason.strerror or reason}.", hint=hint)
+    if isinstance(error, TimeoutError):
+        return ServerUnreachable(f"{address} does not answer.", hint=hint)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return WrongVersion(f"{address} answers, but not as a Tidewatch server does.", hint=hint)
+    return ServerUnreachable(f"{address}: the connection was lost.", hint=hint)
+
+
+class Api:
+    """Requests to one server with one token; open it with ``async with``."""
+
+    def __init__(self, address: Address, token: str | None = None, *, connections: int = 16) -> None:
+        self.address = address
+        self.token = token
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            base_url=self.address.url,
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self.address.tls or True),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The open session."""
+        if self._session is None:
+            raise RuntimeError("the API is used outside of its context")
+        return self._session
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that says who asks."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    async def health(self) -> Health:
+        """Return the server's health; raise ``WrongVersion`` for what is no server of this release."""
+        hint = "Check the address given with --server."
+        try:
+            health = await self.call("GET", "/health", Health)
+        except (CommandFailed, WrongToken):
+            health = None
+        if health is None or health.name != "tidewatch":
+            raise WrongVersion(f"{self.address} answers, but is no Tidewatch server.", hint=hint)
+        if health.protocol != PROTOCOL_VERSION:
+            raise WrongVersion(
+                f"{self.address} speaks version {health.protocol} of the protocol,"
+                f" this program {PROTOCOL_VERSION}.",
+                hint="Use the same release on both.",
+            )
+        return health
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        reply: type[T],
+        *,
+        json: msgspec.Struct | None = None,
+        data: bytes | AsyncIterator[bytes] | None = None,
+        size: int | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> T:
+        """Return the answer to one request, decoded; raise one of our failures.
+
+        ``data`` is the raw body; as an iterator it needs its ``size``.
+        """
+        headers: dict[str, str] = {}
+        if json is not None:
+            data = msgspec.json.encode(json)
+            headers["Content-Type"] = "application/json"
+        if isinstance(data, bytes):
+            size = len(data)
+            data = _slices(data) if size > BODY_CHUNK_BYTES else data
+        if size is not None:
+            headers["Content-Length"] = str(size)
+        if data is not None:
+            headers.setdefault("Content-Type", "application/octet-stream")
+        async with self.request(method, path, headers=headers, data=data, params=params) as response:
+            body = await response.read()
+        try:
+            return msgspec.json.decode(body, type=reply)
+        except msgspec.DecodeError:
+            raise WrongVersion(
+                f"{self.address} gives an answer that cannot be read.",
+                hint="Check that it is a Tidewatch server of the same release.",
+            ) from None
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Open one request; what goes wrong until its body is read is raised as one of our failures."""
+        try:
+            async with self.session.request(
+                method, path, headers={**self.headers, **(headers or {})}, allow_redirects=False, **more
+            ) as response:
+                if response.status >= 300:
+                    raise await self._refusal(response)
+                yield response
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise failure_of(error, self.address) from error
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> TidewatchError:
+        body = await response.read()
+        try:
+            problem = msgspec.json.decode(body, type=Problem)
+        except msgspec.DecodeError:
+            problem = Problem(
+                code=f"http_{response.status}", message=f"The server answered {response.status}."
+            )
+        if response.status == 401:
+            return WrongToken("The server does not know this token: it was revoked or is not of this server.")
+        after = response.headers.get("Retry-After", "")
+        return Refusal(
+            problem, status=response.status, retry_after_s=float(after) if after.isdecimal() else None
+        )
+
+
+async def _slices(data: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(data), BODY_CHUNK_BYTES):
+        yield bytes(view[start : start + BODY_CHUNK_BYTES])
+        await asyncio.sleep(0)
