@@ -1,0 +1,261 @@
+"""A table of keyed records: a pool of row controls, re-bound to the data as it scrolls and changes.
+
+There is never a control for each record: a thousand clients cost as many controls as fit on the screen,
+and a changed value costs one small message for its cell.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import flet as ft
+
+from ui.components.data_table_columns import Column, RowAction
+from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_row import RowHand
+from ui.components.data_table_view import K, R, TableView
+from ui.theme import Density, Tone
+
+FRAME_S = 1 / 30
+"""Turns of the wheel within this time are drawn together."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TableEvents(Generic[K]):
+    """What a table tells its view."""
+
+    on_open: Callable[[K], None] | None = None
+    """A row was clicked, or Enter was pressed on it."""
+    on_current: Callable[[K], None] | None = None
+    """The keys walked to another row."""
+    on_selection: Callable[[frozenset[K]], None] | None = None
+    on_sort: Callable[[str, bool], None] | None = None
+    """Column key and whether it descends; the table has sorted already unless it shows pages."""
+    on_cancel: Callable[[], None] | None = None
+    """Escape with nothing selected."""
+
+
+class DataTable(TableView[K, R]):
+    """Sortable, selectable, live table; ``control`` goes into the page.
+
+    ``paged`` leaves sorting and filtering to whoever calls ``show_page``; else the table does both in memory.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        *,
+        name: Callable[[R], str],
+        actions: Callable[[R], Sequence[RowAction]] | None = None,
+        events: TableEvents[K] | None = None,
+        sort: str | None = None,
+        descending: bool = False,
+        paged: bool = False,
+        density: Density = Density.STANDARD,
+        label: str = "Table",
+    ) -> None:
+        super().__init__(
+            columns,
+            name=name,
+            sort=sort,
+            descending=descending,
+            paged=paged,
+            density=density,
+            hand=RowHand(self._on_click, self._on_check, self._on_menu if actions is not None else None),
+            on_sort=self._on_sort,
+            on_check_all=self._on_check_all,
+        )
+        self._actions = actions
+        self._events: TableEvents[K] = events or TableEvents()
+        self._keys = Keys()
+        self._menu = ft.ContextMenu(content=self._body.control, secondary_trigger=None, expand=True)
+        self._listener = ft.KeyboardListener(
+            content=self._assemble(label),
+            on_key_down=self._on_key,
+            on_key_repeat=self._on_key,
+            on_key_up=lambda event: self._keys.up(event.key),
+        )
+        self.control.content = self._listener
+
+    def _assemble(self, label: str) -> ft.Control:
+        pointer = ft.GestureDetector(
+            content=self._menu,
+            expand=True,
+            on_scroll=self._on_wheel,
+            on_enter=self._on_enter,
+            on_exit=self._on_exit,
+            on_secondary_tap_down=self._on_secondary,
+        )
+        sized = ft.Row(
+            [pointer, self._body.scrollbar.control],
+            expand=True,
+            spacing=0,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            size_change_interval=60,
+            on_size_change=self._on_size,
+        )
+        return ft.Semantics(
+            label=label, container=True, content=ft.Column([self._head.control, sized], spacing=0)
+        )
+
+    async def focus(self) -> None:
+        """Take the keyboard, so that arrow keys walk the rows."""
+        try:
+            await self._listener.focus()
+        except (RuntimeError, TimeoutError) as error:
+            _log.debug("the table could not take the keyboard: %s", error)
+
+    # -- selection
+
+    def clear_selection(self) -> None:
+        """Select nothing."""
+        self.selection.clear()
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        self.refresh()
+        self._tell_selection()
+
+    def _tell_selection(self) -> None:
+        if self._events.on_selection is not None:
+            self._events.on_selection(frozenset(self.selection.keys))
+
+    def _on_check_all(self) -> None:
+        if self.selection.covers(self._order.order) is True:
+            self.selection.drop(list(self._order.order))
+        else:
+            self.selection.select_all(self._order.order)
+        self._selection_changed()
+
+    async def _on_check(self, slot: int) -> None:
+        key = self._key_at(slot)
+        if key is None:
+            return
+        self._check(key, extend=self._keys.shift)
+        self._body.rows[slot].forget_marks()
+        self._selection_changed()
+        await self.focus()
+
+    def _check(self, key: K, *, extend: bool) -> None:
+        if extend:
+            self.selection.extend(self._order.order, key)
+        else:
+            self.selection.toggle(key)
+
+    # -- pointer
+
+    def _key_at(self, slot: int) -> K | None:
+        place = self._window.offset + slot
+        return self._order.order[place] if 0 <= place < len(self._order) else None
+
+    async def _on_click(self, slot: int) -> None:
+        key = self._key_at(slot)
+        if key is None:
+            return
+        if self._keys.shift or self._keys.control:
+            self._check(key, extend=self._keys.shift)
+            self._selection_changed()
+        else:
+            self.selection.anchor = key
+            self.set_current(key)
+            if self._events.on_open is not None:
+                self._events.on_open(key)
+        await self.focus()
+
+    async def _on_menu(self, slot: int) -> None:
+        await self._open_menu(slot, ft.Offset(self._body.width - 24, (slot + 0.5) * self._body.row_height))
+
+    async def _on_secondary(self, event: ft.TapEvent[ft.GestureDetector]) -> None:
+        if event.local_position is not None:
+            slot = int(event.local_position.y // self._body.row_height)
+            await self._open_menu(slot, event.local_position)
+
+    async def _open_menu(self, slot: int, at: ft.Offset) -> None:
+        key = self._key_at(slot)
+        record = self._order.rows.get(key) if key is not None else None
+        if record is None or self._actions is None or key not in self._slots:
+            return
+        self._menu.items = [_menu_item(action) for action in self._actions(record)]
+        self._menu.update()
+        await self._menu.open(local_position=at)
+
+    def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
+        if self._window.scroll(event.scroll_delta.y, self._body.row_height) and "scroll" not in self._timers:
+            self._later("scroll", FRAME_S, self.refresh)
+
+    def _on_enter(self) -> None:
+        self._hovered = True
+
+    def _on_exit(self) -> None:
+        self._hovered = False
+        if self._waiting_page is not None:
+            self.show_page(self._waiting_page, fresh=False)
+        elif self._order.unsettled:
+            self._settle_later()
+
+    # -- keyboard
+
+    async def _on_key(self, event: ft.KeyDownEvent | ft.KeyRepeatEvent) -> None:
+        what = self._keys.down(event.key)
+        if isinstance(what, Move):
+            self._walk(what)
+            if not self.control.page.web:
+                await self.focus()
+        elif what is Act.OPEN and self.current is not None and self._events.on_open is not None:
+            self._events.on_open(self.current)
+        elif what is Act.TOGGLE and self.current is not None:
+            self.selection.toggle(self.current)
+            self._selection_changed()
+        elif what is Act.ALL:
+            self.selection.select_all(self._order.order)
+            self._selection_changed()
+        elif what is Act.CANCEL:
+            self._on_cancel()
+
+    def _on_cancel(self) -> None:
+        if len(self.selection):
+            self.clear_selection()
+        elif self._events.on_cancel is not None:
+            self._events.on_cancel()
+
+    def _on_sort(self, key: str) -> None:
+        self.sort_by(key, not self.descending if key == self.sort else False)
+        if self._events.on_sort is not None:
+            self._events.on_sort(key, self.descending)
+
+    def _walk(self, move: Move) -> None:
+        if not len(self._order):
+            return
+        at = self._order.index_of(self.current) if self.current is not None else None
+        index = move.target(at, self._window.visible, len(self._order))
+        key = self._order.order[index]
+        if self._keys.shift:
+            if self.selection.anchor is None:
+                self.selection.anchor = self.current
+            self.selection.extend(self._order.order, key)
+            self._tell_selection()
+        self.current = key
+        self._window.reveal(index)
+        self.refresh()
+        if self._events.on_current is not None:
+            self._events.on_current(key)
+
+
+def _menu_item(action: RowAction) -> ft.PopupMenuItem:
+    async def run(_event: Any) -> None:
+        result = action.run()
+        if inspect.isawaitable(result):
+            await result
+
+    color = Tone.BAD.color if action.destructive and action.enabled else None
+    return ft.PopupMenuItem(
+        content=ft.Text(action.label, size=13, color=color),
+        icon=ft.Icon(action.icon, size=18, color=color),
+        height=36,
+        disabled=not action.enabled,
+        on_click=run,
+    )

@@ -1,0 +1,140 @@
+"""The controls of a cell: made once, re-bound to whatever record scrolls into their row."""
+
+from typing import Any, Protocol, cast
+
+import flet as ft
+
+from ui.components.data_table_columns import CellKind, CellValue, Column, ProgressCell, StatusCell, TextCell
+from ui.theme import MONO, QUIET_INK, SIZE_BODY
+
+SMALL_SIZE = 12
+
+
+class Cell(Protocol):
+    """A control that shows one value of a column."""
+
+    control: ft.Control
+
+    def show(self, value: CellValue) -> list[ft.Control]:
+        """Take the value; return the leaves that must be updated, none where nothing is new."""
+        ...
+
+
+def _text(size: float = SIZE_BODY, **settings: Any) -> ft.Text:
+    return ft.Text("", size=size, no_wrap=True, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS, **settings)
+
+
+class _TextCellView:
+    def __init__(self, column: Column[Any]) -> None:
+        mono = column.kind is CellKind.MONO
+        self._text = _text(
+            SMALL_SIZE if mono else SIZE_BODY,
+            font_family=MONO if mono else None,
+            text_align=ft.TextAlign.END if column.numeric else ft.TextAlign.START,
+        )
+        self._detail: ft.TextSpan | None = None
+        self._shown: CellValue | None = None
+        self.control = place(self._text, column)
+
+    def show(self, value: CellValue) -> list[ft.Control]:
+        if value == self._shown:
+            return []
+        self._shown = value
+        cell = cast(TextCell, value)
+        text = self._text
+        if cell.detail or self._detail is not None:
+            self._show_spans(cell)
+        else:
+            text.value = cell.text
+        text.color = cell.color
+        text.tooltip = cell.tooltip or None
+        return [text]
+
+    def _show_spans(self, cell: TextCell) -> None:
+        if self._detail is None:
+            muted = ft.TextStyle(color=QUIET_INK, size=SMALL_SIZE)
+            self._detail = ft.TextSpan("", style=muted)
+            self._text.spans = [self._detail]
+        self._text.value = cell.text
+        self._detail.text = f"   {cell.detail}" if cell.detail else ""
+
+
+class _StatusCellView:
+    def __init__(self, column: Column[Any]) -> None:
+        self._icon = ft.Icon(ft.Icons.CIRCLE, size=15)
+        self._word = _text(expand=True)
+        self._row = ft.Row([self._icon, self._word], spacing=6)
+        self._shown: CellValue | None = None
+        self.control = place(self._row, column)
+
+    def show(self, value: CellValue) -> list[ft.Control]:
+        if value == self._shown:
+            return []
+        before = cast("StatusCell | None", self._shown)
+        self._shown = value
+        cell = cast(StatusCell, value)
+        self._word.value, self._word.color = cell.word, cell.color
+        self._icon.icon, self._icon.color = cell.icon, cell.color
+        self._row.tooltip = cell.tooltip or None
+        if before is None or before.tooltip != cell.tooltip:
+            return [self._row]
+        if (before.icon, before.color) == (cell.icon, cell.color):
+            return [self._word]
+        return [self._icon, self._word]
+
+
+class _ProgressCellView:
+    def __init__(self, column: Column[Any]) -> None:
+        self._bar = ft.ProgressBar(
+            value=0,
+            width=64,
+            bar_height=5,
+            border_radius=3,
+            visible=False,
+            bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
+            semantics_label="Progress",
+        )
+        self._text = _text(SMALL_SIZE, color=QUIET_INK, expand=True)
+        self._row = ft.Row([self._bar, self._text], spacing=8)
+        self._shown: CellValue | None = None
+        self.control = place(self._row, column)
+
+    def show(self, value: CellValue) -> list[ft.Control]:
+        if value == self._shown:
+            return []
+        before = cast("ProgressCell | None", self._shown)
+        self._shown = value
+        cell = cast(ProgressCell, value)
+        self._bar.visible, self._bar.value = cell.active, cell.ratio
+        self._text.value = cell.text
+        self._row.tooltip = cell.tooltip or None
+        if before is None or (before.active, before.tooltip) != (cell.active, cell.tooltip):
+            return [self._row]
+        changed: list[ft.Control] = []
+        if before.ratio != cell.ratio:
+            changed.append(self._bar)
+        if before.text != cell.text:
+            changed.append(self._text)
+        return changed
+
+
+_VIEWS: dict[CellKind, type[_TextCellView] | type[_StatusCellView] | type[_ProgressCellView]] = {
+    CellKind.TEXT: _TextCellView,
+    CellKind.MONO: _TextCellView,
+    CellKind.STATUS: _StatusCellView,
+    CellKind.PROGRESS: _ProgressCellView,
+}
+
+
+def cell_of(column: Column[Any]) -> Cell:
+    """Return a new, empty cell of a column."""
+    return _VIEWS[column.kind](column)
+
+
+def place(control: ft.LayoutControl, column: Column[Any]) -> ft.LayoutControl:
+    """Give a control the room of its column; heads and cells line up because both go through here."""
+    if column.width is not None:
+        control.width = column.width
+    else:
+        control.expand = column.flex
+    return control

@@ -1,0 +1,88 @@
+"""The head of a table: labels that sort when clicked, and the checkbox that selects all."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flet as ft
+
+from ui.components.data_table_cells import place
+from ui.components.data_table_columns import Column
+from ui.components.data_table_row import ACCENT_WIDTH, GAP, MENU_WIDTH, check_box
+from ui.theme import LINE, QUIET_INK
+
+HEAD_HEIGHT = 34
+
+
+class TableHead:
+    """Column labels with the arrow of the sorted one."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Any]],
+        *,
+        on_sort: Callable[[str], None],
+        on_check: Callable[[], None],
+        menu: bool,
+    ) -> None:
+        self._columns = columns
+        self._arrows = {
+            column.key: ft.Icon(ft.Icons.ARROW_UPWARD, size=13, visible=False) for column in columns
+        }
+        self._cells = {column.key: self._cell(column, on_sort) for column in columns}
+        self.check = check_box(
+            value=False, tristate=True, semantics_label="Select all rows", on_change=lambda _event: on_check()
+        )
+        tail: list[ft.Control] = [ft.Container(width=MENU_WIDTH)] if menu else []
+        self.control = ft.Container(
+            ft.Row(
+                [ft.Container(width=ACCENT_WIDTH), self.check, *self._cells.values(), *tail],
+                spacing=GAP,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            height=HEAD_HEIGHT,
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+
+    def _cell(self, column: Column[Any], on_sort: Callable[[str], None]) -> ft.LayoutControl:
+        label = ft.Text(
+            column.label,
+            size=12,
+            weight=ft.FontWeight.W_600,
+            color=QUIET_INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        )
+        arrow = self._arrows[column.key]
+        arrow.color = QUIET_INK
+        parts: list[ft.Control] = [arrow, label] if column.numeric else [label, arrow]
+        end = ft.MainAxisAlignment.END if column.numeric else ft.MainAxisAlignment.START
+        head = ft.Container(
+            ft.Row(parts, spacing=2, alignment=end),
+            height=HEAD_HEIGHT,
+            tooltip=column.tooltip or None,
+            ink=column.sortable,
+            border_radius=4,
+            on_click=(lambda _event: on_sort(column.key)) if column.sortable else None,
+        )
+        return place(head, column)
+
+    def show_sort(self, key: str | None, descending: bool) -> None:
+        """Draw the arrow at the sorted column."""
+        for name, arrow in self._arrows.items():
+            arrow.visible = name == key
+            arrow.icon = ft.Icons.ARROW_DOWNWARD if descending else ft.Icons.ARROW_UPWARD
+            arrow.semantics_label = (
+                ("sorted descending" if descending else "sorted ascending") if name == key else None
+            )
+
+    def show_columns(self, shown: frozenset[str]) -> None:
+        """Show only these columns."""
+        for column in self._columns:
+            self._cells[column.key].visible = column.key in shown
+
+    def set_checked(self, covered: bool | None) -> bool:
+        """Set the state of "all"; return whether the checkbox must be updated."""
+        if self.check.value == covered:
+            return False
+        self.check.value = covered
+        return True

@@ -1,0 +1,68 @@
+"""The keys of a table, told by their labels, as small words the table understands."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Move(Enum):
+    """Where a key moves the current row."""
+
+    UP = "Arrow Up"
+    DOWN = "Arrow Down"
+    PAGE_UP = "Page Up"
+    PAGE_DOWN = "Page Down"
+    HOME = "Home"
+    END = "End"
+
+    def target(self, index: int | None, visible: int, total: int) -> int:
+        """Return the row this leads to from ``index``; from nowhere it leads to the first or the last row."""
+        if index is None:
+            return total - 1 if self is Move.END else 0
+        step = {
+            Move.UP: -1,
+            Move.DOWN: 1,
+            Move.PAGE_UP: -visible,
+            Move.PAGE_DOWN: visible,
+            Move.HOME: -total,
+            Move.END: total,
+        }[self]
+        return max(0, min(index + step, total - 1))
+
+
+_MOVES = {move.value: move for move in Move}
+
+
+class Act(Enum):
+    """What a key does with the current row or the selection."""
+
+    OPEN = "open"
+    TOGGLE = "toggle"
+    ALL = "all"
+    CANCEL = "cancel"
+
+
+@dataclass(slots=True)
+class Keys:
+    """Which modifiers are held, and what the next key means."""
+
+    shift: bool = False
+    control: bool = False
+
+    def down(self, label: str) -> Move | Act | None:
+        """Take a key that went down or repeats; return what it asks for."""
+        if label.startswith("Shift"):
+            self.shift = True
+        elif label.startswith(("Control", "Meta")):
+            self.control = True
+        elif label in _MOVES:
+            return _MOVES[label]
+        elif self.control and label.upper() == "A":
+            return Act.ALL
+        return {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE, "Escape": Act.CANCEL}.get(label)
+
+    def up(self, label: str) -> None:
+        """Take a key that was released."""
+        if label.startswith("Shift"):
+            self.shift = False
+        elif label.startswith(("Control", "Meta")):
+            self.control = False
