@@ -1,0 +1,63 @@
+"""SQLite as the catalogue wants it: explicit transactions, WAL, and how long to wait for a lock."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+LOCK_WAIT_S = 5.0
+"""How long to wait for another program's lock on the catalogue, in seconds."""
+
+WRITER_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # What has been acknowledged survives the loss of power too.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA temp_store = MEMORY",
+)
+READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY")
+
+
+def begin_with(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
+    """Let ``engine`` begin its transactions itself; the driver would do it too late or not at all."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    # The engine's registry of events keeps both alive; named here so that no checker calls them unused.
+    del _on_connect, _on_begin
+
+
+def writer_engine(path: Path) -> AsyncEngine:
+    """Return the engine of the one connection that writes."""
+    return _engine(path, 1, "BEGIN IMMEDIATE", WRITER_PRAGMAS)
+
+
+def reader_engine(path: Path, connections: int) -> AsyncEngine:
+    """Return the engine of the connections that read, each transaction of one moment."""
+    return _engine(path, connections, "BEGIN", READER_PRAGMAS)
+
+
+def _engine(path: Path, connections: int, begin: str, pragmas: Sequence[str]) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": LOCK_WAIT_S},
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+    )
+    begin_with(engine.sync_engine, begin, pragmas)
+    return engine

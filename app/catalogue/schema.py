@@ -1,0 +1,230 @@
+"""The tables of the catalogue.
+
+Times are microseconds since 1970 (``times.py``), hashes 32 raw bytes, states words of the vocabulary.
+A client has two names for itself: ``id``, which the world sees, and ``no``, which the large tables carry.
+A change here needs a numbered migration; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; the catalogue is brought to it at start."""
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""A number that SQLite can use as the row's own."""
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""The last number given out for each kind of row; numbers are never used again."""
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("no", Id, primary_key=True, autoincrement=False),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("state", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("goal_s", Float, nullable=False),
+    Column("last_seen_at", BigInteger),
+    Column("last_success_at", BigInteger),
+    Column("failing_since", BigInteger),
+    Column("failure_reason", String),
+    Column("last_run_state", String),
+    Column("running_run_id", BigInteger),
+    Column("backup_queued", Boolean, nullable=False, default=False),
+    Column("platform", String, nullable=False, default=""),
+    Column("agent_version", String, nullable=False, default=""),
+    Column("file_count", BigInteger, nullable=False, default=0),
+    Column("stored_bytes", BigInteger, nullable=False, default=0),
+    Column("unverified_count", BigInteger, nullable=False, default=0),
+    Column("damaged_count", BigInteger, nullable=False, default=0),
+    Column("deleted_count", BigInteger, nullable=False, default=0),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("scope", String, nullable=False),
+    Column("client_no", ForeignKey("clients.no"), index=True),
+    Column("label", String, nullable=False, default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger, index=True),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("client_no", ForeignKey("clients.no"), nullable=False),
+    Column("trigger", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("reason", String),
+    *(
+        Column(name, BigInteger, nullable=False, default=0)
+        for name in (
+            "files_seen",
+            "files_new",
+            "files_changed",
+            "files_vanished",
+            "files_failed",
+            "bytes_seen",
+            "bytes_sent",
+        )
+    ),
+    Column("correlation_id", String, nullable=False, default=""),
+    Index("ix_runs_client", "client_no", "id"),
+    Index("ix_runs_state", "state", "id"),
+    Index("ix_runs_finished", "finished_at"),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("sha256", LargeBinary(32), nullable=False, unique=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False, default=0),
+    Column("created_at", BigInteger, nullable=False),
+    Column("verified_at", BigInteger),
+    Column("damaged", Boolean, nullable=False, default=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("client_no", ForeignKey("clients.no"), nullable=False),
+    Column("client_name", String, nullable=False),
+    Column("raw_path", LargeBinary, nullable=False),
+    Column("path", String, nullable=False),
+    Column("path_key", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("suffix", String, nullable=False, default=""),
+    Column("state", String, nullable=False),
+    Column("version_id", BigInteger, nullable=False),
+    Column("version_count", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("modified_at", BigInteger, nullable=False),
+    Column("backed_up_at", BigInteger, nullable=False),
+    Column("vanished_at", BigInteger),
+    Column("deleted_at", BigInteger),
+    Column("blob_id", ForeignKey("blobs.id")),
+    UniqueConstraint("client_no", "raw_path"),
+    Index("ix_files_tree", "client_no", "id"),
+    Index("ix_files_blob", "blob_id"),
+    Index("ix_files_path", "path_key", "id"),
+    Index("ix_files_client", "client_name", "path_key", "id"),
+    Index("ix_files_size", "size_bytes", "id"),
+    Index("ix_files_suffix", "suffix", "id"),
+    Index("ix_files_date", "backed_up_at", "id"),
+    Index("ix_files_state", "state", "id"),
+)
+
+file_versions = Table(
+    "file_versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("file_id", ForeignKey("files.id"), nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("kind", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("mode", Integer, nullable=False),
+    Column("blob_id", ForeignKey("blobs.id")),
+    Column("link_target", LargeBinary),
+    Column("inconsistent", Boolean, nullable=False, default=False),
+    Index("ix_file_versions_file", "file_id", "id"),
+    Index("ix_file_versions_blob", "blob_id"),
+)
+"""A version holds from ``created_at`` until ``ended_at``: the next version, or the file's vanishing."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("topics", String, nullable=False),
+    Column("payload", String, nullable=False),
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("client_no", ForeignKey("clients.no")),
+    Column("run_id", BigInteger),
+    Column("files", BigInteger),
+    Column("bytes", BigInteger),
+    Column("duration_s", Float),
+    Column("reason", String),
+    Index("ix_activity_client", "client_no", "seq"),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("blob_id", BigInteger, nullable=False),
+    Column("good", Boolean, nullable=False),
+    Index("ix_verifications_blob", "blob_id", "id"),
+)
+
+metric_samples = Table(
+    "metric_samples",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("step_s", Integer, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("least", Float, nullable=False),
+    Column("greatest", Float, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,161 @@
+"""One write: its statements, the numbers it gives out and the events it leaves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Executable, Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue import schema
+from app.catalogue.times import to_us
+from streams.records.clients import Client
+from streams.records.events import Event, encode
+from streams.records.files import FilesChanged
+from streams.records.runs import Run
+from streams.records.server import Activity
+from streams.vocabulary import EventKind, ServerState, Topic
+
+
+@dataclass(slots=True)
+class Told:
+    """What an activity line says beside its kind, its client and its run."""
+
+    files: int | None = None
+    bytes: int | None = None
+    duration_s: float | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Mark:
+    sequences: dict[str, int]
+    events: int
+    lines: int
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A write in progress; everything in it becomes durable together, or nothing."""
+
+    connection: AsyncConnection
+    now: datetime
+    now_us: int = 0
+    sequences: dict[str, int] = field(default_factory=dict[str, int])
+    events: list[Event] = field(default_factory=list[Event])
+    _lines: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    _given: dict[str, int] = field(default_factory=dict[str, int])
+
+    async def begin(self) -> None:
+        """Learn the numbers given out so far; another process may have given out some."""
+        self.now_us = to_us(self.now)
+        rows = await self.all(select(schema.sequences.c.name, schema.sequences.c.value))
+        self.sequences = {name: value for name, value in rows}  # noqa: C416  (rows are not plain tuples)
+
+    async def run(
+        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Execute one statement, once for each of ``rows`` if there are any."""
+        return await self.connection.execute(statement, rows)
+
+    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Return all rows of one statement."""
+        return (await self.connection.execute(statement)).all()
+
+    def numbers(self, name: str, count: int = 1) -> int:
+        """Give out ``count`` new numbers of a kind; return the first."""
+        first = self.sequences.get(name, 0) + 1
+        self.sequences[name] = first + count - 1
+        self._given[name] = self.sequences[name]
+        return first
+
+    def emit(
+        self,
+        kind: EventKind,
+        *topics: Topic,
+        client: Client | None = None,
+        run: Run | None = None,
+        files: FilesChanged | None = None,
+        server_state: ServerState | None = None,
+        told: Told | None = None,
+        client_no: int | None = None,
+    ) -> Event:
+        """Leave an event; with ``told`` it is also a line of the activity."""
+        seq = self.numbers("events")
+        line = None
+        if told is not None:
+            line = Activity(
+                seq=seq,
+                at=self.now,
+                kind=kind,
+                client_id=client.id if client else None,
+                client_name=client.name if client else None,
+                run_id=run.id if run else None,
+                files=told.files,
+                bytes=told.bytes,
+                duration_s=told.duration_s,
+                reason=told.reason,
+            )
+            self._lines.append(
+                {
+                    "seq": seq,
+                    "at": self.now_us,
+                    "kind": kind.value,
+                    "client_no": client_no,
+                    "run_id": line.run_id,
+                    "files": told.files,
+                    "bytes": told.bytes,
+                    "duration_s": told.duration_s,
+                    "reason": told.reason,
+                }
+            )
+            topics = (*topics, Topic.ACTIVITY)
+        event = Event(
+            seq=seq,
+            at=self.now,
+            kind=kind,
+            topics=topics,
+            client=client,
+            run=run,
+            files=files,
+            server_state=server_state,
+            activity=line,
+        )
+        self.events.append(event)
+        return event
+
+    def mark(self) -> _Mark:
+        """Remember where the transaction stands, before a part of it that may fail."""
+        return _Mark(dict(self.sequences), len(self.events), len(self._lines))
+
+    def back_to(self, mark: _Mark) -> None:
+        """Forget what a failed part gave out and left; its statements are rolled back by the savepoint."""
+        self.sequences = mark.sequences
+        del self.events[mark.events :]
+        del self._lines[mark.lines :]
+
+    async def finish(self) -> None:
+        """Write the events, the activity and the numbers given out, right before the commit."""
+        if self.events:
+            await self.run(
+                insert(schema.events),
+                [
+                    {
+                        "seq": event.seq,
+                        "at": self.now_us,
+                        "kind": event.kind.value,
+                        "topics": ",".join(event.topics),
+                        "payload": encode(event).decode(),
+                    }
+                    for event in self.events
+                ],
+            )
+        if self._lines:
+            await self.run(insert(schema.activity), self._lines)
+        for name in self._given:
+            await self.run(
+                update(schema.sequences)
+                .where(schema.sequences.c.name == name)
+                .values(value=self.sequences.get(name, 0))
+            )

@@ -1,0 +1,127 @@
+"""Writing: one connection, one queue; what waits together is made durable together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue.engine import writer_engine
+from app.catalogue.errors import translated
+from app.catalogue.transaction import Transaction
+
+T = TypeVar("T")
+Work = Callable[[Transaction], Awaitable[T]]
+MOST_TOGETHER = 64
+"""How many waiting writes share one commit at most."""
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    answer: "asyncio.Future[Any]"
+
+
+@dataclass(slots=True)
+class _Done:
+    job: _Job
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Takes writes one after the other; each is a transaction of its own to its caller.
+
+    Writes that wait while one commits are committed together, each in its savepoint: one wait for all.
+    Cancelling a caller does not undo a write that has begun; it commits or fails as a whole.
+    """
+
+    def __init__(
+        self, path: Path, *, committed: Callable[[Transaction], Awaitable[None]], now: Callable[[], datetime]
+    ) -> None:
+        self._path = path
+        self._engine = writer_engine(path)
+        self._committed = committed
+        self._now = now
+        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait."""
+        return self._jobs.qsize()
+
+    async def open(self) -> None:
+        """Open the connection and begin to take writes."""
+        with translated(self._path):
+            connection = await self._engine.connect()
+        self._task = asyncio.create_task(self._serve(connection), name="catalogue writer")
+
+    async def write(self, work: Work[T]) -> T:
+        """Return what ``work`` returns, once it is durable."""
+        if self._task is None or self._task.done():
+            raise RuntimeError("the catalogue is closed")
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put_nowait(_Job(work, answer))
+        with translated(self._path):
+            return await answer
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then close the connection."""
+        if self._task is not None:
+            self._jobs.put_nowait(None)
+            await self._task
+        await self._engine.dispose()
+
+    async def _serve(self, connection: AsyncConnection) -> None:
+        async with connection:
+            while (job := await self._jobs.get()) is not None:
+                jobs = [job]
+                last = False
+                while len(jobs) < MOST_TOGETHER and not self._jobs.empty():
+                    following = self._jobs.get_nowait()
+                    if following is None:
+                        last = True
+                        break
+                    jobs.append(following)
+                await self._together(connection, [each for each in jobs if not each.answer.cancelled()])
+                if last:
+                    return
+
+    async def _together(self, connection: AsyncConnection, jobs: list[_Job]) -> None:
+        if not jobs:
+            return
+        transaction = Transaction(connection, self._now())
+        try:
+            async with connection.begin():
+                await transaction.begin()
+                if len(jobs) == 1:
+                    done = [_Done(jobs[0], await jobs[0].work(transaction))]
+                else:
+                    done = [await self._part(transaction, job) for job in jobs]
+                await transaction.finish()
+            await self._committed(transaction)
+        except Exception as error:  # noqa: BLE001  (handed to those who wait; the writer goes on)
+            done = [_Done(job, error=error) for job in jobs]
+        for each in done:
+            if each.job.answer.done():
+                continue
+            if each.error is None:
+                each.job.answer.set_result(each.result)
+            else:
+                each.job.answer.set_exception(each.error)
+
+    async def _part(self, transaction: Transaction, job: _Job) -> _Done:
+        mark = transaction.mark()
+        savepoint = await transaction.connection.begin_nested()
+        try:
+            result = await job.work(transaction)
+        except Exception as error:  # noqa: BLE001  (handed to the one who waits)
+            await savepoint.rollback()
+            transaction.back_to(mark)
+            return _Done(job, error=error)
+        await savepoint.commit()
+        return _Done(job, result)
