@@ -1,7 +1,7 @@
 """Schedulers that put work on one event loop: thread-safe, monotonic, with a cancellation that holds.
 
-Every operator that needs time is given one of these. ``redirect_default_timers`` takes care of those that were
-not: without it RxPY starts an operating system thread for each of their timers.
+Every operator that needs time is given one of these. ``redirect_default_timers`` takes care of those that
+were not: without it RxPY starts an operating system thread for each of their timers.
 """
 
 import asyncio
@@ -126,8 +126,8 @@ class _Scheduler(PeriodicScheduler):
 class LoopScheduler(_Scheduler):
     """A scheduler over one asyncio loop, to be used from any thread.
 
-    What an action raises is handed to ``on_error``; what was scheduled after it still runs. After the loop has
-    closed nothing runs any more and nobody is raised at.
+    What an action raises is handed to ``on_error``; what was scheduled after it still runs. After the loop
+    has closed nothing runs any more and nobody is raised at.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: OnError) -> None:
@@ -172,8 +172,8 @@ class LoopScheduler(_Scheduler):
 class RunTaskScheduler(_Scheduler):
     """A scheduler over ``page.run_task``, to be used from any thread.
 
-    Actions that are scheduled together share one task. ``sleep`` waits on the page's loop; ``clock`` must run at
-    the same pace.
+    Actions that are scheduled together share one task. ``sleep`` waits on the page's loop; ``clock`` must run
+    at the same pace.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class RunTaskScheduler(_Scheduler):
 
     async def _drain(self) -> None:
         try:
-            while self._drain_some():
+            while self._drain_some():  # noqa: ASYNC110  (gives way between two helpings, waits for nothing)
                 await asyncio.sleep(0)  # a flood must not keep the page from its own work
         except BaseException:
             with self._lock:
@@ -243,7 +243,7 @@ class RunTaskScheduler(_Scheduler):
 
 
 class redirect_default_timers:  # noqa: N801  (reads as the verb it is)
-    """Send every timer for which no scheduler was given to ``scheduler``; None makes it raise ``HiddenTimer``.
+    """Send each timer that was given no scheduler to ``scheduler``; with None it raises ``HiddenTimer``.
 
     A program installs it once at its start, a test for its own time; also a context manager.
     """

@@ -1,0 +1,33 @@
+"""The outcome of a read as a value: a stream must not end because a server was down for a minute."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from streams.failures import ServerUnreachable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ok(Generic[T]):
+    """A read that gave a value."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A read that failed, and what happens next."""
+
+    error: Exception
+    failures: int = 1
+    """How many in a row, this one included."""
+    retry_in_s: float | None = None
+
+
+class TimedOut(ServerUnreachable):
+    """No answer within the time that was allowed for it."""
+
+
+class SourceCancelled(Exception):
+    """The task behind a source was cancelled by somebody else, as at shutdown; it is never tried again."""
