@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.architecture.sources import calls, imports, modules, parsed, place
+from tests.architecture.sources import calls, dotted, imports, modules, parsed, place
 
 LONGEST_FILE = 500
 TIMED_OPERATORS = (
@@ -52,9 +52,15 @@ def test_every_timed_operator_gets_its_scheduler() -> None:
         f"{place(path, call)} {name}"
         for path in modules()
         for call, name in calls(path)
-        if name in TIMED_NAMES and not any(word.arg in ("scheduler", None) for word in call.keywords)
+        if name in TIMED_NAMES and not _has_scheduler(call)
     ]
     assert not found, f"without one RxPY starts an OS thread for each timer: {found}"
+
+
+def _has_scheduler(call: ast.Call) -> bool:
+    return any(word.arg in ("scheduler", None) for word in call.keywords) or any(
+        "scheduler" in dotted(argument).lower() for argument in call.args
+    )
 
 
 def test_no_timer_thread_is_named() -> None:

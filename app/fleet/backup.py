@@ -1,0 +1,256 @@
+"""One backup of a simulated machine: the agent's requests, at the pace of its disk and its line."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from app.agent.api import Api, Refusal
+from app.fleet.content import Contents, SimFile
+from app.fleet.disk import Disk
+from app.fleet.roster import FLAKY_REASONS, Temper
+from app.protocol import (
+    BATCH_BLOB_BYTES,
+    Accepted,
+    AgentEntry,
+    AgentProgress,
+    BatchStored,
+    BlobStored,
+    Entries,
+    FinishRun,
+    Hashes,
+    MissingReply,
+    StartRun,
+    Vanished,
+    encode_batch,
+)
+from streams.records.runs import Run
+from streams.vocabulary import EntryKind, RunState, RunTrigger
+
+FILE_MODE = 0o100644
+STEPS = 90
+"""In how many steps a backup walks over the disk; one progress frame each."""
+PIECE_BYTES = 128 * 1024
+
+
+class Stopped(Exception):
+    """An operator ended the run."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the agent will say at the end."""
+
+    files_done: int = 0
+    files_new: int = 0
+    files_changed: int = 0
+    files_vanished: int = 0
+    bytes_done: int = 0
+    bytes_sent: int = 0
+
+
+class Backup:
+    """Runs once; ``stop`` ends it early."""
+
+    def __init__(
+        self, api: Api, disk: Disk, contents: Contents, rng: Random, report: Callable[[AgentProgress], None]
+    ) -> None:
+        self._api, self._disk, self._contents, self._rng, self._report = api, disk, contents, rng, report
+        self._stopped = asyncio.Event()
+        self._counts = Counts()
+        self._run_id = 0
+        self._path = ""
+        self._files_total = 0
+        self._bytes_total = 0
+
+    @property
+    def run_id(self) -> int:
+        """The server's number of this run; 0 before it began."""
+        return self._run_id
+
+    def stop(self) -> None:
+        """Let the run end as cancelled at its next step."""
+        self._stopped.set()
+
+    async def begin(self, trigger: RunTrigger) -> Run:
+        """Ask the server for a run; raises ``Refusal`` where it takes none."""
+        correlation_id = f"{self._rng.getrandbits(64):016x}"
+        run = await self._api.call(
+            "POST", "/api/agent/runs", Run, json=StartRun(trigger=trigger, correlation_id=correlation_id)
+        )
+        self._run_id = run.id
+        return run
+
+    async def carry_out(self) -> RunState:
+        """Walk over the disk, send what the server lacks, and say how it ended."""
+        state, reason = RunState.COMPLETE, None
+        try:
+            failure = self._failure()
+            await self._walk(fails_after=self._rng.uniform(0.1, 0.9) if failure else None)
+            if failure:
+                state, reason = RunState.FAILED, failure
+            elif self._disk.machine.temper is Temper.UNREADABLE:
+                state, reason = RunState.PARTIAL, self._disk.machine.reason
+            if not failure:
+                await self._tell_vanished()
+        except Stopped:
+            state, reason = RunState.CANCELLED, "cancelled by an operator"
+        except Refusal as refusal:
+            if refusal.server_code == "run_ended":
+                return RunState.CANCELLED
+            raise
+        await self._finish(state, reason)
+        return state
+
+    def _failure(self) -> str | None:
+        machine = self._disk.machine
+        if machine.temper is Temper.FAILING:
+            return machine.reason
+        chance = 0.25 if machine.temper is Temper.FLAKY else 0.015
+        return self._rng.choice(FLAKY_REASONS) if self._rng.random() < chance else None
+
+    async def _walk(self, *, fails_after: float | None) -> None:
+        files = sorted(self._disk.tree.values(), key=lambda file: file.path)
+        self._files_total, self._bytes_total = len(files), sum(file.size_bytes for file in files)
+        steps = min(STEPS, max(1, len(files)))
+        slowness = 4.0 if self._disk.machine.temper is Temper.SLOW else 1.0
+        step_s = self._rng.uniform(20, 75) * slowness / steps
+        for step in range(steps):
+            if fails_after is not None and step >= fails_after * steps:
+                return
+            part = files[len(files) * step // steps : len(files) * (step + 1) // steps]
+            await self._pause(step_s)
+            unsent = [file for file in part if self._disk.unsent.get(file.path) == file]
+            self._seen(file for file in part if file not in unsent)
+            await self._send_small([file for file in unsent if file.size_bytes <= BATCH_BLOB_BYTES])
+            for file in unsent:
+                if file.size_bytes > BATCH_BLOB_BYTES:
+                    await self._send_large(file)
+
+    def _seen(self, files: Iterable[SimFile]) -> None:
+        for file in files:
+            self._counts.files_done += 1
+            self._counts.bytes_done += file.size_bytes
+            self._path = file.path
+        self._say_progress()
+
+    def _say_progress(self) -> None:
+        self._report(
+            AgentProgress(
+                run_id=self._run_id,
+                files_done=self._counts.files_done,
+                files_total=self._files_total,
+                bytes_done=self._counts.bytes_done,
+                bytes_total=self._bytes_total,
+                current_path=self._path,
+            )
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait as long as reading takes; raise ``Stopped`` as soon as the run is to end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        except TimeoutError:
+            return
+        raise Stopped
+
+    async def _missing(self, hashes: Iterable[str]) -> dict[str, int]:
+        asked = Hashes(hashes=tuple(hashes))
+        reply = await self._api.call("POST", "/api/agent/blobs/missing", MissingReply, json=asked)
+        return {blob.sha256: blob.received_bytes for blob in reply.missing}
+
+    async def _send_small(self, files: list[SimFile]) -> None:
+        if not files:
+            return
+        owner = self._disk.machine.name
+        contents = {file.path: self._contents.read(owner, file) for file in files}
+        hashes = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+        missing = await self._missing(set(hashes.values()))
+        batch = {hashes[path]: content for path, content in contents.items() if hashes[path] in missing}
+        if batch:
+            size = sum(map(len, batch.values()))
+            await self._pause(size / self._disk.machine.rate_bps)
+            await self._api.call(
+                "POST", "/api/agent/blobs/batch", BatchStored, data=encode_batch(batch.items())
+            )
+            self._counts.bytes_sent += size
+        await self._tell_entries([(file, hashes[file.path]) for file in files])
+        self._seen(files)
+
+    async def _send_large(self, file: SimFile) -> None:
+        sha256 = await asyncio.to_thread(self._contents.sha256, self._disk.machine.name, file)
+        missing = await self._missing((sha256,))
+        self._path = file.path
+        before = self._counts.bytes_done
+        if sha256 in missing:
+            offset = missing[sha256]
+            await self._api.call(
+                "PUT", f"/api/agent/blobs/{sha256}", BlobStored,
+                data=self._paced(file, offset), size=file.size_bytes - offset,
+                params={"offset": offset, "size": file.size_bytes},
+            )  # fmt: skip
+            if self._stopped.is_set():
+                raise Stopped
+        await self._tell_entries([(file, sha256)])
+        self._counts.bytes_done = before
+        self._seen((file,))
+
+    async def _paced(self, file: SimFile, offset: int) -> AsyncIterator[bytes]:
+        """Yield a file's bytes as fast as the machine's line is; a stopped run sends the rest at once."""
+        told = 0.0
+        loop = asyncio.get_running_loop()
+        for chunk in self._contents.chunks(self._disk.machine.name, file, offset):
+            for start in range(0, len(chunk), PIECE_BYTES):
+                piece = chunk[start : start + PIECE_BYTES]
+                if not self._stopped.is_set():
+                    await asyncio.sleep(len(piece) / self._disk.machine.rate_bps)
+                yield piece
+                self._counts.bytes_sent += len(piece)
+                self._counts.bytes_done += len(piece)
+                if loop.time() - told > 0.25:
+                    told = loop.time()
+                    self._say_progress()
+
+    async def _tell_entries(self, files: list[tuple[SimFile, str]]) -> None:
+        entries = tuple(
+            AgentEntry(
+                raw_path=file.path.encode(), kind=EntryKind.FILE, size_bytes=file.size_bytes,
+                mtime_ns=file.mtime_ns, mode=FILE_MODE, sha256=sha256,
+            )
+            for file, sha256 in files
+        )  # fmt: skip
+        await self._api.call(
+            "POST", f"/api/agent/runs/{self._run_id}/entries", Accepted, json=Entries(entries=entries)
+        )
+        for file, _ in files:
+            if self._disk.kept(file):
+                self._counts.files_changed += 1
+            else:
+                self._counts.files_new += 1
+
+    async def _tell_vanished(self) -> None:
+        gone = self._disk.gone()
+        if not gone:
+            return
+        raw_paths = tuple(path.encode() for path in gone)
+        await self._api.call(
+            "POST", f"/api/agent/runs/{self._run_id}/vanished", Accepted, json=Vanished(raw_paths=raw_paths)
+        )
+        self._disk.told_gone(gone)
+        self._counts.files_vanished = len(gone)
+
+    async def _finish(self, state: RunState, reason: str | None) -> None:
+        unreadable = state is RunState.PARTIAL and reason is not None
+        finish = FinishRun(
+            state=state, reason=reason, files_seen=self._counts.files_done, files_new=self._counts.files_new,
+            files_changed=self._counts.files_changed, files_vanished=self._counts.files_vanished,
+            files_failed=int(reason.split()[0]) if unreadable and reason else 0,
+            bytes_seen=self._counts.bytes_done, bytes_sent=self._counts.bytes_sent,
+        )  # fmt: skip
+        try:
+            await self._api.call("POST", f"/api/agent/runs/{self._run_id}/finish", Run, json=finish)
+        except Refusal as refusal:
+            if refusal.server_code != "run_ended":
+                raise

@@ -1,0 +1,49 @@
+"""A load generator: real events at a steady rate, committed through the normal API of the server."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.agent.api import Api
+from app.protocol import Goal
+from app.tasks import Tasks
+from streams.failures import TidewatchError
+from streams.records.clients import Client
+
+log = structlog.stdlib.get_logger(__name__)
+
+AT_ONCE = 8
+BASE_GOAL_S = 86_400.0
+GOAL_STEPS = 500
+
+
+async def make_events(api: Api, client_ids: Sequence[str], per_second: float, tasks: Tasks) -> None:
+    """Change the goals of the clients in turn, ``per_second`` times a second, for ever; each is one event.
+
+    What cannot be kept up with is left out, not made up for: a rate is a rate.
+    """
+    loop = asyncio.get_running_loop()
+    slots = asyncio.Semaphore(AT_ONCE)
+    number = 0
+    start_s = loop.time()
+    while True:
+        number += 1
+        wait_s = start_s + number / per_second - loop.time()
+        if wait_s < -1.0:
+            start_s = loop.time() - number / per_second
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        await slots.acquire()
+        client_id = client_ids[number % len(client_ids)]
+        goal_s = BASE_GOAL_S + 60.0 * (number // len(client_ids) % GOAL_STEPS)
+        tasks.start(_change(api, client_id, goal_s, slots), "load")
+
+
+async def _change(api: Api, client_id: str, goal_s: float, slots: asyncio.Semaphore) -> None:
+    try:
+        await api.call("PATCH", f"/api/clients/{client_id}", Client, json=Goal(goal_s=goal_s))
+    except TidewatchError as error:
+        log.warning("load_refused", reason=error.message)
+    finally:
+        slots.release()

@@ -1,0 +1,74 @@
+import pytest
+
+from app.fleet.past import HISTORY_DAYS, Past, make_past
+from app.fleet.roster import DAY_S, Machine, Temper, make_roster
+from app.fleet.trees import make_tree
+from streams.vocabulary import RunState
+
+NOW_S = 1_760_000_000.0
+SEED = 5
+ROSTER = make_roster(45, SEED)
+
+
+def past_of(machine: Machine) -> Past:
+    return make_past(machine, make_tree(machine, SEED, NOW_S), SEED, NOW_S)
+
+
+def of_temper(temper: Temper) -> Past:
+    return past_of(next(machine for machine in ROSTER if machine.temper is temper))
+
+
+@pytest.mark.parametrize("machine", ROSTER, ids=lambda machine: machine.name)
+def test_runs_are_in_order_and_lie_in_the_past(machine: Machine) -> None:
+    past = past_of(machine)
+    at = past.enrolled_s
+    for run in past.runs:
+        assert at <= run.started_s < run.finished_s < NOW_S
+        at = run.finished_s
+        assert run.good or not run.written
+        assert (run.reason is None) == (run.state is RunState.COMPLETE)
+
+
+@pytest.mark.parametrize("machine", ROSTER, ids=lambda machine: machine.name)
+def test_the_last_version_kept_of_each_file_is_the_one_on_the_disk(machine: Machine) -> None:
+    tree = make_tree(machine, SEED, NOW_S)
+    past = make_past(machine, tree, SEED, NOW_S)
+    kept = {file.path: file for run in past.runs for file in run.written}
+    last_good_s = max((run.started_s for run in past.runs if run.good), default=0)
+    for path, file in tree.items():
+        if file.mtime_ns / 1e9 <= last_good_s:
+            assert kept[path] == file
+    for run in past.runs:
+        assert all(file.mtime_ns / 1e9 <= run.started_s for file in run.written)
+        assert len({file.path for file in run.written}) == len(run.written)
+
+
+def test_the_same_seed_gives_the_same_past() -> None:
+    assert past_of(ROSTER[3]) == past_of(ROSTER[3])
+
+
+def test_who_was_never_connected_has_no_past() -> None:
+    past = of_temper(Temper.NEVER)
+    assert past.runs == ()
+    assert past.last_seen_s is None
+
+
+def test_who_fails_has_failed_since_its_trouble_began() -> None:
+    past = of_temper(Temper.FAILING)
+    since_s = NOW_S - past.machine.trouble_s
+    later = [run for run in past.runs if run.started_s > since_s]
+    assert later
+    assert all(run.state is RunState.FAILED and run.reason == past.machine.reason for run in later)
+
+
+def test_who_is_gone_was_last_seen_when_it_left() -> None:
+    past = of_temper(Temper.GONE)
+    assert past.last_seen_s == NOW_S - past.machine.trouble_s
+    assert past.runs[-1].finished_s <= past.last_seen_s
+
+
+def test_the_fleet_has_thirty_days_behind_it() -> None:
+    starts = [run.started_s for machine in ROSTER for run in past_of(machine).runs]
+    assert min(starts) < NOW_S - HISTORY_DAYS * DAY_S
+    by_day = {int((NOW_S - start) // DAY_S) for start in starts}
+    assert by_day >= set(range(HISTORY_DAYS))
