@@ -38,9 +38,11 @@ _PRAGMAS = {
     "integrity_check", "schema_version", "encoding", "compile_options",
 }  # fmt: skip
 _SETTERS_ALLOWED = {
-    "table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "quick_check", "integrity_check",
+    "table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "quick_check",
+    "integrity_check",
 }  # fmt: skip
 """Pragmas whose argument names what to look at and sets nothing."""
+_FUNCTIONS_DENIED = {"load_extension", "readfile", "writefile", "edit"}
 
 
 def _authorise(
@@ -50,11 +52,7 @@ def _authorise(
         name = (first or "").lower()
         fine = name in _PRAGMAS and (second is None or name in _SETTERS_ALLOWED)
         return sqlite3.SQLITE_OK if fine else sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in (
-        "load_extension",
-        "writefile",
-        "edit",
-    ):
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS_DENIED:
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 

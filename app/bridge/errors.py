@@ -4,7 +4,7 @@ import asyncio
 import errno
 import sqlite3
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import aiohttp
@@ -125,7 +125,7 @@ def translate(error: BaseException, where: str) -> TidewatchError | None:
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated(where: str) -> Generator[None]:
     """Raise our failures instead of foreign exceptions; ``where`` names the address or the file."""
     try:
         yield

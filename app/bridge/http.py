@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -127,7 +127,7 @@ class HttpClient:
         limit_s: float | None = None,
         authorised: bool = True,
         streaming: bool = False,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """Give the answer to be read as it comes; raise ours for one that is no success.
 
         ``streaming`` limits the silence between two pieces instead of the whole.

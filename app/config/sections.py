@@ -114,7 +114,9 @@ class UiSettings(Section):
     """How the console looks."""
 
     theme: Literal["system", "light", "dark"] = setting("system", "Colours: as the system, light or dark.")
-    density: Literal["compact", "comfortable"] = setting("compact", "Height of rows and spacing.")
+    density: Literal["comfortable", "standard", "compact"] = setting(
+        "standard", "Height of rows and spacing."
+    )
     units: Literal["binary", "decimal"] = setting(
         "binary", "Sizes in KiB, MiB (powers of 1,024) or in kB, MB (powers of 1,000)."
     )

@@ -1,0 +1,107 @@
+"""Who listens to which topics of the event socket, and who must read everything before he may trust them."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from streams.records.events import Event, ProgressFrame, StatusFrame, TransferFrame
+from streams.sources.feed import FeedItem, Frame, Lost, Synced
+from streams.vocabulary import Topic
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Listener:
+    topics: frozenset[Topic]
+    observer: abc.ObserverBase[FeedItem]
+    synced: bool = False
+
+
+def _topics_of(frame: Frame) -> tuple[Topic, ...]:
+    match frame:
+        case Event(topics=topics):
+            return topics
+        case StatusFrame():
+            return (Topic.STATUS,)
+        case ProgressFrame():
+            return (Topic.PROGRESS,)
+        case TransferFrame():
+            return (Topic.TRANSFERS,)
+
+
+class Listeners:
+    """The sources that listen; ``on_changed`` is told when the union of their topics may have changed."""
+
+    def __init__(self, on_changed: Callable[[], None]) -> None:
+        self._on_changed = on_changed
+        self._listeners: list[_Listener] = []
+        self._wanted: Counter[Topic] = Counter()
+        self.connected = False
+
+    @property
+    def topics(self) -> frozenset[Topic]:
+        """The union of what is listened to."""
+        return frozenset(topic for topic, count in self._wanted.items() if count > 0)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody has not been told yet that his topics flow."""
+        return any(not listener.synced for listener in self._listeners)
+
+    def frames(self, *topics: Topic) -> Observable[FeedItem]:
+        """Frames of the server about some topics; see ``Feed.frames``."""
+        asked = frozenset(topics)
+
+        def subscribe(
+            observer: abc.ObserverBase[FeedItem], _: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            listener = _Listener(asked, observer)
+            self._listeners.append(listener)
+            self._wanted.update(asked)
+            self._on_changed()
+            if not self.connected:
+                observer.on_next(Lost())
+
+            def leave() -> None:
+                self._listeners.remove(listener)
+                self._wanted.subtract(asked)
+                self._on_changed()
+
+            return Disposable(leave)
+
+        return Observable(subscribe)
+
+    def synced(self, topics: frozenset[Topic], epoch: str, *, again: bool = False) -> None:
+        """Tell those whose topics are among these that they flow from now on; ``again`` after a gap."""
+        news = Synced(epoch)
+        for listener in tuple(self._listeners):
+            if listener.topics <= topics and (again or not listener.synced):
+                listener.synced = True
+                _hand(listener, news)
+
+    def lost(self) -> None:
+        """Tell all that nothing flows for now."""
+        self.connected = False
+        for listener in tuple(self._listeners):
+            listener.synced = False
+            _hand(listener, Lost())
+
+    def tell(self, frame: Frame) -> None:
+        """Hand a frame to those who listen to one of its topics."""
+        topics = _topics_of(frame)
+        for listener in tuple(self._listeners):
+            if not listener.topics.isdisjoint(topics):
+                _hand(listener, frame)
+
+
+def _hand(listener: _Listener, item: FeedItem) -> None:
+    try:
+        listener.observer.on_next(item)
+    except Exception as error:
+        # One source that fails must not take the connection, and with it all others, along.
+        log.error("feed_listener_failed", exc_info=error)
