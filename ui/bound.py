@@ -127,8 +127,8 @@ class BoundView(ft.Container):
     A subclass builds its controls in ``__init__``, names its streams with ``bind…`` and changes controls
     only in its ``show`` functions and handlers, each followed by ``touch``. Streams are subscribed while the
     view is mounted, shown and awake; a hidden view costs nothing. Values go through the frame beat of the
-    context: however many come, ``show`` sees the newest (or merged) one once per frame and each touched control
-    is updated once.
+    context: however many come, ``show`` sees the newest (or merged) one once per frame and each touched
+    control is updated once.
     """
 
     def __init__(

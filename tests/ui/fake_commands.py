@@ -1,0 +1,70 @@
+"""Commands without a server: calls that a test reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from streams.commands import Outcome
+from streams.failures import TidewatchError
+from streams.records.files import VerifyResult
+
+
+class FakeCommands:
+    """Records what was asked for; ``refuse`` makes the next calls fail."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+        self.refuse: TidewatchError | None = None
+        self.outcome = Outcome()
+
+    async def start_server(self) -> None:
+        self._call("start_server")
+
+    async def stop_server(self) -> None:
+        self._call("stop_server")
+
+    async def back_up(self, client_ids: Sequence[str] | None) -> Outcome:
+        self._call("back_up", client_ids)
+        return self.outcome
+
+    async def cancel_run(self, run_id: int) -> None:
+        self._call("cancel_run", run_id)
+
+    async def disconnect(self, client_ids: Sequence[str]) -> Outcome:
+        self._call("disconnect", tuple(client_ids))
+        return self.outcome
+
+    async def allow(self, client_ids: Sequence[str]) -> Outcome:
+        self._call("allow", tuple(client_ids))
+        return self.outcome
+
+    async def set_goal(self, client_id: str, goal_s: float) -> None:
+        self._call("set_goal", (client_id, goal_s))
+
+    async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
+        self._call("verify_files", tuple(file_ids))
+        return VerifyResult(checked=len(file_ids))
+
+    async def verify_client(self, client_id: str) -> VerifyResult:
+        self._call("verify_client", client_id)
+        return VerifyResult(checked=1204)
+
+    async def delete_files(self, file_ids: Sequence[int]) -> Outcome:
+        self._call("delete_files", tuple(file_ids))
+        return Outcome(done=tuple(str(i) for i in file_ids))
+
+    async def undelete_files(self, file_ids: Sequence[int]) -> Outcome:
+        self._call("undelete_files", tuple(file_ids))
+        return Outcome(done=tuple(str(i) for i in file_ids))
+
+    async def download(self, version_id: int, target: Path) -> Path:
+        self._call("download", (version_id, target))
+        return target
+
+    async def reconnect(self) -> None:
+        self._call("reconnect")
+
+    def _call(self, name: str, argument: Any = None) -> None:
+        self.calls.append((name, argument))
+        if self.refuse is not None:
+            raise self.refuse
