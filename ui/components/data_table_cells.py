@@ -13,7 +13,7 @@ SMALL_SIZE = 12
 class Cell(Protocol):
     """A control that shows one value of a column."""
 
-    control: ft.Control
+    control: ft.LayoutControl
 
     def show(self, value: CellValue) -> list[ft.Control]:
         """Take the value; return the leaves that must be updated, none where nothing is new."""
@@ -92,10 +92,11 @@ class _ProgressCellView:
             border_radius=3,
             visible=False,
             bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
-            semantics_label="Progress",
         )
         self._text = _text(SMALL_SIZE, color=QUIET_INK, expand=True)
-        self._row = ft.Row([self._bar, self._text], spacing=8)
+        # Its own semantics would turn the whole row into a progress bar that cannot be clicked; the text says it.
+        unspoken = ft.Semantics(content=self._bar, exclude_semantics=True)
+        self._row = ft.Row([unspoken, self._text], spacing=8)
         self._shown: CellValue | None = None
         self.control = place(self._row, column)
 

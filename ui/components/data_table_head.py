@@ -8,6 +8,7 @@ import flet as ft
 from ui.components.data_table_cells import place
 from ui.components.data_table_columns import Column
 from ui.components.data_table_row import ACCENT_WIDTH, GAP, MENU_WIDTH, check_box
+from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.theme import LINE, QUIET_INK
 
 HEAD_HEIGHT = 34
@@ -40,6 +41,7 @@ class TableHead:
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
             height=HEAD_HEIGHT,
+            padding=ft.Padding.only(right=SCROLLBAR_WIDTH),
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
         )
 

@@ -59,7 +59,9 @@ class TableRow:
             style=ft.ButtonStyle(padding=ft.Padding.all(0), icon_color=QUIET_INK),
             on_click=_to(hand.on_menu, slot) if hand.on_menu is not None else None,
         )
-        tail: list[ft.Control] = [self._menu] if hand.on_menu is not None else []
+        tail: list[ft.Control] = (
+            [ft.Semantics(content=self._menu, container=True)] if hand.on_menu is not None else []
+        )
         self._content = ft.Row(
             [self.accent, self.check, *(cell.control for cell in self.cells), *tail],
             spacing=GAP,

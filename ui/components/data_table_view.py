@@ -110,8 +110,8 @@ class TableView(Generic[K, R]):
     def show_page(self, rows: Sequence[tuple[K, R]], *, fresh: bool) -> None:
         """Show one page in the order given.
 
-        A page that the user asked for (``fresh``) is shown at once; one that came by itself waits until the pointer has left
-        the table if it would move rows.
+        A page that the user asked for (``fresh``) is shown at once; one that came by itself and would move
+        rows waits until the pointer has left the table.
         """
         if not fresh and self._hovered and [key for key, _ in rows] != self._order.order:
             self._waiting_page = list(rows)
@@ -201,7 +201,7 @@ class TableView(Generic[K, R]):
         self.refresh()
         self._redraw()
 
-    def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.Row]) -> None:
+    def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         if self._body.resize(event.width, event.height):
             self.refresh()
             self._redraw()
