@@ -106,3 +106,17 @@ class Failure(Record, frozen=True, kw_only=True):
     hint: str = ""
     since: datetime
     retry_at: datetime | None = None
+
+
+def as_failure(error: Exception, *, since: datetime, retry_at: datetime | None = None) -> Failure:
+    """Return ``error`` as a value; one that is not of the outside world is shown as the mistake it is."""
+    if isinstance(error, TidewatchError):
+        code = error.server_code if isinstance(error, CommandFailed) else error.code
+        return Failure(code=code, message=error.message, hint=error.hint, since=since, retry_at=retry_at)
+    return Failure(
+        code="internal",
+        message=f"A mistake in the program: {type(error).__name__}: {error}",
+        hint="Its trace is in the log.",
+        since=since,
+        retry_at=retry_at,
+    )

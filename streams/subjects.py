@@ -1,5 +1,6 @@
 """A subject for a single loop: no locks, observers copied on write, and none starves another."""
 
+from collections import deque
 from typing import Generic, TypeVar
 
 from reactivex import Observable, abc
@@ -11,12 +12,15 @@ T = TypeVar("T")
 class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     """As ``reactivex.Subject``, at a fifth of its price; to be used from one thread only.
 
-    What an observer raises is raised at the producer, but only after all the others have got the value.
+    What an observer raises is raised at the producer, but only after all the others have got the value. A
+    value emitted while another is being delivered comes after it for everybody.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._observers: tuple[abc.ObserverBase[T], ...] = ()
+        self._later: deque[T] = deque()
+        self._busy = False
         self._stopped = False
         self._error: Exception | None = None
 
@@ -42,20 +46,32 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
 
     def on_next(self, value: T) -> None:
         """Give ``value`` to all observers."""
+        if self._busy:
+            self._later.append(value)
+            return
+        self._busy = True
+        fault = self._give(value)
+        while self._later:
+            fault = self._give(self._later.popleft()) or fault
+        self._busy = False
+        if fault is not None:
+            raise fault
+
+    def _give(self, value: T) -> Exception | None:
         fault: Exception | None = None
         for observer in self._observers:
             try:
                 observer.on_next(value)
-            except Exception as error:  # noqa: BLE001  (raised below, when the others have been served)
+            except Exception as error:  # noqa: BLE001  (raised at the producer once all have been served)
                 fault = fault or error
-        if fault is not None:
-            raise fault
+        return fault
 
     def on_error(self, error: Exception) -> None:
         """End all observers, and those to come, with ``error``."""
-        self._error = self._error or error
-        for observer in self._stop():
-            observer.on_error(error)
+        if not self._stopped:
+            self._error = error
+            for observer in self._stop():
+                observer.on_error(error)
 
     def on_completed(self) -> None:
         """End all observers, and those to come."""
@@ -63,5 +79,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
             observer.on_completed()
 
     def _stop(self) -> tuple[abc.ObserverBase[T], ...]:
+        while self._later:
+            self._give(self._later.popleft())
         observers, self._observers, self._stopped = self._observers, (), True
         return observers

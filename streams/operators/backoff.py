@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import random
 
 _LAST_DOUBLING = 60
-
-
-def _no_jitter() -> float:
-    return 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +12,13 @@ class Backoff:
     """Doubling waits with a cap, spread by jitter so that many who failed together do not come back together.
 
     Call it with the number of failures in a row: ``min(cap_s, base_s * 2 ** (n - 1)) * (1 ± jitter_ratio)``.
-    ``jitter`` gives evenly spread numbers from 0 to 1; the default spreads nothing.
+    ``jitter`` gives evenly spread numbers from 0 to 1.
     """
 
     base_s: float = 0.5
     cap_s: float = 30.0
     jitter_ratio: float = 0.2
-    jitter: Callable[[], float] = _no_jitter
+    jitter: Callable[[], float] = random
 
     def __call__(self, failures: int) -> float:
         """Return the seconds to wait after this many failures in a row."""

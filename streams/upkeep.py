@@ -1,0 +1,22 @@
+"""What all cells need: the time, the loop, how long is too long, and where mistakes are told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from reactivex import abc
+
+from streams.operators.kinds import Seconds
+from streams.safe import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Handed from the manager to each of its cells."""
+
+    scheduler: abc.SchedulerBase
+    report: Report
+    now: Callable[[], datetime]
+    """For the times that people see; how old a value is, is measured on the scheduler's clock."""
+    stale_factor: Seconds
+    linger_s: Seconds
