@@ -1,0 +1,52 @@
+"""Clients: the machines whose files the server keeps."""
+
+from collections.abc import Mapping
+
+import reactivex as rx
+from reactivex import Observable
+
+from streams.operators.results import Failed, Ok
+from streams.records.clients import Client
+from streams.records.events import Event
+from streams.snapshot import Delta
+from streams.sources.feed import FeedItem, Synced
+from streams.sources.fold import NumberedFold
+from streams.sources.folding import folded
+from streams.sources.reading import Fetch, Numbered, Reading
+from streams.vocabulary import Topic
+
+FetchClients = Fetch[Numbered[Mapping[str, Client]]]
+"""All clients by id, and the last event that is already in them."""
+
+
+def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, Client]] | Failed]:
+    """Clients as the server last saw them.
+
+    Source:  GET /api/clients every ``critical_s`` and after each gap, and client events of the WebSocket.
+    Emits:   the first answer as a full delta, then each change; an empty delta for an answer without one.
+    Shape:   0 to some thousand clients by id; stored_bytes in bytes, times in UTC.
+    Sharing: none; the table that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+
+    def begin(_: object) -> Observable[Ok[Delta[str, Client]] | Failed]:
+        fold: NumberedFold[str, Client] = NumberedFold()
+
+        def read(answer: Numbered[Mapping[str, Client]]) -> Delta[str, Client] | None:
+            return fold.read(answer.epoch, answer.seq, answer.value)
+
+        def hear(item: FeedItem) -> Delta[str, Client] | None:
+            match item:
+                case Event(client=Client() as client):
+                    return fold.write(item.seq, client.id, client, reading.ours(item.at))
+                case Event(removed=removed) if removed is not None:
+                    return fold.write(item.seq, removed.id, None, reading.ours(item.at))
+                case Synced(epoch=epoch):
+                    fold.restart(epoch)
+                case _:
+                    pass
+            return None
+
+        return folded(reading.polled(fetch, reading.critical_s, Topic.CLIENTS), read, hear)
+
+    return rx.defer(begin)

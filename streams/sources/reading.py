@@ -1,0 +1,140 @@
+"""What all sources share: the way they read, how often, and how polling and the event socket go together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import reactivex as rx
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, SerialDisposable
+
+from streams.operators.audit_time import audit_time
+from streams.operators.backoff import Backoff
+from streams.operators.kinds import Operator, Seconds
+from streams.operators.poll import poll
+from streams.operators.results import Failed, Ok
+from streams.records.events import Event
+from streams.sources.feed import Feed, FeedItem, Lost, Synced
+from streams.subjects import LoopSubject
+from streams.vocabulary import Topic
+
+A = TypeVar("A")
+B = TypeVar("B")
+T = TypeVar("T")
+
+Fetch = Callable[[], Observable[T]]
+"""A question to the server, asked anew by each subscription."""
+
+SYNC_S = 0.3
+"""How long the first read waits for the event socket, so that one read is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(Generic[T]):
+    """An answer, and the number of the last event that is already in it."""
+
+    epoch: str
+    seq: int
+    value: T
+
+
+def chosen(choose: Callable[[A], B | None]) -> Operator[A, B]:
+    """Emit what ``choose`` makes of each value, and nothing where it makes None."""
+
+    def operator(source: Observable[A]) -> Observable[B]:
+        def subscribe(
+            observer: abc.ObserverBase[B], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            def on_next(value: A) -> None:
+                try:
+                    result = choose(value)
+                except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
+                    observer.on_error(error)
+                    return
+                if result is not None:
+                    observer.on_next(result)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How sources read; the times are asked for each time, so that a changed setting takes effect."""
+
+    scheduler: abc.SchedulerBase
+    feed: Feed
+    critical_s: Seconds = 5.0
+    background_s: Seconds = 30.0
+    timeout_s: Seconds = 4.0
+    settle_s: Seconds = 0.25
+    backoff: Callable[[int], float] = field(default_factory=Backoff)
+    ours: Callable[[datetime], datetime] = lambda at: at
+    """A time of the server as our clock would have shown it."""
+
+    def polled(
+        self,
+        fetch: Fetch[T],
+        every_s: Seconds,
+        *topics: Topic,
+        again: Callable[[FeedItem], bool] = lambda _: False,
+    ) -> Observable[Ok[T] | Failed | FeedItem]:
+        """Read at once and then every ``every_s``, and hear the topics meanwhile.
+
+        The first read waits until the topics flow, if there is a connection, so that nothing falls between
+        the two. It reads at once after a gap, and soon after an item that ``again`` says True to; many are one.
+        """
+
+        def subscribe(
+            observer: abc.ObserverBase[Ok[T] | Failed | FeedItem], _: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            now_subject: LoopSubject[Any] = LoopSubject()
+            soon_subject: LoopSubject[Any] = LoopSubject()
+            polling = SerialDisposable()
+            started = False
+
+            def start(*_: Any) -> None:
+                nonlocal started
+                if started:
+                    return
+                started = True
+                soon = soon_subject.pipe(audit_time(self.settle_s, scheduler=self.scheduler))
+                polling.disposable = poll(
+                    fetch,
+                    every_s,
+                    scheduler=self.scheduler,
+                    timeout_s=self.timeout_s,
+                    backoff=self.backoff,
+                    refresh_stream=rx.merge(now_subject, soon),
+                ).subscribe(observer.on_next, observer.on_error)
+
+            def on_item(item: FeedItem) -> None:
+                observer.on_next(item)
+                if not started and isinstance(item, Synced | Lost):
+                    start()
+                elif isinstance(item, Synced):
+                    now_subject.on_next(item)
+                elif again(item):
+                    soon_subject.on_next(item)
+
+            waiting = self.scheduler.schedule_relative(SYNC_S, start)
+            listening = self.feed.frames(*topics).subscribe(on_item, observer.on_error)
+            return CompositeDisposable(polling, waiting, listening)
+
+        return Observable(subscribe)
+
+    def queried(
+        self, fetch: Fetch[T], topic: Topic, concerns: Callable[[Event], bool] = lambda _: True
+    ) -> Observable[Ok[T] | Failed]:
+        """Read at once, every ``background_s``, and soon after each event that concerns it."""
+        items = self.polled(
+            fetch,
+            self.background_s,
+            topic,
+            again=lambda item: isinstance(item, Event) and concerns(item),
+        )
+        return items.pipe(chosen(lambda item: item if isinstance(item, Ok | Failed) else None))

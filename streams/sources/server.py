@@ -1,0 +1,71 @@
+"""The server itself: its load now and over the last minutes, and when its disk will be full."""
+
+import msgspec
+import reactivex as rx
+from reactivex import Observable
+
+from streams.operators.results import Failed, Ok
+from streams.records.events import Event, StatusFrame
+from streams.records.server import Series, ServerStatus, StorageForecast
+from streams.sources.feed import FeedItem
+from streams.sources.reading import Fetch, Reading, chosen
+from streams.vocabulary import Topic
+
+
+def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[ServerStatus] | Failed]:
+    """The server's load and state.
+
+    Source:  GET /api/status every ``critical_s`` and after each gap; status frames, and events of the server.
+    Emits:   the newest sample, at once and then on each.
+    Shape:   one record; ratios from 0 to 1 of one core, sizes in bytes.
+    Sharing: none; the cell that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+
+    def begin(_: object) -> Observable[Ok[ServerStatus] | Failed]:
+        newest: ServerStatus | None = None
+
+        def take(item: Ok[ServerStatus] | Failed | FeedItem) -> Ok[ServerStatus] | Failed | None:
+            nonlocal newest
+            sample: ServerStatus | None = None
+            match item:
+                case Failed():
+                    return item
+                case Ok(value=sample) | StatusFrame(status=sample):
+                    pass
+                case Event(server_state=state) if state is not None and newest is not None:
+                    sample = msgspec.structs.replace(newest, state=state, at=max(newest.at, item.at))
+                case _:
+                    return None
+            if newest is not None and sample.epoch == newest.epoch and sample.at < newest.at:
+                return None
+            newest = sample
+            return Ok(sample)
+
+        return reading.polled(fetch, reading.critical_s, Topic.STATUS, Topic.SERVER).pipe(chosen(take))
+
+    return rx.defer(begin)
+
+
+def load(fetch: Fetch[tuple[Series, ...]], reading: Reading) -> Observable[Ok[tuple[Series, ...]] | Failed]:
+    """The server's metrics of the last 10 minutes.
+
+    Source:  GET /api/load every ``background_s`` and after each gap.
+    Emits:   one series for each metric, oldest point first, after each read.
+    Shape:   some series of some hundred points.
+    Sharing: none; the cell that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+    return reading.queried(fetch, Topic.SERVER, lambda _: False)
+
+
+def forecast(fetch: Fetch[StorageForecast], reading: Reading) -> Observable[Ok[StorageForecast] | Failed]:
+    """When the server's disk will be full.
+
+    Source:  GET /api/storage/forecast every ``background_s`` and after each gap.
+    Emits:   the forecast after each read.
+    Shape:   one record; sizes in bytes, growth in bytes per day.
+    Sharing: none; the cell that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+    return reading.queried(fetch, Topic.SERVER, lambda _: False)

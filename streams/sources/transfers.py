@@ -1,0 +1,46 @@
+"""Transfers: bytes on their way."""
+
+from collections.abc import Mapping
+
+import reactivex as rx
+from reactivex import Observable
+
+from streams.operators.results import Failed, Ok
+from streams.records.events import TransferFrame
+from streams.records.server import Transfer
+from streams.snapshot import Delta
+from streams.sources.feed import FeedItem
+from streams.sources.fold import NewestFold
+from streams.sources.folding import folded
+from streams.sources.reading import Fetch, Reading
+from streams.vocabulary import Topic
+
+FetchTransfers = Fetch[Mapping[str, Transfer]]
+"""The transfers that run or have just ended, by id."""
+
+
+def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Ok[Delta[str, Transfer]] | Failed]:
+    """Uploads, downloads and verifications as they move.
+
+    Source:  GET /api/transfers every ``critical_s`` and after each gap, and transfer frames of the WebSocket.
+    Emits:   the first answer as a full delta, then each change; an ended one goes with the next answer.
+    Shape:   by id, as many as run at once; bytes, and bytes per second.
+    Sharing: none; the table that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+
+    def begin(_: object) -> Observable[Ok[Delta[str, Transfer]] | Failed]:
+        fold: NewestFold[str, Transfer] = NewestFold()
+
+        def ask() -> Observable[Mapping[str, Transfer]]:
+            fold.ask()
+            return fetch()
+
+        def hear(item: FeedItem) -> Delta[str, Transfer] | None:
+            if isinstance(item, TransferFrame):
+                return fold.write({row.id: row for row in item.transfers})
+            return None
+
+        return folded(reading.polled(ask, reading.critical_s, Topic.TRANSFERS), fold.read, hear)
+
+    return rx.defer(begin)
