@@ -1,0 +1,255 @@
+"""The agents hub: who is connected, what they are told to do, and what they tell."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import ClientConnectionError, WSMsgType, web
+
+from app.catalogue.catalogue import Catalogue
+from app.protocol import (
+    CLOSE_DISCONNECTED,
+    CLOSE_WRONG_TOKEN,
+    AgentHello,
+    AgentProblem,
+    AgentProgress,
+    Command,
+    CommandAck,
+    Heartbeat,
+    ToAgentFrame,
+    decode_from_agent,
+    encode,
+)
+from app.server.limits import Limits
+from app.server.problems import Refused
+from app.server.progress import ProgressBoard
+from app.server.roster import Roster
+from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_UNREADABLE, part
+from app.tasks import Tasks
+from streams.records.base import utc_now
+from streams.records.events import PROTOCOL_VERSION
+from streams.vocabulary import ClientState
+
+log = structlog.stdlib.get_logger(__name__)
+
+FRAME_BYTES = 256 * 1024
+"""The largest frame an agent may send."""
+CLOSE_REPLACED = 4409
+"""Close code of a socket whose client has connected again."""
+
+SHUT_OUT = AgentProblem(code="client_disconnected", message="An operator has disconnected this client.")
+REVOKED = AgentProblem(code="wrong_token", message="This token was revoked.")
+REPLACED = AgentProblem(code="replaced", message="This client has connected again.")
+UNREADABLE = AgentProblem(code="unreadable_frame", message="That is no frame of an agent.")
+ENDING = AgentProblem(code="shutting_down", message="The server ends.")
+CLOSE_CODES = {
+    SHUT_OUT: CLOSE_DISCONNECTED,
+    REVOKED: CLOSE_WRONG_TOKEN,
+    REPLACED: CLOSE_REPLACED,
+    UNREADABLE: CLOSE_UNREADABLE,
+    ENDING: CLOSE_GOING_AWAY,
+}
+
+
+class AgentLink:
+    """The socket of one agent."""
+
+    def __init__(self, socket: web.WebSocketResponse, client_id: str, token_id: object) -> None:
+        self.client_id = client_id
+        self.token_id = token_id
+        self.socket = socket
+        self.problem: AgentProblem | None = None
+        self.acks: dict[int, asyncio.Future[CommandAck]] = {}
+
+    async def send(self, frame: ToAgentFrame, within_s: float) -> None:
+        """Send a frame; an agent that does not take it in time raises ``TimeoutError``."""
+        async with asyncio.timeout(within_s):
+            await self.socket.send_frame(encode(frame), WSMsgType.TEXT)
+
+    async def part(self, problem: AgentProblem | None) -> None:
+        """Close, with a reason if there is one."""
+        self.problem = self.problem or problem
+        payload = None if self.problem is None else encode(self.problem)
+        await part(self.socket, 1000 if self.problem is None else CLOSE_CODES[self.problem], payload)
+
+
+class AgentsHub:
+    """One socket for each client; the open socket is what makes a client online."""
+
+    def __init__(
+        self, *, catalogue: Catalogue, roster: Roster, progress: ProgressBoard, limits: Limits, tasks: Tasks
+    ) -> None:
+        self._catalogue = catalogue
+        self._roster = roster
+        self._progress = progress
+        self._limits = limits
+        self._tasks = tasks
+        self._links: dict[str, AgentLink] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._heard: dict[str, float] = {}
+        self._unwritten: dict[str, float] = {}
+        self._numbers = itertools.count(1)
+        self._ending = False
+        self._on_connected: list[Callable[[str], Coroutine[Any, Any, None]]] = []
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def on_connected(self, call: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """Call ``call`` with the id of each client whose agent has been greeted."""
+        self._on_connected.append(call)
+
+    def connected(self, client_id: str) -> bool:
+        """Whether the client's agent has its socket open."""
+        return client_id in self._links
+
+    def heard(self, client_id: str) -> None:
+        """Note that something came from this client just now."""
+        self._heard[client_id] = self._unwritten[client_id] = time.monotonic()
+
+    def silent_s(self, client_id: str) -> float:
+        """Return for how long nothing came from this client; since the start where nothing ever came."""
+        return time.monotonic() - self._heard.setdefault(client_id, time.monotonic())
+
+    async def serve(self, request: web.Request, client_id: str, token_id: object) -> web.WebSocketResponse:
+        """GET /agent: the socket of an agent, until it leaves or is closed."""
+        if self._ending:
+            raise Refused("shutting_down", "The server ends.")
+        socket = web.WebSocketResponse(
+            heartbeat=self._limits.heartbeat_s, compress=False, max_msg_size=FRAME_BYTES, timeout=1.0
+        )
+        await socket.prepare(request)
+        link = AgentLink(socket, client_id, token_id)
+        if self._roster.shut_out(client_id):
+            await link.part(SHUT_OUT)
+            return socket
+        earlier, self._links[client_id] = self._links.get(client_id), link
+        problem: AgentProblem | None = None
+        try:
+            if earlier is not None:
+                self._tasks.start(earlier.part(REPLACED), "part-replaced")
+            self.heard(client_id)
+            await self._settle(client_id)
+            client = await self._catalogue.clients.one(client_id)
+            await link.send(AgentHello(protocol=PROTOCOL_VERSION, client=client), self._limits.command_s)
+            for call in self._on_connected:
+                self._tasks.start(call(client_id), f"greeted-{client_id[:8]}")
+            problem = await self._read(link)
+        except (ClientConnectionError, TimeoutError) as lost:
+            log.info("agent_lost", client=client_id, reason=type(lost).__name__)
+        finally:
+            await self._leave(link, problem)
+        return socket
+
+    async def _read(self, link: AgentLink) -> AgentProblem | None:
+        async for message in link.socket:
+            self.heard(link.client_id)
+            if message.type is not WSMsgType.TEXT:
+                return UNREADABLE
+            try:
+                frame = decode_from_agent(message.data)
+            except msgspec.DecodeError as error:
+                log.warning("unreadable_frame", client=link.client_id, reason=str(error))
+                return UNREADABLE
+            match frame:
+                case Heartbeat():
+                    pass
+                case AgentProgress():
+                    self._progress.note(link.client_id, frame)
+                case CommandAck():
+                    waiting = link.acks.pop(frame.id, None)
+                    if waiting is not None and not waiting.done():
+                        waiting.set_result(frame)
+        return None
+
+    async def _leave(self, link: AgentLink, problem: AgentProblem | None) -> None:
+        if self._links.get(link.client_id) is link:
+            del self._links[link.client_id]
+            if not self._ending:
+                self._tasks.start(self._gone(link.client_id), f"gone-{link.client_id[:8]}")
+        for waiting in link.acks.values():
+            waiting.cancel()
+        await link.part(problem)
+
+    async def _gone(self, client_id: str) -> None:
+        """Say offline unless the client is back within the grace, so that a reconnect does not flicker."""
+        await asyncio.sleep(self._limits.offline_grace_s)
+        await self._settle(client_id)
+
+    async def _settle(self, client_id: str) -> None:
+        """Make the catalogue say what is true: online while the socket is open, else offline."""
+        async with self._locks.setdefault(client_id, asyncio.Lock()):
+            client = self._roster.get(client_id)
+            state = ClientState.ONLINE if self.connected(client_id) else ClientState.OFFLINE
+            if client is None or client.state in (state, ClientState.DISCONNECTED):
+                return
+            if client.state is ClientState.NEVER and state is ClientState.OFFLINE:
+                return
+            seen_at = utc_now() if state is ClientState.ONLINE else self._seen_at(client_id)
+            await self._catalogue.clients.set_state(client_id, state, seen_at=seen_at)
+
+    def _seen_at(self, client_id: str) -> datetime | None:
+        heard = self._heard.get(client_id)
+        return None if heard is None else utc_now() - timedelta(seconds=time.monotonic() - heard)
+
+    async def shut_out(self, client_id: str) -> None:
+        """Disconnect a client until it is allowed again."""
+        async with self._locks.setdefault(client_id, asyncio.Lock()):
+            await self._catalogue.clients.set_state(client_id, ClientState.DISCONNECTED)
+        link = self._links.pop(client_id, None)
+        if link is not None:
+            await link.part(SHUT_OUT)
+
+    async def allow(self, client_id: str) -> None:
+        """Let a disconnected client in again."""
+        async with self._locks.setdefault(client_id, asyncio.Lock()):
+            await self._catalogue.clients.allow(client_id)
+
+    async def command(self, client_id: str, kind: str, *, run_id: int | None = None) -> CommandAck | None:
+        """Tell a client what to do and return its answer; None where it is gone or silent."""
+        link = self._links.get(client_id)
+        if link is None:
+            return None
+        command = Command(id=next(self._numbers), kind=kind, run_id=run_id)
+        answer: asyncio.Future[CommandAck] = asyncio.get_running_loop().create_future()
+        link.acks[command.id] = answer
+        try:
+            await link.send(command, self._limits.command_s)
+            async with asyncio.timeout(self._limits.command_s):
+                # Cancelled when the socket closes, which is an answer too: none will come.
+                await asyncio.wait((answer,))
+        except (TimeoutError, ClientConnectionError):
+            return None
+        finally:
+            link.acks.pop(command.id, None)
+        return None if answer.cancelled() else answer.result()
+
+    def close_token(self, token_id: object) -> None:
+        """Close the socket that was opened with a token that is now revoked."""
+        for link in list(self._links.values()):
+            if link.token_id == token_id:
+                self._tasks.start(link.part(REVOKED), "part-revoked")
+
+    async def write_seen(self) -> None:
+        """Note in the catalogue who was heard of, in one write and without events."""
+        heard, self._unwritten = self._unwritten, {}
+        if heard:
+            now, clock = utc_now(), time.monotonic()
+            await self._catalogue.clients.seen(
+                {client_id: now - timedelta(seconds=clock - at) for client_id, at in heard.items()}
+            )
+
+    async def close(self) -> None:
+        """Close all sockets because the server ends; the agents come back when it does."""
+        self._ending = True
+        links = list(self._links.values())
+        await asyncio.gather(*(link.part(ENDING) for link in links))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self.write_seen()

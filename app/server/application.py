@@ -1,0 +1,25 @@
+"""The two aiohttp applications of one server: HTTP on its port, sockets on the next."""
+
+from aiohttp import web
+
+from app.server.auth import authentication
+from app.server.call import Route, bind, errors
+from app.server.room import Room
+from app.server.routes import ROUTES, SOCKET_ROUTES
+
+
+def http_application(room: Room) -> web.Application:
+    """Return the application that answers HTTP."""
+    return _application(room, ROUTES)
+
+
+def socket_application(room: Room) -> web.Application:
+    """Return the application that opens sockets."""
+    return _application(room, SOCKET_ROUTES)
+
+
+def _application(room: Room, routes: tuple[Route, ...]) -> web.Application:
+    authenticate = authentication(room.catalogue.tokens.check, room.roster, room.agents)
+    app = web.Application(middlewares=[errors, authenticate], client_max_size=room.limits.body_bytes)
+    bind(app, routes, room)
+    return app

@@ -1,0 +1,58 @@
+"""Who may call what: a bearer token with the scope its route asks for, checked before anything else."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from app.catalogue.tokens import TokenInfo
+from app.server.agents import AgentsHub
+from app.server.call import route_of
+from app.server.problems import Refused
+from app.server.roster import Roster
+from streams.vocabulary import Scope
+
+CheckToken = Callable[[str], Awaitable[TokenInfo | None]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> object:
+    """Return the middleware that lets a request through, or answers 401 wrong_token or 403 forbidden.
+
+    A path that does not exist is told only to who has a token.
+    """
+
+    @web.middleware
+    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        route = route_of(request)
+        if route is not None and route.scope is None:
+            return await handler(request)
+        token = await _token(request, check)
+        if route is not None and token.scope is not route.scope:
+            raise Refused("forbidden", f"A token of scope {token.scope} cannot do this.")
+        if token.client_id is not None:
+            agents.heard(token.client_id)
+            if request.method != "GET" and roster.shut_out(token.client_id):
+                raise Refused("client_disconnected", "An operator has disconnected this client.")
+        request["token"] = token
+        return await handler(request)
+
+    return authenticate
+
+
+async def _token(request: web.Request, check: CheckToken) -> TokenInfo:
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    token = await check(text.strip()) if kind.lower() == "bearer" and text.strip() else None
+    if token is None:
+        raise Refused(
+            "wrong_token",
+            "The token is missing, unknown or revoked.",
+            headers={"WWW-Authenticate": 'Bearer realm="tidewatch"'},
+        )
+    return token
+
+
+def agent_scope(token: TokenInfo) -> str:
+    """Return the client that an agent's token is for."""
+    if token.scope is not Scope.AGENT or token.client_id is None:
+        raise Refused("forbidden", "This is for agents.")
+    return token.client_id

@@ -1,0 +1,221 @@
+"""Calls: a handler is a plain function of typed arguments; this is the one wrapper that speaks HTTP for it.
+
+What a handler takes is read from its annotations, and so is the OpenAPI description: ``room`` (the parts of
+the server), ``request``, ``token``, ``body`` (a record, from JSON), ``query`` (a record, from the query
+string) and the parts of its path by name. It returns records, or a response of its own where it answers with
+bytes, or raises.
+"""
+
+import asyncio
+import inspect
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import msgspec
+import structlog
+from aiohttp import ClientConnectionError, web
+
+from app.protocol import Problem, encode
+from app.server.problems import STATUS_OF_CODE, Refused
+from streams.vocabulary import Scope
+
+log = structlog.stdlib.get_logger(__name__)
+
+LARGE_BODY_BYTES = 256 * 1024
+"""A body above this is decoded in a thread."""
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method and path, who may call it, and what answers."""
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    scope: Scope | None
+    """None: no token needed."""
+    codes: tuple[str, ...] = ()
+    """The refusals that are its own, beside those every call may meet."""
+    content: str = "application/json"
+    """The media type of its answer."""
+    body_content: str | None = None
+    """The media type of a body that is not JSON; the handler reads it itself."""
+    extra_query: type[msgspec.Struct] | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a handler takes and gives."""
+
+    names: tuple[str, ...]
+    hints: dict[str, Any]
+
+    @classmethod
+    def of(cls, handler: Callable[..., Any]) -> "Signature":
+        """Read the annotations of ``handler``."""
+        return cls(tuple(inspect.signature(handler).parameters), get_type_hints(handler, include_extras=True))
+
+    @property
+    def reply(self) -> Any:
+        """The type of the answer; a response class where the handler answers with bytes."""
+        return self.hints["return"]
+
+
+def bind(app: web.Application, routes: tuple[Route, ...], room: Any) -> None:
+    """Add ``routes`` to ``app``; their handlers get their arguments from ``room`` and the request."""
+    for route in routes:
+        handler = _wrapped(route, Signature.of(route.handler), room)
+        handler.route = route  # type: ignore[attr-defined]
+        app.router.add_route(route.method, route.path, handler)
+
+
+def route_of(request: web.Request) -> Route | None:
+    """Return the route that answers ``request``; None where there is none."""
+    return getattr(request.match_info.handler, "route", None)
+
+
+def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
+    hints = signature.hints
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        arguments: dict[str, Any] = {}
+        for name in signature.names:
+            match name:
+                case "room":
+                    arguments[name] = room
+                case "request":
+                    arguments[name] = request
+                case "token":
+                    arguments[name] = request["token"]
+                case "body":
+                    arguments[name] = await _body(request, hints[name])
+                case "query":
+                    arguments[name] = _query(request, hints[name])
+                case _:
+                    arguments[name] = _part(request, name, hints[name])
+        return reply(await route.handler(**arguments))
+
+    return handle
+
+
+def reply(value: Any) -> web.StreamResponse:
+    """Return ``value`` as a response; a response stays itself."""
+    if isinstance(value, web.StreamResponse):
+        return value
+    return web.Response(body=encode(value), content_type="application/json")
+
+
+async def _body(request: web.Request, kind: Any) -> Any:
+    body = await request.read() or b"{}"
+    if len(body) > LARGE_BODY_BYTES:
+        return await asyncio.to_thread(msgspec.json.decode, body, type=kind)
+    return msgspec.json.decode(body, type=kind)
+
+
+def _query(request: web.Request, kind: type[msgspec.Struct]) -> Any:
+    given = {name: text for name, text in request.query.items() if text}
+    unknown = given.keys() - set(kind.__struct_fields__)
+    if unknown:
+        raise Refused("bad_request", f"Unknown in the query: {', '.join(sorted(unknown))}.")
+    return msgspec.convert(given, kind, strict=False)
+
+
+def _part(request: web.Request, name: str, kind: Any) -> Any:
+    text = request.match_info[name]
+    if kind is not int:
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Refused("bad_request", f"{name} must be a number.", detail=text[:40])
+    return int(text)
+
+
+def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> web.Response:
+    """Return an error in the one shape."""
+    return web.Response(
+        status=STATUS_OF_CODE.get(problem.code, 500),
+        body=encode(problem),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+@web.middleware
+async def errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Give every request an id, turn what is raised into the one shape, and note how it went."""
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
+    request["request_id"] = request_id
+    began = time.monotonic()
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001  (the one place where all of them become an answer)
+            response = _refusal(request, error)
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request_id
+        log.debug(
+            "answered",
+            method=request.method,
+            path=request.path,
+            status=response.status,
+            seconds=round(time.monotonic() - began, 4),
+        )
+    return response
+
+
+def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
+    match error:
+        case Refused(problem=problem, headers=headers):
+            return problem_response(problem, headers)
+        case web.HTTPNotFound():
+            return _problem("not_found", "There is nothing here.", request.path[:200])
+        case web.HTTPMethodNotAllowed(allowed_methods=allowed):
+            return problem_response(
+                Problem(code="method_not_allowed", message=f"{request.method} is not possible here."),
+                {"Allow": ", ".join(sorted(allowed))},
+            )
+        case web.HTTPRequestEntityTooLarge():
+            return _problem("payload_too_large", "The body is too large.")
+        case msgspec.DecodeError() | UnicodeDecodeError():
+            return _problem("bad_request", "That is not what this call takes.", str(error))
+        case OverflowError():
+            return _problem("bad_request", "A number is too large.")
+        case web.HTTPException():
+            return _problem("bad_request", error.reason or "The request cannot be answered.")
+        case ClientConnectionError():
+            log.info("caller_left", path=request.path)
+            return _problem("bad_request", "The connection was lost.")
+        case _:
+            return _mapped(request, error)
+
+
+def _mapped(request: web.Request, error: Exception) -> web.Response:
+    """Turn a failure that carries its code into an answer; anything else is a bug, logged with its trace."""
+    code = getattr(error, "code", None)
+    if isinstance(code, str) and code in STATUS_OF_CODE:
+        message = getattr(error, "message", "") or str(error)
+        if STATUS_OF_CODE[code] >= 500:
+            log.warning("refused", code=code, path=request.path, reason=message)
+        return _problem(code, message)
+    log.error("request_failed", method=request.method, path=request.path, exc_info=error)
+    return _problem("internal", "The server made a mistake; its log says more.", request["request_id"])
+
+
+def _problem(code: str, message: str, detail: str = "") -> web.Response:
+    return problem_response(Problem(code=code, message=message, detail=detail))
+
+
+def abort(request: web.Request) -> None:
+    """Cut the connection, so that the caller cannot take what it got for all there is."""
+    with suppress(AttributeError):
+        request.transport.abort()  # type: ignore[union-attr]

@@ -1,0 +1,64 @@
+"""The data folder: made, held by one server, and the place of the console's token."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.server.problems import FolderInUse, FolderUnwritable
+
+CATALOGUE_FILE = "catalogue.db"
+STORE_FOLDER = "store"
+TOKEN_FILE = "console.token"
+LOCK_FILE = "server.lock"
+
+
+@contextmanager
+def writable(data_dir: Path) -> Iterator[None]:
+    """Turn a refusal of the file system into the line that the start ends with."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderUnwritable(
+            f"The data folder {data_dir} cannot be written: {error.strerror}.",
+            hint="Choose another with --data, or change its permissions.",
+        ) from error
+
+
+@contextmanager
+def held(data_dir: Path) -> Iterator[None]:
+    """Make the folder where it is missing and hold it, so that no second server works on it."""
+    with writable(data_dir):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUse(
+                f"Another server works on {data_dir}.", hint="One folder has one server; end the other."
+            ) from error
+        yield
+    finally:
+        os.close(lock)
+
+
+def read_token(file: Path) -> str:
+    """Return the token in ``file``; empty where there is none."""
+    with suppress(FileNotFoundError):
+        return file.read_text(encoding="ascii", errors="replace").strip()
+    return ""
+
+
+def write_token(file: Path, token: str) -> None:
+    """Write the console's token so that only its owner can read it, whole or not at all."""
+    draft = file.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(f"{token}\n")
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)

@@ -1,0 +1,65 @@
+"""How much and how long: the bounds the server keeps, from the configuration and from its own judgement."""
+
+from dataclasses import dataclass
+
+from app.config.sections import ServerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Every bound of a running server; tests make them small."""
+
+    uploads_per_client: int = 4
+    uploads_at_once: int = 24
+    """Of all clients together; more wait in a fair queue."""
+    uploads_waiting: int = 32
+    """Of one client; more are answered 429."""
+    body_bytes: int = 16 * 1024 * 1024
+    """The largest JSON body."""
+    chunk_bytes: int = 256 * 1024
+    """What is read of an upload before it is handed to the store."""
+    transfer_bytes: int = 1024 * 1024
+    """Smaller uploads are not shown as transfers."""
+    upload_idle_s: float = 60.0
+    """An upload that sends nothing for so long is ended; what came is kept."""
+    least_free_bytes: int = 256 * 1024 * 1024
+    offline_grace_s: float = 2.0
+    run_lost_s: float = 300.0
+    """A run whose agent is silent for so long has failed."""
+    command_s: float = 3.0
+    """How long an agent may take to answer a command."""
+    stop_timeout_s: float = 300.0
+    seen_every_s: float = 10.0
+    resume_s: float = 10.0
+    """How long a console may take to say where it stands."""
+    heartbeat_s: float = 10.0
+    replay_events: int = 5000
+    reader_events: int = 10_000
+    reader_bytes: int = 32 * 1024 * 1024
+    send_s: float = 20.0
+    """How long one frame may take to leave before its reader counts as one that does not read."""
+    frames_every_s: float = 0.2
+    """Progress of one run or transfer is sent at most so often."""
+    sample_s: float = 1.0
+    sample_quiet_s: float = 10.0
+    keep_events_days: float = 30.0
+    keep_deleted_days: float = 30.0
+    retention_every_s: float = 600.0
+    enrol_failures: int = 20
+    """Wrong enrolment codes of one address within a minute; more are answered 429."""
+    shutdown_s: float = 0.4
+    """How long a request may take to end by itself when the server ends."""
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> "Limits":
+        """Return the bounds that a configuration asks for."""
+        return cls(
+            uploads_per_client=settings.uploads_per_client,
+            stop_timeout_s=settings.stop_timeout_s,
+            offline_grace_s=settings.offline_grace_s,
+            replay_events=settings.replay_events,
+            reader_events=settings.reader_events,
+            keep_events_days=settings.keep_events_days,
+            keep_deleted_days=settings.keep_deleted_days,
+            least_free_bytes=settings.least_free_bytes,
+        )

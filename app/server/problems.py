@@ -1,0 +1,85 @@
+"""Refusals of the server, and the one table that turns a code into an HTTP status."""
+
+from app.protocol import Problem
+from streams.failures import TidewatchError
+
+STATUS_OF_CODE: dict[str, int] = {
+    "bad_request": 400,
+    "bad_cursor": 400,
+    "offset_mismatch": 409,
+    "wrong_token": 401,
+    "forbidden": 403,
+    "wrong_code": 403,
+    "code_used": 403,
+    "code_expired": 403,
+    "not_found": 404,
+    "unknown_client": 404,
+    "unknown_run": 404,
+    "unknown_file": 404,
+    "unknown_version": 404,
+    "method_not_allowed": 405,
+    "server_stopped": 409,
+    "client_disconnected": 409,
+    "run_ended": 409,
+    "no_content": 409,
+    "blobs_missing": 409,
+    "upload_incomplete": 400,
+    "damaged": 410,
+    "payload_too_large": 413,
+    "range_not_satisfiable": 416,
+    "hash_mismatch": 422,
+    "too_many_uploads": 429,
+    "too_many_attempts": 429,
+    "internal": 500,
+    "database_locked": 503,
+    "catalogue_unwritable": 507,
+    "shutting_down": 503,
+    "disk_full": 507,
+}
+"""A code that is not here is our own mistake and answered 500."""
+
+
+class Refused(Exception):
+    """A request that cannot be granted; becomes ``Problem`` with the status of its code."""
+
+    def __init__(
+        self, code: str, message: str, *, detail: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.problem = Problem(code=code, message=message, detail=detail)
+        self.headers = headers or {}
+
+
+class StartFailed(TidewatchError):
+    """The server cannot start; the message says what stands in its way."""
+
+    code = "start_failed"
+    exit_code = 2
+
+
+class PortTaken(StartFailed):
+    """Another program listens on a port that was asked for."""
+
+    code = "port_taken"
+    exit_code = 4
+
+
+class FolderUnwritable(StartFailed):
+    """The data folder cannot be made or written."""
+
+    code = "folder_unwritable"
+    exit_code = 5
+
+
+class FolderInUse(StartFailed):
+    """Another server works on the data folder."""
+
+    code = "folder_in_use"
+    exit_code = 7
+
+
+class BadCertificate(StartFailed):
+    """The certificate or its key cannot be read, or they do not belong together."""
+
+    code = "bad_certificate"
+    exit_code = 8

@@ -1,0 +1,115 @@
+"""The parts of a running server, by name; a handler takes from it what it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.catalogue.catalogue import Catalogue
+from app.server.agents import AgentsHub
+from app.server.attempts import Attempts
+from app.server.backups import Backups
+from app.server.hub import Hub
+from app.server.limits import Limits
+from app.server.progress import ProgressBoard
+from app.server.roster import Roster
+from app.server.running import RunningRuns
+from app.server.status import StatusSampler
+from app.server.switch import Switch
+from app.server.transfers import TransferBoard
+from app.server.uploads import UploadGate
+from app.server.verification import Verification
+from app.store.store import Store
+from app.tasks import Tasks
+from streams.vocabulary import Topic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What one server consists of."""
+
+    data_dir: Path
+    limits: Limits
+    catalogue: Catalogue
+    store: Store
+    tasks: Tasks
+    hub: Hub
+    roster: Roster
+    progress: ProgressBoard
+    transfers: TransferBoard
+    agents: AgentsHub
+    running: RunningRuns
+    switch: Switch
+    backups: Backups
+    uploads: UploadGate
+    verification: Verification
+    status: StatusSampler
+    attempts: Attempts
+    events_port: int
+    simulated: bool
+
+
+def furnish(
+    *,
+    data_dir: Path,
+    limits: Limits,
+    catalogue: Catalogue,
+    store: Store,
+    hub: Hub,
+    connections: Callable[[], int],
+    events_port: int,
+    simulated: bool,
+) -> Room:
+    """Build the parts and wire them: what is committed reaches the roster, the runs and the consoles."""
+    tasks = Tasks()
+    roster = Roster()
+    progress = ProgressBoard(hub.publish_conflated, limits.frames_every_s)
+    transfers = TransferBoard(hub.publish_conflated, limits.frames_every_s)
+    agents = AgentsHub(catalogue=catalogue, roster=roster, progress=progress, limits=limits, tasks=tasks)
+    running = RunningRuns(catalogue=catalogue, agents=agents, progress=progress, limits=limits)
+    switch = Switch(catalogue=catalogue, running=running, limits=limits, tasks=tasks)
+    backups = Backups(
+        catalogue=catalogue, roster=roster, agents=agents, running=running, switch=switch, tasks=tasks
+    )
+    status = StatusSampler(
+        data_dir=data_dir,
+        catalogue=catalogue,
+        store=store,
+        hub=hub,
+        agents=agents,
+        roster=roster,
+        progress=progress,
+        transfers=transfers,
+        switch=switch,
+        limits=limits,
+        connections=connections,
+    )
+    hub.on_event(roster.note)
+    hub.on_event(running.note)
+    hub.keep(Topic.STATUS, status.newest)
+    hub.keep(Topic.PROGRESS, progress.newest)
+    hub.keep(Topic.TRANSFERS, transfers.newest)
+    catalogue.tokens.on_revoked.append(lambda token: hub.close_token(token.id))
+    catalogue.tokens.on_revoked.append(lambda token: agents.close_token(token.id))
+    return Room(
+        data_dir=data_dir,
+        limits=limits,
+        catalogue=catalogue,
+        store=store,
+        tasks=tasks,
+        hub=hub,
+        roster=roster,
+        progress=progress,
+        transfers=transfers,
+        agents=agents,
+        running=running,
+        switch=switch,
+        backups=backups,
+        uploads=UploadGate(limits),
+        verification=Verification(
+            catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
+        ),
+        status=status,
+        attempts=Attempts(limits.enrol_failures),
+        events_port=events_port,
+        simulated=simulated,
+    )

@@ -1,0 +1,18 @@
+"""The table of all routes; what is not in it does not exist."""
+
+from app.server.call import Route
+from app.server.routes.agent import AGENT
+from app.server.routes.clients import CLIENTS
+from app.server.routes.content import CONTENT
+from app.server.routes.enrolment import ENROLMENT
+from app.server.routes.files import FILES
+from app.server.routes.runs import RUNS
+from app.server.routes.service import SERVICE
+from app.server.routes.sockets import SOCKETS
+from app.server.routes.status import STATUS
+
+ROUTES: tuple[Route, ...] = (*SERVICE, *STATUS, *CLIENTS, *RUNS, *FILES, *CONTENT, *ENROLMENT, *AGENT)
+"""Of the HTTP port."""
+
+SOCKET_ROUTES: tuple[Route, ...] = SOCKETS
+"""Of the port of events."""

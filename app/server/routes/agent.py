@@ -1,0 +1,257 @@
+"""Routes of agents: each sees and changes its own client only, and nothing here deletes."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from app.catalogue.tokens import TokenInfo
+from app.protocol import (
+    BATCH_BYTES,
+    Accepted,
+    BatchStored,
+    BlobStored,
+    Entries,
+    FinishRun,
+    Hashes,
+    MissingBlob,
+    MissingReply,
+    StartRun,
+    Vanished,
+    VersionPage,
+    decode_batch,
+)
+from app.server.auth import agent_scope
+from app.server.call import Route
+from app.server.problems import Refused
+from app.server.room import Room
+from app.server.transfers import OpenTransfer
+from streams.records.clients import Client
+from streams.records.runs import Run
+from streams.vocabulary import RunState, Scope, TransferKind, TransferState
+
+log = structlog.stdlib.get_logger(__name__)
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+BATCH_OVERHEAD_BYTES = 1024 * 1024
+"""Room for the heads of the contents of a full batch."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class OwnFilesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """After which file id the next page starts."""
+
+    after: Count = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+
+
+class BlobQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in its content an upload begins, and how large the whole is."""
+
+    size: Count
+    offset: Count = 0
+    label: str = ""
+    """What the transfer is called on the screen: the path, say."""
+
+
+async def own_client(room: Room, token: TokenInfo) -> Client:
+    """Return the caller's client.
+
+    GET /api/agent/client: 200.
+    """
+    return await room.catalogue.clients.one(agent_scope(token))
+
+
+async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> VersionPage:
+    """Return what the caller's client has here, to rebuild a lost index.
+
+    GET /api/agent/files: 200.
+    """
+    entries, next_after = await room.catalogue.files.tree(
+        agent_scope(token), after=query.after, limit=query.limit
+    )
+    return VersionPage(entries=tuple(entries), next_after=next_after)
+
+
+async def begin_run(room: Room, token: TokenInfo, body: StartRun) -> Run:
+    """Begin a backup of the caller's client.
+
+    POST /api/agent/runs: 200, 409 server_stopped or client_disconnected.
+    """
+    return await room.backups.begin(agent_scope(token), body)
+
+
+async def missing(room: Room, body: Hashes) -> MissingReply:
+    """Say which of these contents the server lacks, and how much of each it has received.
+
+    POST /api/agent/blobs/missing: 200.
+    """
+    for sha256 in body.hashes:
+        _checked(sha256)
+    lacking = await room.store.missing(body.hashes)
+    return MissingReply(
+        missing=tuple(
+            MissingBlob(sha256=sha256, received_bytes=received) for sha256, received in lacking.items()
+        )
+    )
+
+
+async def upload(
+    room: Room, request: web.Request, token: TokenInfo, sha256: str, query: BlobQuery
+) -> BlobStored:
+    """Take the bytes of a content from an offset on; answers when it is durable and has its hash.
+
+    PUT /api/agent/blobs/{sha256}: 200, 400 upload_incomplete, 409 offset_mismatch, 422 hash_mismatch,
+    429 too_many_uploads, 507 disk_full. What came before an interruption is kept.
+    """
+    client_id = agent_scope(token)
+    _checked(sha256)
+    left = query.size - query.offset
+    if left < 0 or (request.content_length is not None and request.content_length > left):
+        raise Refused("bad_request", "The body is larger than the content.")
+    await _room_on_disk(room, left)
+    transfer: OpenTransfer | None = None
+    if query.size > room.limits.transfer_bytes:
+        transfer = room.transfers.begin(
+            TransferKind.UPLOAD,
+            client_id=client_id,
+            client_name=room.roster.name(client_id),
+            label=query.label or f"content {sha256[:8]}",
+            total_bytes=query.size,
+            done_bytes=query.offset,
+            state=TransferState.QUEUED,
+        )
+    state, reason = TransferState.CANCELLED, "interrupted"
+    try:
+        async with room.uploads.turn(client_id):
+            await room.store.receive(
+                sha256, query.size, query.offset, _chunks(room, request, token, transfer)
+            )
+        state, reason = TransferState.COMPLETE, None
+    except Exception as error:
+        state, reason = TransferState.FAILED, str(error) or type(error).__name__
+        raise
+    finally:
+        if transfer is not None:
+            transfer.end(state, reason)
+    return BlobStored(sha256=sha256, size_bytes=query.size)
+
+
+async def _chunks(
+    room: Room, request: web.Request, token: TokenInfo, transfer: OpenTransfer | None
+) -> AsyncIterator[bytes]:
+    """Read a body in chunks; one whose sender falls silent ends with an error, what came is kept."""
+    content = request.content
+    client_id = agent_scope(token)
+    while True:
+        try:
+            async with asyncio.timeout(room.limits.upload_idle_s):
+                chunk = await content.read(room.limits.chunk_bytes)
+        except TimeoutError:
+            raise Refused("upload_incomplete", "Nothing came for too long.") from None
+        if not chunk:
+            return
+        room.transfers.received_bytes += len(chunk)
+        room.agents.heard(client_id)
+        if transfer is not None:
+            transfer.advance(len(chunk))
+        yield chunk
+
+
+async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStored:
+    """Take many small contents at once; a wrong one does not lose the others.
+
+    POST /api/agent/blobs/batch: 200, 400 bad_request, 413 payload_too_large, 422 hash_mismatch,
+    429 too_many_uploads, 507 disk_full.
+    """
+    if (request.content_length or 0) > BATCH_BYTES + BATCH_OVERHEAD_BYTES:
+        raise Refused("payload_too_large", "The batch is too large.")
+    async with room.uploads.turn(agent_scope(token)):
+        body = await request.read()
+        await _room_on_disk(room, len(body))
+        try:
+            blobs = list(decode_batch(body))
+        except ValueError as error:
+            raise Refused("bad_request", "That is no batch.", detail=str(error)) from None
+        room.transfers.received_bytes += len(body)
+        stored = await room.store.receive_many(blobs)
+    return BatchStored(stored=tuple(stored))
+
+
+async def add_entries(room: Room, token: TokenInfo, run_id: int, body: Entries) -> Accepted:
+    """Note names that are new or changed; their contents must be here, and then they are acknowledged.
+
+    POST /api/agent/runs/{run_id}/entries: 200, 404 unknown_run, 409 run_ended or blobs_missing.
+    """
+    await room.running.own(agent_scope(token), run_id)
+    for entry in body.entries:
+        if entry.sha256 is not None:
+            _checked(entry.sha256)
+    return Accepted(accepted=await room.catalogue.runs.add_entries(run_id, body.entries))
+
+
+async def add_vanished(room: Room, token: TokenInfo, run_id: int, body: Vanished) -> Accepted:
+    """Note names that are no longer on the client; what is kept of them stays.
+
+    POST /api/agent/runs/{run_id}/vanished: 200, 404 unknown_run, 409 run_ended.
+    """
+    await room.running.own(agent_scope(token), run_id)
+    return Accepted(accepted=await room.catalogue.runs.add_vanished(run_id, body.raw_paths))
+
+
+async def finish(room: Room, token: TokenInfo, run_id: int, body: FinishRun) -> Run:
+    """End a backup with its result.
+
+    POST /api/agent/runs/{run_id}/finish: 200, 400 bad_request, 404 unknown_run, 409 run_ended.
+    """
+    if not body.state.ended:
+        raise Refused("bad_request", f"A run cannot end as {RunState(body.state)}.")
+    await room.running.own(agent_scope(token), run_id)
+    return await room.catalogue.runs.finish(run_id, body)
+
+
+def _checked(sha256: str) -> None:
+    if not SHA256.fullmatch(sha256):
+        raise Refused("bad_request", "A content is named by 64 lower-case hexadecimal digits.")
+
+
+async def _room_on_disk(room: Room, size_bytes: int) -> None:
+    free = (await room.status.current()).disk_free_bytes
+    if free - size_bytes < room.limits.least_free_bytes:
+        raise Refused("disk_full", "The server's disk has no room for that.", headers={"Retry-After": "60"})
+
+
+UPLOAD_CODES = ("hash_mismatch", "too_many_uploads", "disk_full")
+RUN_CODES = ("unknown_run", "run_ended")
+
+AGENT = (
+    Route("GET", "/api/agent/client", own_client, Scope.AGENT),
+    Route("GET", "/api/agent/files", own_files, Scope.AGENT),
+    Route("POST", "/api/agent/runs", begin_run, Scope.AGENT, ("server_stopped", "client_disconnected")),
+    Route("POST", "/api/agent/blobs/missing", missing, Scope.AGENT),
+    Route(
+        "POST",
+        "/api/agent/blobs/batch",
+        batch,
+        Scope.AGENT,
+        ("payload_too_large", *UPLOAD_CODES),
+        body_content="application/octet-stream",
+    ),
+    Route(
+        "PUT",
+        "/api/agent/blobs/{sha256}",
+        upload,
+        Scope.AGENT,
+        ("upload_incomplete", "offset_mismatch", *UPLOAD_CODES),
+        body_content="application/octet-stream",
+    ),
+    Route(
+        "POST", "/api/agent/runs/{run_id}/entries", add_entries, Scope.AGENT, (*RUN_CODES, "blobs_missing")
+    ),
+    Route("POST", "/api/agent/runs/{run_id}/vanished", add_vanished, Scope.AGENT, RUN_CODES),
+    Route("POST", "/api/agent/runs/{run_id}/finish", finish, Scope.AGENT, RUN_CODES),
+)

@@ -1,0 +1,150 @@
+"""Routes about bytes: the content of a version, and what is on its way."""
+
+import re
+from collections.abc import AsyncIterator
+
+import structlog
+from aiohttp import ClientConnectionError, web
+
+from app.server.call import Route, abort
+from app.server.problems import Refused
+from app.server.room import Room
+from app.store.errors import BlobMissing, Damaged
+from streams.records.files import FileVersion
+from streams.records.server import Transfer
+from streams.vocabulary import FileState, Scope, TransferKind, TransferState
+
+log = structlog.stdlib.get_logger(__name__)
+
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+async def transfers(room: Room) -> list[Transfer]:
+    """Return what is on its way and what ended just now, oldest first.
+
+    GET /api/transfers: 200.
+    """
+    return room.transfers.all()
+
+
+async def content(room: Room, request: web.Request, version_id: int) -> web.StreamResponse:
+    """Return the bytes of a version, or a range of them.
+
+    GET /api/versions/{version_id}/content: 200, 206, 304, 404 unknown_version, 409 no_content, 410 damaged,
+    416 range_not_satisfiable. Damage found after the first byte cuts the connection before the last one.
+    """
+    version = await room.catalogue.files.version(version_id)
+    if version.sha256 is None:
+        raise Refused("no_content", "A folder or a link has no bytes.")
+    etag = f'"{version.sha256}"'
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers={"ETag": etag})
+    if version.state is FileState.DAMAGED:
+        raise Refused("damaged", "The stored bytes of this version are damaged.")
+    part = _range(request, version.size_bytes, etag)
+    start, end = part or (0, version.size_bytes)
+    # The last chunk is held back until the store has said that all of it is good.
+    chunks = room.store.open(version.sha256, start, None if part is None else end)
+    try:
+        held = await anext(chunks, b"")
+        following = await anext(chunks, None)
+    except (Damaged, BlobMissing):
+        await _note_damage(room, version)
+        raise Refused("damaged", "The stored bytes of this version are damaged.") from None
+    response = web.StreamResponse(
+        status=200 if part is None else 206,
+        headers={"ETag": etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"},
+    )
+    response.content_length = end - start
+    if part is not None:
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{version.size_bytes}"
+    await _send(room, request, response, _rejoined(held, following, chunks), version)
+    return response
+
+
+async def _rejoined(first: bytes, second: bytes | None, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Give the chunks again, each only when the one after it is known to be there or the end is."""
+    if second is None:
+        yield first
+        return
+    held = second
+    yield first
+    async for chunk in rest:
+        yield held
+        held = chunk
+    yield held
+
+
+async def _send(
+    room: Room,
+    request: web.Request,
+    response: web.StreamResponse,
+    chunks: AsyncIterator[bytes],
+    version: FileVersion,
+) -> None:
+    transfer = room.transfers.begin(
+        TransferKind.DOWNLOAD,
+        client_id=version.client_id,
+        client_name=room.roster.name(version.client_id),
+        label=version.path,
+        total_bytes=response.content_length,
+    )
+    state, reason = TransferState.CANCELLED, None
+    try:
+        await response.prepare(request)
+        async for chunk in chunks:
+            await response.write(chunk)
+            room.transfers.sent_bytes += len(chunk)
+            transfer.advance(len(chunk))
+        await response.write_eof()
+        state = TransferState.COMPLETE
+    except (Damaged, BlobMissing):
+        state, reason = TransferState.FAILED, "damaged"
+        abort(request)
+        await _note_damage(room, version)
+    except ClientConnectionError:
+        reason = "the caller left"
+    finally:
+        transfer.end(state, reason)
+
+
+async def _note_damage(room: Room, version: FileVersion) -> None:
+    log.error("blob_damaged", version=version.id, sha256=version.sha256)
+    if version.sha256 is not None:
+        await room.catalogue.files.mark_verified({version.sha256: False})
+
+
+def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] | None:
+    """Return start and end (exclusive) of what is asked for; None for all of it."""
+    text = request.headers.get("Range")
+    if text is None or request.headers.get("If-Range", etag) != etag:
+        return None
+    match = RANGE.fullmatch(text.strip())
+    if match is None or not (match[1] or match[2]):
+        # Several ranges, or another unit: the whole is a right answer to those.
+        return None
+    if match[1]:
+        start = int(match[1])
+        end = min(int(match[2]) + 1, size_bytes) if match[2] else size_bytes
+    else:
+        start, end = max(0, size_bytes - int(match[2])), size_bytes
+    if start >= end:
+        raise Refused(
+            "range_not_satisfiable",
+            f"The content has {size_bytes} bytes.",
+            headers={"Content-Range": f"bytes */{size_bytes}"},
+        )
+    return start, end
+
+
+CONTENT = (
+    Route("GET", "/api/transfers", transfers, Scope.CONSOLE),
+    Route(
+        "GET",
+        "/api/versions/{version_id}/content",
+        content,
+        Scope.CONSOLE,
+        ("unknown_version", "no_content", "damaged", "range_not_satisfiable"),
+        content="application/octet-stream",
+    ),
+)

@@ -1,0 +1,110 @@
+"""Routes about files: to find, verify, delete and restore them."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from app.protocol import FileIds, VersionPage
+from app.server.call import Route
+from app.server.room import Room
+from streams.commands import Outcome
+from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
+from streams.vocabulary import Scope
+
+
+class TreeQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose files, as of when, and after which file id."""
+
+    client_id: str
+    at: datetime | None = None
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+
+
+async def files(room: Room, query: FileQuery) -> FilePage:
+    """Return one page of files; the cursors lead to its neighbours.
+
+    GET /api/files: 200, 400 bad_request for a cursor of another question.
+    """
+    return await room.catalogue.files.page(query)
+
+
+async def summary(room: Room) -> FilesSummary:
+    """Return what the cards above the files show.
+
+    GET /api/files/summary: 200.
+    """
+    return await room.catalogue.files.summary()
+
+
+async def versions(room: Room, file_id: int) -> list[FileVersion]:
+    """Return the versions of a file, newest first.
+
+    GET /api/files/{file_id}/versions: 200, 404 unknown_file.
+    """
+    return await room.catalogue.files.versions(file_id)
+
+
+async def delete(room: Room, body: FileIds) -> Outcome:
+    """Delete files; they can be undeleted until they are purged.
+
+    POST /api/files/delete: 200.
+    """
+    return await room.catalogue.files.delete(body.file_ids)
+
+
+async def undelete(room: Room, body: FileIds) -> Outcome:
+    """Bring deleted files back.
+
+    POST /api/files/undelete: 200.
+    """
+    return await room.catalogue.files.undelete(body.file_ids)
+
+
+async def verify(room: Room, body: FileIds) -> VerifyResult:
+    """Read the stored bytes of these files again and check their hashes.
+
+    POST /api/files/verify: 200.
+    """
+    return await room.verification.files(body.file_ids)
+
+
+async def verify_client(room: Room, client_id: str) -> VerifyResult:
+    """Verify all present files of a client.
+
+    POST /api/clients/{client_id}/verify: 200, 404 unknown_client.
+    """
+    return await room.verification.client(client_id)
+
+
+async def verify_all(room: Room) -> VerifyResult:
+    """Verify everything that is stored.
+
+    POST /api/verify: 200.
+    """
+    return await room.verification.everything()
+
+
+async def tree(room: Room, query: TreeQuery) -> VersionPage:
+    """Return what a client had at a time, for a restore.
+
+    GET /api/tree: 200, 404 unknown_client.
+    """
+    entries, next_after = await room.catalogue.files.tree(
+        query.client_id, at=query.at, after=query.after, limit=query.limit
+    )
+    return VersionPage(entries=tuple(entries), next_after=next_after)
+
+
+FILES = (
+    Route("GET", "/api/files", files, Scope.CONSOLE),
+    Route("GET", "/api/files/summary", summary, Scope.CONSOLE),
+    Route("POST", "/api/files/delete", delete, Scope.CONSOLE),
+    Route("POST", "/api/files/undelete", undelete, Scope.CONSOLE),
+    Route("POST", "/api/files/verify", verify, Scope.CONSOLE),
+    Route("GET", "/api/files/{file_id}/versions", versions, Scope.CONSOLE, ("unknown_file",)),
+    Route("POST", "/api/clients/{client_id}/verify", verify_client, Scope.CONSOLE, ("unknown_client",)),
+    Route("POST", "/api/verify", verify_all, Scope.CONSOLE),
+    Route("GET", "/api/tree", tree, Scope.CONSOLE, ("unknown_client",)),
+)

@@ -1,0 +1,69 @@
+"""Routes about runs: which there are, how they went, and an end to one."""
+
+from typing import Annotated
+
+import msgspec
+
+from app.protocol import ActiveRuns
+from app.server.call import Route
+from app.server.room import Room
+from streams.records.runs import Run, RunPage, RunResults
+from streams.vocabulary import RunState, Scope
+
+
+class RunsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs, and before which id."""
+
+    client_id: str | None = None
+    before: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30
+    state: RunState | None = None
+
+
+class ResultsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How far back results are counted."""
+
+    hours: Annotated[float, msgspec.Meta(gt=0, le=24 * 366 * 10)] = 24
+
+
+async def runs(room: Room, query: RunsQuery) -> RunPage:
+    """Return runs, newest first.
+
+    GET /api/runs: 200.
+    """
+    return await room.catalogue.runs.page(
+        client_id=query.client_id, before=query.before, limit=query.limit, state=query.state
+    )
+
+
+async def active(room: Room) -> ActiveRuns:
+    """Return the runs that have not ended and how far they are.
+
+    GET /api/runs/active: 200.
+    """
+    epoch, seq, rows = await room.catalogue.runs.active()
+    return ActiveRuns(epoch=epoch, seq=seq, runs=rows, progress=room.progress.all())
+
+
+async def results(room: Room, query: ResultsQuery) -> RunResults:
+    """Count how the runs of the last hours ended.
+
+    GET /api/runs/results: 200.
+    """
+    return await room.catalogue.runs.results(query.hours)
+
+
+async def cancel(room: Room, run_id: int) -> Run:
+    """End a running backup; what it has stored is kept.
+
+    POST /api/runs/{run_id}/cancel: 200, 404 unknown_run, 409 run_ended.
+    """
+    return await room.running.cancel(run_id)
+
+
+RUNS = (
+    Route("GET", "/api/runs", runs, Scope.CONSOLE),
+    Route("GET", "/api/runs/active", active, Scope.CONSOLE),
+    Route("GET", "/api/runs/results", results, Scope.CONSOLE),
+    Route("POST", "/api/runs/{run_id}/cancel", cancel, Scope.CONSOLE, ("unknown_run", "run_ended")),
+)

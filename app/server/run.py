@@ -1,0 +1,227 @@
+"""A server from its start to its end: what it needs is opened in order and closed in the reverse one."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from app.catalogue.catalogue import Catalogue
+from app.config.sections import ServerSettings
+from app.server.application import http_application, socket_application
+from app.server.folder import (
+    CATALOGUE_FILE,
+    STORE_FOLDER,
+    TOKEN_FILE,
+    held,
+    read_token,
+    writable,
+    write_token,
+)
+from app.server.hub import Hub
+from app.server.limits import Limits
+from app.server.ports import listen
+from app.server.retention import keep_tidy
+from app.server.room import Room, furnish
+from app.store.store import Store
+from streams.failures import TidewatchError
+from streams.vocabulary import EventKind, Scope, ServerState
+
+log = structlog.stdlib.get_logger(__name__)
+
+RESTARTED = "the server was restarted"
+RETRY_S = 1.0
+CLOSE_S = 1.2
+"""How long open requests and sockets may take when the server ends; then they are cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerInfo:
+    """Where a running server is."""
+
+    host: str
+    port: int
+    events_port: int
+    tls: bool
+    token_file: Path
+    database_path: Path
+    new_token: str | None
+    """The console's token where it was made just now, which is the only time it is told; else None."""
+
+    @property
+    def url(self) -> str:
+        """Return the address of its HTTP API."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+
+async def serve(
+    data_dir: Path,
+    *,
+    host: str,
+    port: int,
+    settings: ServerSettings | Limits,
+    tls: ssl.SSLContext | None = None,
+    simulated: bool = False,
+    ready: Callable[[ServerInfo], None] | None = None,
+    stop: asyncio.Event,
+) -> None:
+    """Run a server on ``data_dir`` until ``stop`` is set; ``ready`` is called once it answers.
+
+    Raises a ``TidewatchError`` where it cannot start: port taken, folder not writable, in use or newer.
+    """
+    async with running_room(
+        data_dir, host=host, port=port, settings=settings, tls=tls, simulated=simulated
+    ) as (_, info):
+        if ready is not None:
+            ready(info)
+        await stop.wait()
+        log.info("ending")
+
+
+@asynccontextmanager
+async def running_room(
+    data_dir: Path,
+    *,
+    host: str,
+    port: int,
+    settings: ServerSettings | Limits,
+    tls: ssl.SSLContext | None = None,
+    simulated: bool = False,
+) -> AsyncIterator[tuple[Room, ServerInfo]]:
+    """Run a server for the length of a block; gives its parts and where it is."""
+    limits = settings if isinstance(settings, Limits) else Limits.of(settings)
+    async with AsyncExitStack() as stack:
+        http_socket, event_socket = await listen(host, port)
+        stack.callback(http_socket.close)
+        stack.callback(event_socket.close)
+        folder = held(data_dir)
+        await asyncio.to_thread(folder.__enter__)
+        stack.callback(folder.__exit__, None, None, None)
+        port, events_port = http_socket.getsockname()[1], event_socket.getsockname()[1]
+
+        store = Store(data_dir / STORE_FOLDER)
+        with writable(data_dir):
+            await store.prepare()
+        stack.push_async_callback(store.close)
+        hub = Hub(limits)
+        catalogue = await Catalogue.open(
+            data_dir / CATALOGUE_FILE, on_commit=hub.publish, stored_sizes=store.sizes
+        )
+        stack.push_async_callback(catalogue.close)
+        new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
+
+        runners: list[web.AppRunner] = []
+        room = furnish(
+            data_dir=data_dir,
+            limits=limits,
+            catalogue=catalogue,
+            store=store,
+            hub=hub,
+            connections=lambda: sum(_connections(runner) for runner in runners),
+            events_port=events_port,
+            simulated=simulated,
+        )
+        stack.push_async_callback(room.tasks.close)
+        await catalogue.clients.mark_all_offline()
+        await catalogue.runs.fail_orphans(RESTARTED)
+        _, _, clients = await catalogue.clients.all()
+        room.roster.fill(clients)
+        await catalogue.events.record(EventKind.SERVER_STARTED, server_state=ServerState.RUNNING)
+
+        stack.push_async_callback(_close_runners, room, runners)
+        for app, listening in (
+            (http_application(room), http_socket),
+            (socket_application(room), event_socket),
+        ):
+            runner = web.AppRunner(
+                app,
+                access_log=None,
+                handler_cancellation=True,
+                shutdown_timeout=limits.shutdown_s,
+                keepalive_timeout=75.0,
+            )
+            runners.append(runner)
+            await runner.setup()
+            await web.SockSite(runner, listening, ssl_context=tls).start()
+        _start_work(room)
+        yield (
+            room,
+            ServerInfo(
+                host=host,
+                port=port,
+                events_port=events_port,
+                tls=tls is not None,
+                token_file=data_dir / TOKEN_FILE,
+                database_path=data_dir / CATALOGUE_FILE,
+                new_token=new_token,
+            ),
+        )
+
+
+def _start_work(room: Room) -> None:
+    """Begin what goes on beside the requests."""
+    limits = room.limits
+
+    async def write_seen() -> None:
+        while True:
+            await asyncio.sleep(limits.seen_every_s)
+            await room.agents.write_seen()
+
+    async def tidy() -> None:
+        await keep_tidy(room.catalogue, room.store, limits)
+
+    work: dict[str, Callable[[], Awaitable[None]]] = {
+        "progress": room.progress.ticker.run,
+        "transfers": room.transfers.ticker.run,
+        "status": room.status.run,
+        "seen": write_seen,
+        "lost-runs": room.running.sweep,
+        "retention": tidy,
+    }
+    for name, run in work.items():
+        room.tasks.start(_again(name, run), name)
+
+
+async def _again(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run work that goes on for ever, and again when the outside world has ended it."""
+    while True:
+        try:
+            await run()
+        except (TidewatchError, OSError) as failure:
+            log.warning("work_failed", work=name, reason=str(failure))
+            await asyncio.sleep(RETRY_S)
+
+
+async def _close_runners(room: Room, runners: list[web.AppRunner]) -> None:
+    """Say goodbye on the sockets, let requests end for a moment, then cut them; uploads keep what came."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            for runner in runners:
+                for site in list(runner.sites):
+                    await site.stop()
+            room.hub.close()
+            await room.agents.close()
+            await asyncio.gather(*(runner.cleanup() for runner in runners))
+    except TimeoutError:
+        log.warning("connections_cut")
+
+
+def _connections(runner: web.AppRunner) -> int:
+    return 0 if runner.server is None else len(runner.server.connections)
+
+
+async def _console_token(catalogue: Catalogue, file: Path) -> str | None:
+    """Make the console's token and its file where they are missing; return it if it is new."""
+    with writable(file.parent):
+        kept = await asyncio.to_thread(read_token, file)
+        known = await catalogue.tokens.check(kept) if kept else None
+        if known is not None and known.scope is Scope.CONSOLE:
+            return None
+        token = await catalogue.tokens.issue(Scope.CONSOLE, label="console")
+        await asyncio.to_thread(write_token, file, token)
+        return token

@@ -1,0 +1,123 @@
+"""The runs that run right now: whose they are, and how they are brought to their end from here."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import RunEnded
+from app.protocol import FinishRun
+from app.server.agents import AgentsHub
+from app.server.limits import Limits
+from app.server.problems import Refused
+from app.server.progress import ProgressBoard
+from streams.records.events import Event
+from streams.records.runs import Run
+from streams.vocabulary import RunState
+
+log = structlog.stdlib.get_logger(__name__)
+
+WENT_AWAY = "the agent went away"
+SWEEP_S = 5.0
+
+
+class RunningRuns:
+    """Follows runs through the events, and ends them by their agent where that answers, else from here."""
+
+    def __init__(
+        self, *, catalogue: Catalogue, agents: AgentsHub, progress: ProgressBoard, limits: Limits
+    ) -> None:
+        self._catalogue = catalogue
+        self._agents = agents
+        self._progress = progress
+        self._limits = limits
+        self._ends: dict[int, asyncio.Event] = {}
+
+    def note(self, event: Event) -> None:
+        """Follow runs as they begin and end."""
+        run = event.run
+        if run is None:
+            return
+        if run.state.ended:
+            self._progress.end(run.id)
+            ends = self._ends.pop(run.id, None)
+            if ends is not None:
+                ends.set()
+        elif run.state is RunState.RUNNING and run.id not in self._ends:
+            self._ends[run.id] = asyncio.Event()
+            self._progress.begin(run)
+
+    def all(self) -> tuple[Run, ...]:
+        """Return the runs that run."""
+        return self._progress.runs()
+
+    def of(self, client_id: str) -> list[Run]:
+        """Return the runs of one client; there is at most one unless an agent was lost."""
+        return [run for run in self._progress.runs() if run.client_id == client_id]
+
+    async def own(self, client_id: str, run_id: int) -> None:
+        """Raise unless this run is one of this client and still runs."""
+        run = self._progress.run_of(run_id)
+        ended = run is None
+        if run is None:
+            run = await self._catalogue.runs.one(run_id)
+        if run.client_id != client_id:
+            raise Refused("unknown_run", "No run of this client has this id.")
+        if ended:
+            raise Refused("run_ended", "This run has ended.")
+
+    async def finish(self, run_id: int, state: RunState, reason: str) -> None:
+        """End a run from here; one that has ended meanwhile stays as it is."""
+        try:
+            await self._catalogue.runs.finish(run_id, FinishRun(state=state, reason=reason))
+        except RunEnded:
+            log.debug("run_ended_meanwhile", run=run_id)
+
+    async def cancel(self, run_id: int) -> Run:
+        """End a running backup for an operator; what it has stored is kept."""
+        run = self._progress.run_of(run_id)
+        if run is None:
+            if (await self._catalogue.runs.one(run_id)).state.ended:
+                raise Refused("run_ended", "This run has ended.")
+        else:
+            await self.end_by_agents((run,))
+        try:
+            return await self._catalogue.runs.cancel(run_id)
+        except RunEnded:
+            return await self._catalogue.runs.one(run_id)
+
+    async def end_by_agents(self, runs: Sequence[Run]) -> None:
+        """Tell the agents to end these runs, and give those that obey a moment to do it."""
+        ends = [self._ends.get(run.id) for run in runs]
+        answers = await asyncio.gather(
+            *(self._agents.command(run.client_id, "cancel", run_id=run.id) for run in runs)
+        )
+        obeyed = [
+            asyncio.ensure_future(end.wait())
+            for end, answer in zip(ends, answers, strict=True)
+            if end is not None and answer is not None and answer.accepted
+        ]
+        if obeyed:
+            _, late = await asyncio.wait(obeyed, timeout=self._limits.command_s)
+            for waiting in late:
+                waiting.cancel()
+
+    async def none_left(self, wait_s: float) -> bool:
+        """Wait until no run runs; return False when the time is over first."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while self._ends:
+                    await next(iter(self._ends.values())).wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def sweep(self) -> None:
+        """Fail the runs whose agents have been away and silent for too long, until cancelled."""
+        while True:
+            await asyncio.sleep(min(SWEEP_S, self._limits.run_lost_s))
+            for run in self._progress.runs():
+                away = not self._agents.connected(run.client_id)
+                if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
+                    await self.finish(run.id, RunState.FAILED, WENT_AWAY)

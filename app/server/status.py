@@ -1,0 +1,178 @@
+"""The sampler: the server's load, each second while somebody listens, else every ten seconds."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from app.catalogue.catalogue import Catalogue
+from app.protocol import SERVER_VERSION
+from app.server.agents import AgentsHub
+from app.server.hub import Hub
+from app.server.limits import Limits
+from app.server.progress import ProgressBoard
+from app.server.roster import Roster
+from app.server.switch import Switch
+from app.server.transfers import TransferBoard
+from app.store.store import Store
+from streams.records.base import utc_now
+from streams.records.events import StatusFrame
+from streams.records.server import ServerStatus
+from streams.vocabulary import Topic
+
+STORE_SIZE_EVERY_S = 30.0
+
+
+class Machine:
+    """What the operating system knows of this process and its disk; every method blocks shortly."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+
+    def look(self) -> tuple[float, int, int, int, int]:
+        """Return CPU ratio since the last look, own memory, total memory, total and free disk."""
+        with self._process.oneshot():
+            cpu_ratio = self._process.cpu_percent() / 100
+            memory = self._process.memory_info().rss
+        disk = psutil.disk_usage(str(self._data_dir))
+        return cpu_ratio, memory, psutil.virtual_memory().total, disk.total, disk.free
+
+
+class StatusSampler:
+    """Takes samples, tells them to who listens, and records them."""
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        catalogue: Catalogue,
+        store: Store,
+        hub: Hub,
+        agents: AgentsHub,
+        roster: Roster,
+        progress: ProgressBoard,
+        transfers: TransferBoard,
+        switch: Switch,
+        limits: Limits,
+        connections: Callable[[], int],
+    ) -> None:
+        self._machine = Machine(data_dir)
+        self._catalogue = catalogue
+        self._store = store
+        self._hub = hub
+        self._agents = agents
+        self._roster = roster
+        self._progress = progress
+        self._transfers = transfers
+        self._switch = switch
+        self._limits = limits
+        self._connections = connections
+        self._started_at: datetime = utc_now()
+        self._store_bytes = 0
+        self._store_looked: float | None = None
+        self._moved = (time.monotonic(), 0, 0)
+        self._newest: ServerStatus | None = None
+        self._wanted = asyncio.Event()
+        self._sampling = asyncio.Lock()
+        hub.on_topics(self._on_topics)
+
+    def _on_topics(self, added: frozenset[Topic]) -> None:
+        if Topic.STATUS in added:
+            self._wanted.set()
+
+    def newest(self) -> StatusFrame | None:
+        """Return what a console that begins to listen must know."""
+        return None if self._newest is None else StatusFrame(status=self._newest)
+
+    async def current(self) -> ServerStatus:
+        """Return a sample that is not older than the interval of those who listen."""
+        newest = self._newest
+        if newest is None or (utc_now() - newest.at).total_seconds() > self._limits.sample_s:
+            return await self.sample()
+        return newest
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        clock = time.monotonic
+        record_at = clock()
+        while True:
+            self._wanted.clear()
+            status = await self.sample()
+            self._hub.publish_conflated(StatusFrame(status=status))
+            if clock() >= record_at:
+                record_at = clock() + self._limits.sample_quiet_s
+                await self._record(status)
+            if self._hub.listened(Topic.STATUS):
+                await asyncio.sleep(self._limits.sample_s)
+                continue
+            try:
+                async with asyncio.timeout(max(0.1, record_at - clock())):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def sample(self) -> ServerStatus:
+        """Take a sample now."""
+        async with self._sampling:
+            cpu_ratio, memory, memory_total, disk_total, disk_free = await asyncio.to_thread(
+                self._machine.look
+            )
+            await self._look_at_store()
+            received_bps, sent_bps = self._rates()
+            self._newest = ServerStatus(
+                at=utc_now(),
+                state=self._switch.state,
+                epoch=self._catalogue.epoch,
+                version=SERVER_VERSION,
+                started_at=self._started_at,
+                cpu_ratio=cpu_ratio,
+                memory_bytes=memory,
+                memory_total_bytes=memory_total,
+                connections=self._connections(),
+                clients_online=len(self._agents),
+                clients_total=len(self._roster),
+                consoles=len(self._hub),
+                runs_active=len(self._progress),
+                transfers_active=len(self._transfers),
+                received_bps=received_bps,
+                sent_bps=sent_bps,
+                disk_total_bytes=disk_total,
+                disk_free_bytes=disk_free,
+                store_bytes=self._store_bytes,
+                write_queue=self._catalogue.write_queue,
+                event_queue=self._hub.lag,
+                last_seq=self._catalogue.last_seq,
+            )
+            return self._newest
+
+    async def _look_at_store(self) -> None:
+        now = time.monotonic()
+        if self._store_looked is None or now - self._store_looked > STORE_SIZE_EVERY_S:
+            self._store_bytes = await self._store.size_on_disk()
+            self._store_looked = now
+
+    def _rates(self) -> tuple[float, float]:
+        then, received, sent = self._moved
+        now = time.monotonic()
+        self._moved = (now, self._transfers.received_bytes, self._transfers.sent_bytes)
+        past_s = max(now - then, 0.001)
+        return (self._moved[1] - received) / past_s, (self._moved[2] - sent) / past_s
+
+    async def _record(self, status: ServerStatus) -> None:
+        await self._catalogue.metrics.record(
+            {
+                "cpu_ratio": status.cpu_ratio,
+                "memory_bytes": status.memory_bytes,
+                "connections": status.connections,
+                "clients_online": status.clients_online,
+                "received_bps": status.received_bps,
+                "sent_bps": status.sent_bps,
+                "store_bytes": status.store_bytes,
+            },
+            status.at,
+        )

@@ -1,0 +1,79 @@
+"""The switch of the server: whether it takes new backups, and how it comes to rest."""
+
+import asyncio
+from collections.abc import Callable
+
+from app.catalogue.catalogue import Catalogue
+from app.server.limits import Limits
+from app.server.running import RunningRuns
+from app.tasks import Tasks
+from streams.vocabulary import EventKind, RunState, ServerState
+
+STOPPED = "the server was stopped"
+
+
+class Switch:
+    """Running, stopping or stopped; the control API stays up in all three."""
+
+    def __init__(self, *, catalogue: Catalogue, running: RunningRuns, limits: Limits, tasks: Tasks) -> None:
+        self._catalogue = catalogue
+        self._running = running
+        self._limits = limits
+        self._tasks = tasks
+        self._lock = asyncio.Lock()
+        self._run_down: asyncio.Task[None] | None = None
+        self._on_start: list[Callable[[], None]] = []
+        self.state = ServerState.RUNNING
+
+    @property
+    def on(self) -> bool:
+        """Whether new runs are taken."""
+        return self.state is ServerState.RUNNING
+
+    def on_start(self, call: Callable[[], None]) -> None:
+        """Call ``call`` each time the server takes runs again."""
+        self._on_start.append(call)
+
+    async def start(self) -> ServerState:
+        """Take new runs again."""
+        async with self._lock:
+            self._halt_run_down()
+            if not self.on:
+                await self._become(ServerState.RUNNING, EventKind.SERVER_STARTED)
+                for call in self._on_start:
+                    call()
+            return self.state
+
+    async def stop(self, timeout_s: float | None) -> ServerState:
+        """Refuse new runs; let running ones end, and end them when the time is over."""
+        async with self._lock:
+            if self.state is ServerState.STOPPED:
+                return self.state
+            self._halt_run_down()
+            if self.on:
+                await self._become(ServerState.STOPPING, EventKind.SERVER_STOPPING)
+            if self._running.all():
+                wait_s = self._limits.stop_timeout_s if timeout_s is None else timeout_s
+                self._run_down = self._tasks.start(self._come_to_rest(wait_s), "stop")
+            else:
+                await self._become(ServerState.STOPPED, EventKind.SERVER_STOPPED)
+            return self.state
+
+    def _halt_run_down(self) -> None:
+        if self._run_down is not None:
+            self._run_down.cancel()
+            self._run_down = None
+
+    async def _come_to_rest(self, wait_s: float) -> None:
+        if not await self._running.none_left(wait_s):
+            await self._running.end_by_agents(self._running.all())
+            for run in self._running.all():
+                await self._running.finish(run.id, RunState.FAILED, STOPPED)
+        async with self._lock:
+            self._run_down = None
+            await self._become(ServerState.STOPPED, EventKind.SERVER_STOPPED)
+
+    async def _become(self, state: ServerState, kind: EventKind) -> None:
+        # First the state, so that no run slips in while the event is written.
+        self.state = state
+        await self._catalogue.events.record(kind, server_state=state)

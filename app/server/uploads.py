@@ -1,0 +1,88 @@
+"""The gate of uploads: so many of one client at once, so many of all, and each client its turn."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.server.limits import Limits
+from app.server.problems import Refused
+
+
+class UploadGate:
+    """Lets uploads in: round robin between clients, in order within a client."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._running: dict[str, int] = {}
+        self._total = 0
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @property
+    def running(self) -> int:
+        """How many uploads are in."""
+        return self._total
+
+    @property
+    def waiting(self) -> int:
+        """How many uploads wait for their turn."""
+        return sum(len(queue) for queue in self._waiting.values())
+
+    @asynccontextmanager
+    async def turn(self, client_id: str) -> AsyncIterator[None]:
+        """Hold a place; raises ``Refused`` too_many_uploads where too many of this client wait already."""
+        await self._enter(client_id)
+        try:
+            yield
+        finally:
+            self._leave(client_id)
+
+    async def _enter(self, client_id: str) -> None:
+        queue = self._waiting.setdefault(client_id, deque())
+        if len(queue) >= self._limits.uploads_waiting:
+            raise Refused(
+                "too_many_uploads",
+                "Too many uploads of this client wait already.",
+                headers={"Retry-After": "1"},
+            )
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(place)
+        self._admit()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._leave(client_id)
+            elif place in queue:
+                queue.remove(place)
+                if not queue:
+                    self._waiting.pop(client_id, None)
+            raise
+
+    def _leave(self, client_id: str) -> None:
+        self._total -= 1
+        left = self._running[client_id] - 1
+        if left:
+            self._running[client_id] = left
+        else:
+            del self._running[client_id]
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._total < self._limits.uploads_at_once:
+            client_id = next((name for name in self._waiting if self._may(name)), None)
+            if client_id is None:
+                return
+            queue = self._waiting[client_id]
+            place = queue.popleft()
+            if queue:
+                self._waiting.move_to_end(client_id)
+            else:
+                del self._waiting[client_id]
+            if not place.cancelled():
+                self._running[client_id] = self._running.get(client_id, 0) + 1
+                self._total += 1
+                place.set_result(None)
+
+    def _may(self, client_id: str) -> bool:
+        return self._running.get(client_id, 0) < self._limits.uploads_per_client
