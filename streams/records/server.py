@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from streams.records.base import Record
-from streams.vocabulary import EventKind, ServerState, TransferKind, TransferState
+from streams.vocabulary import EventKind, RunState, ServerState, TransferKind, TransferState
 
 
 class ServerStatus(Record, frozen=True, kw_only=True):
@@ -61,6 +61,8 @@ class Activity(Record, frozen=True, kw_only=True):
     client_id: str | None = None
     client_name: str | None = None
     run_id: int | None = None
+    run_state: RunState | None = None
+    """How the run ended, for ``RUN_FINISHED``."""
     files: int | None = None
     bytes: int | None = None
     duration_s: float | None = None
