@@ -97,8 +97,8 @@ class Api:
             base_url=self.address.url,
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self.address.tls or True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
+            headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
-            trust_env=False,
         )
         return self
 

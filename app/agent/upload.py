@@ -34,8 +34,8 @@ class ContentChanged(Exception):
 class Uploader:
     """Brings contents to the server; several calls may run at once."""
 
-    def __init__(self, api: Api, patience: Patience, on_sent: Callable[[int], None] = lambda _: None) -> None:
-        self._api, self._patience, self._on_sent = api, patience, on_sent
+    def __init__(self, api: Api, patience: Patience) -> None:
+        self._api, self._patience = api, patience
         self._claims: dict[str, asyncio.Future[bool]] = {}
         self.bytes_sent = 0
 
@@ -43,16 +43,21 @@ class Uploader:
         """Return once the server has all these contents."""
         await self._claimed(contents, lambda mine: self._send_small({h: contents[h] for h in mine}))
 
-    async def large(self, path: bytes | Path, sha256: str, size: int) -> None:
-        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``."""
-        await self._claimed((sha256,), lambda _: self._send_large(path, sha256, size))
+    async def large(
+        self, path: bytes | Path, sha256: str, size: int, on_sent: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``.
+
+        ``on_sent`` is told how many bytes of it the server has been given by now.
+        """
+        await self._claimed((sha256,), lambda _: self._send_large(path, sha256, size, on_sent))
 
     async def _claimed(self, hashes: Iterable[str], send: Callable[[list[str]], Awaitable[None]]) -> None:
         """Send what nobody else is sending or has sent, then wait for the rest."""
         wanted = list(hashes)
         while wanted:
             mine = [sha256 for sha256 in wanted if sha256 not in self._claims]
-            theirs = [sha256 for sha256 in wanted if sha256 in self._claims]
+            theirs = [(sha256, self._claims[sha256]) for sha256 in wanted if sha256 in self._claims]
             loop = asyncio.get_running_loop()
             for sha256 in mine:
                 self._claims[sha256] = loop.create_future()
@@ -65,7 +70,7 @@ class Uploader:
                 raise
             for sha256 in mine:
                 self._claims[sha256].set_result(True)
-            done = [(sha256, await asyncio.shield(self._claims[sha256])) for sha256 in theirs]
+            done = [(sha256, await asyncio.shield(claim)) for sha256, claim in theirs]
             wanted = [sha256 for sha256, good in done if not good]
 
     async def _missing(self, hashes: list[str]) -> dict[str, int]:
@@ -94,13 +99,15 @@ class Uploader:
         if not batch:
             return
         await self._api.call("POST", "/api/agent/blobs/batch", BatchStored, data=encode_batch(batch))
-        self._count(size - BATCH_HEAD_BYTES * len(batch))
+        self.bytes_sent += size - BATCH_HEAD_BYTES * len(batch)
 
-    async def _send_large(self, path: bytes | Path, sha256: str, size: int) -> None:
+    async def _send_large(
+        self, path: bytes | Path, sha256: str, size: int, on_sent: Callable[[int], None]
+    ) -> None:
         async def attempt() -> None:
             missing = await self._missing([sha256])
             if sha256 in missing:
-                await self._send_from(path, sha256, size, missing[sha256])
+                await self._send_from(path, sha256, size, missing[sha256], on_sent)
 
         try:
             await self._patience.through(attempt, moved=lambda: self.bytes_sent)
@@ -109,7 +116,9 @@ class Uploader:
                 raise ContentChanged from None
             raise
 
-    async def _send_from(self, path: bytes | Path, sha256: str, size: int, offset: int) -> None:
+    async def _send_from(
+        self, path: bytes | Path, sha256: str, size: int, offset: int, on_sent: Callable[[int], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         unreadable: list[FileFailed] = []
 
@@ -125,7 +134,8 @@ class Uploader:
                         limit.reschedule(loop.time() + STALLED_S)
                         yield data
                         at += len(data)
-                        self._count(len(data))
+                        self.bytes_sent += len(data)
+                        on_sent(at)
             except (OSError, FileFailed) as error:
                 reason = reason_of(error) if isinstance(error, OSError) else str(error)
                 unreadable.append(FileFailed(reason))
@@ -148,7 +158,3 @@ class Uploader:
             if unreadable:
                 raise unreadable[0] from None
             raise
-
-    def _count(self, size: int) -> None:
-        self.bytes_sent += size
-        self._on_sent(size)

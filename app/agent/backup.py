@@ -1,0 +1,204 @@
+"""One backup from its first look at the disk to its report."""
+
+import asyncio
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.agent.api import Api
+from app.agent.counts import Counts
+from app.agent.index import Index
+from app.agent.ledger import Ledger, RunCancelled
+from app.agent.patience import Patience
+from app.agent.scan import Found, Scanner, checked_roots
+from app.agent.send import Sender
+from app.agent.upload import Uploader
+from app.config import AgentSettings
+from app.protocol import BATCH_BLOB_BYTES, AgentProgress
+from streams.failures import TidewatchError
+from streams.vocabulary import RunState, RunTrigger
+
+BATCH_NAMES = 256
+BATCH_BYTES = 4 * 1024 * 1024
+QUEUED_BATCHES = 4000
+"""How far the scan may run ahead of the upload; it waits after that, so that memory stays bounded."""
+PROGRESS_S = 0.25
+GIVE_UP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to back up."""
+
+    roots: tuple[bytes, ...]
+    patterns: tuple[str, ...] = ()
+    leave_out: tuple[bytes, ...] = ()
+    """Never backed up: the agent's own folder, which holds its token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a backup ended."""
+
+    state: RunState
+    counts: Counts
+    bytes_sent: int
+    duration_s: float
+    error: TidewatchError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 complete, 1 some files failed, 2 not done."""
+        return {RunState.COMPLETE: 0, RunState.PARTIAL: 1}.get(self.state, 2)
+
+
+class Backup:
+    """A backup that can be run once, watched and cancelled."""
+
+    def __init__(
+        self,
+        api: Api,
+        index: Index,
+        plan: Plan,
+        settings: AgentSettings,
+        *,
+        patience: Patience,
+        trigger: RunTrigger,
+        folder: Path,
+        on_progress: Callable[[AgentProgress], None] = lambda _: None,
+    ) -> None:
+        self._index, self._plan, self._settings = index, plan, settings
+        self._on_progress = on_progress
+        self.counts = Counts()
+        self._ledger = Ledger(api, patience, index, trigger)
+        self._uploader = Uploader(api, patience)
+        self._sender = Sender(self._uploader, self._ledger, self.counts, settings.reread_times, folder)
+        self._queue: asyncio.Queue[list[Found] | None] = asyncio.Queue(QUEUED_BATCHES)
+        self._task: asyncio.Task[None] | None = None
+        self._aborted: TidewatchError | None = None
+
+    @property
+    def run_id(self) -> int:
+        """The server's number of this run; 0 before it began."""
+        return self._ledger.run_id
+
+    def cancel(self, reason: str) -> None:
+        """End the backup as cancelled; what was acknowledged stays."""
+        self.abort(RunCancelled(reason))
+
+    def abort(self, error: TidewatchError) -> None:
+        """End the backup because of ``error``; what was acknowledged stays."""
+        self._aborted = self._aborted or error
+        if self._task is not None:
+            self._task.cancel()
+
+    async def run(self) -> Outcome:
+        """Back up, and return how it ended; raises nothing but the cancellation of the caller."""
+        began = asyncio.get_running_loop().time()
+        state, error = RunState.FAILED, None
+        self._task = asyncio.create_task(self._work(), name="backup")
+        try:
+            await self._task
+            state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
+        except asyncio.CancelledError:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            error = self._aborted or RunCancelled("The agent was stopped.")
+            state = _state_of(error)
+            await self._give_up(state, error.message)
+            if self._aborted is None:
+                raise
+        except (TidewatchError, ExceptionGroup) as raised:
+            error = _cause(raised)
+            state = _state_of(error)
+            await self._give_up(state, error.message)
+        duration_s = asyncio.get_running_loop().time() - began
+        return Outcome(state, self.counts, self._uploader.bytes_sent, duration_s, error)
+
+    async def _give_up(self, state: RunState, reason: str) -> None:
+        if not self.run_id:
+            return
+        report = self.counts.finish(state, reason, self._uploader.bytes_sent)
+        with suppress(TidewatchError, TimeoutError):
+            await asyncio.wait_for(self._ledger.give_up(report), GIVE_UP_S)
+
+    async def _work(self) -> None:
+        await self._ledger.begin()
+        roots = await asyncio.to_thread(checked_roots, self._plan.roots)
+        scanner = Scanner(roots, self._index, self._plan.patterns, self._plan.leave_out)
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(self._tick())
+            workers = [group.create_task(self._serve()) for _ in range(self._settings.files_in_flight)]
+            await self._scan(scanner)
+            for _ in workers:
+                await self._queue.put(None)
+            await asyncio.wait(workers)
+            ticker.cancel()
+        self._on_progress(self.counts.progress(self.run_id))
+        state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
+        report = self.counts.finish(state, self.counts.reason(), self._uploader.bytes_sent)
+        await self._ledger.finish(report)
+
+    async def _tick(self) -> None:
+        while True:
+            self._on_progress(self.counts.progress(self.run_id))
+            await asyncio.sleep(PROGRESS_S)
+
+    async def _scan(self, scanner: Scanner) -> None:
+        counts = self.counts
+        batch: list[Found] = []
+        batch_bytes = 0
+        while True:
+            step = await asyncio.to_thread(scanner.step)
+            counts.files_seen += step.files
+            counts.files_done += step.unchanged
+            counts.bytes_seen += step.bytes
+            counts.failed += step.failed
+            counts.skipped += step.skipped
+            for found in step.found:
+                if stat.S_ISREG(found.mode):
+                    counts.bytes_total += found.size
+                    if found.size > BATCH_BLOB_BYTES:
+                        await self._queue.put([found])
+                        continue
+                batch.append(found)
+                batch_bytes += found.size
+                if len(batch) >= BATCH_NAMES or batch_bytes >= BATCH_BYTES:
+                    await self._queue.put(batch)
+                    batch, batch_bytes = [], 0
+            if step.vanished:
+                counts.files_vanished += len(step.vanished)
+                await self._ledger.vanish(step.vanished)
+            if batch and (step.done or self._queue.empty()):
+                await self._queue.put(batch)
+                batch, batch_bytes = [], 0
+            if step.done:
+                counts.scanned = True
+                return
+
+    async def _serve(self) -> None:
+        while (batch := await self._queue.get()) is not None:
+            if len(batch) == 1 and batch[0].size > BATCH_BLOB_BYTES and stat.S_ISREG(batch[0].mode):
+                await self._sender.large(batch[0])
+            else:
+                await self._sender.batch(batch)
+
+
+def _state_of(error: TidewatchError) -> RunState:
+    return RunState.CANCELLED if isinstance(error, RunCancelled) else RunState.FAILED
+
+
+def _cause(raised: TidewatchError | ExceptionGroup[Exception]) -> TidewatchError:
+    """Return the first failure of the outside world; anything else is a bug and goes up as it is."""
+    if isinstance(raised, TidewatchError):
+        return raised
+    known, unknown = raised.split(TidewatchError)
+    if known is None or unknown is not None:
+        raise raised
+    first: BaseException = known
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    assert isinstance(first, TidewatchError)
+    return first

@@ -1,0 +1,159 @@
+"""Back up folders of this machine to a Tidewatch server.
+
+The first run needs a code from `python -m app server enrol NAME`; after that the agent is known and
+--server, --name and --code can be left out. With --once it makes one backup and ends; without, it stays,
+backs up by schedule and does what the console asks.
+
+What is not to be backed up is told in the syntax of .gitignore: by --ignore, by agent.ignore in
+tidewatch.toml, and by files named .tidewatchignore in the folders themselves. Links are kept as links and
+never followed; sockets, pipes and devices are skipped.
+
+Exit codes: 0 complete, 1 some files could not be read, 2 not done.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import platformdirs
+
+from app.agent.address import address_of
+from app.agent.api import Api
+from app.agent.backup import Plan
+from app.agent.identity import Identity, check_identity, enrol, load_identity, prepare_folder, save_identity
+from app.agent.ignore import Ignore
+from app.agent.index import Index
+from app.agent.scan import checked_roots
+from app.agent.service import Service, Setup
+from app.agent.terminal import Terminal, complain
+from app.config import AgentSettings, find_file, load_settings
+from streams.failures import ConfigRejected, TidewatchError, WrongToken
+from streams.records.clients import Client
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+NOT_DONE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the agent's words to ``parser``."""
+    default = Path(platformdirs.user_state_dir("tidewatch", False)) / "agent"
+    add = parser.add_argument
+    add("paths", metavar="PATH", nargs="+", help="a folder or file to back up")
+    add("--server", metavar="URL", help="the server, such as http://backup.example.org:1256")
+    add("--name", help="the name of this client, as it was given to `server enrol`")
+    add("--code", help="the single-use code; needed at the first run only")
+    add(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        default=default,
+        help="where the agent keeps its token and index [%(default)s]",
+    )
+    add("--once", action="store_true", help="make one backup and end")
+    add(
+        "--every",
+        metavar="TIME",
+        help="time between two backups, such as 90s, 30m, 6h or 1d [agent.schedule_s]",
+    )
+    add(
+        "--ignore",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="leave out what matches; may be given again",
+    )
+    add("--config", metavar="FILE", type=Path, help="settings [tidewatch.toml]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the agent; every failure of the outside world is one line."""
+    try:
+        return asyncio.run(_run(args))
+    except TidewatchError as error:
+        complain(error)
+        return NOT_DONE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        complain(TidewatchError("The agent was stopped."))
+        return NOT_DONE
+
+
+def settings_of(args: argparse.Namespace) -> AgentSettings:
+    """Return the agent's settings from file, environment and flags."""
+    flags = {"agent": {"schedule_s": seconds_of(args.every)}} if args.every else {}
+    settings = load_settings(find_file(args.config), flags).agent
+    return settings.model_copy(update={"ignore": (*settings.ignore, *args.ignore)})
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of ``90s``, ``30m``, ``6h`` or ``1d``."""
+    number, unit = text[:-1], text[-1:]
+    try:
+        return float(number) * UNITS_S[unit]
+    except (KeyError, ValueError):
+        raise ConfigRejected(f"--every {text!r} is not a time.", hint="Write 90s, 30m, 6h or 1d.") from None
+
+
+async def _run(args: argparse.Namespace) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    settings = settings_of(args)
+    roots = await asyncio.to_thread(checked_roots, [os.fsencode(path) for path in args.paths])
+    Ignore.of(b"/", settings.ignore)
+    folder = Path(os.path.abspath(args.state))  # noqa: PTH100
+    prepare_folder(folder)
+    index = await asyncio.to_thread(Index, folder)
+    try:
+        identity = await _identity(args, folder, settings)
+        address = address_of(identity.server, settings.ca_file)
+        async with Api(address, identity.token, connections=settings.files_in_flight + 4) as api:
+            setup = Setup(
+                api=api,
+                index=index,
+                plan=Plan(tuple(roots), settings.ignore, (os.fsencode(folder),)),
+                settings=settings,
+                folder=folder,
+                client_id=identity.client_id,
+                name=identity.name,
+                terminal=Terminal(),
+            )
+            return await Service(setup, once=args.once).run()
+    finally:
+        await asyncio.to_thread(index.close)
+
+
+async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSettings) -> Identity:
+    """Return who we are: as kept, or newly enrolled where there is a code and no good token."""
+    known = load_identity(folder)
+    server, name = args.server or (known and known.server), args.name or (known and known.name)
+    if not server or not name:
+        raise ConfigRejected("The first run needs --server, --name and --code.", hint="See --help.")
+    address = address_of(server, settings.ca_file)
+    if known is not None and not args.code:
+        check_identity(known, address, name, folder)
+        return known
+    if (
+        known is not None
+        and (known.server, known.name) == (str(address), name)
+        and await _is_good(known, settings)
+    ):
+        return known
+    if not args.code:
+        raise ConfigRejected(
+            "The first run needs --code.", hint=f"Get one from the server with: server enrol {name}."
+        )
+    fresh = await enrol(address, name, args.code)
+    save_identity(folder, fresh)
+    return fresh
+
+
+async def _is_good(known: Identity, settings: AgentSettings) -> bool:
+    async with Api(address_of(known.server, settings.ca_file), known.token) as api:
+        try:
+            await api.call("GET", "/api/agent/client", Client)
+        except WrongToken:
+            return False
+    return True

@@ -1,0 +1,72 @@
+"""What a backup has done so far, for its report and its progress."""
+
+from dataclasses import dataclass, field
+
+from app.agent.names import shown
+from app.protocol import AgentProgress, FinishRun
+from streams.vocabulary import RunState
+
+REASONS_TOLD = 3
+
+
+@dataclass(slots=True)
+class Counts:
+    """Numbers of one backup; files are files and links, folders are not counted."""
+
+    files_seen: int = 0
+    files_done: int = 0
+    files_new: int = 0
+    files_changed: int = 0
+    files_vanished: int = 0
+    bytes_seen: int = 0
+    bytes_done: int = 0
+    """Of ``bytes_total``, without ``under_way``."""
+    under_way: dict[bytes, int] = field(default_factory=dict)
+    """Bytes of the large files that are being sent."""
+    bytes_total: int = 0
+    """Size of what is new or changed."""
+    scanned: bool = False
+    """All names were looked at: the totals are final."""
+    current: bytes = b""
+    failed: list[tuple[bytes, str]] = field(default_factory=list)
+    skipped: list[tuple[bytes, str]] = field(default_factory=list)
+    inconsistent: list[bytes] = field(default_factory=list)
+
+    def fail(self, path: bytes, reason: str) -> None:
+        """Note that a name could not be backed up."""
+        self.failed.append((path, reason))
+
+    def progress(self, run_id: int) -> AgentProgress:
+        """Return the frame that tells how far this is."""
+        return AgentProgress(
+            run_id=run_id,
+            files_done=self.files_done,
+            files_total=self.files_seen if self.scanned else None,
+            bytes_done=self.bytes_done + sum(self.under_way.values()),
+            bytes_total=self.bytes_total if self.scanned else None,
+            current_path=shown(self.current),
+        )
+
+    def reason(self) -> str | None:
+        """Return in words what could not be read; None where nothing failed."""
+        if not self.failed:
+            return None
+        told = "; ".join(f"{shown(path)}: {reason}" for path, reason in self.failed[:REASONS_TOLD])
+        more = len(self.failed) - REASONS_TOLD
+        noun = "name" if len(self.failed) == 1 else "names"
+        rest = f"; and {more} more" if more > 0 else ""
+        return f"{len(self.failed)} {noun} could not be read: {told}{rest}"
+
+    def finish(self, state: RunState, reason: str | None, bytes_sent: int) -> FinishRun:
+        """Return the report to the server."""
+        return FinishRun(
+            state=state,
+            reason=reason,
+            files_seen=self.files_seen,
+            files_new=self.files_new,
+            files_changed=self.files_changed,
+            files_vanished=self.files_vanished,
+            files_failed=len(self.failed),
+            bytes_seen=self.bytes_seen,
+            bytes_sent=bytes_sent,
+        )

@@ -1,0 +1,89 @@
+"""Who this agent is at its server: given once at enrolment, kept in the state folder for its owner only."""
+
+import os
+import platform
+from pathlib import Path
+
+import msgspec
+
+from app.agent.address import Address
+from app.agent.api import Api
+from app.agent.names import reason_of
+from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
+from streams.failures import ConfigRejected
+
+FILE_NAME = "identity.json"
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server knows this agent by."""
+
+    client_id: str
+    token: str
+    server: str
+    name: str
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the state folder, readable by its owner only; raise ``ConfigRejected`` where it cannot be used."""
+    hint = "Give another folder with --state."
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigRejected(f"{folder}: cannot be made: {reason_of(error)}.", hint=hint) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigRejected(f"{folder}: cannot be written.", hint=hint)
+
+
+def load_identity(folder: Path) -> Identity | None:
+    """Return the identity kept in ``folder``; None at the first run."""
+    path = folder / FILE_NAME
+    hint = "Remove the file and enrol again with --code."
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Identity)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigRejected(f"{path}: cannot be read: {reason_of(error)}.", hint=hint) from None
+    except msgspec.DecodeError as error:
+        raise ConfigRejected(f"{path}: is damaged: {error}.", hint=hint) from None
+
+
+def save_identity(folder: Path, identity: Identity) -> None:
+    """Keep ``identity``, whole or not at all."""
+    fresh = folder / f"{FILE_NAME}.new"
+    try:
+        fresh.unlink(missing_ok=True)
+        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "wb") as out:
+            out.write(msgspec.json.encode(identity) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(folder / FILE_NAME)
+    except OSError as error:
+        raise ConfigRejected(f"{folder}: cannot be written: {reason_of(error)}.", hint="") from None
+
+
+async def enrol(address: Address, name: str, code: str) -> Identity:
+    """Trade a single-use code for an identity."""
+    request = EnrolRequest(
+        name=name,
+        code=code,
+        platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+        agent_version=SERVER_VERSION,
+    )
+    async with Api(address) as api:
+        await api.health()
+        reply = await api.call("POST", "/api/enrol", EnrolReply, json=request)
+    return Identity(client_id=reply.client_id, token=reply.token, server=str(address), name=name)
+
+
+def check_identity(identity: Identity, address: Address, name: str, folder: Path) -> None:
+    """Raise ``ConfigRejected`` where the command line speaks of another server or client than the folder."""
+    hint = "Give another folder with --state, or remove this one and enrol again with --code."
+    if identity.server != str(address):
+        raise ConfigRejected(
+            f"{folder} belongs to the server {identity.server}, not to {address}.", hint=hint
+        )
+    if identity.name != name:
+        raise ConfigRejected(f"{folder} belongs to the client {identity.name!r}, not to {name!r}.", hint=hint)

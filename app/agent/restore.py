@@ -1,0 +1,228 @@
+"""Bringing a client's files back: checked against their hashes, several at once, never outside the folder."""
+
+import asyncio
+import errno
+import hashlib
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import aiohttp
+
+from app.agent.api import Api
+from app.agent.names import reason_of
+from app.agent.patience import Patience
+from app.agent.restore_plan import Item, RestorePlan
+from app.agent.restore_tree import InTheWay, NewFile, TargetTree
+from app.protocol import ClientList, VersionPage
+from streams.failures import CommandFailed, ConfigRejected, TidewatchError
+from streams.records.clients import Client
+from streams.vocabulary import EntryKind
+
+PAGE = 1000
+WRITE_BYTES = 1024 * 1024
+BROKEN_TIMES = 3
+"""How often one file may break off while the server answers otherwise."""
+FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+EMPTY = hashlib.sha256().hexdigest()
+CONFLICTS_TOLD = 3
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a restore did."""
+
+    files: int = 0
+    folders: int = 0
+    links: int = 0
+    size_bytes: int = 0
+    stripped_bits: int = 0
+    """Files that lost set-user-id or set-group-id, as owners are not restored."""
+    failed: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+class Broken(Exception):
+    """The server began to send a file and broke off."""
+
+
+class Damaged(Exception):
+    """What came is not what was backed up."""
+
+
+async def find_client(api: Api, patience: Patience, name: str) -> Client:
+    """Return the client of this name (or id); raise ``ConfigRejected``."""
+    listed = await patience.through(lambda: api.call("GET", "/api/clients", ClientList))
+    found = next((c for c in listed.clients if c.name == name), None)
+    found = found or next((c for c in listed.clients if c.id == name), None)
+    if found is None:
+        names = ", ".join(sorted(c.name for c in listed.clients)[:10]) or "none"
+        raise ConfigRejected(f"The server knows no client {name!r}.", hint=f"It knows: {names}.")
+    return found
+
+
+async def read_tree(api: Api, patience: Patience, client_id: str, at: datetime | None) -> RestorePlan:
+    """Return what was there at a time (None: now)."""
+    params: dict[str, str | int] = {"client_id": client_id, "limit": PAGE}
+    if at is not None:
+        params["at"] = at.isoformat().replace("+00:00", "Z")
+    plan = RestorePlan()
+    while True:
+        page = await patience.through(lambda: api.call("GET", "/api/tree", VersionPage, params=dict(params)))
+        await asyncio.to_thread(plan.add, page.entries)
+        if page.next_after is None:
+            return plan
+        params["after"] = page.next_after
+
+
+class Restore:
+    """One restore of one plan into one folder."""
+
+    def __init__(
+        self,
+        api: Api,
+        tree: TargetTree,
+        plan: RestorePlan,
+        *,
+        patience: Patience,
+        overwrite: bool = False,
+        in_flight: int = 6,
+        on_progress: Callable[[Restored, Item], None] = lambda _done, _item: None,
+    ) -> None:
+        self._api, self._tree, self._plan, self._patience = api, tree, plan, patience
+        self._overwrite, self._in_flight, self._on_progress = overwrite, in_flight, on_progress
+        self.done = Restored()
+
+    async def run(self) -> Restored:
+        """Restore everything that can be; raises where nothing can be done at all."""
+        if not self._overwrite:
+            await asyncio.to_thread(self._refuse_conflicts)
+        folders = self._plan.of_kind(EntryKind.FOLDER)
+        made = await asyncio.to_thread(self._make_folders, folders)
+        files = iter(self._plan.of_kind(EntryKind.FILE))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._in_flight):
+                    group.create_task(self._files(files))
+        except ExceptionGroup as failures:
+            known, unknown = failures.split(TidewatchError)
+            if known is None or unknown is not None:
+                raise
+            raise known.exceptions[0] from None
+        await asyncio.to_thread(self._make_links)
+        await asyncio.to_thread(self._finish_folders, made)
+        return self.done
+
+    def _refuse_conflicts(self) -> None:
+        if self._tree.is_empty():
+            return
+        found = [
+            item
+            for item in self._plan.items
+            if self._tree.stands_in_the_way(item.parts, folder=item.kind is EntryKind.FOLDER)
+        ]
+        if found:
+            names = ", ".join(
+                repr(b"/".join(i.parts).decode("utf-8", "replace")) for i in found[:CONFLICTS_TOLD]
+            )
+            more = f" and {len(found) - CONFLICTS_TOLD:,} more" if len(found) > CONFLICTS_TOLD else ""
+            raise ConfigRejected(
+                f"Nothing was restored: the folder has {names}{more} already.",
+                hint="Restore into an empty folder, or give --overwrite.",
+            )
+
+    def _make_folders(self, folders: list[Item]) -> list[Item]:
+        made: list[Item] = []
+        for item in folders:
+            try:
+                fresh = self._tree.make_folder(item.parts, overwrite=self._overwrite)
+            except (OSError, InTheWay) as error:
+                self._fail(item, error)
+                continue
+            self.done.folders += 1
+            # A folder that was there keeps its own mode, unless it is to be as it was.
+            if fresh or (self._overwrite and item.parts):
+                made.append(item)
+        return made
+
+    def _make_links(self) -> None:
+        for item in self._plan.of_kind(EntryKind.LINK):
+            try:
+                self._tree.make_link(item.parts, item.target or b"", item.mtime_ns, overwrite=self._overwrite)
+            except (OSError, InTheWay) as error:
+                self._fail(item, error)
+            else:
+                self.done.links += 1
+
+    def _finish_folders(self, made: list[Item]) -> None:
+        for item in reversed(made):
+            try:
+                self._tree.finish_folder(item.parts, item.mode, item.mtime_ns)
+            except OSError as error:
+                self._fail(item, error)
+
+    async def _files(self, files: Iterator[Item]) -> None:
+        for item in files:
+            try:
+                await self._file(item)
+            except (OSError, InTheWay, Damaged) as error:
+                self._fail(item, error)
+            except CommandFailed as error:
+                self.done.failed.append((item.path, error.message))
+            else:
+                self.done.files += 1
+                self.done.size_bytes += item.size
+                self.done.stripped_bits += bool(item.mode & (stat.S_ISUID | stat.S_ISGID))
+            self._on_progress(self.done, item)
+
+    def _fail(self, item: Item, error: Exception) -> None:
+        """Note a name that could not be restored; a full or read-only disk ends the restore."""
+        if isinstance(error, OSError) and error.errno in FATAL:
+            raise ConfigRejected(f"The folder cannot take more: {reason_of(error)}.") from None
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        self.done.failed.append((item.path, reason))
+
+    async def _file(self, item: Item) -> None:
+        if item.sha256 is None:
+            raise Damaged("the server keeps no content of it")
+        broken = 0
+        while True:
+            file = await asyncio.to_thread(self._tree.new_file, item.parts, overwrite=self._overwrite)
+            try:
+                await self._patience.through(lambda file=file: self._fetch(item, file))
+                await asyncio.to_thread(file.keep, item.mode, item.mtime_ns, overwrite=self._overwrite)
+                return
+            except Broken:
+                broken += 1
+                if broken >= BROKEN_TIMES:
+                    raise Damaged(
+                        "the server breaks off while it sends it; it may be damaged there"
+                    ) from None
+            finally:
+                await asyncio.shield(asyncio.to_thread(file.close))
+
+    async def _fetch(self, item: Item, file: NewFile) -> None:
+        if not item.size and item.sha256 == EMPTY:
+            return
+        digest, size = hashlib.sha256(), 0
+        pending = bytearray()
+
+        def write(data: bytes) -> None:
+            digest.update(data)
+            file.write(data)
+
+        async with self._api.request("GET", f"/api/versions/{item.version_id}/content") as response:
+            try:
+                async for chunk in response.content.iter_any():
+                    size += len(chunk)
+                    pending += chunk
+                    if size > item.size:
+                        raise Damaged("more came than was backed up")
+                    if len(pending) >= WRITE_BYTES:
+                        await asyncio.to_thread(write, bytes(pending))
+                        pending.clear()
+            except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+                raise Broken from error
+        await asyncio.to_thread(write, bytes(pending))
+        if size != item.size or digest.hexdigest() != item.sha256:
+            raise Damaged("what came does not have the hash of what was backed up")

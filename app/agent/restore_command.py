@@ -1,0 +1,185 @@
+"""Bring a client's files back from a Tidewatch server, all of them or those that match a PATTERN.
+
+What was backed up from /a/b/src is restored with the content of src directly in DIR: the deepest folder that
+holds everything that was backed up is left out of the paths; --full-paths keeps it (DIR/a/b/src/...).
+PATTERNs are written as in .gitignore, relative to that folder or as full paths of the client.
+
+Modes, times and links come back as they were; owners do not, so set-user-id bits are left out. Nothing is
+ever written outside DIR. Where DIR has files of the same names, nothing is restored without --overwrite.
+
+Exit codes: 0 everything restored, 1 some files were damaged or could not be written, 2 nothing done.
+"""
+
+import argparse
+import asyncio
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.agent.address import address_of
+from app.agent.api import Api
+from app.agent.backoff import Backoff
+from app.agent.names import reason_of
+from app.agent.patience import Patience
+from app.agent.restore import Restore, Restored, find_client, read_tree
+from app.agent.restore_plan import Item, RestorePlan
+from app.agent.restore_tree import TargetTree
+from app.agent.terminal import Terminal, complain, size_text
+from app.config import AgentSettings, find_file, load_settings
+from streams.failures import ConfigRejected, TidewatchError
+from streams.vocabulary import EntryKind
+
+NOT_DONE = 2
+PATIENCE_S = 60.0
+SHOWN_EVERY_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the words of the restore to ``parser``."""
+    add = parser.add_argument
+    add("name", metavar="NAME", help="the client whose files come back")
+    add("patterns", metavar="PATTERN", nargs="*", help="what to restore [everything]")
+    add("--server", metavar="URL", required=True, help="the server, such as http://127.0.0.1:1256")
+    add(
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="file with the console's token (console.token in the server's data folder)",
+    )
+    add("--to", metavar="DIR", type=Path, required=True, help="the folder to restore into; made if needed")
+    add(
+        "--at",
+        metavar="TIME",
+        help="as it was then, such as 2026-03-01T12:00 (local time unless it says) [now]",
+    )
+    add("--overwrite", action="store_true", help="replace files of the same names")
+    add("--full-paths", action="store_true", help="keep the whole path of each file below DIR")
+    add("--config", metavar="FILE", type=Path, help="settings [tidewatch.toml]")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore; every failure of the outside world is one line."""
+    try:
+        return asyncio.run(_run(args))
+    except TidewatchError as error:
+        complain(error)
+        return NOT_DONE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        complain(TidewatchError("The restore was stopped."))
+        return NOT_DONE
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Return the moment that ``--at`` names, in UTC; a time without a zone is local."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigRejected(
+            f"--at {text!r} is not a time.", hint="Write it as in ISO 8601, such as 2026-03-01T12:00."
+        ) from None
+
+
+def token_of(path: Path) -> str:
+    """Return the token that ``path`` holds."""
+    hint = "It is console.token in the server's data folder."
+    try:
+        token = path.read_text("ascii").strip()
+    except OSError as error:
+        raise ConfigRejected(f"--token-file {path}: cannot be read: {reason_of(error)}.", hint=hint) from None
+    except UnicodeDecodeError:
+        token = ""
+    if not token or not token.isprintable() or " " in token:
+        raise ConfigRejected(f"--token-file {path}: holds no token.", hint=hint)
+    return token
+
+
+async def _run(args: argparse.Namespace) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    settings = load_settings(find_file(args.config)).agent
+    at = time_of(args.at)
+    token = token_of(args.token_file)
+    address = address_of(args.server, settings.ca_file)
+    terminal = Terminal()
+    patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
+    began = time.monotonic()
+    async with Api(address, token, connections=settings.files_in_flight + 2) as api:
+        await api.health()
+        plan = await _plan(args, api, patience, at)
+        tree = await asyncio.to_thread(TargetTree, args.to)
+        try:
+            watch = _Watch(terminal, plan)
+            restore = Restore(
+                api,
+                tree,
+                plan,
+                patience=patience,
+                overwrite=args.overwrite,
+                in_flight=settings.files_in_flight,
+                on_progress=watch.show,
+            )
+            done = await restore.run()
+        finally:
+            terminal.end()
+            tree.close()
+    _report(terminal, args, plan, done, time.monotonic() - began)
+    return 1 if done.failed or plan.refused else 0
+
+
+def _backoff(name: str, settings: AgentSettings) -> Backoff:
+    return Backoff(name, base_s=settings.backoff_base_s, cap_s=settings.backoff_cap_s)
+
+
+async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: datetime | None) -> RestorePlan:
+    client = await find_client(api, patience, args.name)
+    plan = await read_tree(api, patience, client.id, at)
+    if not plan.items and not plan.refused:
+        when = f" at {args.at}" if at else ""
+        raise ConfigRejected(
+            f"The server has no files of {client.name!r}{when}.", hint="Nothing was restored."
+        )
+    await asyncio.to_thread(plan.choose, args.patterns, full_paths=args.full_paths)
+    if not plan.items and not plan.refused:
+        raise ConfigRejected(
+            f"No file of {client.name!r} matches {' '.join(args.patterns)!r}.",
+            hint="Patterns are written as in .gitignore.",
+        )
+    return plan
+
+
+class _Watch:
+    """Shows how far a restore is, not more often than it can be read."""
+
+    def __init__(self, terminal: Terminal, plan: RestorePlan) -> None:
+        files = plan.of_kind(EntryKind.FILE)
+        self._terminal, self._files, self._bytes = terminal, len(files), sum(item.size for item in files)
+        self._shown = 0.0
+
+    def show(self, done: Restored, item: Item) -> None:
+        """Show the state after ``item``."""
+        if time.monotonic() - self._shown < SHOWN_EVERY_S:
+            return
+        self._shown = time.monotonic()
+        name = item.parts[-1].decode("utf-8", "replace") if item.parts else ""
+        self._terminal.show(done.files, self._files, done.size_bytes, self._bytes, name)
+
+
+def _report(
+    terminal: Terminal, args: argparse.Namespace, plan: RestorePlan, done: Restored, duration_s: float
+) -> None:
+    terminal.tell("refused", plan.refused)
+    terminal.tell("not restored", done.failed)
+    if done.stripped_bits:
+        terminal.say(f"{done.stripped_bits:,} files lost their set-user-id or set-group-id bit.")
+    terminal.result(
+        f"{args.name}: restored {done.files:,} files ({size_text(done.size_bytes)}), {done.folders:,} folders and"
+        f" {done.links:,} links into {args.to} in {duration_s:.1f} s;"
+        f" {len(plan.refused):,} refused, {len(done.failed):,} failed"
+    )

@@ -1,0 +1,118 @@
+"""What is to be restored, and where below the folder it goes."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import pathspec
+from pathspec.patterns.gitignore import GitIgnorePatternError
+
+from app.agent.names import parts_of
+from streams.failures import ConfigRejected
+from streams.records.files import FileVersion
+from streams.vocabulary import EntryKind
+
+Parts = tuple[bytes, ...]
+
+
+class Item(msgspec.Struct, gc=False):
+    """One name to restore."""
+
+    parts: Parts
+    """Where it goes, below the folder; empty for the folder itself."""
+    path: bytes
+    """Where it was on the client."""
+    kind: EntryKind
+    version_id: int
+    size: int
+    mtime_ns: int
+    mode: int
+    sha256: str | None
+    target: bytes | None
+
+
+@dataclass(slots=True)
+class RestorePlan:
+    """All that is to be restored, folders before what is in them."""
+
+    base: Parts = ()
+    """The folder on the client whose content goes into the target folder."""
+    items: list[Item] = field(default_factory=list)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+    """Names that could lead out of the target folder."""
+
+    def add(self, entries: Iterable[FileVersion]) -> None:
+        """Take in what the server has."""
+        for entry in entries:
+            try:
+                self.items.append(item_of(entry))
+            except ValueError as error:
+                self.refused.append((entry.raw_path, str(error)))
+
+    def choose(self, patterns: Sequence[str], *, full_paths: bool) -> None:
+        """Order all that was added, leave out what does not match; raise ``ConfigRejected``."""
+        self.items.sort(key=lambda item: item.parts)
+        self.base = () if full_paths else common_folder(self.items)
+        for item in self.items:
+            item.parts = item.parts[len(self.base) :]
+        if patterns:
+            self.items = _matching(self.items, patterns, self.base)
+
+    def of_kind(self, kind: EntryKind) -> list[Item]:
+        """Return the items of one kind, in order."""
+        return [item for item in self.items if item.kind is kind]
+
+
+def item_of(entry: FileVersion) -> Item:
+    """Return what is needed of an entry; raises ``ValueError`` for a name that could lead elsewhere."""
+    target = entry.link_target
+    if entry.kind is EntryKind.LINK and (not target or b"\0" in target):
+        raise ValueError("the link has no target")
+    return Item(
+        parts_of(entry.raw_path),
+        entry.raw_path,
+        entry.kind,
+        entry.id,
+        entry.size_bytes,
+        entry.mtime_ns,
+        entry.mode & 0o7777,
+        entry.sha256,
+        target,
+    )
+
+
+def common_folder(items: Iterable[Item]) -> Parts:
+    """Return the deepest folder that holds everything, or is all there is."""
+    common: Parts | None = None
+    for item in items:
+        folder = item.parts if item.kind is EntryKind.FOLDER else item.parts[:-1]
+        if common is None:
+            common = folder
+        elif folder[: len(common)] != common:
+            same = 0
+            for one, other in zip(common, folder, strict=False):
+                if one != other:
+                    break
+                same += 1
+            common = common[:same]
+    return common or ()
+
+
+def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> list[Item]:
+    """Return what matches, and the folders that lead there."""
+    root = "/" + "/".join(os.fsdecode(part) for part in base)
+    inside = [p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns]
+    try:
+        spec = pathspec.GitIgnoreSpec.from_lines(inside)
+    except GitIgnorePatternError as error:
+        raise ConfigRejected(f"not a pattern: {error}.", hint="See gitignore(5).") from None
+    chosen: set[Parts] = set()
+    above: set[Parts] = set()
+    for item in items:
+        # A pattern cannot hold a line break, and must not match the name before one.
+        text = os.fsdecode(b"/".join(item.parts)).replace("\n", "\ue000")
+        if item.parts and spec.match_file(text + "/" if item.kind is EntryKind.FOLDER else text):
+            chosen.add(item.parts)
+            above.update(item.parts[:length] for length in range(len(item.parts)))
+    return [i for i in items if i.parts in chosen or (i.kind is EntryKind.FOLDER and i.parts in above)]

@@ -1,0 +1,164 @@
+"""What becomes of a name that is new or changed: read, sent where its content is unknown, told and noted."""
+
+import asyncio
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from app.agent.counts import Counts
+from app.agent.ledger import Ledger, Noted, noted
+from app.agent.names import reason_of
+from app.agent.reading import Content, FileFailed, FileGone, copy_once, read_hash, read_small
+from app.agent.scan import Found
+from app.agent.upload import ContentChanged, Uploader
+from app.protocol import BATCH_BLOB_BYTES
+
+REREAD_S = 0.2
+
+
+@dataclass(slots=True)
+class _Read:
+    """What reading a batch gave."""
+
+    names: list[tuple[Found, Noted]] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    failed: list[tuple[Found, str]] = field(default_factory=list)
+    gone: list[Found] = field(default_factory=list)
+    grown: list[Found] = field(default_factory=list)
+    inconsistent: list[bytes] = field(default_factory=list)
+
+
+class Sender:
+    """Brings names and their contents to the server; several calls may run at once."""
+
+    def __init__(
+        self, uploader: Uploader, ledger: Ledger, counts: Counts, reread_times: int, folder: Path
+    ) -> None:
+        self._uploader, self._ledger, self._counts = uploader, ledger, counts
+        self._reread_times, self._folder = reread_times, folder
+
+    async def batch(self, batch: Sequence[Found]) -> None:
+        """Back up folders, links and small files."""
+        self._counts.current = batch[-1].path
+        read = await asyncio.to_thread(self._read, batch)
+        if read.contents:
+            await self._uploader.small(read.contents)
+        await self._ledger.record([name for _, name in read.names])
+        for found, name in read.names:
+            self._done(found, told=name.entry is not None)
+        for found, reason in read.failed:
+            self._failed(found, reason)
+        self._counts.inconsistent += read.inconsistent
+        await self._gone(read.gone)
+        for found in read.grown:
+            await self.large(found)
+
+    def _read(self, batch: Sequence[Found]) -> _Read:
+        read = _Read()
+        for found in batch:
+            if not stat.S_ISREG(found.mode):
+                size = len(found.target) if found.target is not None else 0
+                read.names.append((found, noted(found, size=size)))
+                continue
+            try:
+                content = read_small(found, BATCH_BLOB_BYTES, self._reread_times)
+            except FileGone:
+                read.gone.append(found)
+            except FileFailed as error:
+                read.failed.append((found, str(error)))
+            else:
+                if content is None:
+                    read.grown.append(found)
+                    continue
+                name = _noted(content)
+                read.names.append((found, name))
+                if name.entry is not None and content.data is not None:
+                    read.contents[content.sha256] = content.data
+                if not content.still:
+                    read.inconsistent.append(found.path)
+        return read
+
+    async def large(self, found: Found) -> None:
+        """Back up one file that is too large to be held in memory."""
+        self._counts.current = found.path
+        try:
+            name = await self._large(found)
+        except FileGone:
+            await self._gone([found])
+        except FileFailed as error:
+            self._failed(found, str(error))
+        else:
+            await self._ledger.record([name])
+            self._done(found, told=name.entry is not None)
+        finally:
+            self._counts.under_way.pop(found.path, None)
+
+    async def _large(self, found: Found) -> Noted:
+        for left in range(self._reread_times, -1, -1):
+            content = await asyncio.to_thread(read_hash, found)
+            if content.still or not left:
+                name = _noted(content)
+                try:
+                    # What only grows at its end is sent as long as it was when reading began.
+                    await self._send(name, found.path, content)
+                except ContentChanged:
+                    pass
+                else:
+                    return name
+            await asyncio.sleep(REREAD_S if left else 0)
+        return await self._copied(found)
+
+    async def _copied(self, found: Found) -> Noted:
+        """Read a file that never holds still once, into our own folder, and send that."""
+        try:
+            with NamedTemporaryFile(dir=self._folder, prefix="copy-") as copy:
+                path = Path(copy.name)
+                content = await asyncio.to_thread(copy_once, found, path)
+                name = _noted(content)
+                await self._send(name, path, content)
+                return name
+        except OSError as error:
+            reason = f"it changes while it is read, and no copy can be made: {reason_of(error)}"
+            raise FileFailed(reason) from None
+
+    async def _send(self, name: Noted, path: bytes | Path, content: Content) -> None:
+        if name.entry is None:
+            return
+        key, under_way = content.found.path, self._counts.under_way
+        await self._uploader.large(
+            path, content.sha256, content.size, lambda sent: under_way.__setitem__(key, sent)
+        )
+        if not content.still:
+            self._counts.inconsistent.append(key)
+
+    async def _gone(self, names: Sequence[Found]) -> None:
+        known = [found.path for found in names if found.old is not None]
+        if known:
+            await self._ledger.vanish(known)
+            self._counts.files_vanished += len(known)
+        for found in names:
+            self._counts.files_seen -= 1
+            self._counts.bytes_done += found.size
+
+    def _failed(self, found: Found, reason: str) -> None:
+        self._counts.fail(found.path, reason)
+        self._counts.files_done += 1
+        self._counts.bytes_done += found.size
+
+    def _done(self, found: Found, *, told: bool) -> None:
+        counts = self._counts
+        if stat.S_ISDIR(found.mode):
+            return
+        counts.files_done += 1
+        if stat.S_ISREG(found.mode):
+            counts.bytes_done += found.size
+        if told and found.old is None:
+            counts.files_new += 1
+        elif told:
+            counts.files_changed += 1
+
+
+def _noted(content: Content) -> Noted:
+    return noted(content.found, size=content.size, sha256=content.sha256, still=content.still)

@@ -1,0 +1,217 @@
+"""The agent at work: one backup, or backups by schedule and by command for as long as it lives."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from app.agent.api import Api
+from app.agent.backoff import Backoff
+from app.agent.backup import Backup, Outcome, Plan
+from app.agent.index import Index
+from app.agent.link import Link
+from app.agent.patience import Patience
+from app.agent.terminal import Terminal, complain, size_text
+from app.config import AgentSettings
+from app.protocol import AgentProgress, Command, CommandAck
+from app.tasks import Tasks
+from streams.failures import TidewatchError, WrongToken
+from streams.records.base import utc_now
+from streams.vocabulary import RunState, RunTrigger
+
+RETRY_S = 300.0
+"""After a backup that did not come to its end."""
+GREETING_S = 3.0
+"""How long a single backup waits for its socket, so that it is seen from its first file on."""
+LAST_DONE = "last_done_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an agent works with."""
+
+    api: Api
+    index: Index
+    plan: Plan
+    settings: AgentSettings
+    folder: Path
+    client_id: str
+    name: str
+    terminal: Terminal
+
+
+class Service:
+    """Runs backups of one client, one at a time."""
+
+    def __init__(self, setup: Setup, *, once: bool, now: Callable[[], datetime] = utc_now) -> None:
+        self._setup, self._once, self._now = setup, once, now
+        self._backup: Backup | None = None
+        self._asked: RunTrigger | None = None
+        self._wake = asyncio.Event()
+        self._link: Link | None = None
+        self._revoked: TidewatchError | None = None
+
+    async def run(self) -> int:
+        """Return the exit code: of the one backup, or of a service that cannot go on."""
+        tasks = Tasks()
+        try:
+            self._link = await self._connect()
+            following = tasks.start(self._follow(self._link), "agent-link")
+            if self._once:
+                await self._greeting(self._link, following)
+                return (await self._back_up(RunTrigger.AGENT)).exit_code
+            return await self._serve(self._link)
+        finally:
+            self._setup.terminal.end()
+            await tasks.close()
+
+    async def _connect(self) -> Link:
+        """Ask the server for its socket's port; a service waits for a server that is not there yet."""
+        setup = self._setup
+        backoff = self._backoff()
+        while True:
+            try:
+                health = await setup.api.health()
+                break
+            except TidewatchError as error:
+                if self._once:
+                    raise
+                if backoff.attempt == 0:
+                    setup.terminal.say(f"{error.line()} Trying again.")
+            await asyncio.sleep(backoff.next_s())
+        return Link(
+            setup.api,
+            health.events_port,
+            backoff=self._backoff(),
+            heartbeat_s=setup.settings.heartbeat_s,
+            on_command=self._on_command,
+            on_refused=self._on_refused,
+            say=(lambda _: None) if self._once else setup.terminal.say,
+        )
+
+    async def _follow(self, link: Link) -> None:
+        try:
+            await link.run()
+        except WrongToken:
+            self._wake.set()
+
+    async def _greeting(self, link: Link, following: asyncio.Task[None]) -> None:
+        greeted = asyncio.ensure_future(link.connected.wait())
+        await asyncio.wait((greeted, following), timeout=GREETING_S, return_when=asyncio.FIRST_COMPLETED)
+        greeted.cancel()
+
+    def _backoff(self) -> Backoff:
+        settings = self._setup.settings
+        return Backoff(self._setup.client_id, base_s=settings.backoff_base_s, cap_s=settings.backoff_cap_s)
+
+    def _on_refused(self, error: TidewatchError) -> None:
+        if isinstance(error, WrongToken):
+            self._revoked = error
+        if self._backup is not None:
+            self._backup.abort(error)
+        elif not self._once and not isinstance(error, WrongToken):
+            self._setup.terminal.say(error.line())
+
+    def _on_command(self, command: Command) -> CommandAck:
+        backup = self._backup
+        if command.kind == "cancel":
+            if backup is None or command.run_id not in (None, backup.run_id):
+                return CommandAck(id=command.id, accepted=False, reason="that backup does not run here")
+            backup.cancel("Cancelled by an operator.")
+            return CommandAck(id=command.id, accepted=True)
+        if command.kind != "backup":
+            return CommandAck(id=command.id, accepted=False, reason=f"unknown command {command.kind!r}")
+        if self._once:
+            # The backup that this agent was started for is the one that is wished.
+            return CommandAck(id=command.id, accepted=True)
+        if backup is not None or self._asked is not None:
+            return CommandAck(id=command.id, accepted=False, reason="a backup is running already")
+        self._asked = command.trigger
+        self._wake.set()
+        return CommandAck(id=command.id, accepted=True)
+
+    async def _serve(self, link: Link) -> int:
+        wait_s = await self._until_due()
+        while True:
+            if self._asked is None and self._revoked is None:
+                try:
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    await self._reachable(link)
+            self._wake.clear()
+            if self._revoked is not None:
+                complain(self._revoked)
+                return 2
+            trigger, self._asked = self._asked or RunTrigger.SCHEDULE, None
+            outcome = await self._back_up(trigger)
+            if outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
+                await asyncio.to_thread(self._setup.index.keep_fact, LAST_DONE, self._now().isoformat())
+                wait_s = self._setup.settings.schedule_s
+            elif outcome.state is RunState.CANCELLED:
+                wait_s = self._setup.settings.schedule_s
+            else:
+                wait_s = min(RETRY_S, self._setup.settings.schedule_s)
+
+    async def _reachable(self, link: Link) -> None:
+        """Wait until the server is there, or something else wants us."""
+        waits = [asyncio.ensure_future(w) for w in (link.connected.wait(), self._wake.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _until_due(self) -> float:
+        last = await asyncio.to_thread(self._setup.index.fact, LAST_DONE)
+        if last is None:
+            return 0.0
+        due = datetime.fromisoformat(last) + timedelta(seconds=self._setup.settings.schedule_s)
+        return max(0.0, (due - self._now()).total_seconds())
+
+    async def _back_up(self, trigger: RunTrigger) -> Outcome:
+        setup = self._setup
+        patience = Patience(self._backoff, say=setup.terminal.say if self._once else lambda _: None)
+        self._backup = Backup(
+            setup.api,
+            setup.index,
+            setup.plan,
+            setup.settings,
+            patience=patience,
+            trigger=trigger,
+            folder=setup.folder,
+            on_progress=self._on_progress,
+        )
+        try:
+            if self._revoked is not None:
+                self._backup.abort(self._revoked)
+            outcome = await self._backup.run()
+        finally:
+            self._backup = None
+            setup.terminal.end()
+        self._report(outcome)
+        return outcome
+
+    def _on_progress(self, progress: AgentProgress) -> None:
+        if self._link is not None:
+            self._link.progress(progress)
+        p = progress
+        self._setup.terminal.show(p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.current_path)
+
+    def _report(self, outcome: Outcome) -> None:
+        terminal, counts = self._setup.terminal, outcome.counts
+        terminal.tell("skipped", counts.skipped)
+        terminal.tell(
+            "changes while it is read", [(path, "stored as it was read") for path in counts.inconsistent]
+        )
+        terminal.tell("not backed up", counts.failed)
+        if outcome.error is not None:
+            complain(outcome.error)
+        numbers = (
+            f"{counts.files_seen:,} files, {counts.files_new:,} new, {counts.files_changed:,} changed,"
+            f" {counts.files_vanished:,} vanished, {len(counts.failed):,} failed"
+        )
+        sent, seen = size_text(outcome.bytes_sent), size_text(counts.bytes_seen)
+        terminal.result(
+            f"{self._setup.name}: backup {outcome.state}: {numbers};"
+            f" {sent} of {seen} sent in {outcome.duration_s:.1f} s"
+        )

@@ -1,0 +1,89 @@
+"""What a person at the terminal sees: a bar while something runs, plain lines, one line at the end."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from app.agent.names import shown
+from streams.failures import TidewatchError
+
+NAMES_TOLD = 20
+PATH_WIDTH = 40
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes for people."""
+    value, unit = float(size), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{size:,} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+
+
+def complain(error: TidewatchError) -> None:
+    """Print the one line of a failure."""
+    sys.stderr.write(f"tidewatch: {error.line()}\n")
+    sys.stderr.flush()
+
+
+class Terminal:
+    """Writes notes to stderr and results to stdout, with a bar between where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def say(self, text: str) -> None:
+        """Write one note."""
+        if self._bar is not None:
+            self._bar.console.print(f"tidewatch: {text}")
+        else:
+            sys.stderr.write(f"tidewatch: {text}\n")
+            sys.stderr.flush()
+
+    def show(
+        self, files: int, files_total: int | None, done: int, total: int | None, current: str = ""
+    ) -> None:
+        """Move the bar; nothing where there is none."""
+        if not self._console.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn(binary_units=True),
+                TransferSpeedColumn(),
+                TextColumn("{task.fields[current]}", markup=False),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, current="")
+        assert self._task is not None
+        of = f"{files:,} of {files_total:,} files" if files_total is not None else f"{files:,} files …"
+        tail = current if len(current) <= PATH_WIDTH else f"…{current[-PATH_WIDTH:]}"
+        self._bar.update(self._task, completed=done, total=total, description=of, current=tail)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+    def tell(self, heading: str, names: Iterable[tuple[bytes, str]]) -> None:
+        """Write names with their reasons, not more than a screen of them."""
+        listed = list(names)
+        for path, reason in listed[:NAMES_TOLD]:
+            self.say(f"{heading}: {shown(path)}: {reason}")
+        if len(listed) > NAMES_TOLD:
+            self.say(f"{heading}: {len(listed) - NAMES_TOLD:,} more")
+
+    @staticmethod
+    def result(text: str) -> None:
+        """Write the last line, on stdout."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
