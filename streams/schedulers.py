@@ -38,12 +38,12 @@ class HiddenTimer(RuntimeError):
     """An operator was given no scheduler and would have started a timer thread."""
 
 
-class _Job(abc.DisposableBase):
+class Job(abc.DisposableBase):
     """One action on its way; disposing it before it runs means that it never runs, whatever the loop does."""
 
     __slots__ = ("_action", "_inner", "_scheduler", "_state", "dead", "release")
 
-    def __init__(self, scheduler: "_Scheduler", action: Action, state: Any) -> None:
+    def __init__(self, scheduler: "JobScheduler", action: Action, state: Any) -> None:
         self._scheduler = scheduler
         self._action: Action | None = action
         self._state = state
@@ -53,6 +53,7 @@ class _Job(abc.DisposableBase):
         """Frees the timer behind a delayed job; only ever needed before it runs."""
 
     def run(self) -> None:
+        """Do the action, unless it was disposed or has been done."""
         action, self._action, self.release = self._action, None, None
         if self.dead or action is None:
             return
@@ -64,6 +65,7 @@ class _Job(abc.DisposableBase):
             self._drop_inner()
 
     def dispose(self) -> None:
+        """Call the action off; once it has run, dispose what it returned."""
         self.dead = True
         release, self.release, self._action = self.release, None, None
         if release is not None:
@@ -76,15 +78,17 @@ class _Job(abc.DisposableBase):
             inner.dispose()
 
 
-class _Scheduler(PeriodicScheduler):
-    """What both schedulers share: one monotonic clock, and delays counted from the moment of scheduling."""
+class JobScheduler(PeriodicScheduler):
+    """What the schedulers share: one monotonic clock, and delays counted from the moment of scheduling."""
 
-    def __init__(self, on_error: OnError, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, on_error: OnError, clock: Callable[[], float], started_at: datetime | None = None
+    ) -> None:
         super().__init__()
         self.report = on_error
         self._clock = clock
         self._start_s = clock()
-        self._started_at = datetime.now(UTC)
+        self._started_at = started_at or datetime.now(UTC)
 
     @property
     def now(self) -> datetime:
@@ -93,7 +97,7 @@ class _Scheduler(PeriodicScheduler):
 
     def schedule(self, action: abc.ScheduledAction[State], state: State | None = None) -> abc.DisposableBase:
         """Run ``action`` on the loop, after all that was scheduled before."""
-        job = _Job(self, cast(Action, action), state)
+        job = Job(self, cast(Action, action), state)
         self._post(job)
         return job
 
@@ -104,7 +108,7 @@ class _Scheduler(PeriodicScheduler):
         delay_s = self.to_seconds(duetime)
         if delay_s <= 0:
             return self.schedule(action, state)
-        job = _Job(self, cast(Action, action), state)
+        job = Job(self, cast(Action, action), state)
         self._post_at(self._clock() + delay_s, job)
         return job
 
@@ -115,15 +119,15 @@ class _Scheduler(PeriodicScheduler):
         return self.schedule_relative(self.to_datetime(duetime) - self.now, action, state)
 
     @abstractmethod
-    def _post(self, job: _Job) -> None:
+    def _post(self, job: Job) -> None:
         """Have the loop run ``job`` soon."""
 
     @abstractmethod
-    def _post_at(self, due_s: float, job: _Job) -> None:
+    def _post_at(self, due_s: float, job: Job) -> None:
         """Have the loop run ``job`` when the clock says ``due_s``."""
 
 
-class LoopScheduler(_Scheduler):
+class LoopScheduler(JobScheduler):
     """A scheduler over one asyncio loop, to be used from any thread.
 
     What an action raises is handed to ``on_error``; what was scheduled after it still runs. After the loop
@@ -134,19 +138,19 @@ class LoopScheduler(_Scheduler):
         super().__init__(on_error, loop.time)
         self._loop = loop
 
-    def _post(self, job: _Job) -> None:
+    def _post(self, job: Job) -> None:
         if asyncio._get_running_loop() is self._loop:
             self._loop.call_soon(job.run)
         else:
             self._call_threadsafe(job.run)
 
-    def _post_at(self, due_s: float, job: _Job) -> None:
+    def _post_at(self, due_s: float, job: Job) -> None:
         if asyncio._get_running_loop() is self._loop:
             self._arm(due_s, job)
         else:
             self._call_threadsafe(self._arm, due_s, job)
 
-    def _arm(self, due_s: float, job: _Job) -> None:
+    def _arm(self, due_s: float, job: Job) -> None:
         if job.dead:
             return
         handle = self._loop.call_at(due_s, job.run)
@@ -169,7 +173,7 @@ class LoopScheduler(_Scheduler):
                 raise
 
 
-class RunTaskScheduler(_Scheduler):
+class RunTaskScheduler(JobScheduler):
     """A scheduler over ``page.run_task``, to be used from any thread.
 
     Actions that are scheduled together share one task. ``sleep`` waits on the page's loop; ``clock`` must run
@@ -187,18 +191,18 @@ class RunTaskScheduler(_Scheduler):
         super().__init__(on_error, clock)
         self._run_task = run_task
         self._sleep = sleep
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._lock = threading.Lock()
         self._draining = False
 
-    def _post(self, job: _Job) -> None:
+    def _post(self, job: Job) -> None:
         with self._lock:
             self._jobs.append(job)
             idle, self._draining = not self._draining, True
         if idle:
             self._start(self._drain)
 
-    def _post_at(self, due_s: float, job: _Job) -> None:
+    def _post_at(self, due_s: float, job: Job) -> None:
         future = self._start(self._wait, due_s, job)
         if future is None:
             return
@@ -225,7 +229,7 @@ class RunTaskScheduler(_Scheduler):
             job.run()
         return True
 
-    async def _wait(self, due_s: float, job: _Job) -> None:
+    async def _wait(self, due_s: float, job: Job) -> None:
         left_s = due_s - self._clock()
         while left_s > 0 and not job.dead:
             await self._sleep(left_s)

@@ -45,7 +45,7 @@ class StateManager:
         return tuple(self._cells)
 
     def cell(self, name: str, cadence_s: Seconds | None = None) -> Cell[Any]:
-        """Make the cell of a subject with one value; ``cadence_s``: how often one is due, None for whenever."""
+        """Make the cell of a subject with one value; ``cadence_s`` is how often one is due, if it is."""
         cell: Cell[Any] = Cell(name, cadence_s, self._upkeep)
         return self._keep(name, cell)
 

@@ -24,9 +24,10 @@ def conflate(
 
     ::
 
-        source:   a-b-A-----a--|
+        source:   a-b-A-----a-b|
         conflate(str.lower, 0.004)
-        result:   w---x-----y--|
+        result:   w---x-----y--(z|)
+        where w = {a: a}, x = {b: b, a: A}, y = {a: a}, z = {b: b}
     """
 
     def first(value: T) -> dict[K, T]:
@@ -48,7 +49,8 @@ def conflate_merge(
 
         source:   a-b-c-----d--|
         conflate_merge(lambda earlier, later: earlier + later, 0.004)
-        result:   w---x-----y--|
+        result:   a---x-----d--|
+        where x = "bc"
     """
     return conflate_into(_same, merge, _same, every_s, scheduler=scheduler)
 

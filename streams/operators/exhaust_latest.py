@@ -19,10 +19,13 @@ def exhaust_latest(project: Callable[[A], Observable[B]]) -> Operator[A, B]:
 
     ::
 
-        source:         a-b-c-----d|
-        inner (cold):   --(x|)
-        exhaust_latest(lambda _: inner)
-        result:         --x-x-----..
+        source:         a-bc-------d|
+        inner (cold):   ---(x|)
+        exhaust_latest(lambda value: inner)
+        result:         ---x--x-------(x|)
+        inner subs:     ^--!
+        inner subs:     ---^--!
+        inner subs:     -----------^--!
     """
 
     def exhausted(source: Observable[A]) -> Observable[B]:

@@ -100,10 +100,10 @@ def gate_latest(visible_stream: Observable[bool]) -> Operator[T, T]:
 
     ::
 
-        source:   -a-b-c---d-e-f-|
+        source:   -a-b-c---d---e-|
         visible:  t---f------t----
         gate_latest(visible)
-        result:   -a-b-------de-f-|
+        result:   -a-b-------d-e-|
     """
 
     def gated(source: Observable[T]) -> Observable[T]:

@@ -41,14 +41,15 @@ def live_query(
     ::
 
         run (cold):     ---(r|)
-        invalidated:    -i-i-i-------i---
-        live_query(run, invalidated)
-        result:         ---r--r---------r
-        watched:        ^                !
+        invalidated:    -i--i-i------i---
+        live_query(lambda: run, invalidated)
+        result:         ---o--o--o------o-
+        result watched: ^-----------------!
         run subs:       ^--!
         run subs:       ---^--!
         run subs:       ------^--!
         run subs:       -------------^--!
+        where o = Ok("r")
     """
     delays = Backoff() if backoff is None else backoff
 

@@ -41,15 +41,16 @@ def poll(
 
     ::
 
-        fetch (cold):  --(a|)
-        visible:       t--------f------------t----
-        poll(fetch, 0.005, visible_stream=visible)
-        result:        --a----a----------------a----a
-        watched:       ^                             !
-        fetch subs:    ^-!
-        fetch subs:    -----^-!
-        fetch subs:    ----------------------^-!
-        fetch subs:    ---------------------------^-!
+        fetch (cold):   --(a|)
+        visible:        t--------f------------t----
+        poll(lambda: fetch, 0.005, visible_stream=visible)
+        result:         --o----o----------------o----o
+        result watched: ^-----------------------------!
+        fetch subs:     ^-!
+        fetch subs:     -----^-!
+        fetch subs:     ----------------------^-!
+        fetch subs:     ---------------------------^-!
+        where o = Ok("a")
     """
     delays = Backoff() if backoff is None else backoff
 

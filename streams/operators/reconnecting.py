@@ -54,10 +54,14 @@ def reconnecting(
 
     ::
 
-        connect (cold): --a-|
-        reconnecting(connect, backoff=lambda attempts: 0.006)
-        result:         --(ua)d 5ms --(va)d-----
-        watched:        ^                      !
+        connect (cold): --a----|
+        reconnecting(connect, backoff=lambda attempts: 0.003)
+        result:         --(um)-d----(vm)-d---
+        result watched: ^--------------------!
+        connect subs:   ^------!
+        connect subs:   ----------^------!
+        connect subs:   --------------------^!
+        where u = Up(1), v = Up(2), m = Msg("a"), d = Down(None, 0.003, 1)
     """
     delays = Backoff() if backoff is None else backoff
 

@@ -19,9 +19,9 @@ def throttle_time(
 
     ::
 
-        source:   a-b-c-----d-e-|
+        source:   a-b-c------d-e-|
         throttle_time(0.005, trailing=True)
-        result:   a----c----d---(e|)
+        result:   a----c-----d----(e|)
     """
 
     def throttled(source: Observable[T]) -> Observable[T]:
