@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
@@ -84,16 +86,16 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def run_program(
-    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, keep_stdin: bool = False
 ) -> AsyncIterator[Program]:
-    """Run ``python -m WORDS...`` for the length of the block."""
+    """Run ``python -m WORDS...`` for the length of the block; ``keep_stdin``: a pipe that stays open."""
     surroundings = {
         k: v for k, v in os.environ.items() if not k.startswith(("TIDEWATCH_", "FLET_")) and k != "DISPLAY"
     }
     surroundings |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=surroundings,
-        cwd=cwd or ROOT, limit=2**22,
+        sys.executable, "-m", *words, stdin=PIPE if keep_stdin else DEVNULL, stdout=PIPE, stderr=PIPE,
+        env=surroundings, cwd=cwd or ROOT, limit=2**22,
     )  # fmt: skip
     program = Program(process)
     program.listen()
@@ -111,3 +113,60 @@ async def run_console(
     async with run_program("app", "--web", "--port", "0", *words, cwd=cwd) as program:
         found = await program.line(URL, within_s=start_s)
         yield program, found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A running simulated fleet, and where its server is."""
+
+    program: Program
+    port: int
+    events_port: int
+    token_file: Path
+    database_path: Path
+
+    @property
+    def token(self) -> str:
+        """Return the console's token."""
+        return self.token_file.read_text().strip()
+
+    def configuration(self, folder: Path) -> Path:
+        """Write the few lines with which a console looks at this server as at any other."""
+        return write_configuration(folder, port=self.port, database_path=self.database_path)
+
+
+def write_configuration(folder: Path, *, port: int, database_path: Path) -> Path:
+    """Write a ``tidewatch.toml`` for production into ``folder``."""
+    file = folder / "tidewatch.toml"
+    file.write_text(
+        "[connection]\nmock_mode = false\n"
+        f'host = "127.0.0.1"\nport = {port}\ndatabase_path = "{database_path}"\n'
+    )
+    return file
+
+
+@contextlib.asynccontextmanager
+async def run_fleet(data: Path, *words: str, clients: int = 45) -> AsyncIterator[Fleet]:
+    """Run the simulated fleet over ``data`` for the length of the block."""
+    count = ("--clients", str(clients))
+    async with run_program(
+        "app.fleet.child", "--data", str(data), *count, "--seed", "1256", *words, keep_stdin=True
+    ) as program:
+        found = await program.line(re.compile(r"^\{.*\}$"), within_s=60)
+        told = json.loads(found[0])
+        yield Fleet(
+            program, told["port"], told["events_port"], Path(told["token_file"]), Path(told["database_path"])
+        )
+
+
+def free_port_pair() -> int:
+    """Return a port of the loopback address that is free together with the next one."""
+    for port in range(20_000 + os.getpid() % 20_000, 65_000, 2):
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two free ports side by side")

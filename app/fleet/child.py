@@ -1,0 +1,134 @@
+"""Run the backup server on free loopback ports with a simulated fleet; the console of mock mode starts this.
+
+Prints one line of JSON when it is ready, and ends when its standard input does, so that it cannot outlive the
+console that started it, however that ends.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from app.config.sections import ServerSettings
+from app.fleet.fleet import Plan, run_fleet
+from app.fleet.seeding import Seeded, prepare
+from app.logs import set_up_logs
+from app.server.run import ServerInfo, serve
+from app.tasks import Tasks
+from streams.failures import TidewatchError
+
+log = structlog.stdlib.get_logger(__name__)
+
+HOST = "127.0.0.1"
+END_S = 1.5
+"""How long the fleet may take to end before the server is stopped anyway."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.fleet.child", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the server's folder")
+    parser.add_argument("--clients", type=int, default=45, metavar="N", help="how many (default: 45)")
+    parser.add_argument("--seed", type=int, default=1256, metavar="S", help="start of chance (default: 1256)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
+    parser.add_argument(
+        "--quiet", action="store_true", help="all clients are online and send heartbeats and nothing else"
+    )
+    parser.add_argument(
+        "--events-per-second", type=float, default=0.0, metavar="R",
+        help="make R events a second through the API, as load",
+    )  # fmt: skip
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until the standard input ends or a signal comes; return the exit code."""
+    words = _parser().parse_args(arguments)
+    set_up_logs(level="info", file=words.log)
+    plan = Plan(words.clients, words.seed, quiet=words.quiet, events_per_second=words.events_per_second)
+    try:
+        asyncio.run(_serve(words.data, plan))
+    except TidewatchError as error:
+        print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+async def _serve(data: Path, plan: Plan) -> None:
+    stop = asyncio.Event()
+    _stop_with_parent(stop)
+    data.mkdir(parents=True, exist_ok=True)
+    seeded = await prepare(data, plan.clients, plan.seed)
+    ready: asyncio.Future[ServerInfo] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(
+        serve(
+            data,
+            host=HOST,
+            port=0,
+            settings=ServerSettings(),
+            simulated=True,
+            ready=ready.set_result,
+            stop=stop,
+        )
+    )
+    await asyncio.wait((server, ready), return_when=asyncio.FIRST_COMPLETED)
+    if not ready.done():
+        await server
+        return
+    await _live(ready.result(), seeded, plan, server, stop)
+
+
+async def _live(
+    info: ServerInfo, seeded: Seeded, plan: Plan, server: asyncio.Task[None], stop: asyncio.Event
+) -> None:
+    tasks = Tasks()
+    fleet = tasks.start(run_fleet(info, seeded, plan, tasks), "fleet")
+    try:
+        _say_ready(info)
+        ending = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((server, fleet, ending), return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+    finally:
+        stop.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await tasks.close()
+        await server
+
+
+def _say_ready(info: ServerInfo) -> None:
+    line = {
+        "host": info.host,
+        "port": info.port,
+        "events_port": info.events_port,
+        "token_file": str(info.token_file),
+        "database_path": str(info.database_path),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _stop_with_parent(stop: asyncio.Event) -> None:
+    """Set ``stop`` when the standard input ends or a signal asks for it."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself meanwhile
+            loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, name="watch-stdin", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The simulated fleet as a whole: one live client for each machine, their schedules, and load on demand."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from random import Random
+
+from app.agent.address import address_of
+from app.agent.api import Api
+from app.fleet.client import SimulatedClient
+from app.fleet.conductor import Conductor
+from app.fleet.content import Contents
+from app.fleet.load import make_events
+from app.fleet.roster import Temper
+from app.fleet.seeding import Seeded
+from app.server.run import ServerInfo
+from app.tasks import Tasks
+
+SPREAD_S = 0.6
+"""Over how long the clients connect at the start."""
+_ABSENT = (Temper.NEVER, Temper.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What kind of fleet is wanted."""
+
+    clients: int
+    seed: int
+    quiet: bool = False
+    events_per_second: float = 0.0
+
+
+async def run_fleet(info: ServerInfo, seeded: Seeded, plan: Plan, tasks: Tasks) -> None:
+    """Let all machines live until cancelled."""
+    address = address_of(f"http://{info.host}:{info.port}")
+    contents = Contents(plan.seed)
+    clients: list[SimulatedClient] = []
+    for number, member in enumerate(seeded.members):
+        if member.disk.machine.temper in _ABSENT and not plan.quiet:
+            continue
+        disk = member.disk
+        if plan.quiet:
+            disk.machine = replace(disk.machine, temper=Temper.STEADY)
+        rng = Random(f"{plan.seed}:live:{disk.machine.name}")
+        client = SimulatedClient(
+            Api(address, member.token), disk, events_port=info.events_port, contents=contents, rng=rng,
+            tasks=tasks,
+        )  # fmt: skip
+        clients.append(client)
+        tasks.start(client.live_after(SPREAD_S * number / len(seeded.members)), disk.machine.name)
+    if plan.events_per_second > 0:
+        async with Api(address, seeded.console_token) as api:
+            await make_events(api, [m.client_id for m in seeded.members], plan.events_per_second, tasks)
+    if plan.quiet:
+        await asyncio.Event().wait()
+    await Conductor(clients, Random(f"{plan.seed}:conductor")).conduct()
