@@ -90,13 +90,12 @@ class _ProgressCellView:
             width=64,
             bar_height=5,
             border_radius=3,
-            visible=False,
             bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
         )
         self._text = _text(SMALL_SIZE, color=QUIET_INK, expand=True)
         # Its own semantics would turn the whole row into a progress bar that cannot be clicked; the text says it.
-        unspoken = ft.Semantics(content=self._bar, exclude_semantics=True)
-        self._row = ft.Row([unspoken, self._text], spacing=8)
+        self._shell = ft.Semantics(content=self._bar, exclude_semantics=True, visible=False)
+        self._row = ft.Row([self._shell, self._text], spacing=8)
         self._shown: CellValue | None = None
         self.control = place(self._row, column)
 
@@ -106,7 +105,7 @@ class _ProgressCellView:
         before = cast("ProgressCell | None", self._shown)
         self._shown = value
         cell = cast(ProgressCell, value)
-        self._bar.visible, self._bar.value = cell.active, cell.ratio
+        self._shell.visible, self._bar.value = cell.active, cell.ratio
         self._text.value = cell.text
         self._row.tooltip = cell.tooltip or None
         if before is None or (before.active, before.tooltip) != (cell.active, cell.tooltip):

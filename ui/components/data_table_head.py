@@ -31,7 +31,7 @@ class TableHead:
         }
         self._cells = {column.key: self._cell(column, on_sort) for column in columns}
         self.check = check_box(
-            value=False, tristate=True, semantics_label="Select all rows", on_change=lambda _event: on_check()
+            value=False, semantics_label="Select all rows", on_change=lambda _event: on_check()
         )
         tail: list[ft.Control] = [ft.Container(width=MENU_WIDTH)] if menu else []
         self.control = ft.Container(
@@ -86,5 +86,7 @@ class TableHead:
         """Set the state of "all"; return whether the checkbox must be updated."""
         if self.check.value == covered:
             return False
+        # A checkbox with three states would show False as "some", because False is its default and is not sent.
+        self.check.tristate = covered is None
         self.check.value = covered
         return True

@@ -1,0 +1,82 @@
+"""A row of slim cards, each a number that filters the table below when clicked; described by a tuple."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import flet as ft
+
+from ui.format import UNKNOWN
+from ui.theme import CARD, GAP, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
+
+HEIGHT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FilterCard:
+    """One card: the name of its filter, its title, and what it says it will do."""
+
+    name: str
+    title: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardWords:
+    """What a card shows: number, small words, exact value as tooltip, a tone that calls for a look."""
+
+    number: str
+    note: str = ""
+    tooltip: str = ""
+    tone: Tone | None = None
+
+
+class _Card:
+    def __init__(self, card: FilterCard, on_click: Callable[[str], None]) -> None:
+        self._number = ft.Text(UNKNOWN, size=SIZE_TITLE, weight=ft.FontWeight.W_600, no_wrap=True)
+        self._note = ft.Text(
+            "", size=12, color=QUIET_INK, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS, expand=True
+        )
+        title = ft.Text(
+            card.title, size=SIZE_CARD_TITLE, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True
+        )
+        line = ft.Row(
+            [self._number, self._note], spacing=8, vertical_alignment=ft.CrossAxisAlignment.END, height=26
+        )
+        self.control = ft.Container(
+            ft.Column([title, line], spacing=0, tight=True),
+            height=HEIGHT,
+            expand=True,
+            padding=ft.Padding.symmetric(vertical=6, horizontal=14),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            ink=True,
+            tooltip=card.hint,
+            on_click=lambda _event: on_click(card.name),
+        )
+        self._hint = card.hint
+        self._shown: tuple[CardWords, bool] | None = None
+
+    def show(self, words: CardWords, chosen: bool) -> bool:
+        """Take words and whether this filter is on; return whether anything changed."""
+        if self._shown == (words, chosen):
+            return False
+        self._shown = words, chosen
+        self._number.value, self._note.value = words.number, words.note
+        self._number.color = words.tone.color if words.tone is not None else ft.Colors.ON_SURFACE
+        self.control.tooltip = "\n".join(part for part in (words.tooltip, self._hint) if part)
+        self.control.bgcolor = SELECTED if chosen else CARD
+        self.control.border = ft.Border.all(1, ft.Colors.PRIMARY if chosen else LINE)
+        return True
+
+
+class FilterCards:
+    """The cards above a table; ``control`` goes into the page."""
+
+    def __init__(self, cards: Sequence[FilterCard], on_click: Callable[[str], None]) -> None:
+        self._cards = {card.name: _Card(card, on_click) for card in cards}
+        self.control = ft.Row([card.control for card in self._cards.values()], spacing=GAP)
+
+    def show(self, words: dict[str, CardWords], chosen: str | None) -> list[ft.Control]:
+        """Show numbers and which filter is on; return the controls to update."""
+        return [card.control for name, card in self._cards.items() if card.show(words[name], name == chosen)]

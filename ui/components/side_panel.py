@@ -1,0 +1,148 @@
+"""The panel at the right of a view: what belongs to the one thing that is selected."""
+
+from collections.abc import Callable, Sequence
+
+import flet as ft
+
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, SIZE_SMALL
+
+WIDTH = 360
+
+
+class SidePanel:
+    """A titled panel of fixed width; its body scrolls, its head and foot stay.
+
+    Whoever holds it shows and hides it; ``on_close`` says that the user wants it gone.
+    """
+
+    def __init__(
+        self,
+        body: ft.Control,
+        *,
+        on_close: Callable[[], None],
+        label: str,
+        foot: Sequence[ft.Control] = (),
+        subtitle: ft.Control | None = None,
+    ) -> None:
+        self._title = ft.Text(
+            "",
+            size=16,
+            weight=ft.FontWeight.W_600,
+            color=INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+            expand=True,
+        )
+        close = ft.IconButton(
+            ft.Icons.CLOSE,
+            icon_size=18,
+            tooltip="Close details",
+            width=32,
+            height=32,
+            style=ft.ButtonStyle(padding=ft.Padding.all(0)),
+            on_click=lambda _event: on_close(),
+        )
+        head: list[ft.Control] = [ft.Row([self._title, close], spacing=8)]
+        if subtitle is not None:
+            head.append(subtitle)
+        parts: list[ft.Control] = [
+            ft.Container(
+                ft.Column(head, spacing=2), padding=ft.Padding.only(left=16, right=8, top=8, bottom=8)
+            ),
+            ft.Container(
+                ft.Column([body], scroll=ft.ScrollMode.AUTO, expand=True),
+                expand=True,
+                padding=ft.Padding.only(left=16, right=4),
+            ),
+        ]
+        if foot:
+            parts.append(
+                ft.Container(
+                    ft.Row(list(foot), spacing=4),
+                    padding=ft.Padding.symmetric(vertical=8, horizontal=12),
+                    border=ft.Border.only(top=ft.BorderSide(1, LINE)),
+                )
+            )
+        self.control = ft.Container(
+            ft.Semantics(
+                content=ft.Column(
+                    parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+                ),
+                container=True,
+                label=label,
+            ),
+            width=WIDTH,
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+        )
+
+    def show(self, title: str) -> list[ft.Control]:
+        """Put this title above it; return the controls to update."""
+        if self._title.value == title:
+            return []
+        self._title.value, self._title.tooltip = title, title
+        return [self._title]
+
+
+def section(title: str, body: ft.Control, trailing: ft.Control | None = None) -> ft.Column:
+    """Return a part of a panel under its small title."""
+    head = ft.Text(title, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK, expand=True)
+    row: list[ft.Control] = [head] if trailing is None else [head, trailing]
+    return ft.Column([ft.Row(row, height=22), body], spacing=4, tight=True)
+
+
+def foot_button(
+    label: str, on_click: Callable[[], None], *, filled: bool = False, tooltip: str = ""
+) -> ft.TextButton | ft.FilledTonalButton:
+    """Return a button small enough that four of them fit into the foot of a panel."""
+    make = ft.FilledTonalButton if filled else ft.TextButton
+    return make(
+        content=label,
+        height=32,
+        tooltip=tooltip or None,
+        style=ft.ButtonStyle(
+            padding=ft.Padding.symmetric(horizontal=12 if filled else 9),
+            text_style=ft.TextStyle(size=SIZE_BODY),
+        ),
+        on_click=lambda _event: on_click(),
+    )
+
+
+class Facts:
+    """Lines of a label and a value, set by name."""
+
+    def __init__(self, labels: dict[str, str], *, mono: Sequence[str] = (), font: str | None = None) -> None:
+        self._values = {
+            name: ft.Text(
+                "",
+                size=11 if name in mono else SIZE_BODY,
+                font_family=font if name in mono else None,
+                no_wrap=True,
+                overflow=ft.TextOverflow.ELLIPSIS,
+                selectable=name in mono,
+                expand=True,
+            )
+            for name in labels
+        }
+        self.control = ft.Column(
+            [
+                ft.Row(
+                    [
+                        ft.Text(label, size=SIZE_SMALL, color=QUIET_INK, width=92, no_wrap=True),
+                        self._values[name],
+                    ]
+                )
+                for name, label in labels.items()
+            ],
+            spacing=5,
+            tight=True,
+        )
+
+    def set(self, name: str, text: str, tooltip: str = "") -> list[ft.Control]:
+        """Show a value; return the controls to update."""
+        value = self._values[name]
+        if (value.value, value.tooltip) == (text, tooltip or None):
+            return []
+        value.value, value.tooltip = text, tooltip or None
+        return [value]

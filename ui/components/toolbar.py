@@ -1,0 +1,257 @@
+"""What stands above a table: a search field, filters, and the actions for what is selected."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flet as ft
+
+from ui.theme import CARD, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
+
+HEIGHT = 36
+
+
+class SearchField:
+    """A search field that tells its text once the typing has paused for ``wait_s``."""
+
+    def __init__(
+        self,
+        hint: str,
+        on_search: Callable[[str], None],
+        *,
+        on_typing: Callable[[bool], None],
+        wait_s: float = 0.0,
+        width: int = 260,
+    ) -> None:
+        self._on_search, self._wait_s = on_search, wait_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._told = ""
+        self._clear = ft.IconButton(
+            ft.Icons.CLOSE,
+            icon_size=15,
+            width=28,
+            height=28,
+            tooltip="Clear search",
+            visible=False,
+            style=ft.ButtonStyle(padding=ft.Padding.all(0)),
+            on_click=self._on_clear,
+        )
+        self.field = ft.TextField(
+            hint_text=hint,
+            text_size=SIZE_BODY,
+            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
+            dense=True,
+            content_padding=ft.Padding.symmetric(horizontal=8, vertical=9),
+            border=ft.NoInputBorder(),
+            expand=True,
+            on_change=self._on_change,
+            on_submit=self._tell_now,
+            on_focus=lambda _event: on_typing(True),
+            on_blur=lambda _event: on_typing(False),
+        )
+        named = ft.Semantics(content=self.field, label=hint, expand=True)
+        self.control = ft.Container(
+            ft.Row(
+                [ft.Icon(ft.Icons.SEARCH, size=17, color=QUIET_INK), named, self._clear],
+                spacing=2,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            width=width,
+            height=HEIGHT,
+            padding=ft.Padding.only(left=10, right=4),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+        )
+
+    @property
+    def value(self) -> str:
+        """What has been told last."""
+        return self._told
+
+    def set(self, text: str) -> list[ft.Control]:
+        """Put text into the field without telling it; return the controls to update."""
+        self._told = text
+        self.field.value = text
+        self._clear.visible = bool(text)
+        return [self.control]
+
+    async def focus(self) -> None:
+        """Take the keyboard."""
+        await self.field.focus()
+
+    def close(self) -> None:
+        """Forget what was typed but not told."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_change(self) -> None:
+        has_text = bool(self.field.value)
+        if self._clear.visible != has_text:
+            self._clear.visible = has_text
+            self.control.update()
+        self.close()
+        if self._wait_s:
+            self._timer = asyncio.get_running_loop().call_later(self._wait_s, self._tell_now)
+        else:
+            self._tell_now()
+
+    def _tell_now(self) -> None:
+        self.close()
+        text = (self.field.value or "").strip()
+        if text != self._told:
+            self._told = text
+            self._on_search(text)
+
+    def _on_clear(self) -> None:
+        self.field.value = ""
+        self._clear.visible = False
+        self.control.update()
+        self._tell_now()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry of a filter."""
+
+    key: str
+    label: str
+    icon: ft.IconData | None = None
+    tone: Tone | None = None
+
+
+class FilterMenu:
+    """A button that opens a list of choices; with another than the first chosen it looks switched on."""
+
+    def __init__(self, label: str, choices: Sequence[Choice], on_choose: Callable[[str], None]) -> None:
+        self._label, self._on_choose = label, on_choose
+        self._choices: dict[str, Choice] = {}
+        self._word = ft.Text(label, size=SIZE_BODY, no_wrap=True)
+        self._box = ft.Container(
+            ft.Row(
+                [self._word, ft.Icon(ft.Icons.ARROW_DROP_DOWN, size=18, color=QUIET_INK)],
+                spacing=2,
+                tight=True,
+            ),
+            height=HEIGHT,
+            padding=ft.Padding.only(left=12, right=6),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+        )
+        self._button = ft.PopupMenuButton(
+            content=self._box,
+            items=[],
+            menu_position=ft.PopupMenuPosition.UNDER,
+            tooltip=f"Filter by {label.lower()}",
+        )
+        self.control = ft.Semantics(content=self._button, container=True, label=f"Filter by {label.lower()}")
+        self.set_choices(choices)
+        self.value = choices[0].key if choices else ""
+        self.set(self.value)
+
+    def set_choices(self, choices: Sequence[Choice]) -> list[ft.Control]:
+        """Take other choices; the first stands for "no filter"."""
+        if list(self._choices.values()) == list(choices):
+            return []
+        self._choices = {choice.key: choice for choice in choices}
+        self._button.items = [self._item(choice) for choice in choices]
+        return [self._button]
+
+    def set(self, key: str) -> list[ft.Control]:
+        """Show this choice without telling it; return the controls to update."""
+        self.value = key
+        first = next(iter(self._choices), "")
+        on = key != first
+        choice = self._choices.get(key)
+        self._word.value = f"{self._label}: {choice.label}" if on and choice is not None else self._label
+        self._box.bgcolor = SELECTED if on else CARD
+        self._box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
+        for item, entry in zip(self._button.items, self._choices, strict=True):
+            item.checked = entry == key
+        return [self._button]
+
+    def _item(self, choice: Choice) -> ft.PopupMenuItem:
+        color = choice.tone.color if choice.tone is not None else None
+        icon = ft.Icon(choice.icon, size=16, color=color) if choice.icon is not None else None
+        words: list[ft.Control] = [ft.Text(choice.label, size=SIZE_BODY)]
+        return ft.PopupMenuItem(
+            content=ft.Row([icon, *words] if icon is not None else words, spacing=8, tight=True),
+            height=34,
+            checked=False,
+            on_click=lambda _event: self._choose(choice.key),
+        )
+
+    def _choose(self, key: str) -> None:
+        for control in self.set(key):
+            control.update()
+        self._on_choose(key)
+
+
+@dataclass(frozen=True, slots=True)
+class BarAction:
+    """One thing to do with all that is selected."""
+
+    label: str
+    icon: ft.IconData
+    run: Callable[[], object]
+    destructive: bool = False
+
+
+class SelectionBar:
+    """Says how many rows are selected and what can be done with them; not there while none is."""
+
+    def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
+        self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, no_wrap=True)
+        buttons: list[ft.Control] = [_bar_button(action) for action in actions]
+        clear = ft.IconButton(
+            ft.Icons.CLOSE,
+            icon_size=17,
+            width=32,
+            height=32,
+            tooltip="Clear selection",
+            style=ft.ButtonStyle(padding=ft.Padding.all(0)),
+            on_click=lambda _event: on_clear(),
+        )
+        self.control = ft.Container(
+            ft.Row([self._count, *buttons, clear], spacing=4, tight=True),
+            height=HEIGHT,
+            padding=ft.Padding.only(left=14, right=2),
+            bgcolor=SELECTED,
+            border_radius=RADIUS,
+            visible=False,
+        )
+
+    def show(self, count: int) -> list[ft.Control]:
+        """Show the number of selected rows; return the controls to update."""
+        self._count.value = f"{count:,} selected"
+        self.control.visible = count > 0
+        return [self.control]
+
+
+def _bar_button(action: BarAction) -> ft.TextButton:
+    async def run(_event: Any) -> None:
+        result = action.run()
+        if asyncio.iscoroutine(result):
+            await result
+
+    color = Tone.BAD.color if action.destructive else ft.Colors.ON_SECONDARY_CONTAINER
+    return ft.TextButton(
+        content=ft.Text(action.label, size=SIZE_BODY, color=color, no_wrap=True),
+        icon=ft.Icon(action.icon, size=16, color=color),
+        style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=10)),
+        height=32,
+        on_click=run,
+    )
+
+
+def toolbar(left: Sequence[ft.Control], right: Sequence[ft.Control] = ()) -> ft.Row:
+    """Return the row above a table; it keeps its height whatever is shown in it."""
+    return ft.Row(
+        [*left, ft.Container(expand=True), *right],
+        spacing=8,
+        height=HEIGHT,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+    )

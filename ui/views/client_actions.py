@@ -1,0 +1,160 @@
+"""What can be done with clients: asked for through the commands, told only when the server has answered."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import flet as ft
+
+from streams.commands import Commands
+from streams.vocabulary import ClientState, RunState
+from ui.components.confirm import Question, ask
+from ui.components.data_table_columns import RowAction
+from ui.context import Place, UiContext
+from ui.views.client_details_present import present_goal
+from ui.views.clients_present import ClientRow
+from ui.views.outcomes import present_outcome, present_verified
+
+Act = Callable[[str, Coroutine[Any, Any, None]], None]
+
+
+class ClientActions:
+    """Runs commands on clients; ``act`` runs them in the background and words their failures."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        context: UiContext,
+        *,
+        act: Act,
+        page: Callable[[], ft.Page],
+        names: Callable[[Sequence[str]], Mapping[str, str]],
+    ) -> None:
+        self._commands, self._context = commands, context
+        self._act, self._page, self._names = act, page, names
+
+    def back_up(self, ids: Sequence[str]) -> None:
+        """Force a backup of these clients."""
+
+        async def run() -> None:
+            outcome = await self._commands.back_up(ids)
+            self._say(present_outcome("Backup started", outcome, self._names(ids)), bool(outcome.refused))
+
+        self._act(f"Back up {self._who(ids)}", run())
+
+    def cancel(self, run_id: int, name: str) -> None:
+        """End a running backup; what it has stored is kept."""
+
+        async def run() -> None:
+            await self._commands.cancel_run(run_id)
+            self._context.messages.done(
+                f"Backup of {name} cancelled", detail="What it has stored so far is kept."
+            )
+
+        self._act(f"Cancel the backup of {name}", run())
+
+    def disconnect(self, ids: Sequence[str]) -> None:
+        """Shut clients out, after asking."""
+
+        async def run() -> None:
+            names = self._names(ids)
+            who = self._who(ids)
+            question = Question(
+                title=f"Disconnect {who}?",
+                text="Running backups of it end, and nothing is backed up until it is allowed again."
+                if len(ids) == 1
+                else "Running backups of them end, and nothing is backed up until they are allowed again.",
+                verb="Disconnect",
+                names=[names[key] for key in ids] if len(ids) > 1 else (),
+                destructive=True,
+            )
+            if not await ask(self._page(), self._context, question):
+                return
+            outcome = await self._commands.disconnect(ids)
+            self._context.messages.done(
+                present_outcome("Disconnected", outcome, names).replace(
+                    "Disconnected for", "Disconnected", 1
+                ),
+                action_label="Allow again",
+                action=lambda: self._allow_now(outcome.done),
+            )
+
+        self._act(f"Disconnect {self._who(ids)}", run())
+
+    def allow(self, ids: Sequence[str]) -> None:
+        """Let clients in again."""
+        self._act(f"Allow {self._who(ids)}", self._allow_now(ids))
+
+    async def _allow_now(self, ids: Sequence[str]) -> None:
+        outcome = await self._commands.allow(ids)
+        text = present_outcome("Allowed", outcome, self._names(ids)).replace("Allowed for", "Allowed", 1)
+        self._say(text, bool(outcome.refused))
+
+    def verify(self, ids: Sequence[str]) -> None:
+        """Read everything these clients have stored and check it, one client after the other."""
+
+        async def run() -> None:
+            self._context.messages.info(f"Verifying all files of {self._who(ids)}…")
+            checked, damaged = 0, list[str]()
+            for client_id in ids:
+                result = await self._commands.verify_client(client_id)
+                checked += result.checked
+                damaged += result.damaged
+            text = f"{self._who(ids)}: {present_verified(checked, damaged)}"
+            if damaged:
+                self._context.messages.error(text, detail="\n".join(damaged))
+            else:
+                self._context.messages.done(text)
+
+        self._act(f"Verify {self._who(ids)}", run())
+
+    def set_goal(self, client_id: str, goal_s: float) -> None:
+        """Set how old the last good backup of a client may be."""
+
+        async def run() -> None:
+            await self._commands.set_goal(client_id, goal_s)
+            self._context.messages.done(f"Goal of {self._who([client_id])} is {present_goal(goal_s)} now")
+
+        self._act(f"Set the goal of {self._who([client_id])}", run())
+
+    def show_files(self, client_id: str) -> None:
+        """Go to the files of a client."""
+        self._context.go(Place("files", f"client:{client_id}"))
+
+    def of_row(self, row: ClientRow, open_details: Callable[[str], None]) -> tuple[RowAction, ...]:
+        """Return the menu of a row."""
+        client = row.client
+        key, shut = client.id, client.state is ClientState.DISCONNECTED
+        run_id = client.running_run_id
+        cancel_or_start = (
+            RowAction("Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name))
+            if run_id is not None
+            else RowAction("Back up now", ft.Icons.BACKUP, lambda: self.back_up([key]), enabled=not shut)
+        )
+        shut_or_allow = (
+            RowAction("Allow again", ft.Icons.LINK, lambda: self.allow([key]))
+            if shut
+            else RowAction("Disconnect…", ft.Icons.LINK_OFF, lambda: self.disconnect([key]), destructive=True)
+        )
+        return (
+            RowAction("Details", ft.Icons.INFO, lambda: open_details(key)),
+            cancel_or_start,
+            RowAction(
+                "Verify all files",
+                ft.Icons.FACT_CHECK,
+                lambda: self.verify([key]),
+                enabled=client.last_run_state not in (None, RunState.QUEUED),
+            ),
+            RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
+            shut_or_allow,
+        )
+
+    def _who(self, ids: Sequence[str]) -> str:
+        if len(ids) == 1:
+            return next(iter(self._names(ids).values()), ids[0])
+        return f"{len(ids):,} clients"
+
+    def _say(self, text: str, refused: bool) -> None:
+        if refused:
+            self._context.messages.warn(text)
+        else:
+            self._context.messages.done(text)

@@ -1,0 +1,322 @@
+"""The details of one client, at the right of the clients table."""
+
+from collections.abc import Callable
+
+import flet as ft
+import reactivex as rx
+
+from streams.bag import Streams
+from streams.records.runs import RunPage
+from streams.records.server import Activity
+from streams.vocabulary import ClientState
+from ui.bound import BoundView
+from ui.components.progress import ProgressLine
+from ui.components.side_panel import Facts, SidePanel, foot_button, section
+from ui.components.states import Empty, StateBox
+from ui.components.status_badge import StatusBadge
+from ui.context import UiContext
+from ui.format import UNKNOWN, age_text, count_text, ratio_text
+from ui.theme import BACKING_UP, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
+from ui.views.activity_present import ActivityLine, present_activity
+from ui.views.client_actions import ClientActions
+from ui.views.client_details_present import (
+    GOALS_S,
+    present_failures,
+    present_goal,
+    present_run_bars,
+    present_running,
+)
+from ui.views.clients_present import (
+    ClientRow,
+    is_overdue,
+    present_state,
+    present_state_why,
+    progress_ratio,
+)
+
+RUNS = 30
+BARS_HEIGHT = 56
+_LINES = 8
+
+
+class ClientDetails(BoundView):
+    """State, goal, running backup, last runs, failures and activity of the client that is shown."""
+
+    def __init__(
+        self, streams: Streams, context: UiContext, *, actions: ClientActions, on_close: Callable[[], None]
+    ) -> None:
+        self._streams, self._actions = streams, actions
+        self._row: ClientRow | None = None
+        self._state = StatusBadge(BACKING_UP)
+        self._build_running()
+        self._facts = Facts(
+            {
+                "id": "ID",
+                "platform": "System",
+                "seen": "Last seen",
+                "good": "Last good",
+                "size": "Size",
+                "files": "Files",
+            },
+            mono=("id",),
+            font=MONO,
+        )
+        self._goal = ft.PopupMenuButton(
+            content=self._goal_content(),
+            items=[self._goal_item(seconds) for seconds in GOALS_S],
+            tooltip="Change how old the last good backup may be",
+            menu_position=ft.PopupMenuPosition.UNDER,
+        )
+        self._bars = [ft.Container(expand=True, height=0, border_radius=2, bgcolor=LINE) for _ in range(RUNS)]
+        bars = ft.Row(
+            list(self._bars), spacing=2, height=BARS_HEIGHT, vertical_alignment=ft.CrossAxisAlignment.END
+        )
+        self._runs_box = StateBox(
+            bars,
+            empty=Empty("No backup has run yet.", ft.Icons.HISTORY),
+            skeleton_rows=2,
+            compact=True,
+            height=BARS_HEIGHT,
+        )
+        self._failures = ft.Column([], spacing=6, tight=True)
+        self._failures_part = section("Last failures", self._failures)
+        self._lines = ft.Column([], spacing=5, tight=True)
+        self._lines_box = StateBox(
+            self._lines,
+            empty=Empty("Nothing has happened yet.", ft.Icons.NOTES),
+            skeleton_rows=4,
+            compact=True,
+            height=_LINES * 21,
+        )
+        self._toggle_shut = foot_button("Disconnect…", self._on_shut)
+        self._start = foot_button("Back up now", self._on_start, filled=True)
+        body = ft.Column(
+            [
+                self._running,
+                self._facts.control,
+                section("Goal", ft.Row([self._goal], tight=True)),
+                section("Last 30 runs", self._runs_box, self._runs_box.note),
+                self._failures_part,
+                section("Activity", self._lines_box, self._lines_box.note),
+            ],
+            spacing=14,
+        )
+        self.panel = SidePanel(
+            ft.Container(body, padding=ft.Padding.only(right=12, bottom=12)),
+            on_close=on_close,
+            label="Client details",
+            subtitle=self._state,
+            foot=[
+                self._start,
+                foot_button("Verify", lambda: self._with(self._actions.verify)),
+                foot_button("Files", self._on_files),
+                self._toggle_shut,
+            ],
+        )
+        super().__init__(context=context, key="client-details", content=self.panel.control, visible=False)
+        self._runs = self.bind_snapshot(
+            rx.never(), self._runs_box, self._show_runs, is_empty=lambda page: not page.rows
+        )
+        self._activity = self.bind_snapshot(
+            rx.never(), self._lines_box, self._show_activity, is_empty=lambda lines: not lines
+        )
+
+    # -- which client
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that is shown."""
+        return self._row.client.id if self._row is not None else None
+
+    def open(self, row: ClientRow) -> None:
+        """Show a client; what is still on its way for another one is dropped."""
+        other = row.client.id != self.client_id
+        self._row = row
+        if other:
+            self._failures_part.visible = False
+            self._runs.switch(self._streams.client_runs(row.client.id))
+            self._activity.switch(self._streams.client_activity(row.client.id))
+            self.touch(self._failures_part)
+        self.touch(*self.panel.show(row.client.name))
+        self._show_client()
+
+    def refresh(self, row: ClientRow) -> None:
+        """Take the newest record of the client that is shown."""
+        self._row = row
+        self._show_client()
+
+    def close(self) -> None:
+        """Look at no client any more."""
+        self._row = None
+        self._runs.switch(rx.never())
+        self._activity.switch(rx.never())
+
+    # -- drawing
+
+    def _show_client(self) -> None:
+        row = self._row
+        if row is None:
+            return
+        client, words, now = row.client, self.context.format, self.context.clock()
+        if self._state.set(present_state(row, now), tooltip=present_state_why(row, words, now)):
+            self.touch(self._state)
+        facts = {
+            "id": (client.id, client.id),
+            "platform": (
+                f"{client.platform or UNKNOWN}, agent {client.agent_version or UNKNOWN}",
+                "",
+            ),
+            "seen": (age_text(client.last_seen_at, now), words.exact_time(client.last_seen_at)),
+            "good": (
+                age_text(client.last_success_at, now) + (" (overdue)" if is_overdue(client, now) else ""),
+                words.exact_time(client.last_success_at),
+            ),
+            "size": (words.size(client.stored_bytes), words.exact_size(client.stored_bytes)),
+            "files": (count_text(client.file_count), ""),
+        }
+        for name, (text, tooltip) in facts.items():
+            self.touch(*self._facts.set(name, text, tooltip))
+        self._show_goal(client.goal_s)
+        self._show_running(row)
+        shut = client.state is ClientState.DISCONNECTED
+        label = "Allow again" if shut else "Disconnect…"
+        if self._toggle_shut.content != label or self._start.disabled != (shut or row.running):
+            self._toggle_shut.content, self._start.disabled = label, shut or row.running
+            self.touch(self._toggle_shut, self._start)
+
+    def _show_running(self, row: ClientRow) -> None:
+        if self._running.visible != row.running:
+            self._running.visible = row.running
+            self.touch(self._running)
+        if not row.running:
+            return
+        progress, words = row.progress, self.context.format
+        ratio = progress_ratio(progress) if progress is not None else None
+        head = "starting" if progress is None else f"{ratio_text(ratio)}  {words.rate(progress.rate_bps)}"
+        told = (
+            head,
+            "" if progress is None else present_running(progress, words),
+            "" if progress is None else progress.current_path,
+        )
+        for text, value in zip(self._running_texts, told, strict=True):
+            if text.value != value:
+                text.value = value
+                self.touch(text)
+        if self._bar.set(ratio):
+            self.touch(self._bar)
+
+    def _show_runs(self, page: RunPage) -> None:
+        words, now = self.context.format, self.context.clock()
+        bars = present_run_bars(page.rows[:RUNS], words, now)
+        for box, bar in zip(self._bars, (None,) * (RUNS - len(bars)) + bars, strict=True):
+            box.height = 0 if bar is None else round(bar.height * BARS_HEIGHT)
+            box.bgcolor = None if bar is None else bar.tone.color
+            box.tooltip = None if bar is None else bar.story
+        failures = present_failures(page.rows, words, now)
+        self._failures.controls = [_failure_line(text) for text in failures]
+        self._failures_part.visible = bool(failures)
+        self.touch(*self._bars, self._failures_part)
+
+    def _show_activity(self, lines: tuple[Activity, ...]) -> None:
+        words, now = self.context.format, self.context.clock()
+        self._lines.controls = [_line(present_activity(line, now, words)) for line in lines[:_LINES]]
+        self.touch(self._lines)
+
+    # -- parts
+
+    def _build_running(self) -> None:
+        self._bar = ProgressLine(expand=True, semantics_label="Backup progress")
+        self._running_texts = (small_text(color=Tone.BUSY.color), small_text(), small_text())
+        self._running_texts[2].font_family = MONO
+        cancel = ft.TextButton(
+            "Cancel", height=28, on_click=lambda _event: self._on_cancel(), tooltip="End this backup"
+        )
+        head, line, path = self._running_texts
+        self._running = ft.Container(
+            ft.Column(
+                [
+                    ft.Row([ft.Container(head, expand=True), cancel], height=28),
+                    ft.Row([self._bar]),
+                    line,
+                    path,
+                ],
+                spacing=4,
+                tight=True,
+            ),
+            padding=10,
+            border_radius=8,
+            bgcolor=Tone.BUSY.tint(0.08),
+            visible=False,
+        )
+
+    def _goal_content(self) -> ft.Row:
+        self._goal_text = ft.Text("", size=13)
+        return ft.Row(
+            [self._goal_text, ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)], spacing=6, tight=True
+        )
+
+    def _goal_item(self, seconds: float) -> ft.PopupMenuItem:
+        return ft.PopupMenuItem(
+            content=ft.Text(present_goal(seconds), size=13),
+            height=34,
+            on_click=lambda _event: self._on_goal(seconds),
+        )
+
+    def _show_goal(self, seconds: float) -> None:
+        text = f"A good backup {present_goal(seconds)}"
+        if self._goal_text.value != text:
+            self._goal_text.value = text
+            for item, choice in zip(self._goal.items, GOALS_S, strict=True):
+                item.checked = choice == seconds
+            self.touch(self._goal)
+
+    # -- acting
+
+    def _with(self, command: Callable[[list[str]], None]) -> None:
+        if self._row is not None:
+            command([self._row.client.id])
+
+    def _on_start(self) -> None:
+        self._with(self._actions.back_up)
+
+    def _on_files(self) -> None:
+        if self._row is not None:
+            self._actions.show_files(self._row.client.id)
+
+    def _on_shut(self) -> None:
+        if self._row is not None:
+            shut = self._row.client.state is ClientState.DISCONNECTED
+            self._with(self._actions.allow if shut else self._actions.disconnect)
+
+    def _on_cancel(self) -> None:
+        if self._row is not None and self._row.client.running_run_id is not None:
+            self._actions.cancel(self._row.client.running_run_id, self._row.client.name)
+
+    def _on_goal(self, seconds: float) -> None:
+        if self._row is not None and self._row.client.goal_s != seconds:
+            self._actions.set_goal(self._row.client.id, seconds)
+
+
+def _failure_line(text: str) -> ft.Row:
+    words = ft.Text(text, size=12, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, expand=True, tooltip=text)
+    icon = ft.Icon(ft.Icons.ERROR, size=14, color=Tone.BAD.color)
+    return ft.Row([icon, words], spacing=6, vertical_alignment=ft.CrossAxisAlignment.START)
+
+
+def _line(line: ActivityLine) -> ft.Row:
+    return ft.Row(
+        [
+            ft.Icon(line.icon, size=14, color=line.tone.color, tooltip=line.exact),
+            ft.Text(
+                line.text,
+                size=12,
+                no_wrap=True,
+                overflow=ft.TextOverflow.ELLIPSIS,
+                expand=True,
+                tooltip=line.text,
+            ),
+            ft.Text(line.clock, size=SIZE_SMALL, color=QUIET_INK, no_wrap=True),
+        ],
+        spacing=6,
+        height=16,
+    )

@@ -1,0 +1,79 @@
+"""What the details of a client say: goal, running backup, and the last runs as bars and stories."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from streams.records.runs import Progress, Run
+from streams.vocabulary import RunState
+from ui.format import Formatter, count_text, duration_text, rough_duration_text
+from ui.theme import Tone, look
+from ui.views.clients_present import progress_ratio
+
+GOALS_S = (3600.0, 6 * 3600.0, 12 * 3600.0, 86400.0, 2 * 86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)
+
+
+def present_goal(seconds: float) -> str:
+    """Return a goal in words: ``every 24 h``, ``every 7 d``."""
+    if seconds < 2 * 86400.0:
+        return f"every {seconds / 3600:g} h"
+    return f"every {seconds / 86400:g} d"
+
+
+def present_running(progress: Progress, words: Formatter) -> str:
+    """Return the line below the bar of a running backup."""
+    ratio = progress_ratio(progress)
+    files = count_text(progress.files_done)
+    if ratio is None:
+        return f"scanning, {files} files so far"
+    parts = [f"{words.size(progress.bytes_done)} of {words.size(progress.bytes_total)}"]
+    parts.append(f"{files} of {count_text(progress.files_total)} files")
+    if progress.eta_s is not None:
+        parts.append(f"{rough_duration_text(progress.eta_s)} left")
+    return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class RunBar:
+    """One run as a bar: how high of 1, in which tone, and its whole story as tooltip."""
+
+    height: float
+    tone: Tone
+    story: str
+
+
+def run_seconds(run: Run) -> float | None:
+    """Return how long a run took; None while it runs."""
+    return None if run.finished_at is None else (run.finished_at - run.started_at).total_seconds()
+
+
+def present_run_bars(runs: Sequence[Run], words: Formatter, now: datetime) -> tuple[RunBar, ...]:
+    """Return the bars of the last runs, oldest first; the height tells the bytes sent, on a root scale."""
+    most = max((run.bytes_sent for run in runs), default=0) or 1
+    return tuple(
+        RunBar(
+            0.18 + 0.82 * (run.bytes_sent / most) ** 0.5, look(run.state).tone, present_run(run, words, now)
+        )
+        for run in reversed(runs)
+    )
+
+
+def present_run(run: Run, words: Formatter, now: datetime) -> str:
+    """Return the story of one run in two lines."""
+    seconds = run_seconds(run)
+    took = f" in {duration_text(seconds)}" if seconds is not None else ""
+    lines = [f"{words.moment(run.started_at, now)}  {look(run.state).word}{took}"]
+    files = f"{count_text(run.files_new)} new and {count_text(run.files_changed)} changed files"
+    lines.append(f"{words.size(run.bytes_sent)} sent, {files}")
+    if run.reason:
+        lines.append(run.reason)
+    return "\n".join(lines)
+
+
+def present_failures(runs: Sequence[Run], words: Formatter, now: datetime, most: int = 3) -> tuple[str, ...]:
+    """Return the last runs that did not end well, each with its reason."""
+    bad = [run for run in runs if run.state in (RunState.FAILED, RunState.PARTIAL)]
+    return tuple(
+        f"{words.moment(run.started_at, now)}  {look(run.state).word}: {run.reason or 'no reason was given'}"
+        for run in bad[:most]
+    )

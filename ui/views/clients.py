@@ -1,0 +1,281 @@
+"""The clients view: cards, toolbar, the table of all clients, and the details of one at its right."""
+
+from collections.abc import Mapping, Sequence
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.records.clients import Client
+from streams.records.runs import Progress
+from streams.snapshot import Delta
+from streams.vocabulary import ClientState
+from ui.bound import BoundView
+from ui.components.data_table import DataTable, TableEvents
+from ui.components.filter_cards import FilterCards
+from ui.components.states import Empty, StateBox
+from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
+from ui.context import UiContext
+from ui.theme import CARD, GAP, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY
+from ui.views.client_actions import ClientActions
+from ui.views.client_details import ClientDetails
+from ui.views.clients_present import (
+    ALL,
+    CARDS,
+    FILTERS,
+    STATES,
+    ClientRow,
+    average_bytes,
+    client_columns,
+    matcher,
+    present_cards,
+)
+
+_AGES_S = 10
+"""Ages in the table grow this often; between two of these only what changed is drawn."""
+_WORDS = {f"state:{state}": word for state, word in ((ClientState.ONLINE, "active"),)} | {
+    f"state:{state}": str(state) for state in ClientState if state is not ClientState.ONLINE
+}
+
+
+class ClientsView(BoundView):
+    """All clients, live; every command's effect comes back on the streams."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        self._clients: dict[str, Client] = {}
+        self._progress: dict[str, Progress] = {}
+        self._run_clients: dict[int, str] = {}
+        self._state, self._text = ALL, ""
+        self._ticks = 0
+        prefs = context.prefs
+        self._actions = ClientActions(
+            commands, context, act=self.act, page=lambda: self.page, names=self._names
+        )
+        self._details = ClientDetails(streams, context, actions=self._actions, on_close=self._on_close)
+        kept = prefs.get("clients.sort", ["name", False])
+        sort, descending = kept if isinstance(kept, list) and len(kept) == 2 else ("name", False)
+        self._table: DataTable[str, ClientRow] = DataTable(
+            client_columns(context.format, context.clock),
+            name=lambda row: row.client.name,
+            actions=lambda row: self._actions.of_row(row, self._on_open),
+            events=TableEvents(
+                on_open=self._on_open,
+                on_current=self._on_walk,
+                on_selection=self._on_selection,
+                on_sort=lambda key, down: prefs.put("clients.sort", [key, down]),
+                on_cancel=self._on_close,
+            ),
+            sort=str(sort),
+            descending=bool(descending),
+            density=context.density,
+            label="Clients",
+        )
+        self._cards = FilterCards(CARDS, self._on_state)
+        self._search = SearchField("Find a client", self._on_search, on_typing=self._on_typing)
+        self._menu = FilterMenu("Status", STATES, self._on_state)
+        self._count = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
+        self._bar = SelectionBar(
+            (
+                BarAction("Back up", ft.Icons.BACKUP, lambda: self._actions.back_up(self._selected())),
+                BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
+                BarAction("Allow", ft.Icons.LINK, lambda: self._actions.allow(self._selected())),
+                BarAction(
+                    "Disconnect",
+                    ft.Icons.LINK_OFF,
+                    lambda: self._actions.disconnect(self._selected()),
+                    destructive=True,
+                ),
+            ),
+            self._table.clear_selection,
+        )
+        self._box = StateBox(
+            self._table.control,
+            empty=Empty(
+                "No client is enrolled yet. On the server: python -m app server enrol NAME --data DIR",
+                ft.Icons.DEVICES,
+            ),
+            skeleton_rows=14,
+            skeleton_height=18,
+            expand=True,
+        )
+        surface = ft.Container(
+            self._box,
+            expand=True,
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
+        )
+        self._main = ft.Row(
+            [surface, self._details],
+            expand=True,
+            spacing=GAP,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        tools = toolbar(
+            [self._search.control, self._menu.control, self._count], [self._box.note, self._bar.control]
+        )
+        super().__init__(
+            context=context,
+            key="clients",
+            content=ft.Column([self._cards.control, tools, self._main], spacing=GAP, expand=True),
+            padding=PAGE_PADDING,
+            expand=True,
+        )
+        self.adopt(self._details)
+        self.bind_table(streams.clients, self._box, self._show_clients)
+        self.bind(
+            streams.progress.deltas, self._show_progress, merge=lambda a, b: a.merge(b), name="progress"
+        )
+        self.bind(context.seconds, self._show_ages, name="ages")
+
+    # -- arriving
+
+    def arrive(self, show: str) -> None:
+        """Show a filter, or the details of the client that somebody was led to."""
+        word, _, rest = show.partition(":")
+        if word == "client" and rest:
+            self._set_filter(ALL, "")
+            if rest in self._clients:
+                self._table.set_current(rest, reveal=True)
+                self._on_open(rest)
+            return
+        state = _WORDS.get(show, show)
+        if state in FILTERS:
+            self._set_filter(state, "")
+
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Find with Ctrl+F or /."""
+        find = (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing)
+        if find:
+            self.act("Find", self._search.focus())
+        return find
+
+    # -- drawing
+
+    def _show_clients(self, delta: Delta[str, Client]) -> None:
+        if delta.full:
+            self._clients = dict(delta.changed)
+        else:
+            self._clients.update(delta.changed)
+        for key in delta.removed:
+            self._clients.pop(key, None)
+        changed = {key: ClientRow(client, self._progress.get(key)) for key, client in delta.changed.items()}
+        self._table.apply(changed, delta.removed, full=delta.full)
+        self._show_around()
+        shown = self._details.client_id
+        if shown in changed:
+            self._details.refresh(changed[shown])
+        elif shown is not None and shown not in self._clients:
+            self._on_close()
+
+    def _show_progress(self, delta: Delta[int, Progress]) -> None:
+        before = set(self._run_clients.values())
+        if delta.full:
+            self._run_clients, self._progress = {}, {}
+        for run_id in delta.removed:
+            client_id = self._run_clients.pop(run_id, None)
+            if client_id is not None:
+                self._progress.pop(client_id, None)
+        for run_id, progress in delta.changed.items():
+            self._run_clients[run_id] = progress.client_id
+            self._progress[progress.client_id] = progress
+        moved = {progress.client_id for progress in delta.changed.values()}
+        touched = moved | (before - set(self._run_clients.values()))
+        rows = {
+            key: ClientRow(self._clients[key], self._progress.get(key))
+            for key in touched
+            if key in self._clients
+        }
+        self._table.apply(rows)
+        shown = self._details.client_id
+        if shown in rows:
+            self._details.refresh(rows[shown])
+
+    def _show_ages(self, _now: object) -> None:
+        self._ticks += 1
+        if self._ticks % _AGES_S == 0:
+            self._table.refresh()
+            row = self._table.get(self._details.client_id or "")
+            if row is not None:
+                self._details.refresh(row)
+
+    def _show_around(self) -> None:
+        words = present_cards(list(self._clients.values()), self.context.format)
+        chosen = self._state if self._state in words and self._state != ALL else None
+        self.touch(*self._cards.show(words, chosen))
+        shown, total = len(self._table), len(self._clients)
+        text = f"{shown:,} of {total:,}" if shown != total else ""
+        if self._count.value != text:
+            self._count.value = text
+            self.touch(self._count)
+        if not shown and total:
+            self._table.show_overlay(self._nothing_found())
+        else:
+            self._table.show_overlay(None)
+
+    def _nothing_found(self) -> ft.Control:
+        return ft.Column(
+            [
+                ft.Icon(ft.Icons.FILTER_ALT_OFF, size=22, color=QUIET_INK),
+                ft.Text("No client matches these filters.", size=SIZE_BODY, color=QUIET_INK),
+                ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(ALL, "")),
+            ],
+            alignment=ft.MainAxisAlignment.CENTER,
+            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+            spacing=6,
+        )
+
+    # -- filters
+
+    def _on_state(self, state: str) -> None:
+        self._set_filter(ALL if state == self._state else state, self._text)
+
+    def _on_search(self, text: str) -> None:
+        self._set_filter(self._state, text)
+
+    def _set_filter(self, state: str, text: str) -> None:
+        self._state, self._text = state, text
+        self.touch(*self._menu.set(state))
+        if self._search.value != text:
+            self.touch(*self._search.set(text))
+        average = average_bytes(self._clients.values())
+        self._table.filter_by(matcher(state, text, clock=self.context.clock, average=average))
+        self._show_around()
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing
+
+    # -- selection and details
+
+    def _selected(self) -> list[str]:
+        chosen = self._table.selection.keys
+        return [key for key in self._clients if key in chosen]
+
+    def _names(self, ids: Sequence[str]) -> Mapping[str, str]:
+        return {key: self._clients[key].name if key in self._clients else key for key in ids}
+
+    def _on_selection(self, keys: frozenset[str]) -> None:
+        self.touch(*self._bar.show(len(keys)))
+
+    def _on_open(self, key: str) -> None:
+        row = self._table.get(key)
+        if row is None:
+            return
+        self._table.set_current(key)
+        if not self._details.visible:
+            self._details.set_visible(True)
+            self.touch(self._main)
+        self._details.open(row)
+
+    def _on_walk(self, key: str) -> None:
+        if self._details.visible:
+            self._on_open(key)
+
+    def _on_close(self) -> None:
+        if not self._details.visible:
+            return
+        self._details.close()
+        self._details.set_visible(False)
+        self._table.set_current(None)
+        self.touch(self._main)

@@ -1,0 +1,260 @@
+"""What the clients view says: pure functions from records to words, and its columns and filters as data."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from streams.records.clients import Client
+from streams.records.runs import Progress
+from streams.vocabulary import ClientState
+from ui.components.data_table_columns import CellKind, Column, ProgressCell, StatusCell, TextCell
+from ui.components.filter_cards import CardWords, FilterCard
+from ui.components.toolbar import Choice
+from ui.format import UNKNOWN, Formatter, age_text, count_text, ratio_text, rough_duration_text
+from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, QUIET_INK, StateLook, Tone, look
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A client and, while it backs up, how far it is."""
+
+    client: Client
+    progress: Progress | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a backup of it runs."""
+        return self.client.running_run_id is not None
+
+
+# -- state
+
+
+def is_failing(client: Client) -> bool:
+    """Whether its backups have failed since the last good one."""
+    return client.failing_since is not None
+
+
+def is_overdue(client: Client, now: datetime) -> bool:
+    """Whether its last good backup is older than its goal, or there is none."""
+    good = client.last_success_at
+    return good is None or (now - good).total_seconds() > client.goal_s
+
+
+def present_state(row: ClientRow, now: datetime) -> StateLook:
+    """Return the one look that matters most: what runs, then what is wrong, then how it is connected."""
+    client = row.client
+    if row.running:
+        return BACKING_UP
+    if client.state is ClientState.DISCONNECTED:
+        return look(client.state)
+    if is_failing(client):
+        return FAILING
+    if client.state is ClientState.NEVER:
+        return look(client.state)
+    if client.backup_queued:
+        return BACKUP_QUEUED
+    if is_overdue(client, now):
+        return OVERDUE
+    return look(client.state)
+
+
+def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
+    """Return the sentence behind the state, for the tooltip."""
+    client = row.client
+    parts = [f"{look(client.state).word.capitalize()}, seen {age_text(client.last_seen_at, now)}."]
+    if client.last_seen_at is None:
+        parts = ["Its agent has not connected yet."]
+    if client.failing_since is not None:
+        since = words.moment(client.failing_since, now)
+        parts.append(f"Failing since {since}: {client.failure_reason or 'no reason was given'}.")
+    if is_overdue(client, now):
+        parts.append(f"No good backup within its goal of {rough_duration_text(client.goal_s)}.")
+    if client.backup_queued:
+        parts.append("A backup begins when it is back.")
+    return " ".join(parts)
+
+
+def present_progress(row: ClientRow, words: Formatter) -> ProgressCell:
+    """Return bar and words of a running backup; nothing for one that does not run."""
+    if not row.running:
+        return ProgressCell()
+    progress = row.progress
+    if progress is None:
+        return ProgressCell("starting", None, active=True)
+    ratio = progress_ratio(progress)
+    if ratio is None:
+        return ProgressCell(f"scanning, {count_text(progress.files_done)} files", 0.0, active=True)
+    left = f"{rough_duration_text(progress.eta_s)} left" if progress.eta_s is not None else ""
+    return ProgressCell(
+        f"{ratio_text(ratio)}  {words.rate(progress.rate_bps)}", ratio, active=True, tooltip=left
+    )
+
+
+def progress_ratio(progress: Progress) -> float | None:
+    """Return how much of its bytes a run has done; None while it still scans."""
+    if progress.bytes_total is None:
+        return None
+    return 1.0 if progress.bytes_total == 0 else min(1.0, progress.bytes_done / progress.bytes_total)
+
+
+# -- columns
+
+
+def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Column[ClientRow], ...]:
+    """Return the columns of the clients table."""
+
+    def name(row: ClientRow) -> TextCell:
+        return TextCell(row.client.name)
+
+    def short_id(row: ClientRow) -> TextCell:
+        return TextCell(f"{row.client.id[:8]}…", tooltip=row.client.id, color=QUIET_INK)
+
+    def status(row: ClientRow) -> StatusCell:
+        now = clock()
+        state = present_state(row, now)
+        return StatusCell(state.word, state.icon, state.tone.color, present_state_why(row, words, now))
+
+    def seen(row: ClientRow) -> TextCell:
+        at = row.client.last_seen_at
+        return TextCell(age_text(at, clock()), tooltip=words.exact_time(at))
+
+    def good(row: ClientRow) -> TextCell:
+        at, now = row.client.last_success_at, clock()
+        color = Tone.WARNING.color if is_overdue(row.client, now) else None
+        return TextCell(age_text(at, now), tooltip=words.exact_time(at), color=color)
+
+    def size(row: ClientRow) -> TextCell:
+        client = row.client
+        if client.last_success_at is None and not client.stored_bytes:
+            return TextCell(UNKNOWN)
+        files = f"{words.exact_size(client.stored_bytes)} in {count_text(client.file_count)} files"
+        return TextCell(words.size(client.stored_bytes), tooltip=files)
+
+    return (
+        Column("name", "Name", name, min_width=130, sort_key=lambda row: row.client.name.casefold()),
+        Column("id", "ID", short_id, CellKind.MONO, width=84, priority=5, sort_key=lambda row: row.client.id),
+        Column(
+            "state",
+            "Status",
+            status,
+            CellKind.STATUS,
+            width=146,
+            sort_key=lambda row: present_state(row, clock()).word,
+        ),
+        Column(
+            "progress",
+            "Progress",
+            lambda row: present_progress(row, words),
+            CellKind.PROGRESS,
+            width=196,
+            priority=3,
+            sort_key=lambda row: None if row.progress is None else progress_ratio(row.progress) or 0.0,
+        ),
+        Column(
+            "seen",
+            "Last seen",
+            seen,
+            width=92,
+            numeric=True,
+            priority=4,
+            sort_key=lambda row: row.client.last_seen_at,
+        ),
+        Column(
+            "good",
+            "Last good",
+            good,
+            width=96,
+            numeric=True,
+            priority=1,
+            sort_key=lambda row: row.client.last_success_at,
+            tooltip="Age of the last backup that ended well",
+        ),
+        Column(
+            "size",
+            "Size",
+            size,
+            width=88,
+            numeric=True,
+            priority=2,
+            sort_key=lambda row: row.client.stored_bytes,
+        ),
+    )
+
+
+# -- filters
+
+ALL = "all"
+CARDS = (
+    FilterCard("all", "Total", "Show all clients"),
+    FilterCard("active", "Active", "Show the clients that are connected"),
+    FilterCard("failed", "Failed", "Show the clients whose backups fail"),
+    FilterCard("large", "Average size", "Show the clients larger than the average"),
+)
+STATES = (
+    Choice(ALL, "All"),
+    Choice("active", "Online", look(ClientState.ONLINE).icon, Tone.OK),
+    Choice("running", "Backing up", BACKING_UP.icon, BACKING_UP.tone),
+    Choice("failed", "Failing", FAILING.icon, FAILING.tone),
+    Choice("overdue", "Overdue", OVERDUE.icon, OVERDUE.tone),
+    Choice("not_safe", "Not within goal", OVERDUE.icon, OVERDUE.tone),
+    Choice("offline", "Offline", look(ClientState.OFFLINE).icon, Tone.QUIET),
+    Choice("disconnected", "Disconnected", look(ClientState.DISCONNECTED).icon, Tone.QUIET),
+    Choice("never", "Never connected", look(ClientState.NEVER).icon, Tone.QUIET),
+    Choice("queued", "Backup queued", BACKUP_QUEUED.icon, BACKUP_QUEUED.tone),
+    Choice("large", "Larger than average"),
+)
+FILTERS = frozenset(choice.key for choice in STATES)
+
+
+def average_bytes(clients: Iterable[Client]) -> float | None:
+    """Return the mean size of the clients that have anything stored; None without one."""
+    sizes = [client.stored_bytes for client in clients if client.stored_bytes]
+    return sum(sizes) / len(sizes) if sizes else None
+
+
+def matcher(
+    state: str, text: str, *, clock: Callable[[], datetime], average: float | None
+) -> Callable[[ClientRow], bool] | None:
+    """Return what keeps a row under these filters; None where all are kept."""
+    tests: list[Callable[[ClientRow], bool]] = []
+    by_state: dict[str, Callable[[ClientRow], bool]] = {
+        "active": lambda row: row.client.state is ClientState.ONLINE,
+        "running": lambda row: row.running,
+        "failed": lambda row: is_failing(row.client),
+        "overdue": lambda row: is_overdue(row.client, clock()),
+        "not_safe": lambda row: is_overdue(row.client, clock()) or is_failing(row.client),
+        "offline": lambda row: row.client.state is ClientState.OFFLINE,
+        "disconnected": lambda row: row.client.state is ClientState.DISCONNECTED,
+        "never": lambda row: row.client.state is ClientState.NEVER,
+        "queued": lambda row: row.client.backup_queued,
+        "large": lambda row: average is not None and row.client.stored_bytes > average,
+    }
+    if state in by_state:
+        tests.append(by_state[state])
+    needle = text.casefold()
+    if needle:
+        tests.append(lambda row: needle in row.client.name.casefold() or row.client.id.startswith(needle))
+    return (lambda row: all(test(row) for test in tests)) if tests else None
+
+
+def present_cards(clients: Sequence[Client], words: Formatter) -> dict[str, CardWords]:
+    """Return the numbers of the four cards."""
+    active = sum(client.state is ClientState.ONLINE for client in clients)
+    failing = sorted(client.name for client in clients if is_failing(client))
+    running = sum(client.running_run_id is not None for client in clients)
+    average = average_bytes(clients)
+    stored = sum(client.stored_bytes for client in clients)
+    return {
+        "all": CardWords(count_text(len(clients)), f"{words.size(stored)} stored", words.exact_size(stored)),
+        "active": CardWords(count_text(active), f"{count_text(running)} backing up"),
+        "failed": CardWords(
+            count_text(len(failing)),
+            ", ".join(failing[:3]) if failing else "none fails",
+            "\n".join(failing[:20]),
+            tone=Tone.BAD if failing else None,
+        ),
+        "large": CardWords(
+            words.size(average), "a client", words.exact_size(None if average is None else round(average))
+        ),
+    }
