@@ -5,7 +5,6 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
@@ -14,6 +13,7 @@ import msgspec
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
 from streams.failures import TidewatchError
+from streams.operators.kinds import Seconds, seconds_of
 from streams.records.base import Record
 
 T = TypeVar("T")
@@ -25,13 +25,6 @@ Heard = Callable[[TidewatchError | None], None]
 """Told of the end of every request: None, or why there was no answer."""
 
 
-@dataclass(slots=True)
-class Timeouts:
-    """How long the server may take; changed in place when the settings change."""
-
-    answer_s: float = 4.0
-
-
 class HttpClient:
     """Asks the server; knows its address and token, not what the answers are for."""
 
@@ -41,13 +34,13 @@ class HttpClient:
         token: Callable[[], Awaitable[str]],
         *,
         tls: ssl.SSLContext | None = None,
-        timeouts: Timeouts | None = None,
+        timeout_s: Seconds = 4.0,
         heard: Heard = lambda _: None,
     ) -> None:
         self.address = address
         self.token = token
-        self._heard = heard
-        self._timeouts = timeouts or Timeouts()
+        self.heard = heard
+        self._timeout_s = timeout_s
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=16, ssl=tls if tls is not None else True),
             auto_decompress=True,
@@ -78,7 +71,7 @@ class HttpClient:
             self.repeats += 1
             self._answers.move_to_end(key)
             return known[1]
-        value = self._decode(body, kind, path)
+        value = self.decode(body, kind, path)
         self._answers[key] = (body, value)
         if len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)
@@ -95,9 +88,10 @@ class HttpClient:
     ) -> T:
         """Carry out a command and return what the server says was done."""
         data = msgspec.json.encode(body) if body is not None else None
-        return self._decode(await self._ask(method, path, data=data, limit_s=limit_s), kind, path)
+        return self.decode(await self._ask(method, path, data=data, limit_s=limit_s), kind, path)
 
-    def _decode(self, body: bytes, kind: type[T], path: str) -> T:
+    def decode(self, body: bytes, kind: type[T], path: str) -> T:
+        """Return the record in an answer; raise WrongVersion where it is another."""
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
@@ -134,7 +128,7 @@ class HttpClient:
         """
         where = self.address.http
         self.requests += 1
-        limit_s = limit_s or self._timeouts.answer_s
+        limit_s = limit_s or seconds_of(self._timeout_s)
         silence = aiohttp.ClientTimeout(total=None, sock_connect=limit_s, sock_read=max(limit_s, 30))
         try:
             async with asyncio.timeout(None if streaming else limit_s):
@@ -160,7 +154,7 @@ class HttpClient:
             with translated(where):
                 raise error
         except TidewatchError as error:
-            self._heard(error)
+            self.heard(error)
             raise
         else:
-            self._heard(None)
+            self.heard(None)

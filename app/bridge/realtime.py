@@ -1,7 +1,6 @@
 """What the server says as it happens: reconnects by itself, resumes where it was, each event exactly once."""
 
 import itertools
-import ssl
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,14 +85,12 @@ class RealtimeUpdater:
         scheduler: abc.SchedulerBase,
         spawn: Spawn,
         backoff: Callable[[int], float],
-        tls: ssl.SSLContext | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._http = http
         self._scheduler = scheduler
         self._spawn = spawn
         self._backoff = backoff
-        self._tls = tls
         self._now = now
         self._listeners = Listeners(self._retopic_soon)
         self._asked: frozenset[Topic] = frozenset()
@@ -160,7 +157,7 @@ class RealtimeUpdater:
             self._send_ping(self._session)
 
     async def _follow(self) -> AsyncGenerator[ServerFrame]:
-        async with event_session(self._http, self._resume, tls=self._tls) as session:
+        async with event_session(self._http, self._resume) as session:
             self._on_up(session)
             try:
                 yield session.hello

@@ -1,7 +1,6 @@
 """One connection to the event socket: the words on the wire and nothing of what they are for."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -83,7 +82,6 @@ async def event_session(
     http: HttpClient,
     resume: Callable[[Hello], Resume],
     *,
-    tls: ssl.SSLContext | None = None,
     heartbeat_s: float = 10.0,
 ) -> AsyncGenerator[EventSession]:
     """Connect, check the greeting, say where we stand; raise one of our failures."""
@@ -96,7 +94,6 @@ async def event_session(
                 headers=headers,
                 heartbeat=heartbeat_s,
                 max_msg_size=FRAME_BYTES,
-                ssl=tls if tls is not None else True,
             )
     try:
         with translated(where):

@@ -86,7 +86,7 @@ class Reading:
         """Read at once and then every ``every_s``, and hear the topics meanwhile.
 
         The first read waits until the topics flow, if there is a connection, so that nothing falls between
-        the two. It reads at once after a gap, and soon after an item that ``again`` says True to; many are one.
+        the two. It reads at once after a gap, and soon after an item that ``again`` says True to.
         """
 
         def subscribe(

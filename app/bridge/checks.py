@@ -1,0 +1,86 @@
+"""The checks at the start: server, certificate, token, version and database, all at once, limited in time."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+from app.bridge.database import ReadOnlyDatabase
+from app.bridge.errors import CHECK_HOST, CHECK_VERSION
+from app.bridge.http import HttpClient
+from app.bridge.socket import wrong_protocol
+from app.protocol import SERVER_NAME, Health
+from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongVersion
+from streams.records.events import PROTOCOL_VERSION
+from streams.records.server import ServerStatus
+
+T = TypeVar("T")
+
+
+async def check_server(http: HttpClient) -> Health:
+    """Return what the server says of itself; raise ServerUnreachable, ServerRefused, WrongCertificate, ..."""
+    where = http.address.http
+    async with http.open("GET", "/health", authorised=False) as answer:
+        body = await answer.read()
+    health = http.decode(body, Health, "/health")
+    if health.name != SERVER_NAME:
+        raise WrongVersion(f"{where}: that is {health.name}, not a Tidewatch server.", hint=CHECK_VERSION)
+    if health.protocol != PROTOCOL_VERSION:
+        raise wrong_protocol(health.protocol, where)
+    return health
+
+
+async def check_token(http: HttpClient) -> None:
+    """Ask something that needs the token; raise WrongToken."""
+    await http.get("/api/status", ServerStatus)
+
+
+async def open_database(path: Path) -> ReadOnlyDatabase:
+    """Return the database, open; raise DatabaseMissing, NotADatabase or DatabaseLocked."""
+    database = ReadOnlyDatabase(path)
+    try:
+        await database.open()
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+async def check_all(
+    http: HttpClient, database_path: Path | None, limit_s: float
+) -> tuple[Health, ReadOnlyDatabase | None]:
+    """Run all checks together; raise the server's failure, with the database's beside it, or that alone."""
+
+    async def database() -> ReadOnlyDatabase | None:
+        return await open_database(database_path) if database_path else None
+
+    late = ServerUnreachable(f"{http.address.http}: no answer within {limit_s:g} s.", hint=CHECK_HOST)
+    health, token, opened = await asyncio.gather(
+        _limited(check_server(http), limit_s, late),
+        _limited(check_token(http), limit_s, late),
+        _limited(database(), limit_s, DatabaseLocked(f"{database_path}: did not open within {limit_s:g} s.")),
+    )
+    server_failure = health if isinstance(health, TidewatchError) else None
+    if server_failure is None and isinstance(token, TidewatchError):
+        server_failure = token
+    if server_failure is not None:
+        if isinstance(opened, TidewatchError):
+            server_failure.hint = f"{server_failure.hint} And {opened.line()}".strip()
+        elif opened is not None:
+            await opened.close()
+        raise server_failure
+    if isinstance(opened, TidewatchError):
+        raise opened
+    assert not isinstance(health, TidewatchError)
+    return health, opened
+
+
+async def _limited(check: Awaitable[T], limit_s: float, late: TidewatchError) -> T | TidewatchError:
+    """Return the failure as a value, so that one check does not end the others."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await check
+    except TimeoutError:
+        return late
+    except TidewatchError as failure:
+        return failure

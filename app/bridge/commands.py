@@ -1,0 +1,91 @@
+"""What the screen asks for, carried out by the server; the effect comes back on the streams."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.bridge.download import download
+from app.bridge.http import HttpClient
+from app.protocol import BackupRequest, ClientIds, FileIds, Goal, ServerStateReply, StopRequest
+from streams.commands import Outcome
+from streams.records.clients import Client
+from streams.records.files import VerifyResult
+from streams.records.runs import Run
+
+VERIFY_S = 3600.0
+"""How long a verification may take; its progress is among the transfers meanwhile."""
+COMMAND_S = 30.0
+
+
+class ServerCommands:
+    """Implements ``streams.commands.Commands`` over HTTP."""
+
+    def __init__(self, http: HttpClient, reconnect: Callable[[], None]) -> None:
+        self._http = http
+        self._reconnect = reconnect
+
+    async def start_server(self) -> None:
+        """POST /api/server/start."""
+        await self._http.send("POST", "/api/server/start", ServerStateReply, limit_s=COMMAND_S)
+
+    async def stop_server(self) -> None:
+        """POST /api/server/stop; running backups may come to their end."""
+        await self._http.send(
+            "POST", "/api/server/stop", ServerStateReply, StopRequest(timeout_s=None), limit_s=COMMAND_S
+        )
+
+    async def back_up(self, client_ids: Sequence[str] | None) -> Outcome:
+        """POST /api/backups; None means all."""
+        asked = None if client_ids is None else tuple(client_ids)
+        return await self._http.send(
+            "POST", "/api/backups", Outcome, BackupRequest(client_ids=asked), limit_s=COMMAND_S
+        )
+
+    async def cancel_run(self, run_id: int) -> None:
+        """POST /api/runs/{id}/cancel."""
+        await self._http.send("POST", f"/api/runs/{run_id}/cancel", Run, limit_s=COMMAND_S)
+
+    async def disconnect(self, client_ids: Sequence[str]) -> Outcome:
+        """POST /api/clients/disconnect."""
+        return await self._on_clients("disconnect", client_ids)
+
+    async def allow(self, client_ids: Sequence[str]) -> Outcome:
+        """POST /api/clients/allow."""
+        return await self._on_clients("allow", client_ids)
+
+    async def set_goal(self, client_id: str, goal_s: float) -> None:
+        """PATCH /api/clients/{id}."""
+        await self._http.send("PATCH", f"/api/clients/{client_id}", Client, Goal(goal_s=goal_s))
+
+    async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
+        """POST /api/files/verify."""
+        body = FileIds(file_ids=tuple(file_ids))
+        return await self._http.send("POST", "/api/files/verify", VerifyResult, body, limit_s=VERIFY_S)
+
+    async def verify_client(self, client_id: str) -> VerifyResult:
+        """POST /api/clients/{id}/verify."""
+        path = f"/api/clients/{client_id}/verify"
+        return await self._http.send("POST", path, VerifyResult, limit_s=VERIFY_S)
+
+    async def delete_files(self, file_ids: Sequence[int]) -> Outcome:
+        """POST /api/files/delete."""
+        return await self._on_files("delete", file_ids)
+
+    async def undelete_files(self, file_ids: Sequence[int]) -> Outcome:
+        """POST /api/files/undelete."""
+        return await self._on_files("undelete", file_ids)
+
+    async def download(self, version_id: int, target: Path) -> Path:
+        """GET /api/versions/{id}/content into a file of its own; see ``app.bridge.download``."""
+        return await download(self._http, version_id, target)
+
+    async def reconnect(self) -> None:
+        """Try to reach the server now instead of at the next retry."""
+        self._reconnect()
+
+    async def _on_clients(self, verb: str, client_ids: Sequence[str]) -> Outcome:
+        body = ClientIds(client_ids=tuple(client_ids))
+        return await self._http.send("POST", f"/api/clients/{verb}", Outcome, body, limit_s=COMMAND_S)
+
+    async def _on_files(self, verb: str, file_ids: Sequence[int]) -> Outcome:
+        body = FileIds(file_ids=tuple(file_ids))
+        return await self._http.send("POST", f"/api/files/{verb}", Outcome, body, limit_s=COMMAND_S)

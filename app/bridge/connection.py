@@ -1,0 +1,173 @@
+"""How the console stands towards its server: live, polling, stale or down; since when, why, until when."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketPong, SocketUp
+from streams.failures import (
+    Failure,
+    ServerRefused,
+    ServerUnreachable,
+    TidewatchError,
+    WrongCertificate,
+    WrongToken,
+    WrongVersion,
+    as_failure,
+)
+from streams.operators.kinds import Seconds, seconds_of
+from streams.records.base import utc_now
+from streams.records.link import Link
+from streams.refcount import Held
+from streams.subjects import LoopSubject
+from streams.vocabulary import LinkState
+
+TICK_S = 1.0
+
+
+class ConnectionManager:
+    """Keeps the link's state from what the event socket and the requests tell; measures the round trip."""
+
+    def __init__(
+        self,
+        updater: RealtimeUpdater,
+        *,
+        scheduler: abc.SchedulerBase,
+        now: Callable[[], datetime] = utc_now,
+        ping_s: Seconds = 5.0,
+        critical_s: Seconds = 5.0,
+        stale_factor: Seconds = 2.5,
+    ) -> None:
+        self._updater = updater
+        self._scheduler = scheduler
+        self._now = now
+        self._ping_s, self._critical_s, self._stale_factor = ping_s, critical_s, stale_factor
+        self._link = Link(state=LinkState.CONNECTING, since=now())
+        self._link_subject: LoopSubject[Link] = LoopSubject()
+        self._answered_at: datetime | None = None
+        self._failure: Failure | None = None
+        self._down_at: datetime | None = None
+        self._pinged_at = now()
+        self._held = Held(self._watch)
+        self._listening = updater.news.subscribe(self._on_news)
+        self.link: Observable[Link] = Observable(self._subscribe)
+        """The link now, then each change; the age of the last event each second while somebody looks."""
+
+    @property
+    def current(self) -> Link:
+        """The link as it is now."""
+        return self._link
+
+    def name_server(self, name: str, *, simulated: bool) -> None:
+        """Take what the server has said of itself."""
+        self._change(server_name=name, simulated=simulated)
+
+    def heard(self, error: TidewatchError | None) -> None:
+        """Take the end of a request: an answer of any kind shows that the server is there."""
+        if error is None or not _means_absence(error):
+            self._answered_at = self._now()
+        elif not self._updater.up:
+            self._answered_at = None
+            retry_at = self._failure.retry_at if self._failure else None
+            self._failure = self._named(error, retry_at)
+        if not self._updater.up:
+            self._judge()
+
+    def reconnect(self) -> None:
+        """Try to reach the server now."""
+        if not self._updater.up:
+            self._change(state=LinkState.CONNECTING)
+        self._updater.hurry()
+
+    def close(self) -> None:
+        """Stop listening and measuring."""
+        self._held.stop()
+        self._listening.dispose()
+
+    def _subscribe(
+        self, observer: abc.ObserverBase[Link], _: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        observer.on_next(self._link)
+        return CompositeDisposable(self._link_subject.subscribe(observer), self._held.hold())
+
+    def _watch(self) -> abc.DisposableBase:
+        stopped = False
+        timer: abc.DisposableBase = Disposable()
+
+        def tick(*_: object) -> None:
+            nonlocal timer
+            if stopped:
+                return
+            if (self._now() - self._pinged_at).total_seconds() >= seconds_of(self._ping_s):
+                self._pinged_at = self._now()
+                self._updater.ping()
+            self._judge()
+            timer = self._scheduler.schedule_relative(TICK_S, tick)
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            timer.dispose()
+
+        timer = self._scheduler.schedule_relative(TICK_S, tick)
+        self._updater.ping()
+        return Disposable(stop)
+
+    def _on_news(self, news: SocketNews) -> None:
+        now = self._now()
+        match news:
+            case SocketUp(number=number):
+                gap_s = (now - self._down_at).total_seconds() if self._down_at and number > 1 else None
+                self._failure = self._down_at = None
+                self._change(reconnects=number - 1, last_gap_s=gap_s or self._link.last_gap_s)
+            case SocketDown(error=error, retry_in_s=retry_in_s):
+                self._down_at = self._down_at or now
+                self._failure = self._named(error, now + timedelta(seconds=retry_in_s))
+                self._change(round_trip_s=None)
+            case SocketPong(round_trip_s=round_trip_s):
+                self._change(round_trip_s=round_trip_s)
+        self._judge()
+
+    def _named(self, error: TidewatchError, retry_at: datetime | None) -> Failure:
+        known = self._failure
+        since = known.since if known and known.code == error.code else self._now()
+        return as_failure(error, since=since, retry_at=retry_at)
+
+    def _judge(self) -> None:
+        self._change(
+            state=self._state(),
+            failure=self._failure,
+            last_event_at=self._updater.heard_at,
+            last_seq=self._updater.last_seq,
+        )
+
+    def _state(self) -> LinkState:
+        factor = seconds_of(self._stale_factor)
+        if self._updater.up:
+            silent = self._older(self._updater.heard_at, seconds_of(self._ping_s) * factor)
+            # Silence is measured by pings, and those are sent only while somebody looks.
+            return LinkState.STALE if silent and self._held.running else LinkState.LIVE
+        if not self._older(self._answered_at, seconds_of(self._critical_s) * factor):
+            return LinkState.POLLING if self._failure else LinkState.CONNECTING
+        return LinkState.DOWN if self._failure else LinkState.CONNECTING
+
+    def _older(self, at: datetime | None, age_s: float) -> bool:
+        return at is None or (self._now() - at).total_seconds() > age_s
+
+    def _change(self, **changes: object) -> None:
+        old = self._link
+        state = changes.get("state", old.state)
+        if state is not old.state:
+            changes["since"] = self._now()
+        new = msgspec.structs.replace(old, **changes)
+        if new != old:
+            self._link = new
+            self._link_subject.on_next(new)
+
+
+def _means_absence(error: TidewatchError) -> bool:
+    """Return whether the failure is that the server could not be asked, rather than that it said no."""
+    return isinstance(error, ServerUnreachable | ServerRefused | WrongCertificate | WrongVersion | WrongToken)

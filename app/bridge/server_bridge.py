@@ -1,0 +1,118 @@
+"""The only door to a server and its database: questions, events, commands and the state of the connection."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reactivex import abc
+
+from app.bridge.address import address_of, read_token, tls_context
+from app.bridge.checks import check_all
+from app.bridge.commands import ServerCommands
+from app.bridge.connection import ConnectionManager
+from app.bridge.database import ReadOnlyDatabase
+from app.bridge.http import HttpClient
+from app.bridge.ports import HttpPorts
+from app.bridge.realtime import RealtimeUpdater
+from app.config import ConnectionSettings, Settings
+from app.protocol import Health
+from streams.operators.backoff import Backoff
+from streams.operators.spawning import Spawn
+from streams.records.base import utc_now
+from streams.sources.reading import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBridge:
+    """What the console has of a server, once all checks have passed."""
+
+    http: HttpClient
+    realtime: RealtimeUpdater
+    connection: ConnectionManager
+    ports: HttpPorts
+    commands: ServerCommands
+    database: ReadOnlyDatabase | None
+    reading: Reading
+
+    async def close(self) -> None:
+        """Let go of the server and the database."""
+        self.connection.close()
+        self.realtime.stop()
+        await self.http.close()
+        if self.database is not None:
+            await self.database.close()
+
+
+async def open_bridge(
+    connection: ConnectionSettings,
+    settings: Callable[[], Settings],
+    *,
+    scheduler: abc.SchedulerBase,
+    spawn: Spawn,
+    now: Callable[[], datetime] = utc_now,
+) -> ServerBridge:
+    """Check server and database and connect; raise the failure of the check that did not pass.
+
+    ``settings`` is asked for each time that is needed, so that a changed file takes effect.
+    """
+    http = HttpClient(
+        address_of(connection),
+        lambda: read_token(connection),
+        tls=await tls_context(connection),
+        timeout_s=lambda: settings().polling.timeout_s,
+    )
+    try:
+        health, database = await check_all(http, connection.database_path, connection.check_s)
+    except BaseException:
+        await http.close()
+        raise
+    http.address = replace(http.address, events_port=health.events_port)
+    return _connected(http, health, database, settings, scheduler=scheduler, spawn=spawn, now=now)
+
+
+def _connected(
+    http: HttpClient,
+    health: Health,
+    database: ReadOnlyDatabase | None,
+    settings: Callable[[], Settings],
+    *,
+    scheduler: abc.SchedulerBase,
+    spawn: Spawn,
+    now: Callable[[], datetime],
+) -> ServerBridge:
+    def backoff(failures: int) -> float:
+        times = settings().streams
+        return Backoff(times.backoff_base_s, times.backoff_cap_s, times.jitter_ratio)(failures)
+
+    realtime = RealtimeUpdater(http, scheduler=scheduler, spawn=spawn, backoff=backoff, now=now)
+    manager = ConnectionManager(
+        realtime,
+        scheduler=scheduler,
+        now=now,
+        ping_s=lambda: settings().streams.ping_s,
+        critical_s=lambda: settings().polling.critical_s,
+        stale_factor=lambda: settings().streams.stale_factor,
+    )
+    manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
+    http.heard = manager.heard
+    reading = Reading(
+        scheduler=scheduler,
+        feed=realtime,
+        critical_s=lambda: settings().polling.critical_s,
+        background_s=lambda: settings().polling.background_s,
+        # The request ends itself; this is for what hangs beside it.
+        timeout_s=lambda: settings().polling.timeout_s * 1.25,
+        settle_s=lambda: settings().streams.settle_s,
+        backoff=backoff,
+        ours=realtime.offset.ours,
+    )
+    realtime.start()
+    return ServerBridge(
+        http=http,
+        realtime=realtime,
+        connection=manager,
+        ports=HttpPorts(http, spawn),
+        commands=ServerCommands(http, manager.reconnect),
+        database=database,
+        reading=reading,
+    )

@@ -1,0 +1,134 @@
+"""All streams of the console, built from what the bridge can read."""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from reactivex import Observable
+
+from streams.bag import Streams, TableStream
+from streams.cell import Cell
+from streams.operators.kinds import Seconds
+from streams.operators.results import Failed, Ok
+from streams.records.clients import Client
+from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.records.link import Latency, Link
+from streams.records.runs import Progress, RunPage, RunResults
+from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.snapshot import Snapshot
+from streams.sources import activity, clients, files, runs, server, transfers
+from streams.sources.reading import Numbered, Reading
+from streams.state import StateManager
+from streams.table_cell import TableCell
+from streams.upkeep import Upkeep
+
+T = TypeVar("T")
+
+
+class Ports(Protocol):
+    """One question to the server each; a stream of one answer, asked anew by each subscription."""
+
+    def clients(self) -> Observable[Numbered[Mapping[str, Client]]]:
+        """All clients by id."""
+        ...
+
+    def progress(self) -> Observable[Mapping[int, Progress]]:
+        """The running backups by run id."""
+        ...
+
+    def transfers(self) -> Observable[Mapping[str, Transfer]]:
+        """The transfers by id."""
+        ...
+
+    def status(self) -> Observable[ServerStatus]:
+        """The newest sample of load."""
+        ...
+
+    def results(self) -> Observable[RunResults]:
+        """How the runs of the last 24 h ended."""
+        ...
+
+    def load(self) -> Observable[tuple[Series, ...]]:
+        """The metrics of the last 10 minutes."""
+        ...
+
+    def forecast(self) -> Observable[StorageForecast]:
+        """When the disk will be full."""
+        ...
+
+    def activity(self, client_id: str | None = None) -> Observable[tuple[Activity, ...]]:
+        """The newest 100 lines."""
+        ...
+
+    def files_summary(self) -> Observable[FilesSummary]:
+        """Sums over all files."""
+        ...
+
+    def file_page(self, query: FileQuery) -> Observable[FilePage]:
+        """One page of files."""
+        ...
+
+    def file_versions(self, file_id: int) -> Observable[tuple[FileVersion, ...]]:
+        """All versions of a file, newest first."""
+        ...
+
+    def client_runs(self, client_id: str) -> Observable[RunPage]:
+        """The newest 30 runs of a client."""
+        ...
+
+
+def build_streams(
+    ports: Ports,
+    reading: Reading,
+    state: StateManager,
+    upkeep: Upkeep,
+    *,
+    link: Observable[Link],
+    latency: Observable[Latency],
+) -> Streams:
+    """Connect every source to its cell; nothing is read until somebody subscribes."""
+    critical_s, background_s = reading.critical_s, reading.background_s
+
+    def shared(name: str, cadence_s: Seconds, source: Observable[Ok[T] | Failed]) -> Observable[Snapshot[T]]:
+        cell: Cell[T] = state.cell(name, cadence_s)
+        cell.follow(source)
+        return cell.stream
+
+    def own(name: str, source: Observable[Ok[T] | Failed]) -> Observable[Snapshot[T]]:
+        # A cell for one question: it is not kept, so that a thousand questions do not stay in memory.
+        cell: Cell[T] = Cell(name, background_s, upkeep)
+        cell.follow(source)
+        return cell.stream
+
+    client_table: TableCell[str, Client] = state.table("clients", critical_s)
+    client_table.follow(clients.clients(ports.clients, reading))
+    progress_table: TableCell[int, Progress] = state.table("progress", critical_s)
+    progress_table.follow(runs.progress(ports.progress, reading))
+    transfer_table: TableCell[str, Transfer] = state.table("transfers", critical_s)
+    transfer_table.follow(transfers.transfers(ports.transfers, reading))
+    return Streams(
+        link=link,
+        latency=latency,
+        status=shared("status", critical_s, server.status(ports.status, reading)),
+        clients=TableStream(client_table.deltas, client_table.freshness),
+        progress=TableStream(progress_table.deltas, progress_table.freshness),
+        transfers=TableStream(transfer_table.deltas, transfer_table.freshness),
+        activity=shared("activity", background_s, activity.activity(ports.activity, reading)),
+        results=shared("results", background_s, runs.results(ports.results, reading)),
+        load=shared("load", background_s, server.load(ports.load, reading)),
+        forecast=shared("forecast", background_s, server.forecast(ports.forecast, reading)),
+        files_summary=shared(
+            "files summary", background_s, files.files_summary(ports.files_summary, reading)
+        ),
+        file_page=lambda query: own(
+            "file page", files.file_page(query, lambda: ports.file_page(query), reading)
+        ),
+        file_versions=lambda file_id: own(
+            "file versions", files.file_versions(lambda: ports.file_versions(file_id), reading)
+        ),
+        client_runs=lambda client_id: own(
+            "client runs", runs.client_runs(client_id, lambda: ports.client_runs(client_id), reading)
+        ),
+        client_activity=lambda client_id: own(
+            "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
+        ),
+    )

@@ -1,0 +1,110 @@
+"""A real server in this process, and a console's bridge to it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.bridge.server_bridge import ServerBridge, open_bridge
+from app.config import ConnectionSettings, Settings
+from app.config.sections import PollingSettings, ServerSettings, StreamSettings
+from app.server.room import Room
+from app.server.run import ServerInfo, running_room
+from streams.bag import Streams
+from streams.operators.spawning import task_spawner
+from streams.records.base import utc_now
+from streams.records.clients import Client
+from streams.schedulers import LoopScheduler
+from streams.sources.build import build_streams
+from streams.sources.latency import LatencyMeter
+from streams.state import StateManager
+from streams.upkeep import Upkeep
+
+QUICK = Settings(
+    polling=PollingSettings(critical_s=0.5, background_s=1, timeout_s=2),
+    streams=StreamSettings(
+        settle_s=0.02, linger_s=0.0, backoff_base_s=0.05, backoff_cap_s=0.1, ping_s=0.2, jitter_ratio=0
+    ),
+)
+SLOW_POLLS = Settings(
+    polling=PollingSettings(critical_s=300, background_s=3600, timeout_s=2),
+    streams=QUICK.streams,
+)
+
+
+async def until(condition: Callable[[], Any], limit_s: float = 10.0) -> None:
+    """Wait until ``condition`` holds; fail with what it was when time runs out."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit_s:g} s: {condition}")
+        await asyncio.sleep(0.005)
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    room: Room
+    info: ServerInfo
+
+    @property
+    def connection(self) -> ConnectionSettings:
+        return ConnectionSettings(
+            mock_mode=False,
+            host=self.info.host,
+            port=self.info.port,
+            database_path=self.info.database_path,
+            check_s=2,
+        )
+
+    async def enrol(self, name: str) -> Client:
+        code = await self.room.catalogue.enrolments.create(name)
+        client, _ = await self.room.catalogue.enrolments.redeem(name, code.code, "linux", "1")
+        return client
+
+
+@asynccontextmanager
+async def serving(data: Path, port: int = 0, tls: Any = None) -> AsyncIterator[Served]:
+    async with running_room(data, host="127.0.0.1", port=port, settings=ServerSettings(), tls=tls) as (
+        room,
+        info,
+    ):
+        yield Served(room, info)
+
+
+@dataclass
+class Connected:
+    """A console without a screen."""
+
+    bridge: ServerBridge
+    streams: Streams
+    state: StateManager
+    faults: list[Exception]
+
+
+@asynccontextmanager
+async def connected(connection: ConnectionSettings, settings: Settings = QUICK) -> AsyncIterator[Connected]:
+    faults: list[Exception] = []
+    scheduler = LoopScheduler(asyncio.get_running_loop(), faults.append)
+    bridge = await open_bridge(connection, lambda: settings, scheduler=scheduler, spawn=task_spawner())
+    linger_s = settings.streams.linger_s
+    state = StateManager(scheduler, report=faults.append, linger_s=linger_s)
+    upkeep = Upkeep(scheduler, faults.append, utc_now, 2.5, linger_s)
+    streams = build_streams(
+        bridge.ports,
+        bridge.reading,
+        state,
+        upkeep,
+        link=bridge.connection.link,
+        latency=LatencyMeter().stream(scheduler=scheduler),
+    )
+    try:
+        yield Connected(bridge, streams, state, faults)
+    finally:
+        state.close()
+        await bridge.close()
+        assert faults == []
