@@ -35,6 +35,7 @@ PASSING_CODES = frozenset(
         "too_many_uploads",
         "upload_in_progress",
         "offset_mismatch",
+        "upload_incomplete",
     }
 )
 """Refusals that another try may get past."""

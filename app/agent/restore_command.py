@@ -178,8 +178,9 @@ def _report(
     terminal.tell("not restored", done.failed)
     if done.stripped_bits:
         terminal.say(f"{done.stripped_bits:,} files lost their set-user-id or set-group-id bit.")
+    files = f"{done.files:,} files ({size_text(done.size_bytes)})"
     terminal.result(
-        f"{args.name}: restored {done.files:,} files ({size_text(done.size_bytes)}), {done.folders:,} folders and"
-        f" {done.links:,} links into {args.to} in {duration_s:.1f} s;"
+        f"{args.name}: restored {files}, {done.folders:,} folders and {done.links:,} links"
+        f" into {args.to} in {duration_s:.1f} s;"
         f" {len(plan.refused):,} refused, {len(done.failed):,} failed"
     )

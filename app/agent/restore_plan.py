@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-import pathspec
-from pathspec.patterns.gitignore import GitIgnorePatternError
 
+from app.agent.ignore import compiled, text_of
 from app.agent.names import parts_of
-from streams.failures import ConfigRejected
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
 
@@ -102,17 +100,14 @@ def common_folder(items: Iterable[Item]) -> Parts:
 def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> list[Item]:
     """Return what matches, and the folders that lead there."""
     root = "/" + "/".join(os.fsdecode(part) for part in base)
-    inside = [p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns]
-    try:
-        spec = pathspec.GitIgnoreSpec.from_lines(inside)
-    except GitIgnorePatternError as error:
-        raise ConfigRejected(f"not a pattern: {error}.", hint="See gitignore(5).") from None
+    spec = compiled(p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns)
+    if spec is None:
+        return []
     chosen: set[Parts] = set()
     above: set[Parts] = set()
     for item in items:
-        # A pattern cannot hold a line break, and must not match the name before one.
-        text = os.fsdecode(b"/".join(item.parts)).replace("\n", "\ue000")
-        if item.parts and spec.match_file(text + "/" if item.kind is EntryKind.FOLDER else text):
+        text = text_of(b"/".join(item.parts), folder=item.kind is EntryKind.FOLDER)
+        if item.parts and spec.match_file(text):
             chosen.add(item.parts)
             above.update(item.parts[:length] for length in range(len(item.parts)))
     return [i for i in items if i.parts in chosen or (i.kind is EntryKind.FOLDER and i.parts in above)]

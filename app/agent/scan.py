@@ -208,7 +208,7 @@ class Scanner:
         now = (at.st_mode, at.st_size, at.st_mtime_ns, at.st_ino, at.st_ctime_ns)
         if old is not None and old[1:6] == now:
             step.unchanged += 1
-            step.bytes += at.st_size
+            step.bytes += at.st_size if kind == stat.S_IFREG else 0
             return
         found = Found(path, *now, old)
         if kind == stat.S_IFLNK:

@@ -9,10 +9,10 @@ from tempfile import NamedTemporaryFile
 
 from app.agent.counts import Counts
 from app.agent.ledger import Ledger, Noted, noted
-from app.agent.names import reason_of
+from app.agent.names import reason_of, shown
 from app.agent.reading import Content, FileFailed, FileGone, copy_once, read_hash, read_small
 from app.agent.scan import Found
-from app.agent.upload import ContentChanged, Uploader
+from app.agent.upload import ContentChanged, LargeContent, Uploader
 from app.protocol import BATCH_BLOB_BYTES
 
 REREAD_S = 0.2
@@ -127,9 +127,11 @@ class Sender:
         if name.entry is None:
             return
         key, under_way = content.found.path, self._counts.under_way
-        await self._uploader.large(
-            path, content.sha256, content.size, lambda sent: under_way.__setitem__(key, sent)
-        )
+
+        def on_sent(sent: int) -> None:
+            under_way[key] = sent
+
+        await self._uploader.large(LargeContent(path, content.sha256, content.size, shown(key), on_sent))
         if not content.still:
             self._counts.inconsistent.append(key)
 

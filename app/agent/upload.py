@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +15,6 @@ from app.protocol import BATCH_BYTES, BatchStored, BlobStored, Hashes, MissingRe
 from streams.failures import ServerUnreachable
 
 CHUNK_BYTES = 1024 * 1024
-
 STALLED_S = 60.0
 """The server takes nothing for so long: the connection is dead."""
 STORE_S = 300.0
@@ -22,13 +22,26 @@ STORE_S = 300.0
 BATCH_HEAD_BYTES = 40
 
 
-def _open(path: bytes | Path) -> BinaryIO:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags), "rb", buffering=0)
-
-
 class ContentChanged(Exception):
     """What was sent did not have the hash that was announced: the file changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeContent:
+    """A content that is sent from the disk."""
+
+    path: bytes | Path
+    sha256: str
+    size: int
+    label: str = ""
+    """What the transfer is called on the screen."""
+    on_sent: Callable[[int], None] = lambda _: None
+    """Told how many bytes of it the server has been given by now."""
+
+    def open(self) -> BinaryIO:
+        """Open the file, following no link and waiting for no pipe."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.fdopen(os.open(self.path, flags), "rb", buffering=0)
 
 
 class Uploader:
@@ -43,14 +56,9 @@ class Uploader:
         """Return once the server has all these contents."""
         await self._claimed(contents, lambda mine: self._send_small({h: contents[h] for h in mine}))
 
-    async def large(
-        self, path: bytes | Path, sha256: str, size: int, on_sent: Callable[[int], None] = lambda _: None
-    ) -> None:
-        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``.
-
-        ``on_sent`` is told how many bytes of it the server has been given by now.
-        """
-        await self._claimed((sha256,), lambda _: self._send_large(path, sha256, size, on_sent))
+    async def large(self, content: LargeContent) -> None:
+        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``."""
+        await self._claimed((content.sha256,), lambda _: self._send_large(content))
 
     async def _claimed(self, hashes: Iterable[str], send: Callable[[list[str]], Awaitable[None]]) -> None:
         """Send what nobody else is sending or has sent, then wait for the rest."""
@@ -101,13 +109,11 @@ class Uploader:
         await self._api.call("POST", "/api/agent/blobs/batch", BatchStored, data=encode_batch(batch))
         self.bytes_sent += size - BATCH_HEAD_BYTES * len(batch)
 
-    async def _send_large(
-        self, path: bytes | Path, sha256: str, size: int, on_sent: Callable[[int], None]
-    ) -> None:
+    async def _send_large(self, content: LargeContent) -> None:
         async def attempt() -> None:
-            missing = await self._missing([sha256])
-            if sha256 in missing:
-                await self._send_from(path, sha256, size, missing[sha256], on_sent)
+            missing = await self._missing([content.sha256])
+            if content.sha256 in missing:
+                await self._send_from(content, missing[content.sha256])
 
         try:
             await self._patience.through(attempt, moved=lambda: self.bytes_sent)
@@ -116,29 +122,28 @@ class Uploader:
                 raise ContentChanged from None
             raise
 
-    async def _send_from(
-        self, path: bytes | Path, sha256: str, size: int, offset: int, on_sent: Callable[[int], None]
-    ) -> None:
+    async def _send_from(self, content: LargeContent, offset: int) -> None:
         loop = asyncio.get_running_loop()
-        unreadable: list[FileFailed] = []
+        size = content.size
+        unreadable: list[FileFailed | ContentChanged] = []
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset
             try:
-                with await asyncio.to_thread(_open, path) as file:
+                with await asyncio.to_thread(content.open) as file:
                     await asyncio.to_thread(file.seek, at)
                     while at < size:
                         data = await asyncio.to_thread(file.read, min(CHUNK_BYTES, size - at))
                         if not data:
-                            raise FileFailed("it became shorter while it was sent")
+                            raise ContentChanged
                         limit.reschedule(loop.time() + STALLED_S)
                         yield data
                         at += len(data)
                         self.bytes_sent += len(data)
-                        on_sent(at)
-            except (OSError, FileFailed) as error:
-                reason = reason_of(error) if isinstance(error, OSError) else str(error)
-                unreadable.append(FileFailed(reason))
+                        content.on_sent(at)
+            except (OSError, ContentChanged) as error:
+                # The client library wraps what is raised here; kept, so that it can be told from a lost line.
+                unreadable.append(FileFailed(reason_of(error)) if isinstance(error, OSError) else error)
                 raise
             limit.reschedule(loop.time() + STORE_S)
 
@@ -146,11 +151,11 @@ class Uploader:
             async with asyncio.timeout(STALLED_S) as limit:
                 await self._api.call(
                     "PUT",
-                    f"/api/agent/blobs/{sha256}",
+                    f"/api/agent/blobs/{content.sha256}",
                     BlobStored,
                     data=chunks(),
                     size=size - offset,
-                    params={"offset": offset, "size": size},
+                    params={"offset": offset, "size": size, "label": content.label},
                 )
         except TimeoutError:
             raise ServerUnreachable(f"{self._api.address} takes nothing any more.") from None

@@ -1,0 +1,82 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from app.agent import reading
+from app.agent.reading import FileFailed, FileGone, copy_once, opened, read_hash, read_small
+from app.agent.scan import Found
+
+
+def found(path: Path) -> Found:
+    at = os.lstat(path)
+    return Found(os.fsencode(path), at.st_mode, at.st_size, at.st_mtime_ns, at.st_ino, at.st_ctime_ns, None)
+
+
+def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"content")
+    content = read_small(found(path), 100, 3)
+    assert content is not None
+    assert (content.data, content.still) == (b"content", True)
+    assert content.sha256 == hashlib.sha256(b"content").hexdigest()
+    assert read_small(found(path), 3, 3) is None
+
+
+def test_a_large_file_is_hashed_without_being_kept(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    data = bytes(range(256)) * 10_000
+    path.write_bytes(data)
+    content = read_hash(found(path))
+    assert (content.sha256, content.size, content.data) == (hashlib.sha256(data).hexdigest(), len(data), None)
+
+
+def test_what_is_no_file_any_more_is_gone_and_a_pipe_does_not_hold_us(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    was = found(path)
+    path.unlink()
+    with pytest.raises(FileGone):
+        read_small(was, 10, 0)
+    os.mkfifo(path)
+    with pytest.raises(FileGone):
+        read_hash(was)
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(FileFailed), opened(was.path):
+        pass
+
+
+def test_a_file_that_changes_is_read_again_and_then_called_inconsistent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0")
+    read = reading._read_up_to
+    changes = iter((b"11", b"222"))
+
+    def read_and_change(file: int, size: int) -> bytes:
+        data = read(file, size)
+        change = next(changes, None)
+        if change is not None:
+            path.write_bytes(change)
+        return data
+
+    monkeypatch.setattr(reading, "_read_up_to", read_and_change)
+    content = read_small(found(path), 100, 3)
+    assert content is not None
+    assert (content.data, content.still) == (b"222", True)
+    changes = iter((b"1", b"22", b"333", b"4444", b"55555"))
+    content = read_small(found(path), 100, 3)
+    assert content is not None
+    assert not content.still
+    assert content.sha256 == hashlib.sha256(content.data or b"").hexdigest()
+
+
+def test_a_copy_is_what_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"ab" * 1_000_000)
+    content = copy_once(found(path), tmp_path / "copy")
+    assert hashlib.sha256((tmp_path / "copy").read_bytes()).hexdigest() == content.sha256
+    assert not content.still

@@ -1,0 +1,223 @@
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from app.agent.index import Index
+from app.agent.ledger import noted
+from app.agent.scan import Scanner, Step, checked_roots
+from streams.failures import ConfigRejected
+from tests.app.agent.trees import make_odd_tree, write
+
+PAST_NS = 10**18
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    opened = Index(folder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+def scan(root: Path, index: Index, patterns: Sequence[str] = (), leave_out: Sequence[bytes] = ()) -> Step:
+    """Scan in as many steps as it takes and return all of them as one."""
+    scanner = Scanner(checked_roots([os.fsencode(root)]), index, patterns, leave_out)
+    whole = Step()
+    while not whole.done:
+        step = scanner.step()
+        for name in ("found", "vanished", "failed", "skipped"):
+            getattr(whole, name).extend(getattr(step, name))
+        whole.files += step.files
+        whole.bytes += step.bytes
+        whole.unchanged += step.unchanged
+        whole.done = step.done
+    return whole
+
+
+def settle(index: Index, step: Step) -> None:
+    """Keep what was found as a backup of it would."""
+    for f in step.found:
+        row = noted(f, sha256="00" * 32 if stat.S_ISREG(f.mode) else None).row
+        index.put([(*row[:5], f.inode, *row[6:])])
+
+
+def names(root: Path, paths: Sequence[bytes]) -> list[str]:
+    return sorted(os.fsdecode(os.path.relpath(path, os.fsencode(root))) for path in paths)
+
+
+def found(root: Path, step: Step) -> list[str]:
+    return names(root, [f.path for f in step.found])
+
+
+def test_everything_is_new_once_and_unchanged_then(root: Path, index: Index) -> None:
+    make_odd_tree(root)
+    first = scan(root, index)
+    everything = [os.path.join(d, n) for d, ds, fs in os.walk(os.fsencode(root)) for n in (*ds, *fs)]
+    assert {f.path for f in first.found} == {*everything, os.fsencode(root)}
+    assert not first.failed
+    settle(index, first)
+    second = scan(root, index)
+    assert (second.found, second.vanished) == ([], [])
+    assert second.files == second.unchanged == first.files
+    assert second.bytes == first.bytes
+
+
+def test_links_are_told_and_never_followed(root: Path, index: Index) -> None:
+    (root / "real").mkdir()
+    (root / "real" / "file").write_text("x")
+    (root / "link").symlink_to("real")
+    (root / "loop").symlink_to(root)
+    step = scan(root, index)
+    assert found(root, step) == [".", "link", "loop", "real", "real/file"]
+    assert {f.target for f in step.found if f.target} == {b"real", os.fsencode(root)}
+
+
+def test_a_change_of_anything_is_found(root: Path, index: Index) -> None:
+    for name in ("content", "same size", "mode", "time", "inode", "link"):
+        write(os.fsencode(root / name), b"one", mtime_ns=PAST_NS)
+    (root / "link").unlink()
+    (root / "link").symlink_to("a")
+    settle(index, scan(root, index))
+    write(os.fsencode(root / "content"), b"other", mtime_ns=PAST_NS)
+    write(os.fsencode(root / "same size"), b"two", mtime_ns=PAST_NS)
+    (root / "mode").chmod(0o600)
+    os.utime(root / "time", ns=(PAST_NS, PAST_NS + 1))
+    write(os.fsencode(root / "fresh"), b"one", mtime_ns=PAST_NS)
+    (root / "fresh").rename(root / "inode")
+    (root / "link").unlink()
+    (root / "link").symlink_to("b")
+    assert found(root, scan(root, index)) == [".", "content", "inode", "link", "mode", "same size", "time"]
+
+
+def test_what_is_gone_is_told_with_all_that_was_in_it(root: Path, index: Index) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "c").write_text("x")
+    (root / "file").write_text("x")
+    settle(index, scan(root, index))
+    (root / "a" / "b" / "c").unlink()
+    (root / "a" / "b").rmdir()
+    (root / "a").rmdir()
+    (root / "file").unlink()
+    assert names(root, scan(root, index).vanished) == ["a", "a/b", "a/b/c", "file"]
+
+
+def test_a_folder_that_became_a_file_takes_its_content_with_it(root: Path, index: Index) -> None:
+    (root / "x").mkdir()
+    (root / "x" / "y").write_text("y")
+    settle(index, scan(root, index))
+    (root / "x" / "y").unlink()
+    (root / "x").rmdir()
+    (root / "x").write_text("now a file")
+    step = scan(root, index)
+    assert names(root, step.vanished) == ["x/y"]
+    assert found(root, step) == [".", "x"]
+
+
+def test_patterns_leave_out_and_what_is_left_out_later_is_gone(root: Path, index: Index) -> None:
+    for name in ("a.log", "keep.txt", "build/out", "sub/deep.log", "sub/.tidewatchignore", "sub/secret"):
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("secret\n!deep.log\n")
+    settle(index, scan(root, index, ["build/"]))
+    step = scan(root, index, ["build/", "*.log"])
+    assert names(root, step.vanished) == ["a.log"]
+    assert step.files == 3
+    everything = scan(root, index)
+    assert found(root, everything) == ["build", "build/out"]
+
+
+def test_the_agents_own_folder_is_never_in(root: Path, index: Index) -> None:
+    (root / "state").mkdir()
+    (root / "state" / "identity.json").write_text("token")
+    step = scan(root, index, leave_out=[os.fsencode(root / "state")])
+    assert found(root, step) == ["."]
+
+
+def test_special_files_are_skipped_and_said(root: Path, index: Index) -> None:
+    os.mkfifo(root / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(root / "socket"))
+        step = scan(root, index)
+    assert sorted(reason for _, reason in step.skipped) == ["pipe", "socket"]
+    assert found(root, step) == ["."]
+
+
+def as_nobody(act: Callable[[], str]) -> str:
+    """Return what ``act`` gives in a child process without any rights."""
+    read, write_end = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(write_end, act().encode())
+        finally:
+            os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become somebody else")
+def test_an_unreadable_folder_is_said_and_keeps_what_is_known_of_it(root: Path, tmp_path: Path) -> None:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    state = tmp_path / "other-state"
+    state.mkdir()
+    (root / "closed").mkdir()
+    (root / "closed" / "known").write_text("x")
+    (root / "open").write_text("x")
+    index = Index(state)
+    settle(index, scan(root, index))
+    index.close()
+    for path in (state, *state.iterdir()):
+        os.chown(path, 65534, 65534)
+    (root / "closed").chmod(0o700)
+
+    def look() -> str:
+        step = scan(root, Index(state))
+        return f"{step.failed} {step.vanished}"
+
+    assert as_nobody(look) == f"[({os.fsencode(root / 'closed')!r}, 'Permission denied')] []"
+
+
+def test_a_folder_too_deep_for_the_system_is_said(root: Path, index: Index) -> None:
+    home = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(root)
+        for _ in range(20):
+            os.mkdir("d" * 250)
+            os.chdir("d" * 250)
+    finally:
+        os.fchdir(home)
+        os.close(home)
+    step = scan(root, index)
+    assert [reason for _, reason in step.failed] == ["File name too long"]
+
+
+def test_roots_are_checked(root: Path, tmp_path: Path) -> None:
+    (root / "in").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    raw = os.fsencode(root)
+    assert checked_roots([raw, raw + b"/in", raw + b"/", raw + b"/in/.."]) == [raw]
+    with pytest.raises(ConfigRejected, match="No such file"):
+        checked_roots([raw + b"/missing"])
+    with pytest.raises(ConfigRejected, match="is a link"):
+        checked_roots([os.fsencode(link)])
+    with pytest.raises(ConfigRejected, match="neither"):
+        checked_roots([b"/dev/null"])
