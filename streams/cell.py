@@ -35,10 +35,11 @@ class Cell(Generic[T]):
         self._upkeep = upkeep
         self._shown: Snapshot[T] = Snapshot(None, Health.LOADING, cadence_s=self._cadence())
         self._at: datetime | None = None
-        self._heard_at: datetime | None = None
+        self._heard_s: float | None = None
         self._subject: LoopSubject[Snapshot[T]] = LoopSubject()
         self._sources: list[_Followed] = []
         self._timer = SerialDisposable()
+        self._seconds = upkeep.scheduler.seconds
         self._held = Held(self._start, scheduler=upkeep.scheduler, linger_s=upkeep.linger_s)
         self.stream: Observable[Snapshot[T]] = Observable(self._subscribe)
         """The newest snapshot at once, then each change of value or health; never ends."""
@@ -47,7 +48,7 @@ class Cell(Generic[T]):
     def current(self) -> Snapshot[T]:
         """Return what is known now, with the time of the last confirmation."""
         self._grow_old()
-        if self._shown.at != self._at:
+        if self._shown.at != self._confirmed_at():
             self._shown = replace(self._shown, at=self._at)
         return self._shown
 
@@ -59,18 +60,18 @@ class Cell(Generic[T]):
     def put(self, value: T) -> None:
         """Take a new value, or the same one confirmed."""
         shown = self._shown
-        known = self._heard_at is not None and (value is shown.value or bool(value == shown.value))
+        same = shown.health is Health.OK and (value is shown.value or bool(value == shown.value))
         self._hear()
-        if not known or shown.health is not Health.OK:
-            self._show(Snapshot(value, Health.OK, self._at, self._cadence()))
+        if not same:
+            self._show(Snapshot(value, Health.OK, self._confirmed_at(), self._cadence()))
 
     def confirm(self) -> None:
         """Take notice that the value still holds; before there is one, this says nothing."""
-        if self._heard_at is None:
+        if self._heard_s is None:
             return
         self._hear()
         if self._shown.health is not Health.OK:
-            self._show(Snapshot(self._shown.value, Health.OK, self._at, self._cadence()))
+            self._show(Snapshot(self._shown.value, Health.OK, self._confirmed_at(), self._cadence()))
 
     def fail(self, failure: Failure) -> None:
         """Take notice that the subject cannot be read; the last value and the time it began are kept."""
@@ -78,7 +79,7 @@ class Cell(Generic[T]):
         if shown.failure is not None and shown.failure.code == failure.code:
             failure = msgspec.structs.replace(failure, since=shown.failure.since)
         if failure != shown.failure:
-            self._show(Snapshot(shown.value, Health.ERROR, self._at, self._cadence(), failure))
+            self._show(Snapshot(shown.value, Health.ERROR, self._confirmed_at(), self._cadence(), failure))
 
     def follow(self, source: Observable[Ok[T] | Failed]) -> abc.DisposableBase:
         """Let ``source`` fill this cell while anybody listens to it; disposing the result ends that.
@@ -146,16 +147,22 @@ class Cell(Generic[T]):
         return None if self._cadence_s is None else seconds_of(self._cadence_s)
 
     def _hear(self) -> None:
-        first = self._heard_at is None
-        self._at = self._upkeep.now()
-        self._heard_at = self._upkeep.scheduler.now
+        first = self._heard_s is None
+        self._heard_s = self._seconds()
+        self._at = None
         if first and self._held.running:
             self._watch()
 
     def _age_s(self) -> float | None:
-        if self._heard_at is None:
-            return None
-        return (self._upkeep.scheduler.now - self._heard_at).total_seconds()
+        return None if self._heard_s is None else self._seconds() - self._heard_s
+
+    def _confirmed_at(self) -> datetime | None:
+        """Return when it was last heard; worked out only when somebody looks."""
+        if self._at is None:
+            age_s = self._age_s()
+            if age_s is not None:
+                self._at = self._upkeep.now() - timedelta(seconds=age_s)
+        return self._at
 
     def _left_s(self) -> float | None:
         cadence_s, age_s = self._cadence(), self._age_s()
@@ -166,7 +173,7 @@ class Cell(Generic[T]):
     def _grow_old(self) -> None:
         left_s = self._left_s()
         if left_s is not None and left_s <= 0 and self._shown.health is Health.OK:
-            self._show(replace(self._shown, health=Health.STALE, at=self._at))
+            self._show(replace(self._shown, health=Health.STALE, at=self._confirmed_at()))
 
     def _watch(self, *_: Any) -> None:
         """Look again when the value would be too old; what is heard in between only moves the next look."""

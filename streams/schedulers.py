@@ -86,14 +86,15 @@ class JobScheduler(PeriodicScheduler):
     ) -> None:
         super().__init__()
         self.report = on_error
-        self._clock = clock
+        self.seconds = clock
+        """The seconds on the monotonic clock: cheap, and good for differences only."""
         self._start_s = clock()
         self._started_at = started_at or datetime.now(UTC)
 
     @property
     def now(self) -> datetime:
         """Return the time in UTC; it never jumps when the computer's clock is set."""
-        return self._started_at + timedelta(seconds=self._clock() - self._start_s)
+        return self._started_at + timedelta(seconds=self.seconds() - self._start_s)
 
     def schedule(self, action: abc.ScheduledAction[State], state: State | None = None) -> abc.DisposableBase:
         """Run ``action`` on the loop, after all that was scheduled before."""
@@ -109,7 +110,7 @@ class JobScheduler(PeriodicScheduler):
         if delay_s <= 0:
             return self.schedule(action, state)
         job = Job(self, cast(Action, action), state)
-        self._post_at(self._clock() + delay_s, job)
+        self._post_at(self.seconds() + delay_s, job)
         return job
 
     def schedule_absolute(
@@ -230,10 +231,10 @@ class RunTaskScheduler(JobScheduler):
         return True
 
     async def _wait(self, due_s: float, job: Job) -> None:
-        left_s = due_s - self._clock()
+        left_s = due_s - self.seconds()
         while left_s > 0 and not job.dead:
             await self._sleep(left_s)
-            left_s = due_s - self._clock()
+            left_s = due_s - self.seconds()
         # From here on a cancellation would hit the action itself, which may dispose its own timer.
         job.release = None
         job.run()

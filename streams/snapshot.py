@@ -1,10 +1,12 @@
 """What a subject's subscribers get: values with their health, and keyed changes instead of whole lists."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
+
+import msgspec
 
 from streams.failures import Failure
 from streams.vocabulary import Health
@@ -27,15 +29,24 @@ class Snapshot(Generic[T]):
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta(Generic[K, V]):
-    """What changed in a keyed subject since the last delta; ``full`` replaces all that was known."""
+class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False):
+    """What changed in a keyed subject since the last delta; ``full`` replaces all that was known.
+
+    Equal deltas do the same, whenever it was committed. A struct, because one is made for every event.
+    """
 
     changed: Mapping[K, V]
     removed: frozenset[K] = frozenset()
     full: bool = False
-    committed_at: datetime | None = field(default=None, compare=False)
+    committed_at: datetime | None = None
     """The oldest commit at the server that this carries; for measuring event to screen."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Delta):
+            return False
+        return (self.changed, self.removed, self.full) == (other.changed, other.removed, other.full)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def merge(self, later: "Delta[K, V]") -> "Delta[K, V]":
         """Return one delta that does what this one and then ``later`` do."""
@@ -43,6 +54,6 @@ class Delta(Generic[K, V]):
             return later
         changed = {k: v for k, v in self.changed.items() if k not in later.removed}
         changed.update(later.changed)
-        removed = frozenset() if self.full else (self.removed | later.removed) - changed.keys()
+        gone = () if self.full else (self.removed | later.removed) - changed.keys()
         times = [t for t in (self.committed_at, later.committed_at) if t is not None]
-        return Delta(MappingProxyType(changed), removed, self.full, min(times, default=None))
+        return Delta(MappingProxyType(changed), frozenset(gone), self.full, min(times, default=None))

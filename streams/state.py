@@ -4,12 +4,11 @@ from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from reactivex import abc
-
 from streams.cell import Cell
 from streams.operators.kinds import Seconds
 from streams.records.base import utc_now
 from streams.safe import Report
+from streams.schedulers import JobScheduler
 from streams.table_cell import TableCell
 from streams.upkeep import Upkeep
 
@@ -29,7 +28,7 @@ class StateManager:
 
     def __init__(
         self,
-        scheduler: abc.SchedulerBase,
+        scheduler: JobScheduler,
         *,
         report: Report,
         now: Callable[[], datetime] = utc_now,

@@ -75,8 +75,8 @@ class TableCell(Generic[K, V]):
             gone = frozenset(key for key in removed if key in rows and key not in changed)
             for key in gone:
                 del rows[key]
-        if news or gone or not self._loaded:
-            full, self._loaded = not self._loaded, True
+        full, self._loaded = not self._loaded, True
+        if (news or gone or full) and self._subject.observed:
             self._subject.on_next(Delta(MappingProxyType(news), gone, full, committed_at))
         self._count.put(len(rows))
 

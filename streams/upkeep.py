@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from reactivex import abc
-
 from streams.operators.kinds import Seconds
 from streams.safe import Report
+from streams.schedulers import JobScheduler
 
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
     """Handed from the manager to each of its cells."""
 
-    scheduler: abc.SchedulerBase
+    scheduler: JobScheduler
     report: Report
     now: Callable[[], datetime]
     """For the times that people see; how old a value is, is measured on the scheduler's clock."""
