@@ -14,8 +14,8 @@ from streams.records.clients import Client
 log = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE = 8
-BASE_GOAL_S = 86_400.0
-GOAL_STEPS = 500
+GOALS_S = (60.0, 30 * 86_400.0)
+"""In turn: with the short one a client is overdue, with the long one it is not, so each change is seen."""
 
 
 async def make_events(api: Api, client_ids: Sequence[str], per_second: float, tasks: Tasks) -> None:
@@ -36,7 +36,7 @@ async def make_events(api: Api, client_ids: Sequence[str], per_second: float, ta
             await asyncio.sleep(wait_s)
         await slots.acquire()
         client_id = client_ids[number % len(client_ids)]
-        goal_s = BASE_GOAL_S + 60.0 * (number // len(client_ids) % GOAL_STEPS)
+        goal_s = GOALS_S[number // len(client_ids) % len(GOALS_S)]
         tasks.start(_change(api, client_id, goal_s, slots), "load")
 
 

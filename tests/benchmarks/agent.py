@@ -88,7 +88,8 @@ async def _memory(root: Path, megabytes: int) -> Result:
     return Result(
         "server/memory", f"most memory of the server while it gets a file of {megabytes} MB",
         Sample((peaks[1] / MEGABYTE,), "MB"), f"grows by less than {GROWTH_BYTES // MEGABYTE} MB",
-        growth < GROWTH_BYTES, Sample((peaks[0] / MEGABYTE,), "MB"), f"a file of {megabytes // 100} MB", peaks[1] / peaks[0],
+        growth < GROWTH_BYTES, Sample((peaks[0] / MEGABYTE,), "MB"), f"a file of {megabytes // 100} MB",
+        peaks[1] / peaks[0],
         notes=f"{growth / MEGABYTE:+.1f} MB",
     )  # fmt: skip
 

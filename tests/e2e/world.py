@@ -51,9 +51,10 @@ class World:
 
     async def agent_words(self, name: str, folder: Path) -> list[str]:
         """Return the command of an agent; the first time with a code to enrol."""
+        state = self.root / f"agent-{name}"
+        code = [] if state.exists() else ["--code", await self.enrol(name)]
         words = ["app", "agent", str(folder), "--server", self.url, "--name", name]
-        words += ["--state", str(self.root / f"agent-{name}")]
-        return [*words, "--code", await self.enrol(name)]
+        return [*words, "--state", str(state), *code]
 
     async def back_up(self, name: str, folder: Path, *, within_s: float = 60, expected: int = 0) -> Program:
         """Make one backup of ``folder`` as client ``name``."""
