@@ -28,7 +28,7 @@ async def measure(*, quick: bool = False) -> list[Result]:
         root = Path(folder)
         async with (
             run_fleet(root / "data", "--quiet", clients=CLIENTS) as fleet,
-            run_network(fleet.port) as network,
+            run_network(fleet.port, fleet.events_port) as network,
         ):
             config = write_configuration(root, port=network.port, database_path=fleet.database_path)
             async with (

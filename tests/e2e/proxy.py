@@ -17,6 +17,7 @@ class Network:
 
     port: int
     target: int
+    events_target: int
     requests: list[str] = field(default_factory=list[str])
     """The paths that were asked for over HTTP, oldest first."""
     open: bool = True
@@ -27,7 +28,9 @@ class Network:
             writer.close()
             return
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target + offset)
+            far_reader, far_writer = await asyncio.open_connection(
+                "127.0.0.1", self.events_target if offset else self.target
+            )
         except OSError:
             writer.close()
             return
@@ -42,8 +45,12 @@ class Network:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, count: bool) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                if count:
+                if count:  # what the console says; the other direction only tells where the events are
                     self.requests += [path.decode() for path in REQUEST.findall(data)]
+                else:
+                    data = data.replace(
+                        b'"events_port":%d' % self.events_target, b'"events_port":%d' % (self.port + 1)
+                    )
                 writer.write(data)
                 await writer.drain()
         writer.close()
@@ -60,9 +67,9 @@ class Network:
 
 
 @contextlib.asynccontextmanager
-async def run_network(target: int) -> AsyncIterator[Network]:
+async def run_network(target: int, events_target: int | None = None) -> AsyncIterator[Network]:
     """Stand between a console and the server whose HTTP port is ``target``, for the length of the block."""
-    network = Network(free_port_pair(), target)
+    network = Network(free_port_pair(), target, events_target or target + 1)
     handlers: set[asyncio.Task[None]] = set()
 
     def connected(offset: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
