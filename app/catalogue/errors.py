@@ -127,6 +127,8 @@ def translated(place: object) -> Iterator[None]:
     """Turn what SQLite says about the file at ``place`` into an error of ours; let all else through."""
     try:
         yield
+    except OverflowError as error:
+        raise BadQuery("A number is too large.", hint="Numbers fit 64 bits.") from error
     except (DBAPIError, sqlite3.Error) as error:
         said = str(error.orig if isinstance(error, DBAPIError) else error)
         for words, kind, what, hint in _MEANINGS:

@@ -153,7 +153,8 @@ files = Table(
     UniqueConstraint("client_no", "raw_path"),
     Index("ix_files_tree", "client_no", "id"),
     Index("ix_files_blob", "blob_id"),
-    Index("ix_files_path", "path_key", "id"),
+    # With all that a search by text looks at, so that it reads only this index.
+    Index("ix_files_path", "path_key", "id", "state", "kind"),
     Index("ix_files_client", "client_name", "path_key", "id"),
     Index("ix_files_size", "size_bytes", "id"),
     Index("ix_files_suffix", "suffix", "id"),

@@ -166,7 +166,7 @@ def upgrade() -> None:
     op.create_index("ix_files_blob", "files", ["blob_id"], unique=False)
     op.create_index("ix_files_client", "files", ["client_name", "path_key", "id"], unique=False)
     op.create_index("ix_files_date", "files", ["backed_up_at", "id"], unique=False)
-    op.create_index("ix_files_path", "files", ["path_key", "id"], unique=False)
+    op.create_index("ix_files_path", "files", ["path_key", "id", "state", "kind"], unique=False)
     op.create_index("ix_files_size", "files", ["size_bytes", "id"], unique=False)
     op.create_index("ix_files_state", "files", ["state", "id"], unique=False)
     op.create_index("ix_files_suffix", "files", ["suffix", "id"], unique=False)

@@ -1,0 +1,197 @@
+"""Questions and writes about clients."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue.errors import BadQuery, UnknownClient
+from app.catalogue.readers import Readers
+from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.schema import clients, meta, sequences
+from app.catalogue.times import to_us
+from app.catalogue.transaction import Told, Transaction
+from app.catalogue.writer import Writer
+from streams.records.clients import Client
+from streams.vocabulary import ClientState, EventKind, Topic
+
+_KIND_OF_STATE = {
+    ClientState.ONLINE: EventKind.CLIENT_ONLINE,
+    ClientState.OFFLINE: EventKind.CLIENT_OFFLINE,
+    ClientState.DISCONNECTED: EventKind.CLIENT_DISCONNECTED,
+    ClientState.NEVER: EventKind.CLIENT_CHANGED,
+}
+
+
+async def client_row(transaction: Transaction, client_id: str) -> Row[Any]:
+    """Return the row of a client inside a write; raises UnknownClient."""
+    rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.id == client_id))
+    if not rows:
+        raise unknown(client_id)
+    return rows[0]
+
+
+async def change(transaction: Transaction, no: int, **values: Any) -> Client:
+    """Set columns of a client inside a write; return it as it is then."""
+    changed = update(clients).where(clients.c.no == no).values(**values).returning(*CLIENT_COLUMNS)
+    return client_of((await transaction.run(changed)).one())
+
+
+async def standing(connection: AsyncConnection) -> tuple[str, int]:
+    """Return epoch and last event number as of this read."""
+    epoch = (await connection.execute(select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one()
+    seq = (
+        await connection.execute(select(sequences.c.value).where(sequences.c.name == "events"))
+    ).scalar_one()
+    return epoch, seq
+
+
+def unknown(client_id: str) -> UnknownClient:
+    """Return the error for an id that no client has."""
+    return UnknownClient(f"No client has the id {client_id}.")
+
+
+class Clients:
+    """The machines whose files are kept."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    async def all(self) -> tuple[str, int, tuple[Client, ...]]:
+        """Return epoch, last event number and all clients by name, all of the same moment."""
+
+        async def work(connection: AsyncConnection) -> tuple[str, int, tuple[Client, ...]]:
+            epoch, seq = await standing(connection)
+            rows = await connection.execute(select(*CLIENT_COLUMNS).order_by(clients.c.name))
+            return epoch, seq, tuple(client_of(row) for row in rows)
+
+        return await self._readers.read(work)
+
+    async def one(self, client_id: str) -> Client:
+        """Return a client; raises UnknownClient."""
+        rows = await self._readers.rows(select(*CLIENT_COLUMNS).where(clients.c.id == client_id))
+        if not rows:
+            raise unknown(client_id)
+        return client_of(rows[0])
+
+    async def by_name(self, name: str) -> Client | None:
+        """Return the client of this name, or None."""
+        rows = await self._readers.rows(select(*CLIENT_COLUMNS).where(clients.c.name == name))
+        return client_of(rows[0]) if rows else None
+
+    async def set_state(
+        self, client_id: str, state: ClientState, *, seen_at: datetime | None = None
+    ) -> Client:
+        """Say how a client stands; an event only where that is new. Raises UnknownClient."""
+
+        async def work(transaction: Transaction) -> Client:
+            row = await client_row(transaction, client_id)
+            seen: dict[str, Any] = {} if seen_at is None else {"last_seen_at": to_us(seen_at)}
+            if row.state == state and not seen:
+                return client_of(row)
+            client = await change(transaction, row.no, state=state.value, **seen)
+            if row.state != state:
+                transaction.emit(
+                    _KIND_OF_STATE[state], Topic.CLIENTS, client=client, told=Told(), client_no=row.no
+                )
+            return client
+
+        return await self._writer.write(work)
+
+    async def allow(self, client_id: str) -> Client:
+        """Let a disconnected client in again; nothing changes for any other. Raises UnknownClient."""
+
+        async def work(transaction: Transaction) -> Client:
+            row = await client_row(transaction, client_id)
+            if row.state != ClientState.DISCONNECTED:
+                return client_of(row)
+            state = ClientState.NEVER if row.last_seen_at is None else ClientState.OFFLINE
+            client = await change(transaction, row.no, state=state.value)
+            transaction.emit(
+                EventKind.CLIENT_ALLOWED, Topic.CLIENTS, client=client, told=Told(), client_no=row.no
+            )
+            return client
+
+        return await self._writer.write(work)
+
+    async def mark_all_offline(self) -> list[Client]:
+        """Say that no client is connected, as when the server starts; events, but no lines of activity."""
+
+        async def work(transaction: Transaction) -> list[Client]:
+            changed = (
+                update(clients)
+                .where(clients.c.state == ClientState.ONLINE.value)
+                .values(state=ClientState.OFFLINE.value)
+                .returning(*CLIENT_COLUMNS)
+            )
+            gone = [client_of(row) for row in await transaction.run(changed)]
+            for client in gone:
+                transaction.emit(EventKind.CLIENT_OFFLINE, Topic.CLIENTS, client=client)
+            return gone
+
+        return await self._writer.write(work)
+
+    async def seen(self, times: Mapping[str, datetime]) -> None:
+        """Note when clients were last heard of; many at once, without an event."""
+        if not times:
+            return
+
+        async def work(transaction: Transaction) -> None:
+            for client_id, at in times.items():
+                await transaction.run(
+                    update(clients).where(clients.c.id == client_id).values(last_seen_at=to_us(at))
+                )
+
+        await self._writer.write(work)
+
+    async def set_goal(self, client_id: str, goal_s: float) -> Client:
+        """Set the age that the last good backup should not exceed, in seconds. Raises UnknownClient."""
+        if not 0 < goal_s < float("inf"):
+            raise BadQuery(f"A goal of {goal_s} s is not possible.", hint="Give a number of seconds above 0.")
+
+        async def work(transaction: Transaction) -> Client:
+            row = await client_row(transaction, client_id)
+            if row.goal_s == goal_s:
+                return client_of(row)
+            client = await change(transaction, row.no, goal_s=goal_s)
+            transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+            return client
+
+        return await self._writer.write(work)
+
+    async def queue_backup(self, client_ids: Sequence[str]) -> list[Client]:
+        """Remember that these clients are to back up when they can. Raises UnknownClient; then for none."""
+
+        async def work(transaction: Transaction) -> list[Client]:
+            queued: list[Client] = []
+            for client_id in client_ids:
+                row = await client_row(transaction, client_id)
+                client = await change(transaction, row.no, backup_queued=True)
+                queued.append(client)
+                if not row.backup_queued:
+                    transaction.emit(
+                        EventKind.BACKUP_REQUESTED,
+                        Topic.CLIENTS,
+                        client=client,
+                        told=Told(),
+                        client_no=row.no,
+                    )
+            return queued
+
+        return await self._writer.write(work)
+
+    async def clear_queued(self, client_id: str) -> Client:
+        """Forget that a backup was asked for. Raises UnknownClient."""
+
+        async def work(transaction: Transaction) -> Client:
+            row = await client_row(transaction, client_id)
+            if not row.backup_queued:
+                return client_of(row)
+            client = await change(transaction, row.no, backup_queued=False)
+            transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+            return client
+
+        return await self._writer.write(work)

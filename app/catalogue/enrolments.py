@@ -1,0 +1,131 @@
+"""Enrolment: a single-use code becomes a client with its token."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select, update
+
+from app.catalogue.clients import change
+from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
+from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.schema import clients, enrolments, tokens
+from app.catalogue.times import to_us
+from app.catalogue.tokens import TokenInfo, Tokens, hash_of, issue_in, revoke_in
+from app.catalogue.transaction import Told, Transaction
+from app.catalogue.writer import Writer
+from streams.records.base import Record
+from streams.records.clients import Client
+from streams.vocabulary import ClientState, EventKind, Scope, Topic
+
+DEFAULT_GOAL_S = 26 * 3600.0
+"""A day and two hours: a daily backup that runs a little late is not a fault."""
+CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+LONGEST_NAME = 200
+
+
+class Enrolment(Record, frozen=True, kw_only=True):
+    """A code with which one client of this name may enrol once."""
+
+    code: str
+    name: str
+    expires_at: datetime
+
+
+class Enrolments:
+    """How clients become known."""
+
+    def __init__(self, writer: Writer, tokens: Tokens) -> None:
+        self._writer = writer
+        self._tokens = tokens
+
+    async def create(self, name: str, *, valid_s: float = 86400) -> Enrolment:
+        """Make a code for a client of this name. Raises BadQuery for an empty or unprintable name."""
+        checked = _checked(name)
+        groups = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(5)) for _ in range(4))
+        code = "-".join(groups)
+
+        async def work(transaction: Transaction) -> Enrolment:
+            expires_at = transaction.now + timedelta(seconds=valid_s)
+            row = {
+                "hash": hash_of(_plain(code)),
+                "name": checked,
+                "created_at": transaction.now_us,
+                "expires_at": to_us(expires_at),
+            }
+            await transaction.run(insert(enrolments), [row])
+            return Enrolment(code=code, name=checked, expires_at=expires_at)
+
+        return await self._writer.write(work)
+
+    async def redeem(self, name: str, code: str, platform: str, agent_version: str) -> tuple[Client, str]:
+        """Use a code: return the client and its token.
+
+        A client that is enrolled again keeps its id; its old tokens stop being good.
+        Raises WrongCode, CodeUsed or CodeExpired.
+        """
+        key = hash_of(_plain(code))
+
+        async def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
+            rows = await transaction.all(select(enrolments).where(enrolments.c.hash == key))
+            if not rows or rows[0].name != name.strip():
+                raise WrongCode(
+                    f"That is no enrolment code for {name}.",
+                    hint="Ask for one with: python -m app server enrol",
+                )
+            if rows[0].used_at is not None:
+                raise CodeUsed("That enrolment code has been used.", hint="Ask for a new one.")
+            if rows[0].expires_at <= transaction.now_us:
+                raise CodeExpired("That enrolment code has expired.", hint="Ask for a new one.")
+            await transaction.run(
+                update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
+            )
+            no, client, revoked = await _client(transaction, rows[0].name, platform, agent_version)
+            token = await issue_in(transaction, Scope.AGENT, no, rows[0].name)
+            transaction.emit(
+                EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no
+            )
+            return client, token, revoked
+
+        client, token, revoked = await self._writer.write(work)
+        self._tokens.forget(revoked)
+        return client, token
+
+
+async def _client(
+    transaction: Transaction, name: str, platform: str, agent_version: str
+) -> tuple[int, Client, list[TokenInfo]]:
+    known = await transaction.all(select(clients.c.no).where(clients.c.name == name))
+    if known:
+        revoked = await revoke_in(transaction, tokens.c.client_no == known[0].no)
+        client = await change(transaction, known[0].no, platform=platform, agent_version=agent_version)
+        return known[0].no, client, revoked
+    no = transaction.numbers("clients")
+    row = {
+        "no": no,
+        "id": uuid.uuid4().hex,
+        "name": name,
+        "state": ClientState.NEVER.value,
+        "created_at": transaction.now_us,
+        "goal_s": DEFAULT_GOAL_S,
+        "platform": platform,
+        "agent_version": agent_version,
+    }
+    await transaction.run(insert(clients), [row])
+    added = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))
+    return no, client_of(added[0]), []
+
+
+def _plain(code: str) -> str:
+    """A code as typed by a person: case, blanks and hyphens do not matter."""
+    return "".join(code.split()).replace("-", "").upper()
+
+
+def _checked(name: str) -> str:
+    trimmed = name.strip()
+    if not trimmed or len(trimmed) > LONGEST_NAME or not trimmed.isprintable():
+        raise BadQuery(
+            f"{name!r} cannot be the name of a client.",
+            hint=f"Use 1 to {LONGEST_NAME} printable characters.",
+        )
+    return trimmed

@@ -1,0 +1,225 @@
+"""Adding names to a run, a thousand at a time: contents, files, versions and counters in one transaction."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+
+from app.catalogue.clients import change
+from app.catalogue.entry_rows import check, names, newest, same, version
+from app.catalogue.errors import BlobsMissing
+from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.schema import blobs, clients, file_versions, files
+from app.catalogue.tally import Tally
+from app.catalogue.totals import add_blob_bytes
+from app.catalogue.transaction import Transaction
+from app.catalogue.verification import heal
+from app.catalogue.writer import Writer
+from app.protocol import AgentEntry
+from streams.records.files import FilesChanged
+from streams.vocabulary import EventKind, FileState, Topic
+
+StoredSizes = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+"""Tells which contents are in the store, and how many bytes each takes there."""
+FindRun = Callable[[Transaction, int], Awaitable[Row[Any]]]
+
+AT_ONCE = 1000
+
+
+class Entries:
+    """Writes names and their versions for runs."""
+
+    def __init__(self, writer: Writer, find_run: FindRun, stored_sizes: StoredSizes | None) -> None:
+        self._writer = writer
+        self._find_run = find_run
+        self._stored_sizes = stored_sizes
+
+    async def add(self, run_id: int, entries: Sequence[AgentEntry]) -> int:
+        """Add names; see ``Runs.add_entries``."""
+        for entry in entries:
+            check(entry)
+
+        async def work(transaction: Transaction) -> int:
+            run = await self._find_run(transaction, run_id)
+            tally = Tally()
+            changed = 0
+            for start in range(0, len(entries), AT_ONCE):
+                # The last of several with one name is the one that counts.
+                part = {entry.raw_path: entry for entry in entries[start : start + AT_ONCE]}
+                changed += await self._add_part(transaction, run, part, tally)
+            await _tell(transaction, run, tally, changed)
+            return len(entries)
+
+        return await self._writer.write(work) if entries else 0
+
+    async def _add_part(
+        self, transaction: Transaction, run: Row[Any], entries: Mapping[bytes, AgentEntry], tally: Tally
+    ) -> int:
+        contents = await self._contents(transaction, entries.values())
+        known = await _known_files(transaction, run.client_no, list(entries))
+        told = [(entry, contents.get(entry.sha256 or ""), known.get(path)) for path, entry in entries.items()]
+        told = [each for each in told if each[2] is None or not same(each[2], each[0], each[1])]
+        if not told:
+            return 0
+        version_id = transaction.numbers("file_versions", len(told))
+        version_rows: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
+        again: list[dict[str, Any]] = []
+        for entry, blob, old in told:
+            columns = newest(transaction, entry, blob, version_id)
+            version_id += 1
+            if old is None:
+                file_id = transaction.numbers("files")
+                owner = {"client_no": run.client_no, "client_name": run.client_name}
+                new.append(columns | owner | names(entry.raw_path) | {"id": file_id, "version_count": 1})
+            else:
+                file_id = old.id
+                again.append(columns | {"which": old.id, "before": old.version_id})
+                tally.add(old.kind, old.state, old.size_bytes, old.blob_id is not None, -1)
+            version_rows.append(version(transaction, run.id, entry, columns, file_id))
+            tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
+        if new:
+            await transaction.run(insert(files), new)
+        if again:
+            await _renew(transaction, again)
+        await transaction.run(insert(file_versions), version_rows)
+        return len(told)
+
+    async def _contents(
+        self, transaction: Transaction, entries: Collection[AgentEntry]
+    ) -> dict[str, Row[Any]]:
+        """Return the blob of each content, new ones added; raises BlobsMissing."""
+        sizes = {entry.sha256: entry.size_bytes for entry in entries if entry.sha256 is not None}
+        if not sizes:
+            return {}
+        stored: Mapping[str, int] = {}
+        if self._stored_sizes is not None:
+            # Asked inside the write, so that no purge can take them away in between.
+            stored = await self._stored_sizes(sizes)
+            if missing := [sha256 for sha256 in sizes if sha256 not in stored]:
+                raise BlobsMissing(missing)
+        found = await _blobs(transaction, list(sizes))
+        damaged = [row.id for row in found.values() if row.damaged]
+        if damaged and self._stored_sizes is not None:
+            # The store sets a damaged content aside: one that is there now has been sent again.
+            await heal(transaction, damaged)
+            found = await _blobs(transaction, list(sizes))
+        new = [sha256 for sha256 in sizes if sha256 not in found]
+        if new:
+            first = transaction.numbers("blobs", len(new))
+            rows = [
+                {
+                    "id": first + offset,
+                    "sha256": bytes.fromhex(sha256),
+                    "size_bytes": sizes[sha256],
+                    "stored_bytes": stored.get(sha256, 0),
+                    "created_at": transaction.now_us,
+                    "damaged": False,
+                }
+                for offset, sha256 in enumerate(new)
+            ]
+            await transaction.run(insert(blobs), rows)
+            await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
+            found |= await _blobs(transaction, new)
+        return found
+
+    async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> int:
+        """Mark names as gone; see ``Runs.add_vanished``."""
+
+        async def work(transaction: Transaction) -> int:
+            run = await self._find_run(transaction, run_id)
+            tally = Tally()
+            gone: list[dict[str, Any]] = []
+            for start in range(0, len(raw_paths), AT_ONCE):
+                part = await _known_files(transaction, run.client_no, raw_paths[start : start + AT_ONCE])
+                for row in part.values():
+                    if row.vanished_at is not None:
+                        continue
+                    state = row.state if row.deleted_at is not None else FileState.VANISHED.value
+                    gone.append({"which": row.id, "version": row.version_id, "state": state})
+                    tally.add(row.kind, row.state, row.size_bytes, row.blob_id is not None, -1)
+                    tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
+            if gone:
+                now = transaction.now_us
+                await transaction.run(
+                    update(files)
+                    .where(files.c.id == bindparam("which"))
+                    .values(state=bindparam("state"), vanished_at=now),
+                    [{"which": each["which"], "state": each["state"]} for each in gone],
+                )
+                await _end_versions(transaction, [each["version"] for each in gone])
+                await _tell(transaction, run, tally, len(gone))
+            return len(gone)
+
+        return await self._writer.write(work) if raw_paths else 0
+
+
+async def _renew(transaction: Transaction, again: Sequence[dict[str, Any]]) -> None:
+    """Point files that were known to their new versions, and end the ones before."""
+    await _end_versions(transaction, [each.pop("before") for each in again])
+    columns = {name: bindparam(name) for name in again[0] if name != "which"}
+    await transaction.run(
+        update(files)
+        .where(files.c.id == bindparam("which"))
+        .values(version_count=files.c.version_count + 1, **columns),
+        again,
+    )
+
+
+async def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
+    await transaction.run(
+        update(file_versions)
+        .where(file_versions.c.id == bindparam("which"), file_versions.c.ended_at.is_(None))
+        .values(ended_at=transaction.now_us),
+        [{"which": version_id} for version_id in version_ids],
+    )
+
+
+async def _tell(transaction: Transaction, run: Row[Any], tally: Tally, count: int) -> None:
+    if not count:
+        return
+    values = tally.values()
+    if values:
+        client = await change(transaction, run.client_no, **values)
+    else:
+        rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == run.client_no))
+        client = client_of(rows[0])
+    transaction.emit(
+        EventKind.FILES_CHANGED,
+        Topic.FILES,
+        Topic.CLIENTS,
+        client=client,
+        files=FilesChanged(client_id=client.id, run_id=run.id, count=count),
+    )
+
+
+async def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, Row[Any]]:
+    wanted = select(blobs.c.id, blobs.c.sha256, blobs.c.verified_at, blobs.c.damaged).where(
+        blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes])
+    )
+    return {row.sha256.hex(): row for row in await transaction.all(wanted)}
+
+
+async def _known_files(
+    transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]
+) -> dict[bytes, Row[Any]]:
+    wanted = (
+        select(
+            files.c.id,
+            files.c.raw_path,
+            files.c.kind,
+            files.c.state,
+            files.c.size_bytes,
+            files.c.blob_id,
+            files.c.version_id,
+            files.c.vanished_at,
+            files.c.deleted_at,
+            file_versions.c.mtime_ns,
+            file_versions.c.mode,
+            file_versions.c.link_target,
+            file_versions.c.inconsistent,
+        )
+        .join(file_versions, file_versions.c.id == files.c.version_id)
+        .where(files.c.client_no == client_no, files.c.raw_path.in_(raw_paths))
+    )
+    return {row.raw_path: row for row in await transaction.all(wanted)}

@@ -1,0 +1,113 @@
+"""The numbered events and the lines of activity that people read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import delete, func, select
+
+from app.catalogue.clients import client_row
+from app.catalogue.readers import Readers
+from app.catalogue.rows import activity_of, client_of, select_activity
+from app.catalogue.schema import activity, clients, events
+from app.catalogue.times import to_us
+from app.catalogue.transaction import Told, Transaction
+from app.catalogue.writer import Writer
+from streams.records.events import Event
+from streams.records.server import Activity
+from streams.vocabulary import EventKind, ServerState, Topic
+
+decode_event = msgspec.json.Decoder(Event).decode
+
+
+class Events:
+    """What happened, numbered without a gap, for consoles that were away."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    async def after(self, seq: int, limit: int = 1000, topics: Sequence[Topic] | None = None) -> list[Event]:
+        """Return events with greater numbers, in their order; with ``topics`` only those of any of them."""
+        found: list[Event] = []
+        wanted = None if topics is None else frozenset(topics)
+        while len(found) < limit:
+            rows = await self._readers.rows(
+                select(events.c.seq, events.c.payload)
+                .where(events.c.seq > seq)
+                .order_by(events.c.seq)
+                .limit(limit)
+            )
+            decoded = [decode_event(row.payload) for row in rows]
+            found += [each for each in decoded if wanted is None or wanted.intersection(each.topics)]
+            if len(rows) < limit:
+                break
+            seq = rows[-1].seq
+        return found[:limit]
+
+    async def oldest_seq(self) -> int | None:
+        """Return the number of the oldest event that is kept, None where there is none."""
+        rows = await self._readers.rows(select(func.min(events.c.seq)))
+        return rows[0][0]
+
+    async def purge(self, keep: int = 100_000) -> int:
+        """Delete all but the newest ``keep`` events; return how many went."""
+
+        async def work(transaction: Transaction) -> int:
+            last = transaction.sequences.get("events", 0)
+            gone = await transaction.run(delete(events).where(events.c.seq <= last - keep))
+            return gone.rowcount
+
+        return await self._writer.write(work)
+
+    async def record(
+        self,
+        kind: EventKind,
+        *,
+        server_state: ServerState | None = None,
+        client_id: str | None = None,
+        reason: str | None = None,
+    ) -> Event:
+        """Number something that changes no row, such as the server's start; also a line of activity."""
+
+        async def work(transaction: Transaction) -> Event:
+            row = None if client_id is None else await client_row(transaction, client_id)
+            return transaction.emit(
+                kind,
+                Topic.SERVER if row is None else Topic.CLIENTS,
+                client=None if row is None else client_of(row),
+                client_no=None if row is None else row.no,
+                server_state=server_state,
+                told=Told(reason=reason),
+            )
+
+        return await self._writer.write(work)
+
+
+class ActivityLog:
+    """Lines of what happened, for people; kept longer than the events."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    async def page(
+        self, client_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> list[Activity]:
+        """Return lines, newest first, with numbers below ``before``."""
+        wanted = select_activity().order_by(activity.c.seq.desc()).limit(limit)
+        if client_id is not None:
+            number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+            wanted = wanted.where(activity.c.client_no == number)
+        if before is not None:
+            wanted = wanted.where(activity.c.seq < before)
+        return [activity_of(row) for row in await self._readers.rows(wanted)]
+
+    async def purge(self, older_than: datetime) -> int:
+        """Delete lines from before a time; return how many went."""
+
+        async def work(transaction: Transaction) -> int:
+            gone = await transaction.run(delete(activity).where(activity.c.at < to_us(older_than)))
+            return gone.rowcount
+
+        return await self._writer.write(work)

@@ -1,0 +1,110 @@
+"""Pages by key: the next page starts after the last row's sort values, so that every page costs the same."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Select, tuple_
+
+from app.catalogue.errors import BadQuery
+from app.catalogue.schema import files
+
+Where = Literal["after", "before", "last"]
+
+ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
+    "path": (files.c.path_key, files.c.id),
+    "client": (files.c.client_name, files.c.path_key, files.c.id),
+    "size": (files.c.size_bytes, files.c.id),
+    "suffix": (files.c.suffix, files.c.id),
+    "date": (files.c.backed_up_at, files.c.id),
+    "state": (files.c.state, files.c.id),
+}
+"""What files can be sorted by, each ending with the id so that no two rows are equal; each has its index."""
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page starts, and the count that was made for the first one."""
+
+    sort: str
+    descending: bool
+    where: Where
+    key: tuple[str | int, ...]
+    total: int
+    capped: bool
+
+    def write(self) -> str:
+        """Return the opaque text for a URL."""
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of one order, before it is fetched."""
+
+    sort: str
+    descending: bool
+    limit: int
+    cursor: Cursor | None
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the rows come from the end towards the start."""
+        return self.cursor is not None and self.cursor.where != "after"
+
+    def apply(self, wanted: Select[Any]) -> Select[Any]:
+        """Return the select with this page's order and start; one row above its limit tells of more."""
+        order = ORDERS[self.sort]
+        falling = self.descending != self.backwards
+        if self.cursor is not None and self.cursor.where != "last":
+            here = tuple_(*order)
+            there = tuple_(*self.cursor.key)
+            wanted = wanted.where(here < there if falling else here > there)
+        columns = [column.desc() if falling else column.asc() for column in order]
+        return wanted.order_by(*columns).limit(self.limit + 1)
+
+    def split(self, fetched: Sequence[Row[Any]]) -> tuple[list[Row[Any]], bool, bool]:
+        """Return the rows in their order, and whether there are some before and after them."""
+        rows = list(fetched[: self.limit])
+        more = len(fetched) > self.limit
+        if self.cursor is None:
+            return rows, False, more
+        if self.cursor.where == "after":
+            return rows, True, more
+        rows.reverse()
+        return rows, more, self.cursor.where == "before"
+
+    def cursor_at(self, row: Row[Any] | None, where: Where, total: int, capped: bool) -> str:
+        """Return the cursor of a neighbouring page; ``row`` is the one that it starts from."""
+        key = () if row is None else tuple(getattr(row, str(column.key)) for column in ORDERS[self.sort])
+        return Cursor(self.sort, self.descending, where, key, total, capped).write()
+
+
+def page_of(sort: str, descending: bool, limit: int, cursor: str | None) -> Page:
+    """Return the page that is asked for; raises BadQuery for an unknown order or another one's cursor."""
+    if sort not in ORDERS:
+        raise BadQuery(f"Files cannot be sorted by {sort}.", hint=f"Use one of {', '.join(ORDERS)}.")
+    if not 1 <= limit <= 1000:
+        raise BadQuery(f"A page of {limit} rows is not possible.", hint="Ask for 1 to 1000.")
+    found = None if cursor is None else _read(cursor)
+    if found is not None and not _fits(found, sort, descending):
+        raise BadQuery("The cursor belongs to another order.", hint="Start again with the first page.")
+    return Page(sort, descending, limit, found)
+
+
+def _fits(cursor: Cursor, sort: str, descending: bool) -> bool:
+    if (cursor.sort, cursor.descending) != (sort, descending):
+        return False
+    if cursor.where == "last":
+        return not cursor.key
+    wanted = [column.type.python_type for column in ORDERS[sort]]
+    return [type(value) for value in cursor.key] == wanted
+
+
+def _read(text: str) -> Cursor:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise BadQuery("That is no cursor.", hint="Start again with the first page.") from error

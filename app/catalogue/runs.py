@@ -1,0 +1,265 @@
+"""Questions and writes about runs; a run's end is also what a client's health is judged by."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue.clients import change, client_row, standing
+from app.catalogue.entries import Entries, StoredSizes
+from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
+from app.catalogue.readers import Readers
+from app.catalogue.rows import run_of, select_runs
+from app.catalogue.schema import clients, runs
+from app.catalogue.times import to_us
+from app.catalogue.transaction import Told, Transaction
+from app.catalogue.writer import Writer
+from app.protocol import AgentEntry, FinishRun
+from streams.records.runs import Run, RunPage, RunResults
+from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, Topic
+
+AGENT_GONE = "the agent went away"
+COUNTS = (
+    "files_seen",
+    "files_new",
+    "files_changed",
+    "files_vanished",
+    "files_failed",
+    "bytes_seen",
+    "bytes_sent",
+)
+
+
+async def run_row(transaction: Transaction, run_id: int) -> Row[Any]:
+    """Return the row of a run inside a write; raises UnknownRun."""
+    rows = await transaction.all(select_runs().where(runs.c.id == run_id))
+    if not rows:
+        raise _unknown(run_id)
+    return rows[0]
+
+
+async def running_row(transaction: Transaction, run_id: int) -> Row[Any]:
+    """Return the row of a run that has not ended; raises UnknownRun or RunEnded."""
+    row = await run_row(transaction, run_id)
+    if RunState(row.state).ended:
+        raise RunEnded(f"Run {run_id} has ended: {row.state}.", hint="Start a new one.")
+    return row
+
+
+async def end(transaction: Transaction, row: Row[Any], finish: FinishRun) -> Run:
+    """End a run inside a write, and judge its client by it."""
+    counts = {name: getattr(finish, name) for name in COUNTS}
+    await transaction.run(
+        update(runs)
+        .where(runs.c.id == row.id)
+        .values(state=finish.state.value, reason=finish.reason, finished_at=transaction.now_us, **counts)
+    )
+    run = run_of(await run_row(transaction, row.id))
+    judged: dict[str, Any] = {"last_run_state": finish.state.value}
+    if finish.state in (RunState.COMPLETE, RunState.PARTIAL):
+        judged |= {"last_success_at": transaction.now_us, "failing_since": None, "failure_reason": None}
+    elif finish.state is RunState.FAILED:
+        judged |= {
+            "failing_since": func.coalesce(clients.c.failing_since, row.started_at),
+            "failure_reason": finish.reason,
+        }
+    still = clients.c.running_run_id
+    judged["running_run_id"] = func.nullif(still, row.id)
+    client = await change(transaction, row.client_no, **judged)
+    told = Told(
+        files=run.files_new + run.files_changed,
+        bytes=run.bytes_sent,
+        duration_s=(transaction.now_us - row.started_at) / 1e6,
+        reason=run.reason,
+    )
+    transaction.emit(
+        EventKind.RUN_FINISHED,
+        Topic.RUNS,
+        Topic.CLIENTS,
+        client=client,
+        run=run,
+        told=told,
+        client_no=row.client_no,
+    )
+    return run
+
+
+def _given_up(row: Row[Any], state: RunState, reason: str) -> FinishRun:
+    """The end of a run that its agent did not tell: what was counted so far stays."""
+    return FinishRun(state=state, reason=reason, **{name: getattr(row, name) for name in COUNTS})
+
+
+class Runs:
+    """Backups, each from its start to its result."""
+
+    def __init__(
+        self,
+        readers: Readers,
+        writer: Writer,
+        *,
+        stored_sizes: StoredSizes | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._now = now
+        self._entries = Entries(writer, running_row, stored_sizes)
+
+    async def start(self, client_id: str, trigger: RunTrigger, correlation_id: str = "") -> Run:
+        """Begin a backup of a client.
+
+        A run of it that is still open is returned if it has the same ``correlation_id`` (the agent asks
+        again), else ended as failed. Raises UnknownClient or ClientDisconnected.
+        """
+
+        async def work(transaction: Transaction) -> Run:
+            client = await client_row(transaction, client_id)
+            if client.state == ClientState.DISCONNECTED:
+                raise ClientDisconnected(f"{client.name} is shut out.", hint="Allow it again first.")
+            open_runs = select_runs().where(
+                runs.c.client_no == client.no, runs.c.state == RunState.RUNNING.value
+            )
+            for row in await transaction.all(open_runs):
+                if correlation_id and row.correlation_id == correlation_id:
+                    return run_of(row)
+                await end(transaction, row, _given_up(row, RunState.FAILED, AGENT_GONE))
+            return await self._begin(transaction, client.no, trigger, correlation_id)
+
+        return await self._writer.write(work)
+
+    async def _begin(
+        self, transaction: Transaction, client_no: int, trigger: RunTrigger, correlation_id: str
+    ) -> Run:
+        run_id = transaction.numbers("runs")
+        row = {
+            "id": run_id,
+            "client_no": client_no,
+            "trigger": trigger.value,
+            "state": RunState.RUNNING.value,
+            "started_at": transaction.now_us,
+            "correlation_id": correlation_id,
+        }
+        await transaction.run(insert(runs), [row])
+        run = run_of(await run_row(transaction, run_id))
+        client = await change(transaction, client_no, running_run_id=run_id, backup_queued=False)
+        transaction.emit(
+            EventKind.RUN_STARTED,
+            Topic.RUNS,
+            Topic.CLIENTS,
+            client=client,
+            run=run,
+            told=Told(),
+            client_no=client_no,
+        )
+        return run
+
+    async def add_entries(self, run_id: int, entries: Sequence[AgentEntry]) -> int:
+        """Make names and their contents part of the backup; once it returns they survive a power cut.
+
+        What is there already with the same content and metadata stays as it is, so that it can be told twice.
+        Raises UnknownRun, RunEnded, BlobsMissing or BadQuery; then nothing of it is added.
+        """
+        return await self._entries.add(run_id, entries)
+
+    async def add_vanished(self, run_id: int, raw_paths: Sequence[bytes]) -> int:
+        """Mark names that are no longer on the client; return how many were there."""
+        return await self._entries.vanish(run_id, raw_paths)
+
+    async def finish(self, run_id: int, finish: FinishRun) -> Run:
+        """End a run as its agent saw it; told twice is no fault. Raises UnknownRun or RunEnded."""
+
+        async def work(transaction: Transaction) -> Run:
+            row = await run_row(transaction, run_id)
+            if row.state == finish.state.value and all(
+                getattr(row, name) == getattr(finish, name) for name in COUNTS
+            ):
+                return run_of(row)
+            return await end(transaction, await running_row(transaction, run_id), finish)
+
+        return await self._writer.write(work)
+
+    async def cancel(self, run_id: int, reason: str = "cancelled by an operator") -> Run:
+        """End a run whose agent cannot be asked; what it has stored stays. Raises UnknownRun or RunEnded."""
+
+        async def work(transaction: Transaction) -> Run:
+            row = await running_row(transaction, run_id)
+            return await end(transaction, row, _given_up(row, RunState.CANCELLED, reason))
+
+        return await self._writer.write(work)
+
+    async def fail_orphans(self, reason: str) -> list[Run]:
+        """End every open run as failed, as when the server starts after a crash."""
+
+        async def work(transaction: Transaction) -> list[Run]:
+            open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
+            return [
+                await end(transaction, row, _given_up(row, RunState.FAILED, reason))
+                for row in await transaction.all(open_runs)
+            ]
+
+        return await self._writer.write(work)
+
+    async def one(self, run_id: int) -> Run:
+        """Return a run; raises UnknownRun."""
+        rows = await self._readers.rows(select_runs().where(runs.c.id == run_id))
+        if not rows:
+            raise _unknown(run_id)
+        return run_of(rows[0])
+
+    async def active(self) -> tuple[str, int, tuple[Run, ...]]:
+        """Return epoch, last event number and the runs that have not ended, oldest first."""
+
+        async def work(connection: AsyncConnection) -> tuple[str, int, tuple[Run, ...]]:
+            epoch, seq = await standing(connection)
+            open_states = (RunState.QUEUED.value, RunState.RUNNING.value)
+            rows = await connection.execute(
+                select_runs().where(runs.c.state.in_(open_states)).order_by(runs.c.id)
+            )
+            return epoch, seq, tuple(run_of(row) for row in rows)
+
+        return await self._readers.read(work)
+
+    async def page(
+        self,
+        client_id: str | None = None,
+        before: int | None = None,
+        limit: int = 30,
+        state: RunState | None = None,
+    ) -> RunPage:
+        """Return runs, newest first, with ids below ``before``."""
+        wanted = select_runs().order_by(runs.c.id.desc()).limit(limit + 1)
+        if client_id is not None:
+            wanted = wanted.where(
+                runs.c.client_no == select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+            )
+        if before is not None:
+            wanted = wanted.where(runs.c.id < before)
+        if state is not None:
+            wanted = wanted.where(runs.c.state == state.value)
+        rows = [run_of(row) for row in await self._readers.rows(wanted)]
+        more = len(rows) > limit
+        return RunPage(rows=tuple(rows[:limit]), next_before=rows[limit - 1].id if more else None)
+
+    async def results(self, hours: float = 24) -> RunResults:
+        """Return how the runs that ended within the last ``hours`` turned out."""
+        since = to_us(self._now() - timedelta(hours=hours))
+        rows = await self._readers.rows(
+            select(runs.c.state, func.count(), func.sum(runs.c.bytes_sent))
+            .where(runs.c.finished_at >= since)
+            .group_by(runs.c.state)
+        )
+        counted = {row[0]: row[1] for row in rows}
+        return RunResults(
+            hours=hours,
+            complete=counted.get(RunState.COMPLETE, 0),
+            partial=counted.get(RunState.PARTIAL, 0),
+            failed=counted.get(RunState.FAILED, 0),
+            cancelled=counted.get(RunState.CANCELLED, 0),
+            bytes_sent=sum(row[2] for row in rows),
+        )
+
+
+def _unknown(run_id: int) -> UnknownRun:
+    return UnknownRun(f"No run has the number {run_id}.")

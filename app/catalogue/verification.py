@@ -1,0 +1,211 @@
+"""Which contents to read again, and what became known of them."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+
+from app.catalogue.clients import change
+from app.catalogue.entry_rows import state_of
+from app.catalogue.errors import BadQuery
+from app.catalogue.readers import Readers
+from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.schema import blobs, clients, file_versions, files, verifications
+from app.catalogue.tally import Tally
+from app.catalogue.transaction import Told, Transaction
+from streams.records.base import Record
+from streams.records.clients import Client
+from streams.records.files import FilesChanged, VerifyResult
+from streams.vocabulary import EventKind, FileState, Topic
+
+AT_ONCE = 1000
+MOST_TOLD = 20
+"""Damaged files of one client that get a line of activity each; the others are in the count."""
+
+
+class StoredBlob(Record, frozen=True, kw_only=True):
+    """A content in the store, with one of the names that it has."""
+
+    sha256: str
+    size_bytes: int
+    path: str
+
+
+async def hashes_of(
+    readers: Readers, file_ids: Sequence[int] | None, client_id: str | None
+) -> AsyncIterator[StoredBlob]:
+    """Yield contents by the order in which they came; see ``Files.hashes_of``."""
+    wanted = (
+        select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, func.min(files.c.path).label("path"))
+        .select_from(blobs)
+        .join(file_versions, file_versions.c.blob_id == blobs.c.id)
+        .join(files, files.c.id == file_versions.c.file_id)
+        .group_by(blobs.c.id)
+        .order_by(blobs.c.id)
+        .limit(AT_ONCE)
+    )
+    if client_id is not None:
+        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+        wanted = wanted.where(files.c.client_no == number)
+    parts: list[Any] = [wanted]
+    if file_ids is not None:
+        ids = list(file_ids)
+        parts = [
+            wanted.where(files.c.id.in_(ids[start : start + AT_ONCE]))
+            for start in range(0, len(ids), AT_ONCE)
+        ]
+    seen: set[int] = set()
+    for part in parts:
+        last = 0
+        while rows := await readers.rows(part.where(blobs.c.id > last)):
+            for row in rows:
+                if row.id in seen:
+                    continue
+                if len(parts) > 1:
+                    seen.add(row.id)
+                yield StoredBlob(sha256=row.sha256.hex(), size_bytes=row.size_bytes, path=row.path)
+            if len(rows) < AT_ONCE:
+                break
+            last = rows[-1].id
+
+
+async def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyResult:
+    """Note the outcome of a verification; see ``Files.mark_verified``."""
+    try:
+        good = {bytes.fromhex(sha256): outcome for sha256, outcome in results.items()}
+    except ValueError as error:
+        raise BadQuery("A hash is 64 hexadecimal digits.") from error
+    hashes = list(good)
+    touched: dict[int, list[Row[Any]]] = defaultdict(list)
+    damaged: list[str] = []
+    for start in range(0, len(hashes), AT_ONCE):
+        rows = await transaction.all(
+            select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(hashes[start : start + AT_ONCE]))
+        )
+        await _note(transaction, {row.id: good[row.sha256] for row in rows})
+        for row in await _files_of(transaction, [row.id for row in rows]):
+            touched[row.client_no].append(row)
+        damaged += await _paths(transaction, [row.id for row in rows if not good[row.sha256]])
+    for client_no, rows in touched.items():
+        await _tell(transaction, client_no, rows)
+    return VerifyResult(checked=len(results), damaged=tuple(sorted(damaged)))
+
+
+async def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
+    """Note that damaged contents have been sent again and are whole."""
+    await transaction.run(
+        update(blobs).where(blobs.c.id.in_(blob_ids)).values(damaged=False, verified_at=None)
+    )
+    touched: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in await _files_of(transaction, blob_ids):
+        touched[row.client_no].append(row)
+    for client_no, rows in touched.items():
+        client, _ = await _restate(transaction, client_no, rows)
+        transaction.emit(
+            EventKind.FILES_CHANGED,
+            Topic.FILES,
+            Topic.CLIENTS,
+            client=client,
+            files=FilesChanged(client_id=client.id, count=len(rows)),
+        )
+
+
+async def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
+    if not outcome:
+        return
+    first = transaction.numbers("verifications", len(outcome))
+    await transaction.run(
+        insert(verifications),
+        [
+            {"id": first + offset, "at": transaction.now_us, "blob_id": blob_id, "good": good}
+            for offset, (blob_id, good) in enumerate(outcome.items())
+        ],
+    )
+    await transaction.run(
+        update(blobs)
+        .where(blobs.c.id == bindparam("which"))
+        .values(verified_at=transaction.now_us, damaged=bindparam("bad")),
+        [{"which": blob_id, "bad": not good} for blob_id, good in outcome.items()],
+    )
+
+
+async def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Return the present files whose newest version has one of these contents."""
+    return await transaction.all(
+        select(
+            files.c.id,
+            files.c.client_no,
+            files.c.kind,
+            files.c.state,
+            files.c.size_bytes,
+            files.c.path,
+            blobs.c.verified_at,
+            blobs.c.damaged,
+        )
+        .join(blobs, blobs.c.id == files.c.blob_id)
+        .where(files.c.blob_id.in_(blob_ids), files.c.vanished_at.is_(None), files.c.deleted_at.is_(None))
+    )
+
+
+async def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
+    rows = await transaction.all(
+        select(files.c.path)
+        .join(file_versions, file_versions.c.file_id == files.c.id)
+        .where(file_versions.c.blob_id.in_(blob_ids))
+        .distinct()
+    )
+    return [row.path for row in rows]
+
+
+async def _restate(
+    transaction: Transaction, client_no: int, rows: Sequence[Row[Any]]
+) -> tuple[Client, list[str]]:
+    """Give files the state of their content; return their client and the newly damaged paths."""
+    tally = Tally()
+    changed: list[dict[str, Any]] = []
+    newly_damaged: list[str] = []
+    for row in rows:
+        state = state_of(row)
+        if state == row.state:
+            continue
+        changed.append({"which": row.id, "state": state})
+        tally.add(row.kind, row.state, row.size_bytes, True, -1)
+        tally.add(row.kind, state, row.size_bytes, True)
+        if state == FileState.DAMAGED:
+            newly_damaged.append(row.path)
+    if changed:
+        await transaction.run(
+            update(files).where(files.c.id == bindparam("which")).values(state=bindparam("state")), changed
+        )
+    return await _client(transaction, client_no, tally), newly_damaged
+
+
+async def _tell(transaction: Transaction, client_no: int, rows: Sequence[Row[Any]]) -> None:
+    client, newly_damaged = await _restate(transaction, client_no, rows)
+    for path in newly_damaged[:MOST_TOLD]:
+        transaction.emit(
+            EventKind.FILE_DAMAGED,
+            Topic.FILES,
+            client=client,
+            client_no=client_no,
+            files=FilesChanged(client_id=client.id, count=1),
+            told=Told(files=1, reason=path),
+        )
+    transaction.emit(
+        EventKind.FILES_VERIFIED,
+        Topic.FILES,
+        Topic.CLIENTS,
+        client=client,
+        client_no=client_no,
+        files=FilesChanged(client_id=client.id, count=len(rows)),
+        told=Told(files=len(rows), bytes=sum(row.size_bytes for row in rows)),
+    )
+
+
+async def _client(transaction: Transaction, client_no: int, tally: Tally) -> Client:
+    values = tally.values()
+    if values:
+        return await change(transaction, client_no, **values)
+    rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == client_no))
+    return client_of(rows[0])

@@ -1,0 +1,324 @@
+"""The content-addressed store: each content once, compressed, durable before it is acknowledged."""
+
+import asyncio
+import itertools
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from app.store import small
+from app.store.errors import (
+    BlobMissing,
+    Damaged,
+    HashMismatch,
+    StoreUnwritable,
+    UploadIncomplete,
+    full_disk_said,
+)
+from app.store.inflow import Inflow
+from app.store.layout import Layout, sync_directory
+from app.store.reader import Reader
+from app.store.upload import DATA, TABLE, Upload, forget, received_bytes
+
+T = TypeVar("T")
+Closable = TypeVar("Closable", Upload, Reader)
+
+CHECKED_FIRST_BYTES = 4 << 20
+"""Contents up to this size are checked before their first byte is handed out."""
+KEPT_UPLOAD_S = 7 * 86400
+"""How long an interrupted upload waits for its rest, in seconds."""
+
+
+class Store:
+    """Contents on the disk. All work is done in a few threads of its own; memory does not grow with size."""
+
+    def __init__(self, root: Path, *, threads: int | None = None) -> None:
+        self._layout = Layout(root)
+        self._threads = ThreadPoolExecutor(threads or min(8, (os.cpu_count() or 2) * 2 + 2), "store")
+        self._unique = itertools.count()
+        self._uploading: set[str] = set()
+        self._settling: Counter[str] = Counter()
+        """Contents at their place whose directory entry may not be durable yet: nobody is told of them."""
+        self._bytes: int | None = None
+
+    async def prepare(self) -> None:
+        """Make the folders and clear what a crash has left; raises StoreUnwritable."""
+        try:
+            await self._run(self._prepare)
+        except OSError as error:
+            raise StoreUnwritable(
+                f"The store {self._layout.root} cannot be written: {error.strerror}.",
+                hint="Check the permissions of the data folder.",
+            ) from error
+
+    async def close(self) -> None:
+        """End the threads once their work is done."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def has(self, sha256: str) -> bool:
+        """Return whether a content is there, whole as far as is known."""
+        return bool(await self._run(self._sizes, [sha256]))
+
+    async def sizes(self, hashes: Collection[str]) -> dict[str, int]:
+        """Return the compressed sizes of those contents that are there."""
+        return await self._run(self._sizes, hashes)
+
+    async def missing(self, hashes: Collection[str]) -> dict[str, int]:
+        """Return those contents that are not there, with the bytes that have been received of each."""
+        return await self._run(self._missing, hashes)
+
+    async def received_bytes(self, sha256: str) -> int:
+        """Return how many bytes of an interrupted upload are here; it can go on after them."""
+        self._layout.blob(sha256)
+        return await self._run(received_bytes, self._partial(sha256))
+
+    async def receive(self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes]) -> int:
+        """Take in a content, or its rest from ``offset`` on; return the bytes it takes once it is durable.
+
+        Raises HashMismatch (nothing is kept), OffsetMismatch (before a byte is read), UploadIncomplete or
+        StoreFull. In these two, and whatever ``chunks`` raises, what has been received is kept for going on.
+        """
+        data = self._partial(sha256)
+        if sha256 not in self._uploading:
+            self._uploading.add(sha256)
+            try:
+                return await self._receive(sha256, size, offset, chunks, data)
+            finally:
+                self._uploading.discard(sha256)
+        # Somebody is sending the same: a file of its own, beginning with what the other has received so far.
+        own = data.with_name(f"{sha256}.{next(self._unique)}{DATA}")
+        try:
+            return await self._receive(sha256, size, offset, chunks, own)
+        except UploadIncomplete as error:
+            raise UploadIncomplete(0, error.size_bytes) from error
+        finally:
+            await self._run(forget, own)
+
+    async def receive_many(self, items: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Take in small contents, each at most 1 MiB; return their hashes once all are durable.
+
+        Raises HashMismatch naming those that were wrong, when all others are durable, or StoreFull.
+        """
+        contents = dict(items)
+        for sha256 in contents:
+            self._layout.blob(sha256)
+        self._settling.update(contents.keys())
+        try:
+            outcomes = await asyncio.gather(
+                *(
+                    self._run(small.put, self._layout, sha256, content, str(next(self._unique)))
+                    for sha256, content in contents.items()
+                ),
+                return_exceptions=True,
+            )
+            sizes = dict(zip(contents, outcomes, strict=True))
+            good = [sha256 for sha256, size in sizes.items() if isinstance(size, int)]
+            folders = {self._layout.blob(sha256).parent for sha256 in good}
+            await asyncio.gather(*(self._run(sync_directory, folder) for folder in folders))
+        finally:
+            self._settling.subtract(contents.keys())
+            self._settling = +self._settling
+        self._count(sum(size for size in outcomes if isinstance(size, int)))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if wrong := [sha256 for sha256, size in sizes.items() if size is None]:
+            raise HashMismatch(wrong)
+        return good
+
+    async def open(self, sha256: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yield a content, or its bytes from ``start`` up to ``end``, exclusive.
+
+        Read whole, its hash is checked: before the first byte up to 4 MiB, before the last piece above that.
+        Raises BlobMissing or Damaged; a damaged content is set aside, so that it can be sent again.
+        """
+        reader = await self._reader(sha256)
+        try:
+            reader.limit(start, end)
+            checked_first = reader.whole and reader.size_bytes <= CHECKED_FIRST_BYTES
+            held: list[bytes] = []
+            while piece := await self._run(reader.read):
+                if checked_first:
+                    held.append(piece)
+                else:
+                    yield piece
+            for piece in held:
+                yield piece
+        except Damaged:
+            await self._run(self._set_aside, sha256)
+            raise
+        finally:
+            reader.close()
+
+    async def verify(self, sha256: str) -> bool:
+        """Read a content again; False where it is lost or damaged, and it is set aside then."""
+        try:
+            reader = await self._reader(sha256)
+        except (BlobMissing, Damaged):
+            return False
+        try:
+            while await self._run(reader.read):
+                pass
+        except Damaged:
+            await self._run(self._set_aside, sha256)
+            return False
+        finally:
+            reader.close()
+        return True
+
+    async def size_on_disk(self) -> int:
+        """Return the bytes of all contents on the disk; counted once, then kept up."""
+        if self._bytes is None:
+            self._bytes = await self._run(self._scan)
+        return self._bytes
+
+    async def delete(self, sha256: str) -> None:
+        """Remove a content; nothing happens where there is none."""
+        await self.delete_many([sha256])
+
+    async def delete_many(self, hashes: Collection[str]) -> None:
+        """Remove contents; those that are not there are passed over."""
+        self._count(-await self._run(self._delete, hashes))
+
+    def _prepare(self) -> None:
+        self._layout.make()
+        for path in self._layout.tmp.iterdir():
+            partial = path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1
+            if not partial or time.time() - path.stat().st_mtime > KEPT_UPLOAD_S:
+                path.unlink()
+        # A process that was killed may have left entries that are there, but not durable.
+        for folder in self._layout.folders():
+            sync_directory(folder)
+
+    async def _receive(
+        self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes], data: Path
+    ) -> int:
+        upload = await self._taken(self._begin, sha256, data, offset)
+        inflow = Inflow(upload, self._run)
+        try:
+            async for chunk in chunks:
+                await inflow.add(chunk)
+                if inflow.received > size:
+                    break
+            await inflow.end()
+            if upload.received < size:
+                raise UploadIncomplete(upload.received, size)
+            if upload.received > size:
+                await self._run(upload.discard)
+                raise HashMismatch(
+                    [sha256], f"More than the {size} bytes came that were announced for {sha256}."
+                )
+            self._settling[sha256] += 1
+            try:
+                stored = await self._run(upload.commit)
+            finally:
+                self._settling[sha256] -= 1
+        except BaseException:
+            # Also when the sender is gone: what has come is not to be sent again.
+            await to_the_end(asyncio.create_task(inflow.abandon()))
+            raise
+        self._count(stored)
+        return stored
+
+    def _begin(self, sha256: str, data: Path, offset: int) -> Upload:
+        return Upload(self._layout, sha256, source=self._partial(sha256), data=data, offset=offset)
+
+    async def _reader(self, sha256: str) -> Reader:
+        path = self._layout.blob(sha256)
+        try:
+            return await self._taken(Reader, path, sha256)
+        except Damaged:
+            await self._run(self._set_aside, sha256)
+            raise
+        except FileNotFoundError as error:
+            if await self._run(self._layout.damaged(sha256).exists):
+                raise Damaged(
+                    f"The stored bytes of {sha256} were found damaged.", hint="Back up its client again."
+                ) from error
+            raise BlobMissing(f"The store has no content {sha256}.") from error
+
+    def _partial(self, sha256: str) -> Path:
+        self._layout.blob(sha256)
+        return self._layout.tmp / f"{sha256}{DATA}"
+
+    def _sizes(self, hashes: Collection[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for sha256 in hashes:
+            if self._settling[sha256]:
+                continue
+            try:
+                found[sha256] = self._layout.blob(sha256).stat().st_size
+            except FileNotFoundError:
+                continue
+        return found
+
+    def _missing(self, hashes: Collection[str]) -> dict[str, int]:
+        there = self._sizes(hashes)
+        return {sha256: received_bytes(self._partial(sha256)) for sha256 in hashes if sha256 not in there}
+
+    def _set_aside(self, sha256: str) -> None:
+        path = self._layout.blob(sha256)
+        try:
+            size = path.stat().st_size
+            path.replace(self._layout.damaged(sha256))
+        except FileNotFoundError:
+            return
+        with full_disk_said():
+            sync_directory(path.parent)
+        self._count(-size)
+
+    def _delete(self, hashes: Collection[str]) -> int:
+        freed = 0
+        for sha256 in hashes:
+            path = self._layout.blob(sha256)
+            self._layout.damaged(sha256).unlink(missing_ok=True)
+            try:
+                freed += path.stat().st_size
+                path.unlink()
+            except FileNotFoundError:
+                continue
+        return freed
+
+    def _scan(self) -> int:
+        total = 0
+        for folder in self._layout.folders():
+            with os.scandir(folder) as entries:
+                total += sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+        return total
+
+    def _count(self, change: int) -> None:
+        if self._bytes is not None:
+            self._bytes += change
+
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do work in a thread; a cancelled caller leaves when it is done: no file is pulled away."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        await to_the_end(future)
+        return future.result()
+
+    async def _taken(self, work: Callable[..., Closable], *arguments: Any) -> Closable:
+        """Do work that opens something; a caller who is cancelled meanwhile leaves nothing open."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        try:
+            await to_the_end(future)
+        except asyncio.CancelledError:
+            if future.exception() is None:
+                future.result().close()
+            raise
+        return future.result()
+
+
+async def to_the_end(work: "asyncio.Future[Any]") -> None:
+    """Wait until ``work`` is done, whatever its outcome; only then be cancelled."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
