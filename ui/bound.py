@@ -214,7 +214,7 @@ class BoundView(ft.Container):
         box.on_retry = lambda: [again() for again in self._boxes[box]]
         box.clock = self.context.clock
         if first:
-            self.bind(self.context.seconds, self._show_time, name="show_time")
+            self.bind(self.context.seconds, self._age_boxes, name="age_boxes")
 
     # -- what a subclass does all the time
 
@@ -243,6 +243,15 @@ class BoundView(ft.Container):
         except Exception as error:  # noqa: BLE001  (a bug: reported with its trace and said, never swallowed)
             self.context.report(what, error)
             self.context.messages.error(f"{what}: this is a fault of the console", detail=repr(error))
+
+    # -- what a subclass may answer
+
+    def arrive(self, show: str) -> None:
+        """Show what somebody was led here for; ``show`` is a word of this view (``Place.show``)."""
+
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Take a key while the view is shown; return whether it was for this view."""
+        return False
 
     # -- when it looks
 
@@ -316,7 +325,7 @@ class BoundView(ft.Container):
         binding.box.show_broken(failure)
         self.touch_box(binding.box)
 
-    def _show_time(self, now: datetime) -> None:
+    def _age_boxes(self, now: datetime) -> None:
         for box in self._boxes:
             if box.age(now):
                 self.touch_box(box)
@@ -326,8 +335,13 @@ class BoundView(ft.Container):
             return
         commits = [commit for binding in self._bindings if (commit := binding.draw()) is not None]
         touched, self._touched = self._touched, {}
+        fresh = {control: None for control in touched if not _on_page(control)}
         for control in touched:
-            self._update(control)
+            if control not in fresh:
+                self._update(control)
+        for control in fresh:  # the update of what they were put into has brought them along
+            if _on_page(control):
+                self._update(control)
         if commits:
             self.context.measure((self.context.clock() - min(commits)).total_seconds())
 
@@ -337,3 +351,13 @@ class BoundView(ft.Container):
         except Exception as error:  # noqa: BLE001  (one control that cannot be drawn must not keep the others from it)
             if self._mounted:
                 self.context.report(f"{self.key}: update of {type(control).__name__}", error)
+
+
+def _on_page(control: ft.BaseControl) -> bool:
+    """Whether a control has been put on a page; updating another one raises."""
+    while not isinstance(control, ft.Page):
+        parent = control.parent
+        if parent is None:
+            return False
+        control = parent
+    return True

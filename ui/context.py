@@ -77,6 +77,8 @@ class UiContext:
     density: Density = Density.STANDARD
     go: Callable[[Place], None] = lambda _place: None
     """Leads to another view; the shell sets it."""
+    typing: bool = False
+    """Whether a text field has the focus, so that plain keys belong to it."""
     messages: Messages = field(init=False)
     frames: Frames = field(init=False)
     seconds: Observable[datetime] = field(init=False)

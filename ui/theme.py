@@ -238,6 +238,9 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
         color_scheme=scheme,
         use_material3=True,
         visual_density=ft.VisualDensity.COMPACT,
+        text_theme=ft.TextTheme(
+            body_medium=ft.TextStyle(letter_spacing=0.1), label_large=ft.TextStyle(letter_spacing=0.1)
+        ),
         tooltip_theme=ft.TooltipTheme(wait_duration=ft.Duration(milliseconds=350)),
         scrollbar_theme=ft.ScrollbarTheme(thickness=6, radius=3),
         page_transitions=ft.PageTransitionsTheme(

@@ -209,7 +209,7 @@ async def test_a_failure_without_a_value_says_why_and_since_when() -> None:
         assert view.box.face == "error"
         assert "No answer." in h.texts()
         h.advance(65)
-        assert "Is it on? For 1 min." in h.texts()
+        assert "Is it on? Failing for 1 min." in h.texts()
         retry = h.find(ft.OutlinedButton)
         before = len(snapshots.observers)
         await h.fire(retry, "click")

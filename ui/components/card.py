@@ -49,3 +49,15 @@ def card(
     for name, value in container.items():
         setattr(surface, name, value)
     return surface
+
+
+def floating_panel(*, width: int) -> dict[str, Any]:
+    """Return how everything looks that floats over the page."""
+    return {
+        "width": width,
+        "padding": ft.Padding.symmetric(vertical=14, horizontal=16),
+        "bgcolor": ft.Colors.SURFACE_CONTAINER_HIGH,
+        "border": ft.Border.all(1, LINE),
+        "border_radius": RADIUS,
+        "shadow": ft.BoxShadow(blur_radius=18, color=ft.Colors.with_opacity(0.18, ft.Colors.SHADOW)),
+    }

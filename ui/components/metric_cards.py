@@ -66,14 +66,13 @@ class MetricCard(Generic[T]):
             tight=True,
             vertical_alignment=ft.CrossAxisAlignment.END,
         )
-        row: list[ft.Control] = [value]
+        lines: list[ft.Control] = [ft.Row([value], height=34)]
         if self.line is not None:
-            row.append(ft.Container(self.line, expand=True, height=34, padding=ft.Padding.only(left=6)))
-        lines: list[ft.Control] = [ft.Row(row, spacing=4, height=38)]
+            lines.append(ft.Container(self.line, height=26))
         if self.bar is not None:
-            lines = [ft.Row(row, spacing=4, height=30), self.bar, self.note]
-        self.body = ft.Column(lines, spacing=5, tight=True)
-        self.box = StateBox(self.body, skeleton_rows=1, skeleton_height=26, compact=True, height=64)
+            lines.extend((self.bar, self.note))
+        self.body = ft.Column(lines, spacing=6, tight=True)
+        self.box = StateBox(self.body, skeleton_rows=1, skeleton_height=26, compact=True, height=66)
         self.control = card(
             metric.title,
             self.box,

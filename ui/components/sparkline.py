@@ -49,7 +49,7 @@ class Sparkline(cv.Canvas):
         self, *, color: ft.ColorValue = ft.Colors.PRIMARY, floor: float | None = 0.0, **canvas: Any
     ) -> None:
         self._floor = floor
-        self._values: list[float] = []
+        self._heights: list[float] = []
         self._corners: list[tuple[float, float]] = []
         self._size = (0.0, 0.0)
         self._line = cv.Path(
@@ -69,7 +69,7 @@ class Sparkline(cv.Canvas):
 
     def show(self, values: Sequence[float]) -> bool:
         """Take new values, oldest first; return whether the picture changed, so that the owner touches it."""
-        self._values = list(values)
+        self._heights = list(values)
         return self._draw()
 
     def _on_resize(self, event: cv.CanvasResizeEvent) -> None:
@@ -79,7 +79,7 @@ class Sparkline(cv.Canvas):
 
     def _draw(self) -> bool:
         width, height = self._size
-        corners = present_line(self._values, width, height, floor=self._floor)
+        corners = present_line(self._heights, width, height, floor=self._floor)
         if corners == self._corners:
             return False
         self._corners = corners

@@ -68,7 +68,9 @@ class StateBox(ft.Stack):
         self._error = _ErrorLayer(compact, self._retry)
         self._note_text = small_text("", color=Tone.WARNING.color)
         self.note = ft.Row(
-            [ft.Icon(ft.Icons.WARNING_AMBER, size=14, color=Tone.WARNING.color), self._note_text],
+            [self._note_text]
+            if compact
+            else [ft.Icon(ft.Icons.WARNING_AMBER, size=14, color=Tone.WARNING.color), self._note_text],
             spacing=4,
             tight=True,
             visible=False,
@@ -142,7 +144,7 @@ class StateBox(ft.Stack):
             if changed:
                 self._mark(self._error)
         if self.note.visible and self._last is not None:
-            text = age_text(self._last[0].at, now)
+            text = self._age_text(now)
             if text != self._note_text.value:
                 self._note_text.value = text
                 self._mark(self._note_text)
@@ -184,7 +186,7 @@ class StateBox(ft.Stack):
             self._slot.opacity = opacity
             self._mark(self)
         if stale:
-            self._note_text.value = age_text(snapshot.at, self.clock())
+            self._note_text.value = self._age_text(self.clock())
             failure = snapshot.failure
             why = (
                 f"{failure.message} {failure.hint}".strip()
@@ -198,6 +200,11 @@ class StateBox(ft.Stack):
         if self.note.visible != stale:
             self.note.visible = stale
             self._mark(self.note)
+
+    def _age_text(self, now: datetime) -> str:
+        at = self._last[0].at if self._last is not None else None
+        text = age_text(at, now)
+        return text.removesuffix(" ago") if self._compact else text
 
     def _mark(self, control: ft.Control) -> None:
         self._changed[control] = None
@@ -216,13 +223,11 @@ def _skeleton(rows: int, height: int, compact: bool) -> ft.Container:
     widths = (280, 360, 220, 320, 260)
     bars = [_bar(96 if compact else widths[i % len(widths)], height) for i in range(rows)]
     return ft.Container(
-        ft.Semantics(
-            content=ft.Column(bars, spacing=14, scroll=None, tight=True), label="Loading", container=True
-        ),
+        ft.Semantics(content=ft.Column(bars, spacing=12, tight=True), label="Loading", container=True),
         visible=False,
         clip_behavior=ft.ClipBehavior.HARD_EDGE,
         alignment=ft.Alignment.TOP_LEFT,
-        padding=ft.Padding.only(top=6),
+        padding=ft.Padding.only(top=4),
         animate_opacity=FADE_MS,
     )
 
@@ -254,6 +259,7 @@ class _ErrorLayer(ft.Container):
         self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
         self._why = small_text()
         self._failure: Failure | None = None
+        self._compact = compact
         icon = ft.Icon(ft.Icons.ERROR, size=18 if compact else 22, color=Tone.BAD.color)
         if compact:
             content = ft.Row([icon, ft.Container(self._what, expand=True)], spacing=8)
@@ -276,15 +282,15 @@ class _ErrorLayer(ft.Container):
     def show(self, failure: Failure, now: datetime) -> None:
         """Word ``failure``."""
         self._failure = failure
-        self._what.value = failure.message
-        self.tooltip = failure.hint or None
+        self._what.value = "No data" if self._compact else failure.message
+        self.tooltip = f"{failure.message} {failure.hint}".strip() if self._compact else None
         self.age(now)
 
     def age(self, now: datetime) -> bool:
         """Let its age grow; return whether that changed the words."""
         if self._failure is None:
             return False
-        since = f"For {rough_duration_text((now - self._failure.since).total_seconds())}."
+        since = f"Failing for {rough_duration_text((now - self._failure.since).total_seconds())}."
         words = " ".join(part for part in (self._failure.hint, since) if part)
         changed = words != self._why.value
         self._why.value = words

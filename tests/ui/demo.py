@@ -1,0 +1,94 @@
+"""Serves the console with a made-up fleet that moves, to be looked at: ``python -m tests.ui.demo --port N``.
+
+``--state`` chooses what there is to see: full, loading, empty, error or lost.
+"""
+
+import argparse
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import flet as ft
+
+from streams.schedulers import RunTaskScheduler
+from streams.vocabulary import ClientState
+from tests.ui import fleet
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from ui.app import build_console
+from ui.context import UiContext
+
+_ASSETS = Path(__file__).resolve().parents[2] / "ui" / "assets"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def _move(streams: FakeStreams) -> None:
+    """Let backups go on, loads swing and a machine come and go."""
+    step = 0
+    while True:
+        await asyncio.sleep(0.25)
+        step += 1
+        now = _now()
+        for i, name in enumerate(fleet.RUNNING):
+            ratio = (0.64, 0.22, 0.91, 0.02)[i] + step * 0.0015 * (4 - i)
+            streams.progress.put(fleet.progress_of(name, ratio % 1.0, now), committed_at=now)
+        if step % 4 == 0:
+            streams.status.on_next(streams.ok(fleet.status(now)))
+        if step % 40 == 0:
+            streams.load.on_next(streams.ok(fleet.load(now + timedelta(seconds=step))))
+            client = fleet.client_of("web-05", now)
+            streams.clients.put(client)
+            off = fleet.client_of("app-02", now)
+            state = ClientState.ONLINE if step % 80 else ClientState.OFFLINE
+            streams.clients.put(
+                type(off)(**{f: getattr(off, f) for f in off.__struct_fields__} | {"state": state})
+            )
+
+
+def main() -> None:
+    """Read the arguments and serve until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8650)
+    parser.add_argument("--state", default="full", choices=("full", "loading", "empty", "error", "lost"))
+    parser.add_argument("--theme", default="system", choices=("system", "light", "dark"))
+    parser.add_argument("--view", default="dashboard")
+    parser.add_argument("--still", action="store_true", help="nothing moves")
+    args = parser.parse_args()
+    streams = FakeStreams(_now)
+    if args.state in ("full", "lost"):
+        streams.fill()
+    if args.state == "lost":
+        streams.lose()
+    elif args.state == "empty":
+        streams.empty()
+    elif args.state == "error":
+        streams.fail()
+
+    async def page_main(page: ft.Page) -> None:
+        def report(where: str, error: BaseException) -> None:
+            print(f"REPORT {where}: {error!r}", flush=True)  # noqa: T201
+
+        context = UiContext(
+            scheduler=RunTaskScheduler(page.run_task, lambda e: report("scheduler", e)), report=report
+        )
+        context.prefs.put("shell.theme", args.theme)
+        context.prefs.put("shell.view", args.view)
+        build_console(page, streams=streams.bag, commands=FakeCommands(), context=context)
+        if args.state == "full" and not args.still:
+            page.run_task(_move, streams)
+
+    ft.run(
+        page_main,
+        view=ft.AppView.WEB_BROWSER,
+        host="127.0.0.1",
+        port=args.port,
+        assets_dir=str(_ASSETS),
+        no_cdn=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Puts the console on a page, and takes it off again when the page goes."""
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from ui import theme
+from ui.context import UiContext
+from ui.shell import Shell
+
+ft.context.disable_auto_update()
+
+
+def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
+    """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
+    page.title = "Tidewatch"
+    page.padding = 0
+    page.spacing = 0
+    page.fonts = dict(theme.FONTS)
+    page.theme = theme.theme_of(theme.LIGHT)
+    page.dark_theme = theme.theme_of(theme.DARK)
+    page.bgcolor = theme.PAGE
+    page.window.min_width, page.window.min_height = 1024, 640
+    shell = Shell(page, streams=streams, commands=commands, context=context)
+    page.theme_mode = shell.remembered_theme
+    page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def on_window(event: ft.WindowEvent) -> None:
+        if event.type in (ft.WindowEventType.MINIMIZE, ft.WindowEventType.HIDE):
+            shell.set_awake(False)
+        elif event.type in (ft.WindowEventType.RESTORE, ft.WindowEventType.SHOW):
+            shell.set_awake(True)
+
+    def on_life(event: ft.AppLifecycleStateChangeEvent) -> None:
+        if event.state in (ft.AppLifecycleState.HIDE, ft.AppLifecycleState.PAUSE):
+            shell.set_awake(False)
+        elif event.state in (ft.AppLifecycleState.SHOW, ft.AppLifecycleState.RESUME):
+            shell.set_awake(True)
+
+    page.on_keyboard_event = shell.on_key
+    page.on_resize = lambda event: shell.on_resize(event.width)
+    page.window.on_event = on_window
+    page.on_app_lifecycle_state_change = on_life
+    page.on_disconnect = lambda _: shell.set_awake(False)
+    page.on_connect = lambda _: shell.set_awake(True)
+    page.on_close = lambda _: shell.set_awake(False)
+    page.add(shell)
+    return shell
+
+
+def _report_crash(context: UiContext, message: str) -> None:
+    """Say that a handler failed, instead of the red card that would cover everything."""
+    line = message.splitlines()[0] if message else "unknown"
+    context.report("event handler", RuntimeError(message))
+    context.messages.error("Something did not work: this is a fault of the console", detail=line)

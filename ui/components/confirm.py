@@ -1,0 +1,103 @@
+"""Asking before something that cannot be taken back: with a preview, or by typing the name.
+
+What can be taken back is done at once and offers "Undo" in its message instead of asking.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import flet as ft
+
+from ui.context import UiContext
+from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text, small_text
+
+_SHOWN_NAMES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and what the answer would do."""
+
+    title: str
+    text: str
+    verb: str
+    """The word on the button: what will be done, never "OK"."""
+    names: Sequence[str] = ()
+    """What it will be done to; the first ones are listed."""
+    destructive: bool = False
+    type_name: str = ""
+    """Must be typed before the button works, for what loses data."""
+
+
+def present_names(names: Sequence[str], most: int = _SHOWN_NAMES) -> tuple[tuple[str, ...], str]:
+    """Return the names to list, and how many more there are."""
+    shown = tuple(names[:most])
+    rest = len(names) - len(shown)
+    return shown, f"and {rest:,} more" if rest else ""
+
+
+async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
+    """Show the question; return whether the user said yes. Closing it in any way is a no."""
+    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def close(said: bool) -> None:
+        if not answer.done():
+            answer.set_result(said)
+        if dialog.open:
+            dialog.open = False
+            dialog.update()
+
+    yes = ft.FilledButton(question.verb, on_click=lambda _: close(True), disabled=bool(question.type_name))
+    if question.destructive:
+        yes.style = ft.ButtonStyle(
+            bgcolor={ft.ControlState.DEFAULT: Tone.BAD.color, ft.ControlState.DISABLED: LINE},
+            color=ft.Colors.ON_ERROR,
+        )
+    lines: list[ft.Control] = [ft.Text(question.text, size=SIZE_BODY, color=QUIET_INK)]
+    if question.names:
+        shown, more = present_names(question.names)
+        listed: list[ft.Control] = [body_text(name) for name in shown]
+        if more:
+            listed.append(small_text(more))
+        lines.append(
+            ft.Container(
+                ft.Column(listed, spacing=4, tight=True),
+                padding=12,
+                border=ft.Border.all(1, LINE),
+                border_radius=RADIUS,
+            )
+        )
+    if question.type_name:
+
+        def on_change(event: ft.Event[ft.TextField]) -> None:
+            right = (event.control.value or "").strip() == question.type_name
+            if yes.disabled == right:
+                yes.disabled = not right
+                yes.update()
+
+        def set_typing(typing: bool) -> None:
+            context.typing = typing
+
+        lines.append(
+            ft.TextField(
+                label=f"Type {question.type_name} to go on",
+                on_change=on_change,
+                autofocus=True,
+                dense=True,
+                on_focus=lambda _: set_typing(True),
+                on_blur=lambda _: set_typing(False),
+            )
+        )
+    dialog = ft.AlertDialog(
+        title=ft.Text(question.title, size=18, weight=ft.FontWeight.W_600),
+        content=ft.Container(ft.Column(lines, spacing=14, tight=True), width=420),
+        actions=[ft.TextButton("Not now", on_click=lambda _: close(False)), yes],
+        on_dismiss=lambda _: close(False),
+        shape=ft.RoundedRectangleBorder(radius=14),
+    )
+    page.show_dialog(dialog)
+    try:
+        return await answer
+    finally:
+        context.typing = False

@@ -1,0 +1,96 @@
+"""The slim bar under the top bar while the server is lost: since when, why, and when the next try is."""
+
+from datetime import datetime
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.records.link import Link
+from streams.vocabulary import LinkState
+from ui.bound import BoundView
+from ui.context import UiContext
+from ui.format import Formatter, rough_duration_text
+from ui.theme import SIZE_BODY, look, small_text
+
+
+def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
+    """Return what the bar says while the server is lost, None while it is not."""
+    lost = link.state is LinkState.DOWN or (link.state is LinkState.CONNECTING and link.failure is not None)
+    if not lost:
+        return None
+    since = link.failure.since if link.failure else link.since
+    lasted = rough_duration_text((now - since).total_seconds())
+    text = f"No connection for {lasted}, since {words.clock(since)}."
+    if link.failure is not None:
+        text = f"{text} {link.failure.message}"
+    if link.state is LinkState.CONNECTING:
+        return f"{text} Trying now."
+    retry_at = link.failure.retry_at if link.failure else None
+    if retry_at is None:
+        return text
+    wait = round((retry_at - now).total_seconds())
+    return f"{text} Next try {f'in {rough_duration_text(wait)}' if wait > 0 else 'now'}."
+
+
+class LostBar(BoundView):
+    """A slim bar that says since when, why, and when the next try is; nothing while there is a connection."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        self._commands = commands
+        self._link: Link | None = None
+        self._words = ft.Text(
+            "",
+            size=SIZE_BODY,
+            color=ft.Colors.ON_ERROR_CONTAINER,
+            expand=True,
+            max_lines=1,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        )
+        self._bar = ft.Container(
+            ft.Semantics(
+                content=ft.Row(
+                    [
+                        ft.Icon(look(LinkState.DOWN).icon, size=18, color=ft.Colors.ON_ERROR_CONTAINER),
+                        self._words,
+                        small_text(
+                            "What you see is the last that was known.", color=ft.Colors.ON_ERROR_CONTAINER
+                        ),
+                        ft.TextButton(
+                            "Try now",
+                            style=ft.ButtonStyle(color=ft.Colors.ON_ERROR_CONTAINER),
+                            on_click=lambda _: self._on_try(),
+                        ),
+                    ],
+                    spacing=10,
+                ),
+                live_region=True,
+                container=True,
+            ),
+            height=38,
+            padding=ft.Padding.only(left=20, right=12),
+            bgcolor=ft.Colors.ERROR_CONTAINER,
+            visible=False,
+        )
+        super().__init__(context=context, key="lost bar", content=self._bar)
+        self.bind(streams.link, self._show_link)
+        self.bind(context.seconds, self._show_time)
+
+    def _on_try(self) -> None:
+        self.act("Reconnect", self._commands.reconnect())
+
+    def _show_link(self, link: Link) -> None:
+        self._link = link
+        self._show_time(self.context.clock())
+
+    def _show_time(self, now: datetime) -> None:
+        if self._link is None:
+            return
+        text = present_lost(self._link, now, self.context.format)
+        if text is not None and text != self._words.value:
+            self._words.value = text
+            self._words.tooltip = self._link.failure.hint if self._link.failure else None
+            self.touch(self._words)
+        if self._bar.visible != (text is not None):
+            self._bar.visible = text is not None
+            self.touch(self._bar)

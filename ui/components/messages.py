@@ -1,0 +1,215 @@
+"""Toasts that wait for their turn, and the centre where every message can be read again."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import flet as ft
+from reactivex.abc import DisposableBase
+
+from ui.bound import BoundView
+from ui.components.card import floating_panel
+from ui.context import UiContext
+from ui.format import count_text
+from ui.messages import Message
+from ui.theme import (
+    INK,
+    LINE,
+    QUIET_INK,
+    SIZE_BODY,
+    SIZE_SMALL,
+    Tone,
+    card_title,
+    small_text,
+)
+
+_ICONS: Final = {
+    Tone.OK: ft.Icons.CHECK_CIRCLE,
+    Tone.BUSY: ft.Icons.INFO,
+    Tone.WARNING: ft.Icons.WARNING_AMBER,
+    Tone.BAD: ft.Icons.ERROR,
+    Tone.QUIET: ft.Icons.INFO,
+}
+MOST_TOASTS: Final = 3
+"""So many are on the screen at once; the others wait."""
+_STAYS_S: Final = 4.5
+_STAYS_WITH_ACTION_S: Final = 9.0
+
+
+class ToastLayer(BoundView):
+    """New messages at the lower right; errors stay until they are closed, the others go by themselves."""
+
+    def __init__(self, *, context: UiContext, **container: Any) -> None:
+        self._column = ft.Column(
+            [], spacing=8, tight=True, horizontal_alignment=ft.CrossAxisAlignment.END, scroll=None
+        )
+        super().__init__(context=context, key="toasts", content=self._column, **container)
+        self._newest = 0
+        self._queue: list[Message] = []
+        self._shown: dict[int, ft.Control] = {}
+        self._timers: dict[int, DisposableBase] = {}
+        self.bind(context.messages.stream, self._show_messages)
+
+    def _show_messages(self, messages: tuple[Message, ...]) -> None:
+        fresh = [m for m in reversed(messages) if m.number > self._newest]
+        if fresh:
+            self._newest = fresh[-1].number
+            self._queue.extend(m for m in fresh if not m.seen)
+            self._fill()
+
+    def _fill(self) -> None:
+        changed = False
+        while self._queue and len(self._shown) < MOST_TOASTS:
+            message = self._queue.pop(0)
+            toast = self._toast(message)
+            self._shown[message.number] = toast
+            self._column.controls.append(toast)
+            changed = True
+            if not message.stays:
+                seconds = _STAYS_WITH_ACTION_S if message.action else _STAYS_S
+                self._timers[message.number] = self.context.scheduler.schedule_relative(
+                    seconds, lambda *_, n=message.number: self.close(n)
+                )
+        if changed:
+            self.touch(self._column)
+
+    def close(self, number: int) -> None:
+        """Take a toast away and let the next one in."""
+        toast = self._shown.pop(number, None)
+        timer = self._timers.pop(number, None)
+        if timer is not None:
+            timer.dispose()
+        if toast is None:
+            return
+        self._column.controls = [c for c in self._column.controls if c is not toast]
+        self.touch(self._column)
+        self._fill()
+
+    def _toast(self, message: Message) -> ft.Control:
+        words: list[ft.Control] = [ft.Text(message.text, size=SIZE_BODY, color=INK, max_lines=3)]
+        if message.detail:
+            words.append(ft.Text(message.detail, size=SIZE_SMALL, color=QUIET_INK, max_lines=3))
+        row: list[ft.Control] = [
+            ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
+            ft.Column(words, spacing=2, tight=True, expand=True),
+        ]
+        if message.action is not None:
+            row.append(ft.TextButton(message.action_label, on_click=lambda _: self._on_action(message)))
+        if message.stays:
+            row.append(_small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()))
+        row.append(
+            _small_button(ft.Icons.CLOSE, "Close message", on_click=lambda: self.close(message.number))
+        )
+        look = floating_panel(width=400) | {"padding": ft.Padding.only(left=14, right=6, top=8, bottom=8)}
+        return ft.Container(
+            ft.Semantics(content=ft.Row(row, spacing=10), live_region=True, container=True),
+            key=f"toast {message.number}",
+            **look,
+        )
+
+    def _on_action(self, message: Message) -> None:
+        self.close(message.number)
+        if message.action is not None:
+            self.act(message.action_label, message.action())
+
+
+class MessageCentre(BoundView):
+    """The last hundred messages, newest first."""
+
+    def __init__(self, *, context: UiContext, **container: Any) -> None:
+        self._list = ft.ListView([], spacing=0, expand=True)
+        self._count = small_text()
+        super().__init__(
+            context=context,
+            key="message centre",
+            content=ft.Column(
+                [
+                    ft.Row(
+                        [
+                            ft.Container(card_title("Messages"), expand=True),
+                            self._count,
+                            ft.TextButton("Clear", on_click=lambda _: context.messages.clear()),
+                        ],
+                        spacing=8,
+                        height=28,
+                    ),
+                    ft.Divider(height=1, color=LINE),
+                    self._list,
+                ],
+                spacing=6,
+            ),
+            height=480,
+            **floating_panel(width=440),
+            **container,
+        )
+        self.bind(context.messages.stream, self._show_messages)
+
+    def _show_messages(self, messages: tuple[Message, ...]) -> None:
+        self._count.value = count_text(len(messages)) if messages else ""
+        self._list.controls = [self._row(m) for m in messages] or [
+            ft.Container(ft.Text("Nothing has been said yet.", size=SIZE_BODY, color=QUIET_INK), padding=12)
+        ]
+        self.touch(self._list, self._count)
+
+    def _row(self, message: Message) -> ft.Control:
+        words: list[ft.Control] = [
+            ft.Text(message.text, size=SIZE_BODY, color=INK, selectable=True),
+        ]
+        if message.detail:
+            words.append(ft.Text(message.detail, size=SIZE_SMALL, color=QUIET_INK, selectable=True))
+        return ft.Container(
+            ft.Row(
+                [
+                    ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
+                    ft.Column(words, spacing=2, tight=True, expand=True),
+                    small_text(self.context.format.clock(message.at)),
+                    _small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
+                ],
+                spacing=10,
+                vertical_alignment=ft.CrossAxisAlignment.START,
+            ),
+            key=f"message {message.number}",
+            padding=ft.Padding.symmetric(vertical=8),
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+
+
+class MessageBell(BoundView):
+    """The bell with the number of messages nobody has looked at."""
+
+    def __init__(self, *, context: UiContext, on_open: Callable[[], Any]) -> None:
+        self._button = ft.IconButton(
+            ft.Icons.NOTIFICATIONS_NONE, icon_size=20, tooltip="Messages", on_click=lambda _: on_open()
+        )
+        super().__init__(context=context, key="message bell", content=self._button)
+        self.bind(context.messages.stream, self._show_count)
+
+    def _show_count(self, messages: tuple[Message, ...]) -> None:
+        unseen = [m for m in messages if not m.seen]
+        bad = any(m.tone is Tone.BAD for m in unseen)
+        badge = (
+            ft.Badge(
+                label=count_text(len(unseen)),
+                bgcolor=Tone.BAD.color if bad else ft.Colors.PRIMARY,
+                text_color=ft.Colors.ON_ERROR if bad else ft.Colors.ON_PRIMARY,
+            )
+            if unseen
+            else None
+        )
+        if badge != self._button.badge:
+            self._button.badge = badge
+            self.touch(self._button)
+
+
+def _small_button(
+    icon: ft.IconData, label: str, *, on_click: Callable[[], Any] | None = None, copy: str = ""
+) -> ft.IconButton:
+    return ft.IconButton(
+        icon,
+        icon_size=16,
+        tooltip=label,
+        action=ft.CopyToClipboard(copy) if copy else None,
+        on_click=(lambda _: on_click()) if on_click else None,
+        width=30,
+        height=30,
+        padding=0,
+    )

@@ -1,0 +1,111 @@
+"""The bar over every view: its title, whether the fleet is simulated, the connection, messages and theme."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.records.link import Link
+from ui.bound import BoundView
+from ui.components.connection_status import ConnectionChip
+from ui.components.messages import MessageBell
+from ui.context import UiContext
+from ui.theme import LINE, PAGE, PAGE_PADDING, Tone, title_text
+
+HEIGHT: Final = 48
+_THEMES: Final = {
+    ft.ThemeMode.SYSTEM: (ft.Icons.BRIGHTNESS_AUTO, "Theme: as the system"),
+    ft.ThemeMode.LIGHT: (ft.Icons.LIGHT_MODE, "Theme: light"),
+    ft.ThemeMode.DARK: (ft.Icons.DARK_MODE, "Theme: dark"),
+}
+_NEXT: Final = {
+    ft.ThemeMode.SYSTEM: ft.ThemeMode.LIGHT,
+    ft.ThemeMode.LIGHT: ft.ThemeMode.DARK,
+    ft.ThemeMode.DARK: ft.ThemeMode.SYSTEM,
+}
+
+
+class TopBar(BoundView):
+    """Title at the left; connection chip, bell, theme and keys at the right."""
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        context: UiContext,
+        theme: ft.ThemeMode,
+        on_connection: Callable[[], Any],
+        on_messages: Callable[[], Any],
+        on_theme: Callable[[ft.ThemeMode], Any],
+        on_keys: Callable[[], Any],
+    ) -> None:
+        self._theme, self._on_theme = theme, on_theme
+        self._title = title_text("")
+        self._simulated = ft.Container(
+            ft.Row(
+                [
+                    ft.Icon(ft.Icons.SCIENCE_OUTLINED, size=14, color=Tone.QUIET.color),
+                    ft.Text("Simulated fleet", size=12, color=Tone.QUIET.color, no_wrap=True),
+                ],
+                spacing=5,
+                tight=True,
+            ),
+            padding=ft.Padding.symmetric(horizontal=10),
+            height=24,
+            border_radius=12,
+            bgcolor=Tone.QUIET.tint(0.10),
+            tooltip="These clients are made up by this computer; nothing of yours is backed up.",
+            visible=False,
+        )
+        self.chip = ConnectionChip(streams=streams, context=context, on_open=on_connection)
+        self.bell = MessageBell(context=context, on_open=on_messages)
+        icon, tooltip = _THEMES[theme]
+        self._theme_button = ft.IconButton(
+            icon, icon_size=20, tooltip=tooltip, on_click=lambda _: self._turn_theme()
+        )
+        super().__init__(
+            context=context,
+            key="top bar",
+            content=ft.Row(
+                [
+                    self._title,
+                    self._simulated,
+                    ft.Container(expand=True),
+                    self.chip,
+                    self.bell,
+                    self._theme_button,
+                    ft.IconButton(
+                        ft.Icons.KEYBOARD_OUTLINED,
+                        icon_size=20,
+                        tooltip="Keys (F1)",
+                        on_click=lambda _: on_keys(),
+                    ),
+                ],
+                spacing=8,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            height=HEIGHT,
+            padding=ft.Padding.only(left=PAGE_PADDING, right=12),
+            bgcolor=PAGE,
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+        self.adopt(self.chip)
+        self.adopt(self.bell)
+        self.bind(streams.link, self._show_link)
+
+    def show_title(self, title: str) -> None:
+        """Name the view that is shown."""
+        self._title.value = title
+        self.touch(self._title)
+
+    def _turn_theme(self) -> None:
+        self._theme = _NEXT[self._theme]
+        self._theme_button.icon, self._theme_button.tooltip = _THEMES[self._theme]
+        self.touch(self._theme_button)
+        self._on_theme(self._theme)
+
+    def _show_link(self, link: Link) -> None:
+        if self._simulated.visible != link.simulated:
+            self._simulated.visible = link.simulated
+            self.touch(self._simulated)

@@ -1,0 +1,63 @@
+"""The first view: looked at for two seconds, it tells whether everything is safe and what is going on."""
+
+from typing import Final
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from ui.bound import BoundView
+from ui.context import UiContext
+from ui.theme import GAP, PAGE_PADDING
+from ui.views.dashboard_activity import ActivityPart
+from ui.views.dashboard_load import LoadPart
+from ui.views.dashboard_running import RunningPart
+from ui.views.dashboard_safety import SafetyPart
+from ui.views.dashboard_server import ServerPart
+
+MIDDLE_HEIGHT: Final = 238
+"""What server card and a handful of running backups need; more where the window is taller."""
+_ABOVE: Final = 76 + 124 + 3 * GAP + 2 * PAGE_PADDING
+
+
+class DashboardView(BoundView):
+    """Safe line, six cards, running backups and server, recent activity; each part stands for itself."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        self.safety = SafetyPart(streams=streams, context=context)
+        self.load = LoadPart(streams=streams, context=context)
+        self.running = RunningPart(streams=streams, commands=commands, context=context)
+        self.server = ServerPart(streams=streams, commands=commands, context=context)
+        self.activity = ActivityPart(streams=streams, context=context)
+        self._middle = ft.Container(
+            ft.Row(
+                [self.running, self.server],
+                spacing=GAP,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            height=MIDDLE_HEIGHT,
+        )
+        super().__init__(
+            context=context,
+            key="dashboard",
+            content=ft.Column(
+                [
+                    self.safety,
+                    self.load,
+                    self._middle,
+                    self.activity,
+                ],
+                spacing=GAP,
+            ),
+            padding=PAGE_PADDING,
+            expand=True,
+            on_size_change=self._on_size_change,
+        )
+        for part in (self.safety, self.load, self.running, self.server, self.activity):
+            self.adopt(part)
+
+    def _on_size_change(self, event: ft.LayoutSizeChangeEvent) -> None:
+        height = max(MIDDLE_HEIGHT, round((event.height - _ABOVE) * 0.42))
+        if height != self._middle.height:
+            self._middle.height = height
+            self.touch(self._middle)

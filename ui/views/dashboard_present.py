@@ -1,0 +1,254 @@
+"""What the dashboard says, as plain values: no control, no clock of its own, tested in microseconds."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from streams.records.clients import Client
+from streams.records.runs import Progress, RunResults
+from streams.records.server import ServerStatus, StorageForecast
+from streams.vocabulary import ClientState, RunState
+from ui.components.metric_cards import Metric
+from ui.format import UNKNOWN, Formatter, count_text, duration_text, ratio_text, rough_duration_text
+from ui.theme import Tone
+
+SILENT_AFTER_S: Final = 15.0
+"""A running backup that has said nothing for so long is shown as silent, not as fast as it was."""
+
+
+def within_goal(client: Client, now: datetime) -> bool:
+    """Whether the last good backup of a client is as young as its goal asks."""
+    if client.last_success_at is None:
+        return False
+    return (now - client.last_success_at).total_seconds() <= client.goal_s
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """Whether everything is safe, and if not, which machine and since when."""
+
+    tone: Tone
+    headline: str
+    oldest: str = ""
+    oldest_exact: str = ""
+    oldest_id: str = ""
+    failing: str = ""
+    failing_exact: str = ""
+    failing_id: str = ""
+    unsafe: int = 0
+
+
+def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -> Safety:
+    """Return the safe line of a fleet that is not empty."""
+    fleet = list(clients)
+    unsafe = [client for client in fleet if not within_goal(client, now)]
+    failing = sorted(
+        (client for client in fleet if client.failing_since is not None),
+        key=lambda client: (client.failing_since or now, client.name),
+    )
+    never = sorted(client.name for client in fleet if client.last_success_at is None)
+    backed_up = [client for client in fleet if client.last_success_at is not None]
+    total = len(fleet)
+    if unsafe:
+        headline = f"{count_text(total - len(unsafe))} of {count_text(total)} clients within their goal"
+    else:
+        headline = (
+            "The client is within its goal"
+            if total == 1
+            else f"All {count_text(total)} clients within their goal"
+        )
+    oldest = min(backed_up, key=lambda client: client.last_success_at or now, default=None)
+    oldest_text = oldest_exact = ""
+    if oldest is not None:
+        oldest_at = oldest.last_success_at
+        age = duration_text((now - oldest_at).total_seconds()) if oldest_at else UNKNOWN
+        oldest_text = f"Oldest success: {oldest.name}, {age}"
+        oldest_exact = words.exact_time(oldest_at)
+    if never:
+        more = f" and {count_text(len(never) - 1)} more" if len(never) > 1 else ""
+        oldest_text = " · ".join(part for part in (oldest_text, f"No backup yet: {never[0]}{more}") if part)
+    failing_text = failing_exact = ""
+    if failing:
+        first = failing[0]
+        reason = f" ({first.failure_reason})" if first.failure_reason else ""
+        more = f" and {count_text(len(failing) - 1)} more" if len(failing) > 1 else ""
+        failing_text = f"Failing: {first.name} since {words.moment(first.failing_since, now)}{reason}{more}"
+        failing_exact = "\n".join(
+            f"{c.name}: since {words.exact_time(c.failing_since)}, {c.failure_reason or 'no reason given'}"
+            for c in failing[:12]
+        )
+    return Safety(
+        tone=Tone.BAD if failing else Tone.WARNING if unsafe else Tone.OK,
+        headline=headline,
+        oldest=oldest_text,
+        oldest_exact=oldest_exact,
+        oldest_id=oldest.id if oldest else "",
+        failing=failing_text,
+        failing_exact=failing_exact,
+        failing_id=failing[0].id if failing else "",
+        unsafe=len(unsafe),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One running backup."""
+
+    name: str
+    ratio: float | None
+    percent: str
+    rate: str
+    left: str
+    tooltip: str
+    silent: bool = False
+
+
+def present_run(progress: Progress, now: datetime, words: Formatter) -> RunLine:
+    """Return the words of a running backup; while the agent still scans there is no fraction to show."""
+    quiet_s = (now - progress.at).total_seconds()
+    silent = quiet_s > SILENT_AFTER_S
+    total = progress.bytes_total
+    ratio = None if total is None else 1.0 if total == 0 else progress.bytes_done / total
+    files = count_text(progress.files_done)
+    if progress.files_total is not None:
+        files = f"{files} of {count_text(progress.files_total)}"
+    done = words.size(progress.bytes_done)
+    size = done if total is None else f"{done} of {words.size(total)}"
+    tooltip = f"{files} files, {size}" + (f"\n{progress.current_path}" if progress.current_path else "")
+    if silent:
+        rate, left = f"silent {rough_duration_text(quiet_s)}", UNKNOWN
+    elif ratio is None:
+        rate, left = f"{count_text(progress.files_done)} files", UNKNOWN
+    else:
+        rate, left = words.rate(progress.rate_bps), rough_duration_text(progress.eta_s)
+    percent = "scanning" if ratio is None else ratio_text(ratio)
+    return RunLine(progress.client_name, ratio, percent, rate, left, tooltip, silent)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPart:
+    """How many runs ended in one way."""
+
+    state: RunState
+    count: int
+    shows: str
+    """The filter of the clients view that lists them."""
+
+
+def present_results(results: RunResults) -> tuple[ResultPart, ...]:
+    """Return the parts of the last day, always the same ones in the same order."""
+    return (
+        ResultPart(RunState.COMPLETE, results.complete, "last:complete"),
+        ResultPart(RunState.FAILED, results.failed, "last:failed"),
+        ResultPart(RunState.PARTIAL, results.partial, "last:partial"),
+        ResultPart(RunState.CANCELLED, results.cancelled, "last:cancelled"),
+    )
+
+
+def present_forecast(forecast: StorageForecast, now: datetime, words: Formatter) -> tuple[str, str]:
+    """Return when the disk will be full with the band around it, and how that was judged."""
+    growth = forecast.growth_bytes_per_day
+    if growth is None:
+        return "too little history to say when full", "A forecast needs a day of history."
+    grows = f"{words.size(growth)} a day" if growth > 0 else "it does not grow"
+    judged = f"Judged by its growth: {grows}; {words.size(forecast.disk_free_bytes)} free."
+    if forecast.full_at is None:
+        return ("not growing" if growth <= 0 else "not full within 5 years"), judged
+    text = f"full about {words.date(forecast.full_at, now)}"
+    if forecast.full_earliest is not None:
+        full_at = forecast.full_at  # years are told only where they differ from the one before the bracket
+        latest = words.date(forecast.full_latest, full_at) if forecast.full_latest else "later"
+        text = f"{text} ({words.date(forecast.full_earliest, full_at)} – {latest})"
+    return text, judged
+
+
+def present_back_up_all(clients: Iterable[Client]) -> tuple[tuple[str, ...], str]:
+    """Return whom "Back up all" reaches, and what will happen, for the question before it."""
+    fleet = sorted(clients, key=lambda client: client.name)
+    reached = tuple(c.name for c in fleet if c.state is not ClientState.DISCONNECTED)
+    now = sum(c.state is ClientState.ONLINE for c in fleet)
+    later = len(reached) - now
+    shut_out = len(fleet) - len(reached)
+    parts = [f"{count_text(now)} {'client begins' if now == 1 else 'clients begin'} at once"]
+    if later:
+        parts.append(f"{count_text(later)} when {'it is' if later == 1 else 'they are'} back")
+    text = ", ".join(parts) + "."
+    if shut_out:
+        text += f" {count_text(shut_out)} {'is' if shut_out == 1 else 'are'} disconnected and left out."
+    return reached, text
+
+
+def _used_ratio(status: ServerStatus) -> float | None:
+    total = status.disk_total_bytes
+    return None if total <= 0 else (total - status.disk_free_bytes) / total
+
+
+def _storage_tone(status: ServerStatus) -> Tone | None:
+    ratio = _used_ratio(status)
+    if ratio is None or ratio < 0.85:
+        return None
+    return Tone.BAD if ratio >= 0.95 else Tone.WARNING
+
+
+def _sample(status: ServerStatus, words: Formatter) -> str:
+    return f"Sample of {words.exact_time(status.at)}"
+
+
+METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
+    Metric(
+        "cpu",
+        "CPU",
+        lambda s, _: ratio_text(s.cpu_ratio),
+        lambda s, w: f"{ratio_text(s.cpu_ratio, digits=1)} of one core\n{_sample(s, w)}",
+        series="cpu_ratio",
+        leads_to="The last 10 minutes",
+    ),
+    Metric(
+        "memory",
+        "Memory",
+        lambda s, w: w.size(s.memory_bytes),
+        lambda s, w: f"{w.exact_size(s.memory_bytes)} of {w.size(s.memory_total_bytes)}\n{_sample(s, w)}",
+        series="memory_bytes",
+        floor=None,
+        leads_to="The last 10 minutes",
+    ),
+    Metric(
+        "connections",
+        "Connections",
+        lambda s, _: count_text(s.connections),
+        lambda s, w: f"{count_text(s.consoles)} of them consoles\n{_sample(s, w)}",
+        series="connections",
+        leads_to="The last 10 minutes",
+    ),
+    Metric(
+        "clients_online",
+        "Clients online",
+        lambda s, _: f"{count_text(s.clients_online)} / {count_text(s.clients_total)}",
+        _sample,
+        series="clients_online",
+        leads_to="The clients that are online",
+    ),
+    Metric(
+        "throughput",
+        "Throughput",
+        lambda s, w: w.rate(s.received_bps),
+        lambda s, w: f"{w.rate(s.received_bps)} received, {w.rate(s.sent_bps)} sent\n{_sample(s, w)}",
+        series="received_bps",
+        leads_to="The transfers",
+    ),
+    Metric(
+        "storage",
+        "Storage",
+        lambda s, w: f"{w.size(s.disk_total_bytes - s.disk_free_bytes)} of {w.size(s.disk_total_bytes)}",
+        lambda s, w: (
+            f"{w.exact_size(s.disk_free_bytes)} free\n{w.size(s.store_bytes)} used by the file store\n"
+            + _sample(s, w)
+        ),
+        ratio_fn=_used_ratio,
+        tone_fn=_storage_tone,
+        leads_to="The files",
+        flex=7,
+    ),
+)
+"""The six cards; a new one is one more entry."""

@@ -1,0 +1,129 @@
+"""The line that answers the only question that matters: is everything safe, and if not, which machine."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.records.clients import Client
+from streams.snapshot import Delta
+from ui.bound import BoundView
+from ui.components.card import card
+from ui.components.states import Empty, StateBox
+from ui.context import Place, UiContext
+from ui.format import count_text
+from ui.theme import INK, Tone, body_text
+from ui.views.dashboard_present import Safety, present_safety
+
+_ICONS = {Tone.OK: ft.Icons.VERIFIED_USER, Tone.WARNING: ft.Icons.WARNING_AMBER, Tone.BAD: ft.Icons.ERROR}
+
+
+class SafetyPart(BoundView):
+    """Clients within their goal, the oldest success, and who has been failing since when."""
+
+    def __init__(self, *, streams: Streams, context: UiContext) -> None:
+        self._clients: dict[str, Client] = {}
+        self._safety = Safety(Tone.OK, "")
+        self._icon = ft.Icon(ft.Icons.VERIFIED_USER, size=30, color=Tone.OK.color)
+        self._headline = ft.Text("", size=17, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+        self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id))
+        self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
+        self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
+        body = ft.Row(
+            [
+                self._icon,
+                ft.Column(
+                    [
+                        self._headline,
+                        ft.Row([self._failing.control, self._oldest.control], spacing=18, height=18),
+                    ],
+                    spacing=3,
+                    expand=True,
+                    tight=True,
+                ),
+                self._button,
+            ],
+            spacing=14,
+            vertical_alignment=ft.CrossAxisAlignment.CENTER,
+        )
+        self.box = StateBox(
+            body,
+            empty=Empty(
+                "No client has enrolled yet. On the server: python -m app server enrol NAME --data DIR",
+                ft.Icons.DEVICES_OTHER,
+            ),
+            skeleton_rows=2,
+            height=46,
+            expand=True,
+        )
+        super().__init__(
+            context=context,
+            key="safety",
+            content=card(None, ft.Row([self.box, self.box.note], spacing=12)),
+        )
+        self.bind_table(streams.clients, self.box, self._show_clients)
+        self.bind(context.seconds, self._show_safety)
+
+    def _show_clients(self, delta: Delta[str, Client]) -> None:
+        if delta.full:
+            self._clients.clear()
+        for key in delta.removed:
+            self._clients.pop(key, None)
+        self._clients.update(delta.changed)
+        self._show_safety(self.context.clock())
+
+    def _show_safety(self, now: datetime) -> None:
+        if not self._clients:
+            return
+        safety = present_safety(self._clients.values(), now, self.context.format)
+        before, self._safety = self._safety, safety
+        if safety == before:
+            return
+        if safety.tone is not before.tone:
+            self._icon.icon, self._icon.color = _ICONS[safety.tone], safety.tone.color
+            self.touch(self._icon)
+        if safety.headline != self._headline.value:
+            self._headline.value = safety.headline
+            self.touch(self._headline)
+        self.touch(
+            *self._oldest.set(
+                safety.oldest, safety.oldest_exact, Tone.WARNING if safety.unsafe else Tone.QUIET
+            )
+        )
+        self.touch(*self._failing.set(safety.failing, safety.failing_exact, Tone.BAD))
+        if safety.unsafe != before.unsafe or bool(safety.unsafe) != self._button.visible:
+            self._button.content = f"Show {count_text(safety.unsafe)}"
+            self._button.visible = safety.unsafe > 0
+            self.touch(self._button)
+
+    def _show_unsafe(self) -> None:
+        self.context.go(Place("clients", "not_safe"))
+
+    def _lead_to(self, client_id: str) -> None:
+        if client_id:
+            self.context.go(Place("clients", f"client:{client_id}"))
+
+
+class _Fact:
+    """An icon and a few words that lead to a client."""
+
+    def __init__(self, on_click: Callable[[], None]) -> None:
+        self._icon = ft.Icon(ft.Icons.WARNING_AMBER, size=15)
+        self._words = body_text()
+        self.control = ft.Container(
+            ft.Row([self._icon, self._words], spacing=5, tight=True),
+            visible=False,
+            on_click=lambda _: on_click(),
+        )
+
+    def set(self, text: str, exact: str, tone: Tone) -> list[ft.Control]:
+        """Show other words; return what changed."""
+        if (text, exact) == (self._words.value, self.control.tooltip) and self._icon.color == tone.color:
+            return []
+        self._words.value = text
+        self._icon.color = tone.color
+        self._icon.icon = ft.Icons.ERROR if tone is Tone.BAD else ft.Icons.HISTORY
+        self.control.tooltip = exact or None
+        self.control.visible = bool(text)
+        return [self.control]

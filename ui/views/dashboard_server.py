@@ -1,0 +1,248 @@
+"""The server itself: whether it takes backups, how the last day went, and what one may want of it."""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands, Outcome
+from streams.records.clients import Client
+from streams.records.runs import RunResults
+from streams.records.server import ServerStatus
+from streams.snapshot import Delta
+from streams.vocabulary import ServerState
+from ui.bound import BoundView
+from ui.components.card import card
+from ui.components.confirm import Question, ask
+from ui.components.states import StateBox
+from ui.components.status_badge import StatusBadge
+from ui.context import Place, UiContext
+from ui.format import count_text, duration_text
+from ui.theme import LINE, QUIET_INK, Tone, body_text, card_title, look, small_text
+from ui.views.dashboard_present import ResultPart, present_back_up_all, present_results
+
+
+class ServerPart(BoundView):
+    """State, uptime, Stop or Start, Back up all; results of the last 24 hours below."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        self._commands = commands
+        self._status: ServerStatus | None = None
+        self._clients: dict[str, Client] = {}
+        self._badge = StatusBadge(ServerState.RUNNING, size=15)
+        self._uptime = body_text(quiet=True)
+        self._switch = ft.OutlinedButton("Stop", icon=ft.Icons.STOP, on_click=lambda _: self._on_switch())
+        self._back_up = ft.FilledButton(
+            "Back up all", icon=ft.Icons.BACKUP_OUTLINED, on_click=lambda _: self._on_back_up_all()
+        )
+        self.box = StateBox(
+            ft.Row(
+                [
+                    ft.Column([self._badge, self._uptime], spacing=2, expand=True, tight=True),
+                    self._switch,
+                    self._back_up,
+                ],
+                spacing=8,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            skeleton_rows=2,
+            height=46,
+        )
+        self._parts = {
+            part.state: _ResultCell(part, self._lead_to) for part in present_results(RunResults(hours=24.0))
+        }
+        self._sent = small_text()
+        self.results_box = StateBox(
+            ft.Column(
+                [
+                    ft.Row([cell.control for cell in self._parts.values()], spacing=4),
+                    self._sent,
+                ],
+                spacing=6,
+                tight=True,
+            ),
+            skeleton_rows=2,
+            height=72,
+        )
+        super().__init__(
+            context=context,
+            key="server",
+            content=card(
+                "Server",
+                ft.Column(
+                    [
+                        self.box,
+                        ft.Divider(height=1, color=LINE),
+                        ft.Row(
+                            [ft.Container(card_title("Last 24 h"), expand=True), self.results_box.note],
+                            height=20,
+                        ),
+                        self.results_box,
+                    ],
+                    spacing=8,
+                ),
+                trailing=[self.box.note],
+                expand=True,
+            ),
+            expand=5,
+        )
+        self.bind_snapshot(streams.status, self.box, self._show_status)
+        self.bind_snapshot(streams.results, self.results_box, self._show_results)
+        self.bind(streams.clients.deltas, self._keep_clients, merge=lambda a, b: a.merge(b))
+        self.bind(context.seconds, self._show_uptime)
+
+    # -- drawing
+
+    def _show_status(self, status: ServerStatus) -> None:
+        before, self._status = self._status, status
+        if self._badge.set(status.state):
+            self.touch(self._badge)
+        self._show_uptime(self.context.clock())
+        if before is None or before.state is not status.state:
+            self._show_switch(status.state)
+
+    def _show_switch(self, state: ServerState) -> None:
+        running = state is ServerState.RUNNING
+        self._switch.content = "Stop" if running else "Start"
+        self._switch.icon = ft.Icons.STOP if running else ft.Icons.PLAY_ARROW
+        self._switch.tooltip = "Refuse new backups; running ones end" if running else "Take backups again"
+        self._switch.disabled = False
+        self._back_up.disabled = not running
+        self._back_up.tooltip = None if running else "The server takes no backups now"
+        self.touch(self._switch, self._back_up)
+
+    def _show_uptime(self, now: datetime) -> None:
+        status = self._status
+        if status is None:
+            return
+        up = duration_text(max(0.0, (now - status.started_at).total_seconds()))
+        text = f"up {up} · version {status.version}"
+        if text != self._uptime.value:
+            self._uptime.value = text
+            self._uptime.tooltip = f"Since {self.context.format.exact_time(status.started_at)}"
+            self.touch(self._uptime)
+
+    def _show_results(self, results: RunResults) -> None:
+        for part in present_results(results):
+            self.touch(*self._parts[part.state].show(part.count))
+        text = f"{self.context.format.size(results.bytes_sent)} received from the clients"
+        if text != self._sent.value:
+            self._sent.value = text
+            self._sent.tooltip = self.context.format.exact_size(results.bytes_sent)
+            self.touch(self._sent)
+
+    def _keep_clients(self, delta: Delta[str, Client]) -> None:
+        if delta.full:
+            self._clients.clear()
+        for key in delta.removed:
+            self._clients.pop(key, None)
+        self._clients.update(delta.changed)
+
+    # -- commands
+
+    def _lead_to(self, part: ResultPart) -> None:
+        self.context.go(Place("clients", part.shows))
+
+    def _on_switch(self) -> None:
+        if self._status is None:
+            return
+        if self._status.state is ServerState.RUNNING:
+            self.act("Stop the server", self._stop(self._status))
+        else:
+            self.act("Start the server", self._start())
+
+    async def _stop(self, status: ServerStatus) -> None:
+        running = status.runs_active
+        ends = (
+            "No backup is running."
+            if not running
+            else f"{count_text(running)} running backups come to their end first."
+        )
+        if not await ask(
+            self.page,
+            self.context,
+            Question(
+                "Stop taking backups?",
+                f"New backups are refused until the server is started again. {ends} "
+                "The console stays connected.",
+                "Stop the server",
+                destructive=True,
+            ),
+        ):
+            return
+        await self._held(self._commands.stop_server)
+        self.context.messages.done(
+            "The server takes no new backups.", action_label="Start", action=self._start
+        )
+
+    async def _start(self) -> None:
+        await self._held(self._commands.start_server)
+        self.context.messages.done("The server takes backups again.")
+
+    async def _held(self, command: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a command with its button out of reach, so that it is not asked for twice."""
+        self._switch.disabled = True
+        self.touch(self._switch)
+        try:
+            await command()
+        finally:
+            self._switch.disabled = False
+            self.touch(self._switch)
+
+    def _on_back_up_all(self) -> None:
+        self.act("Back up all", self._back_up_all())
+
+    async def _back_up_all(self) -> None:
+        names, text = present_back_up_all(self._clients.values())
+        if not await ask(
+            self.page, self.context, Question("Back up all clients?", text, "Back up all", names)
+        ):
+            return
+        outcome = await self._commands.back_up(None)
+        self.context.messages.done(_told(outcome))
+
+
+def _told(outcome: Outcome) -> str:
+    parts = [f"{count_text(len(outcome.done))} begin now"]
+    if outcome.queued:
+        parts.append(f"{count_text(len(outcome.queued))} when they are back")
+    if outcome.refused:
+        parts.append(f"{count_text(len(outcome.refused))} refused")
+    return f"Backup of all asked for: {', '.join(parts)}."
+
+
+class _ResultCell:
+    """How many runs ended in one way; leads to the clients they are of."""
+
+    def __init__(self, part: ResultPart, on_open: Callable[[ResultPart], None]) -> None:
+        shown = look(part.state)
+        self._tone = shown.tone
+        self._count = ft.Text("–", size=20, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True)
+        self.control = ft.Container(
+            ft.Column(
+                [
+                    self._count,
+                    ft.Row(
+                        [ft.Icon(shown.icon, size=13, color=shown.tone.color), small_text(shown.word)],
+                        spacing=4,
+                        tight=True,
+                    ),
+                ],
+                spacing=0,
+                tight=True,
+            ),
+            expand=True,
+            on_click=lambda _: on_open(part),
+            tooltip=f"Clients whose last backup was {shown.word}",
+        )
+
+    def show(self, count: int) -> list[ft.Control]:
+        """Show another count; return what changed. Only a count above zero has its colour."""
+        text = count_text(count)
+        color = self._tone.color if count and self._tone in (Tone.BAD, Tone.WARNING) else ft.Colors.ON_SURFACE
+        if (text, color) == (self._count.value, self._count.color):
+            return []
+        self._count.value, self._count.color = text, color
+        return [self._count]
