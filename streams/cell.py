@@ -21,6 +21,8 @@ from streams.vocabulary import Health
 
 T = TypeVar("T")
 
+_OK = Health.OK
+
 
 class Cell(Generic[T]):
     """One subject: what is known of it, for all who want to know.
@@ -60,9 +62,11 @@ class Cell(Generic[T]):
     def put(self, value: T) -> None:
         """Take a new value, or the same one confirmed."""
         shown = self._shown
-        same = shown.health is Health.OK and (value is shown.value or bool(value == shown.value))
-        self._hear()
-        if not same:
+        same = shown.health is _OK and (value is shown.value or bool(value == shown.value))
+        if same:
+            self._heard_s, self._at = self._seconds(), None
+        else:
+            self._hear()
             self._show(Snapshot(value, Health.OK, self._confirmed_at(), self._cadence()))
 
     def confirm(self) -> None:
@@ -124,7 +128,7 @@ class Cell(Generic[T]):
         self, observer: abc.ObserverBase[Snapshot[T]], _: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         observer.on_next(self.current)
-        return CompositeDisposable(self._subject.subscribe(observer), self._held.hold())
+        return CompositeDisposable(self._subject.attach(observer), self._held.hold())
 
     def _show(self, snapshot: Snapshot[T]) -> None:
         self._shown = snapshot

@@ -21,6 +21,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         self._observers: tuple[abc.ObserverBase[T], ...] = ()
         self._later: deque[T] = deque()
         self._busy = False
+        self._fault: Exception | None = None
         self._stopped = False
         self._error: Exception | None = None
 
@@ -32,6 +33,10 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
+        return self.attach(observer)
+
+    def attach(self, observer: abc.ObserverBase[T]) -> abc.DisposableBase:
+        """Subscribe an observer that is guarded already, as the one an ``Observable`` is given."""
         if not self._stopped:
             self._observers = (*self._observers, observer)
             return Disposable(lambda: self._remove(observer))
@@ -50,21 +55,26 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
             self._later.append(value)
             return
         self._busy = True
-        fault = self._give(value)
-        while self._later:
-            fault = self._give(self._later.popleft()) or fault
-        self._busy = False
-        if fault is not None:
-            raise fault
-
-    def _give(self, value: T) -> Exception | None:
-        fault: Exception | None = None
         for observer in self._observers:
             try:
                 observer.on_next(value)
-            except Exception as error:  # noqa: BLE001  (raised at the producer once all have been served)
-                fault = fault or error
-        return fault
+            except Exception as error:  # noqa: BLE001  (raised below, once all have been served)
+                self._fault = self._fault or error
+        if self._later:
+            self._catch_up()
+        self._busy = False
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+
+    def _catch_up(self) -> None:
+        while self._later:
+            value = self._later.popleft()
+            for observer in self._observers:
+                try:
+                    observer.on_next(value)
+                except Exception as error:  # noqa: BLE001  (raised by the outermost on_next)
+                    self._fault = self._fault or error
 
     def on_error(self, error: Exception) -> None:
         """End all observers, and those to come, with ``error``."""
@@ -79,7 +89,6 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
             observer.on_completed()
 
     def _stop(self) -> tuple[abc.ObserverBase[T], ...]:
-        while self._later:
-            self._give(self._later.popleft())
+        self._catch_up()
         observers, self._observers, self._stopped = self._observers, (), True
         return observers

@@ -60,6 +60,16 @@ class TableCell(Generic[K, V]):
         """Take all rows as they are now; what is not among them is gone."""
         self.apply(rows, [key for key in self._rows if key not in rows], committed_at)
 
+    def put(self, key: K, row: V, committed_at: datetime | None = None) -> None:
+        """Take one row as it is now; equal to the one known it is no change."""
+        rows = self._rows
+        known = rows.get(key, _MISSING)
+        if known is row or known == row:
+            self._count.confirm()
+            return
+        rows[key] = row
+        self._tell({key: row}, _NO_KEYS, committed_at)
+
     def apply(
         self, changed: Mapping[K, V], removed: Iterable[K] = (), committed_at: datetime | None = None
     ) -> None:
@@ -75,10 +85,10 @@ class TableCell(Generic[K, V]):
             gone = frozenset(key for key in removed if key in rows and key not in changed)
             for key in gone:
                 del rows[key]
-        full, self._loaded = not self._loaded, True
-        if (news or gone or full) and self._subject.observed:
-            self._subject.on_next(Delta(MappingProxyType(news), gone, full, committed_at))
-        self._count.put(len(rows))
+        if news or gone or not self._loaded:
+            self._tell(news, gone, committed_at)
+        else:
+            self._count.confirm()
 
     def confirm(self) -> None:
         """Take notice that the rows still hold."""
@@ -104,6 +114,12 @@ class TableCell(Generic[K, V]):
         """Stop the sources and the watch over the cadence."""
         self._count.close()
 
+    def _tell(self, news: dict[K, V], gone: frozenset[K], committed_at: datetime | None) -> None:
+        full, self._loaded = not self._loaded, True
+        if self._subject.observed:
+            self._subject.on_next(Delta(news, gone, full, committed_at))
+        self._count.put(len(self._rows))
+
     def _take(self, value: Mapping[K, V] | Delta[K, V]) -> None:
         if not isinstance(value, Delta):
             self.replace(value)
@@ -116,5 +132,5 @@ class TableCell(Generic[K, V]):
         self, observer: abc.ObserverBase[Delta[K, V]], _: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         if self._loaded:
-            observer.on_next(Delta(MappingProxyType(dict(self._rows)), full=True))
-        return CompositeDisposable(self._subject.subscribe(observer), self._count.hold())
+            observer.on_next(Delta(dict(self._rows), full=True))
+        return CompositeDisposable(self._subject.attach(observer), self._count.hold())

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from datetime import datetime
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from reactivex import abc
@@ -58,5 +57,4 @@ class _Gathering(Generic[K, V]):
     def delta(self) -> Delta[K, V]:
         if self._changed is None:
             return self._first
-        changed = MappingProxyType(self._changed)
-        return Delta(changed, frozenset(self._removed), self._first.full, self._committed_at)
+        return Delta(self._changed, frozenset(self._removed), self._first.full, self._committed_at)

@@ -1,6 +1,5 @@
 """Keyed deduplication: one dictionary for all keys, not one stream for each."""
 
-import operator
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ def keyed_distinct(
     key: Callable[[T], Hashable],
     version: Callable[[T], Any] | None = None,
     *,
-    same: Callable[[Any, Any], Any] = operator.eq,
+    same: Callable[[Any, Any], Any] | None = None,
     forget: Callable[[T], bool] | None = None,
 ) -> Operator[T, T]:
     """Let a value through only if it differs from the last one of its key.
@@ -47,7 +46,9 @@ def keyed_distinct(
                     last = last_of(name, _MISSING)
                     if forget is not None and forget(value):
                         seen.pop(name, None)
-                    elif last is not _MISSING and (last is current or same(last, current)):
+                    elif last is not _MISSING and (
+                        last is current or (last == current if same is None else same(last, current))
+                    ):
                         return
                     else:
                         seen[name] = current

@@ -61,7 +61,7 @@ class _Sharing:
         subject, held = self._subject, self._held
         if self._latest is not _NONE:
             observer.on_next(self._latest)
-        listening = subject.subscribe(observer)
+        listening = subject.attach(observer)
         if self._completed:
             return listening
         return CompositeDisposable(listening, held.hold())
