@@ -11,6 +11,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 LOCK_WAIT_S = 5.0
 """How long to wait for another program's lock on the catalogue, in seconds."""
 
+CONNECT = {"timeout": LOCK_WAIT_S, "isolation_level": None}
+"""For the driver: wait for locks, and leave the transactions to us."""
+
 WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # What has been acknowledged survives the loss of power too.
@@ -27,7 +30,6 @@ def begin_with(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(pragma)
@@ -54,7 +56,7 @@ def reader_engine(path: Path, connections: int) -> AsyncEngine:
 def _engine(path: Path, connections: int, begin: str, pragmas: Sequence[str]) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"timeout": LOCK_WAIT_S},
+        connect_args=CONNECT,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,

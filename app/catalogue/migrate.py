@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from app.catalogue.engine import LOCK_WAIT_S, begin_with
+from app.catalogue.engine import CONNECT, LOCK_WAIT_S, begin_with
 from app.catalogue.errors import CatalogueTooNew, CatalogueUnwritable, translated
 from app.catalogue.schema import SCHEMA_VERSION
 from streams.failures import NotADatabase
@@ -58,7 +58,7 @@ def _upgrade(path: Path) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_WAIT_S})
+    engine = create_engine(f"sqlite:///{path}", connect_args=CONNECT)
     begin_with(engine, "BEGIN IMMEDIATE", ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"))
     try:
         # One transaction over all of it: killed half-way, the catalogue is as it was.

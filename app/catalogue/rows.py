@@ -205,6 +205,7 @@ def activity_of(row: Row[Any]) -> Activity:
         client_id=row.client_id,
         client_name=row.client_name,
         run_id=row.run_id,
+        run_state=RunState(row.run_state) if row.run_state else None,
         files=row.files,
         bytes=row.bytes,
         duration_s=row.duration_s,

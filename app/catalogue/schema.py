@@ -200,6 +200,7 @@ activity = Table(
     Column("kind", String, nullable=False),
     Column("client_no", ForeignKey("clients.no")),
     Column("run_id", BigInteger),
+    Column("run_state", String),
     Column("files", BigInteger),
     Column("bytes", BigInteger),
     Column("duration_s", Float),

@@ -77,19 +77,24 @@ class Writer:
         await self._engine.dispose()
 
     async def _serve(self, connection: AsyncConnection) -> None:
-        async with connection:
-            while (job := await self._jobs.get()) is not None:
-                jobs = [job]
-                last = False
-                while len(jobs) < MOST_TOGETHER and not self._jobs.empty():
-                    following = self._jobs.get_nowait()
-                    if following is None:
-                        last = True
-                        break
-                    jobs.append(following)
-                await self._together(connection, [each for each in jobs if not each.answer.cancelled()])
-                if last:
-                    return
+        try:
+            last = False
+            while not last:
+                jobs, last = await self._waiting_jobs()
+                await self._together(connection, [job for job in jobs if not job.answer.cancelled()])
+        finally:
+            await connection.close()
+
+    async def _waiting_jobs(self) -> tuple[list[_Job], bool]:
+        """Wait for a write; return it with all that wait behind it, and whether they are the last."""
+        jobs: list[_Job] = []
+        job = await self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == MOST_TOGETHER or self._jobs.empty():
+                return jobs, False
+            job = self._jobs.get_nowait()
+        return jobs, True
 
     async def _together(self, connection: AsyncConnection, jobs: list[_Job]) -> None:
         if not jobs:

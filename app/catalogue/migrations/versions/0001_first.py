@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("client_no", ID, nullable=True),
         sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("run_state", sa.String(), nullable=True),
         sa.Column("files", sa.BigInteger(), nullable=True),
         sa.Column("bytes", sa.BigInteger(), nullable=True),
         sa.Column("duration_s", sa.Float(), nullable=True),
