@@ -64,10 +64,14 @@ class TableBody:
         if count != self._window.visible:
             self.grow(count)
             changed = True
-        if width != self.width:
-            self.width = width
-            changed = self._fit_columns() or changed
-        return changed
+        return self.fit(width) or changed
+
+    def fit(self, width: float) -> bool:
+        """Take the width; return whether columns came or went."""
+        if width == self.width:
+            return False
+        self.width = width
+        return self._fit_columns()
 
     def set_density(self, density: Density) -> None:
         """Take another row height."""

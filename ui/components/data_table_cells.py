@@ -93,7 +93,7 @@ class _ProgressCellView:
             bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
         )
         self._text = _text(SMALL_SIZE, color=QUIET_INK, expand=True)
-        # Its own semantics would turn the whole row into a progress bar that cannot be clicked; the text says it.
+        # Its own semantics would make the row a progress bar that cannot be clicked; the text says it.
         self._shell = ft.Semantics(content=self._bar, exclude_semantics=True, visible=False)
         self._row = ft.Row([self._shell, self._text], spacing=8)
         self._shown: CellValue | None = None

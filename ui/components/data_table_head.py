@@ -86,7 +86,7 @@ class TableHead:
         """Set the state of "all"; return whether the checkbox must be updated."""
         if self.check.value == covered:
             return False
-        # A checkbox with three states would show False as "some", because False is its default and is not sent.
+        # With three states it would show False as "some": False is its default and is not sent.
         self.check.tristate = covered is None
         self.check.value = covered
         return True

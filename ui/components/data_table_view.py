@@ -208,6 +208,12 @@ class TableView(Generic[K, R]):
         else:
             self._push(self._body.place_scrollbar())
 
+    def expect(self, wider: float) -> None:
+        """Fit the columns to a width that is about to change, before the client reports it."""
+        if self._body.width and self._body.fit(self._body.width + wider):
+            self.refresh()
+            self._redraw()
+
     def _go(self, offset: int) -> None:
         if self._window.go(offset):
             self.refresh()

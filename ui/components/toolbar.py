@@ -128,6 +128,7 @@ class FilterMenu:
     def __init__(self, label: str, choices: Sequence[Choice], on_choose: Callable[[str], None]) -> None:
         self._label, self._on_choose = label, on_choose
         self._choices: dict[str, Choice] = {}
+        self._checks: dict[str, ft.Icon] = {}
         self._word = ft.Text(label, size=SIZE_BODY, no_wrap=True)
         self._box = ft.Container(
             ft.Row(
@@ -157,6 +158,7 @@ class FilterMenu:
         if list(self._choices.values()) == list(choices):
             return []
         self._choices = {choice.key: choice for choice in choices}
+        self._checks = {}
         self._button.items = [self._item(choice) for choice in choices]
         return [self._button]
 
@@ -169,18 +171,21 @@ class FilterMenu:
         self._word.value = f"{self._label}: {choice.label}" if on and choice is not None else self._label
         self._box.bgcolor = SELECTED if on else CARD
         self._box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
-        for item, entry in zip(self._button.items, self._choices, strict=True):
-            item.checked = entry == key
+        for entry, check in self._checks.items():
+            check.color = ft.Colors.PRIMARY if entry == key else ft.Colors.TRANSPARENT
         return [self._button]
 
     def _item(self, choice: Choice) -> ft.PopupMenuItem:
-        color = choice.tone.color if choice.tone is not None else None
-        icon = ft.Icon(choice.icon, size=16, color=color) if choice.icon is not None else None
-        words: list[ft.Control] = [ft.Text(choice.label, size=SIZE_BODY)]
+        # The client draws its own check mark in a tile taller than these rows, hence this one.
+        check = self._checks[choice.key] = ft.Icon(ft.Icons.CHECK, size=16, color=ft.Colors.TRANSPARENT)
+        words: list[ft.Control] = [check]
+        if choice.icon is not None:
+            color = choice.tone.color if choice.tone is not None else None
+            words.append(ft.Icon(choice.icon, size=16, color=color))
+        words.append(ft.Text(choice.label, size=SIZE_BODY))
         return ft.PopupMenuItem(
-            content=ft.Row([icon, *words] if icon is not None else words, spacing=8, tight=True),
-            height=34,
-            checked=False,
+            content=ft.Row(words, spacing=8, tight=True),
+            height=32,
             on_click=lambda _event: self._choose(choice.key),
         )
 

@@ -13,10 +13,12 @@ from streams.vocabulary import ClientState
 from ui.bound import BoundView
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import FilterCards
-from ui.components.states import Empty, StateBox
+from ui.components.side_panel import WIDTH as PANEL_WIDTH
+from ui.components.states import Empty
+from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
-from ui.theme import CARD, GAP, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY
+from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
 from ui.views.clients_present import (
@@ -88,26 +90,15 @@ class ClientsView(BoundView):
             ),
             self._table.clear_selection,
         )
-        self._box = StateBox(
+        self._box = table_box(
             self._table.control,
-            empty=Empty(
+            Empty(
                 "No client is enrolled yet. On the server: python -m app server enrol NAME --data DIR",
                 ft.Icons.DEVICES,
             ),
-            skeleton_rows=14,
-            skeleton_height=18,
-            expand=True,
-        )
-        surface = ft.Container(
-            self._box,
-            expand=True,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
         )
         self._main = ft.Row(
-            [surface, self._details],
+            [table_surface([self._box]), self._details],
             expand=True,
             spacing=GAP,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -210,21 +201,10 @@ class ClientsView(BoundView):
             self._count.value = text
             self.touch(self._count)
         if not shown and total:
-            self._table.show_overlay(self._nothing_found())
+            clear = ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(ALL, ""))
+            self._table.show_overlay(nothing_found("No client matches these filters.", clear))
         else:
             self._table.show_overlay(None)
-
-    def _nothing_found(self) -> ft.Control:
-        return ft.Column(
-            [
-                ft.Icon(ft.Icons.FILTER_ALT_OFF, size=22, color=QUIET_INK),
-                ft.Text("No client matches these filters.", size=SIZE_BODY, color=QUIET_INK),
-                ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(ALL, "")),
-            ],
-            alignment=ft.MainAxisAlignment.CENTER,
-            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
-            spacing=6,
-        )
 
     # -- filters
 
@@ -262,10 +242,11 @@ class ClientsView(BoundView):
         row = self._table.get(key)
         if row is None:
             return
-        self._table.set_current(key)
         if not self._details.visible:
+            self._table.expect(-(PANEL_WIDTH + GAP))
             self._details.set_visible(True)
             self.touch(self._main)
+        self._table.set_current(key)
         self._details.open(row)
 
     def _on_walk(self, key: str) -> None:
@@ -277,5 +258,6 @@ class ClientsView(BoundView):
             return
         self._details.close()
         self._details.set_visible(False)
+        self._table.expect(PANEL_WIDTH + GAP)
         self._table.set_current(None)
         self.touch(self._main)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from streams.records.clients import Client
 from streams.records.runs import Progress
-from streams.vocabulary import ClientState
+from streams.vocabulary import ClientState, RunState
 from ui.components.data_table_columns import CellKind, Column, ProgressCell, StatusCell, TextCell
 from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
@@ -203,6 +203,10 @@ STATES = (
     Choice("never", "Never connected", look(ClientState.NEVER).icon, Tone.QUIET),
     Choice("queued", "Backup queued", BACKUP_QUEUED.icon, BACKUP_QUEUED.tone),
     Choice("large", "Larger than average"),
+    *(
+        Choice(f"last:{state}", f"Last run {look(state).word}", look(state).icon, look(state).tone)
+        for state in (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
+    ),
 )
 FILTERS = frozenset(choice.key for choice in STATES)
 
@@ -232,6 +236,9 @@ def matcher(
     }
     if state in by_state:
         tests.append(by_state[state])
+    elif state.startswith("last:"):
+        result = state.removeprefix("last:")
+        tests.append(lambda row: row.client.last_run_state == result)
     needle = text.casefold()
     if needle:
         tests.append(lambda row: needle in row.client.name.casefold() or row.client.id.startswith(needle))

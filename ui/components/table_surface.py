@@ -1,0 +1,45 @@
+"""The surface of a table: its card, and what stands there while there is no table to show."""
+
+from collections.abc import Sequence
+
+import flet as ft
+
+from ui.components.states import Empty, StateBox
+from ui.theme import CARD, LINE, QUIET_INK, RADIUS, SIZE_BODY
+
+_INSET = 16
+
+
+def table_box(table: ft.Control, empty: Empty) -> StateBox:
+    """Return the states of a table; all but the table itself stand a little away from the edge."""
+    box = StateBox(table, empty=empty, skeleton_rows=14, skeleton_height=18, expand=True)
+    for layer in box.controls[1:]:
+        if isinstance(layer, ft.Container):
+            layer.padding = _INSET
+    return box
+
+
+def table_surface(parts: Sequence[ft.Control]) -> ft.Container:
+    """Return the card that a table and its pager stand on, edge to edge."""
+    return ft.Container(
+        ft.Column(list(parts), spacing=0),
+        expand=True,
+        bgcolor=CARD,
+        border=ft.Border.all(1, LINE),
+        border_radius=RADIUS,
+        clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
+    )
+
+
+def nothing_found(text: str, clear: ft.Control) -> ft.Control:
+    """Return what lies over a table whose filters leave nothing."""
+    return ft.Column(
+        [
+            ft.Icon(ft.Icons.FILTER_ALT_OFF, size=22, color=QUIET_INK),
+            ft.Text(text, size=SIZE_BODY, color=QUIET_INK),
+            clear,
+        ],
+        alignment=ft.MainAxisAlignment.CENTER,
+        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+        spacing=6,
+    )

@@ -1,0 +1,136 @@
+"""What can be done with files: asked for through the commands, told only when the server has answered."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import flet as ft
+
+from streams.commands import Commands
+from streams.failures import TidewatchError
+from streams.records.files import BackupFile, FileVersion
+from streams.vocabulary import EntryKind, FileState
+from ui.components.data_table_columns import RowAction
+from ui.context import UiContext
+from ui.views.downloads import Downloads
+from ui.views.files_present import base_name, present_done, present_files
+from ui.views.outcomes import present_verified
+
+Act = Callable[[str, Coroutine[Any, Any, None]], None]
+
+
+class FileActions:
+    """Runs commands on files; ``act`` runs them in the background and words their failures."""
+
+    def __init__(
+        self, commands: Commands, context: UiContext, *, act: Act, page: Callable[[], ft.Page]
+    ) -> None:
+        self._commands, self._messages, self._act = commands, context.messages, act
+        self._downloads = Downloads(commands, page)
+
+    def download(self, files: Sequence[BackupFile]) -> None:
+        """Download the newest version of each."""
+        whole = [file for file in files if file.kind is EntryKind.FILE]
+        if not whole:
+            self._messages.warn("Folders and links have no content to download")
+        elif len(whole) == 1:
+            self._download_one(whole[0].version_id, whole[0].path, whole[0].size_bytes)
+        else:
+            self._act(f"Download {present_files(len(whole))}", self._download_many(whole))
+
+    def download_version(self, version: FileVersion) -> None:
+        """Download one version."""
+        self._download_one(version.id, version.path, version.size_bytes)
+
+    def _download_one(self, version_id: int, path: str, size_bytes: int) -> None:
+        async def run() -> None:
+            where = await self._downloads.fetch(version_id, path, size_bytes)
+            if where is not None:
+                self._messages.done(f"{base_name(path)} saved to {where}", detail="Its hash was checked.")
+
+        self._act(f"Download {base_name(path)}", run())
+
+    async def _download_many(self, files: Sequence[BackupFile]) -> None:
+        folder = await self._downloads.choose_folder()
+        if folder is None:
+            return
+        saved, problems = 0, list[str]()
+        for file in files:
+            try:
+                await self._downloads.fetch_into(folder, file.version_id, file.path)
+                saved += 1
+            except TidewatchError as error:
+                problems.append(f"{file.path}: {error.line()}")
+        if problems:
+            text = f"{present_files(saved)} saved to {folder}, {len(problems)} not"
+            self._messages.error(text, detail="\n".join(problems))
+        else:
+            self._messages.done(
+                f"{present_files(saved)} saved to {folder}", detail="Their hashes were checked."
+            )
+
+    def verify(self, files: Sequence[BackupFile]) -> None:
+        """Read the stored bytes again and check their hashes."""
+        names = _names(files)
+
+        async def run() -> None:
+            result = await self._commands.verify_files([file.id for file in files])
+            if result.damaged:
+                text = f"{names}: {present_verified(result.checked, result.damaged)}"
+                self._messages.error(text, detail="\n".join(result.damaged))
+            else:
+                self._messages.done(f"{names}: {present_verified(result.checked, ())}")
+
+        self._act(f"Verify {names}", run())
+
+    def delete(self, files: Sequence[BackupFile]) -> None:
+        """Delete files at once; the message offers to bring them back."""
+        named = [base_name(file.path) for file in files]
+
+        async def run() -> None:
+            outcome = await self._commands.delete_files([file.id for file in files])
+            text = present_done("deleted", outcome, named)
+            if not outcome.done:
+                self._messages.warn(text)
+                return
+            back = [int(key) for key in outcome.done]
+            self._messages.done(
+                text,
+                detail="The versions are kept until they are purged.",
+                action_label="Undo",
+                action=lambda: self._undelete_now(back, named),
+            )
+
+        self._act(f"Delete {_names(files)}", run())
+
+    def undelete(self, files: Sequence[BackupFile]) -> None:
+        """Bring deleted files back."""
+        named = [base_name(file.path) for file in files]
+        self._act(f"Bring back {_names(files)}", self._undelete_now([file.id for file in files], named))
+
+    async def _undelete_now(self, ids: Sequence[int], named: Sequence[str]) -> None:
+        outcome = await self._commands.undelete_files(ids)
+        text = present_done("brought back", outcome, named)
+        if outcome.done:
+            self._messages.done(text)
+        else:
+            self._messages.warn(text)
+
+    def of_row(self, file: BackupFile, open_versions: Callable[[int], None]) -> tuple[RowAction, ...]:
+        """Return the menu of a row."""
+        one, deleted = [file], file.state is FileState.DELETED
+        has_bytes = file.kind is EntryKind.FILE
+        delete_or_back = (
+            RowAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self.undelete(one))
+            if deleted
+            else RowAction("Delete", ft.Icons.DELETE, lambda: self.delete(one), destructive=True)
+        )
+        return (
+            RowAction("All versions", ft.Icons.HISTORY, lambda: open_versions(file.id)),
+            RowAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes),
+            RowAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes),
+            delete_or_back,
+        )
+
+
+def _names(files: Sequence[BackupFile]) -> str:
+    return base_name(files[0].path) if len(files) == 1 else present_files(len(files))

@@ -1,0 +1,89 @@
+"""The filters of the files view: a search field and a menu for each thing the database can be asked for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import flet as ft
+
+from ui.components.toolbar import Choice, FilterMenu, SearchField
+from ui.views.files_present import ANY, DATES, SIZES, STATES, FileFilter, present_types
+
+SEARCH_WAIT_S = 0.3
+MOST_CLIENTS = 100
+"""Names in the menu of clients; of a larger fleet the others are reached from the clients view."""
+
+
+class FileFilters:
+    """Search and menus; tells the whole filter whenever a part of it changes."""
+
+    def __init__(self, on_filter: Callable[[FileFilter], None], *, on_typing: Callable[[bool], None]) -> None:
+        self._on_filter = on_filter
+        self.value = FileFilter()
+        self._types: set[str] = set()
+        self._clients: dict[str, str] = {}
+        self._search = SearchField(
+            "Name or path", self._on_search, on_typing=on_typing, wait_s=SEARCH_WAIT_S, width=230
+        )
+        self._menus = {
+            "client_id": FilterMenu("Client", [Choice(ANY, "Any")], self._setter("client_id")),
+            "suffix": FilterMenu("Type", present_types(()), self._setter("suffix")),
+            "size": FilterMenu("Size", SIZES, self._setter("size")),
+            "date": FilterMenu("Date", DATES, self._setter("date")),
+            "state": FilterMenu("Status", STATES, self._setter("state")),
+        }
+        self.control = ft.Row(
+            [self._search.control, *(menu.control for menu in self._menus.values())], spacing=8
+        )
+
+    async def focus(self) -> None:
+        """Take the keyboard."""
+        await self._search.focus()
+
+    def set(self, value: FileFilter) -> list[ft.Control]:
+        """Show this filter without telling it; return the controls to update."""
+        self.value = value
+        self._search.set(value.text)
+        self._offer_clients()
+        for name, menu in self._menus.items():
+            menu.set(getattr(value, name))
+        return [self.control]
+
+    def see_types(self, suffixes: Iterable[str]) -> list[ft.Control]:
+        """Offer these types too."""
+        new = set(suffixes) - self._types - {""}
+        if not new:
+            return []
+        self._types |= new
+        menu = self._menus["suffix"]
+        changed = menu.set_choices(present_types(self._types))
+        menu.set(self.value.suffix)
+        return changed
+
+    def know_clients(self, names: Mapping[str, str]) -> list[ft.Control]:
+        """Offer these clients."""
+        if names == self._clients:
+            return []
+        self._clients = dict(names)
+        return self._offer_clients()
+
+    def _offer_clients(self) -> list[ft.Control]:
+        chosen = self.value.client_id
+        names = sorted(self._clients.items(), key=lambda item: item[1].casefold())
+        shown = names[:MOST_CLIENTS] + [item for item in names[MOST_CLIENTS:] if item[0] == chosen]
+        if chosen not in self._clients and chosen != ANY:
+            shown.append((chosen, chosen[:8]))
+        menu = self._menus["client_id"]
+        changed = menu.set_choices([Choice(ANY, "Any"), *(Choice(key, name) for key, name in shown)])
+        menu.set(chosen)
+        return changed
+
+    def _on_search(self, text: str) -> None:
+        self.value = replace(self.value, text=text)
+        self._on_filter(self.value)
+
+    def _setter(self, name: str) -> Callable[[str], None]:
+        def choose(key: str) -> None:
+            self.value = replace(self.value, **{name: key})
+            self._on_filter(self.value)
+
+        return choose

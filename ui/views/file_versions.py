@@ -1,0 +1,173 @@
+"""All versions of one file, at the right of the files table."""
+
+from collections.abc import Callable
+
+import flet as ft
+import reactivex as rx
+
+from streams.bag import Streams
+from streams.records.files import BackupFile, FileVersion
+from streams.vocabulary import EntryKind, FileState
+from ui.bound import BoundView
+from ui.components.side_panel import Facts, SidePanel, foot_button, section
+from ui.components.states import Empty, StateBox
+from ui.components.status_badge import StatusBadge
+from ui.context import UiContext
+from ui.format import age_text, count_text
+from ui.theme import LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
+from ui.views.file_actions import FileActions
+from ui.views.files_present import base_name, folder_of, present_verified
+
+SHOWN = 40
+_LINE_HEIGHT = 46
+
+
+class FileVersions(BoundView):
+    """The facts of a file and its versions, newest first, each with its download."""
+
+    def __init__(
+        self, streams: Streams, context: UiContext, *, actions: FileActions, on_close: Callable[[], None]
+    ) -> None:
+        self._streams, self._actions = streams, actions
+        self._file: BackupFile | None = None
+        self._state = StatusBadge(FileState.STORED)
+        self._facts = Facts(
+            {
+                "folder": "Folder",
+                "client": "Client",
+                "size": "Size",
+                "modified": "Modified",
+                "hash": "SHA-256",
+            },
+            mono=("hash", "folder"),
+            font=MONO,
+        )
+        self._known = small_text()
+        self._list = ft.Column([], spacing=0, tight=True)
+        self._box = StateBox(
+            self._list,
+            empty=Empty("No version is kept.", ft.Icons.HISTORY),
+            skeleton_rows=4,
+            compact=True,
+            height=_LINE_HEIGHT * 3,
+        )
+        self._delete = foot_button("Delete", self._on_delete)
+        body = ft.Column(
+            [self._facts.control, self._known, section("Versions", self._box, self._box.note)], spacing=12
+        )
+        self.panel = SidePanel(
+            ft.Container(body, padding=ft.Padding.only(right=12, bottom=12)),
+            on_close=on_close,
+            label="File versions",
+            subtitle=self._state,
+            foot=[
+                foot_button("Download", lambda: self._with(self._actions.download), filled=True),
+                foot_button("Verify", lambda: self._with(self._actions.verify)),
+                self._delete,
+            ],
+        )
+        super().__init__(context=context, key="file-versions", content=self.panel.control, visible=False)
+        self._versions = self.bind_snapshot(
+            rx.never(), self._box, self._show_versions, is_empty=lambda versions: not versions
+        )
+
+    @property
+    def file_id(self) -> int | None:
+        """The file that is shown."""
+        return self._file.id if self._file is not None else None
+
+    def open(self, file: BackupFile) -> None:
+        """Show a file; what is still on its way for another one is dropped."""
+        other = file.id != self.file_id
+        self._file = file
+        if other:
+            self._versions.switch(self._streams.file_versions(file.id))
+        self.touch(*self.panel.show(base_name(file.path)))
+        self._show_file(file)
+
+    def close(self) -> None:
+        """Look at no file any more."""
+        self._file = None
+        self._versions.switch(rx.never())
+
+    def _show_file(self, file: BackupFile) -> None:
+        words, now = self.context.format, self.context.clock()
+        if self._state.set(file.state):
+            self.touch(self._state)
+        facts = {
+            "folder": (folder_of(file.path), file.path),
+            "client": (file.client_name, ""),
+            "size": (words.size(file.size_bytes), words.exact_size(file.size_bytes)),
+            "modified": (words.moment(file.modified_at, now), words.exact_time(file.modified_at)),
+            "hash": (file.sha256 or "–", file.sha256 or ""),
+        }
+        for name, (text, tooltip) in facts.items():
+            self.touch(*self._facts.set(name, text, tooltip))
+        known = present_verified(file.state, file.verified_at, now)
+        if self._known.value != known:
+            self._known.value = known
+            self.touch(self._known)
+        label = "Undelete" if file.state is FileState.DELETED else "Delete"
+        if self._delete.content != label:
+            self._delete.content = label
+            self.touch(self._delete)
+
+    def _show_versions(self, versions: tuple[FileVersion, ...]) -> None:
+        lines: list[ft.Control] = [self._line(version) for version in versions[:SHOWN]]
+        if len(versions) > SHOWN:
+            lines.append(small_text(f"and {count_text(len(versions) - SHOWN)} older ones"))
+        self._list.controls = lines
+        height = max(3, len(lines)) * _LINE_HEIGHT
+        if self._box.height != height:
+            self._box.height = height
+            self.touch(self._box)
+        self.touch(self._list)
+
+    def _line(self, version: FileVersion) -> ft.Control:
+        words, now = self.context.format, self.context.clock()
+        state = look(version.state)
+        when = ft.Text(
+            f"{words.moment(version.created_at, now)}   {words.size(version.size_bytes)}",
+            size=SIZE_BODY,
+            no_wrap=True,
+            tooltip=words.exact_time(version.created_at),
+        )
+        checked = (
+            f"verified {age_text(version.verified_at, now)}"
+            if version.verified_at is not None
+            else state.word
+        )
+        if version.inconsistent:
+            checked += ", changed while it was read"
+        fetch = ft.IconButton(
+            ft.Icons.DOWNLOAD,
+            icon_size=18,
+            width=32,
+            height=32,
+            tooltip=f"Download the version of {words.exact_time(version.created_at)}",
+            disabled=version.kind is not EntryKind.FILE,
+            style=ft.ButtonStyle(padding=ft.Padding.all(0)),
+            on_click=lambda _event: self._actions.download_version(version),
+        )
+        return ft.Container(
+            ft.Row(
+                [
+                    ft.Icon(state.icon, size=16, color=state.tone.color, tooltip=state.word),
+                    ft.Column([when, small_text(checked)], spacing=0, tight=True, expand=True),
+                    ft.Text(f"run {version.run_id}", size=11, color=QUIET_INK),
+                    fetch,
+                ],
+                spacing=8,
+            ),
+            height=_LINE_HEIGHT,
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+
+    def _with(self, command: Callable[[list[BackupFile]], None]) -> None:
+        if self._file is not None:
+            command([self._file])
+
+    def _on_delete(self) -> None:
+        if self._file is not None:
+            deleted = self._file.state is FileState.DELETED
+            self._with(self._actions.undelete if deleted else self._actions.delete)

@@ -1,0 +1,313 @@
+"""The files view: cards, filters answered by the database, one page of the table, versions, transfers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import flet as ft
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.subject import BehaviorSubject
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.records.clients import Client
+from streams.records.files import BackupFile, FilePage, FileQuery, FilesSummary
+from streams.snapshot import Delta, Snapshot
+from streams.vocabulary import FileState
+from ui.bound import BoundView
+from ui.components.data_table import DataTable, TableEvents
+from ui.components.filter_cards import CardWords, FilterCards
+from ui.components.pager import Pager, Turn
+from ui.components.side_panel import WIDTH as PANEL_WIDTH
+from ui.components.states import Empty, StateBox
+from ui.components.table_surface import nothing_found, table_box, table_surface
+from ui.components.toolbar import BarAction, SelectionBar, toolbar
+from ui.context import UiContext
+from ui.theme import GAP, PAGE_PADDING
+from ui.views.file_actions import FileActions
+from ui.views.file_filters import FileFilters
+from ui.views.file_versions import FileVersions
+from ui.views.files_present import (
+    ANY,
+    CARDS,
+    FileFilter,
+    file_columns,
+    present_cards,
+    present_place,
+)
+from ui.views.transfers import TransferStrip
+
+Asked = tuple[FileQuery, FilePage]
+"""A page with the query it answers, so that an answer is never taken for that of another query."""
+
+
+class FilesView(BoundView):
+    """Files page by page; sorting, searching and filtering happen in the database."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        self._filter = FileFilter()
+        self._page_number: int | None = 0
+        self._page: FilePage | None = None
+        self._fresh_for: FileQuery | None = None
+        self._picked: dict[int, BackupFile] = {}
+        self._clients: dict[str, str] = {}
+        self._actions = FileActions(commands, context, act=self.act, page=lambda: self.page)
+        self._versions = FileVersions(streams, context, actions=self._actions, on_close=self._on_close)
+        self._transfers = TransferStrip(streams, context)
+        self._table: DataTable[int, BackupFile] = DataTable(
+            file_columns(context.format, context.clock),
+            name=lambda file: file.path,
+            actions=lambda file: self._actions.of_row(file, self._on_open),
+            events=TableEvents(
+                on_open=self._on_open,
+                on_current=self._on_walk,
+                on_selection=self._on_selection,
+                on_sort=self._on_sort,
+                on_cancel=self._on_close,
+            ),
+            sort="path",
+            paged=True,
+            density=context.density,
+            label="Files",
+        )
+        self._cards = FilterCards(CARDS, self._on_card)
+        self._tools = FileFilters(self._on_filter, on_typing=self._on_typing)
+        self._bar = SelectionBar(
+            (
+                BarAction("Download", ft.Icons.DOWNLOAD, lambda: self._actions.download(self._selected())),
+                BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
+                BarAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, self._on_undelete),
+                BarAction("Delete", ft.Icons.DELETE, self._on_delete, destructive=True),
+            ),
+            self._table.clear_selection,
+        )
+        self._box = table_box(
+            self._table.control, Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2)
+        )
+        self._summary_box = StateBox(self._cards.control, skeleton_rows=1, skeleton_height=24, height=60)
+        self._pager = Pager(self._on_turn)
+        self._main = ft.Row(
+            [table_surface([self._box, self._pager.control]), self._versions],
+            expand=True,
+            spacing=GAP,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        self._toolbar = toolbar([self._tools.control], [self._box.note, self._bar.control])
+        super().__init__(
+            context=context,
+            key="files",
+            content=ft.Column(
+                [self._summary_box, self._toolbar, self._main, self._transfers], spacing=GAP, expand=True
+            ),
+            padding=PAGE_PADDING,
+            expand=True,
+        )
+        self.adopt(self._versions)
+        self.adopt(self._transfers)
+        self._card_words: dict[str, CardWords] | None = None
+        self._query = self._filter.query(context.clock())
+        self._queries_subject: BehaviorSubject[FileQuery] = BehaviorSubject(self._query)
+        self._streams = streams
+        self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
+        self.bind_snapshot(streams.files_summary, self._summary_box, self._show_summary)
+        self.bind(
+            streams.clients.deltas, self._show_clients, merge=lambda a, b: a.merge(b), name="show_clients"
+        )
+
+    # -- asking
+
+    def _pages(self) -> Observable[Snapshot[Asked]]:
+        """The pages of whatever was asked last; while a new one is on its way the former stays."""
+
+        def ask(query: FileQuery) -> Observable[Snapshot[Asked]]:
+            def tag(snapshot: Snapshot[FilePage]) -> Snapshot[Asked]:
+                value = None if snapshot.value is None else (query, snapshot.value)
+                return Snapshot(value, snapshot.health, snapshot.at, snapshot.cadence_s, snapshot.failure)
+
+            return self._streams.file_page(query).pipe(ops.map(tag))
+
+        return self._queries_subject.pipe(
+            ops.map(ask),
+            ops.switch_latest(),
+            ops.filter(lambda snapshot: snapshot.value is not None or snapshot.failure is not None),
+        )
+
+    def _ask(self, cursor: str | None = None) -> None:
+        self._card_words: dict[str, CardWords] | None = None
+        self._query = self._filter.query(self.context.clock(), cursor)
+        self._fresh_for = self._query
+        self._queries_subject.on_next(self._query)
+
+    def _on_filter(self, chosen: FileFilter) -> None:
+        self._filter = replace(chosen, sort=self._filter.sort, descending=self._filter.descending)
+        self._page_number = 0
+        self._show_chosen_card()
+        self._ask()
+
+    def _on_sort(self, key: str, descending: bool) -> None:
+        self._filter = replace(self._filter, sort=key, descending=descending)
+        self._page_number = 0
+        self._ask()
+
+    def _on_turn(self, turn: Turn) -> None:
+        page = self._page
+        if page is None:
+            return
+        number = self._page_number
+        if turn is Turn.FIRST:
+            self._page_number, cursor = 0, None
+        elif turn is Turn.LAST:
+            self._page_number, cursor = None, page.last_cursor
+        elif turn is Turn.NEXT:
+            self._page_number = None if number is None else number + 1
+            cursor = page.next_cursor
+        else:
+            self._page_number = None if number is None else max(0, number - 1)
+            cursor = page.previous_cursor
+        self._ask(cursor)
+
+    def _set_filter(self, chosen: FileFilter) -> None:
+        self.touch(*self._tools.set(chosen))
+        self._on_filter(chosen)
+
+    def _on_card(self, name: str) -> None:
+        clear = FileFilter()
+        if name == "large":
+            self._filter = replace(self._filter, sort="size", descending=True)
+            self._table.sort_by("size", True)
+        chosen = {
+            "recent": replace(clear, date="1"),
+            "unverified": replace(clear, state=FileState.STORED.value),
+        }.get(name, clear)
+        self._set_filter(clear if chosen.narrows and self._tools.value == chosen else chosen)
+
+    # -- arriving
+
+    def arrive(self, show: str) -> None:
+        """Show the files that somebody was led to."""
+        word, _, rest = show.partition(":")
+        clear = FileFilter()
+        if word == "transfers":
+            self._transfers.expand_list()
+        elif word == "client" and rest:
+            self._set_filter(replace(clear, client_id=rest))
+        elif word == "file" and rest:
+            self._set_filter(replace(clear, text=rest))
+        elif word in ("unverified", "recent"):
+            self._tools.set(clear)
+            self._on_card(word)
+        elif word in {state.value for state in FileState}:
+            self._set_filter(replace(clear, state=word))
+        elif word == "all":
+            self._set_filter(clear)
+
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Find with Ctrl+F or /."""
+        find = (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing)
+        if find:
+            self.act("Find", self._tools.focus())
+        return find
+
+    # -- drawing
+
+    def _is_empty(self, asked: Asked) -> bool:
+        query, page = asked
+        return not page.rows and not self._filter.narrows and query.cursor is None
+
+    def _show_page(self, asked: Asked) -> None:
+        query, page = asked
+        if query is not self._query:
+            return
+        fresh, self._fresh_for = self._fresh_for is query, None
+        self._page = page
+        if query.cursor is None or page.previous_cursor is None:
+            self._page_number = 0
+        self._table.show_page([(file.id, file) for file in page.rows], fresh=fresh)
+        self._picked.update((file.id, file) for file in page.rows if file.id in self._picked)
+        ways = {
+            turn
+            for turn, open_ in (
+                (Turn.FIRST, page.previous_cursor is not None),
+                (Turn.PREVIOUS, page.previous_cursor is not None),
+                (Turn.NEXT, page.next_cursor is not None),
+                (Turn.LAST, page.next_cursor is not None and page.last_cursor is not None),
+            )
+            if open_
+        }
+        self.touch(*self._pager.show(present_place(page, self._page_number), ways))
+        self.touch(*self._tools.see_types(file.suffix for file in page.rows))
+        if page.rows:
+            self._table.show_overlay(None)
+        else:
+            clear = ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(FileFilter()))
+            self._table.show_overlay(nothing_found("No file matches these filters.", clear))
+        for file in page.rows:
+            if file.id == self._versions.file_id:
+                self._versions.open(file)
+
+    def _show_summary(self, summary: FilesSummary) -> None:
+        self._card_words = present_cards(summary, self.context.format)
+        self._show_chosen_card()
+
+    def _show_chosen_card(self) -> None:
+        if self._card_words is None:
+            return
+        chosen = {
+            (ANY, "1"): "recent",
+            (FileState.STORED.value, ANY): "unverified",
+        }.get((self._filter.state, self._filter.date))
+        self.touch(*self._cards.show(self._card_words, chosen))
+
+    def _show_clients(self, delta: Delta[str, Client]) -> None:
+        if delta.full:
+            self._clients = {}
+        self._clients.update((key, client.name) for key, client in delta.changed.items())
+        for key in delta.removed:
+            self._clients.pop(key, None)
+        self.touch(*self._tools.know_clients(self._clients))
+
+    # -- selection and versions
+
+    def _selected(self) -> list[BackupFile]:
+        return list(self._picked.values())
+
+    def _on_selection(self, keys: frozenset[int]) -> None:
+        known: Mapping[int, BackupFile] = self._picked
+        found = ((key, known.get(key) or self._table.get(key)) for key in keys)
+        self._picked = {key: file for key, file in found if file is not None}
+        self._tools.control.visible = not keys
+        self._bar.show(len(keys))
+        self.touch(self._toolbar)
+
+    def _on_delete(self) -> None:
+        self._actions.delete([file for file in self._selected() if file.state is not FileState.DELETED])
+
+    def _on_undelete(self) -> None:
+        self._actions.undelete([file for file in self._selected() if file.state is FileState.DELETED])
+
+    def _on_open(self, key: int) -> None:
+        file = self._table.get(key)
+        if file is None:
+            return
+        if not self._versions.visible:
+            self._table.expect(-(PANEL_WIDTH + GAP))
+            self._versions.set_visible(True)
+            self.touch(self._main)
+        self._table.set_current(key)
+        self._versions.open(file)
+
+    def _on_walk(self, key: int) -> None:
+        if self._versions.visible:
+            self._on_open(key)
+
+    def _on_close(self) -> None:
+        if not self._versions.visible:
+            return
+        self._versions.close()
+        self._versions.set_visible(False)
+        self._table.expect(PANEL_WIDTH + GAP)
+        self._table.set_current(None)
+        self.touch(self._main)
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing

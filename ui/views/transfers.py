@@ -1,0 +1,168 @@
+"""The strip of running uploads, downloads and verifications below the files; it collapses to one line."""
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.records.server import Transfer
+from streams.snapshot import Delta
+from streams.vocabulary import TransferKind, TransferState
+from ui.bound import BoundView
+from ui.components.progress import ProgressLine
+from ui.context import UiContext
+from ui.format import Formatter, count_text, ratio_text, rough_duration_text
+from ui.theme import CARD, LINE, QUIET_INK, RADIUS, SIZE_BODY, look, small_text
+
+LINES = 4
+_HEAD, _LINE = 36, 30
+_ICONS = {
+    TransferKind.UPLOAD: (ft.Icons.UPLOAD, "Upload"),
+    TransferKind.DOWNLOAD: (ft.Icons.DOWNLOAD, "Download"),
+    TransferKind.VERIFY: (ft.Icons.FACT_CHECK, "Verification"),
+}
+_RANK = {TransferState.RUNNING: 0, TransferState.FAILED: 1, TransferState.QUEUED: 2}
+
+
+def transfer_ratio(transfer: Transfer) -> float | None:
+    """Return how much of its bytes a transfer has moved; None where nobody knows how many there are."""
+    if transfer.total_bytes is None:
+        return None
+    return 1.0 if transfer.total_bytes == 0 else min(1.0, transfer.done_bytes / transfer.total_bytes)
+
+
+def present_transfer(transfer: Transfer, words: Formatter) -> str:
+    """Return the words behind the bar: fraction, rate and time left, or why it failed."""
+    if transfer.state is not TransferState.RUNNING:
+        word = look(transfer.state).word
+        return f"{word}: {transfer.reason}" if transfer.reason else word
+    ratio = transfer_ratio(transfer)
+    parts = [words.size(transfer.done_bytes) if ratio is None else ratio_text(ratio)]
+    if transfer.rate_bps > 0:
+        parts.append(words.rate(transfer.rate_bps))
+        if transfer.total_bytes is not None:
+            left = (transfer.total_bytes - transfer.done_bytes) / transfer.rate_bps
+            parts.append(f"{rough_duration_text(left)} left")
+    return "   ".join(parts)
+
+
+def present_head(count: int) -> str:
+    """Return the title of the strip."""
+    return f"Transfers ({count_text(count)})" if count else "No transfers"
+
+
+class _Line:
+    def __init__(self) -> None:
+        self._icon = ft.Icon(ft.Icons.UPLOAD, size=16, color=QUIET_INK)
+        self._label = ft.Text(
+            "", size=SIZE_BODY, expand=True, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS
+        )
+        self._client = ft.Text("", size=12, color=QUIET_INK, width=110, no_wrap=True)
+        self._bar = ProgressLine(width=140, semantics_label="Transfer")
+        self._words = ft.Text("", size=12, color=QUIET_INK, width=220, no_wrap=True)
+        self.control = ft.Row(
+            [self._icon, self._label, self._client, self._bar, self._words],
+            height=_LINE,
+            spacing=12,
+            visible=False,
+        )
+        self._shown: Transfer | None = None
+
+    def show(self, transfer: Transfer | None, words: Formatter) -> list[ft.Control]:
+        """Bind the line to a transfer, or to none; return the controls to update."""
+        before, self._shown = self._shown, transfer
+        if transfer == before:
+            return []
+        if transfer is None:
+            self.control.visible = False
+            return [self.control]
+        told = present_transfer(transfer, words)
+        changed: list[ft.Control] = []
+        if self._words.value != told:
+            self._words.value, self._words.tooltip = told, transfer.reason
+            changed.append(self._words)
+        if self._bar.set(transfer_ratio(transfer), tone=look(transfer.state).tone):
+            changed.append(self._bar)
+        if before is None or (before.id, before.label) != (transfer.id, transfer.label):
+            self.control.visible = True
+            self._icon.icon, self._icon.tooltip = _ICONS[transfer.kind]
+            self._label.value, self._label.tooltip = transfer.label, transfer.label
+            self._client.value = transfer.client_name
+            return [self.control]
+        return changed
+
+
+class TransferStrip(BoundView):
+    """Head with the count, and below it the first transfers with their progress."""
+
+    def __init__(self, streams: Streams, context: UiContext) -> None:
+        self._transfers: dict[str, Transfer] = {}
+        self._open = bool(context.prefs.get("files.transfers", True))
+        self._title = ft.Text(present_head(0), size=SIZE_BODY, weight=ft.FontWeight.W_600, color=QUIET_INK)
+        self._more = small_text()
+        self._arrow = ft.Icon(ft.Icons.EXPAND_LESS, size=20, color=QUIET_INK)
+        self._lines = [_Line() for _ in range(LINES)]
+        self._list = ft.Container(
+            ft.Column([line.control for line in self._lines], spacing=0),
+            padding=ft.Padding.only(left=16, right=16, bottom=6),
+            visible=False,
+        )
+        head = ft.Container(
+            ft.Row([self._title, self._more, ft.Container(expand=True), self._arrow], spacing=12),
+            height=_HEAD,
+            padding=ft.Padding.symmetric(horizontal=16),
+            ink=True,
+            tooltip="Show or hide the transfers",
+            on_click=lambda _event: self._on_toggle(),
+        )
+        surface = ft.Container(
+            ft.Column([head, self._list], spacing=0, tight=True),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
+        )
+        super().__init__(context=context, key="transfers", content=surface)
+        self.bind(
+            streams.transfers.deltas,
+            self._show_transfers,
+            merge=lambda a, b: a.merge(b),
+            name="show_transfers",
+        )
+
+    def expand_list(self) -> None:
+        """Show the list."""
+        if not self._open:
+            self._on_toggle()
+
+    def _on_toggle(self) -> None:
+        self._open = not self._open
+        self.context.prefs.put("files.transfers", self._open)
+        self._show()
+
+    def _show_transfers(self, delta: Delta[str, Transfer]) -> None:
+        if delta.full:
+            self._transfers = {}
+        self._transfers.update(delta.changed)
+        for key in delta.removed:
+            self._transfers.pop(key, None)
+        self._show()
+
+    def _show(self) -> None:
+        moving = sorted(
+            (t for t in self._transfers.values() if t.state in _RANK),
+            key=lambda t: (_RANK[t.state], t.started_at, t.id),
+        )
+        title = present_head(sum(t.state is not TransferState.FAILED for t in moving))
+        more = f"and {count_text(len(moving) - LINES)} more" if len(moving) > LINES else ""
+        if (self._title.value, self._more.value) != (title, more):
+            self._title.value, self._more.value = title, more
+            self.touch(self._title, self._more)
+        arrow = ft.Icons.EXPAND_MORE if self._open else ft.Icons.EXPAND_LESS
+        shown = self._open and bool(moving)
+        if self._arrow.icon != arrow:
+            self._arrow.icon = arrow
+            self.touch(self._arrow)
+        if self._list.visible != shown:
+            self._list.visible = shown
+            self.touch(self._list)
+        for line, transfer in zip(self._lines, [*moving[:LINES], *(None,) * LINES][:LINES], strict=True):
+            self.touch(*line.show(transfer, self.context.format))
