@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,6 +34,11 @@ def _clean(value: Any) -> Any:
     return value
 
 
+def _plain_trace(output: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """Write a trace without the values of local variables, which structlog's own would show."""
+    output.write(_clean("".join(traceback.format_exception(*exc_info))))
+
+
 def set_up_logs(*, level: str = "info", file: Path | None = None, stream: TextIO | None = None) -> None:
     """Send every log line, structlog's and the standard library's, to ``stream`` (stderr) or to ``file``.
 
@@ -52,7 +58,7 @@ def set_up_logs(*, level: str = "info", file: Path | None = None, stream: TextIO
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     end: list[structlog.typing.Processor] = (
-        [hide_secrets, structlog.dev.ConsoleRenderer()]
+        [hide_secrets, structlog.dev.ConsoleRenderer(exception_formatter=_plain_trace)]
         if plain
         else [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer()]
     )

@@ -105,8 +105,8 @@ class RealtimeUpdater:
         self.offset = ClockOffset()
         self.epoch: str | None = None
         self.last_seq = 0
-        self.events = 0
-        """Events handed on since the start."""
+        self.on_event: Callable[[], None] = lambda: None
+        """Told of each event that is handed on."""
         self.heard_at: datetime | None = None
         """When the last frame of any kind came."""
 
@@ -201,7 +201,7 @@ class RealtimeUpdater:
         match frame:
             case Event(seq=seq):
                 self.last_seq = seq
-                self.events += 1
+                self.on_event()
                 self._listeners.tell(frame)
             case Pong():
                 self._on_pong(frame)

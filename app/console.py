@@ -1,0 +1,176 @@
+"""Composition root of the console: settings, bridge, streams, and a screen for each page that is opened."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import flet as ft
+import structlog
+
+from app.bridge.server_bridge import ServerBridge, open_bridge
+from app.config import Settings
+from app.config.load import Flags
+from app.config.watch import SettingsWatcher
+from app.prefs import FilePrefs, prefs_file
+from app.simulation import simulated_server
+from app.tasks import Tasks
+from streams.bag import Streams
+from streams.failures import ConfigRejected
+from streams.operators.spawning import Spawn
+from streams.records.base import utc_now
+from streams.schedulers import LoopScheduler, RunTaskScheduler, redirect_default_timers
+from streams.sources.build import build_streams
+from streams.sources.latency import LatencyMeter
+from streams.state import StateManager
+from streams.upkeep import Upkeep
+from ui.app import build_console
+from ui.context import UiContext
+from ui.format import Formatter, Units
+from ui.shell import Shell
+from ui.theme import Density
+
+log = structlog.stdlib.get_logger(__name__)
+
+ft.context.disable_auto_update()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """What all windows and browser tabs of this process share."""
+
+    watcher: SettingsWatcher
+    bridge: ServerBridge
+    streams: Streams
+    meter: LatencyMeter
+    prefs: FilePrefs
+    shells: list[Shell]
+    loop: asyncio.AbstractEventLoop
+
+    def open_page(self, page: ft.Page) -> None:
+        """Build a screen on a page; ``main`` of the Flet application."""
+        settings = self.watcher.current
+        context = UiContext(
+            scheduler=RunTaskScheduler(self._run_task_of(page), report_fault),
+            frame_s=settings.streams.frame_s,
+            report=_report_at,
+            measure=self.meter.shown,
+            prefs=self.prefs,
+            format=Formatter(Units(settings.ui.units), time_zone(settings.ui.time_zone)),
+            density=Density(settings.ui.density),
+        )
+        if self.prefs.get("theme") is None and settings.ui.theme != "system":
+            page.theme_mode = ft.ThemeMode(settings.ui.theme)
+        self.shells.append(
+            build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
+        )
+
+    def tell_rejected(self, error: ConfigRejected) -> None:
+        """Say on every screen that the changed configuration is not taken."""
+        for shell in self.shells:
+            shell.context.messages.error("The changed settings are not taken", detail=error.line())
+
+    def _run_task_of(self, page: ft.Page) -> Callable[..., "Future[Any]"]:
+        def run_task(handler: Callable[..., Coroutine[Any, Any, Any]], /, *args: Any) -> "Future[Any]":
+            try:
+                return page.run_task(handler, *args)
+            except AttributeError:
+                # A page whose browser has gone has no connection, and no loop by way of it, until it is back.
+                return asyncio.run_coroutine_threadsafe(handler(*args), self.loop)
+
+        return run_task
+
+
+def report_fault(error: BaseException) -> None:
+    """Log a mistake of the program with its trace."""
+    log.error("fault", exc_info=error)
+
+
+def _report_at(where: str, error: BaseException) -> None:
+    log.error("fault", where=where, exc_info=error)
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the zone of the setting ui.time_zone; raise ConfigRejected for a name nobody knows."""
+    if name == "local":
+        return datetime.now().astimezone().tzinfo or UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigRejected(
+            f"ui.time_zone = {name!r} is not a known zone.",
+            hint="Write local, UTC or a name such as Europe/Berlin.",
+        ) from None
+
+
+@asynccontextmanager
+async def running_console(
+    settings: Settings, path: Path | None = None, flags: Flags | None = None
+) -> AsyncGenerator[Console]:
+    """Start all that lies under the screen, in order, and end it in the reverse order.
+
+    Raises the failure of the check that did not pass, before anything is shown.
+    """
+    time_zone(settings.ui.time_zone)
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
+        scheduler = LoopScheduler(loop, report_fault)
+        stack.enter_context(redirect_default_timers(scheduler))
+        watcher = SettingsWatcher(settings, path, flags)
+        prefs = FilePrefs(prefs_file(), tasks)
+        await prefs.load()
+        stack.push_async_callback(prefs.flush)
+        connection = settings.connection
+        if connection.mock_mode:
+            connection = await stack.enter_async_context(simulated_server(settings.mock, connection))
+        spawn: Spawn = lambda body: tasks.start(body(), "stream")  # noqa: E731
+        bridge = await open_bridge(connection, lambda: watcher.current, scheduler=scheduler, spawn=spawn)
+        stack.push_async_callback(bridge.close)
+        meter = LatencyMeter()
+        bridge.realtime.on_event = meter.arrived
+        streams, state = _streams(bridge, watcher, scheduler, meter)
+        stack.callback(state.close)
+        console = Console(
+            watcher=watcher, bridge=bridge, streams=streams, meter=meter, prefs=prefs, shells=[], loop=loop
+        )
+        stack.callback(_put_to_sleep, console)
+        watcher.rejected.subscribe(console.tell_rejected)
+        tasks.start(watcher.run(), "settings")
+        yield console
+
+
+def _streams(
+    bridge: ServerBridge, watcher: SettingsWatcher, scheduler: LoopScheduler, meter: LatencyMeter
+) -> tuple[Streams, StateManager]:
+    def stale_factor() -> float:
+        return watcher.current.streams.stale_factor
+
+    def linger_s() -> float:
+        return watcher.current.streams.linger_s
+
+    state = StateManager(scheduler, report=report_fault, stale_factor=stale_factor, linger_s=linger_s)
+    streams = build_streams(
+        bridge.ports,
+        bridge.reading,
+        state,
+        Upkeep(scheduler, report_fault, utc_now, stale_factor, linger_s),
+        link=bridge.connection.link,
+        latency=meter.stream(scheduler=scheduler),
+    )
+    return streams, state
+
+
+def _put_to_sleep(console: Console) -> None:
+    """Let no screen look at anything any more."""
+    for shell in console.shells:
+        try:
+            shell.set_awake(False)
+        except RuntimeError as error:  # a page that is gone already refuses its last update
+            log.debug("shell_gone", reason=str(error))

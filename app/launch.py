@@ -1,0 +1,106 @@
+"""Look at a backup server: what every client does, as it happens.
+
+Without a configuration it starts a server with a simulated fleet on this machine and shows that one.
+To look at a real server, write three lines into tidewatch.toml:
+
+  [connection]
+  mock_mode = false
+  host = "backup.example.org"
+  database_path = "/srv/tidewatch/catalogue.db"
+"""
+
+import argparse
+import asyncio
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+
+from app.config import Settings, find_file, load_settings
+from app.config.load import Flags
+from app.logs import set_up_logs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of the console."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE",
+        help="configuration file (default: $TIDEWATCH_CONFIG, ./tidewatch.toml, then the user's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--web",
+        action="store_true",
+        help="serve the console to a browser on this machine; prints the address",
+    )
+    parser.add_argument("--port", type=_port, metavar="N", help="port of --web (default: one that is free)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
+    parser.add_argument("--verbose", action="store_true", help="log what goes on, not only what goes wrong")
+
+
+def _port(text: str) -> int:
+    if text.isdigit() and int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535; 0 means one that is free)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the console until its window is closed or a signal comes; return the exit code."""
+    set_up_logs(level="info" if args.verbose else "warning", file=args.log)
+    path = find_file(args.config)
+    flags: Flags = {}
+    settings = load_settings(path, flags)
+    asyncio.run(_until_stopped(settings, path, flags, web=args.web or args.port is not None, port=args.port))
+    return 0
+
+
+async def _until_stopped(
+    settings: Settings, path: Path | None, flags: Flags, *, web: bool, port: int | None
+) -> None:
+    """Run the console; the first signal ends it in order, whatever it is doing."""
+    task = asyncio.current_task()
+    assert task is not None
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:
+            stopped = True
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await _show(settings, path, flags, web=web, port=port)
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+
+
+async def _show(settings: Settings, path: Path | None, flags: Flags, *, web: bool, port: int | None) -> None:
+    # Flet takes a while to import; --help and a refused setting need not wait for it.
+    from app.console import running_console
+    from app.desktop import run_window, why_no_window
+    from app.web import listen, serve_web
+
+    reason = "" if web else await why_no_window()
+    listening = listen(port) if web or reason else None
+    try:
+        async with running_console(settings, path, flags) as console:
+            if listening is None:
+                if await run_window(console):
+                    return
+                reason = "the client program for windows does not run here"
+                listening = listen(None)
+            await serve_web(console, listening, lambda address: _tell(address, reason))
+    finally:
+        if listening is not None:
+            listening.close()
+
+
+def _tell(address: str, reason: str) -> None:
+    """Print the one line that tells where the console is, and why it is not in a window."""
+    why = f" (in the browser, since {reason})" if reason else ""
+    sys.stdout.write(f"Tidewatch console{why}: {address}\n")
+    sys.stdout.flush()
+    if reason and "display" not in reason:
+        webbrowser.open(address)

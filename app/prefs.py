@@ -1,0 +1,79 @@
+"""What the screen remembers between starts: one small JSON file, written off the loop and never half."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import platformdirs
+import structlog
+
+from app.tasks import Tasks
+
+log = structlog.stdlib.get_logger(__name__)
+
+SETTLE_S = 0.5
+
+
+def prefs_file() -> Path:
+    """Return the file in which this user's preferences are kept."""
+    return Path(platformdirs.user_state_dir("tidewatch", False)) / "console.json"
+
+
+class FilePrefs:
+    """Implements ``ui.context.Prefs``; changes that come together are written together."""
+
+    def __init__(self, path: Path, tasks: Tasks) -> None:
+        self._path = path
+        self._tasks = tasks
+        self._kept: dict[str, object] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._changed = False
+
+    async def load(self) -> None:
+        """Read the file, if there is one; one that cannot be read is as good as none."""
+        try:
+            kept = json.loads(await asyncio.to_thread(self._path.read_text, "utf-8"))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            log.warning("prefs_unreadable", file=str(self._path), reason=str(error))
+            return
+        if isinstance(kept, dict):
+            self._kept = kept
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return what was kept under ``key``."""
+        return self._kept.get(key, default)
+
+    def put(self, key: str, value: object) -> None:
+        """Keep ``value`` under ``key``."""
+        if self._kept.get(key) == value and key in self._kept:
+            return
+        self._kept[key] = value
+        self._changed = True
+        if self._writing is None or self._writing.done():
+            self._writing = self._tasks.start(self._write_soon(), "preferences")
+
+    async def flush(self) -> None:
+        """Write what has changed, now."""
+        if not self._changed:
+            return
+        self._changed = False
+        text = json.dumps(self._kept, indent=1, sort_keys=True, default=str)
+        try:
+            await asyncio.to_thread(_write, self._path, text)
+        except OSError as error:
+            log.warning("prefs_not_written", file=str(self._path), reason=str(error))
+
+    async def _write_soon(self) -> None:
+        while self._changed:
+            await asyncio.sleep(SETTLE_S)
+            await self.flush()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, "utf-8")
+    part.replace(path)

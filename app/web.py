@@ -1,0 +1,138 @@
+"""Web mode: the console in a browser on this machine, and for nobody else.
+
+Listens on loopback only. The path is not to be guessed, and both the Host and the Origin of every request
+must be ours, so that no other page in the same browser can open a session. Nothing comes from a CDN.
+"""
+
+import asyncio
+import errno
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import flet as ft
+import uvicorn
+from flet_web.fastapi.flet_app import FletApp
+from flet_web.fastapi.flet_app_manager import app_manager
+
+import ui
+from app.console import Console
+from streams.failures import ConfigRejected
+
+HOST = "127.0.0.1"
+ASSETS = Path(ui.__file__).parent / "assets"
+CLOSE_S = 1
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class OriginGuard:
+    """Lets requests through only if they come from our own page; works for sockets too."""
+
+    def __init__(self, app: AsgiApp, port: int) -> None:
+        self._app = app
+        self._hosts = {f"{host}:{port}" for host in (HOST, "localhost")}
+        self._origins = {f"http://{host}" for host in self._hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403, or hand the request on."""
+        if scope["type"] not in ("http", "websocket") or self._ours(scope):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await send({"type": "http.response.start", "status": 403, "headers": []})
+            await send({"type": "http.response.body", "body": b"forbidden"})
+
+    def _ours(self, scope: Scope) -> bool:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if headers.get(b"host") not in self._hosts:  # a foreign name that resolves to this machine
+            return False
+        origin = headers.get(b"origin")
+        # A browser names the origin of every socket; a request that names none is no page of a browser.
+        return origin in self._origins if origin is not None else scope["type"] == "http"
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the one who started it."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def mend_disconnect() -> None:
+    """Have Flet notice every browser that leaves.
+
+    flet-web 1.0 skips its own clean-up when a send fails because the socket has just closed: the session then
+    lives on for ever, and its updates pile up in memory.
+    """
+    original = FletApp.handle
+    if getattr(original, "mended", False):
+        return
+
+    async def handle(self: Any, websocket: Any) -> None:
+        try:
+            await original(self, websocket)
+        except Exception:
+            session = self._FletApp__session
+            if session is None:
+                raise
+            if session.connection is self:  # otherwise the page has come back by another socket already
+                await app_manager.disconnect_session(
+                    self._FletApp__get_unique_session_id(session.id), self._FletApp__session_timeout_seconds
+                )
+
+    handle.mended = True  # pyright: ignore[reportFunctionMemberAccess]
+    FletApp.handle = handle
+
+
+def listen(port: int | None) -> socket.socket:
+    """Return a socket bound to loopback on ``port``, or on a free one; raise ConfigRejected if taken."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port or 0))
+    except OSError as error:
+        bound.close()
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+        raise ConfigRejected(f"Port {port} {reason}.", hint="Choose another with --port.") from None
+    return bound
+
+
+async def serve_web(console: Console, listening: socket.socket, opened: Callable[[str], None]) -> None:
+    """Serve until cancelled; ``opened`` is told the address to open once it answers."""
+    mend_disconnect()
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(16)
+    app: Any = ft.run(
+        console.open_page, name=token, assets_dir=str(ASSETS), no_cdn=True, export_asgi_app=True
+    )
+    server = _Server(
+        uvicorn.Config(
+            OriginGuard(app, port),
+            log_config=None,
+            access_log=False,
+            log_level="warning",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=CLOSE_S,
+            server_header=False,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="web server")
+    try:
+        while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn tells it in no other way)
+            await asyncio.sleep(0.01)
+        if not serving.done():
+            opened(f"http://{HOST}:{port}/{token}/")
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
