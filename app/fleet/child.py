@@ -65,7 +65,7 @@ async def _serve(data: Path, plan: Plan) -> None:
     stop = asyncio.Event()
     _stop_with_parent(stop)
     data.mkdir(parents=True, exist_ok=True)
-    seeded = await prepare(data, plan.clients, plan.seed)
+    seeded = await prepare(data, count=plan.clients, seed=plan.seed, quiet=plan.quiet)
     ready: asyncio.Future[ServerInfo] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(
         serve(

@@ -1,7 +1,7 @@
 """The simulated fleet as a whole: one live client for each machine, their schedules, and load on demand."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from app.agent.address import address_of
@@ -36,11 +36,9 @@ async def run_fleet(info: ServerInfo, seeded: Seeded, plan: Plan, tasks: Tasks) 
     contents = Contents(plan.seed)
     clients: list[SimulatedClient] = []
     for number, member in enumerate(seeded.members):
-        if member.disk.machine.temper in _ABSENT and not plan.quiet:
-            continue
         disk = member.disk
-        if plan.quiet:
-            disk.machine = replace(disk.machine, temper=Temper.STEADY)
+        if disk.machine.temper in _ABSENT:
+            continue
         rng = Random(f"{plan.seed}:live:{disk.machine.name}")
         client = SimulatedClient(
             Api(address, member.token), disk, events_port=info.events_port, contents=contents, rng=rng,
@@ -49,7 +47,8 @@ async def run_fleet(info: ServerInfo, seeded: Seeded, plan: Plan, tasks: Tasks) 
         clients.append(client)
         tasks.start(client.live_after(SPREAD_S * number / len(seeded.members)), disk.machine.name)
     if plan.events_per_second > 0:
-        async with Api(address, seeded.console_token) as api:
+        token = await asyncio.to_thread(info.token_file.read_text)
+        async with Api(address, token.strip()) as api:
             await make_events(api, [m.client_id for m in seeded.members], plan.events_per_second, tasks)
     if plan.quiet:
         await asyncio.Event().wait()
