@@ -112,8 +112,9 @@ class Catalogue:
 
     async def _committed(self, transaction: Transaction) -> None:
         async with self._telling:
-            first = transaction.events[0].seq if transaction.events else None
-            if first is not None and first > self.last_seq + 1:
+            through = transaction.sequences.get("events", 0)
+            first = transaction.events[0].seq if transaction.events else through + 1
+            if first > self.last_seq + 1:
                 await self._tell_missed(first - 1)
             self._tell(tuple(transaction.events))
 

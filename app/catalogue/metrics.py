@@ -1,14 +1,12 @@
 """Samples of the server's load, rolled up as they come: least, greatest, sum and count of each interval."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, func, literal, select
 
 from app.catalogue.forecast import forecast
+from app.catalogue.intervals import STEPS_S, Interval, Intervals
 from app.catalogue.readers import Readers
 from app.catalogue.schema import metric_samples
 from app.catalogue.times import SECOND_US, from_us, to_us
@@ -16,9 +14,8 @@ from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from streams.records.server import Series, SeriesPoint, StorageForecast
 
-STEPS_S = (10, 60, 3600)
-"""Lengths of the intervals that are kept, in seconds."""
 KEPT = {10: timedelta(hours=6), 60: timedelta(days=14), 3600: timedelta(days=1830)}
+"""How long the intervals of each length are kept."""
 UNITS = {
     "cpu_ratio": "ratio",
     "memory_bytes": "bytes",
@@ -31,56 +28,6 @@ UNITS = {
 FORECAST_DAYS = 30.0
 
 
-@dataclass(slots=True)
-class Interval:
-    """What is kept of all samples of one interval."""
-
-    least: float
-    greatest: float
-    total: float
-    count: int
-
-    def add(self, value: float) -> None:
-        """Take in one more sample."""
-        self.least = min(self.least, value)
-        self.greatest = max(self.greatest, value)
-        self.total += value
-        self.count += 1
-
-
-def rows_of(at_us: int, intervals: Mapping[str, Interval]) -> list[dict[str, Any]]:
-    """Return the rows of an interval at every length that is kept."""
-    return [
-        {
-            "name": name,
-            "step_s": step_s,
-            "at": at_us - at_us % (step_s * SECOND_US),
-            "least": each.least,
-            "greatest": each.greatest,
-            "total": each.total,
-            "count": each.count,
-        }
-        for step_s in STEPS_S
-        for name, each in intervals.items()
-    ]
-
-
-async def merge_in(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add intervals to those that are kept, inside a write."""
-    new = insert(metric_samples)
-    merged = new.on_conflict_do_update(
-        index_elements=["name", "step_s", "at"],
-        set_={
-            "least": func.min(metric_samples.c.least, new.excluded.least),
-            "greatest": func.max(metric_samples.c.greatest, new.excluded.greatest),
-            "total": metric_samples.c.total + new.excluded.total,
-            "count": metric_samples.c["count"] + new.excluded["count"],
-        },
-    )
-    if rows:
-        await transaction.run(merged, rows)
-
-
 class Metrics:
     """How the server has been doing."""
 
@@ -88,7 +35,7 @@ class Metrics:
         self._readers = readers
         self._writer = writer
         self._now = now
-        self._open: dict[str, Interval] = {}
+        self._open = Intervals()
         self._open_at = 0
 
     async def record(self, sample: Mapping[str, float], at: datetime | None = None) -> None:
@@ -98,27 +45,25 @@ class Metrics:
         if start != self._open_at:
             await self.flush()
             self._open_at = start
-        for name, value in sample.items():
-            known = self._open.get(name)
-            if known is None:
-                self._open[name] = Interval(value, value, value, 1)
-            else:
-                known.add(value)
+        self._open.add(at_us, sample)
 
     async def flush(self) -> None:
         """Write what has been taken in."""
-        rows = rows_of(self._open_at, self._open)
-        self._open = {}
-        if rows:
-            await self._writer.write(lambda transaction: merge_in(transaction, rows))
+        gathered, self._open = self._open, Intervals()
+        if gathered.kept:
+            await self._writer.write(gathered.write)
 
     async def series(self, names: Sequence[str], since: datetime, step_s: float) -> tuple[Series, ...]:
-        """Return metrics since a time, in intervals of ``step_s``, oldest first, in the order of ``names``."""
-        step = max(int(step_s), STEPS_S[0])
-        kept = max(each for each in STEPS_S if each <= step)
-        step -= step % kept
+        """Return metrics since a time, in intervals of ``step_s``, oldest first, in the order of ``names``.
+
+        An interval that began before ``since`` is whole.
+        """
+        kept = max(each for each in STEPS_S if each <= max(step_s, STEPS_S[0]))
+        step = max(int(step_s) // kept, 1) * kept
+        slot_us = step * SECOND_US
+        since_us = to_us(since) - to_us(since) % slot_us
         sample = metric_samples.c
-        slot = (sample.at - sample.at % bindparam("slot_us", step * SECOND_US)).label("slot")
+        slot = (sample.at - sample.at % literal(slot_us)).label("slot")
         rows = await self._readers.rows(
             select(
                 sample.name,
@@ -128,32 +73,17 @@ class Metrics:
                 func.sum(sample.total),
                 func.sum(sample["count"]),
             )
-            .where(sample.name.in_(names), sample.step_s == kept, sample.at >= to_us(since))
+            .where(sample.name.in_(names), sample.step_s == kept, sample.at >= since_us)
             .group_by(sample.name, slot)
         )
-        found: dict[str, dict[int, Interval]] = {name: {} for name in names}
+        found = Intervals()
         for name, at_us, least, greatest, total, count in rows:
-            found[name][at_us] = Interval(least, greatest, total, count)
-        self._add_open(found, step * SECOND_US, to_us(since))
-        return tuple(
-            Series(name=name, unit=UNITS.get(name, ""), step_s=step, points=_points(intervals))
-            for name, intervals in found.items()
-        )
-
-    def _add_open(self, found: dict[str, dict[int, Interval]], slot_us: int, since_us: int) -> None:
-        slot = self._open_at - self._open_at % slot_us
-        for name, intervals in found.items():
-            taken = self._open.get(name)
-            if taken is None or self._open_at < since_us:
-                continue
-            known = intervals.get(slot)
-            if known is None:
-                intervals[slot] = Interval(taken.least, taken.greatest, taken.total, taken.count)
-            else:
-                known.least = min(known.least, taken.least)
-                known.greatest = max(known.greatest, taken.greatest)
-                known.total += taken.total
-                known.count += taken.count
+            found.merge((name, step, at_us), Interval(least, greatest, total, count))
+        for (name, length, at_us), taken in self._open.kept.items():
+            if length == kept and at_us >= since_us:
+                part = Interval(taken.least, taken.greatest, taken.total, taken.count)
+                found.merge((name, step, at_us - at_us % slot_us), part)
+        return tuple(_series(name, step, found) for name in names)
 
     async def rollup(self) -> int:
         """Drop short intervals that are too old, their sums stay in the longer ones; return how many went."""
@@ -173,17 +103,9 @@ class Metrics:
 
     async def storage_history(self, days: float) -> list[tuple[datetime, float]]:
         """Return the mean size of the store in each hour of the last ``days``, oldest first."""
-        sample = metric_samples.c
-        rows = await self._readers.rows(
-            select(sample.at, sample.total, sample["count"])
-            .where(
-                sample.name == "store_bytes",
-                sample.step_s == STEPS_S[-1],
-                sample.at >= to_us(self._now() - timedelta(days=days)),
-            )
-            .order_by(sample.at)
-        )
-        return [(from_us(at_us), total / count) for at_us, total, count in rows]
+        since = self._now() - timedelta(days=days)
+        series = await self.series(["store_bytes"], since, STEPS_S[-1])
+        return [(point.at, point.mean) for point in series[0].points]
 
     async def forecast(self, disk_total_bytes: int, disk_free_bytes: int) -> StorageForecast:
         """Return when the disk will be full, judged by how the store has grown in the last 30 days."""
@@ -193,8 +115,16 @@ class Metrics:
         )
 
 
-def _points(intervals: Mapping[int, Interval]) -> tuple[SeriesPoint, ...]:
-    return tuple(
-        SeriesPoint(at=from_us(at_us), least=each.least, mean=each.total / each.count, greatest=each.greatest)
-        for at_us, each in sorted(intervals.items())
+def _series(name: str, step_s: int, found: Intervals) -> Series:
+    points = sorted((at_us, each) for (metric, _, at_us), each in found.kept.items() if metric == name)
+    return Series(
+        name=name,
+        unit=UNITS.get(name, ""),
+        step_s=step_s,
+        points=tuple(
+            SeriesPoint(
+                at=from_us(at_us), least=each.least, mean=each.total / each.count, greatest=each.greatest
+            )
+            for at_us, each in points
+        ),
     )
