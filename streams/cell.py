@@ -22,6 +22,8 @@ from streams.vocabulary import Health
 T = TypeVar("T")
 
 _OK = Health.OK
+_ROUNDING_S = 1e-6
+"""A timer may come this much early; waiting for the rest would be waiting for nothing, again and again."""
 
 
 class Cell(Generic[T]):
@@ -176,7 +178,7 @@ class Cell(Generic[T]):
 
     def _grow_old(self) -> None:
         left_s = self._left_s()
-        if left_s is not None and left_s <= 0 and self._shown.health is Health.OK:
+        if left_s is not None and left_s <= _ROUNDING_S and self._shown.health is Health.OK:
             self._show(replace(self._shown, health=Health.STALE, at=self._confirmed_at()))
 
     def _watch(self, *_: Any) -> None:
@@ -185,7 +187,7 @@ class Cell(Generic[T]):
         left_s = self._left_s()
         if left_s is None:
             return
-        if left_s <= 0:
+        if left_s <= _ROUNDING_S:
             left_s = (self._cadence() or 0.0) * seconds_of(self._upkeep.stale_factor)
         self._timer.disposable = self._upkeep.scheduler.schedule_relative(left_s, self._watch)
 

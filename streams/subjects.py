@@ -1,6 +1,8 @@
 """A subject for a single loop: no locks, observers copied on write, and none starves another."""
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from reactivex import Observable, abc
@@ -22,6 +24,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         self._later: deque[T] = deque()
         self._busy = False
         self._fault: Exception | None = None
+        self._ending: Callable[[], None] | None = None
         self._stopped = False
         self._error: Exception | None = None
 
@@ -52,7 +55,8 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     def on_next(self, value: T) -> None:
         """Give ``value`` to all observers."""
         if self._busy:
-            self._later.append(value)
+            if self._ending is None:
+                self._later.append(value)
             return
         self._busy = True
         for observer in self._observers:
@@ -63,6 +67,9 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         if self._later:
             self._catch_up()
         self._busy = False
+        if self._ending is not None:
+            ending, self._ending = self._ending, None
+            ending()
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -78,17 +85,21 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
 
     def on_error(self, error: Exception) -> None:
         """End all observers, and those to come, with ``error``."""
-        if not self._stopped:
+        if self._busy:
+            self._ending = self._ending or partial(self.on_error, error)
+        elif not self._stopped:
             self._error = error
             for observer in self._stop():
                 observer.on_error(error)
 
     def on_completed(self) -> None:
         """End all observers, and those to come."""
+        if self._busy:
+            self._ending = self._ending or self.on_completed
+            return
         for observer in self._stop():
             observer.on_completed()
 
     def _stop(self) -> tuple[abc.ObserverBase[T], ...]:
-        self._catch_up()
         observers, self._observers, self._stopped = self._observers, (), True
         return observers
