@@ -24,7 +24,7 @@ from streams.failures import (
     WrongToken,
     WrongVersion,
 )
-from tests.app.bridge.support import Served, connected, serving
+from tests.app.bridge.support import Served, connected, serving, until
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
