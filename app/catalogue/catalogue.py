@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from app.catalogue.clients import Clients, standing
 from app.catalogue.enrolments import Enrolments
@@ -165,4 +165,4 @@ async def _found(transaction: Transaction) -> None:
         {"name": "created_at", "value": transaction.now.isoformat()},
         {"name": "blob_bytes", "value": "0"},
     ]
-    await transaction.run(insert(meta), rows)
+    await transaction.insert(meta, rows)

@@ -4,7 +4,7 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from app.catalogue.clients import change
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
@@ -53,7 +53,7 @@ class Enrolments:
                 "created_at": transaction.now_us,
                 "expires_at": to_us(expires_at),
             }
-            await transaction.run(insert(enrolments), [row])
+            await transaction.insert(enrolments, [row])
             return Enrolment(code=code, name=checked, expires_at=expires_at)
 
         return await self._writer.write(work)
@@ -111,7 +111,7 @@ async def _client(
         "platform": platform,
         "agent_version": agent_version,
     }
-    await transaction.run(insert(clients), [row])
+    await transaction.insert(clients, [row])
     added = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))
     return no, client_of(added[0]), []
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import check, names, newest, same, version
@@ -79,10 +79,10 @@ class Entries:
             version_rows.append(version(transaction, run.id, entry, columns, file_id))
             tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
         if new:
-            await transaction.run(insert(files), new)
+            await transaction.insert(files, new)
         if again:
             await _renew(transaction, again)
-        await transaction.run(insert(file_versions), version_rows)
+        await transaction.insert(file_versions, version_rows)
         return len(told)
 
     async def _contents(
@@ -118,7 +118,7 @@ class Entries:
                 }
                 for offset, sha256 in enumerate(new)
             ]
-            await transaction.run(insert(blobs), rows)
+            await transaction.insert(blobs, rows)
             await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
             found |= await _blobs(transaction, new)
         return found

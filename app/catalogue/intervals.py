@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, select
 
 from app.catalogue.schema import metric_samples
 from app.catalogue.times import SECOND_US
@@ -72,7 +72,7 @@ class Intervals:
             for (name, step_s, at_us), each in self.kept.items()
         ]
         if rows:
-            await transaction.run(insert(metric_samples), rows)
+            await transaction.insert(metric_samples, rows)
 
     async def _take_over(self, transaction: Transaction, step_s: int) -> None:
         """Take what the catalogue has of the same intervals out of it, and in here."""

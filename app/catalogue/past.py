@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import select, update
 
 from app.catalogue.enrolments import DEFAULT_GOAL_S
 from app.catalogue.entry_rows import check, names
@@ -20,7 +20,7 @@ from app.catalogue.transaction import Transaction
 from app.protocol import AgentEntry
 from streams.vocabulary import ClientState, EventKind, FileState, RunState, RunTrigger, Scope
 
-AT_ONCE = 5000
+AT_ONCE = 1000
 
 
 @dataclass(slots=True)
@@ -126,14 +126,14 @@ class Past:
         if known:
             await transaction.run(update(clients).where(clients.c.no == no).values(**client_row))
         else:
-            await transaction.run(insert(clients), [client_row])
+            await transaction.insert(clients, [client_row])
         for table, rows in (
             (runs, run_rows),
             (blobs, blob_rows),
             (files, file_rows),
             (file_versions, version_rows),
         ):
-            await _insert(transaction, table, rows)
+            await transaction.insert(table, rows)
         await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
         token = await issue_in(transaction, Scope.AGENT, no, client.name)
         self.seeded[client.name] = SeededClient(client_id, token)
@@ -144,7 +144,7 @@ class Past:
         empty = dict.fromkeys(("run_id", "run_state", "files", "bytes", "duration_s", "reason"))
         first = transaction.numbers("events", len(self._lines)) if self._lines else 0
         rows = [empty | line | {"seq": seq} for seq, line in enumerate(self._lines, first)]
-        await _insert(transaction, activity, rows)
+        await transaction.insert(activity, rows)
 
     async def _learn_blobs(self, transaction: Transaction, client: HistoryClient) -> None:
         """Find out which contents the catalogue had before this past was written."""
@@ -291,8 +291,3 @@ def _client(no: int, client_id: str, client: HistoryClient, tally: Tally) -> dic
         "stored_bytes": tally.stored_bytes,
         "unverified_count": tally.unverified_count,
     }
-
-
-async def _insert(transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    for start in range(0, len(rows), AT_ONCE):
-        await transaction.run(insert(table), rows[start : start + AT_ONCE])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.clients import change, client_row, standing
@@ -141,7 +141,7 @@ class Runs:
             "started_at": transaction.now_us,
             "correlation_id": correlation_id,
         }
-        await transaction.run(insert(runs), [row])
+        await transaction.insert(runs, [row])
         run = run_of(await run_row(transaction, run_id))
         client = await change(transaction, client_no, running_run_id=run_id, backup_queued=False)
         transaction.emit(

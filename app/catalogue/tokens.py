@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from app.catalogue.clients import client_row
 from app.catalogue.readers import Readers
@@ -46,7 +46,7 @@ async def issue_in(transaction: Transaction, scope: Scope, client_no: int | None
         "label": label,
         "created_at": transaction.now_us,
     }
-    await transaction.run(insert(tokens), [row])
+    await transaction.insert(tokens, [row])
     return token
 
 

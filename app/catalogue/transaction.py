@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, Row, insert, select, update
+from sqlalchemy import CursorResult, Dialect, Executable, Row, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import schema
@@ -16,6 +18,19 @@ from streams.records.files import FilesChanged
 from streams.records.runs import Run
 from streams.records.server import Activity
 from streams.vocabulary import EventKind, ServerState, Topic
+
+AT_ONCE = 5000
+
+
+@lru_cache(maxsize=256)
+def _insert_statement(
+    dialect: Dialect, table: Table, given: tuple[str, ...]
+) -> tuple[str, tuple[str, ...], dict[str, Any]]:
+    """Return an insert as text, the order of its values, and what is not given."""
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(given))
+    columns = tuple(compiled.positiontup or ())
+    defaults = {name: table.c[name].default.arg for name in columns if name not in given}
+    return str(compiled), columns, defaults
 
 
 @dataclass(slots=True)
@@ -62,6 +77,17 @@ class Transaction:
     async def all(self, statement: Executable) -> Sequence[Row[Any]]:
         """Return all rows of one statement."""
         return (await self.connection.execute(statement)).all()
+
+    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, all with the same columns; several times cheaper than ``run`` where there are many."""
+        if not rows:
+            return
+        sql, columns, defaults = _insert_statement(self.connection.dialect, table, tuple(rows[0]))
+        values = itemgetter(*columns)
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows[start : start + AT_ONCE]
+            full = [defaults | row for row in part] if defaults else part
+            await self.connection.exec_driver_sql(sql, [values(row) for row in full])
 
     def numbers(self, name: str, count: int = 1) -> int:
         """Give out ``count`` new numbers of a kind; return the first."""
@@ -140,8 +166,8 @@ class Transaction:
     async def finish(self) -> None:
         """Write the events, the activity and the numbers given out, right before the commit."""
         if self.events:
-            await self.run(
-                insert(schema.events),
+            await self.insert(
+                schema.events,
                 [
                     {
                         "seq": event.seq,
@@ -154,7 +180,7 @@ class Transaction:
                 ],
             )
         if self._lines:
-            await self.run(insert(schema.activity), self._lines)
+            await self.insert(schema.activity, self._lines)
         for name in self._given:
             await self.run(
                 update(schema.sequences)

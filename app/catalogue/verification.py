@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
@@ -115,8 +115,8 @@ async def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     if not outcome:
         return
     first = transaction.numbers("verifications", len(outcome))
-    await transaction.run(
-        insert(verifications),
+    await transaction.insert(
+        verifications,
         [
             {"id": first + offset, "at": transaction.now_us, "blob_id": blob_id, "good": good}
             for offset, (blob_id, good) in enumerate(outcome.items())
