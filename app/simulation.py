@@ -20,6 +20,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 END_S = 2.0
 """How long the child may take to end by itself."""
+PREFIX = "tidewatch-mock-"
 ROOT = Path(__file__).resolve().parent.parent
 
 

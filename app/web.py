@@ -25,6 +25,11 @@ from streams.failures import ConfigRejected
 HOST = "127.0.0.1"
 ASSETS = Path(ui.__file__).parent / "assets"
 CLOSE_S = 1
+POLICY = (
+    "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob: {sockets}; frame-ancestors 'none'"
+)
+"""What the page may do; the client program of Flet is compiled Dart and needs eval."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -33,23 +38,41 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class OriginGuard:
-    """Lets requests through only if they come from our own page; works for sockets too."""
+    """Lets requests through only if they come from our own page, which may load nothing from elsewhere."""
 
     def __init__(self, app: AsgiApp, port: int) -> None:
         self._app = app
         self._hosts = {f"{host}:{port}" for host in (HOST, "localhost")}
         self._origins = {f"http://{host}" for host in self._hosts}
+        sockets = " ".join(f"ws://{host}" for host in sorted(self._hosts))
+        self._headers = [
+            (b"content-security-policy", POLICY.format(sockets=sockets).encode()),
+            (b"x-frame-options", b"DENY"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403, or hand the request on."""
         if scope["type"] not in ("http", "websocket") or self._ours(scope):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._guarded(send))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
             await send({"type": "http.response.start", "status": 403, "headers": []})
             await send({"type": "http.response.body", "body": b"forbidden"})
+
+    def _guarded(self, send: Send) -> Send:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                kept = [
+                    pair for pair in message["headers"] if pair[0].lower() != b"access-control-allow-origin"
+                ]
+                message = {**message, "headers": [*kept, *self._headers]}
+            await send(message)
+
+        return sending
 
     def _ours(self, scope: Scope) -> bool:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
