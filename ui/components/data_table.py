@@ -16,7 +16,7 @@ from ui.components.data_table_columns import Column, RowAction
 from ui.components.data_table_keys import Act, Keys, Move
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_view import K, R, TableView
-from ui.theme import Density, Tone
+from ui.theme import INK, Density, Tone
 
 FRAME_S = 1 / 30
 """Turns of the wheel within this time are drawn together."""
@@ -253,7 +253,7 @@ def _menu_item(action: RowAction) -> ft.PopupMenuItem:
 
     color = Tone.BAD.color if action.destructive and action.enabled else None
     return ft.PopupMenuItem(
-        content=ft.Text(action.label, size=13, color=color),
+        content=ft.Text(action.label, size=13, color=color or INK),
         icon=ft.Icon(action.icon, size=18, color=color),
         height=36,
         disabled=not action.enabled,

@@ -5,7 +5,7 @@ from typing import Any, Protocol, cast
 import flet as ft
 
 from ui.components.data_table_columns import CellKind, CellValue, Column, ProgressCell, StatusCell, TextCell
-from ui.theme import MONO, QUIET_INK, SIZE_BODY
+from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
 
 SMALL_SIZE = 12
 
@@ -46,7 +46,7 @@ class _TextCellView:
             self._show_spans(cell)
         else:
             text.value = cell.text
-        text.color = cell.color
+        text.color = cell.color or INK
         text.tooltip = cell.tooltip or None
         return [text]
 

@@ -10,7 +10,7 @@ from ui.components.data_table_cells import cell_of
 from ui.components.data_table_columns import Column
 from ui.theme import LINE, QUIET_INK, SELECTED
 
-GAP = 12
+GAP = 16
 ACCENT_WIDTH = 3
 CHECK_WIDTH = 28
 MENU_WIDTH = 32

@@ -116,6 +116,7 @@ class Facts:
         self._values = {
             name: ft.Text(
                 "",
+                color=INK,
                 size=11 if name in mono else SIZE_BODY,
                 font_family=font if name in mono else None,
                 no_wrap=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import CARD, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 HEIGHT = 36
 
@@ -40,6 +40,7 @@ class SearchField:
         self.field = ft.TextField(
             hint_text=hint,
             text_size=SIZE_BODY,
+            color=INK,
             hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
             dense=True,
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=9),
@@ -129,7 +130,7 @@ class FilterMenu:
         self._label, self._on_choose = label, on_choose
         self._choices: dict[str, Choice] = {}
         self._checks: dict[str, ft.Icon] = {}
-        self._word = ft.Text(label, size=SIZE_BODY, no_wrap=True)
+        self._word = ft.Text(label, size=SIZE_BODY, color=INK, no_wrap=True)
         self._box = ft.Container(
             ft.Row(
                 [self._word, ft.Icon(ft.Icons.ARROW_DROP_DOWN, size=18, color=QUIET_INK)],
@@ -182,7 +183,7 @@ class FilterMenu:
         if choice.icon is not None:
             color = choice.tone.color if choice.tone is not None else None
             words.append(ft.Icon(choice.icon, size=16, color=color))
-        words.append(ft.Text(choice.label, size=SIZE_BODY))
+        words.append(ft.Text(choice.label, size=SIZE_BODY, color=INK))
         return ft.PopupMenuItem(
             content=ft.Row(words, spacing=8, tight=True),
             height=32,
@@ -209,7 +210,7 @@ class SelectionBar:
     """Says how many rows are selected and what can be done with them; not there while none is."""
 
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
-        self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, no_wrap=True)
+        self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
         buttons: list[ft.Control] = [_bar_button(action) for action in actions]
         clear = ft.IconButton(
             ft.Icons.CLOSE,

@@ -16,7 +16,7 @@ from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import UiContext
 from ui.format import UNKNOWN, age_text, count_text, ratio_text
-from ui.theme import BACKING_UP, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
+from ui.theme import BACKING_UP, INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
 from ui.views.activity_present import ActivityLine, present_activity
 from ui.views.client_actions import ClientActions
 from ui.views.client_details_present import (
@@ -250,14 +250,14 @@ class ClientDetails(BoundView):
         )
 
     def _goal_content(self) -> ft.Row:
-        self._goal_text = ft.Text("", size=13)
+        self._goal_text = ft.Text("", size=13, color=INK)
         return ft.Row(
             [self._goal_text, ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)], spacing=6, tight=True
         )
 
     def _goal_item(self, seconds: float) -> ft.PopupMenuItem:
         return ft.PopupMenuItem(
-            content=ft.Text(present_goal(seconds), size=13),
+            content=ft.Text(present_goal(seconds), size=13, color=INK),
             height=34,
             on_click=lambda _event: self._on_goal(seconds),
         )
@@ -298,7 +298,9 @@ class ClientDetails(BoundView):
 
 
 def _failure_line(text: str) -> ft.Row:
-    words = ft.Text(text, size=12, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, expand=True, tooltip=text)
+    words = ft.Text(
+        text, size=12, color=INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, expand=True, tooltip=text
+    )
     icon = ft.Icon(ft.Icons.ERROR, size=14, color=Tone.BAD.color)
     return ft.Row([icon, words], spacing=6, vertical_alignment=ft.CrossAxisAlignment.START)
 
@@ -310,6 +312,7 @@ def _line(line: ActivityLine) -> ft.Row:
             ft.Text(
                 line.text,
                 size=12,
+                color=INK,
                 no_wrap=True,
                 overflow=ft.TextOverflow.ELLIPSIS,
                 expand=True,

@@ -62,7 +62,8 @@ def present_state(row: ClientRow, now: datetime) -> StateLook:
 def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
     """Return the sentence behind the state, for the tooltip."""
     client = row.client
-    parts = [f"{look(client.state).word.capitalize()}, seen {age_text(client.last_seen_at, now)}."]
+    # No age here: a tooltip that changes each second would cost a message each second.
+    parts = [f"{look(client.state).word.capitalize()}."]
     if client.last_seen_at is None:
         parts = ["Its agent has not connected yet."]
     if client.failing_since is not None:
@@ -148,7 +149,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             lambda row: present_progress(row, words),
             CellKind.PROGRESS,
             width=196,
-            priority=3,
+            priority=2,
             sort_key=lambda row: None if row.progress is None else progress_ratio(row.progress) or 0.0,
         ),
         Column(
@@ -176,7 +177,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             size,
             width=88,
             numeric=True,
-            priority=2,
+            priority=3,
             sort_key=lambda row: row.client.stored_bytes,
         ),
     )

@@ -14,7 +14,7 @@ from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import UiContext
 from ui.format import age_text, count_text
-from ui.theme import LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
+from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
 from ui.views.file_actions import FileActions
 from ui.views.files_present import base_name, folder_of, present_verified
 
@@ -129,6 +129,7 @@ class FileVersions(BoundView):
         when = ft.Text(
             f"{words.moment(version.created_at, now)}   {words.size(version.size_bytes)}",
             size=SIZE_BODY,
+            color=INK,
             no_wrap=True,
             tooltip=words.exact_time(version.created_at),
         )

@@ -133,7 +133,6 @@ class FilesView(BoundView):
         )
 
     def _ask(self, cursor: str | None = None) -> None:
-        self._card_words: dict[str, CardWords] | None = None
         self._query = self._filter.query(self.context.clock(), cursor)
         self._fresh_for = self._query
         self._queries_subject.on_next(self._query)

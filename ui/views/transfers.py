@@ -10,7 +10,7 @@ from ui.bound import BoundView
 from ui.components.progress import ProgressLine
 from ui.context import UiContext
 from ui.format import Formatter, count_text, ratio_text, rough_duration_text
-from ui.theme import CARD, LINE, QUIET_INK, RADIUS, SIZE_BODY, look, small_text
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, look, small_text
 
 LINES = 4
 _HEAD, _LINE = 36, 30
@@ -40,7 +40,8 @@ def present_transfer(transfer: Transfer, words: Formatter) -> str:
         parts.append(words.rate(transfer.rate_bps))
         if transfer.total_bytes is not None:
             left = (transfer.total_bytes - transfer.done_bytes) / transfer.rate_bps
-            parts.append(f"{rough_duration_text(left)} left")
+            if left >= 1:
+                parts.append(f"{rough_duration_text(left)} left")
     return "   ".join(parts)
 
 
@@ -53,7 +54,7 @@ class _Line:
     def __init__(self) -> None:
         self._icon = ft.Icon(ft.Icons.UPLOAD, size=16, color=QUIET_INK)
         self._label = ft.Text(
-            "", size=SIZE_BODY, expand=True, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS
+            "", size=SIZE_BODY, color=INK, expand=True, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS
         )
         self._client = ft.Text("", size=12, color=QUIET_INK, width=110, no_wrap=True)
         self._bar = ProgressLine(width=140, semantics_label="Transfer")

@@ -1,0 +1,129 @@
+"""What the clients view says, from records to words."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from streams.commands import Outcome
+from streams.records.clients import Client
+from streams.vocabulary import ClientState, RunState
+from tests.ui import fleet
+from tests.ui.harness import NOON
+from ui.format import Formatter
+from ui.theme import Tone
+from ui.views.client_details_present import present_failures, present_goal, present_run_bars, present_running
+from ui.views.clients_present import (
+    ClientRow,
+    average_bytes,
+    matcher,
+    present_cards,
+    present_progress,
+    present_state,
+    present_state_why,
+)
+from ui.views.outcomes import present_outcome, present_verified
+
+WORDS = Formatter()
+
+
+def client(**changes: object) -> Client:
+    base = fleet.client_of("web-02", NOON)
+    return msgspec.structs.replace(base, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, "online"),
+        ({"running_run_id": 7, "failing_since": NOON}, "backing up"),
+        ({"state": ClientState.DISCONNECTED, "failing_since": NOON}, "disconnected"),
+        ({"state": ClientState.OFFLINE, "failing_since": NOON}, "failing"),
+        ({"state": ClientState.NEVER, "last_success_at": None}, "never connected"),
+        ({"state": ClientState.OFFLINE, "backup_queued": True}, "backup queued"),
+        ({"last_success_at": NOON - timedelta(days=2)}, "overdue"),
+        ({"state": ClientState.OFFLINE}, "offline"),
+    ],
+)
+def test_the_state_that_matters_most_is_the_one_that_is_said(changes: dict[str, object], word: str) -> None:
+    assert present_state(ClientRow(client(**changes)), NOON).word == word
+
+
+def test_the_reason_of_a_failure_is_in_the_tooltip() -> None:
+    failing = fleet.client_of(fleet.FAILING, NOON)
+    why = present_state_why(ClientRow(failing), WORDS, NOON)
+    assert "disk full at client" in why
+    assert "No good backup within its goal" in why
+
+
+def test_progress_says_per_cent_and_rate_and_nothing_when_nothing_runs() -> None:
+    running = fleet.client_of("web-01", NOON)
+    cell = present_progress(ClientRow(running, fleet.progress_of("web-01", 0.64, NOON)), WORDS)
+    assert (cell.text, cell.active) == ("63 %  31.0 MiB/s", True) or cell.text == "64 %  31.0 MiB/s"
+    assert present_progress(ClientRow(client()), WORDS).active is False
+    scanning = present_progress(ClientRow(running, fleet.progress_of("web-01", 0.0, NOON)), WORDS)
+    assert scanning.text == "scanning, 0 files"
+    assert present_progress(ClientRow(running), WORDS).text == "starting"
+
+
+def test_the_cards_count_and_name_those_that_fail() -> None:
+    cards = present_cards(list(fleet.clients(NOON)), WORDS)
+    assert cards["all"].number == "45"
+    assert (cards["failed"].number, cards["failed"].note, cards["failed"].tone) == ("1", "mail-gw", Tone.BAD)
+    nothing = present_cards([], WORDS)
+    assert nothing["large"].number == "–"
+
+
+def test_the_average_is_of_those_that_have_something() -> None:
+    assert average_bytes([client(stored_bytes=0), client(stored_bytes=10), client(stored_bytes=20)]) == 15
+    assert average_bytes([]) is None
+
+
+def names_of(state: str, text: str = "", average: float | None = None) -> list[str]:
+    keep = matcher(state, text, clock=lambda: NOON, average=average)
+    return [c.name for c in fleet.clients(NOON) if keep is None or keep(ClientRow(c))]
+
+
+def test_filters() -> None:
+    assert len(names_of("all")) == 45
+    assert names_of("failed") == ["mail-gw"]
+    assert names_of("disconnected") == ["lab-scope"]
+    assert names_of("never") == ["laptop-georg"]
+    assert set(names_of("not_safe")) == {"mail-gw", "lab-printer", "laptop-georg"}
+    assert names_of("running") == ["app-03", "db-02", "nas-office", "web-01"]
+    assert names_of("last:failed") == ["mail-gw"]
+    assert names_of("all", "LAPTOP-a") == ["laptop-anna"]
+    assert names_of("all", fleet.client_id("wiki")) == ["wiki"]
+    assert names_of("large", average=10.0**12) == []
+
+
+def test_runs_are_bars_oldest_first_with_their_story() -> None:
+    runs = [fleet.run_of(i, "web-02", NOON) for i in range(30)]
+    bars = present_run_bars(runs, WORDS, NOON)
+    assert len(bars) == 30
+    assert all(0 < bar.height <= 1 for bar in bars)
+    assert present_run_bars([], WORDS, NOON) == ()
+    failures = present_failures(runs, WORDS, NOON)
+    assert 0 < len(failures) <= 3
+    bad = [run for run in runs if run.state in (RunState.FAILED, RunState.PARTIAL)]
+    assert str(bad[0].reason) in failures[0]
+
+
+def test_goals_and_running_in_words() -> None:
+    assert [present_goal(s) for s in (3600.0, 86400.0, 7 * 86400.0)] == [
+        "every 1 h",
+        "every 24 h",
+        "every 7 d",
+    ]
+    text = present_running(fleet.progress_of("web-01", 0.5, NOON), WORDS)
+    assert "2,100 of 4,200 files" in text
+
+
+def test_outcomes_tell_done_queued_and_refused() -> None:
+    names = {"1": "a", "2": "b"}
+    assert present_outcome("Backup started", Outcome(done=("1",)), names) == "Backup started for 1"
+    both = present_outcome("Backup started", Outcome(queued=("1",), refused={"2": "it is shut out"}), names)
+    assert both == "Queued until it is back, refused for b: it is shut out"
+    assert present_outcome("Allowed", Outcome(), names) == "Allowed: nothing to do"
+    assert present_verified(1, ()) == "1 file checked, all as they should be"
+    assert present_verified(9, ("x", "y")) == "9 files checked, 2 damaged: x, y"

@@ -1,0 +1,241 @@
+"""The clients view on a real page, with streams and commands that a test holds."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import flet as ft
+import msgspec
+import pytest
+import reactivex as rx
+from reactivex.subject import Subject
+
+from streams.bag import Streams
+from streams.commands import Outcome
+from streams.failures import CommandFailed
+from streams.records.runs import RunPage
+from streams.snapshot import Snapshot
+from streams.vocabulary import ClientState
+from tests.ui import fleet
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from ui.context import Place
+from ui.views.clients import ClientsView
+
+
+class Desk:
+    """The view, its streams and its commands."""
+
+    def __init__(self, page: PageHarness) -> None:
+        self.page = page
+        self.streams, self.commands = FakeStreams(page.now), FakeCommands()
+        self.went: list[Place] = []
+        page.context.go = self.went.append
+        self.view = ClientsView(streams=self.streams.bag, commands=self.commands, context=page.context)
+        page.mount(self.view)
+
+    @property
+    def messages(self) -> list[str]:
+        return [message.text for message in self.page.context.messages.all]
+
+    def names(self) -> list[str]:
+        return [row.name for row in self.rows()]
+
+    def rows(self) -> list[fleet.Client]:
+        table = self.view._table
+        return [table._order.rows[key].client for key in table._order.order]
+
+    async def click_row(self, slot: int) -> None:
+        await self.page.fire(self.view._table._body.rows[slot].control, "click")
+
+    async def menu(self, slot: int, label: str) -> None:
+        table = self.view._table
+        await self.page.fire(table._body.rows[slot]._menu, "click")
+        item = next(i for i in table._menu.items if self.page.texts(i) == [label])
+        await self.page.fire(item, "click")
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with PageHarness.open(height=1600) as page:
+        desk = Desk(page)
+        desk.streams.fill()
+        page.frame()
+        desk.view._table._body.resize(1160, 46 * 36)
+        desk.view._table.refresh()
+        page.clear()
+        yield desk
+        assert page.crashes == []
+        assert page.reports == []
+
+
+async def test_all_clients_with_their_state_and_progress(desk: Desk) -> None:
+    texts = desk.page.texts()
+    assert {"45", "mail-gw", "failing", "overdue", "disconnected", "backing up"} <= set(texts)
+    assert any("%" in text and "MiB/s" in text for text in texts)
+
+
+async def test_a_change_of_one_client_is_one_small_message_and_is_measured(desk: Desk) -> None:
+    wiki = desk.streams.clients.rows[fleet.client_id("wiki")]
+    changed = msgspec.structs.replace(wiki, last_seen_at=wiki.created_at)
+    desk.streams.clients.put(changed, committed_at=desk.page.now())
+    desk.page.frame()
+    assert len(desk.page.ops()) == 2  # text and its exact time
+    assert desk.page.bytes < 100
+    assert len(desk.page.latencies) == 1
+
+
+async def test_progress_moves_in_the_row_and_in_the_details(desk: Desk) -> None:
+    desk.view.arrive(f"client:{fleet.client_id('web-01')}")
+    desk.page.frame()
+    desk.streams.progress.put(fleet.progress_of("web-01", 0.75, desk.page.now()))
+    desk.page.frame()
+    told = [text for text in desk.page.texts() if text.startswith("75 %")]
+    assert len(told) == 2
+
+
+async def test_cards_filter_and_a_second_click_shows_all_again(desk: Desk) -> None:
+    card = desk.view._cards._cards["failed"].control
+    await desk.page.fire(card, "click")
+    assert desk.names() == ["mail-gw"]
+    assert "1 of 45" in desk.page.texts()
+    await desk.page.fire(card, "click")
+    assert len(desk.names()) == 45
+
+
+async def test_searching_finds_and_says_when_nothing_is_found(desk: Desk) -> None:
+    field = desk.view._search.field
+    await desk.page.fire(field, "change", "laptop", value="laptop")
+    assert len(desk.names()) == 7
+    await desk.page.fire(field, "change", "zzz", value="zzz")
+    assert "No client matches these filters." in desk.page.texts()
+    await desk.page.fire(desk.page.find(ft.TextButton, content="Clear filters"), "click")
+    assert len(desk.names()) == 45
+
+
+async def test_details_follow_the_arrow_keys_and_close_with_escape(desk: Desk) -> None:
+    await desk.click_row(0)
+    assert desk.view._details.client_id == fleet.client_id("app-01")
+    assert desk.view._details.visible is True
+    await desk.page.fire(desk.view._table._listener, "key_down", {"key": "Arrow Down"})
+    assert desk.view._details.client_id == fleet.client_id("app-02")
+    await desk.page.fire(desk.view._table._listener, "key_down", {"key": "Escape"})
+    assert desk.view._details.visible is False
+
+
+async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> None:
+    late: Subject[Snapshot[RunPage]] = Subject()
+    details = desk.view._details
+    first, second = fleet.client_id("app-01"), fleet.client_id("app-02")
+    answers = {first: late, second: rx.never()}
+    details._streams = streams_with_runs(desk, answers)
+    desk.view.arrive(f"client:{first}")
+    desk.page.frame()
+    run = fleet.run_of(0, "app-01", desk.page.now())
+    late.on_next(desk.streams.ok(RunPage(rows=(run,))))  # has come, is not drawn yet
+    desk.view.arrive(f"client:{second}")
+    desk.page.frame()
+    assert late.observers == []
+    assert all(not bar.height for bar in details._bars)
+
+
+def streams_with_runs(desk: Desk, answers: dict[str, rx.Observable[Snapshot[RunPage]]]) -> Streams:
+    return replace(desk.streams.bag, client_runs=lambda client_id: answers[client_id])
+
+
+async def test_back_up_is_told_only_after_the_answer(desk: Desk) -> None:
+    desk.commands.outcome = Outcome(done=(fleet.client_id("app-01"),))
+    await desk.menu(0, "Back up now")
+    assert desk.commands.calls == [("back_up", [fleet.client_id("app-01")])]
+    assert desk.messages == ["Backup started for 1"]
+
+
+async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
+    desk.commands.refuse = CommandFailed("The server is stopped.", hint="Start it first.")
+    await desk.menu(0, "Back up now")
+    message = desk.page.context.messages.all[0]
+    assert message.text == "Back up app-01: The server is stopped."
+    assert message.detail == "Start it first."
+
+
+async def test_the_menu_of_a_running_client_cancels(desk: Desk) -> None:
+    await desk.menu(desk.names().index("web-01"), "Cancel backup")
+    assert desk.commands.calls == [("cancel_run", 8800)]
+
+
+async def test_disconnect_asks_first(desk: Desk) -> None:
+    desk.commands.outcome = Outcome(done=(fleet.client_id("app-01"),))
+    await desk.menu(0, "Disconnect…")
+    assert desk.commands.calls == []
+    await desk.page.fire(desk.page.find(ft.FilledButton, content="Disconnect"), "click")
+    await desk.page.settle()
+    assert desk.commands.calls == [("disconnect", (fleet.client_id("app-01"),))]
+    assert desk.messages == ["Disconnected 1"]
+
+
+async def test_a_disconnected_client_can_be_allowed(desk: Desk) -> None:
+    slot = next(i for i, c in enumerate(desk.rows()) if c.state is ClientState.DISCONNECTED)
+    await desk.menu(slot, "Allow again")
+    assert desk.commands.calls == [("allow", (fleet.client_id("lab-scope"),))]
+
+
+async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
+    for slot in (0, 2):
+        row = desk.view._table._body.rows[slot]
+        await desk.page.fire(row.check, "change", value=True)
+    assert "2 selected" in desk.page.texts()
+    button = next(b for b in desk.page.find_all(ft.TextButton) if desk.page.texts(b) == ["Verify"])
+    await desk.page.fire(button, "click")
+    ids = [fleet.client_id("app-01"), fleet.client_id("app-03")]
+    assert desk.commands.calls == [("verify_client", key) for key in ids]
+    assert desk.messages[0] == "2 clients: 2,408 files checked, all as they should be"
+
+
+async def test_the_goal_can_be_set(desk: Desk) -> None:
+    await desk.click_row(0)
+    item = desk.view._details._goal.items[1]
+    await desk.page.fire(item, "click")
+    assert desk.commands.calls == [("set_goal", (fleet.client_id("app-01"), 6 * 3600.0))]
+
+
+async def test_files_of_a_client(desk: Desk) -> None:
+    await desk.menu(0, "Show files")
+    assert desk.went == [Place("files", f"client:{fleet.client_id('app-01')}")]
+
+
+async def test_a_removed_client_closes_its_details(desk: Desk) -> None:
+    await desk.click_row(0)
+    desk.streams.clients.remove(fleet.client_id("app-01"))
+    desk.page.frame()
+    assert desk.view._details.visible is False
+
+
+async def test_a_hidden_view_looks_at_nothing(desk: Desk) -> None:
+    await desk.click_row(0)
+    desk.view.set_visible(False)
+    assert desk.streams.clients.looked_at is False
+    assert desk.streams.progress.looked_at is False
+
+
+@pytest.mark.parametrize(
+    ("situation", "word"), [("empty", "No client is enrolled yet"), ("fail", "Nothing listens")]
+)
+async def test_nothing_to_show_says_why(situation: str, word: str) -> None:
+    async with PageHarness.open() as page:
+        desk = Desk(page)
+        getattr(desk.streams, situation)()
+        page.frame()
+        assert any(word in text for text in page.texts())
+
+
+async def test_a_thousand_clients_cost_no_more_controls_than_fit() -> None:
+    async with PageHarness.open() as page:
+        desk = Desk(page)
+        base = fleet.client_of("wiki", page.now())
+        many = [msgspec.structs.replace(base, id=f"{i:032x}", name=f"c{i:04d}") for i in range(1000)]
+        desk.streams.clients.fill(many, page.now())
+        page.frame()
+        desk.view._table._body.resize(1100, 540)
+        desk.view._table.refresh()
+        assert len(desk.names()) == 1000
+        assert len(desk.view._table._body.list.controls) == 15

@@ -1,0 +1,121 @@
+"""The arithmetic of a table: selection, window, keys and columns, without a control."""
+
+import pytest
+
+from ui.components.data_table_columns import Column, TextCell, columns_that_fit
+from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_selection import Selection
+from ui.components.data_table_window import Window
+
+ROWS = list("abcdefgh")
+
+
+def test_a_range_runs_from_the_anchor_either_way() -> None:
+    selection: Selection[str] = Selection()
+    selection.toggle("e")
+    selection.extend(ROWS, "c")
+    assert selection.keys == {"c", "d", "e"}
+    selection.extend(ROWS, "f")
+    assert selection.keys == {"c", "d", "e", "f"}
+
+
+def test_a_range_without_an_anchor_is_one_row() -> None:
+    selection: Selection[str] = Selection()
+    selection.extend(ROWS, "d")
+    assert (selection.keys, selection.anchor) == ({"d"}, "d")
+
+
+def test_an_anchor_that_is_gone_begins_anew() -> None:
+    selection: Selection[str] = Selection()
+    selection.toggle("a")
+    assert selection.drop(["a"]) is True
+    selection.extend(ROWS, "c")
+    assert selection.keys == {"c"}
+
+
+@pytest.mark.parametrize(("chosen", "covers"), [("", False), ("b", None), ("abcdefgh", True)])
+def test_the_head_knows_none_some_and_all(chosen: str, covers: bool | None) -> None:
+    selection: Selection[str] = Selection()
+    selection.select_all(chosen)
+    assert selection.covers(ROWS) is covers
+
+
+def test_of_no_rows_none_is_selected() -> None:
+    assert Selection[str]().covers([]) is False
+
+
+def test_the_window_stays_within_the_list() -> None:
+    window = Window(total=100, visible=20)
+    assert window.go(500) is True
+    assert window.offset == 80
+    window.resize(30, 20)
+    assert window.offset == 10
+    window.resize(5, 20)
+    assert window.offset == 0
+
+
+def test_small_turns_of_a_trackpad_add_up_to_a_row() -> None:
+    window = Window(total=100, visible=20)
+    assert [window.scroll(12, 36) for _ in range(3)] == [False, False, True]
+    assert window.offset == 1
+
+
+def test_reveal_moves_as_little_as_needed() -> None:
+    window = Window(total=100, visible=10, offset=40)
+    assert window.reveal(45) is False
+    assert window.reveal(52) is True and window.offset == 43
+    assert window.reveal(7) is True and window.offset == 7
+
+
+def test_a_thumb_leads_back_to_the_offset_it_was_drawn_for() -> None:
+    window = Window(total=1000, visible=20)
+    for offset in (0, 1, 333, 979, 980):
+        window.go(offset)
+        shape = window.thumb(500)
+        assert shape is not None
+        assert window.offset_at(shape[0], 500) == offset
+
+
+def test_no_thumb_when_all_fits() -> None:
+    assert Window(total=20, visible=20).thumb(500) is None
+
+
+@pytest.mark.parametrize(
+    ("move", "at", "to"),
+    [
+        (Move.DOWN, None, 0),
+        (Move.END, None, 99),
+        (Move.UP, 0, 0),
+        (Move.DOWN, 99, 99),
+        (Move.PAGE_DOWN, 5, 15),
+        (Move.PAGE_UP, 5, 0),
+        (Move.HOME, 50, 0),
+        (Move.END, 3, 99),
+    ],
+)
+def test_keys_move_within_the_rows(move: Move, at: int | None, to: int) -> None:
+    assert move.target(at, 10, 100) == to
+
+
+def test_keys_mean_more_while_control_is_held() -> None:
+    keys = Keys()
+    assert keys.down("A") is None
+    keys.down("Control Left")
+    assert keys.down("a") is Act.ALL
+    keys.up("Control Left")
+    assert keys.down("A") is None
+    assert keys.down("Escape") is Act.CANCEL
+    keys.down("Shift Right")
+    assert keys.shift is True
+    assert keys.down("Arrow Down") is Move.DOWN
+
+
+def column(key: str, width: int, priority: int = 0) -> Column[str]:
+    return Column(key, key, TextCell, width=width, priority=priority)
+
+
+def test_the_least_needed_columns_go_first_and_the_needed_stay() -> None:
+    columns = (column("name", 100), column("id", 80, 5), column("seen", 90, 4), column("size", 80, 2))
+    assert columns_that_fit(columns, 1000, 10, 50) == {"name", "id", "seen", "size"}
+    assert columns_that_fit(columns, 400, 10, 50) == {"name", "seen", "size"}
+    assert columns_that_fit(columns, 10, 10, 50) == {"name"}

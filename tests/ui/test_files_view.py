@@ -1,0 +1,319 @@
+"""The files view on a real page, with streams and commands that a test holds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import flet as ft
+import msgspec
+import pytest
+import reactivex as rx
+from reactivex.subject import BehaviorSubject
+
+from streams.failures import CommandFailed
+from streams.records.files import FilePage, FileQuery, VerifyResult
+from streams.records.server import Transfer
+from streams.snapshot import Snapshot
+from streams.vocabulary import FileState, Health, TransferKind, TransferState
+from tests.ui import fleet
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from ui.components.pager import Turn
+from ui.views.files import FilesView
+
+
+class Desk:
+    """The view, what it asked for, and the pages that a test answers with."""
+
+    def __init__(self, page: PageHarness) -> None:
+        self.page = page
+        self.streams, self.commands = FakeStreams(page.now), FakeCommands()
+        self.queries: list[FileQuery] = []
+        self.answers: list[BehaviorSubject[Snapshot[FilePage]]] = []
+        self.auto = True
+        bag = replace(self.streams.bag, file_page=self._file_page)
+        self.view = FilesView(streams=bag, commands=self.commands, context=page.context)
+        page.mount(self.view)
+        self.view._table._body.resize(1100, 540)
+
+    def _file_page(self, query: FileQuery) -> rx.Observable[Snapshot[FilePage]]:
+        self.queries.append(query)
+        loading: Snapshot[FilePage] = Snapshot(None, Health.LOADING)
+        answer = BehaviorSubject(loading)
+        self.answers.append(answer)
+        if self.auto:
+            self.answer()
+        return answer
+
+    def answer(self, at: int = -1, *, start: int | None = None, rows: int = 100) -> None:
+        query = self.queries[at]
+        first = int(query.cursor or 0) if start is None else start
+        files = tuple(fleet.file_of(i, self.page.now()) for i in range(first, first + rows))
+        page = FilePage(
+            rows=files,
+            next_cursor=str(first + 100),
+            previous_cursor=str(first - 100) if first else None,
+            last_cursor="9900",
+            total=10_000,
+            total_capped=True,
+        )
+        self.answers[at].on_next(self.streams.ok(page))
+
+    @property
+    def messages(self) -> list[str]:
+        return [message.text for message in self.page.context.messages.all]
+
+    def ids(self) -> list[int]:
+        return list(self.view._table._order.order)
+
+    async def menu(self, slot: int, label: str) -> None:
+        table = self.view._table
+        await self.page.fire(table._body.rows[slot]._menu, "click")
+        item = next(i for i in table._menu.items if self.page.texts(i) == [label])
+        await self.page.fire(item, "click")
+
+    async def turn(self, turn: Turn) -> None:
+        await self.page.fire(self.view._pager._buttons[turn], "click")
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(3):
+            while not done():  # noqa: ASYNC110  (a thread or timer, nothing to wait on)
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with PageHarness.open(web=True) as page:
+        desk = Desk(page)
+        desk.streams.fill()
+        page.frame()
+        page.clear()
+        yield desk
+        assert page.crashes == []
+        assert page.reports == []
+
+
+async def test_the_first_page_with_its_place_and_cards(desk: Desk) -> None:
+    texts = desk.page.texts()
+    assert {"1–100 of 10,000+", "128,412", "web-01", "item-00000.log"} <= set(texts)
+    assert len(desk.ids()) == 100
+
+
+async def test_pages_are_reached_by_their_cursors(desk: Desk) -> None:
+    await desk.turn(Turn.NEXT)
+    await desk.turn(Turn.NEXT)
+    assert desk.queries[-1].cursor == "200"
+    assert "201–300 of 10,000+" in desk.page.texts()
+    await desk.turn(Turn.PREVIOUS)
+    assert desk.queries[-1].cursor == "100"
+    await desk.turn(Turn.LAST)
+    assert desk.queries[-1].cursor == "9900"
+    assert "100 files at the end of 10,000+" in desk.page.texts()
+    await desk.turn(Turn.FIRST)
+    assert desk.queries[-1].cursor is None
+    assert "1–100 of 10,000+" in desk.page.texts()
+
+
+async def test_sorting_asks_the_database(desk: Desk) -> None:
+    await desk.page.fire(desk.view._table._head._cells["size"], "click")
+    assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", False)
+    await desk.page.fire(desk.view._table._head._cells["size"], "click")
+    assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", True)
+
+
+async def test_a_late_page_of_the_question_before_is_never_shown(desk: Desk) -> None:
+    desk.auto = False
+    await desk.turn(Turn.NEXT)
+    await desk.turn(Turn.FIRST)
+    assert desk.answers[-2].observers == []
+    desk.answer(-2)
+    desk.page.frame()
+    assert desk.ids()[0] == fleet.file_of(0, desk.page.now()).id
+    desk.answer(-1, start=300)
+    desk.page.frame()
+    assert desk.ids()[0] == fleet.file_of(300, desk.page.now()).id
+
+
+async def test_a_page_that_came_but_was_not_drawn_is_dropped_when_another_is_asked_for(desk: Desk) -> None:
+    desk.auto = False
+    await desk.turn(Turn.NEXT)
+    desk.answer(-1)  # offered, the frame has not been drawn yet
+    desk.view._on_filter(replace(desk.view._filter, text="other"))
+    desk.page.frame()
+    assert desk.ids()[0] == fleet.file_of(0, desk.page.now()).id
+
+
+async def test_the_former_page_stays_while_the_next_is_on_its_way(desk: Desk) -> None:
+    desk.auto = False
+    await desk.turn(Turn.NEXT)
+    desk.page.advance(1.0)
+    assert "item-00000.log" in desk.page.texts()
+
+
+async def test_typing_asks_once_it_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = desk.view._tools._search
+    monkeypatch.setattr(search, "_wait_s", 0.02)
+    before = len(desk.queries)
+    for text in ("r", "re", "rep"):
+        await desk.page.fire(search.field, "change", text, value=text)
+    assert len(desk.queries) == before
+    await desk.until(lambda: len(desk.queries) > before)
+    assert [query.text for query in desk.queries[before:]] == ["rep"]
+
+
+async def test_menus_narrow_and_nothing_found_can_be_cleared(desk: Desk) -> None:
+    menu = desk.view._tools._menus["state"]
+    desk.auto = False
+    item = next(i for i in menu._button.items if desk.page.texts(i) == ["Damaged"])
+    await desk.page.fire(item, "click")
+    assert desk.queries[-1].state is FileState.DAMAGED
+    desk.answer(rows=0)
+    desk.page.frame()
+    assert "No file matches these filters." in desk.page.texts()
+    desk.auto = True
+    await desk.page.fire(desk.page.find(ft.TextButton, content="Clear filters"), "click")
+    assert desk.queries[-1].state is None
+    assert len(desk.ids()) == 100
+
+
+async def test_cards_are_filters(desk: Desk) -> None:
+    cards = desk.view._cards._cards
+    await desk.page.fire(cards["unverified"].control, "click")
+    assert desk.queries[-1].state is FileState.STORED
+    await desk.page.fire(cards["unverified"].control, "click")
+    assert desk.queries[-1].state is None
+    await desk.page.fire(cards["recent"].control, "click")
+    assert desk.queries[-1].since is not None
+    await desk.page.fire(cards["large"].control, "click")
+    assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", True)
+
+
+async def test_being_led_to_a_client(desk: Desk) -> None:
+    key = fleet.client_id("wiki")
+    desk.view.arrive(f"client:{key}")
+    desk.page.frame()
+    assert desk.queries[-1].client_id == key
+    assert "Client: wiki" in desk.page.texts()
+
+
+async def test_the_selection_survives_turning_the_page(desk: Desk) -> None:
+    await desk.page.fire(desk.view._table._body.rows[0].check, "change", value=True)
+    await desk.turn(Turn.NEXT)
+    await desk.page.fire(desk.view._table._body.rows[1].check, "change", value=True)
+    assert "2 selected" in desk.page.texts()
+    button = next(b for b in desk.page.find_all(ft.TextButton) if desk.page.texts(b) == ["Verify"])
+    await desk.page.fire(button, "click")
+    ids = tuple(fleet.file_of(i, desk.page.now()).id for i in (0, 101))
+    assert desk.commands.calls == [("verify_files", ids)]
+
+
+async def test_delete_tells_and_can_be_undone(desk: Desk) -> None:
+    await desk.menu(0, "Delete")
+    key = desk.ids()[0]
+    assert desk.commands.calls == [("delete_files", (key,))]
+    message = desk.page.context.messages.all[0]
+    assert (message.text, message.action_label) == ("item-00000.log deleted", "Undo")
+    assert message.action is not None
+    await message.action()
+    assert desk.commands.calls[-1] == ("undelete_files", (key,))
+    assert desk.messages[0] == "item-00000.log brought back"
+
+
+async def test_verify_tells_what_is_damaged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def verify(ids: Any) -> VerifyResult:
+        return VerifyResult(checked=1, damaged=("/var/log/item-00000.log",))
+
+    monkeypatch.setattr(desk.commands, "verify_files", verify)
+    await desk.menu(0, "Verify")
+    message = desk.page.context.messages.all[0]
+    assert "1 damaged" in message.text
+    assert message.stays is True
+
+
+async def test_a_refused_download_says_why(desk: Desk) -> None:
+    desk.commands.refuse = CommandFailed("The stored bytes are damaged.", hint="Back the client up again.")
+    await desk.menu(0, "Download")
+    await desk.until(lambda: bool(desk.messages))
+    assert desk.messages[0] == "Download item-00000.log: The stored bytes are damaged."
+
+
+async def test_a_large_file_goes_to_the_downloads_folder_on_the_web(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.views.downloads.BROWSER_LIMIT_BYTES", 1)
+    desk.view._actions._downloads._folder = tmp_path / "Downloads"
+    await desk.menu(1, "Download")
+    await desk.until(lambda: bool(desk.messages))
+    file = fleet.file_of(1, desk.page.now())
+    assert desk.commands.calls == [("download", (file.version_id, tmp_path / "Downloads" / "item-00001.pdf"))]
+    assert desk.messages[0].startswith("item-00001.pdf saved to")
+
+
+async def test_versions_of_a_file_each_with_its_download(desk: Desk) -> None:
+    await desk.menu(2, "All versions")
+    file = fleet.file_of(2, desk.page.now())
+    panel = desk.view._versions
+    assert panel.visible is True
+    lines = [b for b in desk.page.find_all(ft.IconButton, panel) if b.icon == ft.Icons.DOWNLOAD]
+    assert len(lines) == file.version_count
+    assert "item-00002.sql" in desk.page.texts(panel)
+
+
+async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> None:
+    await desk.menu(2, "All versions")
+    file = fleet.file_of(2, desk.page.now())
+    page = desk.view._page
+    assert page is not None
+    changed = msgspec.structs.replace(file, state=FileState.DELETED)
+    rows = tuple(changed if row.id == file.id else row for row in page.rows)
+    desk.answers[-1].on_next(desk.streams.ok(msgspec.structs.replace(page, rows=rows)))
+    desk.page.frame()
+    assert desk.view._versions._delete.content == "Undelete"
+
+
+async def test_transfers_move_and_the_strip_collapses(desk: Desk) -> None:
+    moving = Transfer(
+        id="t1",
+        kind=TransferKind.UPLOAD,
+        state=TransferState.RUNNING,
+        client_id="c",
+        client_name="web-01",
+        label="/srv/a",
+        started_at=desk.page.now(),
+        done_bytes=10,
+        total_bytes=100,
+    )
+    desk.streams.transfers.put(moving)
+    desk.page.frame()
+    assert {"Transfers (1)", "/srv/a"} <= set(desk.page.texts())
+    desk.page.clear()
+    desk.streams.transfers.put(msgspec.structs.replace(moving, done_bytes=50))
+    desk.page.frame()
+    assert sorted(str(op.value) for op in desk.page.ops()) == ["0.5", "50 %"]
+    desk.view._transfers._on_toggle()
+    desk.page.frame()
+    assert "/srv/a" not in desk.page.texts()
+    desk.streams.transfers.remove("t1")
+    desk.page.frame()
+    assert "No transfers" in desk.page.texts()
+
+
+async def test_without_files_it_says_so_and_without_a_server_why() -> None:
+    async with PageHarness.open() as page:
+        desk = Desk(page)
+        desk.auto = False
+        desk.view._ask()
+        desk.answer(rows=0)
+        page.frame()
+        assert "No file has been backed up yet." in page.texts()
+    async with PageHarness.open() as page:
+        desk = Desk(page)
+        desk.auto = False
+        desk.view._ask()
+        failed: Snapshot[FilePage] = Snapshot(None, Health.ERROR, failure=desk.streams.failure())
+        desk.answers[-1].on_next(failed)
+        page.frame()
+        assert any("Nothing listens" in text for text in page.texts()) or desk.ids()
