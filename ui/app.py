@@ -25,7 +25,7 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     page.theme_mode = shell.remembered_theme
     page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def on_window(event: ft.WindowEvent) -> None:
+    def on_window(event: ft.WindowEvent[ft.Window]) -> None:
         if event.type in (ft.WindowEventType.MINIMIZE, ft.WindowEventType.HIDE):
             shell.set_awake(False)
         elif event.type in (ft.WindowEventType.RESTORE, ft.WindowEventType.SHOW):

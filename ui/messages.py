@@ -1,9 +1,10 @@
 """What the console tells its user: a bounded list of messages that can be read again, copied and acted on."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
@@ -11,7 +12,7 @@ from reactivex.subject import BehaviorSubject
 from streams.failures import TidewatchError
 from ui.theme import Tone
 
-Undo = Callable[[], Awaitable[None]]
+Undo = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ SIZE_SMALL: Final = 11.5
 
 PAGE: Final = ft.Colors.SURFACE
 CARD: Final = ft.Colors.SURFACE_CONTAINER_LOWEST
+FLOAT: Final = ft.Colors.SURFACE_BRIGHT
+"""What lies over the page: panels, toasts, dialogs."""
 LINE: Final = ft.Colors.OUTLINE_VARIANT
 INK: Final = ft.Colors.ON_SURFACE
 QUIET_INK: Final = ft.Colors.ON_SURFACE_VARIANT
@@ -93,14 +95,15 @@ LIGHT: Final = ft.ColorScheme(
     on_primary_container="#04363E",
     secondary="#4A6268",
     on_secondary="#FFFFFF",
-    secondary_container="#D5E8ED",
+    secondary_container="#E1F7FD",
     on_secondary_container="#0A1F24",
     surface="#F4F7F8",
+    surface_bright="#FFFFFF",
     on_surface="#161D1F",
     on_surface_variant="#4A5457",
     surface_container_lowest="#FFFFFF",
     surface_container_low="#F0F4F5",
-    surface_container="#EAEFF0",
+    surface_container="#EFF4F5",
     surface_container_high="#E4E9EB",
     surface_container_highest="#DEE4E6",
     outline="#6F797C",
@@ -127,6 +130,7 @@ DARK: Final = ft.ColorScheme(
     secondary_container="#284148",
     on_secondary_container="#CDE7ED",
     surface="#0E1416",
+    surface_bright="#222A2C",
     on_surface="#DEE3E5",
     on_surface_variant="#B2BDC0",
     surface_container_lowest="#171E20",
@@ -241,6 +245,7 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
         text_theme=ft.TextTheme(
             body_medium=ft.TextStyle(letter_spacing=0.1), label_large=ft.TextStyle(letter_spacing=0.1)
         ),
+        dialog_theme=ft.DialogTheme(bgcolor=FLOAT),
         tooltip_theme=ft.TooltipTheme(wait_duration=ft.Duration(milliseconds=350)),
         scrollbar_theme=ft.ScrollbarTheme(thickness=6, radius=3),
         page_transitions=ft.PageTransitionsTheme(
@@ -276,7 +281,7 @@ def body_text(
         color=QUIET_INK if quiet else INK,
         no_wrap=True,
         overflow=ft.TextOverflow.ELLIPSIS,
-        text_align=ft.TextAlign.RIGHT if right else None,
+        text_align=ft.TextAlign.RIGHT if right else ft.TextAlign.START,
         width=width,
     )
 

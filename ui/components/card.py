@@ -5,7 +5,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import CARD, CARD_PADDING, HOVER, LINE, RADIUS, card_title
+from ui.theme import CARD, CARD_PADDING, FLOAT, HOVER, LINE, RADIUS, card_title
 
 
 def card(
@@ -56,7 +56,7 @@ def floating_panel(*, width: int) -> dict[str, Any]:
     return {
         "width": width,
         "padding": ft.Padding.symmetric(vertical=14, horizontal=16),
-        "bgcolor": ft.Colors.SURFACE_CONTAINER_HIGH,
+        "bgcolor": FLOAT,
         "border": ft.Border.all(1, LINE),
         "border_radius": RADIUS,
         "shadow": ft.BoxShadow(blur_radius=18, color=ft.Colors.with_opacity(0.18, ft.Colors.SHADOW)),

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import flet as ft
 
 from ui.context import UiContext
-from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text, small_text
+from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text
 
-_SHOWN_NAMES = 8
+_SHOWN_NAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,12 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
         shown, more = present_names(question.names)
         listed: list[ft.Control] = [body_text(name) for name in shown]
         if more:
-            listed.append(small_text(more))
+            listed.append(body_text(more, quiet=True))
         lines.append(
             ft.Container(
-                ft.Column(listed, spacing=4, tight=True),
+                ft.Row(listed, spacing=14, run_spacing=4, wrap=True),
                 padding=12,
+                width=420,
                 border=ft.Border.all(1, LINE),
                 border_radius=RADIUS,
             )

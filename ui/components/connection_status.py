@@ -54,7 +54,7 @@ def present_connection(link: Link, latency: Latency, now: datetime, words: Forma
         Fact("Transport", _TRANSPORTS[link.state]),
         Fact(
             "In this state",
-            duration_text(max(0.0, (now - link.since).total_seconds())),
+            duration_text(max(1, round((now - link.since).total_seconds()))),
             words.exact_time(link.since),
         ),
         Fact("Round trip", duration_text(link.round_trip_s)),
@@ -136,7 +136,7 @@ class ConnectionPanel(BoundView):
                 spacing=10,
                 tight=True,
             ),
-            **floating_panel(width=400),
+            **floating_panel(width=420),
             **container,
         )
         self.bind(streams.link, self._show_link)
@@ -166,7 +166,7 @@ class ConnectionPanel(BoundView):
         if not self._lines:
             self._lines = [(body_text(fact.label, quiet=True), body_text(right=True)) for fact in facts]
             self._table.controls = [
-                ft.Row([ft.Container(label, width=190), ft.Container(value, expand=True)], spacing=12)
+                ft.Row([ft.Container(label, width=172), ft.Container(value, expand=True)], spacing=12)
                 for label, value in self._lines
             ]
             self.touch(self._table)

@@ -221,7 +221,7 @@ def _bar(width: int, height: int) -> ft.Container:
 
 def _skeleton(rows: int, height: int, compact: bool) -> ft.Container:
     widths = (280, 360, 220, 320, 260)
-    bars = [_bar(96 if compact else widths[i % len(widths)], height) for i in range(rows)]
+    bars: list[ft.Control] = [_bar(96 if compact else widths[i % len(widths)], height) for i in range(rows)]
     return ft.Container(
         ft.Semantics(content=ft.Column(bars, spacing=12, tight=True), label="Loading", container=True),
         visible=False,

@@ -56,7 +56,7 @@ class DashboardView(BoundView):
         for part in (self.safety, self.load, self.running, self.server, self.activity):
             self.adopt(part)
 
-    def _on_size_change(self, event: ft.LayoutSizeChangeEvent) -> None:
+    def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         height = max(MIDDLE_HEIGHT, round((event.height - _ABOVE) * 0.42))
         if height != self._middle.height:
             self._middle.height = height

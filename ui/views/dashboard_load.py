@@ -104,7 +104,7 @@ class LoadDetail(BoundView):
                 ],
                 spacing=8,
             ),
-            height=270,
+            height=244,
         )
         super().__init__(context=context, key=f"load {metric.name}", content=self.box, width=560)
         self.bind_snapshot(streams.load, self.box, self._show_load)

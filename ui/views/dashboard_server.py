@@ -96,12 +96,11 @@ class ServerPart(BoundView):
     # -- drawing
 
     def _show_status(self, status: ServerStatus) -> None:
-        before, self._status = self._status, status
-        if self._badge.set(status.state):
+        if self._badge.set(status.state) or self._status is None:
             self.touch(self._badge)
-        self._show_uptime(self.context.clock())
-        if before is None or before.state is not status.state:
             self._show_switch(status.state)
+        self._status = status
+        self._show_uptime(self.context.clock())
 
     def _show_switch(self, state: ServerState) -> None:
         running = state is ServerState.RUNNING

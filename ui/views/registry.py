@@ -12,6 +12,7 @@ from ui.bound import BoundView
 from ui.context import UiContext
 from ui.views.clients import ClientsView
 from ui.views.dashboard import DashboardView
+from ui.views.files import FilesView
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +40,12 @@ VIEWS: Final[tuple[ViewSpec, ...]] = (
         ft.Icons.DEVICES_OTHER_OUTLINED,
         ft.Icons.DEVICES_OTHER,
         lambda streams, commands, context: ClientsView(streams=streams, commands=commands, context=context),
+    ),
+    ViewSpec(
+        "files",
+        "Files",
+        ft.Icons.FOLDER_COPY_OUTLINED,
+        ft.Icons.FOLDER_COPY,
+        lambda streams, commands, context: FilesView(streams=streams, commands=commands, context=context),
     ),
 )

@@ -1,0 +1,109 @@
+"""What the console tells: toasts that wait for their turn, a bell that counts, a centre that keeps."""
+
+import flet as ft
+
+from streams.failures import WrongToken
+from tests.ui.harness import PageHarness
+from ui.components.messages import MessageBell, MessageCentre, ToastLayer
+from ui.messages import Messages
+from ui.theme import Tone
+
+
+async def test_toasts_go_by_themselves_but_errors_stay_until_closed() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        h.context.messages.done("Backup asked for.")
+        h.context.messages.error("The disk is full.", detail="Free some room.")
+        h.frame()
+        assert h.texts() == ["Backup asked for.", "The disk is full.", "Free some room."]
+        h.advance(5)
+        assert h.texts() == ["The disk is full.", "Free some room."]
+        h.advance(3600)
+        assert "The disk is full." in h.texts()
+        await h.fire(h.find(ft.IconButton, tooltip="Close message"), "click")
+        assert h.texts() == []
+
+
+async def test_more_than_three_wait_for_their_turn() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        for i in range(5):
+            h.context.messages.done(f"number {i}")
+        h.frame()
+        assert h.texts() == ["number 0", "number 1", "number 2"]
+        h.advance(4.6)
+        assert h.texts() == ["number 3", "number 4"]
+        h.advance(5)
+        assert h.texts() == []
+
+
+async def test_what_a_toast_offers_is_done_once() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        undone: list[int] = []
+
+        async def undo() -> None:
+            undone.append(1)
+
+        h.context.messages.done("12 files deleted.", action_label="Undo", action=undo)
+        h.frame()
+        await h.fire(h.find(ft.TextButton, content="Undo"), "click")
+        assert undone == [1]
+        assert h.texts() == []
+
+
+async def test_an_undo_that_fails_is_said() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+
+        async def undo() -> None:
+            raise WrongToken("The token is revoked.", hint="Ask for a new one.")
+
+        h.context.messages.done("12 files deleted.", action_label="Undo", action=undo)
+        h.frame()
+        await h.fire(h.find(ft.TextButton, content="Undo"), "click")
+        assert h.texts() == ["Undo: The token is revoked.", "Ask for a new one."]
+
+
+async def test_the_bell_counts_until_somebody_looks() -> None:
+    async with PageHarness.open() as h:
+        h.mount(MessageBell(context=h.context, on_open=h.context.messages.mark_seen))
+        bell = h.find(ft.IconButton, tooltip="Messages")
+        assert bell.badge is None
+        h.context.messages.done("one")
+        h.context.messages.error("two")
+        h.frame()
+        assert isinstance(bell.badge, ft.Badge)
+        assert bell.badge.label == "2"
+        assert bell.badge.bgcolor == Tone.BAD.color
+        await h.fire(bell, "click")
+        assert bell.badge is None
+
+
+async def test_the_centre_keeps_the_newest_first_and_can_be_cleared() -> None:
+    async with PageHarness.open() as h:
+        h.mount(MessageCentre(context=h.context))
+        assert "Nothing has been said yet." in h.texts()
+        h.context.messages.done("first")
+        h.context.messages.warn("second", detail="why")
+        h.frame()
+        assert h.texts() == ["Messages", "2", "second", "why", "12:00:00", "first", "12:00:00"]
+        await h.fire(h.find(ft.TextButton, content="Clear"), "click")
+        assert "Nothing has been said yet." in h.texts()
+
+
+async def test_only_the_last_hundred_are_kept_and_each_can_be_copied() -> None:
+    async with PageHarness.open() as h:
+        messages = Messages(h.now)
+        for i in range(150):
+            messages.error(f"number {i}", detail="why")
+        assert len(messages.all) == 100
+        assert messages.all[0].copy_text() == "2026-03-11 12:00:00 UTC number 149\nwhy"
+
+
+async def test_what_was_seen_is_not_toasted_again() -> None:
+    async with PageHarness.open() as h:
+        h.context.messages.done("old")
+        h.context.messages.mark_seen()
+        h.mount(ToastLayer(context=h.context))
+        assert h.texts() == []

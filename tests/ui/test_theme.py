@@ -1,0 +1,102 @@
+"""The colours of states can be read in both themes, and every state has a look."""
+
+from enum import StrEnum
+
+import flet as ft
+import pytest
+
+from streams import vocabulary
+from ui import theme
+from ui.theme import Density, Tone, look, states_with_looks
+
+_SCHEMES = {"light": theme.LIGHT, "dark": theme.DARK}
+_SURFACES = ("surface", "surface_container_lowest", "surface_container", "surface_bright")
+
+
+def _field(role: ft.Colors) -> str:
+    return role.name.lower()
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG, 1 to 21."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_knows_its_ends() -> None:
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#777777") == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+@pytest.mark.parametrize("surface", _SURFACES)
+@pytest.mark.parametrize("tone", list(Tone))
+def test_states_can_be_read_on_every_surface(name: str, surface: str, tone: Tone) -> None:
+    scheme = _SCHEMES[name]
+    ratio = contrast(getattr(scheme, _field(tone.color)), getattr(scheme, surface))
+    assert ratio >= 4.5, f"{tone} on {surface}, {name}: {ratio:.2f}"
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+@pytest.mark.parametrize(
+    ("ink", "surface"),
+    [
+        *(("on_surface", s) for s in _SURFACES),
+        *(("on_surface_variant", s) for s in _SURFACES),
+        ("on_surface", "secondary_container"),
+        ("on_error_container", "error_container"),
+        ("on_primary", "primary"),
+        ("on_error", "error"),
+        ("primary", "surface_container_lowest"),
+    ],
+)
+def test_words_can_be_read(name: str, ink: str, surface: str) -> None:
+    scheme = _SCHEMES[name]
+    assert contrast(getattr(scheme, ink), getattr(scheme, surface)) >= 4.5
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+def test_states_can_be_read_in_a_selected_row(name: str) -> None:
+    scheme = _SCHEMES[name]
+    for tone in Tone:
+        assert contrast(getattr(scheme, _field(tone.color)), scheme.secondary_container or "") >= 4.5, tone
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        vocabulary.ClientState,
+        vocabulary.RunState,
+        vocabulary.FileState,
+        vocabulary.ServerState,
+        vocabulary.TransferState,
+        vocabulary.LinkState,
+        vocabulary.Health,
+    ],
+)
+def test_every_state_has_word_icon_and_tone(states: type[StrEnum]) -> None:
+    for state in states:
+        assert look(state).word
+        assert isinstance(look(state).tone, Tone)
+
+
+def test_the_same_word_of_different_subjects_keeps_its_own_look() -> None:
+    assert look(vocabulary.ServerState.RUNNING).tone is Tone.OK
+    assert look(vocabulary.RunState.RUNNING).tone is Tone.BUSY
+
+
+def test_one_word_has_one_look_within_a_subject() -> None:
+    for looks in states_with_looks().values():
+        words = [shown.word for shown in looks.values()]
+        assert len(words) == len(set(words))
+
+
+def test_sixty_rows_fit_as_promised() -> None:
+    assert Density.COMPACT.row_height * 30 <= 1080 - 48
+    assert [d.row_height for d in Density] == [44, 36, 30]
