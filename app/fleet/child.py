@@ -19,7 +19,7 @@ import structlog
 
 from app.config.sections import ServerSettings
 from app.fleet.fleet import Plan, run_fleet
-from app.fleet.seeding import Seeded, prepare
+from app.fleet.seeding import Member, prepare
 from app.logs import set_up_logs
 from app.server.run import ServerInfo, serve
 from app.tasks import Tasks
@@ -65,7 +65,7 @@ async def _serve(data: Path, plan: Plan) -> None:
     stop = asyncio.Event()
     _stop_with_parent(stop)
     data.mkdir(parents=True, exist_ok=True)
-    seeded = await prepare(data, count=plan.clients, seed=plan.seed, quiet=plan.quiet)
+    members = await prepare(data, count=plan.clients, seed=plan.seed, quiet=plan.quiet)
     ready: asyncio.Future[ServerInfo] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(
         serve(
@@ -82,14 +82,14 @@ async def _serve(data: Path, plan: Plan) -> None:
     if not ready.done():
         await server
         return
-    await _live(ready.result(), seeded, plan, server, stop)
+    await _live(ready.result(), members, plan, server, stop)
 
 
 async def _live(
-    info: ServerInfo, seeded: Seeded, plan: Plan, server: asyncio.Task[None], stop: asyncio.Event
+    info: ServerInfo, members: tuple[Member, ...], plan: Plan, server: asyncio.Task[None], stop: asyncio.Event
 ) -> None:
     tasks = Tasks()
-    fleet = tasks.start(run_fleet(info, seeded, plan, tasks), "fleet")
+    fleet = tasks.start(run_fleet(info, members, plan, tasks), "fleet")
     try:
         _say_ready(info)
         ending = asyncio.ensure_future(stop.wait())

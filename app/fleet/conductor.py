@@ -8,7 +8,7 @@ from app.fleet.client import SimulatedClient
 from app.fleet.roster import Temper
 from streams.vocabulary import RunTrigger
 
-LEAST_AT_ONCE = 2
+LEAST_AT_ONCE = 3
 MOST_AT_ONCE = 6
 LOOK_EVERY_S = 2.0
 FIRST_SECONDS = 30 * 60.0

@@ -46,8 +46,8 @@ class SimFile:
     path: str
     size_bytes: int
     mtime_ns: int
-    shared: bool = False
-    """Whether other machines have the same bytes under this path."""
+    shared: str = ""
+    """What its bytes are called where other machines have the same ones; empty where nobody else has them."""
 
     @property
     def suffix(self) -> str:
@@ -74,6 +74,11 @@ class Contents:
         """Return all bytes of ``file``."""
         return b"".join(self.chunks(owner, file))
 
+    def read_hashed(self, owner: str, file: SimFile) -> tuple[str, bytes]:
+        """Return the hash of ``file`` in hexadecimal, and all its bytes."""
+        data = self.read(owner, file)
+        return hashlib.sha256(data).hexdigest(), data
+
     def sha256(self, owner: str, file: SimFile) -> str:
         """Return the hash of the bytes of ``file`` in hexadecimal."""
         digest = hashlib.sha256()
@@ -82,8 +87,8 @@ class Contents:
         return digest.hexdigest()
 
     def _parts(self, owner: str, file: SimFile) -> tuple[bytes, bytes]:
-        whose = "" if file.shared else f"{owner}:{file.mtime_ns}"
-        rng = Random(f"{self._seed}:{whose}:{file.path}:{file.size_bytes}")
+        name = file.shared or f"{owner}:{file.mtime_ns}:{file.path}"
+        rng = Random(f"{self._seed}:{name}:{file.size_bytes}")
         own = rng.randbytes(min(_OWN_BYTES, file.size_bytes))
         if file.suffix in _TEXT:
             own = own.hex().encode()[: len(own)]

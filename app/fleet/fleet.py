@@ -11,7 +11,7 @@ from app.fleet.conductor import Conductor
 from app.fleet.content import Contents
 from app.fleet.load import make_events
 from app.fleet.roster import Temper
-from app.fleet.seeding import Seeded
+from app.fleet.seeding import Member
 from app.server.run import ServerInfo
 from app.tasks import Tasks
 
@@ -30,12 +30,12 @@ class Plan:
     events_per_second: float = 0.0
 
 
-async def run_fleet(info: ServerInfo, seeded: Seeded, plan: Plan, tasks: Tasks) -> None:
+async def run_fleet(info: ServerInfo, members: tuple[Member, ...], plan: Plan, tasks: Tasks) -> None:
     """Let all machines live until cancelled."""
     address = address_of(f"http://{info.host}:{info.port}")
     contents = Contents(plan.seed)
     clients: list[SimulatedClient] = []
-    for number, member in enumerate(seeded.members):
+    for number, member in enumerate(members):
         disk = member.disk
         if disk.machine.temper in _ABSENT:
             continue
@@ -45,11 +45,11 @@ async def run_fleet(info: ServerInfo, seeded: Seeded, plan: Plan, tasks: Tasks) 
             tasks=tasks,
         )  # fmt: skip
         clients.append(client)
-        tasks.start(client.live_after(SPREAD_S * number / len(seeded.members)), disk.machine.name)
+        tasks.start(client.live_after(SPREAD_S * number / len(members)), disk.machine.name)
     if plan.events_per_second > 0:
         token = await asyncio.to_thread(info.token_file.read_text)
         async with Api(address, token.strip()) as api:
-            await make_events(api, [m.client_id for m in seeded.members], plan.events_per_second, tasks)
+            await make_events(api, [m.client_id for m in members], plan.events_per_second, tasks)
     if plan.quiet:
         await asyncio.Event().wait()
     await Conductor(clients, Random(f"{plan.seed}:conductor")).conduct()

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from random import Random
 
@@ -25,22 +26,13 @@ _TOPICS = (
     "Training", "Überweisung", "Réunion", "年度報告", "Отчёт", "Ψηφοφορία", "Rechnung Müller & Söhne",
     "Notes (old)", "Plan B",
 )  # fmt: skip
-_SHARED: tuple[tuple[str, int], ...] = (
-    ("/etc/ssl/certs/ca-certificates.crt", 214 * KIB),
-    ("/usr/share/dict/words", 960 * KIB),
-    ("/usr/lib/locale/locale-archive", 2900 * KIB),
+_SHARED_COUNT = 70
+_SHARED_FIXED: tuple[tuple[str, int], ...] = (
     ("/opt/tools/toolchain-13.2.tar", 14 * MIB),
     ("/opt/tools/agent-installer.zip", 3 * MIB),
-    ("/etc/services", 12 * KIB),
-    ("/etc/mime.types", 74 * KIB),
-    ("/usr/share/zoneinfo/tzdata.zi", 107 * KIB),
-)
-_PERSONAL_SHARED: tuple[tuple[str, int], ...] = (
-    ("Company/Handbook 2025.pdf", 2200 * KIB),
-    ("Company/Template letter.docx", 45 * KIB),
-    ("Company/Template slides.pptx", 3600 * KIB),
-    ("Company/Logo.png", 88 * KIB),
-    ("Company/Holiday calendar.xlsx", 31 * KIB),
+    ("/usr/lib/locale/locale-archive", 2900 * KIB),
+    ("/usr/share/dict/words", 960 * KIB),
+    ("/etc/ssl/certs/ca-certificates.crt", 214 * KIB),
 )
 
 
@@ -144,8 +136,9 @@ _MAKERS = {
     Role.SERVICE: _service, Role.DEVICE: _device, Role.WORKSTATION: _studio,
 }  # fmt: skip
 _COUNTS: dict[Role, tuple[int, int]] = {
-    Role.FILES: (200, 320), Role.MAIL: (160, 260), Role.DEVICE: (15, 30), Role.SERVICE: (40, 80),
+    Role.FILES: (60, 90), Role.MAIL: (60, 90), Role.DEVICE: (10, 16), Role.SERVICE: (18, 30),
 }  # fmt: skip
+_USUAL_COUNT = (20, 40)
 
 
 def new_path(machine: Machine, rng: Random) -> str:
@@ -165,19 +158,38 @@ def new_size(path: str, rng: Random) -> int:
     return min(_FILE_CAP_BYTES, max(1, round(median * math.exp(rng.gauss(0, _SPREAD)))))
 
 
+@lru_cache(maxsize=8)
+def _shared_pool(personal: bool, seed: int) -> tuple[tuple[str, int], ...]:
+    """Return paths and sizes of what many machines have: a team's folder, or what a distribution brings."""
+    rng = Random(f"{seed}:shared:{personal}")
+    pool: dict[str, int] = {} if personal else dict(_SHARED_FIXED)
+    while len(pool) < _SHARED_COUNT:
+        if personal:
+            path = "Team/" + _document(rng).partition("/")[2]
+        else:
+            path = rng.choice(
+                (
+                    f"/usr/share/doc/lib{rng.choice('abcdefgh')}{rng.randint(1, 40)}/changelog.gz",
+                    f"/usr/lib/x86_64-linux-gnu/lib{rng.choice('abcdefgh')}{rng.randint(1, 60)}.so",
+                    f"/usr/share/zoneinfo/{rng.choice(('Europe', 'Asia'))}/zone-{rng.randint(1, 90)}",
+                    f"/etc/default/{rng.choice(('cron', 'ssh', 'ntp', 'nfs'))}-{rng.randint(1, 20)}.conf",
+                )
+            )
+        pool[path] = new_size(path, rng)
+    return tuple(pool.items())
+
+
 def make_tree(machine: Machine, seed: int, now_s: float) -> dict[str, SimFile]:
     """Return the files of ``machine`` as of ``now_s`` (seconds since 1970), by path."""
     rng = Random(f"{seed}:tree:{machine.name}")
     tree: dict[str, SimFile] = {}
-    home = f"/home/{_person(machine, rng)}/"
-    shared = _PERSONAL_SHARED if machine.role.personal else _SHARED
-    for path, size in () if machine.role is Role.DEVICE else shared:
-        if rng.random() < 0.8:
-            full = home + path if machine.role.personal else path
-            tree[full] = SimFile(
-                full, size, round((now_s - 200 * DAY_S) * 1e9), shared=not machine.role.personal
-            )
-    for _ in range(rng.randint(*_COUNTS.get(machine.role, (70, 150)))):
+    home = f"/home/{_person(machine, rng)}/" if machine.role.personal else ""
+    pool = () if machine.role is Role.DEVICE else _shared_pool(machine.role.personal, seed)
+    for number, (path, size) in enumerate(pool):
+        if rng.random() < 0.7:
+            mtime_ns = round((now_s - (100 + number) * DAY_S) * 1e9)
+            tree[home + path] = SimFile(home + path, size, mtime_ns, shared=path)
+    for _ in range(rng.randint(*_COUNTS.get(machine.role, _USUAL_COUNT))):
         path = new_path(machine, rng)
         age_s = min(700 * DAY_S, rng.lognormvariate(math.log(40), 1.3) * DAY_S)
         tree[path] = SimFile(path, new_size(path, rng), round((now_s - age_s) * 1e9))
@@ -194,7 +206,7 @@ class Change:
 
 
 def drift(machine: Machine, tree: dict[str, SimFile], rng: Random, now_s: float) -> Change:
-    """Make up what people and programs did to ``tree`` until ``now_s``; apply it with ``apply``."""
+    """Make up what people and programs did to ``tree`` until ``now_s``; ``tree`` stays as it is."""
     old = [path for path, file in tree.items() if not file.shared]
     written: dict[str, SimFile] = {}
     mtime_ns = round(now_s * 1e9)
@@ -210,11 +222,3 @@ def drift(machine: Machine, tree: dict[str, SimFile], rng: Random, now_s: float)
     gone = [path for path in old if path not in written]
     vanished = rng.sample(gone, min(len(gone), max(0, len(written) - 3))) if len(tree) > 60 else []
     return Change(tuple(written.values()), tuple(vanished))
-
-
-def apply(tree: dict[str, SimFile], change: Change) -> None:
-    """Bring ``tree`` to where ``change`` leads."""
-    for path in change.vanished:
-        tree.pop(path, None)
-    for file in change.written:
-        tree[file.path] = file
