@@ -13,7 +13,6 @@ from streams.failures import Failure, as_failure
 from streams.operators.kinds import Seconds, seconds_of
 from streams.operators.results import Failed, Ok, SourceCancelled
 from streams.refcount import Held
-from streams.safe import subscribe_safe
 from streams.snapshot import Snapshot
 from streams.subjects import LoopSubject
 from streams.upkeep import Upkeep
@@ -202,18 +201,19 @@ class _Followed:
         self._subscription: abc.DisposableBase = Disposable()
 
     def start(self) -> None:
-        self._subscription = subscribe_safe(
-            self._source, self._on_result, on_error=self._on_error, report=self._cell._upkeep.report
-        )
+        self._subscription = self._source.subscribe(self._on_result, self._on_error)
 
     def stop(self) -> None:
         self._subscription.dispose()
 
     def _on_result(self, result: Ok[Any] | Failed) -> None:
-        if isinstance(result, Ok):
-            self._take(result.value)
-        else:
-            self._cell.fail_with(result.error, result.retry_in_s)
+        try:
+            if isinstance(result, Ok):
+                self._take(result.value)
+            else:
+                self._cell.fail_with(result.error, result.retry_in_s)
+        except Exception as error:  # noqa: BLE001  (as subscribe_safe does, one call the less for each value)
+            self._cell._upkeep.report(error)
 
     def _on_error(self, error: Exception) -> None:
         if not isinstance(error, SourceCancelled):

@@ -4,9 +4,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable, SerialDisposable
+from reactivex.disposable import Disposable
 
 from streams.operators.kinds import Operator, Seconds, seconds_of
+from streams.operators.listening import listen
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -74,50 +75,58 @@ def conflate_into(
         ) -> abc.DisposableBase:
             pending: Any = None
             has_pending = False
-            frame = SerialDisposable()
             in_frame = False
+            timer: abc.DisposableBase | None = None
+
+            def on_frame(*_: Any) -> None:
+                nonlocal in_frame, timer
+                if not has_pending:
+                    in_frame = False
+                    return
+                wait_s = seconds_of(every_s)
+                if wait_s > 0:
+                    timer = scheduler.schedule_relative(wait_s, on_frame)
+                else:
+                    in_frame = False
+                flush()
 
             def flush() -> None:
                 nonlocal pending, has_pending
                 gathered, pending, has_pending = pending, None, False
                 try:
                     whole = finish(gathered)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001  (an operator hands on what its functions raise)
                     observer.on_error(error)
                     return
                 observer.on_next(whole)
 
-            def on_frame(*_: Any) -> None:
-                nonlocal in_frame
-                if has_pending:
-                    frame.disposable = scheduler.schedule_relative(seconds_of(every_s), on_frame)
-                    flush()
-                else:
-                    in_frame = False
-
             def on_next(value: T) -> None:
-                nonlocal pending, has_pending, in_frame
+                nonlocal pending, has_pending, in_frame, timer
                 try:
                     if has_pending:
                         pending = add(pending, value)
                         return
                     pending = first(value)
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:  # noqa: BLE001  (as above)
                     observer.on_error(error)
                     return
                 has_pending = True
                 if not in_frame:
                     in_frame = True
-                    frame.disposable = scheduler.schedule(on_frame)
+                    timer = scheduler.schedule(on_frame)
 
             def on_completed() -> None:
                 if has_pending:
                     flush()
                 observer.on_completed()
 
-            return CompositeDisposable(
-                source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler_), frame
-            )
+            def dispose() -> None:
+                subscription.dispose()
+                if timer is not None:
+                    timer.dispose()
+
+            subscription = listen(source, on_next, observer.on_error, on_completed, scheduler_)
+            return Disposable(dispose)
 
         return Observable(subscribe)
 

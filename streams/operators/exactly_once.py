@@ -7,6 +7,7 @@ from typing import TypeVar
 from reactivex import Observable, abc
 
 from streams.operators.kinds import Operator
+from streams.operators.listening import listen
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ def exactly_once(
                 if passes:
                     observer.on_next(value)
 
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+            return listen(source, on_next, observer.on_error, observer.on_completed, scheduler)
 
         return Observable(subscribe)
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 
 from streams.operators.kinds import Operator
+from streams.operators.listening import listen
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def keyed_distinct(
                     return
                 emit(value)
 
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+            return listen(source, on_next, observer.on_error, observer.on_completed, scheduler)
 
         return Observable(subscribe)
 
