@@ -1,11 +1,12 @@
 """What server, agent and console say to each other over HTTP, and server and agent over their socket.
 
-The records that reach the screen are in ``streams/records``; here is what only machines exchange. JSON through
-msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC.
+The records that reach the screen are in ``streams/records``; here is what only machines exchange. JSON
+through msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -27,6 +28,10 @@ CLOSE_WRONG_TOKEN = 4401
 """Socket close code: the token was revoked."""
 CLOSE_DISCONNECTED = 4403
 """Socket close code: an operator has shut this client out."""
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An id, a count or a size, as a database can keep it."""
 
 
 class Problem(Record, frozen=True, kw_only=True):
@@ -80,19 +85,19 @@ class BackupRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class FileIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files a command is about."""
 
-    file_ids: tuple[int, ...]
+    file_ids: tuple[Number, ...]
 
 
 class Goal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The age in seconds that a client's last good backup should not exceed."""
 
-    goal_s: float
+    goal_s: Annotated[float, msgspec.Meta(gt=0, le=10 * 366 * 86400)]
 
 
 class StopRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long running backups may go on after a stop; None lets them come to their end."""
 
-    timeout_s: float | None = None
+    timeout_s: Annotated[float, msgspec.Meta(ge=0, le=7 * 86400)] | None = None
 
 
 class ServerStateReply(Record, frozen=True, kw_only=True):
@@ -150,9 +155,9 @@ class AgentEntry(Record, frozen=True, kw_only=True):
 
     raw_path: bytes
     kind: EntryKind
-    size_bytes: int
-    mtime_ns: int
-    mode: int
+    size_bytes: Number
+    mtime_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+    mode: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
     sha256: str | None = None
     link_target: bytes | None = None
     inconsistent: bool = False
@@ -182,13 +187,13 @@ class FinishRun(Record, frozen=True, kw_only=True):
     state: RunState
     """complete, partial, failed or cancelled."""
     reason: str | None = None
-    files_seen: int = 0
-    files_new: int = 0
-    files_changed: int = 0
-    files_vanished: int = 0
-    files_failed: int = 0
-    bytes_seen: int = 0
-    bytes_sent: int = 0
+    files_seen: Number = 0
+    files_new: Number = 0
+    files_changed: Number = 0
+    files_vanished: Number = 0
+    files_failed: Number = 0
+    bytes_seen: Number = 0
+    bytes_sent: Number = 0
 
 
 class Hashes(Record, frozen=True, kw_only=True):
@@ -259,11 +264,11 @@ class Heartbeat(Record, frozen=True, kw_only=True, tag_field="type", tag="heartb
 class AgentProgress(Record, frozen=True, kw_only=True, tag_field="type", tag="progress"):
     """How far an agent's running backup is; only the newest counts."""
 
-    run_id: int
-    files_done: int = 0
-    files_total: int | None = None
-    bytes_done: int = 0
-    bytes_total: int | None = None
+    run_id: Number
+    files_done: Number = 0
+    files_total: Number | None = None
+    bytes_done: Number = 0
+    bytes_total: Number | None = None
     current_path: str = ""
 
 
@@ -295,7 +300,7 @@ def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def decode_batch(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Unpack the body of a batch upload; raises ``ValueError`` where it is cut short or a content is too large."""
+    """Unpack the body of a batch upload; raises ``ValueError`` for one that is cut short or too large."""
     at, end = 0, len(body)
     while at < end:
         start = at + 40

@@ -30,7 +30,7 @@ from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
 from app.server.roster import Roster
-from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_UNREADABLE, part
+from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, PART_S, first_of, part
 from app.tasks import Tasks
 from streams.records.base import utc_now
 from streams.records.events import PROTOCOL_VERSION
@@ -65,6 +65,8 @@ class AgentLink:
         self.token_id = token_id
         self.socket = socket
         self.problem: AgentProblem | None = None
+        self.dismissed = asyncio.Event()
+        self.gone = asyncio.Event()
         self.acks: dict[int, asyncio.Future[CommandAck]] = {}
 
     async def send(self, frame: ToAgentFrame, within_s: float) -> None:
@@ -72,11 +74,16 @@ class AgentLink:
         async with asyncio.timeout(within_s):
             await self.socket.send_frame(encode(frame), WSMsgType.TEXT)
 
-    async def part(self, problem: AgentProblem | None) -> None:
-        """Close, with a reason if there is one."""
+    def dismiss(self, problem: AgentProblem) -> None:
+        """Let the task of this socket close it with a reason."""
         self.problem = self.problem or problem
-        payload = None if self.problem is None else encode(self.problem)
-        await part(self.socket, 1000 if self.problem is None else CLOSE_CODES[self.problem], payload)
+        self.dismissed.set()
+
+    async def part(self) -> None:
+        """Close, with a reason if there is one; only the task of this socket may."""
+        code = CLOSE_OK if self.problem is None else CLOSE_CODES[self.problem]
+        await part(self.socket, code, None if self.problem is None else encode(self.problem))
+        self.gone.set()
 
 
 class AgentsHub:
@@ -127,36 +134,36 @@ class AgentsHub:
         await socket.prepare(request)
         link = AgentLink(socket, client_id, token_id)
         if self._roster.shut_out(client_id):
-            await link.part(SHUT_OUT)
+            link.dismiss(SHUT_OUT)
+            await link.part()
             return socket
         earlier, self._links[client_id] = self._links.get(client_id), link
-        problem: AgentProblem | None = None
         try:
             if earlier is not None:
-                self._tasks.start(earlier.part(REPLACED), "part-replaced")
+                earlier.dismiss(REPLACED)
             self.heard(client_id)
             await self._settle(client_id)
             client = await self._catalogue.clients.one(client_id)
             await link.send(AgentHello(protocol=PROTOCOL_VERSION, client=client), self._limits.command_s)
             for call in self._on_connected:
                 self._tasks.start(call(client_id), f"greeted-{client_id[:8]}")
-            problem = await self._read(link)
+            await first_of(self._read(link), link.dismissed.wait())
         except (ClientConnectionError, TimeoutError) as lost:
             log.info("agent_lost", client=client_id, reason=type(lost).__name__)
         finally:
-            await self._leave(link, problem)
+            await self._leave(link)
         return socket
 
-    async def _read(self, link: AgentLink) -> AgentProblem | None:
+    async def _read(self, link: AgentLink) -> None:
         async for message in link.socket:
             self.heard(link.client_id)
             if message.type is not WSMsgType.TEXT:
-                return UNREADABLE
+                return link.dismiss(UNREADABLE)
             try:
                 frame = decode_from_agent(message.data)
             except msgspec.DecodeError as error:
                 log.warning("unreadable_frame", client=link.client_id, reason=str(error))
-                return UNREADABLE
+                return link.dismiss(UNREADABLE)
             match frame:
                 case Heartbeat():
                     pass
@@ -166,16 +173,15 @@ class AgentsHub:
                     waiting = link.acks.pop(frame.id, None)
                     if waiting is not None and not waiting.done():
                         waiting.set_result(frame)
-        return None
 
-    async def _leave(self, link: AgentLink, problem: AgentProblem | None) -> None:
+    async def _leave(self, link: AgentLink) -> None:
         if self._links.get(link.client_id) is link:
             del self._links[link.client_id]
             if not self._ending:
                 self._tasks.start(self._gone(link.client_id), f"gone-{link.client_id[:8]}")
         for waiting in link.acks.values():
             waiting.cancel()
-        await link.part(problem)
+        await link.part()
 
     async def _gone(self, client_id: str) -> None:
         """Say offline unless the client is back within the grace, so that a reconnect does not flicker."""
@@ -204,7 +210,7 @@ class AgentsHub:
             await self._catalogue.clients.set_state(client_id, ClientState.DISCONNECTED)
         link = self._links.pop(client_id, None)
         if link is not None:
-            await link.part(SHUT_OUT)
+            link.dismiss(SHUT_OUT)
 
     async def allow(self, client_id: str) -> None:
         """Let a disconnected client in again."""
@@ -234,7 +240,7 @@ class AgentsHub:
         """Close the socket that was opened with a token that is now revoked."""
         for link in list(self._links.values()):
             if link.token_id == token_id:
-                self._tasks.start(link.part(REVOKED), "part-revoked")
+                link.dismiss(REVOKED)
 
     async def write_seen(self) -> None:
         """Note in the catalogue who was heard of, in one write and without events."""
@@ -249,7 +255,11 @@ class AgentsHub:
         """Close all sockets because the server ends; the agents come back when it does."""
         self._ending = True
         links = list(self._links.values())
-        await asyncio.gather(*(link.part(ENDING) for link in links))
+        for link in links:
+            link.dismiss(ENDING)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PART_S / 2):
+                await asyncio.gather(*(link.gone.wait() for link in links))
         with suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await self.write_seen()

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
 from app.server.agents import AgentsHub
-from app.server.call import route_of
+from app.server.call import TOKEN, route_of
 from app.server.problems import Refused
 from app.server.roster import Roster
 from streams.vocabulary import Scope
@@ -33,7 +33,7 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> obje
             agents.heard(token.client_id)
             if request.method != "GET" and roster.shut_out(token.client_id):
                 raise Refused("client_disconnected", "An operator has disconnected this client.")
-        request["token"] = token
+        request[TOKEN] = token
         return await handler(request)
 
     return authenticate

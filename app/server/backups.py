@@ -9,12 +9,12 @@ from app.protocol import StartRun
 from app.server.agents import AgentsHub
 from app.server.problems import Refused
 from app.server.roster import Roster
-from app.server.running import WENT_AWAY, RunningRuns
+from app.server.running import RunningRuns
 from app.server.switch import STOPPED, Switch
 from app.tasks import Tasks
 from streams.commands import Outcome
 from streams.records.runs import Run
-from streams.vocabulary import RunState, ServerState
+from streams.vocabulary import ServerState
 
 SHUT_OUT = "disconnected by an operator"
 
@@ -43,16 +43,13 @@ class Backups:
         switch.on_start(self._deliver_all)
 
     async def begin(self, client_id: str, start: StartRun) -> Run:
-        """Begin a run for an agent; an earlier one of the same client has lost its agent and fails."""
+        """Begin a run for an agent, unless the server is stopped."""
         if not self._switch.on:
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
-        for run in self._running.of(client_id):
-            if not start.correlation_id or run.correlation_id != start.correlation_id:
-                await self._running.finish(run.id, RunState.FAILED, WENT_AWAY)
         run = await self._catalogue.runs.start(client_id, start.trigger, start.correlation_id)
         if self._switch.state is ServerState.STOPPED:
             # The switch was turned while the run was written, and saw nothing to wait for.
-            await self._running.finish(run.id, RunState.FAILED, STOPPED)
+            await self._running.fail(run.id, STOPPED)
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
         return run
 
@@ -125,7 +122,7 @@ class Backups:
     async def _disconnect(self, client_id: str) -> None:
         await self._agents.shut_out(client_id)
         for run in self._running.of(client_id):
-            await self._running.finish(run.id, RunState.FAILED, SHUT_OUT)
+            await self._running.fail(run.id, SHUT_OUT)
 
     async def allow(self, client_ids: Iterable[str]) -> Outcome:
         """Let disconnected clients in again."""

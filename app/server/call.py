@@ -14,12 +14,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_type_hints
 
 import msgspec
 import structlog
 from aiohttp import ClientConnectionError, web
 
+from app.catalogue.tokens import TokenInfo
 from app.protocol import Problem, encode
 from app.server.problems import STATUS_OF_CODE, Refused
 from streams.vocabulary import Scope
@@ -28,7 +30,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 LARGE_BODY_BYTES = 256 * 1024
 """A body above this is decoded in a thread."""
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+TOKEN = web.RequestKey("token", TokenInfo)
+"""What the caller may do; set once its token is checked."""
+REQUEST_ID = web.RequestKey("request_id", str)
 
 Middleware = Callable[[web.Request, Callable[[web.Request], Awaitable[web.StreamResponse]]], Any]
 
@@ -94,7 +99,7 @@ def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
                 case "request":
                     arguments[name] = request
                 case "token":
-                    arguments[name] = request["token"]
+                    arguments[name] = request[TOKEN]
                 case "body":
                     arguments[name] = await _body(request, hints[name])
                 case "query":
@@ -125,7 +130,14 @@ def _query(request: web.Request, kind: type[msgspec.Struct]) -> Any:
     unknown = given.keys() - set(kind.__struct_fields__)
     if unknown:
         raise Refused("bad_request", f"Unknown in the query: {', '.join(sorted(unknown))}.")
-    return msgspec.convert(given, kind, strict=False)
+    query = msgspec.convert(given, kind, strict=False)
+    for name in given:
+        value = getattr(query, name)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise Refused(
+                "bad_request", f"{name} is a time without a zone.", detail="Write 2026-01-31T00:00:00Z."
+            )
+    return query
 
 
 def _part(request: web.Request, name: str, kind: Any) -> Any:
@@ -153,8 +165,8 @@ async def errors(
 ) -> web.StreamResponse:
     """Give every request an id, turn what is raised into the one shape, and note how it went."""
     given = request.headers.get("X-Request-Id", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
-    request["request_id"] = request_id
+    request_id = given if GOOD_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
+    request[REQUEST_ID] = request_id
     began = time.monotonic()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         try:
@@ -208,7 +220,7 @@ def _mapped(request: web.Request, error: Exception) -> web.Response:
             log.warning("refused", code=code, path=request.path, reason=message)
         return _problem(code, message)
     log.error("request_failed", method=request.method, path=request.path, exc_info=error)
-    return _problem("internal", "The server made a mistake; its log says more.", request["request_id"])
+    return _problem("internal", "The server made a mistake; its log says more.", request[REQUEST_ID])
 
 
 def _problem(code: str, message: str, detail: str = "") -> web.Response:

@@ -1,8 +1,6 @@
 """The socket of a console: hello, resume with replay, then live frames until it leaves."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import msgspec
 import structlog
@@ -12,7 +10,7 @@ from app.catalogue.catalogue import Catalogue
 from app.protocol import CLOSE_WRONG_TOKEN, SERVER_VERSION
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
-from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, part
+from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part
 from streams.records.base import utc_now
 from streams.records.events import (
     PROTOCOL_VERSION,
@@ -62,7 +60,7 @@ class EventSocket:
         """Talk until the console leaves, breaks the protocol, or is closed by the hub."""
         try:
             await self._greet()
-            await _first_of(self._read(), self._write())
+            await first_of(self._read(), self._write())
         except _Unreadable as problem:
             self._reader.close(SocketProblem(code="unreadable_frame", message=str(problem)))
         except (ClientConnectionError, TimeoutError) as lost:
@@ -161,19 +159,6 @@ class EventSocket:
         problem = self._reader.problem
         code = CLOSE_OK if problem is None else CLOSE_CODES.get(problem.code, CLOSE_UNREADABLE)
         await part(self._socket, code, None if problem is None else encode(problem))
-
-
-async def _first_of(*coros: Coroutine[Any, Any, None]) -> None:
-    """Run all until one ends, then end the others; raises what that one raised."""
-    tasks = [asyncio.create_task(coro) for coro in coros]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 async def serve_console(

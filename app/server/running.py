@@ -19,6 +19,7 @@ from streams.vocabulary import RunState
 log = structlog.stdlib.get_logger(__name__)
 
 WENT_AWAY = "the agent went away"
+COUNTS = tuple(name for name in FinishRun.__struct_fields__ if name not in ("state", "reason"))
 SWEEP_S = 5.0
 
 
@@ -57,20 +58,19 @@ class RunningRuns:
         return [run for run in self._progress.runs() if run.client_id == client_id]
 
     async def own(self, client_id: str, run_id: int) -> None:
-        """Raise unless this run is one of this client and still runs."""
-        run = self._progress.run_of(run_id)
-        ended = run is None
-        if run is None:
-            run = await self._catalogue.runs.one(run_id)
+        """Raise unless this run is one of this client."""
+        run = self._progress.run_of(run_id) or await self._catalogue.runs.one(run_id)
         if run.client_id != client_id:
             raise Refused("unknown_run", "No run of this client has this id.")
-        if ended:
-            raise Refused("run_ended", "This run has ended.")
 
-    async def finish(self, run_id: int, state: RunState, reason: str) -> None:
-        """End a run from here; one that has ended meanwhile stays as it is."""
+    async def fail(self, run_id: int, reason: str) -> None:
+        """End a run from here with what it has counted so far; one that has ended meanwhile stays."""
+        run = await self._catalogue.runs.one(run_id)
+        counts = {name: getattr(run, name) for name in COUNTS}
         try:
-            await self._catalogue.runs.finish(run_id, FinishRun(state=state, reason=reason))
+            await self._catalogue.runs.finish(
+                run_id, FinishRun(state=RunState.FAILED, reason=reason, **counts)
+            )
         except RunEnded:
             log.debug("run_ended_meanwhile", run=run_id)
 
@@ -120,4 +120,4 @@ class RunningRuns:
             for run in self._progress.runs():
                 away = not self._agents.connected(run.client_id)
                 if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
-                    await self.finish(run.id, RunState.FAILED, WENT_AWAY)
+                    await self.fail(run.id, WENT_AWAY)

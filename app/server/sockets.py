@@ -1,7 +1,9 @@
 """What both kinds of sockets need: to part with a reason, and never to wait for who does not read."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import ClientConnectionError, WSMsgType, web
 
@@ -23,3 +25,16 @@ async def part(socket: web.WebSocketResponse, code: int, last_frame: bytes | Non
     transport = socket.get_extra_info("transport")
     if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size() > 0:
         transport.abort()
+
+
+async def first_of(*coros: Coroutine[Any, Any, Any]) -> None:
+    """Run all until one ends, then end the others; raises what that one raised."""
+    tasks = [asyncio.create_task(coro) for coro in coros]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

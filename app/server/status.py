@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 
 from app.catalogue.catalogue import Catalogue
@@ -31,14 +33,17 @@ class Machine:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._process = psutil.Process()
-        self._process.cpu_percent()
+        self._process: psutil.Process | None = None
 
     def look(self) -> tuple[float, int, int, int, int]:
         """Return CPU ratio since the last look, own memory, total memory, total and free disk."""
-        with self._process.oneshot():
-            cpu_ratio = self._process.cpu_percent() / 100
-            memory = self._process.memory_info().rss
+        process = self._process
+        if process is None:
+            process = self._process = psutil.Process()
+            process.cpu_percent()
+        with process.oneshot():
+            cpu_ratio = process.cpu_percent() / 100
+            memory = process.memory_info().rss
         disk = psutil.disk_usage(str(self._data_dir))
         return cpu_ratio, memory, psutil.virtual_memory().total, disk.total, disk.free
 
@@ -90,11 +95,11 @@ class StatusSampler:
         return None if self._newest is None else StatusFrame(status=self._newest)
 
     async def current(self) -> ServerStatus:
-        """Return a sample that is not older than the interval of those who listen."""
+        """Return a sample that is not older than the interval of those who listen, its states as of now."""
         newest = self._newest
         if newest is None or (utc_now() - newest.at).total_seconds() > self._limits.sample_s:
             return await self.sample()
-        return newest
+        return msgspec.structs.replace(newest, **self._counts())
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -126,29 +131,35 @@ class StatusSampler:
             received_bps, sent_bps = self._rates()
             self._newest = ServerStatus(
                 at=utc_now(),
-                state=self._switch.state,
                 epoch=self._catalogue.epoch,
                 version=SERVER_VERSION,
                 started_at=self._started_at,
                 cpu_ratio=cpu_ratio,
                 memory_bytes=memory,
                 memory_total_bytes=memory_total,
-                connections=self._connections(),
-                clients_online=len(self._agents),
-                clients_total=len(self._roster),
-                consoles=len(self._hub),
-                runs_active=len(self._progress),
-                transfers_active=len(self._transfers),
                 received_bps=received_bps,
                 sent_bps=sent_bps,
                 disk_total_bytes=disk_total,
                 disk_free_bytes=disk_free,
                 store_bytes=self._store_bytes,
-                write_queue=self._catalogue.write_queue,
-                event_queue=self._hub.lag,
-                last_seq=self._catalogue.last_seq,
+                **self._counts(),
             )
             return self._newest
+
+    def _counts(self) -> dict[str, Any]:
+        """Return what is known without looking, and so is never old."""
+        return {
+            "state": self._switch.state,
+            "connections": self._connections(),
+            "clients_online": len(self._agents),
+            "clients_total": len(self._roster),
+            "consoles": len(self._hub),
+            "runs_active": len(self._progress),
+            "transfers_active": len(self._transfers),
+            "write_queue": self._catalogue.write_queue,
+            "event_queue": self._hub.lag,
+            "last_seq": self._catalogue.last_seq,
+        }
 
     async def _look_at_store(self) -> None:
         now = time.monotonic()

@@ -7,7 +7,7 @@ from app.catalogue.catalogue import Catalogue
 from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.tasks import Tasks
-from streams.vocabulary import EventKind, RunState, ServerState
+from streams.vocabulary import EventKind, ServerState
 
 STOPPED = "the server was stopped"
 
@@ -68,7 +68,7 @@ class Switch:
         if not await self._running.none_left(wait_s):
             await self._running.end_by_agents(self._running.all())
             for run in self._running.all():
-                await self._running.finish(run.id, RunState.FAILED, STOPPED)
+                await self._running.fail(run.id, STOPPED)
         async with self._lock:
             self._run_down = None
             await self._become(ServerState.STOPPED, EventKind.SERVER_STOPPED)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.verification import StoredBlob
 from app.server.roster import Roster
 from app.server.transfers import OpenTransfer, TransferBoard
 from app.store.store import Store
 from app.tasks import Tasks
+from streams.failures import TidewatchError
 from streams.records.files import VerifyResult
 from streams.vocabulary import TransferKind, TransferState
 
@@ -15,7 +17,6 @@ AT_ONCE = 2
 """Contents that are read at once, so that backups go on beside it."""
 BATCH = 200
 """Contents after which the catalogue is told."""
-EVERYTHING = "All files"
 
 
 class Verification:
@@ -45,36 +46,45 @@ class Verification:
         return await self._kept(None, None)
 
     async def _kept(self, file_ids: Sequence[int] | None, client_id: str | None) -> VerifyResult:
-        return await asyncio.shield(self._tasks.start(self._verify(file_ids, client_id), "verify"))
+        outcome = await asyncio.shield(self._tasks.start(self._settled(file_ids, client_id), "verify"))
+        if isinstance(outcome, TidewatchError):
+            raise outcome
+        return outcome
+
+    async def _settled(
+        self, file_ids: Sequence[int] | None, client_id: str | None
+    ) -> VerifyResult | TidewatchError:
+        """Return a failure of the outside world as a value, for the one who asked; anything else is a bug."""
+        try:
+            return await self._verify(file_ids, client_id)
+        except TidewatchError as failure:
+            return failure
 
     async def _verify(self, file_ids: Sequence[int] | None, client_id: str | None) -> VerifyResult:
-        sizes: dict[str, int] = {}
-        path = ""
+        # Twice over the hashes instead of keeping them: there may be millions.
+        count, total_bytes, path = 0, 0, ""
         async for blob in self._catalogue.files.hashes_of(file_ids=file_ids, client_id=client_id):
-            sizes[blob.sha256] = blob.size_bytes
-            path = path or blob.path
-        if client_id is not None:
-            label = f"{len(sizes)} contents"
-        elif file_ids is None:
-            label = EVERYTHING
-        else:
-            label = path if len(file_ids) == 1 else f"{len(file_ids)} files"
+            count += 1
+            total_bytes += blob.size_bytes
+            path = blob.path
+        label = path if count == 1 else f"{count} contents"
         transfer = self._transfers.begin(
             TransferKind.VERIFY,
             client_id=client_id or "",
             client_name=self._roster.name(client_id) if client_id else "",
             label=label,
-            total_bytes=sum(sizes.values()),
+            total_bytes=total_bytes,
         )
         damaged: list[str] = []
         state, reason = TransferState.CANCELLED, None
         try:
-            hashes = list(sizes)
-            for at in range(0, len(hashes), BATCH):
-                batch = hashes[at : at + BATCH]
-                good = await asyncio.gather(*(self._one(sha256, sizes[sha256], transfer) for sha256 in batch))
-                marked = await self._catalogue.files.mark_verified(dict(zip(batch, good, strict=True)))
-                damaged.extend(marked.damaged)
+            batch: list[StoredBlob] = []
+            async for blob in self._catalogue.files.hashes_of(file_ids=file_ids, client_id=client_id):
+                batch.append(blob)
+                if len(batch) == BATCH:
+                    damaged += await self._check(batch, transfer)
+                    batch.clear()
+            damaged += await self._check(batch, transfer)
             state = TransferState.FAILED if damaged else TransferState.COMPLETE
             reason = f"{len(damaged)} damaged" if damaged else None
         except Exception as error:
@@ -82,7 +92,15 @@ class Verification:
             raise
         finally:
             transfer.end(state, reason)
-        return VerifyResult(checked=len(sizes), damaged=tuple(damaged))
+        return VerifyResult(checked=count, damaged=tuple(damaged))
+
+    async def _check(self, blobs: Sequence[StoredBlob], transfer: OpenTransfer) -> tuple[str, ...]:
+        """Read contents again, note what they are, and return the paths of the damaged."""
+        if not blobs:
+            return ()
+        good = await asyncio.gather(*(self._one(blob.sha256, blob.size_bytes, transfer) for blob in blobs))
+        results = {blob.sha256: sound for blob, sound in zip(blobs, good, strict=True)}
+        return (await self._catalogue.files.mark_verified(results)).damaged
 
     async def _one(self, sha256: str, size_bytes: int, transfer: OpenTransfer) -> bool:
         async with self._places:

@@ -100,8 +100,9 @@ async def _send(
         state = TransferState.COMPLETE
     except (Damaged, BlobMissing):
         state, reason = TransferState.FAILED, "damaged"
-        abort(request)
+        # Noted first: with its connection cut, this request is cancelled.
         await _note_damage(room, version)
+        abort(request)
     except ClientConnectionError:
         reason = "the caller left"
     finally:

@@ -1,0 +1,114 @@
+"""Nothing answers without a token but what must, and a scope is a wall."""
+
+import pytest
+from aiohttp import ClientSession
+
+from app.server.routes import ROUTES, SOCKET_ROUTES
+from app.server.routes.enrolment import ENROLMENT
+from streams.records.clients import Client
+from streams.vocabulary import Scope
+from tests.servers import RunningServer
+
+OPEN = {"/health", "/api/openapi.json", "/api/enrol"}
+
+
+def filled(path: str) -> str:
+    return (
+        path.replace("{sha256}", "0" * 64)
+        .replace("{client_id}", "f" * 32)
+        .replace("{", "")
+        .replace("}", "")
+        .replace("run_id", "1")
+        .replace("file_id", "1")
+        .replace("version_id", "1")
+    )
+
+
+def test_only_three_routes_are_open() -> None:
+    assert {route.path for route in ROUTES if route.scope is None} == OPEN
+    assert all(route.scope is not None for route in SOCKET_ROUTES)
+
+
+@pytest.mark.parametrize("token", [None, "", "tw_wrong", "~", "a b c"])
+async def test_every_route_refuses_who_has_no_token(running_server: RunningServer, token: str | None) -> None:
+    http = running_server.http(token)
+    for base, routes in ((running_server.url, ROUTES), (running_server.events_url, SOCKET_ROUTES)):
+        for route in routes:
+            if route.path in OPEN:
+                continue
+            async with http.request(route.method, base + filled(route.path)) as response:
+                assert response.status == 401, route.path
+                assert (await response.json())["code"] == "wrong_token"
+
+
+async def test_unknown_paths_are_told_only_to_who_has_a_token(running_server: RunningServer) -> None:
+    async with running_server.http().get("/api/nothing") as response:
+        assert response.status == 401
+    async with running_server.console.get("/api/nothing") as response:
+        assert (response.status, (await response.json())["code"]) == (404, "not_found")
+    async with running_server.console.delete("/api/clients") as response:
+        assert (response.status, (await response.json())["code"]) == (405, "method_not_allowed")
+
+
+async def test_a_scope_is_a_wall(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    for base, routes in ((running_server.url, ROUTES), (running_server.events_url, SOCKET_ROUTES)):
+        for route in routes:
+            if route.scope is None:
+                continue
+            wrong: ClientSession = agent.http if route.scope is Scope.CONSOLE else running_server.console
+            async with wrong.request(route.method, base + filled(route.path)) as response:
+                assert (response.status, (await response.json())["code"]) == (403, "forbidden"), route.path
+
+
+async def test_an_agent_sees_and_changes_only_its_own(running_server: RunningServer) -> None:
+    alpha, beta = await running_server.enrol("alpha"), await running_server.enrol("beta")
+    async with alpha.http.get("/api/agent/client") as response:
+        assert (await response.json())["id"] == alpha.client_id
+    run = await alpha.begin()
+    for path, body in (
+        ("entries", {"entries": []}),
+        ("vanished", {"raw_paths": []}),
+        ("finish", {"state": "complete"}),
+    ):
+        async with beta.http.post(f"/api/agent/runs/{run.id}/{path}", json=body) as response:
+            assert (response.status, (await response.json())["code"]) == (404, "unknown_run")
+    await alpha.back_up({"a": b"alpha's"})
+    async with beta.http.get("/api/agent/files") as response:
+        assert (await response.json())["entries"] == []
+
+
+async def test_a_code_works_once_and_for_its_name(running_server: RunningServer) -> None:
+    made = await running_server.post("/api/enrolments", {"name": "alpha"})
+    http = running_server.http()
+
+    async def enrol(name: str, code: str) -> tuple[int, str]:
+        async with http.post("/api/enrol", json={"name": name, "code": code}) as response:
+            return response.status, (await response.json()).get("code", "")
+
+    assert await enrol("alpha", "nonsense") == (403, "wrong_code")
+    assert await enrol("beta", made["code"]) == (403, "wrong_code")
+    assert (await enrol("alpha", made["code"]))[0] == 200
+    assert await enrol("alpha", made["code"]) == (403, "code_used")
+
+
+async def test_guessing_codes_ends(running_server: RunningServer) -> None:
+    http = running_server.http()
+    for _ in range(running_server.room.limits.enrol_failures):
+        async with http.post("/api/enrol", json={"name": "alpha", "code": "guess"}) as response:
+            assert response.status == 403
+    async with http.post("/api/enrol", json={"name": "alpha", "code": "guess"}) as response:
+        assert (response.status, (await response.json())["code"]) == (429, "too_many_attempts")
+        assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_enrolling_again_keeps_the_client_and_ends_its_old_token(running_server: RunningServer) -> None:
+    first = await running_server.enrol("alpha")
+    second = await running_server.enrol("alpha")
+    assert first.client_id == second.client_id
+    async with first.http.get("/api/agent/client") as response:
+        assert response.status == 401
+    async with second.http.get("/api/agent/client") as response:
+        assert response.status == 200
+    assert [route.path for route in ENROLMENT if route.scope is None] == ["/api/enrol"]
+    assert (await running_server.get("/api/clients/" + first.client_id, Client)).name == "alpha"

@@ -1,0 +1,187 @@
+"""The OpenAPI description is true: real answers of every console route are what it says."""
+
+import io
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from app.protocol import AgentProgress, FinishRun, encode
+from app.server.problems import STATUS_OF_CODE
+from app.server.routes import ROUTES
+from streams.records.files import FilePage
+from streams.vocabulary import RunState, Scope
+from tests.servers import RunningServer, told, until
+
+NO_JSON = {"/metrics", "/api/versions/{version_id}/content"}
+
+
+def validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    whole = {**schema, "components": document["components"]}
+    jsonschema.Draft202012Validator(
+        whole, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    ).validate(value)
+
+
+def schema_of(document: dict[str, Any], path: str, method: str, status: str) -> dict[str, Any]:
+    answer = document["paths"][path][method.lower()]["responses"][status]
+    return answer["content"]["application/json"]["schema"]
+
+
+async def test_every_route_is_described(running_server: RunningServer) -> None:
+    document = await running_server.get("/api/openapi.json")
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == {(route.method, route.path) for route in ROUTES}
+    assert document["openapi"].startswith("3.1")
+    names = set(document["components"]["schemas"])
+    for ref in re.findall(r'"#/components/schemas/([^"]+)"', str(document).replace("'", '"')):
+        assert ref in names
+    ids = [each["operationId"] for methods in document["paths"].values() for each in methods.values()]
+    assert len(ids) == len(set(ids))
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"]
+
+
+def test_every_code_that_a_route_names_has_a_status() -> None:
+    for route in ROUTES:
+        assert set(route.codes) <= STATUS_OF_CODE.keys(), route.path
+
+
+async def test_real_answers_are_as_described(running_server: RunningServer) -> None:
+    document = await running_server.get("/api/openapi.json")
+    agent, other = await running_server.enrol("alpha"), await running_server.enrol("beta")
+    await agent.back_up({"docs/a.txt": b"a", "b": b"b"})
+    body = {"state": RunState.FAILED, "reason": "no disk"}
+    failed = await other.begin()
+    await running_server.post(f"/api/agent/runs/{failed.id}/finish", body, http=other.http)
+    files = await running_server.get("/api/files", FilePage)
+    file_ids = [row.id for row in files.rows]
+    checked: set[tuple[str, str]] = set()
+
+    async def check(method: str, path: str, json: Any = None, query: str = "", **parts: Any) -> None:
+        url = path.format(**parts) + query
+        async with running_server.console.request(method, url, data=encode(json or {})) as response:
+            answer = await response.json(content_type=None)
+            assert response.status == 200, (path, answer)
+        validate(document, schema_of(document, path, method, "200"), answer)
+        checked.add((method, path))
+
+    async with agent.socket() as socket:
+        await told(socket)
+        run = await agent.begin()
+        progress = AgentProgress(run_id=run.id, bytes_done=1, bytes_total=2, files_done=1, current_path="x")
+        await socket.send_str(encode(progress).decode())
+        await until(running_server.room.progress.all)
+        for path in (
+            "/health",
+            "/api/openapi.json",
+            "/api/status",
+            "/api/clients",
+            "/api/runs",
+            "/api/runs/active",
+            "/api/runs/results",
+            "/api/files",
+            "/api/files/summary",
+            "/api/activity",
+            "/api/load",
+            "/api/storage/forecast",
+        ):
+            await check("GET", path)
+        await running_server.post(
+            f"/api/agent/runs/{run.id}/finish", FinishRun(state=RunState.COMPLETE), http=agent.http
+        )
+    await check("GET", "/api/clients/{client_id}", client_id=agent.client_id)
+    await check("PATCH", "/api/clients/{client_id}", {"goal_s": 60.0}, client_id=agent.client_id)
+    await check("GET", "/api/runs", query=f"?client_id={agent.client_id}&limit=1&state=complete")
+    await check("GET", "/api/files", query="?text=a&sort=size&descending=true&since=2020-01-01T00:00:00Z")
+    await check("GET", "/api/files/{file_id}/versions", file_id=file_ids[0])
+    await check("GET", "/api/tree", query=f"?client_id={agent.client_id}&at=2999-01-01T00:00:00Z")
+    await check("POST", "/api/files/verify", {"file_ids": file_ids})
+    await check("POST", "/api/clients/{client_id}/verify", client_id=agent.client_id)
+    await check("POST", "/api/verify")
+    await check("GET", "/api/transfers")
+    await check("POST", "/api/files/delete", {"file_ids": [file_ids[0], 999]})
+    await check("POST", "/api/files/undelete", {"file_ids": file_ids})
+    await check("POST", "/api/backups", {"client_ids": [other.client_id, "nobody"]})
+    await check("POST", "/api/clients/disconnect", {"client_ids": [other.client_id]})
+    await check("POST", "/api/clients/allow", {"client_ids": [other.client_id]})
+    await check("POST", "/api/enrolments", {"name": "gamma"})
+    run = await agent.begin()
+    await check("POST", "/api/runs/{run_id}/cancel", run_id=run.id)
+    await check("POST", "/api/server/stop", {"timeout_s": 0})
+    await check("POST", "/api/server/start")
+    wanted = {
+        (route.method, route.path)
+        for route in ROUTES
+        if route.scope in (None, Scope.CONSOLE) and route.path not in NO_JSON and route.path != "/api/enrol"
+    }
+    assert checked == wanted
+
+
+BAD = [
+    ("GET", "/api/runs?limit=0", None, 400),
+    ("GET", "/api/runs?limit=x", None, 400),
+    ("GET", "/api/runs?limit=99999999999999999999999", None, 400),
+    ("GET", "/api/runs?before=99999999999999999999999", None, 400),
+    ("GET", "/api/runs?state=nonsense", None, 400),
+    ("GET", "/api/runs?nonsense=1", None, 400),
+    ("GET", "/api/runs/results?hours=nan", None, 400),
+    ("GET", "/api/load?minutes=-1", None, 400),
+    ("GET", "/api/files?sort=nonsense", None, 400),
+    ("GET", "/api/files?cursor=nonsense", None, 400),
+    ("GET", "/api/files?since=yesterday", None, 400),
+    ("GET", "/api/files?since=2020-01-01T00:00:00", None, 400),
+    ("GET", "/api/files?limit=-5", None, 400),
+    ("GET", "/api/files?limit=100000000", None, 400),
+    ("GET", "/api/files?min_bytes=99999999999999999999999", None, 400),
+    ("GET", "/api/tree", None, 400),
+    ("GET", "/api/tree?client_id=nobody", None, 404),
+    ("GET", "/api/clients/nobody", None, 404),
+    ("GET", "/api/clients/%00%ff", None, 404),
+    ("GET", "/api/files/x/versions", None, 400),
+    ("GET", "/api/files/99999999999999999999999/versions", None, 400),
+    ("GET", "/api/files/1/versions", None, 404),
+    ("GET", "/api/versions/1/content", None, 404),
+    ("GET", "/api/activity?before=-1", None, 400),
+    ("POST", "/api/files/delete", b"", 400),
+    ("POST", "/api/files/delete", b"{", 400),
+    ("POST", "/api/files/delete", b"\xff\xfe", 400),
+    ("POST", "/api/files/delete", b'{"file_ids":["x"]}', 400),
+    ("POST", "/api/files/delete", b'{"file_ids":[99999999999999999999999]}', 400),
+    ("POST", "/api/files/delete", b'{"file_ids":[9223372036854775808]}', 400),
+    ("POST", "/api/files/delete", b'{"file_ids":[1],"more":1}', 400),
+    ("POST", "/api/files/verify", b'{"file_ids":[9223372036854775808]}', 400),
+    ("POST", "/api/backups", b"[]", 400),
+    ("POST", "/api/backups", b"", 400),
+    ("POST", "/api/enrolments", b'{"name":" "}', 400),
+    ("POST", "/api/enrolments", b'{"name":"a\\u0000b"}', 400),
+    ("POST", "/api/enrolments", b'{"name":"' + b"x" * 200 + b'"}', 400),
+    ("POST", "/api/server/stop", b'{"timeout_s":"x"}', 400),
+    ("POST", "/api/server/stop", b'{"timeout_s":-1}', 400),
+    ("POST", "/api/clients/nobody/verify", None, 404),
+    ("PATCH", "/api/clients/nobody", b'{"goal_s":1}', 404),
+    ("POST", "/api/files/delete", b"[" * 5000, 400),
+    ("POST", "/api/files/delete", b" " * (17 * 1024 * 1024), 413),
+    ("POST", "/api/enrol", b"{", 400),
+]
+
+
+async def test_bad_requests_are_answered_in_the_one_shape(running_server: RunningServer) -> None:
+    document = await running_server.get("/api/openapi.json")
+    problem = document["components"]["schemas"]["Problem"]
+    for method, path, body, status in BAD:
+        async with running_server.console.request(method, path, data=body and io.BytesIO(body)) as response:
+            answer = await response.json(content_type=None)
+            assert response.status == status, (method, path, (body or b"")[:50], answer)
+        validate(document, problem, answer)
+        assert set(answer) == {"code", "message", "detail"}
+        assert response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("given", ["abc-1", "x" * 100, "new\tline"])
+async def test_a_request_keeps_its_id(running_server: RunningServer, given: str) -> None:
+    async with running_server.http().get("/health", headers={"X-Request-Id": given}) as response:
+        kept = response.headers["X-Request-Id"] == given
+    assert kept is (given == "abc-1")
