@@ -238,4 +238,4 @@ async def test_a_thousand_clients_cost_no_more_controls_than_fit() -> None:
         desk.view._table._body.resize(1100, 540)
         desk.view._table.refresh()
         assert len(desk.names()) == 1000
-        assert len(desk.view._table._body.list.controls) == 15
+        assert len(desk.view._table._body.rows) == 15

@@ -78,7 +78,9 @@ class Desk:
         page.mount(self.table.control)
 
     def rows(self) -> list[ft.Container]:
-        return [c for c in self.table._body.list.controls if isinstance(c, ft.Container) and c.visible]
+        return [
+            row.control for row in self.table._body.rows[: self.table._window.visible] if row.control.visible
+        ]
 
     def names(self) -> list[str]:
         return [self.page.texts(row)[0] for row in self.rows()]
@@ -153,7 +155,7 @@ async def test_the_wheel_scrolls_by_whole_rows_and_keeps_the_rest(desk: Desk) ->
 
 
 async def test_a_click_on_a_label_sorts_and_a_second_one_turns_it(desk: Desk) -> None:
-    head = desk.table._head
+    head = desk.table._head.heads[0]
     await desk.page.fire(head._cells["size"], "click")
     await desk.page.fire(head._cells["size"], "click")
     assert desk.told == [("sort", ("size", False)), ("sort", ("size", True))]
@@ -194,7 +196,7 @@ async def test_shift_selects_a_range_and_escape_selects_nothing(desk: Desk) -> N
     await desk.key("Shift Left")
     await desk.check(5)
     assert desk.told[-1] == ("selected", frozenset({2, 3, 4, 5}))
-    assert desk.table._head.check.value is None
+    assert desk.table._head.heads[0].check.value is None
     await desk.key("Escape")
     assert desk.told[-1] == ("selected", frozenset())
     await desk.key("Escape")
@@ -205,8 +207,8 @@ async def test_control_a_selects_all_rows_also_those_that_are_not_on_the_screen(
     await desk.key("Control Left")
     await desk.key("A")
     assert len(desk.table.selection) == 200
-    assert desk.table._head.check.value is True
-    await desk.page.fire(desk.table._head.check, "change", value=False)
+    assert desk.table._head.heads[0].check.value is True
+    await desk.page.fire(desk.table._head.heads[0].check, "change", value=False)
     assert len(desk.table.selection) == 0
 
 
@@ -280,3 +282,22 @@ async def test_a_table_that_is_taken_away_leaves_no_timer(desk: Desk) -> None:
     desk.page.page.controls.clear()
     desk.page.page.update()
     assert not desk.table._timers
+
+
+async def test_rows_stand_side_by_side_until_all_fit(desk: Desk) -> None:
+    desk.table.filter_by(lambda host: host.size < 300)
+    desk.table.apply({}, removed=range(60, 200))
+    await desk.size(720, 1700)
+    assert len(desk.rows()) == 20
+    desk.table.set_screens(1)
+    assert desk.table._body.lanes == 3
+    assert len(desk.rows()) == 30
+    assert len(desk.table._head.heads) == 3
+    assert desk.table._body.slot_at(desk.table._body.place_of(47)) == 47
+    await desk.click(4)
+    await desk.key("Arrow Right")
+    assert desk.told[-1] == ("walk", 24)
+    await desk.size(720, 800)
+    assert (desk.table._body.lanes, len(desk.rows())) == (1, 20)
+    desk.table.set_screens(None)
+    assert desk.page.crashes == []

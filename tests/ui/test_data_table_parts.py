@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.components.data_table_columns import Column, TextCell, columns_that_fit
+from ui.components.data_table_columns import Column, TextCell, columns_that_fit, lanes_that_fit
 from ui.components.data_table_keys import Act, Keys, Move
 from ui.components.data_table_selection import Selection
 from ui.components.data_table_window import Window
@@ -119,3 +119,21 @@ def test_the_least_needed_columns_go_first_and_the_needed_stay() -> None:
     assert columns_that_fit(columns, 1000, 10, 50) == {"name", "id", "seen", "size"}
     assert columns_that_fit(columns, 400, 10, 50) == {"name", "seen", "size"}
     assert columns_that_fit(columns, 10, 10, 50) == {"name"}
+
+
+@pytest.mark.parametrize(
+    ("records", "per_lane", "width", "screens", "lanes"),
+    [
+        (60, 15, 1166, 2, 2),
+        (60, 27, 1680, 1, 3),
+        (60, 27, 1680, None, 1),
+        (10, 27, 1680, 1, 1),
+        (1000, 15, 1166, 2, 2),
+        (60, 15, 300, 2, 1),
+        (0, 15, 1166, 2, 1),
+    ],
+)
+def test_as_many_lanes_as_are_needed_and_fit(
+    records: int, per_lane: int, width: float, screens: int | None, lanes: int
+) -> None:
+    assert lanes_that_fit(records, per_lane, width, screens) == lanes

@@ -167,12 +167,11 @@ class DataTable(TableView[K, R]):
         await self.focus()
 
     async def _on_menu(self, slot: int) -> None:
-        await self._open_menu(slot, ft.Offset(self._body.width - 24, (slot + 0.5) * self._body.row_height))
+        await self._open_menu(slot, self._body.place_of(slot))
 
     async def _on_secondary(self, event: ft.TapEvent[ft.GestureDetector]) -> None:
         if event.local_position is not None:
-            slot = int(event.local_position.y // self._body.row_height)
-            await self._open_menu(slot, event.local_position)
+            await self._open_menu(self._body.slot_at(event.local_position), event.local_position)
 
     async def _open_menu(self, slot: int, at: ft.Offset) -> None:
         key = self._key_at(slot)
@@ -231,7 +230,8 @@ class DataTable(TableView[K, R]):
         if not len(self._order):
             return
         at = self._order.index_of(self.current) if self.current is not None else None
-        index = move.target(at, self._window.visible, len(self._order))
+        lane = self._body.per_lane if self._body.lanes > 1 else 0
+        index = move.target(at, self._window.visible, len(self._order), lane)
         key = self._order.order[index]
         if self._keys.shift:
             if self.selection.anchor is None:

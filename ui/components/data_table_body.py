@@ -5,8 +5,8 @@ from typing import Any
 
 import flet as ft
 
-from ui.components.data_table_columns import Column, columns_that_fit
-from ui.components.data_table_head import TableHead
+from ui.components.data_table_columns import Column, columns_that_fit, lanes_that_fit
+from ui.components.data_table_head import LANE_GAP, TableHeads, lane_divider
 from ui.components.data_table_row import ACCENT_WIDTH, CHECK_WIDTH, GAP, MENU_WIDTH, RowHand, TableRow
 from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.components.data_table_scrollbar import Scrollbar
@@ -25,7 +25,7 @@ class TableBody:
     def __init__(
         self,
         columns: Sequence[Column[Any]],
-        head: TableHead,
+        head: TableHeads,
         window: Window,
         *,
         density: Density,
@@ -39,39 +39,66 @@ class TableBody:
         self.rows: list[TableRow] = []
         self.columns_shown = frozenset(column.key for column in columns)
         self.scrollbar = Scrollbar(window, on_move)
-        self.list = ft.Column([], spacing=0)
+        self.lanes = 1
+        self.per_lane = FIRST_ROWS
+        self._screens: int | None = None
+        self._records = 0
+        self.lists = ft.Row([], spacing=0, vertical_alignment=ft.CrossAxisAlignment.START)
         self.overlay = ft.Container(bgcolor=CARD, visible=False, left=0, top=0, right=0, bottom=0)
         self.control = ft.Stack(
-            [self.list, self.overlay], expand=True, clip_behavior=ft.ClipBehavior.HARD_EDGE
+            [self.lists, self.overlay], expand=True, clip_behavior=ft.ClipBehavior.HARD_EDGE
         )
-        self.grow(FIRST_ROWS)
+        self._lay_out()
 
-    def grow(self, count: int) -> None:
-        """Have ``count`` rows in the pool."""
+    def _lay_out(self) -> None:
+        """Have as many rows in the pool as fit, and stand them in their lanes."""
+        count = self.per_lane * self.lanes
         while len(self.rows) < count:
             row = TableRow(len(self.rows), self._columns, self.row_height, self._hand)
             row.set_columns(self.columns_shown)
             row.control.visible = False
             self.rows.append(row)
-        self.list.controls = [row.control for row in self.rows[:count]]
+        parts: list[ft.Control] = []
+        for lane in range(self.lanes):
+            if lane:
+                parts.append(lane_divider(self.per_lane * self.row_height))
+            rows = self.rows[lane * self.per_lane : (lane + 1) * self.per_lane]
+            parts.append(ft.Column([row.control for row in rows], spacing=0, expand=True))
+        self.lists.controls = parts
+        self._head.set_lanes(self.lanes)
         self._window.resize(self._window.total, count)
 
     def resize(self, width: float, height: float) -> bool:
-        """Take the room there is; return whether rows or columns changed."""
+        """Take the room there is; return whether rows, lanes or columns changed."""
         self._height = height
-        changed = False
-        count = max(1, int(height // self.row_height))
-        if count != self._window.visible:
-            self.grow(count)
-            changed = True
-        return self.fit(width) or changed
+        return self._arrange(width)
 
     def fit(self, width: float) -> bool:
-        """Take the width; return whether columns came or went."""
-        if width == self.width:
+        """Take the width; return whether lanes or columns changed."""
+        return width != self.width and self._arrange(width)
+
+    def hold(self, records: int, screens: int | None) -> bool:
+        """Take how many records there are and on how many screens they should fit, None for one lane."""
+        if (records, screens) == (self._records, self._screens):
             return False
+        self._records, self._screens = records, screens
+        return bool(self._height) and self._arrange(self.width)
+
+    def _arrange(self, width: float) -> bool:
         self.width = width
-        return self._fit_columns()
+        shape = (self.per_lane, self.lanes)
+        if self._height:
+            self.per_lane = max(1, int(self._height // self.row_height))
+        self.lanes = lanes_that_fit(self._records, self.per_lane, width, self._screens)
+        changed = shape != (self.per_lane, self.lanes)
+        if changed:
+            self._lay_out()
+        return self._fit_columns() or changed
+
+    @property
+    def lane_width(self) -> float:
+        """The width of one lane."""
+        return (self.width - SCROLLBAR_WIDTH - (self.lanes - 1) * LANE_GAP) / self.lanes
 
     def set_density(self, density: Density) -> None:
         """Take another row height."""
@@ -79,11 +106,22 @@ class TableBody:
         for row in self.rows:
             row.set_height(self.row_height)
         if self._height:
-            self.resize(self.width, self._height)
+            self._arrange(self.width)
+
+    def place_of(self, slot: int) -> ft.Offset:
+        """Return where the menu button of a row stands."""
+        lane, line = divmod(slot, self.per_lane)
+        x = lane * (self.lane_width + LANE_GAP) + self.lane_width - 24
+        return ft.Offset(x, (line + 0.5) * self.row_height)
+
+    def slot_at(self, place: ft.Offset) -> int:
+        """Return the row at a point of the body."""
+        lane = min(self.lanes - 1, int(place.x // (self.lane_width + LANE_GAP)))
+        return lane * self.per_lane + min(self.per_lane - 1, int(place.y // self.row_height))
 
     def _fit_columns(self) -> bool:
-        fixed = ACCENT_WIDTH + CHECK_WIDTH + MENU_WIDTH + SCROLLBAR_WIDTH + 2 * GAP
-        shown = columns_that_fit(self._columns, self.width, GAP, fixed)
+        fixed = ACCENT_WIDTH + CHECK_WIDTH + MENU_WIDTH + 2 * GAP
+        shown = columns_that_fit(self._columns, self.lane_width, GAP, fixed)
         if shown == self.columns_shown:
             return False
         self.columns_shown = shown

@@ -93,6 +93,18 @@ class RowAction:
     destructive: bool = False
 
 
+LANE_MIN_WIDTH = 540
+"""Narrower than this, a row can no longer say what matters."""
+
+
+def lanes_that_fit(records: int, per_lane: int, width: float, screens: int | None) -> int:
+    """Return in how many lanes ``records`` stand to fit on ``screens``, as far as there is room."""
+    if screens is None:
+        return 1
+    wanted = -(-records // (per_lane * screens))
+    return max(1, min(wanted, int(width // LANE_MIN_WIDTH)))
+
+
 def columns_that_fit(columns: Sequence[Column[Any]], width: float, gap: int, fixed: int) -> frozenset[str]:
     """Return the keys of the columns to show in ``width`` pixels, ``fixed`` of which are taken already.
 

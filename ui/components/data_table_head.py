@@ -12,6 +12,8 @@ from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.theme import LINE, QUIET_INK
 
 HEAD_HEIGHT = 34
+LANE_GAP = 13
+"""A line and its margin between two lanes of rows."""
 
 
 class TableHead:
@@ -41,8 +43,7 @@ class TableHead:
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
             height=HEAD_HEIGHT,
-            padding=ft.Padding.only(right=SCROLLBAR_WIDTH),
-            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+            expand=True,
         )
 
     def _cell(self, column: Column[Any], on_sort: Callable[[str], None]) -> ft.LayoutControl:
@@ -90,3 +91,70 @@ class TableHead:
         self.check.tristate = covered is None
         self.check.value = covered
         return True
+
+
+class TableHeads:
+    """The heads of all lanes: each lane has its own labels, they say and do the same."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Any]],
+        *,
+        on_sort: Callable[[str], None],
+        on_check: Callable[[], None],
+        menu: bool,
+    ) -> None:
+        self._make = lambda: TableHead(columns, on_sort=on_sort, on_check=on_check, menu=menu)
+        self._sort: tuple[str | None, bool] = (None, False)
+        self._shown = frozenset(column.key for column in columns)
+        self._covered: bool | None = False
+        self.heads: list[TableHead] = []
+        self._row = ft.Row([], spacing=0)
+        self.control = ft.Container(
+            self._row,
+            height=HEAD_HEIGHT,
+            padding=ft.Padding.only(right=SCROLLBAR_WIDTH),
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+        self.set_lanes(1)
+
+    def set_lanes(self, lanes: int) -> None:
+        """Have a head for each lane."""
+        if len(self.heads) == lanes:
+            return
+        del self.heads[lanes:]
+        while len(self.heads) < lanes:
+            head = self._make()
+            head.show_sort(*self._sort)
+            head.show_columns(self._shown)
+            head.set_checked(self._covered)
+            self.heads.append(head)
+        parts: list[ft.Control] = []
+        for head in self.heads:
+            if parts:
+                parts.append(lane_divider(HEAD_HEIGHT))
+            parts.append(head.control)
+        self._row.controls = parts
+
+    def show_sort(self, key: str | None, descending: bool) -> None:
+        """Draw the arrow at the sorted column."""
+        self._sort = (key, descending)
+        for head in self.heads:
+            head.show_sort(key, descending)
+
+    def show_columns(self, shown: frozenset[str]) -> None:
+        """Show only these columns."""
+        self._shown = shown
+        for head in self.heads:
+            head.show_columns(shown)
+
+    def set_checked(self, covered: bool | None) -> list[ft.Control]:
+        """Set the state of "all"; return the checkboxes to update."""
+        self._covered = covered
+        return [head.check for head in self.heads if head.set_checked(covered)]
+
+
+def lane_divider(height: float) -> ft.Container:
+    """Return the line between two lanes."""
+    line = ft.Container(width=1, height=height, bgcolor=LINE)
+    return ft.Container(line, width=LANE_GAP, alignment=ft.Alignment.CENTER)

@@ -9,18 +9,25 @@ class Move(Enum):
 
     UP = "Arrow Up"
     DOWN = "Arrow Down"
+    LEFT = "Arrow Left"
+    RIGHT = "Arrow Right"
     PAGE_UP = "Page Up"
     PAGE_DOWN = "Page Down"
     HOME = "Home"
     END = "End"
 
-    def target(self, index: int | None, visible: int, total: int) -> int:
-        """Return the row this leads to from ``index``; from nowhere it leads to the first or the last row."""
+    def target(self, index: int | None, visible: int, total: int, lane: int = 0) -> int:
+        """Return the row this leads to from ``index``; from nowhere it leads to the first or the last row.
+
+        ``lane`` is how many rows stand below each other in a lane, 0 where there is only one lane.
+        """
         if index is None:
             return total - 1 if self is Move.END else 0
         step = {
             Move.UP: -1,
             Move.DOWN: 1,
+            Move.LEFT: -lane,
+            Move.RIGHT: lane,
             Move.PAGE_UP: -visible,
             Move.PAGE_DOWN: visible,
             Move.HOME: -total,

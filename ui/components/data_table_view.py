@@ -8,7 +8,7 @@ import flet as ft
 
 from ui.components.data_table_body import MANY, TableBody
 from ui.components.data_table_columns import Column
-from ui.components.data_table_head import TableHead
+from ui.components.data_table_head import TableHeads
 from ui.components.data_table_order import KeyedOrder, SortKey
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_selection import Selection
@@ -71,8 +71,12 @@ class TableView(Generic[K, R]):
         self._slots: dict[K, int] = {}
         self._hovered = False
         self._waiting_page: list[tuple[K, R]] | None = None
+        self._screens: int | None = None
+        self._redraw_later = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._head = TableHead(columns, on_sort=on_sort, on_check=on_check_all, menu=hand.on_menu is not None)
+        self._head = TableHeads(
+            columns, on_sort=on_sort, on_check=on_check_all, menu=hand.on_menu is not None
+        )
         self._head.show_sort(sort, descending)
         self._body = TableBody(
             columns, self._head, self._window, density=density, hand=hand, on_move=self._go
@@ -149,6 +153,8 @@ class TableView(Generic[K, R]):
     def refresh(self) -> None:
         """Bind all visible rows anew: after scrolling, sorting, or when time has changed what they say."""
         order = self._order
+        if self._body.hold(len(order.rows), self._screens):
+            self._redraw_later = True
         self._window.resize(len(order), self._window.visible)
         offset = self._window.offset
         keys = order.order[offset : offset + self._window.visible]
@@ -162,8 +168,7 @@ class TableView(Generic[K, R]):
             if here:
                 leaves += self._bind(slot, keys[slot])
         leaves += self._body.place_scrollbar()
-        if self._head.set_checked(self.selection.covers(order.order)):
-            leaves.append(self._head.check)
+        leaves += self._head.set_checked(self.selection.covers(order.order))
         self._push(leaves)
 
     def _bind(self, slot: int, key: K) -> list[ft.Control]:
@@ -175,15 +180,16 @@ class TableView(Generic[K, R]):
         return leaves
 
     def _push(self, leaves: Sequence[ft.Control]) -> None:
-        if not self.control.mounted or not leaves:
+        if not self.control.mounted or not (leaves or self._redraw_later):
             return
-        if len(leaves) > MANY:
+        if len(leaves) > MANY or self._redraw_later:
             self._redraw()
             return
         for leaf in leaves:
             leaf.update()
 
     def _redraw(self) -> None:
+        self._redraw_later = False
         if self.control.mounted:
             self.control.update()
 
@@ -194,6 +200,11 @@ class TableView(Generic[K, R]):
             return
         overlay.visible, overlay.content = content is not None, content
         self._push([self._body.control])
+
+    def set_screens(self, screens: int | None) -> None:
+        """Stand rows side by side, as far as there is room, until all fit on so many screens; None: never."""
+        self._screens = screens
+        self.refresh()
 
     def set_density(self, density: Density) -> None:
         """Take another row height."""

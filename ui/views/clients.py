@@ -18,7 +18,7 @@ from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
-from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY
+from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
 from ui.views.clients_present import (
@@ -103,8 +103,22 @@ class ClientsView(BoundView):
             spacing=GAP,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
         )
+        beside = prefs.get("clients.side_by_side", context.density is Density.COMPACT)
+        self._beside = ft.IconButton(
+            ft.Icons.VIEW_COLUMN_OUTLINED,
+            selected_icon=ft.Icon(ft.Icons.VIEW_COLUMN, size=20, color=ft.Colors.PRIMARY),
+            selected=bool(beside),
+            icon_size=20,
+            width=36,
+            height=36,
+            tooltip="Rows side by side: more clients, fewer columns",
+            style=ft.ButtonStyle(padding=ft.Padding.all(0)),
+            on_click=lambda _event: self._on_beside(),
+        )
+        self._table.set_screens(self._screens())
         tools = toolbar(
-            [self._search.control, self._menu.control, self._count], [self._box.note, self._bar.control]
+            [self._search.control, self._menu.control, self._count],
+            [self._box.note, self._bar.control, self._beside],
         )
         super().__init__(
             context=context,
@@ -225,6 +239,20 @@ class ClientsView(BoundView):
 
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
+
+    # -- how dense
+
+    def _screens(self) -> int | None:
+        """On how many screens all clients should fit."""
+        if not self._beside.selected:
+            return None
+        return 1 if self.context.density is Density.COMPACT else 2
+
+    def _on_beside(self) -> None:
+        self._beside.selected = not self._beside.selected
+        self.context.prefs.put("clients.side_by_side", self._beside.selected)
+        self._table.set_screens(self._screens())
+        self.touch(self._beside)
 
     # -- selection and details
 
