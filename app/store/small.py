@@ -1,25 +1,44 @@
-"""Many small contents at once: each written and synced by its thread, each folder synced once."""
+"""Small contents, several in one thread: each hashed, compressed, written and synced. Blocking."""
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from app.store.errors import full_disk_said
+import zstandard
+
+from app.store.errors import StoreFull, full_disk_said
 from app.store.frames import Frame, compressor, table_of
 from app.store.layout import Layout
 
+Outcome = int | StoreFull | None
+"""The bytes a content takes, 0 where it was there; None where its hash is another."""
 
-def put(layout: Layout, sha256: str, content: bytes, unique: str) -> int | None:
-    """Write a content of at most one frame to its place; its folder is still to be synced.
 
-    Returns the bytes it takes, 0 where it was there already, None where its hash is another.
+def put_all(layout: Layout, items: Sequence[tuple[str, bytes]], unique: str) -> list[Outcome]:
+    """Write contents of at most one frame each to their places; their folders are still to be synced.
+
+    ``unique`` keeps apart the temporary files of threads that write the same content.
     """
-    target = layout.blob(sha256)
+    packer = compressor()
+    outcomes: list[Outcome] = []
+    for sha256, content in items:
+        try:
+            outcomes.append(_put(layout, sha256, content, packer, unique))
+        except StoreFull as error:
+            outcomes.append(error)
+    return outcomes
+
+
+def _put(
+    layout: Layout, sha256: str, content: bytes, packer: zstandard.ZstdCompressor, unique: str
+) -> int | None:
     if hashlib.sha256(content).hexdigest() != sha256:
         return None
+    target = layout.blob(sha256)
     if target.exists():
         return 0
-    packed = compressor().compress(content) if content else b""
+    packed = packer.compress(content) if content else b""
     frames = [Frame(0, len(packed), 0, len(content))] if content else []
     written = packed + table_of(frames)
     temporary = layout.tmp / f"{sha256}.{unique}.new"

@@ -15,6 +15,7 @@ from app.store.errors import (
     BlobMissing,
     Damaged,
     HashMismatch,
+    StoreFull,
     StoreUnwritable,
     UploadIncomplete,
     full_disk_said,
@@ -38,7 +39,8 @@ class Store:
 
     def __init__(self, root: Path, *, threads: int | None = None) -> None:
         self._layout = Layout(root)
-        self._threads = ThreadPoolExecutor(threads or min(8, (os.cpu_count() or 2) * 2 + 2), "store")
+        self._width = threads or min(8, (os.cpu_count() or 2) * 2 + 2)
+        self._threads = ThreadPoolExecutor(self._width, "store")
         self._unique = itertools.count()
         self._uploading: set[str] = set()
         self._settling: Counter[str] = Counter()
@@ -90,7 +92,7 @@ class Store:
             finally:
                 self._uploading.discard(sha256)
         # Somebody is sending the same: a file of its own, beginning with what the other has received so far.
-        own = data.with_name(f"{sha256}.{next(self._unique)}{DATA}")
+        own = data.with_name(f"{sha256}.{self._name()}{DATA}")
         try:
             return await self._receive(sha256, size, offset, chunks, own)
         except UploadIncomplete as error:
@@ -106,27 +108,29 @@ class Store:
         contents = dict(items)
         for sha256 in contents:
             self._layout.blob(sha256)
+        parts = [list(contents.items())[first :: self._width] for first in range(self._width)]
         self._settling.update(contents.keys())
         try:
-            outcomes = await asyncio.gather(
-                *(
-                    self._run(small.put, self._layout, sha256, content, str(next(self._unique)))
-                    for sha256, content in contents.items()
-                ),
-                return_exceptions=True,
+            done = await asyncio.gather(
+                *(self._run(small.put_all, self._layout, part, self._name()) for part in parts if part)
             )
-            sizes = dict(zip(contents, outcomes, strict=True))
-            good = [sha256 for sha256, size in sizes.items() if isinstance(size, int)]
-            folders = {self._layout.blob(sha256).parent for sha256 in good}
-            await asyncio.gather(*(self._run(sync_directory, folder) for folder in folders))
+            outcomes = {
+                sha256: outcome
+                for part, found in zip(parts, done, strict=False)
+                for (sha256, _), outcome in zip(part, found, strict=True)
+            }
+            good = [sha256 for sha256 in contents if isinstance(outcomes[sha256], int)]
+            await asyncio.gather(
+                *(self._run(sync_directory, folder) for folder in {self._layout.blob(x).parent for x in good})
+            )
         finally:
             self._settling.subtract(contents.keys())
             self._settling = +self._settling
-        self._count(sum(size for size in outcomes if isinstance(size, int)))
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
+        self._count(sum(size for size in outcomes.values() if isinstance(size, int)))
+        for outcome in outcomes.values():
+            if isinstance(outcome, StoreFull):
                 raise outcome
-        if wrong := [sha256 for sha256, size in sizes.items() if size is None]:
+        if wrong := [sha256 for sha256, outcome in outcomes.items() if outcome is None]:
             raise HashMismatch(wrong)
         return good
 
@@ -183,6 +187,9 @@ class Store:
     async def delete_many(self, hashes: Collection[str]) -> None:
         """Remove contents; those that are not there are passed over."""
         self._count(-await self._run(self._delete, hashes))
+
+    def _name(self) -> str:
+        return str(next(self._unique))
 
     def _prepare(self) -> None:
         self._layout.make()
