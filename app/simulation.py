@@ -34,9 +34,7 @@ async def simulated_server(
     process is killed.
     """
     kept = mock.database_path
-    folder = (
-        kept.parent if kept else Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="tidewatch-mock-"))
-    )
+    folder = kept.parent if kept else await asyncio.to_thread(_temporary)
     try:
         child = await _start(folder, mock)
         try:
@@ -73,6 +71,15 @@ async def _start(folder: Path, mock: MockSettings) -> asyncio.subprocess.Process
             # A Ctrl+C in the terminal is for the console, which then ends its child in order.
             start_new_session=True,
         )
+
+
+def _temporary() -> Path:
+    """Make a folder, and clear away those of consoles that were killed before they could."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if (left / LOCK_FILE).exists():  # without one its server has not begun yet
+            with suppress(TidewatchError, OSError), held(left):
+                shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=PREFIX))
 
 
 def _errors(folder: Path) -> Path:

@@ -3,22 +3,23 @@
 import heapq
 from collections.abc import Callable
 
-import reactivex as rx
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event
 from streams.records.server import Activity
-from streams.sources.feed import FeedItem, Synced
-from streams.sources.reading import Fetch, Reading, chosen
+from streams.sources.feed import Synced
+from streams.sources.reading import Fetch, Item, Reading
 from streams.vocabulary import Topic
 
 KEPT = 100
 
+Lines = tuple[Activity, ...]
+
 
 def activity(
-    fetch: Fetch[tuple[Activity, ...]], reading: Reading, client_id: str | None = None
-) -> Observable[Ok[tuple[Activity, ...]] | Failed]:
+    fetch: Fetch[Lines], reading: Reading, client_id: str | None = None
+) -> Observable[Ok[Lines] | Failed]:
     """What happened, or what happened to one client.
 
     Source:  GET /api/activity every ``background_s`` and after each gap, and events of the WebSocket.
@@ -28,21 +29,15 @@ def activity(
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin(_: object) -> Observable[Ok[tuple[Activity, ...]] | Failed]:
-        take = _newest(client_id)
-        return reading.polled(fetch, reading.background_s, Topic.ACTIVITY).pipe(chosen(take))
-
-    return rx.defer(begin)
+    return reading.polled(lambda: (fetch, _newest(client_id)), reading.background_s, Topic.ACTIVITY)
 
 
-def _newest(
-    client_id: str | None,
-) -> Callable[[Ok[tuple[Activity, ...]] | Failed | FeedItem], Ok[tuple[Activity, ...]] | Failed | None]:
+def _newest(client_id: str | None) -> Callable[[Item[Lines]], Ok[Lines] | Failed | None]:
     lines: dict[int, Activity] = {}
     epoch = ""
     loaded = False
 
-    def take(item: Ok[tuple[Activity, ...]] | Failed | FeedItem) -> Ok[tuple[Activity, ...]] | Failed | None:
+    def take(item: Item[Lines]) -> Ok[Lines] | Failed | None:
         nonlocal epoch, loaded
         match item:
             case Failed():

@@ -1,8 +1,7 @@
 """Clients: the machines whose files the server keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import reactivex as rx
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
@@ -11,11 +10,12 @@ from streams.records.events import Event
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem, Synced
 from streams.sources.fold import NumberedFold
-from streams.sources.folding import folded
-from streams.sources.reading import Fetch, Numbered, Reading
+from streams.sources.folding import folding
+from streams.sources.reading import Fetch, Item, Numbered, Reading
 from streams.vocabulary import Topic
 
-FetchClients = Fetch[Numbered[Mapping[str, Client]]]
+Answer = Numbered[Mapping[str, Client]]
+FetchClients = Fetch[Answer]
 """All clients by id, and the last event that is already in them."""
 
 
@@ -29,10 +29,10 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, C
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin(_: object) -> Observable[Ok[Delta[str, Client]] | Failed]:
+    def begin() -> tuple[FetchClients, Callable[[Item[Answer]], Ok[Delta[str, Client]] | Failed | None]]:
         fold: NumberedFold[str, Client] = NumberedFold()
 
-        def read(answer: Numbered[Mapping[str, Client]]) -> Delta[str, Client] | None:
+        def read(answer: Answer) -> Delta[str, Client] | None:
             return fold.read(answer.epoch, answer.seq, answer.value)
 
         def hear(item: FeedItem) -> Delta[str, Client] | None:
@@ -47,6 +47,6 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, C
                     pass
             return None
 
-        return folded(reading.polled(fetch, reading.critical_s, Topic.CLIENTS), read, hear)
+        return fetch, folding(read, hear)
 
-    return rx.defer(begin)
+    return reading.polled(begin, reading.critical_s, Topic.CLIENTS)

@@ -4,12 +4,10 @@ from collections.abc import Callable, Hashable
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from reactivex import Observable
-
 from streams.operators.results import Failed, Ok
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
-from streams.sources.reading import chosen
+from streams.sources.reading import Item
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -19,19 +17,17 @@ _NOTHING: Delta[Any, Any] = Delta(MappingProxyType({}))
 """An answer that changes nothing still confirms what is known."""
 
 
-def folded(
-    items: Observable[Ok[T] | Failed | FeedItem],
-    read: Callable[[T], Delta[K, V] | None],
-    hear: Callable[[FeedItem], Delta[K, V] | None],
-) -> Observable[Ok[Delta[K, V]] | Failed]:
-    """Give answers to ``read`` and what the feed says to ``hear``; emit what they say has changed."""
+def folding(
+    read: Callable[[T], Delta[K, V] | None], hear: Callable[[FeedItem], Delta[K, V] | None]
+) -> Callable[[Item[T]], Ok[Delta[K, V]] | Failed | None]:
+    """Give answers to ``read`` and what the feed says to ``hear``; what they return has changed."""
 
-    def take(item: Ok[T] | Failed | FeedItem) -> Ok[Delta[K, V]] | Failed | None:
-        if isinstance(item, Failed):
-            return item
+    def take(item: Item[T]) -> Ok[Delta[K, V]] | Failed | None:
         if isinstance(item, Ok):
             return Ok(read(item.value) or _NOTHING)
+        if isinstance(item, Failed):
+            return item
         delta = hear(item)
         return None if delta is None else Ok(delta)
 
-    return items.pipe(chosen(take))
+    return take

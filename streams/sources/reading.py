@@ -11,7 +11,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable
 
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
-from streams.operators.kinds import Operator, Seconds
+from streams.operators.kinds import Seconds
 from streams.operators.poll import poll
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event
@@ -19,7 +19,6 @@ from streams.sources.feed import Feed, FeedItem, Lost, Synced
 from streams.subjects import LoopSubject
 from streams.vocabulary import Topic
 
-A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
 
@@ -39,27 +38,11 @@ class Numbered(Generic[T]):
     value: T
 
 
-def chosen(choose: Callable[[A], B | None]) -> Operator[A, B]:
-    """Emit what ``choose`` makes of each value, and nothing where it makes None."""
+Item = Ok[T] | Failed | FeedItem
+"""What a source hears: an answer, a failure, or a word of the feed."""
 
-    def operator(source: Observable[A]) -> Observable[B]:
-        def subscribe(
-            observer: abc.ObserverBase[B], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            def on_next(value: A) -> None:
-                try:
-                    result = choose(value)
-                except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
-                    observer.on_error(error)
-                    return
-                if result is not None:
-                    observer.on_next(result)
-
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
-
-        return Observable(subscribe)
-
-    return operator
+Begin = Callable[[], tuple[Fetch[T], Callable[[Item[T]], B | None]]]
+"""Called for each subscriber: returns what to ask, and what to make of each item, None for nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +61,11 @@ class Reading:
 
     def polled(
         self,
-        fetch: Fetch[T],
+        begin: Begin[T, B],
         every_s: Seconds,
         *topics: Topic,
         again: Callable[[FeedItem], bool] = lambda _: False,
-    ) -> Observable[Ok[T] | Failed | FeedItem]:
+    ) -> Observable[B]:
         """Read at once and then every ``every_s``, and hear the topics meanwhile.
 
         The first read waits until the topics flow, if there is a connection, so that nothing falls between
@@ -90,12 +73,22 @@ class Reading:
         """
 
         def subscribe(
-            observer: abc.ObserverBase[Ok[T] | Failed | FeedItem], _: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[B], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            fetch, take = begin()
             now_subject: LoopSubject[Any] = LoopSubject()
             soon_subject: LoopSubject[Any] = LoopSubject()
             polling = SerialDisposable()
             started = False
+
+            def hand(item: Item[T]) -> None:
+                try:
+                    result = take(item)
+                except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
+                    observer.on_error(error)
+                    return
+                if result is not None:
+                    observer.on_next(result)
 
             def start(*_: Any) -> None:
                 nonlocal started
@@ -110,14 +103,15 @@ class Reading:
                     timeout_s=self.timeout_s,
                     backoff=self.backoff,
                     refresh_stream=rx.merge(now_subject, soon),
-                ).subscribe(observer.on_next, observer.on_error)
+                ).subscribe(hand, observer.on_error)
 
             def on_item(item: FeedItem) -> None:
-                observer.on_next(item)
-                if not started and isinstance(item, Synced | Lost):
-                    start()
-                elif isinstance(item, Synced):
-                    now_subject.on_next(item)
+                hand(item)
+                if isinstance(item, Synced | Lost):
+                    if not started:
+                        start()
+                    elif isinstance(item, Synced):
+                        now_subject.on_next(item)
                 elif again(item):
                     soon_subject.on_next(item)
 
@@ -131,10 +125,13 @@ class Reading:
         self, fetch: Fetch[T], topic: Topic, concerns: Callable[[Event], bool] = lambda _: True
     ) -> Observable[Ok[T] | Failed]:
         """Read at once, every ``background_s``, and soon after each event that concerns it."""
-        items = self.polled(
-            fetch,
+
+        def begin() -> tuple[Fetch[T], Callable[[Item[T]], Ok[T] | Failed | None]]:
+            return fetch, lambda item: item if isinstance(item, Ok | Failed) else None
+
+        return self.polled(
+            begin,
             self.background_s,
             topic,
             again=lambda item: isinstance(item, Event) and concerns(item),
         )
-        return items.pipe(chosen(lambda item: item if isinstance(item, Ok | Failed) else None))

@@ -1,8 +1,7 @@
 """Runs: backups that run now, how the last ones turned out, and those of one client."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import reactivex as rx
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
@@ -11,11 +10,12 @@ from streams.records.runs import Progress, Run, RunPage, RunResults
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
-from streams.sources.folding import folded
-from streams.sources.reading import Fetch, Reading
+from streams.sources.folding import folding
+from streams.sources.reading import Fetch, Item, Reading
 from streams.vocabulary import Topic
 
-FetchProgress = Fetch[Mapping[int, Progress]]
+Answer = Mapping[int, Progress]
+FetchProgress = Fetch[Answer]
 """The running backups by run id."""
 
 
@@ -34,10 +34,10 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Ok[Delta[int,
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin(_: object) -> Observable[Ok[Delta[int, Progress]] | Failed]:
+    def begin() -> tuple[FetchProgress, Callable[[Item[Answer]], Ok[Delta[int, Progress]] | Failed | None]]:
         fold: NewestFold[int, Progress] = NewestFold()
 
-        def ask() -> Observable[Mapping[int, Progress]]:
+        def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
@@ -53,9 +53,9 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Ok[Delta[int,
                     pass
             return None
 
-        return folded(reading.polled(ask, reading.critical_s, Topic.PROGRESS, Topic.RUNS), fold.read, hear)
+        return ask, folding(fold.read, hear)
 
-    return rx.defer(begin)
+    return reading.polled(begin, reading.critical_s, Topic.PROGRESS, Topic.RUNS)
 
 
 def results(fetch: Fetch[RunResults], reading: Reading) -> Observable[Ok[RunResults] | Failed]:

@@ -1,15 +1,17 @@
 """The server itself: its load now and over the last minutes, and when its disk will be full."""
 
+from collections.abc import Callable
+
 import msgspec
-import reactivex as rx
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event, StatusFrame
 from streams.records.server import Series, ServerStatus, StorageForecast
-from streams.sources.feed import FeedItem
-from streams.sources.reading import Fetch, Reading, chosen
+from streams.sources.reading import Fetch, Item, Reading
 from streams.vocabulary import Topic
+
+Taken = Ok[ServerStatus] | Failed
 
 
 def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[ServerStatus] | Failed]:
@@ -22,10 +24,10 @@ def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[Server
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin(_: object) -> Observable[Ok[ServerStatus] | Failed]:
+    def begin() -> tuple[Fetch[ServerStatus], Callable[[Item[ServerStatus]], Taken | None]]:
         newest: ServerStatus | None = None
 
-        def take(item: Ok[ServerStatus] | Failed | FeedItem) -> Ok[ServerStatus] | Failed | None:
+        def take(item: Item[ServerStatus]) -> Taken | None:
             nonlocal newest
             sample: ServerStatus | None = None
             match item:
@@ -42,9 +44,9 @@ def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[Server
             newest = sample
             return Ok(sample)
 
-        return reading.polled(fetch, reading.critical_s, Topic.STATUS, Topic.SERVER).pipe(chosen(take))
+        return fetch, take
 
-    return rx.defer(begin)
+    return reading.polled(begin, reading.critical_s, Topic.STATUS, Topic.SERVER)
 
 
 def load(fetch: Fetch[tuple[Series, ...]], reading: Reading) -> Observable[Ok[tuple[Series, ...]] | Failed]:

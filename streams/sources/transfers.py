@@ -1,8 +1,7 @@
 """Transfers: bytes on their way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import reactivex as rx
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
@@ -11,11 +10,12 @@ from streams.records.server import Transfer
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
-from streams.sources.folding import folded
-from streams.sources.reading import Fetch, Reading
+from streams.sources.folding import folding
+from streams.sources.reading import Fetch, Item, Reading
 from streams.vocabulary import Topic
 
-FetchTransfers = Fetch[Mapping[str, Transfer]]
+Answer = Mapping[str, Transfer]
+FetchTransfers = Fetch[Answer]
 """The transfers that run or have just ended, by id."""
 
 
@@ -29,10 +29,10 @@ def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Ok[Delta[st
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin(_: object) -> Observable[Ok[Delta[str, Transfer]] | Failed]:
+    def begin() -> tuple[FetchTransfers, Callable[[Item[Answer]], Ok[Delta[str, Transfer]] | Failed | None]]:
         fold: NewestFold[str, Transfer] = NewestFold()
 
-        def ask() -> Observable[Mapping[str, Transfer]]:
+        def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
@@ -41,6 +41,6 @@ def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Ok[Delta[st
                 return fold.write({row.id: row for row in item.transfers})
             return None
 
-        return folded(reading.polled(ask, reading.critical_s, Topic.TRANSFERS), fold.read, hear)
+        return ask, folding(fold.read, hear)
 
-    return rx.defer(begin)
+    return reading.polled(begin, reading.critical_s, Topic.TRANSFERS)
