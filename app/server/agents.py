@@ -21,6 +21,7 @@ from app.protocol import (
     AgentProgress,
     Command,
     CommandAck,
+    FromAgentFrame,
     Heartbeat,
     ToAgentFrame,
     decode_from_agent,
@@ -142,6 +143,8 @@ class AgentsHub:
             if earlier is not None:
                 earlier.dismiss(REPLACED)
             self.heard(client_id)
+            if self._roster.get(client_id) is None:
+                self._roster.add(await self._catalogue.clients.one(client_id))
             await self._settle(client_id)
             client = await self._catalogue.clients.one(client_id)
             await link.send(AgentHello(protocol=PROTOCOL_VERSION, client=client), self._limits.command_s)
@@ -160,7 +163,7 @@ class AgentsHub:
             if message.type is not WSMsgType.TEXT:
                 return link.dismiss(UNREADABLE)
             try:
-                frame = decode_from_agent(message.data)
+                frame: FromAgentFrame = decode_from_agent(message.data)
             except msgspec.DecodeError as error:
                 log.warning("unreadable_frame", client=link.client_id, reason=str(error))
                 return link.dismiss(UNREADABLE)

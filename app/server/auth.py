@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
 from app.server.agents import AgentsHub
@@ -15,7 +16,7 @@ CheckToken = Callable[[str], Awaitable[TokenInfo | None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> object:
+def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Middleware:
     """Return the middleware that lets a request through, or answers 401 wrong_token or 403 forbidden.
 
     A path that does not exist is told only to who has a token.

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ LOCK_FILE = "server.lock"
 
 
 @contextmanager
-def writable(data_dir: Path) -> Iterator[None]:
+def writable(data_dir: Path) -> Generator[None]:
     """Turn a refusal of the file system into the line that the start ends with."""
     try:
         yield
@@ -27,7 +27,7 @@ def writable(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def held(data_dir: Path) -> Iterator[None]:
+def held(data_dir: Path) -> Generator[None]:
     """Make the folder where it is missing and hold it, so that no second server works on it."""
     with writable(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -5,6 +5,7 @@ import errno
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 from app.server.problems import BadCertificate, PortTaken, StartFailed
 
@@ -37,7 +38,7 @@ async def listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise PortTaken(f"No two neighbouring ports are free on {host}.", hint="Choose one with --port.")
 
 
-def _open(family: int, address: tuple[str, ...], port: int) -> socket.socket:
+def _open(family: int, address: tuple[Any, ...], port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -33,6 +33,8 @@ STATUS_OF_CODE: dict[str, int] = {
     "internal": 500,
     "database_locked": 503,
     "catalogue_unwritable": 507,
+    "store_unwritable": 507,
+    "not_a_database": 500,
     "shutting_down": 503,
     "disk_full": 507,
 }

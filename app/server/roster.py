@@ -20,6 +20,10 @@ class Roster:
         """Take all clients, at the start."""
         self._clients = {client.id: client for client in clients}
 
+    def add(self, client: Client) -> None:
+        """Take a client that no event told of, unless one has meanwhile."""
+        self._clients.setdefault(client.id, client)
+
     def note(self, event: Event) -> None:
         """Take what an event says of a client."""
         if event.client is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +92,7 @@ async def running_room(
     settings: ServerSettings | Limits,
     tls: ssl.SSLContext | None = None,
     simulated: bool = False,
-) -> AsyncIterator[tuple[Room, ServerInfo]]:
+) -> AsyncGenerator[tuple[Room, ServerInfo]]:
     """Run a server for the length of a block; gives its parts and where it is."""
     limits = settings if isinstance(settings, Limits) else Limits.of(settings)
     async with AsyncExitStack() as stack:

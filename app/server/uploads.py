@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from app.server.limits import Limits
@@ -29,7 +29,7 @@ class UploadGate:
         return sum(len(queue) for queue in self._waiting.values())
 
     @asynccontextmanager
-    async def turn(self, client_id: str) -> AsyncIterator[None]:
+    async def turn(self, client_id: str) -> AsyncGenerator[None]:
         """Hold a place; raises ``Refused`` too_many_uploads where too many of this client wait already."""
         await self._enter(client_id)
         try:

@@ -1,0 +1,84 @@
+"""The parts of the server that need no server: turns of uploads, rates, guesses, and the map of failures."""
+
+import asyncio
+import inspect
+
+import pytest
+
+import app.catalogue.errors
+import app.store.errors
+from app.server.attempts import Attempts
+from app.server.limits import Limits
+from app.server.pace import Rate
+from app.server.problems import STATUS_OF_CODE, Refused
+from app.server.uploads import UploadGate
+from streams.failures import TidewatchError
+
+ONLY_AT_START = {"catalogue_too_new"}
+
+
+async def test_clients_take_turns_whatever_they_ask_for() -> None:
+    gate = UploadGate(Limits(uploads_per_client=2, uploads_at_once=3, uploads_waiting=50))
+    order: list[str] = []
+    go = asyncio.Event()
+
+    async def upload(client_id: str) -> None:
+        async with gate.turn(client_id):
+            order.append(client_id)
+            await go.wait()
+
+    greedy = [asyncio.create_task(upload("greedy")) for _ in range(20)]
+    await asyncio.sleep(0)
+    modest = [asyncio.create_task(upload("modest")) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert (order, gate.running, gate.waiting) == (["greedy", "greedy", "modest"], 3, 20)
+    go.set()
+    await asyncio.gather(*greedy, *modest)
+    assert order.index("modest", 3) < 6
+    assert (gate.running, gate.waiting) == (0, 0)
+
+
+async def test_who_leaves_the_queue_leaves_no_hole() -> None:
+    gate = UploadGate(Limits(uploads_per_client=1, uploads_at_once=1, uploads_waiting=2))
+    held = gate.turn("a")
+    await held.__aenter__()
+    waiting = [asyncio.create_task(gate.turn(name).__aenter__()) for name in ("a", "b")]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    assert gate.waiting == 1
+    await held.__aexit__(None, None, None)
+    await waiting[1]
+    assert gate.running == 1
+
+
+def test_a_rate_is_of_the_last_seconds() -> None:
+    now = 100.0
+    rate = Rate(1000, clock=lambda: now)
+    for second in range(1, 31):
+        now = 100.0 + second
+        seen = rate.mark(1000 + (second * 100 if second < 10 else 900 + (second - 9) * 500))
+    assert seen == pytest.approx(500)
+
+
+def test_guesses_are_forgotten_after_a_minute() -> None:
+    now = 0.0
+    attempts = Attempts(2, clock=lambda: now)
+    for _ in range(2):
+        attempts.allow("x")
+        attempts.note_failure("x")
+    attempts.allow("y")
+    with pytest.raises(Refused, match="Too many"):
+        attempts.allow("x")
+    now = 61.0
+    attempts.allow("x")
+
+
+def test_every_failure_of_catalogue_and_store_has_its_status() -> None:
+    codes = {
+        kind.code
+        for module in (app.catalogue.errors, app.store.errors)
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and issubclass(kind, TidewatchError) and kind is not TidewatchError
+    }
+    assert codes - STATUS_OF_CODE.keys() == ONLY_AT_START
