@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery, UnknownClient
 from app.catalogue.readers import Readers
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
@@ -25,7 +26,7 @@ _KIND_OF_STATE = {
 }
 
 
-async def client_row(transaction: Transaction, client_id: str) -> Row[Any]:
+async def client_row(transaction: Transaction, client_id: str) -> AnyRow:
     """Return the row of a client inside a write; raises UnknownClient."""
     rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.id == client_id))
     if not rows:

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy import delete as delete_rows
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.schema import blobs, file_versions, files, verifications
@@ -25,7 +26,7 @@ AT_ONCE = 1000
 async def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
     """Mark files as deleted; see ``Files.delete``."""
 
-    def judge(row: Row[Any]) -> str | None:
+    def judge(row: AnyRow) -> str | None:
         return None if row.deleted_at is not None else FileState.DELETED.value
 
     return await _move(transaction, file_ids, EventKind.FILES_DELETED, judge, refusal="it is deleted already")
@@ -34,7 +35,7 @@ async def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
 async def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
     """Take the mark away; see ``Files.undelete``."""
 
-    def judge(row: Row[Any]) -> str | None:
+    def judge(row: AnyRow) -> str | None:
         if row.deleted_at is None:
             return None
         if row.vanished_at is not None:
@@ -48,7 +49,7 @@ async def _move(
     transaction: Transaction,
     file_ids: Sequence[int],
     kind: EventKind,
-    judge: Callable[[Row[Any]], str | None],
+    judge: Callable[[AnyRow], str | None],
     *,
     refusal: str,
 ) -> Outcome:
@@ -92,8 +93,8 @@ async def _move(
     return Outcome(done=tuple(str(each["which"]) for each in moved), refused=refused)
 
 
-async def _rows(transaction: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
-    found: list[Row[Any]] = []
+async def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
+    found: list[AnyRow] = []
     for start in range(0, len(ids), AT_ONCE):
         found += await transaction.all(
             select(

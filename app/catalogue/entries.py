@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BlobsMissing
@@ -21,7 +22,7 @@ from streams.vocabulary import EventKind, FileState, Topic
 
 StoredSizes = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
 """Tells which contents are in the store, and how many bytes each takes there."""
-FindRun = Callable[[Transaction, int], Awaitable[Row[Any]]]
+FindRun = Callable[[Transaction, int], Awaitable[AnyRow]]
 
 AT_ONCE = 1000
 
@@ -53,7 +54,7 @@ class Entries:
         return await self._writer.write(work) if entries else 0
 
     async def _add_part(
-        self, transaction: Transaction, run: Row[Any], entries: Mapping[bytes, AgentEntry], tally: Tally
+        self, transaction: Transaction, run: AnyRow, entries: Mapping[bytes, AgentEntry], tally: Tally
     ) -> int:
         contents = await self._contents(transaction, entries.values())
         known = await _known_files(transaction, run.client_no, list(entries))
@@ -85,9 +86,7 @@ class Entries:
         await transaction.insert(file_versions, version_rows)
         return len(told)
 
-    async def _contents(
-        self, transaction: Transaction, entries: Collection[AgentEntry]
-    ) -> dict[str, Row[Any]]:
+    async def _contents(self, transaction: Transaction, entries: Collection[AgentEntry]) -> dict[str, AnyRow]:
         """Return the blob of each content, new ones added; raises BlobsMissing."""
         sizes = {entry.sha256: entry.size_bytes for entry in entries if entry.sha256 is not None}
         if not sizes:
@@ -107,7 +106,7 @@ class Entries:
         new = [sha256 for sha256 in sizes if sha256 not in found]
         if new:
             first = transaction.numbers("blobs", len(new))
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     "id": first + offset,
                     "sha256": bytes.fromhex(sha256),
@@ -175,7 +174,7 @@ async def _end_versions(transaction: Transaction, version_ids: Sequence[int]) ->
     )
 
 
-async def _tell(transaction: Transaction, run: Row[Any], tally: Tally, count: int) -> None:
+async def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> None:
     if not count:
         return
     values = tally.values()
@@ -193,7 +192,7 @@ async def _tell(transaction: Transaction, run: Row[Any], tally: Tally, count: in
     )
 
 
-async def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, Row[Any]]:
+async def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, AnyRow]:
     wanted = select(blobs.c.id, blobs.c.sha256, blobs.c.verified_at, blobs.c.damaged).where(
         blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes])
     )
@@ -202,7 +201,7 @@ async def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, R
 
 async def _known_files(
     transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]
-) -> dict[bytes, Row[Any]]:
+) -> dict[bytes, AnyRow]:
     wanted = (
         select(
             files.c.id,

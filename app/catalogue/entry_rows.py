@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row
-
+from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery
 from app.catalogue.paths import key_of, path_of, suffix_of
 from app.catalogue.times import file_time_us
@@ -15,7 +14,7 @@ from streams.vocabulary import EntryKind, FileState
 LARGEST = 2**63 - 1
 
 
-def state_of(blob: "Row[Any] | None") -> str:
+def state_of(blob: AnyRow | None) -> str:
     """Return the state of a present file with this content."""
     if blob is None:
         return FileState.STORED.value
@@ -24,7 +23,7 @@ def state_of(blob: "Row[Any] | None") -> str:
     return FileState.STORED.value if blob.verified_at is None else FileState.VERIFIED.value
 
 
-def same(row: Row[Any], entry: AgentEntry, blob: Row[Any] | None) -> bool:
+def same(row: AnyRow, entry: AgentEntry, blob: AnyRow | None) -> bool:
     """Return whether a name is there already just so."""
     return (
         row.vanished_at is None
@@ -46,7 +45,7 @@ def names(raw_path: bytes) -> dict[str, Any]:
 
 
 def newest(
-    transaction: Transaction, entry: AgentEntry, blob: Row[Any] | None, version_id: int
+    transaction: Transaction, entry: AgentEntry, blob: AnyRow | None, version_id: int
 ) -> dict[str, Any]:
     """Return the columns of a file that say what its newest version is."""
     return {

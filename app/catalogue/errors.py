@@ -1,7 +1,7 @@
 """What can go wrong with the catalogue, each with the word that the HTTP API uses for it."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -123,7 +123,7 @@ _MEANINGS: tuple[tuple[str, type[TidewatchError], str, str], ...] = (
 
 
 @contextmanager
-def translated(place: object) -> Iterator[None]:
+def translated(place: object) -> Generator[None]:
     """Turn what SQLite says about the file at ``place`` into an error of ours; let all else through."""
     try:
         yield

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import deletion, verification
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import unknown
 from app.catalogue.errors import UnknownFile, UnknownVersion
 from app.catalogue.paging import Page, page_of
@@ -129,7 +130,7 @@ class Files:
         if not include_deleted:
             wanted = wanted.where(files.c.deleted_at.is_(None))
 
-        async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
+        async def work(connection: AsyncConnection) -> Sequence[AnyRow]:
             rows = (await connection.execute(wanted)).all()
             if not rows:
                 known = await connection.execute(select(clients.c.no).where(clients.c.id == client_id))
@@ -212,7 +213,7 @@ def _page_select(page: Page, conditions: list[ColumnElement[bool]], *, sparse: b
     return page.apply(select_files().where(*conditions))
 
 
-def _page_of_rows(page: Page, fetched: Sequence[Row[Any]], total: int, capped: bool) -> FilePage:
+def _page_of_rows(page: Page, fetched: Sequence[AnyRow], total: int, capped: bool) -> FilePage:
     rows, before, after = page.split(fetched)
     return FilePage(
         rows=tuple(file_of(row) for row in rows),

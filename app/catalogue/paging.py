@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, tuple_
 
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.errors import BadQuery
 from app.catalogue.schema import files
 
@@ -54,7 +55,7 @@ class Page:
         """Whether the rows come from the end towards the start."""
         return self.cursor is not None and self.cursor.where != "after"
 
-    def apply(self, wanted: Select[Any]) -> Select[Any]:
+    def apply(self, wanted: AnySelect) -> AnySelect:
         """Return the select with this page's order and start; one row above its limit tells of more."""
         order = ORDERS[self.sort]
         falling = self.descending != self.backwards
@@ -65,7 +66,7 @@ class Page:
         columns = [column.desc() if falling else column.asc() for column in order]
         return wanted.order_by(*columns).limit(self.limit + 1)
 
-    def split(self, fetched: Sequence[Row[Any]]) -> tuple[list[Row[Any]], bool, bool]:
+    def split(self, fetched: Sequence[AnyRow]) -> tuple[list[AnyRow], bool, bool]:
         """Return the rows in their order, and whether there are some before and after them."""
         rows = list(fetched[: self.limit])
         more = len(fetched) > self.limit
@@ -76,7 +77,7 @@ class Page:
         rows.reverse()
         return rows, more, self.cursor.where == "before"
 
-    def cursor_at(self, row: Row[Any] | None, where: Where, total: int, capped: bool) -> str:
+    def cursor_at(self, row: AnyRow | None, where: Where, total: int, capped: bool) -> str:
         """Return the cursor of a neighbouring page; ``row`` is the one that it starts from."""
         key = () if row is None else tuple(getattr(row, str(column.key)) for column in ORDERS[self.sort])
         return Cursor(self.sort, self.descending, where, key, total, capped).write()

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.engine import reader_engine
 from app.catalogue.errors import translated
 
@@ -23,10 +24,10 @@ class Readers:
         self._path = path
         self._engine = reader_engine(path, connections)
 
-    async def rows(self, statement: Executable) -> Sequence[Row[Any]]:
+    async def rows(self, statement: Executable) -> Sequence[AnyRow]:
         """Return all rows of one statement."""
 
-        async def work(connection: AsyncConnection) -> Sequence[Row[Any]]:
+        async def work(connection: AsyncConnection) -> Sequence[AnyRow]:
             return (await connection.execute(statement)).all()
 
         return await self.read(work)

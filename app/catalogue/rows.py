@@ -1,9 +1,8 @@
 """Rows of the catalogue as records, and the selects that fetch what a record needs."""
 
-from typing import Any
+from sqlalchemy import case, select
 
-from sqlalchemy import Row, Select, case, select
-
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
 from app.catalogue.times import from_us
 from streams.records.clients import Client
@@ -33,7 +32,7 @@ CLIENT_COLUMNS = (
 )
 
 
-def client_of(row: Row[Any]) -> Client:
+def client_of(row: AnyRow) -> Client:
     """Return the client of a row with CLIENT_COLUMNS."""
     return Client(
         id=row.id,
@@ -55,14 +54,14 @@ def client_of(row: Row[Any]) -> Client:
     )
 
 
-def select_runs() -> Select[Any]:
+def select_runs() -> AnySelect:
     """Select runs with the name of their client."""
     return select(runs, clients.c.id.label("client_id"), clients.c.name.label("client_name")).join(
         clients, clients.c.no == runs.c.client_no
     )
 
 
-def run_of(row: Row[Any]) -> Run:
+def run_of(row: AnyRow) -> Run:
     """Return the run of a row of ``select_runs``."""
     return Run(
         id=row.id,
@@ -84,7 +83,7 @@ def run_of(row: Row[Any]) -> Run:
     )
 
 
-def select_files() -> Select[Any]:
+def select_files() -> AnySelect:
     """Select files with their client and the content of their newest version."""
     return (
         select(
@@ -110,7 +109,7 @@ def select_files() -> Select[Any]:
     )
 
 
-def file_of(row: Row[Any]) -> BackupFile:
+def file_of(row: AnyRow) -> BackupFile:
     """Return the file of a row of ``select_files``."""
     return BackupFile(
         id=row.id,
@@ -131,7 +130,7 @@ def file_of(row: Row[Any]) -> BackupFile:
     )
 
 
-def select_versions() -> Select[Any]:
+def select_versions() -> AnySelect:
     """Select versions with their file, client and content, and the state of each."""
     newest_vanished = (files.c.version_id == file_versions.c.id) & files.c.vanished_at.is_not(None)
     state = case(
@@ -167,7 +166,7 @@ def select_versions() -> Select[Any]:
     )
 
 
-def version_of(row: Row[Any]) -> FileVersion:
+def version_of(row: AnyRow) -> FileVersion:
     """Return the version of a row of ``select_versions``."""
     return FileVersion(
         id=row.id,
@@ -189,14 +188,14 @@ def version_of(row: Row[Any]) -> FileVersion:
     )
 
 
-def select_activity() -> Select[Any]:
+def select_activity() -> AnySelect:
     """Select activity lines with the name of their client."""
     return select(activity, clients.c.id.label("client_id"), clients.c.name.label("client_name")).join(
         clients, clients.c.no == activity.c.client_no, isouter=True
     )
 
 
-def activity_of(row: Row[Any]) -> Activity:
+def activity_of(row: AnyRow) -> Activity:
     """Return the line of a row of ``select_activity``."""
     return Activity(
         seq=row.seq,

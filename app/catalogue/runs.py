@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change, client_row, standing
 from app.catalogue.entries import Entries, StoredSizes
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
@@ -32,7 +33,7 @@ COUNTS = (
 )
 
 
-async def run_row(transaction: Transaction, run_id: int) -> Row[Any]:
+async def run_row(transaction: Transaction, run_id: int) -> AnyRow:
     """Return the row of a run inside a write; raises UnknownRun."""
     rows = await transaction.all(select_runs().where(runs.c.id == run_id))
     if not rows:
@@ -40,7 +41,7 @@ async def run_row(transaction: Transaction, run_id: int) -> Row[Any]:
     return rows[0]
 
 
-async def running_row(transaction: Transaction, run_id: int) -> Row[Any]:
+async def running_row(transaction: Transaction, run_id: int) -> AnyRow:
     """Return the row of a run that has not ended; raises UnknownRun or RunEnded."""
     row = await run_row(transaction, run_id)
     if RunState(row.state).ended:
@@ -48,7 +49,7 @@ async def running_row(transaction: Transaction, run_id: int) -> Row[Any]:
     return row
 
 
-async def end(transaction: Transaction, row: Row[Any], finish: FinishRun) -> Run:
+async def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
     """End a run inside a write, and judge its client by it."""
     counts = {name: getattr(finish, name) for name in COUNTS}
     await transaction.run(
@@ -86,7 +87,7 @@ async def end(transaction: Transaction, row: Row[Any], finish: FinishRun) -> Run
     return run
 
 
-def _given_up(row: Row[Any], state: RunState, reason: str) -> FinishRun:
+def _given_up(row: AnyRow, state: RunState, reason: str) -> FinishRun:
     """The end of a run that its agent did not tell: what was counted so far stays."""
     return FinishRun(state=state, reason=reason, **{name: getattr(row, name) for name in COUNTS})
 

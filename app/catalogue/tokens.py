@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, select, update
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import client_row
 from app.catalogue.readers import Readers
 from app.catalogue.schema import clients, tokens
@@ -147,5 +148,5 @@ def _select() -> Any:
     )
 
 
-def _info(row: Row[Any]) -> TokenInfo:
+def _info(row: AnyRow) -> TokenInfo:
     return TokenInfo(id=row.id, scope=Scope(row.scope), client_id=row.client_id)

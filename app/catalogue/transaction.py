@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, Dialect, Executable, Row, Table, insert, select, update
+from sqlalchemy import ColumnDefault, CursorResult, Dialect, Executable, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import schema
+from app.catalogue.aliases import AnyRow
 from app.catalogue.times import to_us
 from streams.records.clients import Client
 from streams.records.events import Event, encode
@@ -29,7 +30,8 @@ def _insert_statement(
     """Return an insert as text, the order of its values, and what is not given."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(given))
     columns = tuple(compiled.positiontup or ())
-    defaults = {name: table.c[name].default.arg for name in columns if name not in given}
+    missing = [table.c[name] for name in columns if name not in given]
+    defaults = {str(each.key): cast(ColumnDefault, each.default).arg for each in missing}
     return str(compiled), columns, defaults
 
 
@@ -74,7 +76,7 @@ class Transaction:
         """Execute one statement, once for each of ``rows`` if there are any."""
         return await self.connection.execute(statement, rows)
 
-    async def all(self, statement: Executable) -> Sequence[Row[Any]]:
+    async def all(self, statement: Executable) -> Sequence[AnyRow]:
         """Return all rows of one statement."""
         return (await self.connection.execute(statement)).all()
 
@@ -86,7 +88,7 @@ class Transaction:
         values = itemgetter(*columns)
         for start in range(0, len(rows), AT_ONCE):
             part = rows[start : start + AT_ONCE]
-            full = [defaults | row for row in part] if defaults else part
+            full = [{**defaults, **row} for row in part] if defaults else part
             await self.connection.exec_driver_sql(sql, [values(row) for row in full])
 
     def numbers(self, name: str, count: int = 1) -> int:

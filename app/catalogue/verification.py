@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
@@ -77,7 +78,7 @@ async def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyR
     except ValueError as error:
         raise BadQuery("A hash is 64 hexadecimal digits.") from error
     hashes = list(good)
-    touched: dict[int, list[Row[Any]]] = defaultdict(list)
+    touched: dict[int, list[AnyRow]] = defaultdict(list)
     damaged: list[str] = []
     for start in range(0, len(hashes), AT_ONCE):
         rows = await transaction.all(
@@ -97,7 +98,7 @@ async def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
     await transaction.run(
         update(blobs).where(blobs.c.id.in_(blob_ids)).values(damaged=False, verified_at=None)
     )
-    touched: dict[int, list[Row[Any]]] = defaultdict(list)
+    touched: dict[int, list[AnyRow]] = defaultdict(list)
     for row in await _files_of(transaction, blob_ids):
         touched[row.client_no].append(row)
     for client_no, rows in touched.items():
@@ -130,7 +131,7 @@ async def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     )
 
 
-async def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[Row[Any]]:
+async def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[AnyRow]:
     """Return the present files whose newest version has one of these contents."""
     return await transaction.all(
         select(
@@ -159,7 +160,7 @@ async def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]
 
 
 async def _restate(
-    transaction: Transaction, client_no: int, rows: Sequence[Row[Any]]
+    transaction: Transaction, client_no: int, rows: Sequence[AnyRow]
 ) -> tuple[Client, list[str]]:
     """Give files the state of their content; return their client and the newly damaged paths."""
     tally = Tally()
@@ -181,7 +182,7 @@ async def _restate(
     return await _client(transaction, client_no, tally), newly_damaged
 
 
-async def _tell(transaction: Transaction, client_no: int, rows: Sequence[Row[Any]]) -> None:
+async def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> None:
     client, newly_damaged = await _restate(transaction, client_no, rows)
     for path in newly_damaged[:MOST_TOLD]:
         transaction.emit(

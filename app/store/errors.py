@@ -1,7 +1,7 @@
 """What can go wrong with the store, each with the word that the HTTP API uses for it."""
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from streams.failures import TidewatchError
@@ -79,7 +79,7 @@ class StoreUnwritable(TidewatchError):
 
 
 @contextmanager
-def full_disk_said() -> Iterator[None]:
+def full_disk_said() -> Generator[None]:
     """Turn a full disk into StoreFull; let everything else through."""
     try:
         yield
