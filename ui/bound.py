@@ -233,8 +233,8 @@ class BoundView(ft.Container):
                 self.touch_box(box)
 
     def _draw(self) -> None:
-        if not self._mounted:
-            return
+        if not (self._mounted and self._awake):
+            return  # what was touched is kept until somebody can see it
         commits = [commit for binding in self._bindings if (commit := binding.draw()) is not None]
         touched, self._touched = self._touched, {}
         fresh = {control: None for control in touched if not _on_page(control)}

@@ -255,3 +255,30 @@ async def test_nothing_of_the_former_stream_is_shown_after_a_switch() -> None:
         h.frame()
         assert view.shown == ["new"]
         assert not first.observers
+
+
+async def test_what_is_touched_while_nobody_looks_is_sent_when_somebody_does() -> None:
+    async with PageHarness.open() as h:
+        subject: Subject[str] = Subject()
+        view = _Label(context=h.context, stream=subject)
+        h.mount(view)
+        view.set_awake(False)
+        view.label.value = "changed"
+        view.touch(view.label)
+        h.frame()
+        assert h.patches == 0
+        view.set_awake(True)
+        h.frame()
+        assert [op.value for op in h.ops()] == ["changed"]
+
+
+async def test_a_part_that_keeps_failing_is_reported_once() -> None:
+    async with PageHarness.open() as h:
+        subject: Subject[str] = Subject()
+        view = _Label(context=h.context, stream=subject)
+        h.mount(view)
+        for value in ("bad", "bad", "good", "bad"):
+            subject.on_next(value)
+            h.frame(2)
+        assert len(h.reports) == 2
+        assert view.shown == ["good"]

@@ -65,7 +65,7 @@ class Sparkline(cv.Canvas):
         self._area = cv.Path(
             [], paint=ft.Paint(color=ft.Colors.with_opacity(0.10, color), style=ft.PaintingStyle.FILL)
         )
-        super().__init__([self._area, self._line], on_resize=self._on_resize, resize_interval=100, **canvas)
+        super().__init__([self._area, self._line], on_resize=self._on_resize, resize_interval=0, **canvas)
 
     def show(self, values: Sequence[float]) -> bool:
         """Take new values, oldest first; return whether the picture changed, so that the owner touches it."""

@@ -27,7 +27,7 @@ class SafetyPart(BoundView):
         self._safety = Safety(Tone.OK, "")
         self._icon = ft.Icon(ft.Icons.VERIFIED_USER, size=30, color=Tone.OK.color)
         self._headline = ft.Text("", size=17, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
-        self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id))
+        self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
         body = ft.Row(
@@ -108,12 +108,13 @@ class SafetyPart(BoundView):
 class _Fact:
     """An icon and a few words that lead to a client."""
 
-    def __init__(self, on_click: Callable[[], None]) -> None:
+    def __init__(self, on_click: Callable[[], None], *, last: bool = False) -> None:
         self._icon = ft.Icon(ft.Icons.WARNING_AMBER, size=15)
         self._words = body_text()
         self.control = ft.Container(
-            ft.Row([self._icon, self._words], spacing=5, tight=True),
+            ft.Row([self._icon, ft.Container(self._words, expand=last)], spacing=5, tight=not last),
             visible=False,
+            expand=last,
             on_click=lambda _: on_click(),
         )
 
