@@ -20,6 +20,7 @@ from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.context import Place
+from ui.theme import Density
 from ui.views.clients import ClientsView
 
 
@@ -239,3 +240,25 @@ async def test_a_thousand_clients_cost_no_more_controls_than_fit() -> None:
         desk.view._table.refresh()
         assert len(desk.names()) == 1000
         assert len(desk.view._table._body.rows) == 15
+
+
+async def test_sixty_clients_are_all_on_one_large_screen_when_compact() -> None:
+    async with PageHarness.open(width=1920, height=1080) as page:
+        page.context.density = Density.COMPACT
+        desk = Desk(page)
+        base = fleet.client_of("wiki", page.now())
+        many = [msgspec.structs.replace(base, id=f"{i:032x}", name=f"c{i:04d}") for i in range(60)]
+        desk.streams.clients.fill(many, page.now())
+        page.frame()
+        desk.view._table._body.resize(1678, 836)
+        desk.view._table.refresh()
+        assert len(desk.view._table._slots) == 60
+
+
+async def test_sixty_clients_need_two_small_screens_side_by_side(desk: Desk) -> None:
+    button = desk.view._beside
+    await desk.page.fire(button, "click")
+    desk.view._table._body.resize(1166, 540)
+    desk.view._table.refresh()
+    assert len(desk.view._table._slots) == 30
+    assert desk.page.context.prefs.get("clients.side_by_side") is True

@@ -301,3 +301,13 @@ async def test_rows_stand_side_by_side_until_all_fit(desk: Desk) -> None:
     assert (desk.table._body.lanes, len(desk.rows())) == (1, 20)
     desk.table.set_screens(None)
     assert desk.page.crashes == []
+
+
+async def test_a_table_that_grows_sends_its_new_rows_before_it_updates_them(desk: Desk) -> None:
+    desk.table.filter_by(lambda host: host.size < 130)
+    for height in (380, 420, 460, 500):
+        await desk.size(height)
+    assert len(desk.rows()) == 13
+    desk.table.set_density(Density.COMPACT)
+    desk.table.apply({0: Host("host-000", 1)})
+    assert desk.page.crashes == []

@@ -188,6 +188,11 @@ class TableView(Generic[K, R]):
         for leaf in leaves:
             leaf.update()
 
+    def _reshape(self) -> None:
+        """Bind all rows and send them together: some are new, and cannot be updated one by one yet."""
+        self._redraw_later = True
+        self.refresh()
+
     def _redraw(self) -> None:
         self._redraw_later = False
         if self.control.mounted:
@@ -209,21 +214,18 @@ class TableView(Generic[K, R]):
     def set_density(self, density: Density) -> None:
         """Take another row height."""
         self._body.set_density(density)
-        self.refresh()
-        self._redraw()
+        self._reshape()
 
     def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         if self._body.resize(event.width, event.height):
-            self.refresh()
-            self._redraw()
+            self._reshape()
         else:
             self._push(self._body.place_scrollbar())
 
     def expect(self, wider: float) -> None:
         """Fit the columns to a width that is about to change, before the client reports it."""
         if self._body.width and self._body.fit(self._body.width + wider):
-            self.refresh()
-            self._redraw()
+            self._reshape()
 
     def _go(self, offset: int) -> None:
         if self._window.go(offset):

@@ -115,7 +115,6 @@ class ClientsView(BoundView):
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
             on_click=lambda _event: self._on_beside(),
         )
-        self._table.set_screens(self._screens())
         tools = toolbar(
             [self._search.control, self._menu.control, self._count],
             [self._box.note, self._bar.control, self._beside],
@@ -127,6 +126,7 @@ class ClientsView(BoundView):
             padding=PAGE_PADDING,
             expand=True,
         )
+        self._table.set_screens(self._screens())
         self.adopt(self._details)
         self.bind_table(streams.clients, self._box, self._show_clients)
         self.bind(
