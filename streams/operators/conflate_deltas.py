@@ -18,6 +18,13 @@ def conflate_deltas(every_s: Seconds, *, scheduler: abc.SchedulerBase) -> Operat
     """Emit one delta that does what all those of a frame do, at most once in ``every_s``.
 
     As ``conflate_merge(Delta.merge, every_s)``, but without a new mapping for each delta on the way.
+
+    ::
+
+        source:   a-b-c-----d--|
+        conflate_deltas(0.004)
+        result:   a---x-----d--|
+        where x does what b and then c do
     """
     return conflate_into(_Gathering, _Gathering.add, _Gathering.delta, every_s, scheduler=scheduler)
 

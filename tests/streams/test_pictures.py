@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import streams.operators
 from streams.marbles import Marbles
 from streams.operators import (
     Backoff,
@@ -14,6 +15,7 @@ from streams.operators import (
     Up,
     audit_time,
     conflate,
+    conflate_deltas,
     conflate_merge,
     exactly_once,
     exhaust_latest,
@@ -30,6 +32,7 @@ from streams.operators import (
     share_latest,
     throttle_time,
 )
+from streams.snapshot import Delta
 from tests.streams.playing import play
 
 Sources = dict[str, Any]
@@ -60,6 +63,17 @@ PICTURES: list[tuple[Callable[..., Any], Draw, dict[str, Any]]] = [
             conflate_merge(lambda earlier, later: earlier + later, 0.004, scheduler=m.scheduler)
         ),
         {"x": "bc"},
+    ),
+    (
+        conflate_deltas,
+        lambda m, s: s["source"].pipe(conflate_deltas(0.004, scheduler=m.scheduler)),
+        {
+            "a": Delta({1: "one", 2: "two"}, full=True),
+            "b": Delta({3: "three"}, frozenset({1})),
+            "c": Delta({2: "zwei"}),
+            "d": Delta({1: "uno"}),
+            "x": Delta({2: "zwei", 3: "three"}, frozenset({1})),
+        },
     ),
     (exactly_once, lambda m, s: s["source"].pipe(exactly_once(int, after=0)), {}),
     (exhaust_latest, lambda m, s: s["source"].pipe(exhaust_latest(lambda value: s["inner"])), {}),
@@ -114,3 +128,21 @@ PICTURES: list[tuple[Callable[..., Any], Draw, dict[str, Any]]] = [
 @pytest.mark.parametrize(("operator", "draw", "values"), PICTURES, ids=[one[0].__name__ for one in PICTURES])
 def test_picture(m: Marbles, operator: Callable[..., Any], draw: Draw, values: dict[str, Any]) -> None:
     play(m, operator, lambda sources: draw(m, sources), values)
+
+
+def test_no_picture_goes_unplayed() -> None:
+    drawn = {
+        name
+        for name, operator in vars(streams.operators).items()
+        if callable(operator) and "::\n" in (operator.__doc__ or "")
+    }
+    assert drawn == {operator.__name__ for operator, _, _ in PICTURES}
+
+
+WITHOUT_PICTURE = {"conflate_into", "from_aiter", "from_coro", "seconds_of", "task_spawner"}
+"""What other operators are made of, and what begins with a coroutine, which no marble can draw."""
+
+
+def test_every_operator_has_a_picture() -> None:
+    public = {name for name in streams.operators.__all__ if name[0].islower()}
+    assert public - {operator.__name__ for operator, _, _ in PICTURES} == WITHOUT_PICTURE
