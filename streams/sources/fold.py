@@ -23,19 +23,19 @@ class NumberedFold(Generic[K, V]):
         self._numbers: dict[K, int] = {}
         self._known = 0
         self._epoch: str | None = None
+        self._read = False
 
     def restart(self, epoch: str) -> None:
         """Take note that events are numbered afresh; the rows stay until they are read again."""
-        if self._epoch is not None and epoch != self._epoch:
-            self._epoch, self._known = epoch, 0
+        if self._epoch not in (None, epoch):
+            self._known = 0
             self._numbers.clear()
+        self._epoch = epoch
 
     def read(self, epoch: str, seq: int, rows: Mapping[K, V]) -> Delta[K, V] | None:
         """Take a whole answer that includes all events up to ``seq``; return what it changes, if anything."""
-        first = self._epoch is None
-        if epoch != self._epoch:
-            self._epoch, self._known = epoch, 0
-            self._numbers.clear()
+        full, self._read = not self._read, True
+        self.restart(epoch)
         if seq < self._known:
             return None
         self._known = seq
@@ -43,7 +43,7 @@ class NumberedFold(Generic[K, V]):
         later, mine = self._numbers, self.rows
         changed = {key: row for key, row in rows.items() if key not in later and mine.get(key) != row}
         removed = frozenset(key for key in mine if key not in rows and key not in later)
-        return self._apply(changed, removed, full=first)
+        return self._apply(changed, removed, full=full)
 
     def write(self, seq: int, key: K, row: V | None, at: datetime | None = None) -> Delta[K, V] | None:
         """Take what an event says of a row, None for gone; return what it changes, if anything."""
