@@ -75,6 +75,8 @@ class UiContext:
     prefs: Prefs = field(default_factory=SessionPrefs)
     format: Formatter = field(default_factory=Formatter)
     density: Density = Density.STANDARD
+    theme: str = "system"
+    """system, light or dark: the theme until somebody chooses another one."""
     go: Callable[[Place], None] = lambda _place: None
     """Leads to another view; the shell sets it."""
     typing: bool = False

@@ -211,8 +211,8 @@ class Shell(ft.Stack):
 
     @property
     def remembered_theme(self) -> ft.ThemeMode:
-        """The theme that was chosen last; the system's if none was."""
-        kept = self.context.prefs.get("shell.theme", ft.ThemeMode.SYSTEM.value)
+        """The theme that was chosen last; the one of the settings if none was."""
+        kept = self.context.prefs.get("shell.theme", self.context.theme)
         return next((mode for mode in ft.ThemeMode if mode.value == kept), ft.ThemeMode.SYSTEM)
 
     def _set_theme(self, mode: ft.ThemeMode) -> None:

@@ -259,3 +259,10 @@ async def test_one_changed_value_does_not_walk_the_other_views() -> None:
         s.h.frame()
         assert [op.value for op in s.h.ops()] == ["20 ms"]
         assert s.h.bytes < 60
+
+
+async def test_the_theme_of_the_settings_holds_until_another_is_chosen() -> None:
+    async with PageHarness.open() as h:
+        h.context.theme = "dark"
+        build_console(h.page, streams=FakeStreams(h.now).bag, commands=FakeCommands(), context=h.context)
+        assert h.page.theme_mode is ft.ThemeMode.DARK
