@@ -23,7 +23,8 @@ def from_aiter(
 
     While ``paused_stream`` says True nothing is pulled, so that buffers and then TCP hold the sender back. An
     iterator that always has a value ready never lets go of the loop by itself: after ``yield_every`` values
-    this does. Disposing cancels the pull and closes the iterator.
+    this does. Disposing cancels the pull and closes the iterator. What a subscriber raises goes to the loop's
+    exception handler, and the pulling goes on.
     """
 
     def subscribe(observer: abc.ObserverBase[T], _: abc.SchedulerBase | None = None) -> abc.DisposableBase:
@@ -42,7 +43,7 @@ def from_aiter(
                         return
                     if spawned.disposed:
                         return
-                    observer.on_next(value)
+                    _give(observer, value)
                     count += 1
                     if count % yield_every == 0:
                         await asyncio.sleep(0)
@@ -62,6 +63,16 @@ def from_aiter(
         return CompositeDisposable(spawned.start(spawn), pausing)
 
     return Observable(subscribe)
+
+
+def _give(observer: abc.ObserverBase[T], value: T) -> None:
+    try:
+        observer.on_next(value)
+    except Exception as error:  # noqa: BLE001  (told where asyncio tells what callbacks raise)
+        # Not an error of this stream: it would be taken for a lost connection, and connected again.
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "a subscriber of an iterator raised", "exception": error}
+        )
 
 
 async def _close(iterator: AsyncIterator[Any]) -> None:

@@ -226,6 +226,28 @@ def test_what_an_iterator_raises_is_the_error() -> None:
     assert run_virtual(main()) == [1, OSError]
 
 
+def test_a_subscriber_that_raises_is_not_a_broken_iterator() -> None:
+    closed: list[str] = []
+    told: list[Any] = []
+
+    async def main() -> Heard:
+        heard: Heard = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+        def take(letter: str) -> None:
+            heard.append(letter)
+            if letter == "b":
+                raise ZeroDivisionError("mistake")
+
+        stream = from_aiter(lambda: _letters(closed), spawn=task_spawner())
+        stream.subscribe(take, on_completed=lambda: heard.append("|"))
+        await asyncio.sleep(1)
+        return heard
+
+    assert run_virtual(main()) == ["a", "b", "c", "|"]
+    assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
+
+
 async def _counting() -> AsyncIterator[int]:
     number = 0
     while True:
