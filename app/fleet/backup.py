@@ -115,7 +115,7 @@ class Backup:
         self._files_total, self._bytes_total = len(files), sum(file.size_bytes for file in files)
         steps = min(STEPS, max(1, len(files)))
         slowness = 4.0 if self._disk.machine.temper is Temper.SLOW else 1.0
-        step_s = self._rng.uniform(20, 75) * slowness / steps
+        step_s = self._rng.uniform(20, 75) * slowness * min(1.0, 0.1 + len(files) / 60) / steps
         for step in range(steps):
             if fails_after is not None and step >= fails_after * steps:
                 return

@@ -1,11 +1,13 @@
 """Drives the console in a real Chromium through the semantics tree that Flutter keeps for screen readers."""
 
+import asyncio
 import contextlib
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import struct
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -72,14 +74,6 @@ async def open_screen(
         await context.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a row of a table says, and where it is."""
-
-    text: str
-    locator: Locator
-
-
 class Screen:
     """One browser tab with the console, seen as its user sees it: by texts, names and roles."""
 
@@ -113,6 +107,28 @@ class Screen:
     def field(self, label: str | re.Pattern[str]) -> Locator:
         """Find an input by its label."""
         return self.page.get_by_label(label).locator("visible=true").first
+
+    def row(self, name: str) -> Locator:
+        """Find the row of a table that has this text as one of its cells."""
+        return self.page.get_by_role("group", name=re.compile(rf"(^|\s){re.escape(name)}(\s|$)")).first
+
+    async def row_says(self, name: str, wanted: str, *, within_s: float = SEE_S) -> str:
+        """Wait until the row of ``name`` says something (a regular expression); return all it says then."""
+        row, said = self.row(name), ""
+
+        async def matches() -> bool:
+            nonlocal said
+            if await row.count():
+                said = f"{await row.get_attribute('aria-label')}\n{await row.inner_text()}"
+            return re.search(wanted, said) is not None
+
+        await until(matches, within_s=within_s, what=lambda: f"{wanted!r} in the row of {name}: {said!r}")
+        return said
+
+    async def choose(self, name: str, action: str) -> None:
+        """Open the menu of a row and choose an action from it."""
+        await self.tap(self.page.get_by_label(f"Actions for {name}", exact=True))
+        await self.tap(self.page.get_by_role("menuitem", name=action).first)
 
     async def see(
         self, wanted: str | re.Pattern[str], *, exact: bool = False, within_s: float = SEE_S
@@ -152,8 +168,39 @@ class Screen:
                 .filter(Boolean).join('\\n')"""
         )
 
+    async def color_at(self, x: int, y: int) -> tuple[int, int, int]:
+        """Return red, green and blue of one point of the screen."""
+        png = await self.page.screenshot(clip={"x": x, "y": y, "width": 1, "height": 1}, scale="css")
+        return _only_pixel(png)
+
     async def picture(self, path: Path) -> Path:
         """Save what the screen shows as PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=path)
         return path
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], *, within_s: float, what: Callable[[], str]
+) -> None:
+    """Wait until a condition holds; fails with what was waited for."""
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                if await condition():
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"not within {within_s:g} s: {what()}") from None
+
+
+def _only_pixel(png: bytes) -> tuple[int, int, int]:
+    """Return the colour of a picture of one point, which every filter of PNG leaves as it is."""
+    packed, at = b"", 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        if kind == b"IDAT":
+            packed += png[at + 8 : at + 8 + length]
+        at += length + 12
+    _, red, green, blue = zlib.decompress(packed)[:4]
+    return red, green, blue

@@ -1,0 +1,92 @@
+"""The console with no configuration: the simulated fleet, in a real browser."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.driver import SEE_S, Screen, open_browser, open_screen, until
+from tests.e2e.processes import Program, run_console
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+PAPER = (80, 795)
+"""A point of the page that nothing is drawn on."""
+QUICK = "lab-printer"
+"""A machine of the seeded fleet with few files, whose backups are over soon."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def console() -> AsyncIterator[tuple[Program, str]]:
+    async with run_console(start_s=90) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def screen(chromium_path: str, console: tuple[Program, str]) -> AsyncIterator[Screen]:
+    async with open_browser(chromium_path) as browser, open_screen(browser, console[1]) as opened:
+        yield opened
+
+
+async def test_the_dashboard_shows_the_whole_fleet(screen: Screen) -> None:
+    await screen.go("Dashboard")
+    await screen.see(re.compile(r"\d+ of 45 clients within their goal"), within_s=30)
+    await screen.see("Simulated fleet")
+    await screen.see("live")
+    await screen.see(re.compile(r"Running backups \([1-9]"), within_s=30)
+    assert "/ 45" in await screen.words()
+
+
+async def test_the_clients_are_listed_with_their_states(screen: Screen) -> None:
+    await screen.go("Clients")
+    await screen.row_says("accounting-pc", "online", within_s=30)
+    words = await screen.words()
+    assert re.search(r"^Total\n45\n", words, re.MULTILINE)
+    assert "backing up" in words
+
+
+async def test_the_files_come_page_by_page(screen: Screen) -> None:
+    await screen.go("Files")
+    await screen.see(re.compile(r"1–100 of [\d,]+"), within_s=30)
+    first = await screen.words()
+    await screen.tap(screen.icon("Next page"))
+    await screen.see(re.compile(r"101–200 of [\d,]+"))
+    assert await screen.words() != first
+
+
+async def test_a_backup_that_is_asked_for_is_seen_to_begin_and_to_end(screen: Screen) -> None:
+    await screen.go("Clients")
+    await screen.fill("Find a client", QUICK)
+    await screen.row_says(QUICK, r"online|overdue", within_s=60)
+    await screen.choose(QUICK, "Back up now")
+    await screen.row_says(QUICK, r"backing up")
+    await screen.row_says(QUICK, r"\d+ %")
+    said = await screen.row_says(QUICK, r"online", within_s=120)
+    assert re.search(r"\d+ s ago\s+(now|just now|\d+ s ago)", said), said
+    await screen.fill("Find a client", "")
+
+
+async def test_the_theme_turns_from_light_to_dark(screen: Screen) -> None:
+    await screen.tap(screen.icon("Theme: as the system"))
+    await screen.see("Theme: light")
+    await until(_is_light(screen, True), within_s=SEE_S, what=lambda: "the light page")
+    await screen.tap(screen.icon("Theme: light"))
+    await screen.see("Theme: dark")
+    await until(_is_light(screen, False), within_s=SEE_S, what=lambda: "the dark page")
+    await screen.tap(screen.icon("Theme: dark"))
+    await screen.see("Theme: as the system")
+
+
+def _is_light(screen: Screen, wanted: bool) -> Callable[[], Awaitable[bool]]:
+    async def looks() -> bool:
+        return (sum(await screen.color_at(*PAPER)) > 400) is wanted
+
+    return looks
+
+
+async def test_nothing_went_wrong_on_the_way(screen: Screen, console: tuple[Program, str]) -> None:
+    program, _ = console
+    faults = [line for line in program.errors if '"level": "error"' in line or "Traceback" in line]
+    assert not faults, program.said()
+    assert not [line for line in screen.console_lines if line.startswith("pageerror")]
