@@ -63,12 +63,16 @@ class Console:
             prefs=self.prefs,
             format=Formatter(Units(settings.ui.units), time_zone(settings.ui.time_zone)),
             density=Density(settings.ui.density),
+            theme=settings.ui.theme,
         )
-        if self.prefs.get("theme") is None and settings.ui.theme != "system":
-            page.theme_mode = ft.ThemeMode(settings.ui.theme)
-        self.shells.append(
-            build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
-        )
+        shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
+        self.shells.append(shell)
+
+        def on_close(_: object) -> None:
+            shell.set_awake(False)
+            self.shells.remove(shell)
+
+        page.on_close = on_close
 
     def tell_rejected(self, error: ConfigRejected) -> None:
         """Say on every screen that the changed configuration is not taken."""

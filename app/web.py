@@ -6,6 +6,7 @@ must be ours, so that no other page in the same browser can open a session. Noth
 
 import asyncio
 import errno
+import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
@@ -24,7 +25,8 @@ from streams.failures import ConfigRejected
 
 HOST = "127.0.0.1"
 ASSETS = Path(ui.__file__).parent / "assets"
-CLOSE_S = 1
+CLOSE_S = 0.3
+"""How long browsers may take to say goodbye when the console ends."""
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob: {sockets}; frame-ancestors 'none'"
@@ -145,10 +147,10 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
             access_log=False,
             log_level="warning",
             ws="websockets-sansio",
-            timeout_graceful_shutdown=CLOSE_S,
             server_header=False,
         )
     )
+    server.config.timeout_graceful_shutdown = CLOSE_S  # pyright: ignore[reportAttributeAccessIssue]
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="web server")
     try:
         while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn tells it in no other way)
@@ -157,5 +159,7 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
             opened(f"http://{HOST}:{port}/{token}/")
         await asyncio.shield(serving)
     finally:
+        # A page that is still open is cut, which is no error of anybody.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         server.should_exit = True
         await serving

@@ -1,0 +1,116 @@
+"""The command line: which command runs, and what a person sees when it cannot."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import app.__main__ as commands
+from streams.failures import ServerRefused
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, argparse.Namespace]]:
+    """Stand in for all commands; each only notes that it was called."""
+    made: list[tuple[str, argparse.Namespace]] = []
+
+    def stand_in(name: str) -> ModuleType:
+        module: Any = ModuleType(name, f"What {name} does.")
+        module.add_arguments = lambda parser: parser.add_argument("--flag")
+
+        def run(args: argparse.Namespace) -> int:
+            made.append((name, args))
+            if args.flag == "refused":
+                raise ServerRefused("http://x:1: refused.", hint="Start it.")
+            if args.flag == "interrupted":
+                raise KeyboardInterrupt
+            return 7
+
+        module.run = run
+        return module
+
+    monkeypatch.setattr(commands.importlib, "import_module", stand_in)
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [
+        ([], "app.launch"),
+        (["--flag", "x"], "app.launch"),
+        (["console"], "app.launch"),
+        (["server"], "app.server.command"),
+        (["agent"], "app.agent.command"),
+        (["restore"], "app.agent.restore_command"),
+    ],
+)
+def test_each_word_leads_to_its_command(
+    calls: list[tuple[str, argparse.Namespace]], words: list[str], module: str
+) -> None:
+    assert commands.main(words) == 7
+    assert [name for name, _ in calls] == [module]
+
+
+def test_a_failure_is_one_line_and_an_exit_code(
+    calls: list[tuple[str, argparse.Namespace]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["server", "--flag", "refused"]) == 11
+    captured = capsys.readouterr()
+    assert captured.err == "tidewatch: http://x:1: refused.  Start it.\n"
+    assert captured.out == ""
+
+
+def test_an_unknown_command_is_said(
+    calls: list[tuple[str, argparse.Namespace]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["sever"]) == 3
+    assert "sever is not a command" in capsys.readouterr().err
+    assert calls == []
+
+
+def test_an_interruption_is_quiet(
+    calls: list[tuple[str, argparse.Namespace]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.main(["agent", "--flag", "interrupted"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("word", ["", "server", "agent", "restore"])
+def test_every_command_has_help(word: str) -> None:
+    words = [sys.executable, "-m", "app", *word.split(), "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m app {word}".strip() in done.stdout
+    assert len(done.stdout.splitlines()) > 8
+
+
+def test_help_does_not_wait_for_the_screen() -> None:
+    code = "import sys; import app.launch; sys.exit('flet' in sys.modules or 'reactivex' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[connection]\nprot = 1\n", "connection.prot is not a setting"),
+        ("[polling\n", "not valid TOML"),
+        ("[ui]\ntime_zone = 'Nowhere/Land'\n", "is not a known zone"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "tidewatch.toml"
+    path.write_text(text)
+    words = [sys.executable, "-m", "app", "--web", "--config", str(path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("tidewatch: ")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
