@@ -6,6 +6,7 @@ that a console needs. HTTP is on --port, the event sockets are on the next one.
 
 import argparse
 import asyncio
+import ipaddress
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -93,9 +94,22 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 def _announce(info: ServerInfo) -> None:
     _say(f"tidewatch: serving {info.url} (events on port {info.events_port})")
+    if not info.tls and not _loopback(info.host):
+        print(  # noqa: T201
+            f"tidewatch: {info.host} is reached from other machines, and without TLS its tokens and files can be"
+            " read on the way; give --tls-cert and --tls-key",
+            file=sys.stderr,
+        )
     if info.new_token is not None:
         _say(f"tidewatch: first start; the console's token is in {info.token_file}")
         _say(f"tidewatch: set-up token, shown this once: {info.new_token}")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 async def _with_catalogue(

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import jsonschema
-import pytest
 
 from app.protocol import AgentProgress, FinishRun, encode
 from app.server.problems import STATUS_OF_CODE
@@ -180,8 +179,7 @@ async def test_bad_requests_are_answered_in_the_one_shape(running_server: Runnin
         assert response.headers["X-Request-Id"]
 
 
-@pytest.mark.parametrize("given", ["abc-1", "x" * 100, "new\tline"])
-async def test_a_request_keeps_its_id(running_server: RunningServer, given: str) -> None:
-    async with running_server.http().get("/health", headers={"X-Request-Id": given}) as response:
-        kept = response.headers["X-Request-Id"] == given
-    assert kept is (given == "abc-1")
+async def test_a_request_keeps_its_id(running_server: RunningServer) -> None:
+    for given, good in (("abc-1", True), ("x" * 100, False), ("new\tline", False)):
+        async with running_server.http().get("/health", headers={"X-Request-Id": given}) as response:
+            assert (response.headers["X-Request-Id"] == given) is good
