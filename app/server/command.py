@@ -96,8 +96,8 @@ def _announce(info: ServerInfo) -> None:
     _say(f"tidewatch: serving {info.url} (events on port {info.events_port})")
     if not info.tls and not _loopback(info.host):
         print(  # noqa: T201
-            f"tidewatch: {info.host} is reached from other machines, and without TLS its tokens and files can be"
-            " read on the way; give --tls-cert and --tls-key",
+            f"tidewatch: {info.host} is reached from other machines; without TLS tokens and files can be read"
+            " on the way. Give --tls-cert and --tls-key.",
             file=sys.stderr,
         )
     if info.new_token is not None:
