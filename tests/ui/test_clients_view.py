@@ -255,6 +255,17 @@ async def test_sixty_clients_are_all_on_one_large_screen_when_compact() -> None:
         assert len(desk.view._table._slots) == 60
 
 
+async def test_filter_and_search_are_remembered(desk: Desk) -> None:
+    desk.view._set_filter("failed", "mail")
+    desk.page.page.controls.clear()
+    desk.page.page.update()
+    again = Desk(desk.page)
+    again.streams.fill()
+    desk.page.frame()
+    assert again.names() == ["mail-gw"]
+    assert again.view._search.field.value == "mail"
+
+
 async def test_sixty_clients_need_two_small_screens_side_by_side(desk: Desk) -> None:
     button = desk.view._beside
     await desk.page.fire(button, "click")

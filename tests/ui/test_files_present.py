@@ -18,6 +18,7 @@ from ui.views.files_present import (
     FileFilter,
     base_name,
     folder_of,
+    kept_filter,
     present_cards,
     present_done,
     present_place,
@@ -125,3 +126,8 @@ def test_transfers_in_words() -> None:
     )
     assert transfer_ratio(transfer(total_bytes=0)) == 1.0
     assert (present_head(0), present_head(3)) == ("No transfers", "Transfers (3)")
+
+
+def test_a_remembered_filter_that_cannot_be_read_is_none() -> None:
+    assert kept_filter({"state": "damaged", "sort": "size"}) == FileFilter(state="damaged", sort="size")
+    assert kept_filter(None) == kept_filter("nonsense") == kept_filter({"state": 3}) == FileFilter()

@@ -317,3 +317,15 @@ async def test_without_files_it_says_so_and_without_a_server_why() -> None:
         desk.answers[-1].on_next(failed)
         page.frame()
         assert any("Nothing listens" in text for text in page.texts()) or desk.ids()
+
+
+async def test_filter_and_order_are_remembered(desk: Desk) -> None:
+    menu = desk.view._tools._menus["state"]
+    item = next(i for i in menu._button.items if desk.page.texts(i) == ["Damaged"])
+    await desk.page.fire(item, "click")
+    await desk.page.fire(desk.view._table._head.heads[0]._cells["size"], "click")
+    desk.page.page.controls.clear()
+    desk.page.page.update()
+    again = Desk(desk.page)
+    assert (again.queries[0].state, again.queries[0].sort) == (FileState.DAMAGED, "size")
+    assert "Status: Damaged" in desk.page.texts()

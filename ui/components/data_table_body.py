@@ -34,6 +34,10 @@ class TableBody:
     ) -> None:
         self._columns, self._head, self._window, self._hand = columns, head, window, hand
         self._height = 0.0
+        self.reshaped = False
+        """Rows, lanes or columns changed: they must be sent together, new ones cannot be updated yet."""
+        self.measured = False
+        """Whether the client has told the size."""
         self.width = 0.0
         self.row_height = density.row_height
         self.rows: list[TableRow] = []
@@ -67,6 +71,7 @@ class TableBody:
         self.lists.controls = parts
         self._head.set_lanes(self.lanes)
         self._window.resize(self._window.total, count)
+        self.reshaped = True
 
     def resize(self, width: float, height: float) -> bool:
         """Take the room there is; return whether rows, lanes or columns changed."""
@@ -105,6 +110,7 @@ class TableBody:
         self.row_height = density.row_height
         for row in self.rows:
             row.set_height(self.row_height)
+        self.reshaped = True
         if self._height:
             self._arrange(self.width)
 
@@ -125,6 +131,7 @@ class TableBody:
         if shown == self.columns_shown:
             return False
         self.columns_shown = shown
+        self.reshaped = True
         self._head.show_columns(shown)
         for row in self.rows:
             row.set_columns(shown)

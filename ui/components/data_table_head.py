@@ -157,4 +157,4 @@ class TableHeads:
 def lane_divider(height: float) -> ft.Container:
     """Return the line between two lanes."""
     line = ft.Container(width=1, height=height, bgcolor=LINE)
-    return ft.Container(line, width=LANE_GAP, alignment=ft.Alignment.CENTER)
+    return ft.Container(line, width=LANE_GAP, height=height, alignment=ft.Alignment.CENTER)

@@ -8,7 +8,7 @@ import flet as ft
 
 from ui.components.data_table_body import MANY, TableBody
 from ui.components.data_table_columns import Column
-from ui.components.data_table_head import TableHeads
+from ui.components.data_table_head import HEAD_HEIGHT, TableHeads
 from ui.components.data_table_order import KeyedOrder, SortKey
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_selection import Selection
@@ -72,7 +72,6 @@ class TableView(Generic[K, R]):
         self._hovered = False
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
-        self._redraw_later = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._head = TableHeads(
             columns, on_sort=on_sort, on_check=on_check_all, menu=hand.on_menu is not None
@@ -153,8 +152,7 @@ class TableView(Generic[K, R]):
     def refresh(self) -> None:
         """Bind all visible rows anew: after scrolling, sorting, or when time has changed what they say."""
         order = self._order
-        if self._body.hold(len(order.rows), self._screens):
-            self._redraw_later = True
+        self._body.hold(len(order.rows), self._screens)
         self._window.resize(len(order), self._window.visible)
         offset = self._window.offset
         keys = order.order[offset : offset + self._window.visible]
@@ -180,23 +178,17 @@ class TableView(Generic[K, R]):
         return leaves
 
     def _push(self, leaves: Sequence[ft.Control]) -> None:
-        if not self.control.mounted or not (leaves or self._redraw_later):
+        if not self.control.mounted or not (leaves or self._body.reshaped):
             return
-        if len(leaves) > MANY or self._redraw_later:
+        if len(leaves) > MANY or self._body.reshaped:
             self._redraw()
             return
         for leaf in leaves:
             leaf.update()
 
-    def _reshape(self) -> None:
-        """Bind all rows and send them together: some are new, and cannot be updated one by one yet."""
-        self._redraw_later = True
-        self.refresh()
-
     def _redraw(self) -> None:
-        self._redraw_later = False
-        if self.control.mounted:
-            self.control.update()
+        self._body.reshaped = False
+        self.control.update()
 
     def show_overlay(self, content: ft.Control | None) -> None:
         """Lay something over the rows, such as why none is there, or take it away; the size stays."""
@@ -214,18 +206,24 @@ class TableView(Generic[K, R]):
     def set_density(self, density: Density) -> None:
         """Take another row height."""
         self._body.set_density(density)
-        self._reshape()
+        self.refresh()
 
     def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        self._body.measured = True
         if self._body.resize(event.width, event.height):
-            self._reshape()
+            self.refresh()
         else:
             self._push(self._body.place_scrollbar())
+
+    def guess(self, width: float, height: float) -> None:
+        """Take the size that the table will probably have, so that its first picture is whole."""
+        if not self._body.measured and self._body.resize(width, height - HEAD_HEIGHT):
+            self.refresh()
 
     def expect(self, wider: float) -> None:
         """Fit the columns to a width that is about to change, before the client reports it."""
         if self._body.width and self._body.fit(self._body.width + wider):
-            self._reshape()
+            self.refresh()
 
     def _go(self, offset: int) -> None:
         if self._window.go(offset):

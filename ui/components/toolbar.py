@@ -147,6 +147,7 @@ class FilterMenu:
             content=self._box,
             items=[],
             menu_position=ft.PopupMenuPosition.UNDER,
+            size_constraints=ft.BoxConstraints(min_width=160, max_width=320, max_height=420),
             tooltip=f"Filter by {label.lower()}",
         )
         self.control = ft.Semantics(content=self._button, container=True, label=f"Filter by {label.lower()}")

@@ -12,10 +12,12 @@ from streams.snapshot import Delta
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
 from ui.components.data_table import DataTable, TableEvents
+from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import FilterCards
 from ui.components.side_panel import WIDTH as PANEL_WIDTH
 from ui.components.states import Empty
-from ui.components.table_surface import nothing_found, table_box, table_surface
+from ui.components.table_surface import nothing_found, room_for_table, table_box, table_surface
+from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
@@ -127,12 +129,23 @@ class ClientsView(BoundView):
             expand=True,
         )
         self._table.set_screens(self._screens())
+        match prefs.get("clients.filter"):
+            case [str(state), str(text)] if state in FILTERS:
+                self._set_filter(state, text)
+            case _:
+                pass
         self.adopt(self._details)
         self.bind_table(streams.clients, self._box, self._show_clients)
         self.bind(
             streams.progress.deltas, self._show_progress, merge=lambda a, b: a.merge(b), name="progress"
         )
         self.bind(context.seconds, self._show_ages, name="ages")
+
+    def did_mount(self) -> None:
+        """Begin to look, with as many rows as the window has room for."""
+        super().did_mount()
+        above = CARDS_HEIGHT + TOOLS_HEIGHT + 2 * GAP
+        self._table.guess(*room_for_table(self.page, above=above))
 
     # -- arriving
 
@@ -230,6 +243,7 @@ class ClientsView(BoundView):
 
     def _set_filter(self, state: str, text: str) -> None:
         self._state, self._text = state, text
+        self.context.prefs.put("clients.filter", [state, text])
         self.touch(*self._menu.set(state))
         if self._search.value != text:
             self.touch(*self._search.set(text))

@@ -1,7 +1,7 @@
 """The files view: cards, filters answered by the database, one page of the table, versions, transfers."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import flet as ft
 from reactivex import Observable
@@ -16,11 +16,14 @@ from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import FileState
 from ui.bound import BoundView
 from ui.components.data_table import DataTable, TableEvents
+from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import CardWords, FilterCards
+from ui.components.pager import HEIGHT as PAGER_HEIGHT
 from ui.components.pager import Pager, Turn
 from ui.components.side_panel import WIDTH as PANEL_WIDTH
-from ui.components.states import Empty, StateBox
-from ui.components.table_surface import nothing_found, table_box, table_surface
+from ui.components.states import Empty
+from ui.components.table_surface import nothing_found, room_for_table, table_box, table_surface
+from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, SelectionBar, toolbar
 from ui.context import UiContext
 from ui.theme import GAP, PAGE_PADDING
@@ -32,9 +35,11 @@ from ui.views.files_present import (
     CARDS,
     FileFilter,
     file_columns,
+    kept_filter,
     present_cards,
     present_place,
 )
+from ui.views.transfers import HEAD_HEIGHT as STRIP_HEIGHT
 from ui.views.transfers import TransferStrip
 
 Asked = tuple[FileQuery, FilePage]
@@ -45,7 +50,7 @@ class FilesView(BoundView):
     """Files page by page; sorting, searching and filtering happen in the database."""
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
-        self._filter = FileFilter()
+        self._filter = kept_filter(context.prefs.get("files.filter"))
         self._page_number: int | None = 0
         self._page: FilePage | None = None
         self._fresh_for: FileQuery | None = None
@@ -65,13 +70,15 @@ class FilesView(BoundView):
                 on_sort=self._on_sort,
                 on_cancel=self._on_close,
             ),
-            sort="path",
+            sort=self._filter.sort,
+            descending=self._filter.descending,
             paged=True,
             density=context.density,
             label="Files",
         )
         self._cards = FilterCards(CARDS, self._on_card)
         self._tools = FileFilters(self._on_filter, on_typing=self._on_typing)
+        self._tools.set(self._filter)
         self._bar = SelectionBar(
             (
                 BarAction("Download", ft.Icons.DOWNLOAD, lambda: self._actions.download(self._selected())),
@@ -84,7 +91,6 @@ class FilesView(BoundView):
         self._box = table_box(
             self._table.control, Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2)
         )
-        self._summary_box = StateBox(self._cards.control, skeleton_rows=1, skeleton_height=24, height=60)
         self._pager = Pager(self._on_turn)
         self._main = ft.Row(
             [table_surface([self._box, self._pager.control]), self._versions],
@@ -97,7 +103,7 @@ class FilesView(BoundView):
             context=context,
             key="files",
             content=ft.Column(
-                [self._summary_box, self._toolbar, self._main, self._transfers], spacing=GAP, expand=True
+                [self._cards.control, self._toolbar, self._main, self._transfers], spacing=GAP, expand=True
             ),
             padding=PAGE_PADDING,
             expand=True,
@@ -109,10 +115,17 @@ class FilesView(BoundView):
         self._queries_subject: BehaviorSubject[FileQuery] = BehaviorSubject(self._query)
         self._streams = streams
         self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
-        self.bind_snapshot(streams.files_summary, self._summary_box, self._show_summary)
+        self.bind(streams.files_summary, self._show_summary)
         self.bind(
             streams.clients.deltas, self._show_clients, merge=lambda a, b: a.merge(b), name="show_clients"
         )
+
+    def did_mount(self) -> None:
+        """Begin to look, with as many rows as the window has room for."""
+        super().did_mount()
+        above = CARDS_HEIGHT + TOOLS_HEIGHT + 2 * GAP
+        below = PAGER_HEIGHT + STRIP_HEIGHT + GAP + 2
+        self._table.guess(*room_for_table(self.page, above=above, below=below))
 
     # -- asking
 
@@ -133,6 +146,7 @@ class FilesView(BoundView):
         )
 
     def _ask(self, cursor: str | None = None) -> None:
+        self.context.prefs.put("files.filter", asdict(self._filter))
         self._query = self._filter.query(self.context.clock(), cursor)
         self._fresh_for = self._query
         self._queries_subject.on_next(self._query)
@@ -244,9 +258,10 @@ class FilesView(BoundView):
             if file.id == self._versions.file_id:
                 self._versions.open(file)
 
-    def _show_summary(self, summary: FilesSummary) -> None:
-        self._card_words = present_cards(summary, self.context.format)
-        self._show_chosen_card()
+    def _show_summary(self, summary: Snapshot[FilesSummary]) -> None:
+        if summary.value is not None:
+            self._card_words = present_cards(summary.value, self.context.format)
+            self._show_chosen_card()
 
     def _show_chosen_card(self) -> None:
         if self._card_words is None:

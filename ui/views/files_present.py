@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from streams.commands import Outcome
 from streams.records.files import BackupFile, FilePage, FileQuery, FilesSummary
 from streams.vocabulary import EntryKind, FileState
@@ -162,6 +164,14 @@ class FileFilter:
             cursor=cursor,
             limit=PAGE_ROWS,
         )
+
+
+def kept_filter(kept: object) -> FileFilter:
+    """Return the filter that was remembered; one that can no longer be read is no filter."""
+    try:
+        return msgspec.convert(kept, FileFilter) if kept is not None else FileFilter()
+    except msgspec.ValidationError:
+        return FileFilter()
 
 
 def _or_none(value: str) -> str | None:

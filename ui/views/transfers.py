@@ -13,7 +13,8 @@ from ui.format import Formatter, count_text, ratio_text, rough_duration_text
 from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, look, small_text
 
 LINES = 4
-_HEAD, _LINE = 36, 30
+HEAD_HEIGHT = 36
+_LINE = 30
 _ICONS = {
     TransferKind.UPLOAD: (ft.Icons.UPLOAD, "Upload"),
     TransferKind.DOWNLOAD: (ft.Icons.DOWNLOAD, "Download"),
@@ -108,7 +109,7 @@ class TransferStrip(BoundView):
         )
         head = ft.Container(
             ft.Row([self._title, self._more, ft.Container(expand=True), self._arrow], spacing=12),
-            height=_HEAD,
+            height=HEAD_HEIGHT,
             padding=ft.Padding.symmetric(horizontal=16),
             ink=True,
             tooltip="Show or hide the transfers",
