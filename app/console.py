@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import flet as ft
 import structlog
 
+import ui
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import Settings
 from app.config.load import Flags
@@ -36,6 +37,9 @@ from ui.shell import Shell
 from ui.theme import Density
 
 log = structlog.stdlib.get_logger(__name__)
+
+ASSETS = Path(ui.__file__).parent / "assets"
+"""What the client program may load: fonts, and nothing that is secret."""
 
 ft.context.disable_auto_update()
 

@@ -13,8 +13,7 @@ import flet_desktop
 import structlog
 from flet.utils import is_linux_server, is_macos, is_windows
 
-from app.console import Console
-from app.web import ASSETS
+from app.console import ASSETS, Console
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -11,7 +11,6 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import flet as ft
@@ -19,12 +18,10 @@ import uvicorn
 from flet_web.fastapi.flet_app import FletApp
 from flet_web.fastapi.flet_app_manager import app_manager
 
-import ui
-from app.console import Console
+from app.console import ASSETS, Console
 from streams.failures import ConfigRejected
 
 HOST = "127.0.0.1"
-ASSETS = Path(ui.__file__).parent / "assets"
 CLOSE_S = 0.3
 """How long browsers may take to say goodbye when the console ends."""
 POLICY = (

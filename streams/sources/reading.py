@@ -12,6 +12,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
 from streams.operators.kinds import Seconds
+from streams.operators.listening import listen
 from streams.operators.poll import poll
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event
@@ -96,14 +97,15 @@ class Reading:
                     return
                 started = True
                 soon = soon_subject.pipe(audit_time(self.settle_s, scheduler=self.scheduler))
-                polling.disposable = poll(
+                polls = poll(
                     fetch,
                     every_s,
                     scheduler=self.scheduler,
                     timeout_s=self.timeout_s,
                     backoff=self.backoff,
                     refresh_stream=rx.merge(now_subject, soon),
-                ).subscribe(hand, observer.on_error)
+                )
+                polling.disposable = listen(polls, hand, observer.on_error, observer.on_completed)
 
             def on_item(item: FeedItem) -> None:
                 hand(item)
@@ -116,7 +118,8 @@ class Reading:
                     soon_subject.on_next(item)
 
             waiting = self.scheduler.schedule_relative(SYNC_S, start)
-            listening = self.feed.frames(*topics).subscribe(on_item, observer.on_error)
+            frames = self.feed.frames(*topics)
+            listening = listen(frames, on_item, observer.on_error, observer.on_completed)
             return CompositeDisposable(polling, waiting, listening)
 
         return Observable(subscribe)
