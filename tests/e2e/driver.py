@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import TimeoutError as NotSeen
 
 REQUIRE = "TIDEWATCH_REQUIRE_BROWSER"
 ARGUMENTS = [
@@ -135,12 +136,20 @@ class Screen:
     ) -> Locator:
         """Wait until a text is there."""
         found = self.text(wanted, exact=exact)
-        await found.wait_for(state="attached", timeout=within_s * 1000)
+        try:
+            await found.wait_for(state="attached", timeout=within_s * 1000)
+        except NotSeen as error:
+            words = await self.words()
+            raise AssertionError(f"{wanted} is not to be seen within {within_s:g} s\n{words}") from error
         return found
 
     async def see_gone(self, wanted: str | re.Pattern[str], *, within_s: float = SEE_S) -> None:
         """Wait until a text is no longer there."""
-        await self.text(wanted).wait_for(state="detached", timeout=within_s * 1000)
+        try:
+            await self.text(wanted).wait_for(state="detached", timeout=within_s * 1000)
+        except NotSeen as error:
+            words = await self.words()
+            raise AssertionError(f"{wanted} is still there after {within_s:g} s\n{words}") from error
 
     async def tap(self, target: Locator, *, button: str = "left") -> None:
         """Click the middle of what was found, whatever lies over its node in the semantics tree."""
