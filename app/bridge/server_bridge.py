@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import reactivex as rx
 from reactivex import abc
 
 from app.bridge.address import address_of, read_token, tls_context
@@ -13,6 +14,7 @@ from app.bridge.connection import ConnectionManager
 from app.bridge.database import ReadOnlyDatabase
 from app.bridge.http import HttpClient
 from app.bridge.ports import HttpPorts
+from app.bridge.queries import DatabaseQueries
 from app.bridge.realtime import RealtimeUpdater
 from app.config import ConnectionSettings, Settings
 from app.protocol import Health
@@ -32,6 +34,7 @@ class ServerBridge:
     ports: HttpPorts
     commands: ServerCommands
     database: ReadOnlyDatabase | None
+    queries: DatabaseQueries | None
     reading: Reading
 
     async def close(self) -> None:
@@ -95,6 +98,7 @@ def _connected(
     )
     manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
     http.heard = manager.heard
+    queries = DatabaseQueries(database, scheduler=scheduler, spawn=spawn) if database else None
     reading = Reading(
         scheduler=scheduler,
         feed=realtime,
@@ -104,6 +108,7 @@ def _connected(
         timeout_s=lambda: settings().polling.timeout_s * 1.25,
         settle_s=lambda: settings().streams.settle_s,
         backoff=backoff,
+        nudges=queries.changes if queries else rx.never(),
         ours=realtime.offset.ours,
     )
     realtime.start()
@@ -114,5 +119,6 @@ def _connected(
         ports=HttpPorts(http, spawn),
         commands=ServerCommands(http, manager.reconnect),
         database=database,
+        queries=queries,
         reading=reading,
     )

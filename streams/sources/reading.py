@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import reactivex as rx
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable, SerialDisposable
+from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
@@ -57,6 +57,8 @@ class Reading:
     timeout_s: Seconds = 4.0
     settle_s: Seconds = 0.25
     backoff: Callable[[int], float] = field(default_factory=Backoff)
+    nudges: Observable[Any] = field(default_factory=rx.never)
+    """Hints from elsewhere that something has changed; heard only while the event socket is down."""
     ours: Callable[[datetime], datetime] = lambda at: at
     """A time of the server as our clock would have shown it."""
 
@@ -80,6 +82,7 @@ class Reading:
             now_subject: LoopSubject[Any] = LoopSubject()
             soon_subject: LoopSubject[Any] = LoopSubject()
             polling = SerialDisposable()
+            nudging = SerialDisposable()
             started = False
 
             def hand(item: Item[T]) -> None:
@@ -110,6 +113,8 @@ class Reading:
             def on_item(item: FeedItem) -> None:
                 hand(item)
                 if isinstance(item, Synced | Lost):
+                    lost = isinstance(item, Lost)
+                    nudging.disposable = self.nudges.subscribe(soon_subject.on_next) if lost else Disposable()
                     if not started:
                         start()
                     elif isinstance(item, Synced):
@@ -120,7 +125,7 @@ class Reading:
             waiting = self.scheduler.schedule_relative(SYNC_S, start)
             frames = self.feed.frames(*topics)
             listening = listen(frames, on_item, observer.on_error, observer.on_completed)
-            return CompositeDisposable(polling, waiting, listening)
+            return CompositeDisposable(polling, nudging, waiting, listening)
 
         return Observable(subscribe)
 

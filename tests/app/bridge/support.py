@@ -68,8 +68,12 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(data: Path, port: int = 0, tls: Any = None) -> AsyncIterator[Served]:
-    async with running_room(data, host="127.0.0.1", port=port, settings=ServerSettings(), tls=tls) as (
+async def serving(
+    data: Path, port: int = 0, tls: Any = None, settings: ServerSettings | None = None
+) -> AsyncIterator[Served]:
+    async with running_room(
+        data, host="127.0.0.1", port=port, settings=settings or ServerSettings(), tls=tls
+    ) as (
         room,
         info,
     ):

@@ -1,10 +1,15 @@
 """A real server and a bridge: values arrive at once, nothing is lost or doubled when the socket is cut."""
 
 import asyncio
+import socket
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from app.bridge.database import Rows
+from app.config import ServerSettings
+from streams.operators.results import Failed, Ok
 from streams.records.clients import Client
 from streams.records.link import Link
 from streams.records.server import Activity, ServerStatus
@@ -131,10 +136,8 @@ async def test_without_the_socket_polling_carries_the_data(served: Served) -> No
         console.streams.link.subscribe(links.append)
         screen = Screen(console)
         await until(lambda: links[-1].state is LinkState.LIVE and screen.rows)
-        with closing(__import__("socket").socket()) as nobody:
+        with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
-            from dataclasses import replace
-
             address = console.bridge.http.address
             console.bridge.http.address = replace(address, events_port=nobody.getsockname()[1])
             console.bridge.realtime.cut()
@@ -186,3 +189,51 @@ async def test_the_database_of_the_server_is_open_and_read_only(served: Served) 
         assert (await database.query("SELECT name FROM clients")).rows == (("one",),)
         with closing(sqlite3.connect(served.info.database_path)) as plain:
             assert plain.execute("SELECT count(*) FROM clients").fetchone() == (1,)
+
+
+async def test_too_many_missed_events_are_read_instead(tmp_path: Path) -> None:
+    async with serving(tmp_path / "data", settings=ServerSettings(replay_events=0)) as served:
+        one = await served.enrol("one")
+        async with connected(served.connection, SLOW_POLLS) as console:
+            screen = Screen(console)
+            await until(lambda: console.bridge.realtime.up and screen.rows)
+            realtime = console.bridge.realtime
+            realtime.cut()
+            await until(lambda: not realtime.up)
+            await served.room.catalogue.clients.set_goal(one.id, 5)
+            await served.room.catalogue.clients.set_goal(one.id, 6)
+            await until(lambda: screen.rows[one.id].goal_s == 6)
+            await until(lambda: realtime.up)
+            await served.room.catalogue.clients.set_goal(one.id, 7)
+            await until(lambda: screen.rows[one.id].goal_s == 7)
+
+
+async def test_without_the_socket_a_change_of_the_database_is_noticed(served: Served) -> None:
+    one = await served.enrol("one")
+    async with connected(served.connection, SLOW_POLLS) as console:
+        screen = Screen(console)
+        await until(lambda: console.bridge.realtime.up and screen.rows)
+        realtime = console.bridge.realtime
+        realtime.stop()
+        await until(lambda: not realtime.up)
+        await asyncio.sleep(0)
+        await served.room.catalogue.clients.set_goal(one.id, 8)
+        await until(lambda: screen.rows[one.id].goal_s == 8)
+
+
+async def test_a_query_runs_again_when_the_database_has_changed(served: Served) -> None:
+    async with connected(served.connection, SLOW_POLLS) as console:
+        assert console.bridge.queries is not None
+        found: list[Ok[Rows] | Failed] = []
+        looking = console.bridge.queries.rows("SELECT name FROM clients ORDER BY name").subscribe(
+            found.append
+        )
+        await until(lambda: found)
+        await served.enrol("one")
+        await until(lambda: len(found) == 2)
+        assert [result.value.rows for result in found if isinstance(result, Ok)] == [(), (("one",),)]
+        looking.dispose()
+        wrong: list[Ok[Rows] | Failed] = []
+        console.bridge.queries.rows("SELECT nothing").subscribe(wrong.append)
+        await until(lambda: wrong)
+        assert isinstance(wrong[0], Failed)
