@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if rest and not rest[0].startswith("-") and command is CONSOLE:
             known = ", ".join(c.name for c in COMMANDS)
             raise ConfigRejected(f"{rest[0]} is not a command.", hint=f"Commands: {known}; see --help.")
-        return int(module.run(_parser(command, module).parse_args(rest)))
+        return int(module.run(_parser(command, module).parse_intermixed_args(rest)))
     except TidewatchError as error:
         print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
         return error.exit_code

@@ -14,7 +14,8 @@ from typing import Any
 import structlog
 
 from app.config import ConnectionSettings, MockSettings
-from streams.failures import ServerUnreachable
+from app.server.folder import LOCK_FILE, held
+from streams.failures import ServerUnreachable, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

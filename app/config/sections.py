@@ -169,7 +169,7 @@ class AgentSettings(Section):
     ignore: tuple[str, ...] = setting((), "What not to back up, one gitignore pattern each.")
     heartbeat_s: float = setting(5.0, "Interval of the signs of life.", "seconds", ge=0.5, le=300)
     schedule_s: float = setting(
-        86400.0, "Time between two backups when nobody asks for one.", "seconds", ge=60, le=31 * 86400
+        21600.0, "Time between two backups when nobody asks for one.", "seconds", ge=60, le=31 * 86400
     )
     reread_times: int = setting(
         3, "How often a file that changes while it is read is read again before it is called inconsistent.",
