@@ -1,0 +1,72 @@
+"""Small catalogues for tests."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from app.catalogue.catalogue import Catalogue
+from app.protocol import AgentEntry, FinishRun
+from streams.records.clients import Client
+from streams.records.runs import Run
+from streams.vocabulary import EntryKind, RunState, RunTrigger
+
+START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves only when told to, and a little at each look."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(microseconds=1)
+        return self.at
+
+    def forward(self, **by: float) -> datetime:
+        self.at += timedelta(**by)
+        return self.at
+
+
+def sha(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def entry(path: str | bytes, content: str = "x", *, mtime_ns: int = 10**18, mode: int = 0o644) -> AgentEntry:
+    raw_path = path if isinstance(path, bytes) else path.encode()
+    return AgentEntry(
+        raw_path=raw_path,
+        kind=EntryKind.FILE,
+        size_bytes=len(content),
+        mtime_ns=mtime_ns,
+        mode=mode,
+        sha256=sha(content),
+    )
+
+
+def folder(path: str) -> AgentEntry:
+    return AgentEntry(
+        raw_path=path.encode(), kind=EntryKind.FOLDER, size_bytes=0, mtime_ns=10**18, mode=0o755
+    )
+
+
+def link(path: str, target: bytes) -> AgentEntry:
+    return AgentEntry(
+        raw_path=path.encode(),
+        kind=EntryKind.LINK,
+        size_bytes=0,
+        mtime_ns=10**18,
+        mode=0o777,
+        link_target=target,
+    )
+
+
+async def enrol(catalogue: Catalogue, name: str = "desk") -> Client:
+    enrolment = await catalogue.enrolments.create(name)
+    client, _ = await catalogue.enrolments.redeem(name, enrolment.code, "linux", "0.1.0")
+    return client
+
+
+async def back_up(catalogue: Catalogue, client: Client, *entries: AgentEntry) -> Run:
+    run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
+    await catalogue.runs.add_entries(run.id, entries)
+    return await catalogue.runs.finish(run.id, FinishRun(state=RunState.COMPLETE))

@@ -1,0 +1,118 @@
+import pytest
+
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import BadQuery, ClientDisconnected, RunEnded, UnknownRun
+from app.protocol import FinishRun
+from streams.records.events import Event
+from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger
+from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
+
+
+async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, told: list[Event]) -> None:
+    client = await enrol(catalogue)
+    await catalogue.clients.queue_backup([client.id])
+    run = await catalogue.runs.start(client.id, RunTrigger.OPERATOR, "c1")
+    started = told[-1]
+    assert started.kind is EventKind.RUN_STARTED
+    assert started.run == run
+    assert started.client is not None
+    assert (started.client.running_run_id, started.client.backup_queued) == (run.id, False)
+    finish = FinishRun(state=RunState.COMPLETE, files_seen=3, files_new=2, bytes_sent=50)
+    ended = await catalogue.runs.finish(run.id, finish)
+    assert told[-1].run == ended == await catalogue.runs.one(run.id)
+    assert told[-1].client == await catalogue.clients.one(client.id)
+    assert told[-1].client.running_run_id is None
+    assert told[-1].client.last_success_at == ended.finished_at
+    line = told[-1].activity
+    assert line is not None
+    assert (line.files, line.bytes, line.run_state) == (2, 50, RunState.COMPLETE)
+    assert (await catalogue.activity.page(client.id))[0] == line
+    assert await catalogue.runs.finish(run.id, finish) == ended
+    with pytest.raises(RunEnded):
+        await catalogue.runs.finish(run.id, FinishRun(state=RunState.FAILED))
+    with pytest.raises(RunEnded):
+        await catalogue.runs.add_entries(run.id, [entry("late")])
+
+
+async def test_asking_again_gives_the_same_run_and_another_start_ends_it(
+    catalogue: Catalogue, told: list[Event]
+) -> None:
+    client = await enrol(catalogue)
+    run = await catalogue.runs.start(client.id, RunTrigger.AGENT, "same")
+    assert await catalogue.runs.start(client.id, RunTrigger.AGENT, "same") == run
+    later = await catalogue.runs.start(client.id, RunTrigger.AGENT, "other")
+    dead = await catalogue.runs.one(run.id)
+    assert (dead.state, dead.reason) == (RunState.FAILED, "the agent went away")
+    assert [event.kind for event in told[-2:]] == [EventKind.RUN_FINISHED, EventKind.RUN_STARTED]
+    assert (await catalogue.clients.one(client.id)).running_run_id == later.id
+    _, _, active = await catalogue.runs.active()
+    assert active == (later,)
+
+
+async def test_failures_are_counted_from_the_first_after_a_good_one(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    client = await enrol(catalogue)
+
+    async def run(state: RunState, reason: str | None = None) -> None:
+        clock.forward(hours=1)
+        started = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
+        starts.append(started.started_at)
+        await catalogue.runs.finish(started.id, FinishRun(state=state, reason=reason))
+
+    starts: list[object] = []
+    await run(RunState.COMPLETE)
+    await run(RunState.FAILED, "disk gone")
+    await run(RunState.FAILED, "no route")
+    await run(RunState.CANCELLED)
+    failing = await catalogue.clients.one(client.id)
+    assert (failing.failing_since, failing.failure_reason) == (starts[1], "no route")
+    assert failing.last_run_state is RunState.CANCELLED
+    await run(RunState.PARTIAL, "1 file")
+    well = await catalogue.clients.one(client.id)
+    assert (well.failing_since, well.failure_reason) == (None, None)
+    results = await catalogue.runs.results(24)
+    assert (results.complete, results.partial, results.failed, results.cancelled) == (1, 1, 2, 1)
+    clock.forward(days=2)
+    assert (await catalogue.runs.results(24)).complete == 0
+
+
+async def test_pages_of_runs(catalogue: Catalogue) -> None:
+    first, second = await enrol(catalogue, "a"), await enrol(catalogue, "b")
+    runs = [await back_up(catalogue, client, entry("x")) for client in (first, second) * 3]
+    page = await catalogue.runs.page(limit=4)
+    assert page.rows == tuple(reversed(runs[2:]))
+    rest = await catalogue.runs.page(limit=4, before=page.next_before)
+    assert rest.rows == tuple(reversed(runs[:2]))
+    assert rest.next_before is None
+    of_one = await catalogue.runs.page(client_id=second.id)
+    assert of_one.rows == tuple(reversed(runs[1::2]))
+    assert (await catalogue.runs.page(state=RunState.FAILED)).rows == ()
+
+
+async def test_open_runs_end_when_the_server_starts(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    await catalogue.clients.set_state(client.id, ClientState.ONLINE)
+    run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    assert [each.id for each in await catalogue.runs.fail_orphans("the server was restarted")] == [run.id]
+    assert [each.id for each in await catalogue.clients.mark_all_offline()] == [client.id]
+    assert (await catalogue.clients.one(client.id)).state is ClientState.OFFLINE
+    with pytest.raises(RunEnded):
+        await catalogue.runs.cancel(run.id)
+    with pytest.raises(UnknownRun):
+        await catalogue.runs.cancel(999)
+
+
+async def test_a_client_that_is_shut_out_cannot_start(catalogue: Catalogue, told: list[Event]) -> None:
+    client = await enrol(catalogue)
+    await catalogue.clients.set_state(client.id, ClientState.DISCONNECTED)
+    with pytest.raises(ClientDisconnected):
+        await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    allowed = await catalogue.clients.allow(client.id)
+    assert allowed.state is ClientState.NEVER
+    assert told[-1].kind is EventKind.CLIENT_ALLOWED
+    await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    with pytest.raises(BadQuery):
+        await catalogue.clients.set_goal(client.id, 0)
+    with pytest.raises(BadQuery):
+        await catalogue.runs.one(2**70)

@@ -1,0 +1,81 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
+from app.catalogue.tokens import TokenInfo
+from streams.vocabulary import Scope
+from tests.app.catalogue.seeds import Clock, enrol
+
+
+async def test_a_token_is_good_until_it_is_revoked(catalogue: Catalogue) -> None:
+    gone: list[TokenInfo] = []
+    catalogue.tokens.on_revoked.append(gone.append)
+    token = await catalogue.tokens.issue(Scope.CONSOLE, label="first")
+    info = await catalogue.tokens.check(token)
+    assert info is not None
+    assert (info.scope, info.client_id) == (Scope.CONSOLE, None)
+    assert await catalogue.tokens.check(token + "x") is None
+    await catalogue.tokens.revoke(info.id)
+    assert await catalogue.tokens.check(token) is None
+    assert gone == [info]
+    await catalogue.tokens.look_for_revoked()
+    assert gone == [info]
+
+
+async def test_only_hashes_are_kept(catalogue: Catalogue, tmp_path: Path) -> None:
+    enrolment = await catalogue.enrolments.create("desk")
+    _, token = await catalogue.enrolments.redeem("desk", enrolment.code, "linux", "1")
+    with closing(sqlite3.connect(tmp_path / "catalogue.db")) as database:
+        everything = "\n".join(database.iterdump())
+    assert token not in everything
+    assert enrolment.code not in everything
+
+
+async def test_a_code_works_once_for_its_name(catalogue: Catalogue, clock: Clock) -> None:
+    enrolment = await catalogue.enrolments.create(" desk ", valid_s=60)
+    with pytest.raises(WrongCode):
+        await catalogue.enrolments.redeem("other", enrolment.code, "", "")
+    with pytest.raises(WrongCode):
+        await catalogue.enrolments.redeem("desk", "WRONG", "", "")
+    typed = enrolment.code.lower().replace("-", " ")
+    client, token = await catalogue.enrolments.redeem("desk", typed, "linux", "1")
+    info = await catalogue.tokens.check(token)
+    assert info is not None
+    assert (info.scope, info.client_id) == (Scope.AGENT, client.id)
+    with pytest.raises(CodeUsed):
+        await catalogue.enrolments.redeem("desk", enrolment.code, "", "")
+    late = await catalogue.enrolments.create("desk", valid_s=60)
+    clock.forward(seconds=61)
+    with pytest.raises(CodeExpired):
+        await catalogue.enrolments.redeem("desk", late.code, "", "")
+
+
+async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(catalogue: Catalogue) -> None:
+    first = await catalogue.enrolments.create("desk")
+    client, old = await catalogue.enrolments.redeem("desk", first.code, "linux", "1")
+    second = await catalogue.enrolments.create("desk")
+    again, new = await catalogue.enrolments.redeem("desk", second.code, "linux", "2")
+    assert (again.id, again.agent_version) == (client.id, "2")
+    assert await catalogue.tokens.check(old) is None
+    assert await catalogue.tokens.check(new) is not None
+    await catalogue.tokens.revoke_client(client.id)
+    assert await catalogue.tokens.check(new) is None
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])
+async def test_names_that_cannot_be(catalogue: Catalogue, name: str) -> None:
+    with pytest.raises(BadQuery):
+        await catalogue.enrolments.create(name)
+
+
+async def test_clients_are_found_by_id_and_name(catalogue: Catalogue, clock: Clock) -> None:
+    client = await enrol(catalogue, "Büro 7")
+    assert await catalogue.clients.by_name("Büro 7") == client
+    assert await catalogue.clients.by_name("desk") is None
+    seen = clock.forward(minutes=5)
+    await catalogue.clients.seen({client.id: seen})
+    assert (await catalogue.clients.one(client.id)).last_seen_at == seen
