@@ -55,6 +55,18 @@ class Network:
                 await writer.drain()
         writer.close()
 
+    async def quiet_for(self, seconds: float, *, within_s: float) -> None:
+        """Wait until nothing was asked for so long; fails with what is asked all the time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    before = len(self.requests)
+                    await asyncio.sleep(seconds)
+                    if len(self.requests) == before:
+                        return
+        except TimeoutError:
+            raise AssertionError(f"asked while nobody looks: {self.requests[-10:]}") from None
+
     def cut(self, *, stay_cut: bool = False) -> None:
         """Break every connection; with ``stay_cut`` refuse new ones until ``mend``."""
         self.open = not stay_cut

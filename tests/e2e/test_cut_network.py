@@ -1,0 +1,48 @@
+"""A network between console and server that breaks again and again."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.e2e.driver import open_screen
+from tests.e2e.processes import run_console, run_fleet, write_configuration
+from tests.e2e.proxy import run_network
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def test_every_cut_is_survived(browser: Browser, tmp_path: Path) -> None:
+    async with (
+        run_fleet(tmp_path / "data", clients=30) as fleet,
+        run_network(fleet.port, fleet.events_port) as network,
+    ):
+        config = write_configuration(tmp_path, port=network.port, database_path=fleet.database_path)
+        async with run_console("--config", str(config)) as (console, url):
+            async with open_screen(browser, url) as screen:
+                await screen.go("Clients")
+                await screen.fill("Find a client", "web-01")
+                await screen.row_says("web-01", "online", within_s=30)
+                for _ in range(4):
+                    network.cut()
+                    await screen.see("live", within_s=20)
+                network.cut(stay_cut=True)
+                await screen.see(re.compile("No connection for"), within_s=20)
+                network.mend()
+                await screen.see_gone(re.compile("No connection for"), within_s=40)
+                await screen.row_says("web-01", "ago|now")
+            assert console.process.returncode is None
+
+
+async def test_nothing_is_asked_while_nobody_looks(browser: Browser, tmp_path: Path) -> None:
+    async with (
+        run_fleet(tmp_path / "data", "--quiet", clients=30) as fleet,
+        run_network(fleet.port, fleet.events_port) as network,
+    ):
+        config = write_configuration(tmp_path, port=network.port, database_path=fleet.database_path)
+        async with run_console("--config", str(config)) as (_, url):
+            async with open_screen(browser, url) as screen:
+                await screen.see(re.compile("of 30 clients within their goal"), within_s=30)
+                assert network.requests
+            await network.quiet_for(6.0, within_s=30)
