@@ -99,6 +99,8 @@ class Backup:
         began = asyncio.get_running_loop().time()
         state, error = RunState.FAILED, None
         self._task = asyncio.create_task(self._work(), name="backup")
+        if self._aborted is not None:
+            self._task.cancel()
         try:
             await self._task
             state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE

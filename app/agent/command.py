@@ -34,6 +34,7 @@ from streams.records.clients import Client
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 NOT_DONE = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,13 +71,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the agent; every failure of the outside world is one line."""
     try:
-        return asyncio.run(_run(args))
-    except TidewatchError as error:
-        complain(error)
-        return NOT_DONE
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(obey(args))
+    except KeyboardInterrupt:
         complain(TidewatchError("The agent was stopped."))
         return NOT_DONE
+
+
+async def obey(args: argparse.Namespace) -> int:
+    """Do what the command line says and return the exit code; end early when told to by a signal."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await _obey(args)
+    except TidewatchError as error:
+        complain(error)
+    except asyncio.CancelledError:
+        complain(TidewatchError("The agent was stopped."))
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    return NOT_DONE
 
 
 def settings_of(args: argparse.Namespace) -> AgentSettings:
@@ -95,11 +112,7 @@ def seconds_of(text: str) -> float:
         raise ConfigRejected(f"--every {text!r} is not a time.", hint="Write 90s, 30m, 6h or 1d.") from None
 
 
-async def _run(args: argparse.Namespace) -> int:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+async def _obey(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     roots = await asyncio.to_thread(checked_roots, [os.fsencode(path) for path in args.paths])
     Ignore.of(b"/", settings.ignore)

@@ -4,7 +4,8 @@ import asyncio
 import errno
 import hashlib
 import stat
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -183,46 +184,84 @@ class Restore:
         self.done.failed.append((item.path, reason))
 
     async def _file(self, item: Item) -> None:
-        if item.sha256 is None:
-            raise Damaged("the server keeps no content of it")
-        broken = 0
-        while True:
-            file = await asyncio.to_thread(self._tree.new_file, item.parts, overwrite=self._overwrite)
+        for left in range(BROKEN_TIMES - 1, -1, -1):
             try:
-                await self._patience.through(lambda file=file: self._fetch(item, file))
-                await asyncio.to_thread(file.keep, item.mode, item.mtime_ns, overwrite=self._overwrite)
-                return
+                return await self._patience.through(lambda: self._fetch(item))
             except Broken:
-                broken += 1
-                if broken >= BROKEN_TIMES:
-                    raise Damaged(
-                        "the server breaks off while it sends it; it may be damaged there"
-                    ) from None
-            finally:
-                await asyncio.shield(asyncio.to_thread(file.close))
+                if not left:
+                    reason = "the server breaks off while it sends it; it may be damaged there"
+                    raise Damaged(reason) from None
 
-    async def _fetch(self, item: Item, file: NewFile) -> None:
-        if not item.size and item.sha256 == EMPTY:
-            return
-        digest, size = hashlib.sha256(), 0
+    async def _fetch(self, item: Item) -> None:
+        arriving = Arriving(self._tree, item, overwrite=self._overwrite)
         pending = bytearray()
+        try:
+            if item.sha256 != EMPTY:
+                async with self._api.request("GET", f"/api/versions/{item.version_id}/content") as response:
+                    async for chunk in _body(response):
+                        pending += chunk
+                        if len(pending) >= WRITE_BYTES:
+                            await asyncio.to_thread(arriving.write, bytes(pending))
+                            pending.clear()
+            await asyncio.to_thread(arriving.keep, bytes(pending))
+        finally:
+            if arriving.is_open:
+                await asyncio.shield(asyncio.to_thread(arriving.close))
 
-        def write(data: bytes) -> None:
-            digest.update(data)
-            file.write(data)
 
-        async with self._api.request("GET", f"/api/versions/{item.version_id}/content") as response:
-            try:
-                async for chunk in response.content.iter_any():
-                    size += len(chunk)
-                    pending += chunk
-                    if size > item.size:
-                        raise Damaged("more came than was backed up")
-                    if len(pending) >= WRITE_BYTES:
-                        await asyncio.to_thread(write, bytes(pending))
-                        pending.clear()
-            except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-                raise Broken from error
-        await asyncio.to_thread(write, bytes(pending))
-        if size != item.size or digest.hexdigest() != item.sha256:
-            raise Damaged("what came does not have the hash of what was backed up")
+async def _body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.content.iter_any():
+            yield chunk
+    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
+        raise Broken from error
+
+
+class Arriving:
+    """A file on its way to the disk; what is not what was backed up never gets its name.
+
+    Its calls block and belong in threads; one that was given up may still run when ``close`` comes.
+    """
+
+    def __init__(self, tree: TargetTree, item: Item, *, overwrite: bool) -> None:
+        self._tree, self._item, self._overwrite = tree, item, overwrite
+        self._file: NewFile | None = None
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._lock = threading.RLock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to close."""
+        return self._file is not None
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``; raise ``Damaged`` where it is too much."""
+        with self._lock:
+            self._append(data)
+
+    def _append(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._item.size:
+            raise Damaged("more came than was backed up")
+        if self._file is None:
+            self._file = self._tree.new_file(self._item.parts, overwrite=self._overwrite)
+        self._digest.update(data)
+        self._file.write(data)
+
+    def keep(self, data: bytes) -> None:
+        """Append the last ``data``, check all of it, and give the file its name."""
+        with self._lock:
+            self._append(data)
+            item, file = self._item, self._file
+            if self._size != item.size or self._digest.hexdigest() != item.sha256 or file is None:
+                raise Damaged("what came does not have the hash of what was backed up")
+            file.keep(item.mode, item.mtime_ns, overwrite=self._overwrite)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file; it is removed where it was not kept."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()

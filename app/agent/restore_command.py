@@ -31,6 +31,7 @@ from streams.failures import ConfigRejected, TidewatchError
 from streams.vocabulary import EntryKind
 
 NOT_DONE = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_S = 60.0
 SHOWN_EVERY_S = 0.1
 
@@ -62,13 +63,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore; every failure of the outside world is one line."""
     try:
-        return asyncio.run(_run(args))
-    except TidewatchError as error:
-        complain(error)
-        return NOT_DONE
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(obey(args))
+    except KeyboardInterrupt:
         complain(TidewatchError("The restore was stopped."))
         return NOT_DONE
+
+
+async def obey(args: argparse.Namespace) -> int:
+    """Do what the command line says and return the exit code; end early when told to by a signal."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await _obey(args)
+    except TidewatchError as error:
+        complain(error)
+    except asyncio.CancelledError:
+        complain(TidewatchError("The restore was stopped."))
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    return NOT_DONE
 
 
 def time_of(text: str | None) -> datetime | None:
@@ -98,11 +115,7 @@ def token_of(path: Path) -> str:
     return token
 
 
-async def _run(args: argparse.Namespace) -> int:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+async def _obey(args: argparse.Namespace) -> int:
     settings = load_settings(find_file(args.config)).agent
     at = time_of(args.at)
     token = token_of(args.token_file)

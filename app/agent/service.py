@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -50,16 +51,17 @@ class Service:
         self._asked: RunTrigger | None = None
         self._wake = asyncio.Event()
         self._link: Link | None = None
-        self._revoked: TidewatchError | None = None
+        self._refused: TidewatchError | None = None
+        """Why the server will not have us, for as long as that is so."""
 
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
         tasks = Tasks()
         try:
             self._link = await self._connect()
-            following = tasks.start(self._follow(self._link), "agent-link")
+            tasks.start(self._follow(self._link), "agent-link")
             if self._once:
-                await self._greeting(self._link, following)
+                await self._greeting(self._link)
                 return (await self._back_up(RunTrigger.AGENT)).exit_code
             return await self._serve(self._link)
         finally:
@@ -91,27 +93,26 @@ class Service:
         )
 
     async def _follow(self, link: Link) -> None:
-        try:
+        with suppress(WrongToken):
             await link.run()
-        except WrongToken:
-            self._wake.set()
 
-    async def _greeting(self, link: Link, following: asyncio.Task[None]) -> None:
-        greeted = asyncio.ensure_future(link.connected.wait())
-        await asyncio.wait((greeted, following), timeout=GREETING_S, return_when=asyncio.FIRST_COMPLETED)
-        greeted.cancel()
+    async def _greeting(self, link: Link) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GREETING_S):
+                await self._reachable(link)
 
     def _backoff(self) -> Backoff:
         settings = self._setup.settings
         return Backoff(self._setup.client_id, base_s=settings.backoff_base_s, cap_s=settings.backoff_cap_s)
 
     def _on_refused(self, error: TidewatchError) -> None:
-        if isinstance(error, WrongToken):
-            self._revoked = error
+        if self._once or isinstance(error, WrongToken):
+            self._refused = error
+            self._wake.set()
+        elif self._backup is None:
+            self._setup.terminal.say(error.line())
         if self._backup is not None:
             self._backup.abort(error)
-        elif not self._once and not isinstance(error, WrongToken):
-            self._setup.terminal.say(error.line())
 
     def _on_command(self, command: Command) -> CommandAck:
         backup = self._backup
@@ -134,15 +135,15 @@ class Service:
     async def _serve(self, link: Link) -> int:
         wait_s = await self._until_due()
         while True:
-            if self._asked is None and self._revoked is None:
+            if self._asked is None and self._refused is None:
                 try:
                     async with asyncio.timeout(wait_s):
                         await self._wake.wait()
                 except TimeoutError:
                     await self._reachable(link)
             self._wake.clear()
-            if self._revoked is not None:
-                complain(self._revoked)
+            if self._refused is not None:
+                complain(self._refused)
                 return 2
             trigger, self._asked = self._asked or RunTrigger.SCHEDULE, None
             outcome = await self._back_up(trigger)
@@ -157,9 +158,11 @@ class Service:
     async def _reachable(self, link: Link) -> None:
         """Wait until the server is there, or something else wants us."""
         waits = [asyncio.ensure_future(w) for w in (link.connected.wait(), self._wake.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _until_due(self) -> float:
         last = await asyncio.to_thread(self._setup.index.fact, LAST_DONE)
@@ -182,8 +185,8 @@ class Service:
             on_progress=self._on_progress,
         )
         try:
-            if self._revoked is not None:
-                self._backup.abort(self._revoked)
+            if self._refused is not None:
+                self._backup.abort(self._refused)
             outcome = await self._backup.run()
         finally:
             self._backup = None

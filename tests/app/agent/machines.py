@@ -1,0 +1,141 @@
+"""A server that can be stopped and started again at one address, a line to it that can be cut, and agents."""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from app.agent import command, restore_command
+from app.server.limits import Limits
+from app.server.room import Room
+from app.server.run import ServerInfo, running_room
+from streams.records.runs import Run
+from streams.vocabulary import RunState
+
+
+class Server:
+    """A real server on real ports."""
+
+    def __init__(self, folder: Path, **limits: float) -> None:
+        self.folder = folder
+        self._limits = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, **limits})  # type: ignore[arg-type]
+        self._stack = AsyncExitStack()
+        self._port = 0
+        self.room: Room
+        self.info: ServerInfo
+
+    async def start(self) -> None:
+        manager = running_room(self.folder, host="127.0.0.1", port=self._port, settings=self._limits)
+        self.room, self.info = await self._stack.enter_async_context(manager)
+        self._port = self.info.port
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    @property
+    def url(self) -> str:
+        return self.info.url
+
+    async def code(self, name: str) -> str:
+        return (await self.room.catalogue.enrolments.create(name)).code
+
+    async def runs(self) -> list[Run]:
+        """Return all runs, oldest first."""
+        return list(reversed((await self.room.catalogue.runs.page()).rows))
+
+    async def states(self, *states: RunState) -> None:
+        """Wait until the runs stand as ``states`` say, oldest first."""
+        async with asyncio.timeout(10):
+            while [run.state for run in await self.runs()] != list(states):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def client_id(self, name: str) -> str:
+        _, _, clients = await self.room.catalogue.clients.all()
+        return next(client.id for client in clients if client.name == name)
+
+
+@asynccontextmanager
+async def a_server(folder: Path, **limits: float) -> AsyncIterator[Server]:
+    server = Server(folder, **limits)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+class Line:
+    """A TCP line to a server; ``cut`` breaks everything that is on it."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.passed = 0
+        """Bytes from the agent to the server."""
+        self.on_passed: Callable[[int], None] = lambda _: None
+        self.flow = asyncio.Event()
+        """While it is not set nothing passes to the server."""
+        self.flow.set()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:
+            writer.close()
+            return
+        pair = {writer, far_writer}
+        self._writers |= pair
+        await asyncio.gather(
+            self._pump(reader, far_writer, up=True), self._pump(far_reader, writer, up=False)
+        )
+        self._writers -= pair
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
+        try:
+            while data := await reader.read(65536):
+                if up:
+                    self.passed += len(data)
+                    self.on_passed(self.passed)
+                    await self.flow.wait()
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass  # Cut, as it was wished.
+        finally:
+            writer.close()
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def a_line(server: Server) -> AsyncIterator[Line]:
+    line = Line(server.info.port)
+    listening = await asyncio.start_server(line.serve, "127.0.0.1", 0)
+    line.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    try:
+        yield line
+    finally:
+        line.cut()
+        listening.close()
+
+
+def _parsed(
+    add_arguments: Callable[[argparse.ArgumentParser], None], words: tuple[object, ...]
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_intermixed_args([str(word) for word in words])
+
+
+async def agent(*words: object) -> int:
+    """Run the agent in this process, as its command line would; return its exit code."""
+    return await command.obey(_parsed(command.add_arguments, words))
+
+
+async def restore(*words: object) -> int:
+    """Run the restore in this process, as its command line would; return its exit code."""
+    return await restore_command.obey(_parsed(restore_command.add_arguments, words))

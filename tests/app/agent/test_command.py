@@ -1,0 +1,181 @@
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from app.agent.command import seconds_of
+from streams.failures import ConfigRejected
+from tests.app.agent.machines import a_server, agent, restore
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def words(tmp_path: Path, url: str, code: str = "CODE") -> tuple[object, ...]:
+    return ("--server", url, "--name", "laptop", "--code", code, "--state", tmp_path / "state", "--once")
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    told = capsys.readouterr().err
+    assert told.startswith("tidewatch: "), told
+    assert told.count("\n") == 1, told
+    assert "Traceback" not in told
+    return told
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("backup.example.org", "is not an address"),
+        ("ftp://host", "is not an address"),
+        ("http://", "is not an address"),
+        ("http://host:port", "is not an address"),
+        ("http://host/path", "more than scheme"),
+        ("http://no-such-host.invalid:1256", "no host of that name"),
+    ],
+)
+async def test_a_wrong_address_is_one_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, expected: str
+) -> None:
+    assert await agent(source, *words(tmp_path, url)) == 2
+    assert expected in one_line(capsys)
+
+
+async def test_nothing_there_is_one_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert await agent(source, *words(tmp_path, url)) == 2
+    assert "nothing listens there" in one_line(capsys)
+    (tmp_path / "token").write_text("t")
+    to = ("--token-file", tmp_path / "token", "--to", tmp_path / "to")
+    assert await restore("laptop", "--server", url, *to) == 2
+    assert "nothing listens there" in one_line(capsys)
+    assert not (tmp_path / "to").exists()
+
+
+async def test_codes_work_once_and_for_their_name(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        assert await agent(source, *words(tmp_path, server.url, "WRONG-CODE")) == 2
+        assert "code" in one_line(capsys).lower()
+        assert await agent(source, *words(tmp_path, server.url, code)) == 0
+        capsys.readouterr()
+        used = words(tmp_path / "other", server.url, code)
+        assert await agent(source, *used) == 2
+        assert "used" in one_line(capsys).lower()
+        assert await agent(source, *words(tmp_path, server.url, code)) == 0
+
+
+async def test_a_revoked_token_is_one_line_and_a_fresh_code_mends_it(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+        client_id = await server.client_id("laptop")
+        await server.room.catalogue.tokens.revoke_client(client_id)
+        capsys.readouterr()
+        assert await agent(source, "--state", tmp_path / "state", "--once") == 2
+        assert "token" in one_line(capsys)
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+        assert await server.client_id("laptop") == client_id
+
+
+async def test_what_is_missing_or_not_ours_is_one_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    async with a_server(tmp_path / "data") as server:
+        assert await agent(tmp_path / "nowhere", *words(tmp_path, server.url)) == 2
+        assert "No such file" in one_line(capsys)
+        assert await agent(source, "--state", source / "file" / "state", "--once") == 2
+        assert "cannot be made" in one_line(capsys)
+        assert await agent(source, "--state", state, "--once") == 2
+        assert "--code" in one_line(capsys)
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+        capsys.readouterr()
+        assert await agent(source, "--state", state, "--name", "other", "--once") == 2
+        assert "belongs to the client 'laptop'" in one_line(capsys)
+        assert await agent(source, "--state", state, "--server", "http://127.0.0.1:9", "--once") == 2
+        assert "belongs to the server" in one_line(capsys)
+        assert await agent(source, "--state", state, "--every", "often", "--once") == 2
+        assert "--every" in one_line(capsys)
+        assert await agent(source, "--state", state, "--ignore", "!", "--once") == 2
+        assert "pattern" in one_line(capsys)
+        (state / "identity.json").write_text("{}")
+        assert await agent(source, "--state", state, "--once") == 2
+        assert "damaged" in one_line(capsys)
+
+
+async def test_a_stopped_server_is_one_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        await server.room.switch.stop(0)
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 2
+        assert "takes no new backups" in one_line(capsys)
+
+
+async def test_restore_says_what_is_wrong(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+        capsys.readouterr()
+        good = ("--server", server.url, "--to", tmp_path / "to", "--token-file")
+        token = server.info.token_file
+        (tmp_path / "bad").write_text("tw_wrong\n")
+        for args, expected in (
+            (("stranger", *good, token), "no client 'stranger'"),
+            (("laptop", *good, tmp_path / "missing"), "cannot be read"),
+            (("laptop", *good, tmp_path / "bad"), "token"),
+            (("laptop", *good, token, "--at", "yesterday"), "is not a time"),
+            (("laptop", *good, token, "--at", "2001-01-01"), "has no files"),
+            (("laptop", *good, token, "*.nothing"), "matches"),
+        ):
+            assert await restore(*args) == 2
+            assert expected in one_line(capsys)
+        assert not (tmp_path / "to").exists()
+
+
+async def test_settings_ignore_too(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (source / "noise.log").write_text("x")
+    config = tmp_path / "tidewatch.toml"
+    config.write_text('[agent]\nignore = ["*.log"]\n')
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        assert await agent(source, *words(tmp_path, server.url, code), "--config", config) == 0
+        assert "1 files, 1 new" in capsys.readouterr().out
+
+
+def test_times_are_written_with_their_unit() -> None:
+    assert [seconds_of(text) for text in ("90s", "30m", "6h", "1.5d")] == [90, 1800, 21600, 129600]
+    for wrong in ("", "6", "h", "6x"):
+        with pytest.raises(ConfigRejected):
+            seconds_of(wrong)
+
+
+async def test_no_token_is_ever_written_where_it_can_be_read(source: Path, tmp_path: Path) -> None:
+    async with a_server(tmp_path / "data") as server:
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+    state = tmp_path / "state"
+    token = json.loads((state / "identity.json").read_text())["token"].encode()
+    assert state.stat().st_mode & 0o077 == 0
+    for path in state.iterdir():
+        assert path.name == "identity.json" or token not in path.read_bytes()
+    assert (os.stat(state / "identity.json").st_mode & 0o777) == 0o600

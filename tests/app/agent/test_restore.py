@@ -1,0 +1,208 @@
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from app.agent.restore_plan import RestorePlan
+from app.protocol import ClientList, Health, VersionPage, encode
+from streams.records.clients import Client
+from streams.records.files import FileVersion
+from streams.vocabulary import ClientState, EntryKind, FileState
+from tests.app.agent.machines import a_server, agent, restore
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def version(path: bytes, data: bytes = b"", number: int = 1, **more: object) -> FileVersion:
+    facts: dict[str, object] = {
+        "kind": EntryKind.FILE,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "mode": 0o644,
+        "size_bytes": len(data),
+        "mtime_ns": 10**18,
+        "path": path.decode("utf-8", "replace"),
+        **more,
+    }
+    return FileVersion(
+        id=number, file_id=number, run_id=1, client_id="c", raw_path=path, state=FileState.STORED,
+        created_at=NOW, **facts,
+    )  # type: ignore[arg-type] # fmt: skip
+
+
+def folder(path: bytes) -> FileVersion:
+    return version(path, kind=EntryKind.FOLDER, sha256=None, mode=0o755)
+
+
+def link(path: bytes, target: bytes) -> FileVersion:
+    return version(path, kind=EntryKind.LINK, sha256=None, link_target=target)
+
+
+@asynccontextmanager
+async def a_false_server(entries: list[FileVersion], contents: dict[int, bytes]) -> AsyncIterator[str]:
+    """A server that says whatever it is told to."""
+    client = Client(id="c", name="laptop", state=ClientState.ONLINE, created_at=NOW, goal_s=1)
+    answers = {
+        "/health": Health(status="ok", name="tidewatch", protocol=1, version="0", events_port=1),
+        "/api/clients": ClientList(epoch="e", seq=0, clients=(client,)),
+        "/api/tree": VersionPage(entries=tuple(entries)),
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path in answers:
+            return web.Response(body=encode(answers[request.path]))
+        return web.Response(body=contents[int(request.path.split("/")[3])])
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def from_false(url: str, tmp_path: Path, *more: object) -> int:
+    token = tmp_path / "token"
+    token.write_text("t\n")
+    return await restore(
+        "laptop", "--server", url, "--token-file", token, "--to", tmp_path / "in" / "to", *more
+    )
+
+
+async def test_an_evil_server_writes_nothing_outside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = b"evil"
+    entries = [
+        folder(b"/src"),
+        version(b"/src/good", b"good", 1),
+        version(b"/src/../../escaped", evil, 2),
+        version(b"../escaped", evil, 3),
+        version(b"/src/./dot", evil, 4),
+        version(b"/src//empty", evil, 5),
+        version(b"/src/zero\0byte", evil, 6),
+        link(b"/src/door", os.fsencode(tmp_path)),
+        version(b"/src/door/walked", evil, 7),
+        version(b"/src/wrong", b"right", 8),
+        version(b"/src/longer", b"12345", 9),
+        version(b"/src/shorter", b"12345", 10),
+    ]
+    contents = {1: b"good", 7: evil, 8: b"wrong", 9: b"123456", 10: b"1234"}
+    async with a_false_server(entries, {**dict.fromkeys(range(2, 7), evil), **contents}) as url:
+        assert await from_false(url, tmp_path) == 1
+    told = capsys.readouterr().err
+    assert told.count("refused:") == 5
+    assert told.count("not restored:") == 4
+    assert sorted(os.listdir(tmp_path)) == ["in", "token"]
+    assert os.listdir(tmp_path / "in") == ["to"]
+    assert sorted(os.listdir(tmp_path / "in" / "to")) == ["door", "good"]
+    assert os.listdir(tmp_path / "in" / "to" / "door") == ["walked"]
+    assert not (tmp_path / "in" / "to" / "door").is_symlink()
+
+
+async def test_two_entries_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    entries = [folder(b"/src"), version(b"/src/f", b"1", 1), version(b"/src/f", b"2", 2)]
+    async with a_false_server(entries, {1: b"1", 2: b"2"}) as url:
+        assert await from_false(url, tmp_path) == 1
+    assert os.listdir(tmp_path / "in" / "to") == ["f"]
+
+
+def chosen(*patterns: str, full_paths: bool = False) -> list[bytes]:
+    plan = RestorePlan()
+    plan.add(
+        [
+            folder(b"/home/me"),
+            folder(b"/home/me/docs"),
+            version(b"/home/me/docs/a.txt"),
+            version(b"/home/me/docs/b.log"),
+            version(b"/home/me/\xff.txt"),
+            folder(b"/home/me/docs/deep"),
+            version(b"/home/me/docs/deep/c.txt"),
+        ]
+    )
+    plan.choose(patterns, full_paths=full_paths)
+    return [b"/".join(item.parts) for item in plan.items]
+
+
+def test_the_deepest_common_folder_is_stripped() -> None:
+    everything = [b"", b"docs", b"docs/a.txt", b"docs/b.log", b"docs/deep", b"docs/deep/c.txt", b"\xff.txt"]
+    assert chosen() == everything
+    assert chosen(full_paths=True)[0] == b"home/me"
+    plan = RestorePlan()
+    plan.add([version(b"/etc/hosts")])
+    plan.choose((), full_paths=False)
+    assert [item.parts for item in plan.items] == [(b"hosts",)]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "files"),
+    [
+        (["*.log"], [b"", b"docs", b"docs/b.log"]),
+        (["docs/deep"], [b"", b"docs", b"docs/deep", b"docs/deep/c.txt"]),
+        (["/home/me/docs/deep/"], [b"", b"docs", b"docs/deep", b"docs/deep/c.txt"]),
+        (["docs/*", "!*.log", "!deep"], [b"", b"docs", b"docs/a.txt"]),
+        (["/?.txt"], [b"", b"\xff.txt"]),
+        (["nothing"], []),
+    ],
+)
+def test_patterns_choose_and_bring_their_folders(patterns: list[str], files: list[bytes]) -> None:
+    assert chosen(*patterns) == files
+
+
+async def test_what_is_there_is_not_replaced_unless_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, to = tmp_path / "source", tmp_path / "to"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "one").write_text("backed up")
+    (source / "two").write_text("backed up")
+    (to / "sub").mkdir(parents=True)
+    (to / "sub" / "one").write_text("mine")
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        words = ("--server", server.url, "--name", "laptop", "--code", code, "--state", tmp_path / "state")
+        assert await agent(source, *words, "--once") == 0
+        token = ("--server", server.url, "--token-file", server.info.token_file)
+        assert await restore("laptop", *token, "--to", to) == 2
+        assert "sub/one" in capsys.readouterr().err
+        assert sorted(os.listdir(to)) == ["sub"]
+        assert await restore("laptop", *token, "--to", to, "two") == 0
+        assert (to / "sub" / "one").read_text() == "mine"
+        assert await restore("laptop", *token, "--to", to, "--overwrite") == 0
+        assert (to / "sub" / "one").read_text() == "backed up"
+        assert await restore("laptop", *token, "--to", tmp_path / "full", "--full-paths") == 0
+        assert (tmp_path / "full" / str(source)[1:] / "two").read_text() == "backed up"
+
+
+async def test_a_damaged_stored_file_is_said_and_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "good").write_bytes(b"good" * 500_000)
+    (source / "bad").write_bytes(os.urandom(2_000_000))
+    digest = hashlib.sha256((source / "bad").read_bytes()).hexdigest()
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        words = ("--server", server.url, "--name", "laptop", "--code", code, "--state", tmp_path / "state")
+        assert await agent(source, *words, "--once") == 0
+        (stored,) = [p for p in (tmp_path / "data" / "store").rglob("*") if p.name.startswith(digest[2:])]
+        stored.chmod(0o600)
+        content = bytearray(stored.read_bytes())
+        content[len(content) // 2] ^= 1
+        stored.write_bytes(content)
+        to = tmp_path / "to"
+        token = ("--server", server.url, "--token-file", server.info.token_file)
+        assert await restore("laptop", *token, "--to", to) == 1
+        assert f"not restored: {source}/bad: " in capsys.readouterr().err
+        assert os.listdir(to) == ["good"]
+        # The next backup sends it again, because the server no longer counts it as there.
+        assert await agent(source, "--state", tmp_path / "state", "--once") == 0
