@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -89,20 +90,26 @@ async def run_program(
     *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, keep_stdin: bool = False
 ) -> AsyncIterator[Program]:
     """Run ``python -m WORDS...`` for the length of the block; ``keep_stdin``: a pipe that stays open."""
-    surroundings = {
+    with tempfile.TemporaryDirectory(prefix="tidewatch-home-") as home:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *words, stdin=PIPE if keep_stdin else DEVNULL, stdout=PIPE, stderr=PIPE,
+            env=_surroundings(home) | dict(env or {}), cwd=cwd or ROOT, limit=2**22,
+        )  # fmt: skip
+        program = Program(process)
+        program.listen()
+        try:
+            yield program
+        finally:
+            await program.end()
+
+
+def _surroundings(home: str) -> dict[str, str]:
+    """Return an environment in which nothing is remembered and nothing of the user's is touched."""
+    kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("TIDEWATCH_", "FLET_")) and k != "DISPLAY"
     }
-    surroundings |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *words, stdin=PIPE if keep_stdin else DEVNULL, stdout=PIPE, stderr=PIPE,
-        env=surroundings, cwd=cwd or ROOT, limit=2**22,
-    )  # fmt: skip
-    program = Program(process)
-    program.listen()
-    try:
-        yield program
-    finally:
-        await program.end()
+    own = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"), home)
+    return kept | own | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 @contextlib.asynccontextmanager
