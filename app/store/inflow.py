@@ -36,8 +36,9 @@ class Inflow:
     async def end(self) -> None:
         """Write all that has come."""
         await self._settle()
-        if self._buffer:
-            self._start(len(self._buffer))
+        # More than a frame is held where the sender was cancelled while it waited in ``add``.
+        while self._buffer:
+            self._start(min(len(self._buffer), FRAME_BYTES))
             await self._settle()
 
     async def abandon(self) -> None:

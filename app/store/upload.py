@@ -9,7 +9,16 @@ import os
 from pathlib import Path
 
 from app.store.errors import Damaged, HashMismatch, OffsetMismatch, full_disk_said
-from app.store.frames import ENTRY, Frame, compressor, entries_of, frames_of, read_frame, table_of
+from app.store.frames import (
+    ENTRY,
+    FRAME_BYTES,
+    Frame,
+    compressor,
+    entries_of,
+    frames_of,
+    read_frame,
+    table_of,
+)
 from app.store.layout import Layout, sync_directory
 
 DATA = ".part"
@@ -70,7 +79,9 @@ class Upload:
         return 0 if last is None else last.raw_at + last.raw_length
 
     def append(self, raw: bytes) -> None:
-        """Take in the next bytes, at most one frame; raises StoreFull, and is as before then."""
+        """Take in the next bytes, at most one frame; raises StoreFull, and no more can be appended then."""
+        if not 0 < len(raw) <= FRAME_BYTES:
+            raise ValueError(f"a frame holds 1 to {FRAME_BYTES} bytes, not {len(raw)}")
         self._hash.update(raw)
         packed = self._compressor.compress(raw)
         last = self._frames[-1] if self._frames else Frame(0, 0, 0, 0)

@@ -1,6 +1,7 @@
 import asyncio
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from app.store.errors import (
     UploadIncomplete,
 )
 from app.store.frames import FRAME_BYTES
+from app.store.inflow import Inflow
 from app.store.store import Store
 from tests.app.store.contents import blob_path, lost_after, made, pieces, read
 
@@ -300,3 +302,49 @@ async def test_a_reader_that_stops_leaves_nothing_open(store: Store) -> None:
     await reading.aclose()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert hashlib.sha256(await read(store, sha256)).hexdigest() == sha256
+
+
+async def test_an_upload_cancelled_between_frames_keeps_whole_frames(store: Store) -> None:
+    """Cancelled while one frame is written and the next one waits, with more than a frame in hand."""
+    sha256, content = made(6 * FRAME_BYTES + 9)
+    for cancelled_after in range(1, 12):
+        received = await store.received_bytes(sha256)
+        upload = asyncio.create_task(
+            store.receive(sha256, len(content), received, pieces(content[received:], FRAME_BYTES * 2 + 7))
+        )
+        for _ in range(cancelled_after):
+            await asyncio.sleep(0)
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
+    received = await store.received_bytes(sha256)
+    if not await store.has(sha256):
+        await store.receive(sha256, len(content), received, pieces(content[received:]))
+    assert await read(store, sha256) == content
+
+
+async def test_what_is_in_hand_is_written_in_frames() -> None:
+    frames: list[bytes] = []
+    let_go = asyncio.Event()
+
+    class Slow:
+        received = 0
+
+        def append(self, raw: bytes) -> None:
+            frames.append(raw)
+
+        def close(self) -> None:
+            pass
+
+    async def run(work: Callable[[bytes], None], raw: bytes) -> None:
+        await let_go.wait()
+        work(raw)
+
+    inflow = Inflow(Slow(), run)
+    adding = asyncio.create_task(inflow.add(bytes(3 * FRAME_BYTES + 7)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    adding.cancel()
+    await asyncio.gather(adding, return_exceptions=True)
+    let_go.set()
+    await inflow.abandon()
+    assert [len(frame) for frame in frames] == [FRAME_BYTES] * 3 + [7]
