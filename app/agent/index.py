@@ -123,6 +123,24 @@ class Index:
         with self._lock:
             return self._writer.execute("SELECT count(*) FROM entries").fetchone()[0]
 
+    def hashes(self) -> list[bytes]:
+        """Return all hashes of contents, each once."""
+        with self._lock:
+            rows = self._writer.execute("SELECT DISTINCT sha256 FROM entries WHERE sha256 IS NOT NULL")
+            return [row[0] for row in rows]
+
+    def forget_contents(self, hashes: Iterable[bytes]) -> None:
+        """Hold the files with these contents for new, so that they are read and sent again."""
+
+        def change() -> None:
+            execute = self._writer.execute
+            execute("CREATE TEMP TABLE lost (sha256 BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._writer.executemany("INSERT INTO lost VALUES (?)", ((sha256,) for sha256 in hashes))
+            execute("UPDATE entries SET sha256 = NULL, inode = ? WHERE sha256 IN lost", (UNSURE,))
+            execute("DROP TABLE lost")
+
+        self._write(change)
+
     def put(self, rows: Iterable[FullRow]) -> None:
         """Keep rows in one transaction, in place of older ones."""
         self._write(

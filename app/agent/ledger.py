@@ -13,6 +13,7 @@ from app.agent.index import UNSURE, FullRow, Index
 from app.agent.names import split
 from app.agent.patience import Patience
 from app.agent.scan import Found
+from app.agent.upload import missing_of
 from app.protocol import Accepted, AgentEntry, Entries, FinishRun, StartRun, Vanished, VersionPage
 from streams.failures import TidewatchError
 from streams.records.clients import Client
@@ -20,6 +21,9 @@ from streams.records.runs import Run
 from streams.vocabulary import EntryKind, FileState, RunState, RunTrigger
 
 NAMES_AT_ONCE = 1000
+HASHES_AT_ONCE = 5000
+CONTENTS_ASKED_S = 86400.0
+"""How often a scheduled backup asks whether the server still has all contents; others ask each time."""
 SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again without its times telling."""
 KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
@@ -89,6 +93,22 @@ class Ledger:
         if not same or count != str(client.file_count):
             await self._rebuild(client)
         await self._start()
+        await self._look_after_contents()
+
+    async def _look_after_contents(self) -> None:
+        """Find out which contents the server has lost or found damaged since; they are sent again."""
+        last = float(await asyncio.to_thread(self._index.fact, "contents_asked_at") or 0)
+        if self._trigger is RunTrigger.SCHEDULE and time.time() - last < CONTENTS_ASKED_S:
+            return
+        hashes = await asyncio.to_thread(self._index.hashes)
+        lost: list[bytes] = []
+        for start in range(0, len(hashes), HASHES_AT_ONCE):
+            part = [sha256.hex() for sha256 in hashes[start : start + HASHES_AT_ONCE]]
+            missing = await self._patience.through(lambda part=part: missing_of(self._api, part))
+            lost += [bytes.fromhex(sha256) for sha256 in missing]
+        if lost:
+            await asyncio.to_thread(self._index.forget_contents, lost)
+        await asyncio.to_thread(self._index.keep_fact, "contents_asked_at", str(time.time()))
 
     async def record(self, names: Sequence[Noted]) -> None:
         """Tell the server, and after its answer keep the rows."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -44,6 +44,13 @@ class LargeContent:
         return os.fdopen(os.open(self.path, flags), "rb", buffering=0)
 
 
+async def missing_of(api: Api, hashes: Sequence[str]) -> dict[str, int]:
+    """Return those of these contents that the server lacks, with the bytes that it has of each."""
+    body = Hashes(hashes=tuple(hashes))
+    reply = await api.call("POST", "/api/agent/blobs/missing", MissingReply, json=body)
+    return {blob.sha256: blob.received_bytes for blob in reply.missing}
+
+
 class Uploader:
     """Brings contents to the server; several calls may run at once."""
 
@@ -81,15 +88,9 @@ class Uploader:
             done = [(sha256, await asyncio.shield(claim)) for sha256, claim in theirs]
             wanted = [sha256 for sha256, good in done if not good]
 
-    async def _missing(self, hashes: list[str]) -> dict[str, int]:
-        reply = await self._api.call(
-            "POST", "/api/agent/blobs/missing", MissingReply, json=Hashes(hashes=tuple(hashes))
-        )
-        return {blob.sha256: blob.received_bytes for blob in reply.missing}
-
     async def _send_small(self, contents: dict[str, bytes]) -> None:
         async def attempt() -> None:
-            missing = await self._missing(list(contents))
+            missing = await missing_of(self._api, list(contents))
             batch: list[tuple[str, bytes]] = []
             size = 0
             for sha256 in missing:
@@ -111,7 +112,7 @@ class Uploader:
 
     async def _send_large(self, content: LargeContent) -> None:
         async def attempt() -> None:
-            missing = await self._missing([content.sha256])
+            missing = await missing_of(self._api, [content.sha256])
             if content.sha256 in missing:
                 await self._send_from(content, missing[content.sha256])
 

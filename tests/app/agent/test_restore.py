@@ -204,5 +204,7 @@ async def test_a_damaged_stored_file_is_said_and_skipped(
         assert await restore("laptop", *token, "--to", to) == 1
         assert f"not restored: {source}/bad: " in capsys.readouterr().err
         assert os.listdir(to) == ["good"]
-        # The next backup sends it again, because the server no longer counts it as there.
+        # The next backup sends it again, unchanged as it is.
         assert await agent(source, "--state", tmp_path / "state", "--once") == 0
+        assert await restore("laptop", *token, "--to", tmp_path / "healed") == 0
+    assert (tmp_path / "healed" / "bad").read_bytes() == (source / "bad").read_bytes()
