@@ -74,6 +74,24 @@ class NotADatabase(TidewatchError):
     exit_code = 16
 
 
+class DatabaseEmpty(NotADatabase):
+    """The file has no content at all."""
+
+    code = "database_empty"
+
+
+class DatabaseDamaged(NotADatabase):
+    """It is a database, but parts of it cannot be read."""
+
+    code = "database_damaged"
+
+
+class DatabaseEncrypted(NotADatabase):
+    """The content cannot be told from random bytes."""
+
+    code = "database_encrypted"
+
+
 class DatabaseLocked(TidewatchError):
     """Another program holds the database for longer than we wait."""
 
@@ -96,6 +114,18 @@ class CommandFailed(TidewatchError):
     def __init__(self, message: str, *, code: str = "command_failed", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.server_code = code
+
+
+class DatabaseNotConfigured(DatabaseMissing):
+    """No path of a database is set."""
+
+    code = "database_not_configured"
+
+
+class QueryCancelled(TidewatchError):
+    """Somebody did not want the answer any more; nobody is told."""
+
+    code = "query_cancelled"
 
 
 class Failure(Record, frozen=True, kw_only=True):

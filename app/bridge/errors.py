@@ -13,6 +13,7 @@ import msgspec
 from app.protocol import Problem
 from streams.failures import (
     CommandFailed,
+    DatabaseDamaged,
     DatabaseLocked,
     DatabaseMissing,
     NotADatabase,
@@ -78,7 +79,10 @@ def _sqlite(error: BaseException, where: str) -> TidewatchError:
             return DatabaseLocked(f"{where}: locked by another program.", hint="Close it, or wait.")
         case sqlite3.SQLITE_CANTOPEN:
             return DatabaseMissing(f"{where}: cannot be opened.", hint="Check connection.database_path.")
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+        case sqlite3.SQLITE_CORRUPT:
+            hint = "Run the check under Health, and restore it from a copy."
+            return DatabaseDamaged(f"{where}: the database is damaged: {error}.", hint=hint)
+        case sqlite3.SQLITE_NOTADB:
             hint = "It is another kind of file, or damaged or encrypted."
             return NotADatabase(f"{where}: not a database.", hint=hint)
         case sqlite3.SQLITE_INTERRUPT:

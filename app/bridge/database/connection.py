@@ -1,60 +1,32 @@
-"""The server's database, opened so that nothing can be written: read-only file, read-only statements.
+"""One read-only connection: nothing can be written, nothing hangs, a cancel stops the statement.
 
 Queries run in a thread of their own. A query that takes too long is stopped by the database itself, and a
 cancelled one is interrupted there, so that the next does not wait behind it.
 """
 
 import asyncio
-import functools
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.bridge.database import opening
+from app.bridge.database.authority import Authority
 from app.bridge.errors import translated
-from streams.failures import DatabaseMissing, NotADatabase
+from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
 
 T = TypeVar("T")
+Params = Sequence[Any] | Mapping[str, Any]
 
 ROW_LIMIT = 10_000
+TIME_LIMIT_S = 10.0
 PROGRESS_STEPS = 2_000
 """Instructions of the database's machine between two looks at the clock."""
-BUSY_S = 1.0
-"""How long to wait for another program that holds the database."""
-
-_ALLOWED = {
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_RECURSIVE,
-    sqlite3.SQLITE_TRANSACTION,
-}
-_PRAGMAS = {
-    "data_version", "page_count", "page_size", "freelist_count", "journal_mode", "user_version", "cache_size",
-    "table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list", "quick_check",
-    "integrity_check", "schema_version", "encoding", "compile_options",
-}  # fmt: skip
-_SETTERS_ALLOWED = {
-    "table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "quick_check",
-    "integrity_check",
-}  # fmt: skip
-"""Pragmas whose argument names what to look at and sets nothing."""
-_FUNCTIONS_DENIED = {"load_extension", "readfile", "writefile", "edit"}
-
-
-def _authorise(
-    action: int, first: str | None, second: str | None, _database: str | None, _trigger: str | None
-) -> int:
-    if action == sqlite3.SQLITE_PRAGMA:
-        name = (first or "").lower()
-        fine = name in _PRAGMAS and (second is None or name in _SETTERS_ALLOWED)
-        return sqlite3.SQLITE_OK if fine else sqlite3.SQLITE_DENY
-    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS_DENIED:
-        return sqlite3.SQLITE_DENY
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +40,46 @@ class Rows:
     took_s: float
 
 
+class Job:
+    """One piece of work on the connection, and whether it is still wanted."""
+
+    __slots__ = ("cancelled", "deadline")
+
+    def __init__(self, limit_s: float) -> None:
+        self.cancelled = threading.Event()
+        self.deadline = time.monotonic() + limit_s
+
+    def over(self) -> bool:
+        """Whether it must stop."""
+        return self.cancelled.is_set() or time.monotonic() > self.deadline
+
+
+class Reader:
+    """What work in the connection's thread is given: the connection, and when it must stop."""
+
+    def __init__(self, connection: sqlite3.Connection, job: Job, authority: Authority) -> None:
+        self.connection, self.job, self.authority = connection, job, authority
+
+    def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement that finds few."""
+        return self.connection.execute(sql, params).fetchall()
+
+    def one(self, sql: str, params: Params = ()) -> Any:
+        """Return the first value of the first row, or None."""
+        row = self.connection.execute(sql, params).fetchone()
+        return None if row is None else row[0]
+
+    @contextmanager
+    def limited(self, limit_s: float) -> Any:
+        """Give a part of the work less time than the whole."""
+        before = self.job.deadline
+        self.job.deadline = min(before, time.monotonic() + limit_s)
+        try:
+            yield
+        finally:
+            self.job.deadline = before
+
+
 class ReadOnlyDatabase:
     """One read-only connection and the thread it lives in."""
 
@@ -75,90 +87,119 @@ class ReadOnlyDatabase:
         self.path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._connection: sqlite3.Connection | None = None
-        self._deadline = 0.0
-        self._stopped = False
+        self._authority = Authority()
+        self._job: Job | None = None
+        self._identity: tuple[int, int] | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Open the file; raise DatabaseMissing, NotADatabase or DatabaseLocked."""
-        await self._in_thread(self._open)
+        await self.run(lambda _reader: None)
 
     async def close(self) -> None:
         """Stop what runs and close the file."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._job is not None:
+            self._job.cancelled.set()
         if self._connection is not None:
             self._connection.interrupt()
-            await self._in_thread(self._connection.close)
-            self._connection = None
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
         self._thread.shutdown(wait=False)
 
     async def query(
-        self,
-        sql: str,
-        params: Sequence[Any] | Mapping[str, Any] = (),
-        *,
-        limit: int = ROW_LIMIT,
-        time_limit_s: float = 10.0,
+        self, sql: str, params: Params = (), *, limit: int = ROW_LIMIT, time_limit_s: float = TIME_LIMIT_S
     ) -> Rows:
         """Return at most ``limit`` rows; raise CommandFailed for what is not allowed, wrong or too slow."""
-        return await self._in_thread(self._query, sql, params, limit, time_limit_s)
+
+        def ask(reader: Reader) -> Rows:
+            start = time.monotonic()
+            cursor = reader.connection.execute(sql, params)
+            try:
+                rows = cursor.fetchmany(limit + 1)
+                columns = tuple(str(column[0]) for column in cursor.description or ())
+            finally:
+                cursor.close()
+            return Rows(columns, tuple(rows[:limit]), len(rows) > limit, time.monotonic() - start)
+
+        return await self.run(ask, time_limit_s=time_limit_s)
 
     async def data_version(self) -> int:
         """Return a number that changes whenever another program has committed to the database."""
         return (await self.query("PRAGMA data_version")).rows[0][0]
 
-    async def _in_thread(self, run: Callable[..., T], *args: Any) -> T:
+    async def run(self, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
+        """Do ``work`` in the thread of the connection; cancelling stops it there."""
+        job = Job(time_limit_s)
         loop = asyncio.get_running_loop()
-        self._stopped = False
-        future = loop.run_in_executor(self._thread, functools.partial(run, *args))
+        future = loop.run_in_executor(self._thread, self._work, work, job, time_limit_s)
         try:
             with translated(str(self.path)):
                 return await asyncio.shield(future)
         except asyncio.CancelledError:
             # The thread must be free again before the next query: stop the statement, not only the waiting.
-            self._stopped = True
-            if self._connection is not None:
+            job.cancelled.set()
+            if self._job is job and self._connection is not None:
                 self._connection.interrupt()
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
 
-    def _open(self) -> None:
-        if not self.path.is_file():
-            what = "that is a folder" if self.path.is_dir() else "no such file"
-            raise DatabaseMissing(f"{self.path}: {what}.", hint="Check connection.database_path.")
+    # -- in the thread
+
+    def _work(self, work: Callable[[Reader], T], job: Job, time_limit_s: float) -> T:
+        if job.cancelled.is_set():
+            raise QueryCancelled("The query was cancelled.")
+        self._job = job
+        job.deadline = time.monotonic() + time_limit_s  # waiting for the one before is not its fault
         try:
-            with self.path.open("rb") as file:
-                head = file.read(16)
-        except OSError as error:
-            raise DatabaseMissing(f"{self.path}: cannot be read: {error.strerror}.") from error
-        if head != b"SQLite format 3\x00":
-            raise NotADatabase(f"{self.path}: not a database.", hint="Check connection.database_path.")
-        uri = f"{self.path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
+            connection = self._opened()
+            return work(Reader(connection, job, self._authority))
+        except sqlite3.Error as error:
+            if _says_damaged(error):
+                self._let_go()  # so that a mended file is looked at anew
+            elif job.cancelled.is_set():
+                raise QueryCancelled("The query was cancelled.") from error
+            raise
+        finally:
+            self._job = None
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.rollback()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._closed:
+            raise DatabaseMissing(f"{self.path}: not open.")
+        if self._connection is not None:
+            # A file that was put in the place of the former one is another database.
+            if opening.identity(self.path) == self._identity:
+                return self._connection
+            self._let_go()
+        connection = opening.connect(self.path)
         try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.Error:
+            self._identity = opening.identity(self.path)
+        except BaseException:
             connection.close()
             raise
-        connection.set_authorizer(_authorise)
+        self._authority.secrets = frozenset()
+        connection.set_authorizer(self._authority.decide)
         connection.set_progress_handler(self._should_stop, PROGRESS_STEPS)
         self._connection = connection
+        return connection
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _should_stop(self) -> bool:
-        return self._stopped or time.monotonic() > self._deadline
+        return self._job is not None and self._job.over()
 
-    def _query(
-        self, sql: str, params: Sequence[Any] | Mapping[str, Any], limit: int, time_limit_s: float
-    ) -> Rows:
-        if self._connection is None:
-            raise DatabaseMissing(f"{self.path}: not open.")
-        start = time.monotonic()
-        self._deadline = start + time_limit_s
-        cursor = self._connection.execute(sql, params)
-        try:
-            rows = cursor.fetchmany(limit + 1)
-            columns = tuple(str(column[0]) for column in cursor.description or ())
-        finally:
-            cursor.close()
-        return Rows(columns, tuple(rows[:limit]), len(rows) > limit, time.monotonic() - start)
+
+def _says_damaged(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+
+
+def too_slow(error: Exception) -> bool:
+    """Whether a query was stopped because its time was over."""
+    return isinstance(error, CommandFailed) and error.server_code == "query_timeout"

@@ -17,6 +17,7 @@ from yarl import URL
 from app.bridge.errors import refusal, translate, translated
 from streams.failures import (
     CommandFailed,
+    DatabaseDamaged,
     DatabaseLocked,
     DatabaseMissing,
     NotADatabase,
@@ -134,7 +135,7 @@ def sqlite_error(code: int, text: str = "text") -> sqlite3.Error:
         (sqlite3.SQLITE_BUSY | 2 << 8, DatabaseLocked),
         (sqlite3.SQLITE_CANTOPEN, DatabaseMissing),
         (sqlite3.SQLITE_NOTADB, NotADatabase),
-        (sqlite3.SQLITE_CORRUPT, NotADatabase),
+        (sqlite3.SQLITE_CORRUPT, DatabaseDamaged),
         (sqlite3.SQLITE_INTERRUPT, CommandFailed),
         (sqlite3.SQLITE_AUTH, CommandFailed),
         (sqlite3.SQLITE_READONLY, CommandFailed),

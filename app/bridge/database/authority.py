@@ -1,0 +1,98 @@
+"""What the database's own authorizer allows: reading, nothing else, and never the value of a secret column."""
+
+import re
+import sqlite3
+from collections.abc import Callable
+
+_ALLOWED = frozenset({
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+    sqlite3.SQLITE_TRANSACTION,
+})  # fmt: skip
+_LOOKING_PRAGMAS = frozenset({
+    "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
+    "foreign_key_check", "quick_check", "integrity_check",
+})  # fmt: skip
+"""Their argument names what to look at and sets nothing."""
+_PRAGMAS = _LOOKING_PRAGMAS | {
+    "data_version", "page_count", "page_size", "freelist_count", "journal_mode", "user_version", "cache_size",
+    "table_list", "schema_version", "encoding", "compile_options", "application_id", "auto_vacuum",
+    "collation_list", "database_list", "function_list", "module_list", "pragma_list", "mmap_size",
+    "query_only", "foreign_keys", "max_page_count", "synchronous", "wal_autocheckpoint",
+}  # fmt: skip
+_FUNCTIONS_DENIED = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
+_TABLES_DENIED = frozenset({"sqlite_dbpage"})
+"""Raw pages would show what the columns hide."""
+
+_SECRET = re.compile(
+    r"secret|passw|passphrase|credential|encrypted_|private_?key|api_?key|token_hash|code_hash"
+    r"|^(access|auth|refresh|bearer|session|id)?_?token$",
+    re.IGNORECASE,
+)
+_PERHAPS_SECRET = re.compile(r"key|token|hash(?!ed_at)|salt|nonce", re.IGNORECASE)
+_PUBLIC_HASH = re.compile(r"sha256|sha1|md5|checksum|etag|content|blob_hash|file_hash", re.IGNORECASE)
+_HASH_LIKE = re.compile(r"^(?:[0-9a-f]{32,}|[A-Za-z0-9+/_=$.,-]{24,})$", re.IGNORECASE)
+_NUMBER_TYPE = re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|BOOL|DATE|TIME", re.IGNORECASE)
+_SAMPLES = frozenset({("sqlite_stat4", "sample"), ("sqlite_stat3", "sample")})
+"""The planner keeps values of indexed columns here."""
+
+SecretColumns = frozenset[tuple[str, str]]
+"""Table and column, both in lower case."""
+
+
+def is_secret_name(column: str, kind: str) -> bool:
+    """Whether a column holds secrets by its very name."""
+    return bool(_SECRET.search(column)) and not _NUMBER_TYPE.search(kind)
+
+
+def may_be_secret(column: str, kind: str) -> bool:
+    """Whether the values must be looked at to know."""
+    return bool(_PERHAPS_SECRET.search(column)) and not (
+        _NUMBER_TYPE.search(kind) or _PUBLIC_HASH.search(column)
+    )
+
+
+def looks_like_hash(value: object) -> bool:
+    """Whether a value is a digest or a key: long, dense, without a word in it."""
+    if isinstance(value, bytes):
+        return len(value) >= 16
+    if not isinstance(value, str) or not _HASH_LIKE.match(value):
+        return False
+    digits = sum(char.isdigit() for char in value)
+    return digits >= len(value) / 8 and len(set(value)) >= 10
+
+
+class Authority:
+    """The decision on each thing that a statement wants to do."""
+
+    def __init__(self) -> None:
+        self.secrets: SecretColumns = frozenset()
+        self.masked: dict[str, None] = {}
+        """Secret columns that statements asked for since this was cleared."""
+
+    def decide(
+        self, action: int, first: str | None, second: str | None, _database: str | None, _by: str | None
+    ) -> int:
+        """Answer SQLite: allow, deny, or read NULL instead."""
+        if action == sqlite3.SQLITE_READ:
+            return self._read((first or "").lower(), (second or "").lower(), f"{first}.{second}")
+        if action == sqlite3.SQLITE_PRAGMA:
+            name = (first or "").lower()
+            fine = name in _PRAGMAS and (second is None or name in _LOOKING_PRAGMAS)
+            return sqlite3.SQLITE_OK if fine else sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS_DENIED:
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+    def _read(self, table: str, column: str, name: str) -> int:
+        if table in _TABLES_DENIED:
+            return sqlite3.SQLITE_DENY
+        if (table, column) in self.secrets or (table, column) in _SAMPLES:
+            self.masked[name] = None
+            return sqlite3.SQLITE_IGNORE
+        return sqlite3.SQLITE_OK
+
+
+Decide = Callable[[int, str | None, str | None, str | None, str | None], int]

@@ -1,0 +1,113 @@
+"""Opens a database file for reading, and says what is wrong with one that cannot be."""
+
+import math
+import os
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+from streams.failures import (
+    DatabaseDamaged,
+    DatabaseEmpty,
+    DatabaseEncrypted,
+    DatabaseMissing,
+    NotADatabase,
+    TidewatchError,
+)
+
+BUSY_S = 1.0
+"""How long to wait for another program that holds the database."""
+CACHE_KIB = 8 * 1024
+MOST_VALUE_BYTES = 64 * 1024**2
+"""No single value of a result may be larger; a statement cannot fill the memory with one."""
+CHECK_PATH = "Check connection.database_path."
+_MAGIC = b"SQLite format 3\x00"
+_HEAD_BYTES = 4096
+_RANDOM_BITS = 7.2
+"""Bits a byte from which on content can only be encrypted or compressed."""
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ", b"\x89PNG", b"%PDF", b"\x7fELF")
+
+
+def look_at(path: Path) -> None:
+    """Raise why ``path`` is no database: missing, a folder, empty, encrypted, or another kind of file."""
+    if not path.is_file():
+        what = "that is a folder" if path.is_dir() else "no such file"
+        raise DatabaseMissing(f"{path}: {what}.", hint=CHECK_PATH)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        size = path.stat().st_size
+    except OSError as error:
+        raise DatabaseMissing(f"{path}: cannot be read: {error.strerror}.", hint=CHECK_PATH) from error
+    if head.startswith(_MAGIC):
+        return
+    raise _what_else(path, head, size)
+
+
+def _what_else(path: Path, head: bytes, size: int) -> TidewatchError:
+    if not head:
+        return DatabaseEmpty(f"{path}: the file is empty.", hint="Nothing has been written to it yet.")
+    if not any(head):
+        hint = "It begins with zeros: a disk has lost its beginning. Restore it from a backup."
+        return DatabaseDamaged(f"{path}: damaged.", hint=hint)
+    if size % 512 == 0 and not head.startswith(_ARCHIVES) and _bits_per_byte(head) > _RANDOM_BITS:
+        hint = "Its content looks random, as SQLCipher leaves it. The console cannot decrypt it."
+        return DatabaseEncrypted(f"{path}: encrypted, or not a database.", hint=hint)
+    return NotADatabase(f"{path}: not a database.", hint=f"It is another kind of file. {CHECK_PATH}")
+
+
+def _bits_per_byte(data: bytes) -> float:
+    total = len(data)
+    return -sum(n / total * math.log2(n / total) for n in Counter(data).values())
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection that cannot write; raise what ``look_at`` raises, or ``sqlite3.Error``.
+
+    A database in WAL mode on a disk or in a folder that cannot be written is opened as one that does not
+    change, if no other program has left a log beside it.
+    """
+    look_at(path)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _begin(uri)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or _has_log(path):
+            raise
+        return _begin(f"{uri}&immutable=1")
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _begin(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.text_factory = _text
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _text(raw: bytes) -> str:
+    """Decode what need not be UTF-8: SQLite keeps whatever a program has called text."""
+    return raw.decode("utf-8", "replace")
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Return what tells this file from another of the same name; raise DatabaseMissing."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError as error:
+        hint = "It was there when the console opened it. It is opened again once it is back."
+        raise DatabaseMissing(f"{path}: the file has vanished.", hint=hint) from error
+    return found.st_dev, found.st_ino

@@ -1,0 +1,343 @@
+"""A database as the console reads it: its tables, pages of them, answers to SQL, its size and its health."""
+
+from enum import StrEnum
+
+from streams.records.base import Record
+
+COUNT_CAP = 10_000
+"""Counting stops here unless somebody asks for the exact number."""
+PAGE_ROWS = 100
+
+
+class TableKind(StrEnum):
+    """What a name in a database stands for."""
+
+    TABLE = "table"
+    VIEW = "view"
+    VIRTUAL = "virtual"
+    SHADOW = "shadow"
+    """Holds the data of a virtual table."""
+
+
+class Blob(Record, frozen=True):
+    """Bytes, of which only the first are here."""
+
+    size_bytes: int
+    head: bytes
+
+
+class LongText(Record, frozen=True):
+    """Text of which only the beginning is here."""
+
+    head: str
+
+
+class Masked(Record, frozen=True):
+    """A secret: it was not read."""
+
+
+Value = int | float | str | None | Blob | LongText | Masked
+"""What a cell holds."""
+Row = tuple[Value, ...]
+Key = tuple[int | float | str | bytes | None, ...]
+"""What a row is known by: its rowid, its primary key, or its place."""
+
+
+class ColumnInfo(Record, frozen=True, kw_only=True):
+    """A column as the schema says."""
+
+    name: str
+    type: str = ""
+    not_null: bool = False
+    default: str | None = None
+    key_place: int = 0
+    """Place in the primary key from 1 on; 0 is not part of it."""
+    generated: bool = False
+    secret: bool = False
+    """Its values are never read."""
+    indexed: bool = False
+    """Sorting by it costs no more than reading a page."""
+
+
+class IndexInfo(Record, frozen=True, kw_only=True):
+    """An index of a table."""
+
+    name: str
+    columns: tuple[str, ...]
+    """An expression stands as ``(expression)``."""
+    unique: bool = False
+    partial: bool = False
+    origin: str = "c"
+    """c: created; u: of a UNIQUE; pk: of the primary key."""
+
+
+class ForeignKey(Record, frozen=True, kw_only=True):
+    """Columns that name a row of another table."""
+
+    columns: tuple[str, ...]
+    table: str
+    to_columns: tuple[str, ...]
+    on_update: str = ""
+    on_delete: str = ""
+
+
+class TableInfo(Record, frozen=True, kw_only=True):
+    """One table, view or virtual table with all that the schema says of it."""
+
+    name: str
+    kind: TableKind = TableKind.TABLE
+    columns: tuple[ColumnInfo, ...] = ()
+    indexes: tuple[IndexInfo, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    key: tuple[str, ...] = ()
+    """What its pages follow: the rowid or the primary key; empty where there is neither."""
+    sql: str = ""
+    rows: int | None = None
+    """Up to ``COUNT_CAP``; None where they could not be counted in time."""
+    capped: bool = False
+    problem: str = ""
+    """Why it cannot be read, such as a module that is missing here."""
+
+
+class Outline(Record, frozen=True, kw_only=True):
+    """The whole database at a glance."""
+
+    path: str
+    size_bytes: int
+    tables: tuple[TableInfo, ...] = ()
+    own: bool = False
+    """It is a catalogue of Tidewatch, not a database of some other program."""
+
+    def table(self, name: str | None) -> TableInfo | None:
+        """Return a table by its name."""
+        return next((table for table in self.tables if table.name == name), None)
+
+
+class FilterKind(StrEnum):
+    """How the values of a column are compared."""
+
+    CONTAINS = "contains"
+    EQUALS = "="
+    LESS = "<"
+    GREATER = ">"
+    NULL = "is null"
+    NOT_NULL = "is not null"
+
+
+class ColumnFilter(Record, frozen=True, kw_only=True):
+    """Which rows to show."""
+
+    column: str
+    kind: FilterKind = FilterKind.CONTAINS
+    text: str = ""
+
+
+class Direction(StrEnum):
+    """Where a page lies."""
+
+    FIRST = "first"
+    AFTER = "after"
+    BEFORE = "before"
+    LAST = "last"
+
+
+class Edge(Record, frozen=True, kw_only=True):
+    """The row at the edge of a page: its value in the sorted column, and its key."""
+
+    value: int | float | str | bytes | None = None
+    key: Key = ()
+
+
+class PageQuery(Record, frozen=True, kw_only=True):
+    """Which page of which table, in which order."""
+
+    table: str
+    sort: str | None = None
+    """A column; None for the order of the key."""
+    descending: bool = False
+    filter: ColumnFilter | None = None
+    direction: Direction = Direction.FIRST
+    edge: Edge | None = None
+    limit: int = PAGE_ROWS
+
+
+class TablePage(Record, frozen=True, kw_only=True):
+    """Rows of a table and the way to the pages beside them."""
+
+    columns: tuple[str, ...]
+    keys: tuple[Key, ...]
+    rows: tuple[Row, ...]
+    first: Edge | None = None
+    last: Edge | None = None
+    has_before: bool = False
+    has_after: bool = False
+    matching: int | None = None
+    """Rows that the filter leaves, up to ``COUNT_CAP``; None where counting took too long."""
+    matching_capped: bool = False
+
+
+class CellQuery(Record, frozen=True, kw_only=True):
+    """One value of one row."""
+
+    table: str
+    column: str
+    key: Key
+
+
+class WholeValue(Record, frozen=True, kw_only=True):
+    """A value in full, up to a limit that no screen needs more of."""
+
+    value: int | float | str | bytes | None
+    size_bytes: int
+    cut: bool = False
+    secret: bool = False
+
+
+class SqlProblem(Record, frozen=True, kw_only=True):
+    """What is wrong with a statement, and where."""
+
+    code: str
+    message: str
+    hint: str = ""
+    line: int | None = None
+    """From 1 on."""
+    column: int | None = None
+
+
+class SqlResult(Record, frozen=True, kw_only=True):
+    """The answer to a statement, or why there is none."""
+
+    sql: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    cut: bool = False
+    """There are more rows than were read."""
+    took_s: float = 0.0
+    masked: tuple[str, ...] = ()
+    """Secret columns that it asked for; they were read as NULL."""
+    problem: SqlProblem | None = None
+
+
+class ScanKind(StrEnum):
+    """What a step of a plan costs."""
+
+    SEARCH = "search"
+    FULL_SCAN = "full scan"
+    INDEX_SCAN = "index scan"
+    SORT = "sort"
+    OTHER = ""
+
+
+class PlanStep(Record, frozen=True, kw_only=True):
+    """One step of how the database would answer."""
+
+    depth: int
+    detail: str
+    kind: ScanKind = ScanKind.OTHER
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """How the database would answer a statement."""
+
+    sql: str
+    steps: tuple[PlanStep, ...] = ()
+    problem: SqlProblem | None = None
+
+
+class ExportFormat(StrEnum):
+    """How a result is written to a file."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+class ExportProgress(Record, frozen=True, kw_only=True):
+    """How far an export is."""
+
+    rows: int = 0
+    size_bytes: int = 0
+    path: str | None = None
+    """Set once the file is complete."""
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """The room that a table or an index takes."""
+
+    name: str
+    table: str
+    size_bytes: int
+    unused_bytes: int = 0
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index of ``table``."""
+        return self.name != self.table
+
+
+class SizePoint(Record, frozen=True, kw_only=True):
+    """How large the database was."""
+
+    at_s: float
+    """Seconds since the console first looked."""
+    size_bytes: int
+
+
+class Statistics(Record, frozen=True, kw_only=True):
+    """Where the room of a database goes."""
+
+    parts: tuple[Part, ...] = ()
+    """The largest first; empty where this SQLite cannot say."""
+    page_bytes: int = 0
+    page_count: int = 0
+    free_count: int = 0
+    growth: tuple[SizePoint, ...] = ()
+    measured: bool = True
+    took_s: float = 0.0
+
+
+class SlowQuery(Record, frozen=True, kw_only=True):
+    """A statement of this console that took long."""
+
+    sql: str
+    took_s: float
+    ended_ago_s: float
+    outcome: str = "done"
+
+
+class LockHolder(Record, frozen=True, kw_only=True):
+    """A program that has a lock on the database."""
+
+    pid: int
+    program: str
+    lock: str
+    """What it may do meanwhile: reading, writing, checkpoint, exclusive."""
+
+
+class DatabaseHealth(Record, frozen=True, kw_only=True):
+    """The state of the file and of its locks."""
+
+    path: str
+    size_bytes: int
+    page_bytes: int
+    page_count: int
+    free_count: int
+    journal_mode: str
+    encoding: str
+    sqlite_version: str
+    user_version: int
+    data_version: int
+    cache_bytes: int
+    wal_bytes: int | None = None
+    """None without a write-ahead log."""
+    checkpoint_age_s: float | None = None
+    """Since pages were last written from the log into the file."""
+    holders: tuple[LockHolder, ...] | None = None
+    """None where the system does not say."""
+    slow: tuple[SlowQuery, ...] = ()
+
+
+class CheckResult(Record, frozen=True, kw_only=True):
+    """What the check of the whole file found."""
+
+    problems: tuple[str, ...] = ()
+    took_s: float = 0.0
