@@ -135,9 +135,10 @@ async def running_console(
         prefs = FilePrefs(prefs_file(), tasks)
         await prefs.load()
         stack.push_async_callback(prefs.flush)
-        connection = settings.connection
+        connection, hang_up = settings.connection, None
         if connection.mock_mode:
-            connection = await stack.enter_async_context(simulated_server(settings.mock, connection))
+            simulated = await stack.enter_async_context(simulated_server(settings.mock, connection))
+            connection, hang_up = simulated.connection, simulated.hang_up
         spawn: Spawn = lambda body: tasks.start(body(), "stream")  # noqa: E731
         bridge = await open_bridge(connection, lambda: watcher.current, scheduler=scheduler, spawn=spawn)
         stack.push_async_callback(bridge.close)
@@ -151,6 +152,8 @@ async def running_console(
         stack.callback(_put_to_sleep, console)
         watcher.rejected.subscribe(console.tell_rejected)
         tasks.start(watcher.run(), "settings")
+        if hang_up is not None:
+            stack.callback(hang_up)  # it ends while we do
         yield console
 
 

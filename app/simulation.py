@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
-import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +20,42 @@ from streams.failures import ServerUnreachable, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 
-END_S = 2.0
-"""How long the child may take to end by itself."""
+END_S = 0.8
+"""How long the child may take to end by itself; then it is killed."""
 PREFIX = "tidewatch-mock-"
+REMOVE = "import shutil, sys; [shutil.rmtree(folder, ignore_errors=True) for folder in sys.argv[1:]]"
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A simulated server that answers."""
+
+    connection: ConnectionSettings
+    """The settings with which the console reaches it."""
+    hang_up: Callable[[], None]
+    """Tells it to end, without waiting; the end of the block waits."""
+
+
 @asynccontextmanager
-async def simulated_server(
-    mock: MockSettings, connection: ConnectionSettings
-) -> AsyncGenerator[ConnectionSettings]:
-    """Run the child for the length of a block; give the settings with which the console reaches it.
+async def simulated_server(mock: MockSettings, connection: ConnectionSettings) -> AsyncGenerator[Simulated]:
+    """Run the child for the length of a block.
 
     Its standard input is a pipe that only this process holds: the child ends when that ends, also when this
     process is killed.
     """
     kept = mock.database_path
-    folder = kept.parent if kept else await asyncio.to_thread(_temporary)
+    folder = kept.parent if kept else await _temporary()
     try:
         child = await _start(folder, mock)
         try:
             told = await _ready(child, folder, mock.start_s)
-            yield connection.model_copy(
-                update={
-                    "host": told["host"],
-                    "port": told["port"],
-                    "database_path": Path(told["database_path"]),
-                    "token": None,
-                    "token_file": Path(told["token_file"]),
-                    "tls": "off",
-                }
-            )
+            yield Simulated(_connection(connection, told), lambda: _hang_up(child))
         finally:
             await _end(child)
     finally:
         if kept is None:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await _remove(folder)
 
 
 async def _start(folder: Path, mock: MockSettings) -> asyncio.subprocess.Process:
@@ -74,13 +75,44 @@ async def _start(folder: Path, mock: MockSettings) -> asyncio.subprocess.Process
         )
 
 
-def _temporary() -> Path:
-    """Make a folder, and clear away those of consoles that were killed before they could."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if (left / LOCK_FILE).exists():  # without one its server has not begun yet
-            with suppress(TidewatchError, OSError), held(left):
-                shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=PREFIX))
+def _connection(connection: ConnectionSettings, told: dict[str, Any]) -> ConnectionSettings:
+    return connection.model_copy(
+        update={
+            "host": told["host"],
+            "port": told["port"],
+            "database_path": Path(told["database_path"]),
+            "token": None,
+            "token_file": Path(told["token_file"]),
+            "tls": "off",
+        }
+    )
+
+
+def _leftovers() -> list[Path]:
+    """Return the folders of consoles that were killed before they could clear them away."""
+    found: list[Path] = []
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if (folder / LOCK_FILE).exists():  # without one its server has not begun yet
+            with suppress(TidewatchError, OSError), held(folder):
+                found.append(folder)
+    return found
+
+
+async def _temporary() -> Path:
+    await _remove(*await asyncio.to_thread(_leftovers))
+    return Path(await asyncio.to_thread(partial(tempfile.mkdtemp, prefix=PREFIX)))
+
+
+async def _remove(*folders: Path) -> None:
+    """Have the folders removed by a process of their own: thousands of files may take longer than our end."""
+    if folders:
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", REMOVE, *map(str, folders)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
 
 def _errors(folder: Path) -> Path:
@@ -107,15 +139,18 @@ async def _ready(child: asyncio.subprocess.Process, folder: Path, limit_s: float
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
-    """Close its input, which tells it to end; do not wait for ever."""
+    """Close its input, which tells it to end; do not wait for ever: what it simulates may be lost."""
+    _hang_up(child)
+    try:
+        async with asyncio.timeout(END_S):
+            await child.wait()
+    except TimeoutError:
+        log.info("simulated_server_killed", pid=child.pid)
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+
+
+def _hang_up(child: asyncio.subprocess.Process) -> None:
     if child.stdin is not None:
         child.stdin.close()
-    for insist in (child.terminate, child.kill):
-        with suppress(TimeoutError):
-            async with asyncio.timeout(END_S if insist == child.terminate else END_S / 2):
-                await child.wait()
-                return
-        log.warning("simulated_server_lingers", pid=child.pid)
-        with suppress(ProcessLookupError):
-            insist()
-    await child.wait()
