@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import select
 
+from app.catalogue.analytics import Analytics
 from app.catalogue.clients import Clients, standing
 from app.catalogue.enrolments import Enrolments
 from app.catalogue.entries import StoredSizes
@@ -62,6 +63,7 @@ class Catalogue:
         self.events = Events(self.readers, self.writer)
         self.activity = ActivityLog(self.readers, self.writer)
         self.metrics = Metrics(self.readers, self.writer, now=now)
+        self.analytics = Analytics(self.readers, self.writer, self.metrics, now=now)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None

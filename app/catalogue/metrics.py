@@ -9,7 +9,7 @@ from app.catalogue.forecast import forecast
 from app.catalogue.intervals import STEPS_S, Interval, Intervals
 from app.catalogue.readers import Readers
 from app.catalogue.schema import metric_samples
-from app.catalogue.times import SECOND_US, from_us, to_us
+from app.catalogue.times import LATEST_US, SECOND_US, from_us, to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from streams.records.server import Series, SeriesPoint, StorageForecast
@@ -53,15 +53,18 @@ class Metrics:
         if gathered.kept:
             await self._writer.write(gathered.write)
 
-    async def series(self, names: Sequence[str], since: datetime, step_s: float) -> tuple[Series, ...]:
+    async def series(
+        self, names: Sequence[str], since: datetime, step_s: float, until: datetime | None = None
+    ) -> tuple[Series, ...]:
         """Return metrics since a time, in intervals of ``step_s``, oldest first, in the order of ``names``.
 
-        An interval that began before ``since`` is whole.
+        An interval that began before ``since`` is whole; none begins at ``until`` or later.
         """
         kept = max(each for each in STEPS_S if each <= max(step_s, STEPS_S[0]))
         step = max(int(step_s) // kept, 1) * kept
         slot_us = step * SECOND_US
         since_us = to_us(since) - to_us(since) % slot_us
+        until_us = LATEST_US if until is None else to_us(until)
         sample = metric_samples.c
         slot = (sample.at - sample.at % literal(slot_us)).label("slot")
         rows = await self._readers.rows(
@@ -73,14 +76,19 @@ class Metrics:
                 func.sum(sample.total),
                 func.sum(sample["count"]),
             )
-            .where(sample.name.in_(names), sample.step_s == kept, sample.at >= since_us)
+            .where(
+                sample.name.in_(names),
+                sample.step_s == kept,
+                sample.at >= since_us,
+                sample.at < until_us,
+            )
             .group_by(sample.name, slot)
         )
         found = Intervals()
         for name, at_us, least, greatest, total, count in rows:
             found.merge((name, step, at_us), Interval(least, greatest, total, count))
         for (name, length, at_us), taken in self._open.kept.items():
-            if length == kept and at_us >= since_us:
+            if length == kept and since_us <= at_us < until_us:
                 part = Interval(taken.least, taken.greatest, taken.total, taken.count)
                 found.merge((name, step, at_us - at_us % slot_us), part)
         return tuple(_series(name, step, found) for name in names)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.enrolments import DEFAULT_GOAL_S
 from app.catalogue.entry_rows import check, names
 from app.catalogue.errors import BadQuery
@@ -134,6 +135,7 @@ class Past:
             (file_versions, version_rows),
         ):
             await transaction.insert(table, rows)
+        await count_runs(transaction, run_rows)
         await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
         token = await issue_in(transaction, Scope.AGENT, no, client.name)
         self.seeded[client.name] = SeededClient(client_id, token)

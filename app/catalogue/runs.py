@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.aliases import AnyRow
+from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.clients import change, client_row, standing
 from app.catalogue.entries import Entries, StoredSizes
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
@@ -57,6 +58,8 @@ async def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
         .where(runs.c.id == row.id)
         .values(state=finish.state.value, reason=finish.reason, finished_at=transaction.now_us, **counts)
     )
+    counted = {"client_no": row.client_no, "state": finish.state.value, "finished_at": transaction.now_us}
+    await count_runs(transaction, [counted | counts])
     run = run_of(await run_row(transaction, row.id))
     judged: dict[str, Any] = {"last_run_state": finish.state.value}
     if finish.state in (RunState.COMPLETE, RunState.PARTIAL):

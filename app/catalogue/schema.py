@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -217,6 +217,20 @@ verifications = Table(
     Column("good", Boolean, nullable=False),
     Index("ix_verifications_blob", "blob_id", "id"),
 )
+
+run_rollup = Table(
+    "run_rollup",
+    metadata,
+    Column("step_s", Integer, primary_key=True),
+    Column("client_no", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("complete", "partial", "failed", "cancelled", "bytes_sent", "bytes_seen")
+    ),
+    sqlite_with_rowid=False,
+)
+"""Runs that have ended, by intervals of their end: of each client, and with number 0 of all together."""
 
 metric_samples = Table(
     "metric_samples",

@@ -1,11 +1,13 @@
 """Retention: what is too old goes, at intervals, in small steps."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import structlog
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.wellness import check, checkpoint
 from app.server.limits import Limits
 from app.store.store import Store
 from streams.failures import TidewatchError
@@ -13,13 +15,20 @@ from streams.records.base import utc_now
 
 log = structlog.stdlib.get_logger(__name__)
 
+CHECK_EVERY_S = 24 * 3600.0
+"""How often the catalogue is checked for damage, first soon after the start."""
+
 
 async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     """Purge old events and deleted files and roll up metrics, again and again until cancelled."""
+    checked_s = time.monotonic() - CHECK_EVERY_S
     while True:
         await asyncio.sleep(limits.retention_every_s)
         try:
             await tidy(catalogue, store, limits)
+            if time.monotonic() - checked_s >= CHECK_EVERY_S:
+                checked_s = time.monotonic()
+                await asyncio.to_thread(check, catalogue.path)
         except TidewatchError as failure:
             # A full disk or a lock: it is tried again next time.
             log.warning("retention_failed", code=failure.code, reason=failure.message)
@@ -33,4 +42,6 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     )
     await catalogue.activity.purge(utc_now() - timedelta(days=limits.keep_events_days))
     await catalogue.metrics.rollup()
+    await asyncio.to_thread(checkpoint, catalogue.path)
+    await catalogue.analytics.forget()
     log.info("tidied", events_purged=events, files_purged=files)

@@ -1,0 +1,95 @@
+"""Which part of the past a question of the analytics is about, and in which intervals it is told."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.catalogue.errors import BadQuery
+from app.catalogue.times import SECOND_US, from_us, to_us
+from streams.records.analytics import AnalyticsQuery
+
+MOST_POINTS = 300
+"""Of a series, on the way to the screen."""
+MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86400, 7 * 86400
+LEAST_SPAN_S, MOST_SPAN_S = 5 * MINUTE_S, 5 * 366 * DAY_S
+FARTHEST_OFFSET_S = 26 * HOUR_S
+RUN_STEPS = (
+    (2 * HOUR_S, 5 * MINUTE_S),
+    (12 * HOUR_S, 30 * MINUTE_S),
+    (3 * DAY_S, HOUR_S),
+    (14 * DAY_S, 6 * HOUR_S),
+    (120 * DAY_S, DAY_S),
+    (MOST_SPAN_S, WEEK_S),
+)
+"""Up to which length of the period runs are counted in which intervals."""
+LOAD_STEPS_S = (10, 20, 30, *(MINUTE_S * n for n in (1, 2, 5, 10, 20, 30)))
+MONDAY_S = 3 * DAY_S
+"""1970 began on a Thursday: what weeks are shifted by to begin on a Monday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period that ends in the present or earlier."""
+
+    as_of: datetime
+    since: datetime
+    until: datetime
+    offset_s: int
+
+    @property
+    def span_s(self) -> float:
+        """How long it is."""
+        return (self.until - self.since).total_seconds()
+
+    def run_step_s(self) -> int:
+        """Return the length of the intervals in which runs are counted."""
+        return next(step_s for span_s, step_s in RUN_STEPS if self.span_s <= span_s)
+
+    def load_step_s(self, kept: dict[int, timedelta]) -> int:
+        """Return the length of the intervals of metrics: few enough, and still kept so far back."""
+        since_s = (self.as_of - self.since).total_seconds()
+        steps = [step for step in LOAD_STEPS_S if self.span_s / step <= MOST_POINTS - 1]
+        steps.append(max(1, math.ceil(self.span_s / HOUR_S / (MOST_POINTS - 1))) * HOUR_S)
+        for step_s in steps:
+            source = max(each for each in kept if each <= step_s)
+            if kept[source].total_seconds() >= since_s:
+                return step_s
+        return steps[-1]
+
+    def shift_s(self, step_s: int) -> int:
+        """Return how much earlier the period before is: its length, in whole intervals."""
+        return math.ceil(self.span_s / step_s) * step_s
+
+    def earlier(self, shift_s: int) -> "Period":
+        """Return the period before."""
+        shift = timedelta(seconds=shift_s)
+        return Period(self.as_of, self.since - shift, self.until - shift, self.offset_s)
+
+    def anchor_us(self, step_s: int) -> int:
+        """Return what is to be added to a time so that intervals begin at multiples of their length."""
+        return (self.offset_s + (MONDAY_S if step_s == WEEK_S else 0)) * SECOND_US
+
+    def starts_us(self, step_s: int) -> range:
+        """Return the beginnings of the intervals; the first one began at ``since`` or before."""
+        length, anchor = step_s * SECOND_US, self.anchor_us(step_s)
+        since_us = to_us(self.since)
+        return range(since_us - (since_us + anchor) % length, to_us(self.until), length)
+
+
+def period_of(query: AnalyticsQuery, now: datetime) -> Period:
+    """Return what ``query`` is about; raises BadQuery."""
+    if abs(query.offset_s) > FARTHEST_OFFSET_S or query.offset_s % 300:
+        raise BadQuery("offset_s must be whole 5 minutes, at most 26 hours.")
+    if query.span_s is not None:
+        if query.since is not None or query.until is not None:
+            raise BadQuery("Either span_s or since and until.")
+        span_s, until = query.span_s, now
+    elif query.since is not None and query.until is not None:
+        until = min(query.until, now)
+        span_s = (until - query.since).total_seconds()
+    else:
+        raise BadQuery("A period needs span_s, or since and until.")
+    if not LEAST_SPAN_S <= span_s <= MOST_SPAN_S:
+        raise BadQuery("A period is at least 5 minutes and at most 5 years long, and has begun.")
+    since = until - timedelta(seconds=span_s)
+    return Period(now, from_us(to_us(since)), until, query.offset_s)
