@@ -31,17 +31,18 @@ EVENTS_PER_SECOND = 200.0
 P99_S = 0.1
 WARM_UP_S = 5.0
 
-WATCH = """() => {
-  const known = new Map(); window.changes = [];
+WATCH = """(names) => {
+  const wanted = new Set(names), known = new Map();
+  window.changes = [];
   const look = (node) => {
     const label = node.getAttribute && node.getAttribute('aria-label');
     if (!label) return;
-    const id = label.slice(0, 32);
-    if (!/^[0-9a-f]{32}$/.test(id)) return;
-    const state = /\\n(overdue|online)(\\n|$)/.exec(label)?.[1] ?? '';
-    if (known.get(id) === state) return;
-    known.set(id, state);
-    window.changes.push([performance.timeOrigin + performance.now(), id, state]);
+    const lines = label.split('\\n');
+    const state = lines.find((line) => line === 'overdue' || line === 'online');
+    const name = state && lines.find((line) => wanted.has(line));
+    if (!name || known.get(name) === state) return;
+    known.set(name, state);
+    window.changes.push([performance.timeOrigin + performance.now(), name, state]);
   };
   new MutationObserver((records) => records.forEach((record) => {
     look(record.target);
@@ -74,10 +75,10 @@ async def measure(*, quick: bool = False) -> list[Result]:
                 open_screen(browser, url, width=1920, height=1200) as screen,
             ):
                 await screen.go("Clients")
-                await screen.row_says("web-01", "online", within_s=40)
+                await screen.row_says("accounting-pc", "online", within_s=40)
                 committed, changes, rate = await _follow(fleet, screen, seconds)
     latencies, missed = _match(committed, changes)
-    rows = len({client_id for _, client_id, _ in changes})
+    rows = len({name for _, name, _ in changes})
     ours = Sample(tuple(1000 * latency for latency in latencies), "ms")
     p99 = ours.quantile(0.99)
     what = f"{CLIENTS} clients, {rate:.0f} events/s for {seconds:g} s, {rows} rows on the screen"
@@ -99,7 +100,7 @@ async def _follow(
         tasks.start(make_events(api, [c.id for c in clients], EVENTS_PER_SECOND, tasks), "load")
         try:
             await asyncio.sleep(WARM_UP_S)
-            await screen.page.evaluate(WATCH)
+            await screen.page.evaluate(WATCH, [c.name for c in clients])
             start = time.time()
             await asyncio.sleep(seconds)
             changes = await screen.page.evaluate("window.changes")
@@ -107,7 +108,7 @@ async def _follow(
         finally:
             await tasks.close()
     kept = {key: [at for at in times if at >= start] for key, times in committed.items()}
-    return kept, [(at / 1000, client_id, state) for at, client_id, state in changes], rate
+    return kept, [(at / 1000, name, state) for at, name, state in changes], rate
 
 
 async def _listen(fleet: Fleet, committed: Committed) -> None:
@@ -124,7 +125,7 @@ async def _listen(fleet: Fleet, committed: Committed) -> None:
                 await socket.send_str(encode(resume).decode())
             elif isinstance(frame, Event) and frame.client is not None:
                 state = "overdue" if frame.client.goal_s == GOALS_S[0] else "online"
-                committed[frame.client.id, state].append(frame.at.timestamp())
+                committed[frame.client.name, state].append(frame.at.timestamp())
 
 
 def _match(committed: Committed, changes: list[tuple[float, str, str]]) -> tuple[list[float], int]:
@@ -132,14 +133,14 @@ def _match(committed: Committed, changes: list[tuple[float, str, str]]) -> tuple
     latencies: list[float] = []
     seen: set[tuple[str, str, int]] = set()
     first: set[str] = set()
-    for at, client_id, state in changes:
-        times = committed.get((client_id, state), [])
+    for at, name, state in changes:
+        times = committed.get((name, state), [])
         index = bisect.bisect_right(times, at) - 1
-        if client_id not in first:  # what was there when the watch began is no change
-            first.add(client_id)
-        elif index >= 0 and (client_id, state, index) not in seen:
-            seen.add((client_id, state, index))
+        if name not in first:  # what was there when the watch began is no change
+            first.add(name)
+        elif index >= 0 and (name, state, index) not in seen:
+            seen.add((name, state, index))
             latencies.append(at - times[index])
-    shown = {client_id for _, client_id, _ in changes}
-    total = sum(len(times) for (client_id, _), times in committed.items() if client_id in shown)
+    shown = {name for _, name, _ in changes}
+    total = sum(len(times) for (name, _), times in committed.items() if name in shown)
     return latencies, total - len(latencies)
