@@ -152,3 +152,21 @@ class Scope(StrEnum):
 
     CONSOLE = "console"
     AGENT = "agent"
+
+
+class LogLevel(StrEnum):
+    """How much a log line matters."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogSource(StrEnum):
+    """Which part of Tidewatch says a log line."""
+
+    CONSOLE = "console"
+    SERVER = "server"
+    DATABASE = "database"
+    """The server's catalogue: slow statements, checkpoints, migrations, checks and errors of its own."""

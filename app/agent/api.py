@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 
 from app.agent.address import Address
 from app.protocol import Health, Problem
@@ -43,6 +45,12 @@ PASSING_CODES = frozenset(
 T = TypeVar("T")
 
 
+def _correlation() -> dict[str, str]:
+    """Return the header under which the server's log tells what it did for this backup."""
+    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    return {"X-Correlation-Id": str(correlation_id)} if correlation_id else {}
+
+
 class Refusal(CommandFailed):
     """The server said no; ``server_code`` is its word for it."""
 
@@ -62,12 +70,24 @@ def is_passing(error: TidewatchError) -> bool:
     return isinstance(error, ServerUnreachable | ServerRefused)
 
 
+def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    """Return in one phrase why TLS failed."""
+    cause = (
+        error.certificate_error
+        if isinstance(error, aiohttp.ClientConnectorCertificateError)
+        else error.os_error
+    )
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    return getattr(cause, "reason", None) or str(cause)
+
+
 def failure_of(error: Exception, address: object) -> TidewatchError:
     """Return what an exception of the network means, in our words."""
-    hint = "Check the address given with --server, and that the server runs."
+    hint = "Check the address given with --server (http:// or https://), and that the server runs."
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return WrongCertificate(
-            f"{address}: the connection cannot be trusted: {error}.",
+            f"{address}: the connection cannot be trusted: {_distrust(error)}.",
             hint="Name the server's authority with agent.ca_file, or check https:// against http://.",
         )
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -179,7 +199,11 @@ class Api:
         """Open one request; what goes wrong until its body is read is raised as one of our failures."""
         try:
             async with self.session.request(
-                method, path, headers={**self.headers, **(headers or {})}, allow_redirects=False, **more
+                method,
+                path,
+                headers={**self.headers, **_correlation(), **(headers or {})},
+                allow_redirects=False,
+                **more,
             ) as response:
                 if response.status >= 300:
                     raise await self._refusal(response)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
+
 from app.agent.api import Api, Refusal
 from app.agent.index import UNSURE, FullRow, Index
 from app.agent.names import split
@@ -87,6 +89,7 @@ class Ledger:
 
     async def begin(self) -> None:
         """Start the run and make sure that the index is of this client and of this server's present state."""
+        structlog.contextvars.bind_contextvars(correlation_id=self.correlation_id)
         client = await self._client()
         same = await asyncio.to_thread(self._index.fact, "client_id") == client.id
         count = await asyncio.to_thread(self._index.fact, "server_files")

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,12 +10,15 @@ from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
 from streams.failures import TidewatchError
 from streams.operators.kinds import Seconds, seconds_of
 from streams.records.base import Record
+
+log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -128,11 +132,12 @@ class HttpClient:
         """
         where = self.address.http
         self.requests += 1
+        request_id = uuid.uuid4().hex[:16]
         limit_s = limit_s or seconds_of(self._timeout_s)
         silence = aiohttp.ClientTimeout(total=None, sock_connect=limit_s, sock_read=max(limit_s, 30))
         try:
             async with asyncio.timeout(None if streaming else limit_s):
-                headers = {"Accept": "application/json"}
+                headers = {"Accept": "application/json", "X-Request-Id": request_id}
                 if authorised:
                     headers["Authorization"] = f"Bearer {await self.token()}"
                 if data is not None:
@@ -154,6 +159,7 @@ class HttpClient:
             with translated(where):
                 raise error
         except TidewatchError as error:
+            log.info("request_failed", method=method, path=path, reason=error.message, request_id=request_id)
             self.heard(error)
             raise
         else:

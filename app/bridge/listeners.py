@@ -8,7 +8,7 @@ import structlog
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from streams.records.events import Event, ProgressFrame, StatusFrame, TransferFrame
+from streams.records.events import Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
 from streams.sources.feed import FeedItem, Frame, Lost, Synced
 from streams.vocabulary import Topic
 
@@ -32,6 +32,8 @@ def _topics_of(frame: Frame) -> tuple[Topic, ...]:
             return (Topic.PROGRESS,)
         case TransferFrame():
             return (Topic.TRANSFERS,)
+        case LogFrame():
+            return (Topic.LOGS,)
 
 
 class Listeners:

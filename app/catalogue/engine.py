@@ -8,6 +8,8 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from app.catalogue.slowness import note_slow
+
 LOCK_WAIT_S = 5.0
 """How long to wait for another program's lock on the catalogue, in seconds."""
 
@@ -62,4 +64,5 @@ def _engine(path: Path, connections: int, begin: str, pragmas: Sequence[str]) ->
         max_overflow=0,
     )
     begin_with(engine.sync_engine, begin, pragmas)
+    note_slow(engine.sync_engine)
     return engine

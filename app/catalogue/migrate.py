@@ -1,15 +1,19 @@
 """Brings a catalogue's schema to the version this program knows, before anything else opens it."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
+import structlog
 from sqlalchemy import create_engine
 
 from app.catalogue.engine import CONNECT, LOCK_WAIT_S, begin_with
 from app.catalogue.errors import CatalogueTooNew, CatalogueUnwritable, translated
 from app.catalogue.schema import SCHEMA_VERSION
 from streams.failures import NotADatabase
+
+log = structlog.stdlib.get_logger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -34,7 +38,10 @@ def migrate(path: Path) -> None:
             f"The catalogue {path} has schema {found}, this program knows up to {SCHEMA_VERSION}.",
             hint="Use a newer Tidewatch, or another data folder.",
         )
+    began = time.monotonic()
     _upgrade(path)
+    seconds = round(time.monotonic() - began, 3)
+    log.info("catalogue_migrated", before=found or "none", schema=SCHEMA_VERSION, seconds=seconds)
 
 
 def _version(path: Path) -> str | None:

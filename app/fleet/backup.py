@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
+import structlog
+
 from app.agent.api import Api, Refusal
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
@@ -76,6 +78,7 @@ class Backup:
     async def begin(self, trigger: RunTrigger) -> Run:
         """Ask the server for a run; raises ``Refusal`` where it takes none."""
         correlation_id = f"{self._rng.getrandbits(64):016x}"
+        structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
         run = await self._api.call(
             "POST", "/api/agent/runs", Run, json=StartRun(trigger=trigger, correlation_id=correlation_id)
         )

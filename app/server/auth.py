@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
@@ -35,9 +36,18 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
             if request.method != "GET" and roster.shut_out(token.client_id):
                 raise Refused("client_disconnected", "An operator has disconnected this client.")
         request[TOKEN] = token
-        return await handler(request)
+        if token.client_id is None:
+            return await handler(request)
+        with structlog.contextvars.bound_contextvars(**_about(request, token.client_id)):
+            return await handler(request)
 
     return authenticate
+
+
+def _about(request: web.Request, client_id: str) -> dict[str, str | int]:
+    """Return what every line that is said while this is answered is about."""
+    run_id = request.match_info.get("run_id", "")
+    return {"client_id": client_id} | ({"run": int(run_id)} if run_id.isdecimal() else {})
 
 
 async def _token(request: web.Request, check: CheckToken) -> TokenInfo:

@@ -164,11 +164,12 @@ async def errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Give every request an id, turn what is raised into the one shape, and note how it went."""
-    given = request.headers.get("X-Request-Id", "")
-    request_id = given if GOOD_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
+    request_id = _given_id(request, "X-Request-Id") or uuid.uuid4().hex[:16]
+    correlation_id = _given_id(request, "X-Correlation-Id")
     request[REQUEST_ID] = request_id
     began = time.monotonic()
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    ids = {"request_id": request_id} | ({"correlation_id": correlation_id} if correlation_id else {})
+    with structlog.contextvars.bound_contextvars(**ids):
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001  (the one place where all of them become an answer)
@@ -183,6 +184,11 @@ async def errors(
             seconds=round(time.monotonic() - began, 4),
         )
     return response
+
+
+def _given_id(request: web.Request, header: str) -> str:
+    given = request.headers.get(header, "")
+    return given if GOOD_REQUEST_ID.fullmatch(given) else ""
 
 
 def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from app.server.limits import Limits
-from streams.records.events import Event, ProgressFrame, SocketProblem, StatusFrame, TransferFrame, encode
+from streams.records.events import (
+    Event,
+    LogFrame,
+    ProgressFrame,
+    SocketProblem,
+    StatusFrame,
+    TransferFrame,
+    encode,
+)
 from streams.records.runs import Progress
 from streams.records.server import Transfer
 from streams.vocabulary import Topic
@@ -46,6 +54,9 @@ class Reader:
         self._progress: dict[int, Progress] = {}
         self._ended: set[int] = set()
         self._transfers: dict[str, Transfer] = {}
+        self._logs: deque[tuple[int, bytes]] = deque()
+        self._log_lines = 0
+        self._logs_dropped = 0
         self._wake = asyncio.Event()
 
     @property
@@ -85,6 +96,18 @@ class Reader:
                 self._transfers.update((transfer.id, transfer) for transfer in frame.transfers)
         self._wake.set()
 
+    def offer_logs(self, count: int, payload: bytes) -> None:
+        """Queue a frame of ``count`` log lines; beyond the bound the oldest go, and are counted."""
+        if self.problem is not None or Topic.LOGS not in self.topics:
+            return
+        self._logs.append((count, payload))
+        self._log_lines += count
+        while self._log_lines > self._limits.reader_log_lines and len(self._logs) > 1:
+            gone, _ = self._logs.popleft()
+            self._log_lines -= gone
+            self._logs_dropped += gone
+        self._wake.set()
+
     def close(self, problem: SocketProblem) -> None:
         """Say goodbye with ``problem``; what waits is let go, a console can resume."""
         if self.problem is None:
@@ -94,6 +117,7 @@ class Reader:
             self._status = None
             self._progress.clear()
             self._transfers.clear()
+            self._logs.clear()
         self._wake.set()
 
     async def take(self) -> list[bytes]:
@@ -116,6 +140,12 @@ class Reader:
         if self._status is not None:
             payloads.append(self._status)
             self._status = None
+        if self._logs_dropped:
+            payloads.append(encode(LogFrame(dropped=self._logs_dropped)))
+            self._logs_dropped = 0
+        payloads += [payload for _, payload in self._logs]
+        self._logs.clear()
+        self._log_lines = 0
         return payloads
 
 
@@ -169,6 +199,13 @@ class Hub:
             payload = encode(frame)
             for reader in self._readers:
                 reader.offer_conflated(frame, payload)
+
+    def publish_logs(self, frame: LogFrame) -> None:
+        """Send log lines to the consoles that listen to them; encoded once."""
+        if self.listened(Topic.LOGS):
+            payload = encode(frame)
+            for reader in self._readers:
+                reader.offer_logs(len(frame.lines), payload)
 
     def attach(self, token_id: object) -> Reader:
         """Return a new reader, which gets what is published from now on and fits its topics."""

@@ -8,8 +8,10 @@ from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
 from app.server.attempts import Attempts
 from app.server.backups import Backups
+from app.server.happenings import say
 from app.server.hub import Hub
 from app.server.limits import Limits
+from app.server.logbook import Logbook
 from app.server.progress import ProgressBoard
 from app.server.roster import Roster
 from app.server.running import RunningRuns
@@ -33,6 +35,7 @@ class Room:
     store: Store
     tasks: Tasks
     hub: Hub
+    logbook: Logbook
     roster: Roster
     progress: ProgressBoard
     transfers: TransferBoard
@@ -55,6 +58,7 @@ def furnish(
     catalogue: Catalogue,
     store: Store,
     hub: Hub,
+    logbook: Logbook,
     connections: Callable[[], int],
     events_port: int,
     simulated: bool,
@@ -85,6 +89,7 @@ def furnish(
     )
     hub.on_event(roster.note)
     hub.on_event(running.note)
+    hub.on_event(say)
     hub.keep(Topic.STATUS, status.newest)
     hub.keep(Topic.PROGRESS, progress.newest)
     hub.keep(Topic.TRANSFERS, transfers.newest)
@@ -97,6 +102,7 @@ def furnish(
         store=store,
         tasks=tasks,
         hub=hub,
+        logbook=logbook,
         roster=roster,
         progress=progress,
         transfers=transfers,

@@ -24,6 +24,7 @@ from app.server.folder import (
 )
 from app.server.hub import Hub
 from app.server.limits import Limits
+from app.server.logbook import Logbook
 from app.server.ports import listen
 from app.server.retention import keep_tidy
 from app.server.room import Room, furnish
@@ -109,6 +110,7 @@ async def running_room(
             await store.prepare()
         stack.push_async_callback(store.close)
         hub = Hub(limits)
+        logbook = await stack.enter_async_context(Logbook(data_dir, hub).listening())
         catalogue = await Catalogue.open(
             data_dir / CATALOGUE_FILE, on_commit=hub.publish, stored_sizes=store.sizes
         )
@@ -122,6 +124,7 @@ async def running_room(
             catalogue=catalogue,
             store=store,
             hub=hub,
+            logbook=logbook,
             connections=lambda: sum(_connections(runner) for runner in runners),
             events_port=events_port,
             simulated=simulated,
@@ -179,6 +182,8 @@ def _start_work(room: Room) -> None:
         "progress": room.progress.ticker.run,
         "transfers": room.transfers.ticker.run,
         "status": room.status.run,
+        "log-frames": room.logbook.send,
+        "log-files": room.logbook.write_down,
         "seen": write_seen,
         "lost-runs": room.running.sweep,
         "retention": tidy,

@@ -7,6 +7,7 @@ import msgspec
 from streams.records.base import Record
 from streams.records.clients import Client, ClientRemoved
 from streams.records.files import FilesChanged
+from streams.records.logs import LogLine
 from streams.records.runs import Progress, Run
 from streams.records.server import Activity, ServerStatus, Transfer
 from streams.vocabulary import EventKind, ServerState, Topic
@@ -60,6 +61,14 @@ class TransferFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="tr
     transfers: tuple[Transfer, ...]
 
 
+class LogFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="logs"):
+    """Log lines since the last frame, oldest first; not numbered."""
+
+    lines: tuple[LogLine, ...] = ()
+    dropped: int = 0
+    """Lines that were said before these, but not sent because this console reads too slowly."""
+
+
 class Reset(Record, frozen=True, kw_only=True, tag_field="type", tag="reset"):
     """The missed events cannot be replayed: read everything again, then follow from ``last_seq``."""
 
@@ -82,7 +91,9 @@ class SocketProblem(Record, frozen=True, kw_only=True, tag_field="type", tag="pr
     message: str
 
 
-ServerFrame = Hello | Event | StatusFrame | ProgressFrame | TransferFrame | Reset | Pong | SocketProblem
+ServerFrame = (
+    Hello | Event | StatusFrame | ProgressFrame | TransferFrame | LogFrame | Reset | Pong | SocketProblem
+)
 
 
 class Resume(Record, frozen=True, kw_only=True, tag_field="type", tag="resume"):

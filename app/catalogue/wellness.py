@@ -1,0 +1,41 @@
+"""What is done for the catalogue's file from time to time, and what came of it, said in the log.
+
+Every function blocks: call it in a thread.
+"""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import structlog
+
+from app.catalogue.engine import LOCK_WAIT_S
+from app.catalogue.errors import translated
+
+log = structlog.stdlib.get_logger(__name__)
+
+MOST_FINDINGS = 10
+
+
+def checkpoint(path: Path) -> None:
+    """Bring what lies in the write-ahead log into the database, as far as no reader holds it up."""
+    began = time.monotonic()
+    with translated(path), closing(sqlite3.connect(path, timeout=LOCK_WAIT_S)) as database:
+        busy, pages, moved = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    log.info(
+        "checkpoint", pages=pages, moved=moved, held_up=bool(busy), seconds=round(time.monotonic() - began, 3)
+    )
+
+
+def check(path: Path) -> bool:
+    """Look for damage in the file; return whether it is sound."""
+    began = time.monotonic()
+    with translated(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MOST_FINDINGS})")]
+    seconds = round(time.monotonic() - began, 3)
+    if found == ["ok"]:
+        log.info("integrity_ok", seconds=seconds)
+        return True
+    log.error("integrity_damaged", findings="; ".join(found), seconds=seconds)
+    return False

@@ -1,0 +1,87 @@
+"""The server's log on disk: JSON lines in files that are rotated, read from their newest line backwards."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from streams.records.logs import LogLine
+
+NAME = "server.jsonl"
+FILE_BYTES = 8 * 1024 * 1024
+KEPT_FILES = 6
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(LogLine).decode
+
+
+class LogFiles:
+    """``server.jsonl`` and its predecessors ``server.1.jsonl``; each method blocks, call it in a thread."""
+
+    def __init__(self, folder: Path, *, file_bytes: int = FILE_BYTES, kept_files: int = KEPT_FILES) -> None:
+        self._folder = folder
+        self._file_bytes, self._kept_files = file_bytes, kept_files
+
+    def append(self, lines: Sequence[LogLine]) -> None:
+        """Write lines at the end; raises OSError."""
+        if not lines:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._path(0)
+        if path.exists() and path.stat().st_size >= self._file_bytes:
+            self._rotate()
+        data = b"".join(_encode(line) + b"\n" for line in lines)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "ab") as out:
+            out.write(data)
+
+    def newest_first(
+        self, before: int, wanted: Callable[[LogLine], bool], *, limit: int, most_read: int
+    ) -> tuple[list[LogLine], int | None]:
+        """Return wanted lines with ids below ``before`` and where to go on, None at the end.
+
+        Reads at most about ``most_read`` lines, so that a rare word cannot keep a thread busy for long.
+        """
+        found: list[LogLine] = []
+        for read, line in enumerate(self._backwards(before)):
+            if len(found) == limit or read >= most_read:
+                return found, line.id + 1
+            if wanted(line):
+                found.append(line)
+        return found, None
+
+    def _backwards(self, before: int) -> Iterator[LogLine]:
+        for number in range(self._kept_files):
+            try:
+                with self._path(number).open("rb") as file:
+                    first = _read(file.readline())
+                    if first is not None and first.id >= before:
+                        continue
+                    file.seek(0)
+                    rows = file.read().splitlines()
+            except FileNotFoundError:
+                continue
+            for row in reversed(rows):
+                line = _read(row)
+                if line is not None and line.id < before:
+                    # Also keeps what a rotation meanwhile would show twice from being shown twice.
+                    before = line.id
+                    yield line
+
+    def _path(self, number: int) -> Path:
+        return self._folder / (NAME if number == 0 else f"server.{number}.jsonl")
+
+    def _rotate(self) -> None:
+        for number in range(self._kept_files - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                self._path(number - 1).replace(self._path(number))
+
+
+def _read(row: bytes) -> LogLine | None:
+    """Return the line in ``row``; None for one that was cut when the power went."""
+    try:
+        return _decode(row)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,155 @@
+"""The server's log as consoles see it: the newest lines in memory, all of them on disk, live ones in frames.
+
+Whatever is said reaches this through the tap, which never waits. From here on memory is bounded at every
+place: the ring, what waits for the disk, and what waits for the next frame; what is lost is counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from app.log_tap import LogTap
+from app.server.hub import Hub
+from app.server.log_files import LogFiles
+from streams.records.events import LogFrame
+from streams.records.log_match import matcher
+from streams.records.logs import LogFilter, LogLine, LogPage
+from streams.vocabulary import LogSource, Topic
+
+log = structlog.stdlib.get_logger(__name__)
+
+FOLDER = "logs"
+RING_LINES = 5000
+WAITING_LINES = 20_000
+"""Lines that wait for the disk; more are lost for the file, and it says how many."""
+FRAME_LINES = 500
+FRAME_EVERY_S = 0.1
+FRAME_WAITING_LINES = 2000
+"""Lines that wait for the next frame; more are counted as dropped."""
+WRITE_EVERY_S = 0.5
+MOST_READ = 60_000
+"""Lines of the files that one question looks at; the next page goes on from there."""
+NOT_OURS = ("app.fleet", "app.agent")
+"""Agents that run in this process, as in the simulated fleet, have logs of their own."""
+
+
+class Logbook:
+    """Takes what the server says, keeps it and hands it on."""
+
+    def __init__(self, data_dir: Path, hub: Hub, *, files: LogFiles | None = None) -> None:
+        self._files = files or LogFiles(data_dir / FOLDER)
+        self._hub = hub
+        self._ring: deque[LogLine] = deque(maxlen=RING_LINES)
+        self._unwritten: deque[LogLine] = deque()
+        self._unsent: deque[LogLine] = deque()
+        self._lost = 0
+        self._unsent_lost = 0
+        self._something = asyncio.Event()
+        self._to_write = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._failing = False
+
+    @property
+    def waiting(self) -> int:
+        """How many lines wait for disk and consoles; bounded."""
+        return len(self._unwritten) + len(self._unsent)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncGenerator["Logbook"]:
+        """Take what this process says during a block, and write it down before the end."""
+        with LogTap(LogSource.SERVER, self.take, leave_out=NOT_OURS).listening():
+            try:
+                yield self
+            finally:
+                await self.write()
+        await self.write()
+
+    def take(self, lines: tuple[LogLine, ...], lost: int = 0) -> None:
+        """Take lines in the order they were said."""
+        self._ring.extend(lines)
+        self._unwritten.extend(lines)
+        self._lost += lost
+        while len(self._unwritten) > WAITING_LINES:
+            self._unwritten.popleft()
+            self._lost += 1
+        if self._hub.listened(Topic.LOGS):
+            self._unsent.extend(lines)
+            self._unsent_lost += lost
+            while len(self._unsent) > FRAME_WAITING_LINES:
+                self._unsent.popleft()
+                self._unsent_lost += 1
+            self._something.set()
+        self._to_write.set()
+
+    async def send(self) -> None:
+        """Send what was said to the consoles that listen, some times a second, until cancelled."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            self.send_now()
+            await asyncio.sleep(FRAME_EVERY_S)
+
+    def send_now(self) -> None:
+        """Send what waits."""
+        waiting, self._unsent = self._unsent, deque()
+        dropped, self._unsent_lost = self._unsent_lost, 0
+        while waiting or dropped:
+            count = min(len(waiting), FRAME_LINES)
+            lines = tuple(waiting.popleft() for _ in range(count))
+            self._hub.publish_logs(LogFrame(lines=lines, dropped=dropped))
+            dropped = 0
+
+    async def write_down(self) -> None:
+        """Write what was said to disk, in batches, until cancelled."""
+        while True:
+            await self._to_write.wait()
+            self._to_write.clear()
+            await self.write()
+            await asyncio.sleep(WRITE_EVERY_S)
+
+    async def write(self) -> None:
+        """Write what waits; a disk that takes none is told once, and the lines are let go."""
+        async with self._writing:
+            lines, self._unwritten = self._unwritten, deque()
+            lost, self._lost = self._lost, 0
+            try:
+                await asyncio.to_thread(self._files.append, lines)
+                self._failing = False
+            except OSError as error:
+                if not self._failing:
+                    self._failing = True
+                    log.error("log_not_written", reason=error.strerror or str(error))
+            if lost:
+                log.warning("log_lines_lost", count=lost)
+
+    async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
+        """Return lines, newest first; raises WrongExpression."""
+        matches = matcher(wanted)
+        upto = before if before is not None else wanted.before
+        lines, oldest = self._in_memory(matches, upto, limit)
+        if len(lines) == limit:
+            return LogPage(lines=tuple(lines), next_before=lines[-1].id)
+        older, next_before = await asyncio.to_thread(
+            self._files.newest_first, oldest, matches, limit=limit - len(lines), most_read=MOST_READ
+        )
+        return LogPage(lines=(*lines, *older), next_before=next_before)
+
+    def _in_memory(
+        self, matches: Callable[[LogLine], bool], before: int | None, limit: int
+    ) -> tuple[list[LogLine], int]:
+        """Return what the ring has, and the id below which the files have to be asked."""
+        found: list[LogLine] = []
+        oldest = before if before is not None else 2**62
+        for line in reversed(self._ring):
+            if line.id >= oldest:
+                continue
+            if len(found) == limit:
+                break
+            oldest = line.id
+            if matches(line):
+                found.append(line)
+        return found, oldest

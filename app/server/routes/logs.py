@@ -1,0 +1,63 @@
+"""The route of the server's log."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from app.server.call import Route
+from app.server.problems import Refused
+from app.server.room import Room
+from streams.records.logs import PAGE_LINES, LogFilter, LogPage
+from streams.vocabulary import LogLevel, LogSource, Scope
+
+MOST_LINES = 2000
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class LogsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which lines, and before which of them."""
+
+    levels: str = ",".join(LogLevel)
+    """Some of debug, info, warning and error, with commas between."""
+    sources: str = f"{LogSource.SERVER},{LogSource.DATABASE}"
+    """Of server and database, with commas between."""
+    text: Annotated[str, msgspec.Meta(max_length=400)] = ""
+    """Words, or an expression between slashes; the case does not matter."""
+    client_id: str | None = None
+    run_id: int | None = None
+    correlation_id: str | None = None
+    until: datetime | None = None
+    before: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_LINES)] = PAGE_LINES
+
+
+async def logs(room: Room, query: LogsQuery) -> LogPage:
+    """Return lines of the server's log, newest first.
+
+    GET /api/logs: 200, 400 bad_request where the expression is none. ``next_before`` leads to the next page,
+    which may be empty and still lead on: a question looks at a limited part of the log.
+    """
+    wanted = LogFilter(
+        levels=_words(LogLevel, query.levels, "levels"),
+        sources=_words(LogSource, query.sources, "sources"),
+        text=query.text,
+        client_id=query.client_id,
+        run_id=query.run_id,
+        correlation_id=query.correlation_id,
+        until=query.until,
+    )
+    return await room.logbook.page(wanted, query.before, query.limit)
+
+
+def _words(kind: type[E], text: str, name: str) -> frozenset[E]:
+    try:
+        return frozenset(kind(word.strip()) for word in text.split(",") if word.strip())
+    except ValueError:
+        known = ", ".join(kind)
+        raise Refused("bad_request", f"{name} takes some of {known}.", detail=text[:80]) from None
+
+
+LOGS = (Route("GET", "/api/logs", logs, Scope.CONSOLE),)
