@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -44,15 +43,26 @@ class Files:
 
         async def work(connection: AsyncConnection) -> FilePage:
             conditions = await _conditions(connection, query)
+            matching = select(files.c.id).where(*conditions).limit(COUNT_CAP + 1)
             if page.cursor is not None:
                 total, capped = page.cursor.total, page.cursor.capped
+            elif query.text:
+                # A search reads all names; what it finds is kept, so that they are not read twice.
+                found = (await connection.execute(matching)).scalars().all()
+                total, capped = min(len(found), COUNT_CAP), len(found) > COUNT_CAP
+                matching = found
             else:
-                matching = select(files.c.id).where(*conditions).limit(COUNT_CAP + 1).subquery()
-                counted = await connection.execute(select(func.count()).select_from(matching))
+                counted = await connection.execute(select(func.count()).select_from(matching.subquery()))
                 total = counted.scalar_one()
                 total, capped = min(total, COUNT_CAP), total > COUNT_CAP
-            rows = (await connection.execute(_page_select(page, conditions, sparse=not capped))).all()
-            return _page_of_rows(page, rows, total, capped)
+            if capped:
+                # Many rows match: walked in the page's order, most of them are soon met.
+                wanted = page.apply(select_files().where(*await _conditions(connection, query, dense=True)))
+            else:
+                # Few rows match: found by what suits the conditions, then sorted. Walking them in the page's
+                # order would pass all the rows that do not match.
+                wanted = page.apply(select_files().where(files.c.id.in_(matching)))
+            return _page_of_rows(page, (await connection.execute(wanted)).all(), total, capped)
 
         return await self._readers.read(work)
 
@@ -177,12 +187,16 @@ class Files:
         return await self._writer.write(lambda transaction: verification.mark(transaction, results))
 
 
-async def _conditions(connection: AsyncConnection, query: FileQuery) -> list[ColumnElement[bool]]:
+async def _conditions(
+    connection: AsyncConnection, query: FileQuery, *, dense: bool = False
+) -> list[ColumnElement[bool]]:
+    """What the rows of a query fulfil; ``dense`` keeps the indexes of states and suffixes out of it."""
     conditions: list[ColumnElement[bool]] = [files.c.kind != EntryKind.FOLDER.value]
     if query.state is None:
         conditions.append(files.c.state != FileState.DELETED.value)
     else:
-        conditions.append(files.c.state == query.state.value)
+        state = func.coalesce(files.c.state, "") if dense else files.c.state
+        conditions.append(state == query.state.value)
     if query.client_id is not None:
         found = await connection.execute(select(clients.c.name).where(clients.c.id == query.client_id))
         name = found.scalar_one_or_none()
@@ -192,7 +206,8 @@ async def _conditions(connection: AsyncConnection, query: FileQuery) -> list[Col
     if query.text:
         conditions.append(files.c.path_key.contains(key_of(query.text), autoescape=True))
     if query.suffix is not None:
-        conditions.append(files.c.suffix == query.suffix.lower().removeprefix("."))
+        suffix = func.coalesce(files.c.suffix, "") if dense else files.c.suffix
+        conditions.append(suffix == query.suffix.lower().removeprefix("."))
     if query.min_bytes is not None:
         conditions.append(files.c.size_bytes >= query.min_bytes)
     if query.max_bytes is not None:
@@ -202,15 +217,6 @@ async def _conditions(connection: AsyncConnection, query: FileQuery) -> list[Col
     if query.until is not None:
         conditions.append(files.c.backed_up_at <= to_us(query.until))
     return conditions
-
-
-def _page_select(page: Page, conditions: list[ColumnElement[bool]], *, sparse: bool) -> Any:
-    if sparse:
-        # Few rows match: found by the index that suits the conditions, then sorted. Walking them in the
-        # page's order would pass all the rows that do not match.
-        matching = select(files.c.id).where(*conditions).limit(COUNT_CAP + 1)
-        return page.apply(select_files().where(files.c.id.in_(matching)))
-    return page.apply(select_files().where(*conditions))
 
 
 def _page_of_rows(page: Page, fetched: Sequence[AnyRow], total: int, capped: bool) -> FilePage:
