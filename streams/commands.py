@@ -67,7 +67,7 @@ class Commands(Protocol):
         ...
 
     async def download(self, version_id: int, target: Path) -> Path:
-        """Write a version's bytes to ``target``, hash checked, never over an existing file; return its path."""
+        """Write a version to ``target``, hash checked, never over an existing file; return its path."""
         ...
 
     async def reconnect(self) -> None:
