@@ -1,4 +1,4 @@
-"""What the database's own authorizer allows: reading, nothing else, and never the value of a secret column."""
+"""What the database's own authorizer allows: reading, nothing else, and no value of a secret column."""
 
 import re
 import sqlite3
@@ -25,6 +25,8 @@ _PRAGMAS = _LOOKING_PRAGMAS | {
 _FUNCTIONS_DENIED = frozenset({"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"})
 _TABLES_DENIED = frozenset({"sqlite_dbpage"})
 """Raw pages would show what the columns hide."""
+
+_SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
 _SECRET = re.compile(
     r"secret|passw|passphrase|credential|encrypted_|private_?key|api_?key|token_hash|code_hash"
@@ -82,6 +84,9 @@ class Authority:
             name = (first or "").lower()
             fine = name in _PRAGMAS and (second is None or name in _LOOKING_PRAGMAS)
             return sqlite3.SQLITE_OK if fine else sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_UPDATE and first in _SCHEMA_TABLES:
+            # What SQLite asks when it connects a virtual table; to really change them it refuses by itself.
+            return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS_DENIED:
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY

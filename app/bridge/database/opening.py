@@ -25,7 +25,16 @@ _MAGIC = b"SQLite format 3\x00"
 _HEAD_BYTES = 4096
 _RANDOM_BITS = 7.2
 """Bits a byte from which on content can only be encrypted or compressed."""
-_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ", b"\x89PNG", b"%PDF", b"\x7fELF")
+_ARCHIVES = (
+    b"PK\x03\x04",
+    b"\x1f\x8b",
+    b"\x28\xb5\x2f\xfd",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x89PNG",
+    b"%PDF",
+    b"\x7fELF",
+)
 
 
 def look_at(path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Writes the whole answer to a statement into a file, row by row; one that does not end leaves none."""
+
+import csv
+import json
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from app.bridge.database.connection import Reader
+from app.bridge.database.statements import problem_of
+from streams.failures import CommandFailed
+from streams.records.database import ExportFormat, ExportProgress
+
+EXPORT_S = 3600.0
+BATCH = 500
+TELL_S = 0.1
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export(
+    reader: Reader,
+    sql: str,
+    kind: ExportFormat,
+    target: Path,
+    tell: Callable[[ExportProgress], None],
+) -> ExportProgress:
+    """Write all rows to ``target``; raise CommandFailed where the statement is wrong or a file is there."""
+    if target.exists():
+        raise CommandFailed(f"{target}: is there already.", code="file_exists", hint="Choose another name.")
+    start = time.monotonic()
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            rows = _write(reader, sql, kind, file, tell)
+            file.flush()
+            os.fsync(file.fileno())
+        size = part.stat().st_size
+        os.link(part, target)  # fails, where a rename would replace what has come meanwhile
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        problem = problem_of(reader, sql, error, time.monotonic() - start)
+        raise CommandFailed(problem.message, code=problem.code, hint=problem.hint) from error
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+    return ExportProgress(rows=rows, size_bytes=size, path=str(target))
+
+
+def _write(
+    reader: Reader, sql: str, kind: ExportFormat, file: TextIO, tell: Callable[[ExportProgress], None]
+) -> int:
+    cursor = reader.connection.execute(sql)
+    columns = [str(column[0]) for column in cursor.description or ()]
+    write = _csv_writer(file, columns) if kind is ExportFormat.CSV else _json_writer(file, columns)
+    count, told = 0, time.monotonic()
+    for batch in _batches(cursor):
+        write(batch, count)
+        count += len(batch)
+        if time.monotonic() - told >= TELL_S:
+            told = time.monotonic()
+            tell(ExportProgress(rows=count, size_bytes=file.tell()))
+    if kind is ExportFormat.JSON:
+        file.write("\n]\n" if count else "]\n")
+    return count
+
+
+def _batches(cursor: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
+    while batch := cursor.fetchmany(BATCH):
+        yield batch
+
+
+def _csv_writer(file: TextIO, columns: list[str]) -> Callable[[list[tuple[Any, ...]], int], None]:
+    writer = csv.writer(file)
+    writer.writerow(columns)
+
+    def write(batch: list[tuple[Any, ...]], _count: int) -> None:
+        writer.writerows([[_csv_value(value) for value in row] for row in batch])
+
+    return write
+
+
+def _csv_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"  # a spreadsheet would run it
+    return value
+
+
+def _json_writer(file: TextIO, columns: list[str]) -> Callable[[list[tuple[Any, ...]], int], None]:
+    names = _told_apart(columns)
+    file.write("[")
+
+    def write(batch: list[tuple[Any, ...]], count: int) -> None:
+        for number, row in enumerate(batch, count):
+            record = dict(zip(names, map(_json_value, row), strict=True))
+            file.write((",\n" if number else "\n") + json.dumps(record, ensure_ascii=False))
+
+    return write
+
+
+def _told_apart(columns: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    names: list[str] = []
+    for column in columns:
+        seen[column] = seen.get(column, 0) + 1
+        names.append(column if seen[column] == 1 else f"{column} ({seen[column]})")
+    return names
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"hex": value.hex()}
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return str(value)
+    return value

@@ -1,0 +1,94 @@
+"""The state of the file: its pages, its log, its locks, where its room goes, and whether it is sound."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from app.bridge.database.connection import Reader
+from app.bridge.database.locks import lock_holders
+from streams.records.database import (
+    CheckResult,
+    DatabaseHealth,
+    Part,
+    SizePoint,
+    SlowQuery,
+    Statistics,
+)
+
+CHECK_S = 3600.0
+SIZES_S = 8.0
+"""Time for measuring tables and indexes, which reads every page of the file."""
+SIZES_LONG_S = 600.0
+MOST_PROBLEMS = 100
+
+
+def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: float) -> DatabaseHealth:
+    """Return the state of the file; nothing of this reads more than a page or two."""
+    stat = path.stat()
+    log = path.with_name(f"{path.name}-wal")
+    page_bytes = reader.one("PRAGMA page_size")
+    cache = reader.one("PRAGMA cache_size")
+    mode = reader.one("PRAGMA journal_mode")
+    wal = mode == "wal"
+    return DatabaseHealth(
+        path=str(path),
+        size_bytes=stat.st_size,
+        page_bytes=page_bytes,
+        page_count=reader.one("PRAGMA page_count"),
+        free_count=reader.one("PRAGMA freelist_count"),
+        journal_mode=mode,
+        encoding=reader.one("PRAGMA encoding"),
+        sqlite_version=sqlite3.sqlite_version,
+        user_version=reader.one("PRAGMA user_version"),
+        data_version=reader.one("PRAGMA data_version"),
+        cache_bytes=cache * page_bytes if cache > 0 else -cache * 1024,
+        wal_bytes=(log.stat().st_size if log.exists() else 0) if wal else None,
+        checkpoint_age_s=max(0.0, now_s - stat.st_mtime) if wal else None,
+        holders=lock_holders(path),
+        slow=slow,
+    )
+
+
+def measure(reader: Reader, growth: tuple[SizePoint, ...]) -> Statistics:
+    """Return the size of each table and index; none where this SQLite or the time does not allow it."""
+    start = time.monotonic()
+    page_bytes, pages = reader.one("PRAGMA page_size"), reader.one("PRAGMA page_count")
+    free = reader.one("PRAGMA freelist_count")
+    parts, measured = _parts(reader)
+    return Statistics(
+        parts=parts,
+        page_bytes=page_bytes,
+        page_count=pages,
+        free_count=free,
+        growth=growth,
+        measured=measured,
+        took_s=time.monotonic() - start,
+    )
+
+
+def _parts(reader: Reader) -> tuple[tuple[Part, ...], bool]:
+    owners = dict(reader.all("SELECT name, tbl_name FROM sqlite_schema WHERE rootpage > 0"))
+    owners["sqlite_schema"] = "sqlite_schema"
+    try:
+        found = reader.all("SELECT name, pgsize, unused FROM dbstat WHERE aggregate = 1")
+    except sqlite3.OperationalError as error:
+        missing = "no such table: dbstat" in str(error)
+        stopped = (
+            error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_INTERRUPT and not reader.job.cancelled.is_set()
+        )
+        if missing or stopped:
+            return (), False
+        raise
+    parts = [
+        Part(name=name, table=owners.get(name, name), size_bytes=size, unused_bytes=unused)
+        for name, size, unused in found
+    ]
+    return tuple(sorted(parts, key=lambda part: -part.size_bytes)), True
+
+
+def check(reader: Reader) -> CheckResult:
+    """Return what SQLite finds wrong in the whole file; it may take minutes."""
+    start = time.monotonic()
+    lines = [text for (text,) in reader.all(f"PRAGMA quick_check({MOST_PROBLEMS})")]
+    problems = tuple(line for line in lines if line != "ok")
+    return CheckResult(problems=problems, took_s=time.monotonic() - start)

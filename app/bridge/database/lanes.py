@@ -1,0 +1,81 @@
+"""Connections to one file, each for one kind of work, so that none waits behind another."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
+from app.bridge.database.outline import read_schema
+from streams.failures import QueryCancelled, TidewatchError
+from streams.records.database import SlowQuery, TableInfo
+
+T = TypeVar("T")
+
+SLOW_S = 0.1
+SLOW_KEPT = 50
+
+
+class SlowLog:
+    """The last statements of this console that took long, the newest first."""
+
+    def __init__(self) -> None:
+        self._kept: deque[tuple[float, SlowQuery]] = deque(maxlen=SLOW_KEPT)
+
+    def note(self, what: str, took_s: float, outcome: str) -> None:
+        """Keep a statement if it took long."""
+        if took_s >= SLOW_S:
+            query = SlowQuery(sql=" ".join(what.split())[:400], took_s=took_s, ended_ago_s=0, outcome=outcome)
+            self._kept.appendleft((time.monotonic(), query))
+
+    def read(self) -> tuple[SlowQuery, ...]:
+        """Return what is kept, with its age."""
+        now = time.monotonic()
+        return tuple(
+            msgspec.structs.replace(query, ended_ago_s=round(now - ended)) for ended, query in self._kept
+        )
+
+
+class Lane:
+    """A connection that knows the schema, and with it which columns are secret, before anything is read."""
+
+    def __init__(self, path: Path, slow: SlowLog) -> None:
+        self._database = ReadOnlyDatabase(path)
+        self._slow = slow
+        self._schema: tuple[int, int] | None = None
+        self.tables: tuple[TableInfo, ...] = ()
+
+    async def run(self, what: str, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
+        """Do ``work`` with the schema known; ``what`` names it among the slow queries."""
+        took = 0.0
+
+        def prepared(reader: Reader) -> T:
+            nonlocal took
+            self._learn(reader)
+            start = time.monotonic()
+            try:
+                return work(reader)
+            finally:
+                took = time.monotonic() - start
+
+        try:
+            result = await self._database.run(prepared, time_limit_s=time_limit_s)
+        except TidewatchError as error:
+            if not isinstance(error, QueryCancelled):
+                self._slow.note(what, took, error.message)
+            raise
+        self._slow.note(what, took, "done")
+        return result
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        await self._database.close()
+
+    def _learn(self, reader: Reader) -> None:
+        seen = id(reader.connection), reader.one("PRAGMA schema_version")
+        if seen != self._schema:
+            self.tables = read_schema(reader)
+            self._schema = seen

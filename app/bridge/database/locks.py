@@ -1,0 +1,77 @@
+"""Who has a lock on a database file, as far as the system says it."""
+
+from pathlib import Path
+
+from streams.records.database import LockHolder
+
+LOCKS = Path("/proc/locks")
+_PENDING = 0x40000000
+_RESERVED = _PENDING + 1
+_SHARED_FIRST = _PENDING + 2
+_WAL_WRITE, _WAL_CHECKPOINT, _WAL_RECOVER, _WAL_READ, _WAL_OPEN = 120, 121, 122, 123, 128
+
+
+def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | None:
+    """Return who holds what, by process; None where the system has no such list."""
+    try:
+        lines = locks.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return None
+    main, shared = _inode(path), _inode(path.with_name(f"{path.name}-shm"))
+    holders: dict[int, list[str]] = {}
+    for line in lines:
+        words = line.split()
+        if len(words) < 8 or words[1] == "->" or words[2] == "":
+            continue
+        try:
+            _, _, _, mode, pid, place, first, last = words[:8]
+            inode = int(place.rpartition(":")[2])
+            span = int(first), -1 if last == "EOF" else int(last)
+            number = int(pid)
+        except ValueError:
+            continue
+        if inode == main:
+            what = _file_lock(mode, *span)
+        elif inode == shared and shared is not None:
+            what = _log_locks(mode, *span)
+        else:
+            continue
+        holders.setdefault(number, []).extend(what)
+    found = [
+        LockHolder(pid=pid, program=_program(pid), lock=", ".join(dict.fromkeys(what)) or "open")
+        for pid, what in holders.items()
+    ]
+    return tuple(sorted(found, key=lambda holder: (holder.lock == "open", holder.pid)))
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _file_lock(mode: str, first: int, last: int) -> list[str]:
+    if mode == "WRITE":
+        if first <= _SHARED_FIRST and (last < 0 or last > _SHARED_FIRST):
+            return ["exclusive"]
+        return ["writing"] if first <= _RESERVED <= (last if last >= 0 else first) else ["waiting to write"]
+    return ["reading"] if last < 0 or last >= _SHARED_FIRST else []
+
+
+def _log_locks(mode: str, first: int, last: int) -> list[str]:
+    top = last if last >= 0 else _WAL_OPEN
+    names = {_WAL_WRITE: "writing", _WAL_CHECKPOINT: "checkpoint", _WAL_RECOVER: "recovering"}
+    held = [name for byte, name in names.items() if mode == "WRITE" and first <= byte <= top]
+    if first < _WAL_OPEN and top >= _WAL_READ:
+        held.append("reading")
+    return held
+
+
+def _program(pid: int) -> str:
+    if pid <= 0:
+        return "unknown"
+    try:
+        return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return "unknown"

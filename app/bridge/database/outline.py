@@ -1,0 +1,206 @@
+"""What is in a database: tables, columns, indexes and foreign keys, and which columns are secret."""
+
+import sqlite3
+from collections import defaultdict
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from app.bridge.database.authority import SecretColumns, is_secret_name, looks_like_hash, may_be_secret
+from app.bridge.database.connection import Reader
+from app.bridge.database.values import quoted
+from streams.records.database import (
+    COUNT_CAP,
+    ColumnInfo,
+    ForeignKey,
+    IndexInfo,
+    Outline,
+    TableInfo,
+    TableKind,
+)
+
+COUNT_S = 0.25
+"""Time for counting one table; a view may be a query that takes hours."""
+SAMPLED = 20
+_OWN = {"clients", "runs", "files", "file_versions", "events", "tokens", "blobs"}
+_ROWIDS = ("rowid", "_rowid_", "oid")
+
+
+def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
+    """Return all tables by name, without their counts; the secret columns are known to the authority then."""
+    sql_of = dict(reader.all("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view')"))
+    found = [
+        (name, TableKind(kind), bool(without_rowid))
+        for schema, name, kind, _columns, without_rowid, *_ in reader.all("PRAGMA table_list")
+        if schema == "main" and not name.startswith("sqlite_schema") and (name in sql_of or kind == "shadow")
+    ]
+    reader.authority.secrets = frozenset()
+    for name, kind, _ in found:
+        if kind is TableKind.VIRTUAL:
+            with suppress(sqlite3.DatabaseError):  # said when its columns are read
+                reader.connect_virtual(name)
+    secrets = frozenset[tuple[str, str]]().union(*(_secrets_of(reader, name) for name, *_ in found))
+    reader.authority.secrets = secrets
+    order = {TableKind.TABLE: 0, TableKind.VIEW: 1, TableKind.VIRTUAL: 0, TableKind.SHADOW: 2}
+    found.sort(key=lambda entry: (order[entry[1]], entry[0].lower()))
+    return tuple(
+        _table(reader, name, kind, without_rowid=without_rowid, sql=sql_of.get(name) or "", secrets=secrets)
+        for name, kind, without_rowid in found
+    )
+
+
+def _secrets_of(reader: Reader, table: str) -> SecretColumns:
+    try:
+        columns = reader.all(f"PRAGMA table_xinfo({quoted(table)})")
+    except sqlite3.DatabaseError as error:
+        if not _not_this_one(error):
+            raise
+        return frozenset()
+    secret: set[tuple[str, str]] = set()
+    for _, name, kind, *_ in columns:
+        if is_secret_name(name, kind) or (may_be_secret(name, kind) and _holds_hashes(reader, table, name)):
+            secret.add((table.lower(), name.lower()))
+    return frozenset(secret)
+
+
+def _holds_hashes(reader: Reader, table: str, column: str) -> bool:
+    name = quoted(column)
+    sql = f"SELECT substr({name}, 1, 128) FROM {quoted(table)} LIMIT {SAMPLED}"
+    try:
+        with reader.limited(COUNT_S):
+            values = [value for (value,) in reader.all(sql) if value is not None]
+    except sqlite3.OperationalError as error:
+        if reader.job.over():
+            raise
+        return _stopped(error)  # what could not be looked at in time is rather hidden than shown
+    return bool(values) and sum(map(looks_like_hash, values)) * 2 >= len(values)
+
+
+def _stopped(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
+
+
+def _not_this_one(error: sqlite3.Error) -> bool:
+    """Whether only this table cannot be read, such as for a module that is missing here."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
+
+
+def _table(
+    reader: Reader, name: str, kind: TableKind, *, without_rowid: bool, sql: str, secrets: SecretColumns
+) -> TableInfo:
+    try:
+        rows = reader.all(f"PRAGMA table_xinfo({quoted(name)})")
+        indexes = _indexes(reader, name)
+        keys = _foreign_keys(reader, name)
+    except sqlite3.DatabaseError as error:
+        if not _not_this_one(error):
+            raise
+        return TableInfo(name=name, kind=kind, sql=sql, problem=str(error))
+    leading = {index.columns[0] for index in indexes if index.columns and not index.partial}
+    columns = tuple(
+        ColumnInfo(
+            name=column,
+            type=declared or "",
+            not_null=bool(not_null),
+            default=default,
+            key_place=place,
+            generated=hidden in (2, 3),
+            secret=(name.lower(), column.lower()) in secrets,
+            indexed=column in leading or (place == 1 and _is_rowid(declared, rows)),
+        )
+        for _, column, declared, not_null, default, place, hidden in rows
+        if hidden != 1
+    )
+    return TableInfo(
+        name=name,
+        kind=kind,
+        columns=columns,
+        indexes=indexes,
+        foreign_keys=keys,
+        key=_key(kind, without_rowid, columns),
+        sql=sql,
+    )
+
+
+def _is_rowid(declared: str, rows: list[tuple[Any, ...]]) -> bool:
+    return (declared or "").upper() == "INTEGER" and sum(row[5] > 0 for row in rows) == 1
+
+
+def _key(kind: TableKind, without_rowid: bool, columns: tuple[ColumnInfo, ...]) -> tuple[str, ...]:
+    if kind in (TableKind.VIEW, TableKind.VIRTUAL):
+        return ()
+    if without_rowid:
+        parts = sorted((c for c in columns if c.key_place), key=lambda c: c.key_place)
+        return () if any(part.secret for part in parts) else tuple(part.name for part in parts)
+    taken = {column.name.lower() for column in columns}
+    return next(((name,) for name in _ROWIDS if name not in taken), ())
+
+
+def _indexes(reader: Reader, table: str) -> tuple[IndexInfo, ...]:
+    found: list[IndexInfo] = []
+    for _, name, unique, origin, partial in reader.all(f"PRAGMA index_list({quoted(table)})"):
+        columns = reader.all(f"PRAGMA index_info({quoted(name)})")
+        found.append(
+            IndexInfo(
+                name=name,
+                columns=tuple("(expression)" if column is None else column for _, _, column in columns),
+                unique=bool(unique),
+                partial=bool(partial),
+                origin=origin,
+            )
+        )
+    return tuple(found)
+
+
+def _foreign_keys(reader: Reader, table: str) -> tuple[ForeignKey, ...]:
+    groups: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in reader.all(f"PRAGMA foreign_key_list({quoted(table)})"):
+        groups[row[0]].append(row)
+    return tuple(
+        ForeignKey(
+            columns=tuple(row[3] for row in rows),
+            table=rows[0][2],
+            to_columns=tuple(row[4] for row in rows if row[4] is not None),
+            on_update=rows[0][5],
+            on_delete=rows[0][6],
+        )
+        for _, rows in sorted(groups.items())
+    )
+
+
+def count_capped(
+    reader: Reader, table: str, where: str = "", params: tuple[Any, ...] = ()
+) -> tuple[int | None, bool]:
+    """Return how many rows there are up to ``COUNT_CAP``, and whether more; None if it took long."""
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table)}{where} LIMIT {COUNT_CAP + 1})"
+    try:
+        with reader.limited(COUNT_S):
+            count = reader.one(sql, params)
+    except sqlite3.OperationalError as error:
+        if _stopped(error) and not reader.job.over():
+            return None, False
+        raise
+    return min(count, COUNT_CAP), count > COUNT_CAP
+
+
+def with_count(reader: Reader, table: TableInfo) -> TableInfo:
+    """Return a table with its count, or with why it cannot be read."""
+    if table.problem:
+        return table
+    try:
+        rows, capped = count_capped(reader, table.name)
+    except sqlite3.DatabaseError as error:
+        if not _not_this_one(error):
+            raise
+        return msgspec.structs.replace(table, problem=str(error))
+    return msgspec.structs.replace(table, rows=rows, capped=capped)
+
+
+def outline_of(reader: Reader, path: str, tables: tuple[TableInfo, ...]) -> Outline:
+    """Return the outline with fresh counts."""
+    size = reader.one("PRAGMA page_count") * reader.one("PRAGMA page_size")
+    own = {table.name for table in tables} >= _OWN
+    return Outline(
+        path=path, size_bytes=size, tables=tuple(with_count(reader, table) for table in tables), own=own
+    )

@@ -1,0 +1,224 @@
+"""Pages of a table by key: the last one costs what the first one does, since nothing is counted off."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.bridge.database.connection import Reader
+from app.bridge.database.outline import count_capped
+from app.bridge.database.values import quoted, row_reader, shortening
+from streams.failures import CommandFailed
+from streams.records.database import (
+    ColumnFilter,
+    Direction,
+    Edge,
+    FilterKind,
+    Key,
+    PageQuery,
+    Row,
+    TableInfo,
+    TablePage,
+)
+
+PAGE_S = 5.0
+"""Time for one page; sorting millions of rows without an index takes longer."""
+_BACKWARDS = (Direction.BEFORE, Direction.LAST)
+_ESCAPES = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
+
+Condition = tuple[str, tuple[Any, ...]]
+"""A part of a WHERE and its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Rows that lie together in the order, such as those with the same value or those without one."""
+
+    condition: Condition
+    by_value: bool
+    """Whether the sorted value differs within it, so that it must be in the ORDER BY."""
+
+
+def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
+    """Return a page; raise CommandFailed for a column that is not there or an order that takes too long."""
+    known = {column.name: column for column in table.columns}
+    for name in (query.sort, query.filter.column if query.filter else None):
+        if name is not None and name not in known:
+            raise CommandFailed(f"{table.name} has no column {name}.", code="query_failed")
+    try:
+        reader.connection.execute("BEGIN")
+        return _keyed(reader, table, query) if table.key else _counted_off(reader, table, query)
+    except sqlite3.OperationalError as error:
+        stopped = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_INTERRUPT
+        if not stopped or reader.job.cancelled.is_set():
+            raise
+        raise _too_slow(table, query) from error
+
+
+def _too_slow(table: TableInfo, query: PageQuery) -> CommandFailed:
+    if query.sort is not None:
+        message = f"Sorting {table.name} by {query.sort} took longer than {PAGE_S:g} s and was stopped."
+        hint = "It has no index on it. Choose a column that the Structure tab shows an index for, or filter."
+    elif query.filter is not None:
+        message = f"Filtering {table.name} by {query.filter.column} took longer than {PAGE_S:g} s."
+        hint = "Few rows match and no index finds them. Use = on an indexed column, or SQL with a limit."
+    else:
+        message = f"Reading {table.name} took longer than {PAGE_S:g} s and was stopped."
+        hint = "It is a view with a costly query behind it. Ask for a part of it with SQL."
+    return CommandFailed(message, code="query_timeout", hint=hint)
+
+
+def filter_condition(wanted: ColumnFilter | None) -> Condition | None:
+    """Return the condition of a filter."""
+    if wanted is None:
+        return None
+    name = quoted(wanted.column)
+    match wanted.kind:
+        case FilterKind.NULL:
+            return f"{name} IS NULL", ()
+        case FilterKind.NOT_NULL:
+            return f"{name} IS NOT NULL", ()
+        case FilterKind.CONTAINS:
+            text = wanted.text.translate(_ESCAPES)
+            return f"CAST({name} AS TEXT) LIKE ? ESCAPE '\\'", (f"%{text}%",)
+        case _:
+            return f"{name} {wanted.kind.value} ?", (_typed(wanted.text),)
+
+
+def _typed(text: str) -> int | float | str:
+    """Return what was typed as a number where it is one; SQLite compares by type first."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
+    columns = table.columns
+    filtered = filter_condition(query.filter)
+    backwards = query.direction in _BACKWARDS
+    names = [quoted(part) for part in table.key]
+    chosen = ", ".join((*names, *(shortening(column.name) for column in columns)))
+    read = row_reader([column.secret for column in columns])
+    keys: list[Key] = []
+    rows: list[Row] = []
+    for segment in _segments(names, query):
+        order = _order(names, query.sort if segment.by_value else None, query.descending != backwards)
+        where, params = _where([segment.condition, filtered])
+        sql = f"SELECT {chosen} FROM {quoted(table.name)}{where} ORDER BY {order} LIMIT ?"
+        found = reader.all(sql, (*params, query.limit + 1 - len(rows)))
+        keys += [row[: len(names)] for row in found]
+        rows += [read(row[len(names) :]) for row in found]
+        if len(rows) > query.limit:
+            break
+    more = len(rows) > query.limit
+    del keys[query.limit :], rows[query.limit :]
+    if backwards:
+        keys.reverse()
+        rows.reverse()
+    count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
+    beside = query.direction in (Direction.AFTER, Direction.BEFORE)
+    return TablePage(
+        columns=tuple(column.name for column in columns),
+        keys=tuple(keys),
+        rows=tuple(rows),
+        first=_edge(reader, table, query.sort, keys[0]) if keys else None,
+        last=_edge(reader, table, query.sort, keys[-1]) if keys else None,
+        has_before=more if backwards else beside,
+        has_after=beside if backwards else more,
+        matching=count,
+        matching_capped=capped,
+    )
+
+
+def _segments(names: list[str], query: PageQuery) -> list[_Segment]:
+    """Return what follows the edge, in order, as conditions that an index can answer each."""
+    backwards = query.direction in _BACKWARDS
+    down = query.descending != backwards
+    edge = query.edge if query.direction in (Direction.AFTER, Direction.BEFORE) else None
+    if query.sort is None:
+        return [_Segment(_beyond(names, edge.key, down) if edge else ("", ()), False)]
+    column = quoted(query.sort)
+    missing = _Segment((f"{column} IS NULL", ()), False)
+    present = _Segment((f"{column} IS NOT NULL", ()), True)
+    if edge is None:
+        return [present, missing] if down else [missing, present]
+    beyond, params = _beyond(names, edge.key, down)
+    if edge.value is None:
+        rest = _Segment((f"{column} IS NULL AND {beyond}", params), False)
+        return [rest] if down else [rest, present]
+    same = _Segment((f"{column} = ? AND {beyond}", (edge.value, *params)), False)
+    further = _Segment((f"{column} {'<' if down else '>'} ?", (edge.value,)), True)
+    return [same, further, missing] if down else [same, further]
+
+
+def _beyond(names: list[str], key: Key, down: bool) -> Condition:
+    sign = "<" if down else ">"
+    if len(names) == 1:
+        return f"{names[0]} {sign} ?", tuple(key)
+    marks = ", ".join("?" * len(names))
+    return f"({', '.join(names)}) {sign} ({marks})", tuple(key)
+
+
+def _order(names: list[str], sort: str | None, down: bool) -> str:
+    word = " DESC" if down else ""
+    return ", ".join(f"{part}{word}" for part in ([quoted(sort)] if sort else []) + names)
+
+
+def _where(conditions: Sequence[Condition | None]) -> Condition:
+    parts = [condition for condition in conditions if condition is not None and condition[0]]
+    if not parts:
+        return "", ()
+    text = " AND ".join(f"({condition})" for condition, _ in parts)
+    return f" WHERE {text}", tuple(param for _, params in parts for param in params)
+
+
+def key_condition(table: TableInfo, key: Key) -> Condition:
+    """Return the condition that finds one row."""
+    return _where([(" AND ".join(f"{quoted(part)} = ?" for part in table.key), tuple(key))])
+
+
+def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
+    if sort is None:
+        return Edge(key=key)
+    where, params = key_condition(table, key)
+    return Edge(value=reader.one(f"SELECT {quoted(sort)} FROM {quoted(table.name)}{where}", params), key=key)
+
+
+def _matching(reader: Reader, table: TableInfo, filtered: Condition) -> tuple[int | None, bool]:
+    where, params = _where([filtered])
+    return count_capped(reader, table.name, where, params)
+
+
+def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
+    """Page through a view, which has no key: its rows are counted off each time, within the time limit."""
+    filtered = filter_condition(query.filter)
+    where, params = _where([filtered])
+    start = 0
+    if query.direction is Direction.LAST:
+        total = reader.one(f"SELECT count(*) FROM {quoted(table.name)}{where}", params)
+        start = max(0, total - query.limit)
+    elif query.edge is not None and query.edge.key:
+        at = int(query.edge.key[0] or 0)
+        start = at + 1 if query.direction is Direction.AFTER else max(0, at - query.limit)
+    word = " DESC" if query.descending else ""
+    order = f" ORDER BY {quoted(query.sort)}{word}" if query.sort else ""
+    chosen = ", ".join(shortening(column.name) for column in table.columns)
+    sql = f"SELECT {chosen} FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?"
+    found = reader.all(sql, (*params, query.limit + 1, start))
+    read = row_reader([column.secret for column in table.columns])
+    rows = tuple(read(row) for row in found[: query.limit])
+    count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
+    return TablePage(
+        columns=tuple(column.name for column in table.columns),
+        keys=tuple((start + i,) for i in range(len(rows))),
+        rows=rows,
+        first=Edge(key=(start,)) if rows else None,
+        last=Edge(key=(start + len(rows) - 1,)) if rows else None,
+        has_before=start > 0,
+        has_after=len(found) > query.limit,
+        matching=count,
+        matching_capped=capped,
+    )

@@ -1,0 +1,211 @@
+"""The questions about a database, answered from its file: ``streams.sources.database.DatabasePort``."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from reactivex import Observable
+
+from app.bridge.database import health
+from app.bridge.database.connection import Reader, ReadOnlyDatabase
+from app.bridge.database.export import EXPORT_S, export
+from app.bridge.database.lanes import Lane, SlowLog
+from app.bridge.database.outline import outline_of
+from app.bridge.database.paging import PAGE_S, filter_condition, key_condition, read_page
+from app.bridge.database.statements import explain, run_statement
+from app.bridge.database.values import quoted
+from streams.failures import CommandFailed
+from streams.operators.from_aiter import from_aiter
+from streams.operators.from_coro import from_coro
+from streams.operators.spawning import Spawn
+from streams.records.database import (
+    CellQuery,
+    CheckResult,
+    ColumnFilter,
+    DatabaseHealth,
+    ExportFormat,
+    ExportProgress,
+    Outline,
+    PageQuery,
+    Plan,
+    SizePoint,
+    SqlResult,
+    Statistics,
+    TableInfo,
+    TablePage,
+    WholeValue,
+)
+
+T = TypeVar("T")
+
+SQL_ROWS = 10_000
+SQL_S = 30.0
+COUNT_EXACT_S = 120.0
+OUTLINE_S = 20.0
+WHOLE_BYTES = 1024**2
+MOST_POINTS = 300
+
+
+class DatabasePorts:
+    """One method a question; each subscription asks once, disposing it stops the statement."""
+
+    def __init__(self, path: Path, spawn: Spawn) -> None:
+        self.path = path
+        self._spawn = spawn
+        self._slow = SlowLog()
+        self._watching = ReadOnlyDatabase(path)
+        self._pages, self._sql = Lane(path, self._slow), Lane(path, self._slow)
+        self._long, self._exports = Lane(path, self._slow), Lane(path, self._slow)
+        self._since_s = time.monotonic()
+        self._growth: list[SizePoint] = []
+
+    async def close(self) -> None:
+        """Stop what runs and close the file."""
+        for part in (self._watching, self._pages, self._sql, self._long, self._exports):
+            await part.close()
+
+    def version(self) -> Observable[int]:
+        """``PRAGMA data_version``: another number after each commit of another program."""
+        return from_coro(self._watching.data_version, spawn=self._spawn)
+
+    def outline(self) -> Observable[Outline]:
+        """All tables with their capped counts."""
+
+        def work(reader: Reader) -> Outline:
+            outline = outline_of(reader, str(self.path), self._pages.tables)
+            self._note_size(outline.size_bytes)
+            return outline
+
+        return self._asked(self._pages, "the tables and their counts", work, OUTLINE_S)
+
+    def page(self, query: PageQuery) -> Observable[TablePage]:
+        """One page of a table."""
+        what = f"page of {query.table}" + (f" by {query.sort}" if query.sort else "")
+        return self._asked(
+            self._pages,
+            what,
+            lambda reader: read_page(reader, self._table(self._pages, query.table), query),
+            PAGE_S,
+        )
+
+    def whole_value(self, query: CellQuery) -> Observable[WholeValue]:
+        """One value in full, up to 1 MiB."""
+
+        def work(reader: Reader) -> WholeValue:
+            table = self._table(self._pages, query.table)
+            column = next((column for column in table.columns if column.name == query.column), None)
+            if column is not None and column.secret:
+                return WholeValue(value=None, size_bytes=0, secret=True)
+            if not table.key:
+                raise CommandFailed("A row of a view has no key to find it by.", hint="Select it with SQL.")
+            where, params = key_condition(table, query.key)
+            name = quoted(query.column)
+            row = reader.connection.execute(
+                f"SELECT substr({name}, 1, {WHOLE_BYTES}), typeof({name}), length(CAST({name} AS BLOB))"
+                f" FROM {quoted(table.name)}{where}",
+                params,
+            ).fetchone()
+            if row is None:
+                raise CommandFailed("The row is gone.", hint="It was deleted after the page was read.")
+            value, kind, size = row
+            if kind in ("integer", "real"):
+                value = reader.one(f"SELECT {name} FROM {quoted(table.name)}{where}", params)
+            kept = (
+                len(value.encode()) if isinstance(value, str) else len(value or b"") if kind == "blob" else 0
+            )
+            return WholeValue(value=value, size_bytes=size or 0, cut=kind in ("text", "blob") and kept < size)
+
+        return self._asked(self._pages, f"value of {query.table}.{query.column}", work, PAGE_S)
+
+    def count(self, table: str, wanted: ColumnFilter | None) -> Observable[int]:
+        """The exact number of rows, however long that takes."""
+
+        def work(reader: Reader) -> int:
+            condition = filter_condition(wanted)
+            where, params = (f" WHERE {condition[0]}", condition[1]) if condition else ("", ())
+            name = self._table(self._long, table).name
+            return reader.one(f"SELECT count(*) FROM {quoted(name)}{where}", params)
+
+        return self._asked(self._long, f"count of {table}", work, COUNT_EXACT_S)
+
+    def run_sql(self, sql: str) -> Observable[SqlResult]:
+        """The answer to a statement that a person wrote."""
+        return self._asked(self._sql, sql, lambda reader: run_statement(reader, sql, SQL_ROWS), SQL_S)
+
+    def plan(self, sql: str) -> Observable[Plan]:
+        """How the database would answer a statement."""
+        return self._asked(self._pages, f"EXPLAIN {sql}", lambda reader: explain(reader, sql), PAGE_S)
+
+    def statistics(self, thorough: bool) -> Observable[Statistics]:
+        """Where the room goes; ``thorough`` takes all the time it needs."""
+        limit = health.SIZES_LONG_S if thorough else health.SIZES_S
+
+        def work(reader: Reader) -> Statistics:
+            return health.measure(reader, tuple(self._growth))
+
+        return self._asked(self._long, "sizes of tables and indexes", work, limit)
+
+    def health(self) -> Observable[DatabaseHealth]:
+        """The state of the file and its locks."""
+        return self._asked(
+            self._pages,
+            "health",
+            lambda reader: health.read_health(reader, self.path, self._slow.read(), time.time()),
+            PAGE_S,
+        )
+
+    def check(self) -> Observable[CheckResult]:
+        """What ``PRAGMA quick_check`` finds."""
+        return self._asked(self._long, "PRAGMA quick_check", health.check, health.CHECK_S)
+
+    def export(self, sql: str, kind: ExportFormat, target: Path) -> Observable[ExportProgress]:
+        """Write the whole answer to a file; how far that is, and last the path."""
+
+        async def going() -> AsyncIterator[ExportProgress]:
+            loop = asyncio.get_running_loop()
+            told: asyncio.Queue[ExportProgress] = asyncio.Queue()
+
+            def tell(progress: ExportProgress) -> None:
+                loop.call_soon_threadsafe(told.put_nowait, progress)
+
+            writing = asyncio.ensure_future(
+                self._exports.run(
+                    f"export: {sql}",
+                    lambda reader: export(reader, sql, kind, target, tell),
+                    time_limit_s=EXPORT_S,
+                )
+            )
+            try:
+                while not writing.done():
+                    hearing = asyncio.ensure_future(told.get())
+                    await asyncio.wait((writing, hearing), return_when=asyncio.FIRST_COMPLETED)
+                    if hearing.done():
+                        yield hearing.result()
+                    else:
+                        hearing.cancel()
+                yield await writing
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+        return from_aiter(going, spawn=self._spawn)
+
+    # -- helpers
+
+    def _asked(self, lane: Lane, what: str, work: Callable[[Reader], T], limit_s: float) -> Observable[T]:
+        return from_coro(lambda: lane.run(what, work, time_limit_s=limit_s), spawn=self._spawn)
+
+    @staticmethod
+    def _table(lane: Lane, name: str) -> TableInfo:
+        table = next((table for table in lane.tables if table.name == name), None)
+        if table is None:
+            raise CommandFailed(f"There is no table {name} any more.", code="not_found")
+        return table
+
+    def _note_size(self, size_bytes: int) -> None:
+        if self._growth and self._growth[-1].size_bytes == size_bytes:
+            return
+        self._growth.append(SizePoint(at_s=time.monotonic() - self._since_s, size_bytes=size_bytes))
+        del self._growth[:-MOST_POINTS]
