@@ -101,7 +101,7 @@ def test_help_does_not_wait_for_the_screen() -> None:
     [
         ("[connection]\nprot = 1\n", "connection.prot is not a setting"),
         ("[polling\n", "not valid TOML"),
-        ("[ui]\ntime_zone = 'Nowhere/Land'\n", "is not a known zone"),
+        ("[ui]\ntime_zone = 'Nowhere/Land'\n", "ui.time_zone = 'Nowhere/Land'"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, text: str, said: str) -> None:
