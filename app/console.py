@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import flet as ft
 import structlog
@@ -18,6 +18,7 @@ from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import Settings
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
+from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
 from app.simulation import simulated_server
 from app.tasks import Tasks
@@ -104,16 +105,8 @@ def _report_at(where: str, error: BaseException) -> None:
 
 
 def time_zone(name: str) -> tzinfo:
-    """Return the zone of the setting ui.time_zone; raise ConfigRejected for a name nobody knows."""
-    if name == "local":
-        return datetime.now().astimezone().tzinfo or UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigRejected(
-            f"ui.time_zone = {name!r} is not a known zone.",
-            hint="Write local, UTC or a name such as Europe/Berlin.",
-        ) from None
+    """Return the zone of the setting ui.time_zone."""
+    return datetime.now().astimezone().tzinfo or UTC if name == "local" else ZoneInfo(name)
 
 
 @asynccontextmanager
@@ -124,13 +117,13 @@ async def running_console(
 
     Raises the failure of the check that did not pass, before anything is shown.
     """
-    time_zone(settings.ui.time_zone)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         tasks = Tasks()
         stack.push_async_callback(tasks.close)
         scheduler = LoopScheduler(loop, report_fault)
         stack.enter_context(redirect_default_timers(scheduler))
+        own_log = stack.enter_context(ConsoleLog().listening())
         watcher = SettingsWatcher(settings, path, flags)
         prefs = FilePrefs(prefs_file(), tasks)
         await prefs.load()
@@ -144,7 +137,7 @@ async def running_console(
         stack.push_async_callback(bridge.close)
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived
-        streams, state = _streams(bridge, watcher, scheduler, meter)
+        streams, state = _streams(bridge, watcher, scheduler, meter, own_log)
         stack.callback(state.close)
         console = Console(
             watcher=watcher, bridge=bridge, streams=streams, meter=meter, prefs=prefs, shells=[], loop=loop
@@ -158,7 +151,11 @@ async def running_console(
 
 
 def _streams(
-    bridge: ServerBridge, watcher: SettingsWatcher, scheduler: LoopScheduler, meter: LatencyMeter
+    bridge: ServerBridge,
+    watcher: SettingsWatcher,
+    scheduler: LoopScheduler,
+    meter: LatencyMeter,
+    own_log: ConsoleLog,
 ) -> tuple[Streams, StateManager]:
     def stale_factor() -> float:
         return watcher.current.streams.stale_factor
@@ -174,6 +171,7 @@ def _streams(
         Upkeep(scheduler, report_fault, utc_now, stale_factor, linger_s),
         link=bridge.connection.link,
         latency=meter.stream(scheduler=scheduler),
+        own_log=own_log,
     )
     return streams, state
 

@@ -6,12 +6,14 @@ from typing import Generic, TypeVar
 
 from reactivex import Observable
 
+from streams.logs import LogStreams
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.snapshot import Delta, Snapshot
+from streams.sources.database import DatabaseStreams
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,3 +53,6 @@ class Streams:
     client_runs: Callable[[str], Observable[Snapshot[RunPage]]]
     """The last 30 runs of a client, newest first."""
     client_activity: Callable[[str], Observable[Snapshot[tuple[Activity, ...]]]]
+    logs: LogStreams
+    database: DatabaseStreams
+    """The database beside the server, or any other SQLite file."""

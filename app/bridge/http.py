@@ -25,6 +25,9 @@ T = TypeVar("T")
 KEPT_ANSWERS = 64
 """Answers kept for comparing, one a question; the screen asks far fewer at a time."""
 
+KEPT_BYTES = 256 * 1024
+"""A larger answer, such as a page of the log, is not kept."""
+
 Heard = Callable[[TidewatchError | None], None]
 """Told of the end of every request: None, or why there was no answer."""
 
@@ -76,6 +79,9 @@ class HttpClient:
             self._answers.move_to_end(key)
             return known[1]
         value = self.decode(body, kind, path)
+        if len(body) > KEPT_BYTES:
+            self._answers.pop(key, None)
+            return value
         self._answers[key] = (body, value)
         if len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)

@@ -11,10 +11,12 @@ from streams.operators.from_coro import from_coro
 from streams.operators.spawning import Spawn
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.records.logs import PAGE_LINES, LogFilter, LogPage
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.sources.reading import Numbered
 from streams.sources.runs import progress_of
+from streams.vocabulary import LogSource
 
 T = TypeVar("T")
 
@@ -109,6 +111,22 @@ class HttpPorts:
     def client_runs(self, client_id: str) -> Observable[RunPage]:
         """GET /api/runs."""
         return self._got("/api/runs", RunPage, client_id=client_id, limit=RUNS_SHOWN)
+
+    def log_page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
+        """GET /api/logs."""
+        return self._got(
+            "/api/logs",
+            LogPage,
+            levels=",".join(sorted(wanted.levels)),
+            sources=",".join(sorted(wanted.sources - {LogSource.CONSOLE})),
+            text=wanted.text,
+            client_id=wanted.client_id,
+            run_id=wanted.run_id,
+            correlation_id=wanted.correlation_id,
+            until=wanted.until.isoformat() if wanted.until else None,
+            before=before,
+            limit=PAGE_LINES,
+        )
 
     def _got(self, path: str, kind: type[T], **query: str | int | float | None) -> Observable[T]:
         return self._asked(lambda: self._http.get(path, kind, **query))

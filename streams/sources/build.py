@@ -7,15 +7,18 @@ from reactivex import Observable
 
 from streams.bag import Streams, TableStream
 from streams.cell import Cell
+from streams.logs import OwnLog, SilentLog
 from streams.operators.kinds import Seconds
 from streams.operators.results import Failed, Ok
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
+from streams.records.logs import LogFilter, LogPage
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.snapshot import Snapshot
 from streams.sources import activity, clients, files, runs, server, transfers
+from streams.sources.logs import log_streams
 from streams.sources.reading import Numbered, Reading
 from streams.state import StateManager
 from streams.table_cell import TableCell
@@ -75,6 +78,10 @@ class Ports(Protocol):
         """The newest 30 runs of a client."""
         ...
 
+    def log_page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
+        """Lines of the server's log before an id, newest first."""
+        ...
+
 
 def build_streams(
     ports: Ports,
@@ -84,6 +91,7 @@ def build_streams(
     *,
     link: Observable[Link],
     latency: Observable[Latency],
+    own_log: OwnLog | None = None,
 ) -> Streams:
     """Connect every source to its cell; nothing is read until somebody subscribes."""
     critical_s, background_s = reading.critical_s, reading.background_s
@@ -131,4 +139,5 @@ def build_streams(
         client_activity=lambda client_id: own(
             "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
         ),
+        logs=log_streams(ports.log_page, own_log or SilentLog(), reading),
     )

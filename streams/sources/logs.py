@@ -1,0 +1,245 @@
+"""Log lines: the server's by page and by frame, the console's own, merged in order of time."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, SerialDisposable
+
+from streams.failures import Failure, as_failure
+from streams.logs import LogChange, LogStreams, OwnLog, Spoken, key_of
+from streams.operators.results import Failed, Ok
+from streams.records.base import utc_now
+from streams.records.events import LogFrame
+from streams.records.log_match import matcher
+from streams.records.logs import LogFilter, LogLine, LogPage, id_at
+from streams.sources.feed import Lost, Synced
+from streams.sources.reading import Item, Reading
+from streams.vocabulary import LogSource, Topic
+
+SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE})
+LEAST_SHIFT_S = 1.0
+"""Clocks that differ by less are taken as one; correcting by what is merely measured would shuffle lines."""
+
+FetchPage = Callable[[LogFilter, int | None], Observable[LogPage]]
+"""Asks for the lines before an id, the newest for None."""
+
+
+def log_lines(
+    wanted: LogFilter,
+    more_stream: Observable[None],
+    fetch: FetchPage,
+    own: OwnLog,
+    reading: Reading,
+    *,
+    now: Callable[[], datetime] = utc_now,
+) -> Observable[LogChange]:
+    """The lines that a filter lets through.
+
+    Source:  GET /api/logs at once, every ``background_s`` and after each gap; log frames of the WebSocket;
+             what this process says; and a page further back for each value of ``more_stream``.
+    Emits:   a change at once, then on each batch of new or older lines and each failure.
+    Shape:   up to 500 lines a change; some thousand lines a second.
+    Sharing: none.
+    Errors:  WrongExpression at the call; what goes wrong outside is LogChange.failure, and the console's own
+             lines come all the same.
+    """
+    matches = matcher(wanted)
+    asks_server = not wanted.sources.isdisjoint(SERVER_SIDE)
+
+    def subscribe(
+        observer: abc.ObserverBase[LogChange], _: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        gather = Gather(matches, own, reading.ours, asks_server=asks_server, now=now)
+        older = SerialDisposable()
+        busy = False
+
+        def tell(change: LogChange | None) -> None:
+            if change is not None:
+                observer.on_next(change)
+            if gather.found_none_yet:
+                ask_older()
+
+        def ask_older(*_: object) -> None:
+            nonlocal busy
+            before = gather.next_before
+            if busy or before is None:
+                return
+            busy = True
+
+            def on_page(page: LogPage) -> None:
+                nonlocal busy
+                busy = False
+                tell(gather.older(page))
+
+            def on_error(error: Exception) -> None:
+                nonlocal busy
+                busy = False
+                observer.on_next(gather.failed(error))
+
+            older.disposable = fetch(wanted, before).subscribe(on_page, on_error)
+
+        parts = CompositeDisposable(older)
+        observer.on_next(gather.begin())
+        if LogSource.CONSOLE in wanted.sources:
+            parts.add(own.spoken.subscribe(lambda said: tell(gather.said(said)), observer.on_error))
+        if asks_server:
+            parts.add(more_stream.subscribe(ask_older, observer.on_error))
+            heard = reading.polled(
+                lambda: (lambda: fetch(wanted, None), gather.hear), reading.background_s, Topic.LOGS
+            )
+            parts.add(heard.subscribe(tell, observer.on_error))
+        return parts
+
+    return Observable(subscribe)
+
+
+def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading) -> LogStreams:
+    """Return the log as the screen gets it."""
+
+    def own_lines(wanted: LogFilter) -> tuple[LogLine, ...]:
+        matches = matcher(wanted)
+        return tuple(line for line in own.newest() if matches(line))
+
+    return LogStreams(
+        lines=lambda wanted, more_stream: log_lines(wanted, more_stream, fetch, own, reading),
+        page=fetch,
+        own=own_lines,
+    )
+
+
+class Gather:
+    """What is known of the log so far, and what of each piece of news is new."""
+
+    def __init__(
+        self,
+        matches: Callable[[LogLine], bool],
+        own: OwnLog,
+        ours: Callable[[datetime], datetime],
+        *,
+        asks_server: bool,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._matches, self._own, self._ours, self._now = matches, own, ours, now
+        self._asks_server = asks_server
+        self._loaded = not asks_server
+        self._failure: Failure | None = None
+        self._live = False
+        self._known_upto = -1
+        """Every line of the server up to this id, and not below the oldest page, is known."""
+        self._newest = -1
+        self._empty_so_far = False
+        self._shift = timedelta()
+        self._held: list[LogLine] = []
+        """Own lines from before the oldest page: they would stand where lines of the server are missing."""
+        self.next_before: int | None = None
+
+    @property
+    def found_none_yet(self) -> bool:
+        """Whether the last page had nothing that was wanted, but older ones may."""
+        return self._empty_so_far and self.next_before is not None
+
+    def begin(self) -> LogChange:
+        """Return what is known at once: this console's own lines, unless the server's have to come first."""
+        lines = [line for line in self._own.newest() if self._matches(line)]
+        if self._asks_server:
+            self._held = lines
+            lines = []
+        return self._change(lines)
+
+    def said(self, said: Spoken) -> LogChange | None:
+        """Take what this console says."""
+        lines = [line for line in said.lines if self._matches(line)]
+        if not self._loaded and self._failure is None:
+            self._held += lines
+            return None
+        return self._change(lines, dropped=said.lost) if lines or said.lost else None
+
+    def hear(self, item: Item[LogPage]) -> LogChange | None:
+        """Take an answer of the server, a failure, or what the event socket says."""
+        match item:
+            case Ok(value=page):
+                return self._newest_page(page)
+            case Failed(error=error):
+                return self.failed(error)
+            case LogFrame():
+                return self._frame(item)
+            case Synced() | Lost():
+                # What comes from here on does not join what is known, until the next page has closed the gap.
+                self._live = False
+            case _:
+                pass  # of other topics
+        return None
+
+    def older(self, page: LogPage) -> LogChange:
+        """Take a page from before all that is known."""
+        self.next_before = page.next_before
+        self._empty_so_far = not page.lines
+        return self._change([*self._lines_of(page.lines), *self._release()])
+
+    def failed(self, error: Exception) -> LogChange:
+        """Take a failure of the server; what this console says is shown all the same."""
+        since = self._failure.since if self._failure is not None else self._now()
+        self._failure = as_failure(error, since=since)
+        lines: list[LogLine] = []
+        if not self._loaded:
+            lines, self._held = self._held, []
+        return self._change(lines)
+
+    def _newest_page(self, page: LogPage) -> LogChange:
+        self._failure = None
+        first = not self._loaded
+        # The page reaches back to its last line, or as far as the question has looked.
+        reach = -1 if page.next_before is None else page.next_before
+        gap = not first and reach > self._known_upto + 1
+        if first or gap:
+            self._loaded = True
+            self.next_before = page.next_before
+            self._empty_so_far = not page.lines
+            self._set_shift()
+            self._held = [line for line in self._own.newest() if self._matches(line)]
+            fresh: Iterable[LogLine] = page.lines
+        else:
+            fresh = (line for line in page.lines if line.id > self._known_upto)
+        self._newest = max([self._newest, *(line.id for line in page.lines)])
+        self._known_upto, self._live = self._newest, True
+        return self._change([*self._lines_of(fresh), *self._release()], full=gap)
+
+    def _frame(self, frame: LogFrame) -> LogChange | None:
+        if frame.lines:
+            self._newest = max(self._newest, frame.lines[-1].id)
+            if self._live:
+                self._known_upto = self._newest
+        lines = self._lines_of(line for line in frame.lines if self._matches(line))
+        return self._change(lines, dropped=frame.dropped) if lines or frame.dropped else None
+
+    def _lines_of(self, lines: Iterable[LogLine]) -> list[LogLine]:
+        if not self._shift:
+            return list(lines)
+        return [msgspec.structs.replace(line, at=line.at + self._shift) for line in lines]
+
+    def _set_shift(self) -> None:
+        here = self._now()
+        ahead = self._ours(here) - here
+        self._shift = ahead if abs(ahead.total_seconds()) >= LEAST_SHIFT_S else timedelta()
+
+    def _release(self) -> list[LogLine]:
+        """Return the own lines that stand above the oldest page now."""
+        before = self.next_before
+        if before is None:
+            free, self._held = self._held, []
+            return free
+        free = [line for line in self._held if id_at(line.at - self._shift) >= before]
+        self._held = [line for line in self._held if id_at(line.at - self._shift) < before]
+        return free
+
+    def _change(self, lines: list[LogLine], *, full: bool = False, dropped: int = 0) -> LogChange:
+        return LogChange(
+            lines=tuple(sorted(lines, key=key_of)),
+            full=full,
+            dropped=dropped,
+            loaded=self._loaded,
+            more=self.next_before is not None,
+            failure=self._failure,
+        )
