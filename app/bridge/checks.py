@@ -56,9 +56,9 @@ async def check_all(
 
     late = ServerUnreachable(f"{http.address.http}: no answer within {limit_s:g} s.", hint=CHECK_HOST)
     health, token, opened = await asyncio.gather(
-        _limited(check_server(http), limit_s, late),
-        _limited(check_token(http), limit_s, late),
-        _limited(database(), limit_s, DatabaseLocked(f"{database_path}: did not open within {limit_s:g} s.")),
+        limited(check_server(http), limit_s, late),
+        limited(check_token(http), limit_s, late),
+        limited(database(), limit_s, DatabaseLocked(f"{database_path}: did not open within {limit_s:g} s.")),
     )
     server_failure = health if isinstance(health, TidewatchError) else None
     if server_failure is None and isinstance(token, TidewatchError):
@@ -75,7 +75,7 @@ async def check_all(
     return health, opened
 
 
-async def _limited(check: Awaitable[T], limit_s: float, late: TidewatchError) -> T | TidewatchError:
+async def limited(check: Awaitable[T], limit_s: float, late: TidewatchError) -> T | TidewatchError:
     """Return the failure as a value, so that one check does not end the others."""
     try:
         async with asyncio.timeout(limit_s):

@@ -37,14 +37,14 @@ def find_file(named: Path | None = None) -> Path | None:
 
 def load_settings(path: Path | None = None, flags: Flags | None = None) -> Settings:
     """Return the settings of ``path`` (None: no file), environment and flags; raise ``ConfigRejected``."""
-    text, table = _read_table(path) if path else ("", {})
+    return settings_of(read_file(path) if path else "", path, flags)
+
+
+def settings_of(text: str, path: Path | None = None, flags: Flags | None = None) -> Settings:
+    """Return the settings that a file ``path`` with this text gives, with environment and flags."""
+    table = table_of(text, path)
     _refuse_unknown_variables()
-    try:
-        variables: dict[str, Any] = EnvSettingsSource(Settings)()
-    except SettingsError as error:
-        raise ConfigRejected(
-            f"environment: {error}.", hint='Lists are written as JSON: ["a", "b"].'
-        ) from error
+    variables = given_variables()
     given: dict[str, Any] = {section: dict(keys) for section, keys in (flags or {}).items()}
     try:
         return Settings(**_merged(table, variables, given))
@@ -53,9 +53,20 @@ def load_settings(path: Path | None = None, flags: Flags | None = None) -> Setti
         raise _rejection(error.errors(include_url=False)[0], where) from None
 
 
-def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
+def given_variables() -> dict[str, Any]:
+    """Return the settings of the environment, by section and key; raise ``ConfigRejected``."""
     try:
-        text = path.read_text("utf-8")
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigRejected(
+            f"environment: {error}.", hint='Lists are written as JSON: ["a", "b"].'
+        ) from error
+
+
+def read_file(path: Path) -> str:
+    """Return the text of a configuration file; raise ``ConfigRejected``."""
+    try:
+        return path.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigRejected(f"{path}: no such file.", hint="Check the path given with --config.") from None
     except UnicodeDecodeError as error:
@@ -64,15 +75,22 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
         ) from None
     except OSError as error:
         raise ConfigRejected(f"{path}: cannot be read: {error.strerror}.") from None
+
+
+def table_of(text: str, path: Path | None) -> dict[str, Any]:
+    """Return what a configuration file with this text says, relative paths anchored to its folder."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         last = len(text.splitlines())
         reason = str(error).replace("(at end of document)", f"(at the end, line {last})")
-        raise ConfigRejected(f"{path}: not valid TOML: {reason}.", hint="Mend that line.") from None
+        raise ConfigRejected(
+            f"{path or 'The text'}: not valid TOML: {reason}.", hint="Mend that line."
+        ) from None
     for section, model in Settings.model_fields.items():
-        _anchor_paths(table.get(section), model.annotation, path.parent)
-    return text, table
+        if path is not None:
+            _anchor_paths(table.get(section), model.annotation, path.parent)
+    return table
 
 
 def _anchor_paths(values: Any, model: Any, folder: Path) -> None:
@@ -145,7 +163,7 @@ def _rejection(error: ErrorDetails, where: _Where) -> ConfigRejected:
     name = ".".join(part for part in (section, key) if part)
     place = where.of(section, key)
     if error["type"] == "extra_forbidden":
-        known = Settings.model_fields if not key else _model_of(section).model_fields
+        known = Settings.model_fields if not key else model_of(section).model_fields
         close = difflib.get_close_matches(key or section, known, 1)
         hint = f"Did you mean {close[0]}?" if close else f"Known here: {', '.join(sorted(known))}."
         return ConfigRejected(f"{place}: {name} is not a setting.", hint=hint)
@@ -156,19 +174,31 @@ def _rejection(error: ErrorDetails, where: _Where) -> ConfigRejected:
         return ConfigRejected(
             f"{place}: {name} must be a table.", hint=f"Write [{name}] on a line of its own."
         )
-    field = _model_of(section).model_fields[key]
-    shown = "(not shown)" if "Secret" in str(field.annotation) else _short(error["input"])
-    return ConfigRejected(
-        f"{place}: {name} = {shown} is not allowed; it must be {allowed(field)}.",
-        hint=f"Change it, or leave it out for the default, {_default(field)}.",
+    message, hint = refusal(section, key, error["input"])
+    return ConfigRejected(f"{place}: {message}", hint=hint)
+
+
+def refusal(section: str, key: str, value: Any) -> tuple[str, str]:
+    """Return what is said of a value that a setting may not have, and what to do; nothing of a secret."""
+    field = model_of(section).model_fields[key]
+    shown = "(not shown)" if "Secret" in str(field.annotation) else short(value)
+    return (
+        f"{section}.{key} = {shown} is not allowed; it must be {allowed(field)}.",
+        f"Change it, or leave it out for the default, {_default(field)}.",
     )
+
+
+def told(field: FieldInfo, what: str) -> str:
+    """Return what a setting says of itself besides its type: its ``unit``, or what is ``allowed``."""
+    extra = field.json_schema_extra
+    return str(extra.get(what, "")) if isinstance(extra, dict) else ""
 
 
 def allowed(field: FieldInfo) -> str:
     """Return the range of a setting in words."""
-    unit = (
-        (field.json_schema_extra or {}).get("unit", "") if isinstance(field.json_schema_extra, dict) else ""
-    )
+    if told(field, "allowed"):
+        return told(field, "allowed")
+    unit = told(field, "unit")
     least = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
     most = next((m.le for m in field.metadata if isinstance(m, Le)), None)
     if least is not None and most is not None:
@@ -187,7 +217,8 @@ def allowed(field: FieldInfo) -> str:
     return "a path" if "Path" in kind else "a list of texts" if "tuple" in kind else "a text"
 
 
-def _model_of(section: str) -> type[BaseModel]:
+def model_of(section: str) -> type[BaseModel]:
+    """Return the class of a section."""
     model = Settings.model_fields[section].annotation
     assert isinstance(model, type) and issubclass(model, BaseModel)
     return model
@@ -195,10 +226,11 @@ def _model_of(section: str) -> type[BaseModel]:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default()
-    return "none" if value is None else _short(value)
+    return "none" if value is None else short(value)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a refusal shows it."""
     if isinstance(value, SecretStr):
         return "(not shown)"
     if isinstance(value, bool):

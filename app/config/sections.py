@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
 def _home(value: Any) -> Any:
@@ -14,9 +15,25 @@ FilePath = Annotated[Path, BeforeValidator(_home)]
 """A path; ``~`` is the home folder, a relative one in the file is relative to that file."""
 
 
-def setting(default: Any, description: str, unit: str = "", **limits: Any) -> Any:
-    """Return a pydantic field that carries its unit beside its range, default and description."""
-    extra: dict[str, Any] = {"unit": unit} if unit else {}
+def _zone(value: str) -> str:
+    if value not in ("local", "UTC"):
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not a known zone") from None
+    return value
+
+
+ZoneName = Annotated[str, AfterValidator(_zone)]
+"""``local``, ``UTC`` or the name of a zone this machine knows."""
+
+
+def setting(default: Any, description: str, unit: str = "", allowed: str = "", **limits: Any) -> Any:
+    """Return a pydantic field that carries its unit beside its range, default and description.
+
+    ``allowed`` words what is allowed where type and limits do not tell.
+    """
+    extra: dict[str, Any] = {name: text for name, text in (("unit", unit), ("allowed", allowed)) if text}
     return Field(default=default, description=description, json_schema_extra=extra, **limits)
 
 
@@ -120,8 +137,11 @@ class UiSettings(Section):
     units: Literal["binary", "decimal"] = setting(
         "binary", "Sizes in KiB, MiB (powers of 1,024) or in kB, MB (powers of 1,000)."
     )
-    time_zone: str = setting(
-        "local", "Zone in which times are shown: local, UTC, or a name such as Europe/Berlin.", min_length=1
+    time_zone: ZoneName = setting(
+        "local",
+        "Zone in which times are shown: local, UTC, or a name such as Europe/Berlin.",
+        allowed="local, UTC or the name of a known zone such as Europe/Berlin",
+        min_length=1,
     )
 
 

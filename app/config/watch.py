@@ -7,7 +7,7 @@ import structlog
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject, Subject
 
-from app.config.load import Flags, load_settings
+from app.config.load import Flags, read_file, settings_of
 from app.config.settings import Settings
 from streams.failures import ConfigRejected
 
@@ -34,6 +34,7 @@ class SettingsWatcher:
         self._path, self._flags, self._every_s = path, flags, every_s
         self._settings_subject = BehaviorSubject(settings)
         self._rejected_subject: Subject[ConfigRejected] = Subject()
+        self._texts_subject: Subject[str] = Subject()
         self._seen = _stamp(path) if path else None
 
     @property
@@ -58,11 +59,31 @@ class SettingsWatcher:
         """Refusals of a changed file, each once; the settings before it stay in force."""
         return self._rejected_subject
 
+    @property
+    def texts(self) -> Observable[str]:
+        """The whole text of the file each time it has been taken, also where no value is another."""
+        return self._texts_subject
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is followed."""
+        return self._path
+
+    @property
+    def flags(self) -> Flags:
+        """What the command line says, which goes before the file."""
+        return self._flags or {}
+
+    def follow(self, path: Path) -> None:
+        """Follow a file from now on; it is read at the next look."""
+        self._path, self._seen = path, None
+
     async def run(self) -> None:
         """Watch until cancelled."""
-        while self._path is not None:
+        while True:
             await asyncio.sleep(self._every_s)
-            await self.look(self._path)
+            if self._path is not None:
+                await self.look(self._path)
 
     async def look(self, path: Path) -> None:
         """Read the file if it has changed since the last look."""
@@ -71,7 +92,8 @@ class SettingsWatcher:
             return
         self._seen = stamp
         try:
-            settings = await asyncio.to_thread(load_settings, path, self._flags)
+            text = await asyncio.to_thread(read_file, path)
+            settings = await asyncio.to_thread(settings_of, text, path, self._flags)
         except ConfigRejected as error:
             log.warning("settings_rejected", reason=error.line())
             self._rejected_subject.on_next(error)
@@ -79,3 +101,4 @@ class SettingsWatcher:
         if settings != self.current:
             log.info("settings_changed", file=str(path))
             self._settings_subject.on_next(settings)
+        self._texts_subject.on_next(text)

@@ -1,0 +1,77 @@
+"""The checks of the start, made one by one for whoever changes the settings of the connection."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from app.bridge.address import address_of, read_token, tls_context
+from app.bridge.checks import check_server, check_token, limited, open_database
+from app.bridge.errors import CHECK_HOST
+from app.bridge.http import HttpClient
+from app.config import ConnectionSettings, uses_tls
+from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError
+from streams.records.settings import CheckResult
+
+
+async def probe(connection: ConnectionSettings) -> tuple[CheckResult, ...]:
+    """Return what the start would say of server, token and database; nothing stays open."""
+    server, database = await asyncio.gather(_far_end(connection), _database(connection))
+    return *server, database
+
+
+async def _far_end(connection: ConnectionSettings) -> tuple[CheckResult, CheckResult]:
+    try:
+        tls = await tls_context(connection)
+    except TidewatchError as error:
+        return _failed("Server", error), _not_made("Token")
+    http = HttpClient(
+        address_of(connection), lambda: read_token(connection), tls=tls, timeout_s=lambda: connection.check_s
+    )
+    late = ServerUnreachable(
+        f"{http.address.http}: no answer within {connection.check_s:g} s.", hint=CHECK_HOST
+    )
+    try:
+        health = await limited(check_server(http), connection.check_s, late)
+        if isinstance(health, TidewatchError):
+            return _failed("Server", health), _not_made("Token")
+        kind = " It is a simulated fleet." if health.simulated else ""
+        secured = "over TLS" if uses_tls(connection) else "without TLS"
+        server = _passed("Server", f"{http.address.http} answers {secured}, version {health.version}.{kind}")
+        said = await _said(check_token(http), connection.check_s, late)
+        return server, _failed("Token", said) if said else _passed("Token", "The server knows it.")
+    finally:
+        await http.close()
+
+
+async def _database(connection: ConnectionSettings) -> CheckResult:
+    path = connection.database_path
+    if path is None:
+        return CheckResult(
+            name="Database",
+            passed=None,
+            message="No connection.database_path is set.",
+            hint="It is needed when connection.mock_mode is false.",
+        )
+    late = DatabaseLocked(f"{path}: did not open within {connection.check_s:g} s.")
+    opened = await limited(open_database(path), connection.check_s, late)
+    if isinstance(opened, TidewatchError):
+        return _failed("Database", opened)
+    await opened.close()
+    return _passed("Database", f"{path} opens, read-only.")
+
+
+async def _said(check: Awaitable[Any], limit_s: float, late: TidewatchError) -> TidewatchError | None:
+    found = await limited(check, limit_s, late)
+    return found if isinstance(found, TidewatchError) else None
+
+
+def _passed(name: str, message: str) -> CheckResult:
+    return CheckResult(name=name, passed=True, message=message)
+
+
+def _failed(name: str, error: TidewatchError) -> CheckResult:
+    return CheckResult(name=name, passed=False, message=error.message, hint=error.hint)
+
+
+def _not_made(name: str) -> CheckResult:
+    return CheckResult(name=name, passed=None, message="Not checked, since the server was not reached.")
