@@ -2,15 +2,15 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from app.agent.api import Api, Refusal
 from app.agent.names import reason_of
 from app.agent.patience import Patience
-from app.agent.reading import FileFailed
+from app.agent.reading import FileFailed, FileGone
 from app.protocol import BATCH_BYTES, BatchStored, BlobStored, Hashes, MissingReply, encode_batch
 from streams.failures import ServerUnreachable
 
@@ -38,10 +38,29 @@ class LargeContent:
     on_sent: Callable[[int], None] = lambda _: None
     """Told how many bytes of it the server has been given by now."""
 
-    def open(self) -> BinaryIO:
-        """Open the file, following no link and waiting for no pipe."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.fdopen(os.open(self.path, flags), "rb", buffering=0)
+
+class _Source:
+    """An open file; a read that was given up may still run when ``close`` comes. Belongs in threads."""
+
+    def __init__(self, path: bytes | Path, offset: int) -> None:
+        # Follows no link, and waits for no pipe.
+        self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._lock = threading.Lock()
+        self._open = True
+        self._at = offset
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most ``size``; none at the end and after ``close``."""
+        with self._lock:
+            data = os.pread(self._file, size, self._at) if self._open else b""
+            self._at += len(data)
+            return data
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._open = False
+            os.close(self._file)
 
 
 async def missing_of(api: Api, hashes: Sequence[str]) -> dict[str, int]:
@@ -64,7 +83,7 @@ class Uploader:
         await self._claimed(contents, lambda mine: self._send_small({h: contents[h] for h in mine}))
 
     async def large(self, content: LargeContent) -> None:
-        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``."""
+        """Return once the server has this content; raise ``ContentChanged``, ``FileFailed``, ``FileGone``."""
         await self._claimed((content.sha256,), lambda _: self._send_large(content))
 
     async def _claimed(self, hashes: Iterable[str], send: Callable[[list[str]], Awaitable[None]]) -> None:
@@ -127,21 +146,25 @@ class Uploader:
         loop = asyncio.get_running_loop()
         size = content.size
         unreadable: list[FileFailed | ContentChanged] = []
+        try:
+            source = await asyncio.to_thread(_Source, content.path, offset)
+        except FileNotFoundError:
+            raise FileGone from None
+        except OSError as error:
+            raise FileFailed(reason_of(error)) from None
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset
             try:
-                with await asyncio.to_thread(content.open) as file:
-                    await asyncio.to_thread(file.seek, at)
-                    while at < size:
-                        data = await asyncio.to_thread(file.read, min(CHUNK_BYTES, size - at))
-                        if not data:
-                            raise ContentChanged
-                        limit.reschedule(loop.time() + STALLED_S)
-                        yield data
-                        at += len(data)
-                        self.bytes_sent += len(data)
-                        content.on_sent(at)
+                while at < size:
+                    data = await asyncio.to_thread(source.read, min(CHUNK_BYTES, size - at))
+                    if not data:
+                        raise ContentChanged
+                    limit.reschedule(loop.time() + STALLED_S)
+                    yield data
+                    at += len(data)
+                    self.bytes_sent += len(data)
+                    content.on_sent(at)
             except (OSError, ContentChanged) as error:
                 # The client library wraps what is raised here; kept, so that it can be told from a lost line.
                 unreadable.append(FileFailed(reason_of(error)) if isinstance(error, OSError) else error)
@@ -164,3 +187,5 @@ class Uploader:
             if unreadable:
                 raise unreadable[0] from None
             raise
+        finally:
+            await asyncio.to_thread(source.close)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ from streams.vocabulary import RunState
 class Server:
     """A real server on real ports."""
 
-    def __init__(self, folder: Path, **limits: float) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, **limits: float) -> None:
         self.folder = folder
+        self._tls = tls
         self._limits = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, **limits})  # type: ignore[arg-type]
         self._stack = AsyncExitStack()
         self._port = 0
@@ -26,7 +28,9 @@ class Server:
         self.info: ServerInfo
 
     async def start(self) -> None:
-        manager = running_room(self.folder, host="127.0.0.1", port=self._port, settings=self._limits)
+        manager = running_room(
+            self.folder, host="127.0.0.1", port=self._port, settings=self._limits, tls=self._tls
+        )
         self.room, self.info = await self._stack.enter_async_context(manager)
         self._port = self.info.port
 
@@ -56,8 +60,8 @@ class Server:
 
 
 @asynccontextmanager
-async def a_server(folder: Path, **limits: float) -> AsyncIterator[Server]:
-    server = Server(folder, **limits)
+async def a_server(folder: Path, tls: ssl.SSLContext | None = None, **limits: float) -> AsyncIterator[Server]:
+    server = Server(folder, tls, **limits)
     await server.start()
     try:
         yield server

@@ -1,9 +1,11 @@
 import json
 import os
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from app.agent.command import seconds_of
 from streams.failures import ConfigRejected
@@ -179,3 +181,24 @@ async def test_no_token_is_ever_written_where_it_can_be_read(source: Path, tmp_p
     for path in state.iterdir():
         assert path.name == "identity.json" or token not in path.read_bytes()
     assert (os.stat(state / "identity.json").st_mode & 0o777) == 0o600
+
+
+async def test_a_server_of_an_unknown_authority_is_not_trusted_until_it_is_named(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    config = tmp_path / "tidewatch.toml"
+    config.write_text('[agent]\nca_file = "ca.pem"\n')
+    async with a_server(tmp_path / "data", tls=context) as server:
+        url = f"https://localhost:{server.info.port}"
+        code = await server.code("laptop")
+        assert await agent(source, *words(tmp_path, url, code)) == 2
+        assert "cannot be trusted" in one_line(capsys)
+        assert await agent(source, *words(tmp_path, url, code), "--config", config) == 0
+        token = server.info.token_file
+        back = ("laptop", "--server", url, "--token-file", token, "--to", tmp_path / "to")
+        assert await restore(*back, "--config", config) == 0
+    assert (tmp_path / "to" / "file").read_text() == "x"
