@@ -1,16 +1,18 @@
 """Composition root of the console: settings, bridge, streams, and a screen for each page that is opened."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import flet as ft
+import psutil
 import structlog
 
 import ui
@@ -28,6 +30,7 @@ from streams.operators.spawning import Spawn
 from streams.records.base import utc_now
 from streams.schedulers import LoopScheduler, RunTaskScheduler, redirect_default_timers
 from streams.sources.build import build_streams
+from streams.sources.console_load import ConsoleLoad
 from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
@@ -137,10 +140,13 @@ async def running_console(
         stack.push_async_callback(bridge.close)
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived
-        streams, state = _streams(bridge, watcher, scheduler, meter, own_log)
+        shells: list[Shell] = []
+        load = console_load(meter, shells)
+        stack.callback(load.run(scheduler=scheduler, report=report_fault).dispose)
+        streams, state = _streams(bridge, watcher, scheduler, meter, own_log, load)
         stack.callback(state.close)
         console = Console(
-            watcher=watcher, bridge=bridge, streams=streams, meter=meter, prefs=prefs, shells=[], loop=loop
+            watcher=watcher, bridge=bridge, streams=streams, meter=meter, prefs=prefs, shells=shells, loop=loop
         )
         stack.callback(_put_to_sleep, console)
         watcher.rejected.subscribe(console.tell_rejected)
@@ -150,12 +156,23 @@ async def running_console(
         yield console
 
 
+def console_load(meter: LatencyMeter, shells: Sequence[Shell]) -> ConsoleLoad:
+    """Return what measures this process: memory from the operating system, frames of all its windows."""
+    process = psutil.Process()
+    return ConsoleLoad(
+        meter,
+        memory_bytes=lambda: process.memory_info().rss,
+        frames=lambda: sum(shell.context.frames.drawn for shell in shells),
+    )
+
+
 def _streams(
     bridge: ServerBridge,
     watcher: SettingsWatcher,
     scheduler: LoopScheduler,
     meter: LatencyMeter,
     own_log: ConsoleLog,
+    load: ConsoleLoad,
 ) -> tuple[Streams, StateManager]:
     def stale_factor() -> float:
         return watcher.current.streams.stale_factor
@@ -172,6 +189,7 @@ def _streams(
         link=bridge.connection.link,
         latency=meter.stream(scheduler=scheduler),
         own_log=own_log,
+        database=bridge.database_ports,
     )
     return streams, state
 

@@ -13,6 +13,7 @@ from streams.records.link import Latency, Link
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.snapshot import Delta, Snapshot
+from streams.sources.analytics import AnalyticsStreams
 from streams.sources.database import DatabaseStreams
 
 K = TypeVar("K")
@@ -53,6 +54,8 @@ class Streams:
     client_runs: Callable[[str], Observable[Snapshot[RunPage]]]
     """The last 30 runs of a client, newest first."""
     client_activity: Callable[[str], Observable[Snapshot[tuple[Activity, ...]]]]
+    analytics: AnalyticsStreams
+    """The past, for the period that is asked for."""
     logs: LogStreams
     database: DatabaseStreams
     """The database beside the server, or any other SQLite file."""

@@ -12,6 +12,7 @@ from app.bridge.checks import check_all
 from app.bridge.commands import ServerCommands
 from app.bridge.connection import ConnectionManager
 from app.bridge.database import ReadOnlyDatabase
+from app.bridge.database.ports import DatabasePorts
 from app.bridge.http import HttpClient
 from app.bridge.ports import HttpPorts
 from app.bridge.queries import DatabaseQueries
@@ -35,6 +36,7 @@ class ServerBridge:
     commands: ServerCommands
     database: ReadOnlyDatabase | None
     queries: DatabaseQueries | None
+    database_ports: DatabasePorts | None
     reading: Reading
 
     async def close(self) -> None:
@@ -44,6 +46,8 @@ class ServerBridge:
         await self.http.close()
         if self.database is not None:
             await self.database.close()
+        if self.database_ports is not None:
+            await self.database_ports.close()
 
 
 async def open_bridge(
@@ -120,5 +124,6 @@ def _connected(
         commands=ServerCommands(http, manager.reconnect),
         database=database,
         queries=queries,
+        database_ports=DatabasePorts(database.path, spawn) if database else None,
         reading=reading,
     )

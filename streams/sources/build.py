@@ -10,6 +10,7 @@ from streams.cell import Cell
 from streams.logs import OwnLog, SilentLog
 from streams.operators.kinds import Seconds
 from streams.operators.results import Failed, Ok
+from streams.records.analytics import LoadHistory
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
@@ -17,7 +18,8 @@ from streams.records.logs import LogFilter, LogPage
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.snapshot import Snapshot
-from streams.sources import activity, clients, files, runs, server, transfers
+from streams.sources import activity, analytics, clients, files, runs, server, transfers
+from streams.sources.database import DatabasePort, NoDatabase, build_database
 from streams.sources.logs import log_streams
 from streams.sources.reading import Numbered, Reading
 from streams.state import StateManager
@@ -27,7 +29,7 @@ from streams.upkeep import Upkeep
 T = TypeVar("T")
 
 
-class Ports(Protocol):
+class Ports(analytics.AnalyticsPorts, Protocol):
     """One question to the server each; a stream of one answer, asked anew by each subscription."""
 
     def clients(self) -> Observable[Numbered[Mapping[str, Client]]]:
@@ -92,6 +94,8 @@ def build_streams(
     link: Observable[Link],
     latency: Observable[Latency],
     own_log: OwnLog | None = None,
+    console_load: analytics.Asked[LoadHistory] | None = None,
+    database: DatabasePort | None = None,
 ) -> Streams:
     """Connect every source to its cell; nothing is read until somebody subscribes."""
     critical_s, background_s = reading.critical_s, reading.background_s
@@ -139,5 +143,7 @@ def build_streams(
         client_activity=lambda client_id: own(
             "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
         ),
+        analytics=analytics.analytics(ports, reading, own, console_load),
         logs=log_streams(ports.log_page, own_log or SilentLog(), reading),
+        database=build_database(database or NoDatabase(), reading, upkeep),
     )

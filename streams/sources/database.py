@@ -134,18 +134,18 @@ class DatabaseStreams:
 
 
 class NoDatabase:
-    """Implements ``DatabasePort`` where no database is configured."""
+    """Implements ``DatabasePort`` where no database is configured: every question fails, and says so."""
 
-    def __getattr__(self, _question: str) -> Callable[..., Observable[Any]]:
-        return self._nothing
-
-    def _nothing(self, *_: object) -> Observable[Any]:
+    def _nothing(self, *_: Any) -> Observable[Any]:
         return rx.throw(
             DatabaseNotConfigured(
                 "No database is configured.",
                 hint="Set connection.database_path to the server's catalogue.db or to any SQLite file.",
             )
         )
+
+    version = outline = page = whole_value = count = run_sql = _nothing
+    plan = statistics = health = check = export = _nothing
 
 
 def build_database(port: DatabasePort, reading: Reading, upkeep: Upkeep) -> DatabaseStreams:

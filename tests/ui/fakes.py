@@ -21,6 +21,7 @@ from streams.records.server import Activity, Series, ServerStatus, StorageForeca
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
 from tests.ui import fleet
+from tests.ui.fake_database import FakeDatabase
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -112,7 +113,10 @@ class FakeStreams:
     pages: BehaviorSubject[int] = field(default_factory=lambda: BehaviorSubject(0))
     file_count: int = 128_412
 
+    database: FakeDatabase = field(init=False)
+
     def __post_init__(self) -> None:
+        self.database = FakeDatabase(self.now)
         self.link = BehaviorSubject(Link(state=LinkState.CONNECTING, since=self.now()))
 
     @property
@@ -134,6 +138,7 @@ class FakeStreams:
             file_versions=self._file_versions,
             client_runs=self._client_runs,
             client_activity=self._client_activity,
+            database=self.database.streams,
         )
 
     # -- whole situations
@@ -162,6 +167,7 @@ class FakeStreams:
         self.clients.fill(fleet.clients(now), now)
         self.progress.fill(fleet.running(now), now)
         self.transfers.fill((), now)
+        self.database.fill()
 
     def empty(self) -> None:
         """A server that nobody has enrolled at yet."""
