@@ -1,9 +1,11 @@
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.migrate import migrate
 from streams.records.events import Event
 from tests.app.catalogue.seeds import Clock
 
@@ -19,8 +21,17 @@ def told() -> list[Event]:
     return []
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty catalogue of the newest schema; copying it is quicker than migrating anew."""
+    path = tmp_path_factory.mktemp("blank") / "catalogue.db"
+    migrate(path)
+    return path
+
+
 @pytest.fixture
-async def catalogue(tmp_path: Path, clock: Clock, told: list[Event]) -> AsyncIterator[Catalogue]:
+async def catalogue(tmp_path: Path, blank: Path, clock: Clock, told: list[Event]) -> AsyncIterator[Catalogue]:
+    shutil.copy(blank, tmp_path / "catalogue.db")
     opened = await Catalogue.open(tmp_path / "catalogue.db", on_commit=told.extend, now=clock)
     try:
         yield opened

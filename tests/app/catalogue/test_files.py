@@ -84,7 +84,7 @@ async def test_pages_are_a_sorted_list_in_pieces(
         # As on a million rows, where counting stops and the index of the order is walked.
         monkeypatch.setattr(files_module, "COUNT_CAP", 3)
     rows = await _seed(catalogue, clock)
-    for sort, descending, limit in itertools.product(ORDERS, (False, True), (5,)):
+    for sort, descending, limit in itertools.product(ORDERS, (False, True), (9,)):
         for text in ("", "b", "\\c"):
             query = FileQuery(sort=sort, descending=descending, limit=limit, text=text)
             wanted = sorted(
