@@ -85,13 +85,14 @@ def rounds(
 ) -> list[Sample]:
     """Time jobs in turn, ``times`` rounds; each returns its units of work; gives the time for one unit.
 
-    Taking turns lets a machine that becomes slower meanwhile hurt all of them alike.
+    Taking turns lets a machine that becomes slower meanwhile hurt all of them alike. What counts is the time
+    of this thread on the processor, so that other programs do not.
     """
     listed = list(jobs)
     taken: list[list[float]] = [[] for _ in listed]
     for _ in range(times):
         for job, into in zip(listed, taken, strict=True):
-            start = time.perf_counter()
+            start = time.thread_time()
             done = job()
-            into.append((time.perf_counter() - start) / done / unit_s)
+            into.append((time.thread_time() - start) / done / unit_s)
     return [Sample(tuple(values), unit) for values in taken]
