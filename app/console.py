@@ -143,10 +143,16 @@ async def running_console(
         shells: list[Shell] = []
         load = console_load(meter, shells)
         stack.callback(load.run(scheduler=scheduler, report=report_fault).dispose)
-        streams, state = _streams(bridge, watcher, scheduler, meter, own_log, load)
+        streams, state = _streams(bridge, watcher, scheduler, meter, own_log, load=load)
         stack.callback(state.close)
         console = Console(
-            watcher=watcher, bridge=bridge, streams=streams, meter=meter, prefs=prefs, shells=shells, loop=loop
+            watcher=watcher,
+            bridge=bridge,
+            streams=streams,
+            meter=meter,
+            prefs=prefs,
+            shells=shells,
+            loop=loop,
         )
         stack.callback(_put_to_sleep, console)
         watcher.rejected.subscribe(console.tell_rejected)
@@ -172,6 +178,7 @@ def _streams(
     scheduler: LoopScheduler,
     meter: LatencyMeter,
     own_log: ConsoleLog,
+    *,
     load: ConsoleLoad,
 ) -> tuple[Streams, StateManager]:
     def stale_factor() -> float:
@@ -189,6 +196,7 @@ def _streams(
         link=bridge.connection.link,
         latency=meter.stream(scheduler=scheduler),
         own_log=own_log,
+        console_load=partial(load.stream, scheduler=scheduler),
         database=bridge.database_ports,
     )
     return streams, state

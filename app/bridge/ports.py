@@ -9,6 +9,7 @@ from app.bridge.http import HttpClient
 from app.protocol import ActiveRuns, ClientList
 from streams.operators.from_coro import from_coro
 from streams.operators.spawning import Spawn
+from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.logs import PAGE_LINES, LogFilter, LogPage
@@ -128,8 +129,34 @@ class HttpPorts:
             limit=PAGE_LINES,
         )
 
+    def backups(self, query: AnalyticsQuery) -> Observable[BackupHistory]:
+        """GET /api/analytics/backups."""
+        return self._got("/api/analytics/backups", BackupHistory, **_period(query))
+
+    def client_hours(self, query: AnalyticsQuery) -> Observable[ClientHeat]:
+        """GET /api/analytics/hours."""
+        return self._got("/api/analytics/hours", ClientHeat, **_period(query))
+
+    def performance(self, query: AnalyticsQuery) -> Observable[LoadHistory]:
+        """GET /api/analytics/performance."""
+        return self._got("/api/analytics/performance", LoadHistory, **_period(query))
+
+    def storage(self, query: AnalyticsQuery) -> Observable[StorageTrend]:
+        """GET /api/analytics/storage."""
+        return self._got("/api/analytics/storage", StorageTrend, **_period(query))
+
     def _got(self, path: str, kind: type[T], **query: str | int | float | None) -> Observable[T]:
         return self._asked(lambda: self._http.get(path, kind, **query))
 
     def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> Observable[T]:
         return from_coro(ask, spawn=self._spawn)
+
+
+def _period(query: AnalyticsQuery) -> dict[str, str | int | float | None]:
+    return {
+        "span_s": query.span_s,
+        "since": query.since.isoformat() if query.since else None,
+        "until": query.until.isoformat() if query.until else None,
+        "offset_s": query.offset_s,
+        "compare": "true" if query.compare else "false",
+    }

@@ -21,6 +21,7 @@ from streams.records.server import Activity, Series, ServerStatus, StorageForeca
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
 from tests.ui import fleet
+from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase
 
 K = TypeVar("K")
@@ -112,10 +113,12 @@ class FakeStreams:
     transfers: FakeTable[str, Transfer] = field(default_factory=lambda: FakeTable(lambda t: t.id))
     pages: BehaviorSubject[int] = field(default_factory=lambda: BehaviorSubject(0))
     file_count: int = 128_412
+    past: FakeAnalytics = field(init=False)
 
     database: FakeDatabase = field(init=False)
 
     def __post_init__(self) -> None:
+        self.past = FakeAnalytics(self.now)
         self.database = FakeDatabase(self.now)
         self.link = BehaviorSubject(Link(state=LinkState.CONNECTING, since=self.now()))
 
@@ -138,6 +141,7 @@ class FakeStreams:
             file_versions=self._file_versions,
             client_runs=self._client_runs,
             client_activity=self._client_activity,
+            analytics=self.past.streams,
             database=self.database.streams,
         )
 
@@ -167,6 +171,7 @@ class FakeStreams:
         self.clients.fill(fleet.clients(now), now)
         self.progress.fill(fleet.running(now), now)
         self.transfers.fill((), now)
+        self.past.fill()
         self.database.fill()
 
     def empty(self) -> None:
@@ -177,6 +182,7 @@ class FakeStreams:
         self.progress.fill((), now)
         self.activity.on_next(self.ok(()))
         self.results.on_next(self.ok(RunResults(hours=24.0)))
+        self.past.empty()
         self.files_summary.on_next(self.ok(FilesSummary()))
 
     def fail(self) -> None:
@@ -186,6 +192,7 @@ class FakeStreams:
         self.link.on_next(Link(state=LinkState.DOWN, since=self.now(), failure=failure))
         for subject in self.snapshots():
             subject.on_next(broken)
+        self.past.fail(failure)
 
     def lose(self) -> None:
         """The server is gone; what was known stays and grows old."""
@@ -197,6 +204,7 @@ class FakeStreams:
         for subject in self.snapshots():
             last = subject.value
             subject.on_next(Snapshot(last.value, Health.ERROR, last.at, last.cadence_s, failure))
+        self.past.lose(failure)
 
     def snapshots(self) -> tuple[BehaviorSubject[Snapshot[Any]], ...]:
         """All streams that have a health."""

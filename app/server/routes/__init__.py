@@ -2,16 +2,29 @@
 
 from app.server.call import Route
 from app.server.routes.agent import AGENT
+from app.server.routes.analytics import ANALYTICS
 from app.server.routes.clients import CLIENTS
 from app.server.routes.content import CONTENT
 from app.server.routes.enrolment import ENROLMENT
 from app.server.routes.files import FILES
+from app.server.routes.logs import LOGS
 from app.server.routes.runs import RUNS
 from app.server.routes.service import SERVICE
 from app.server.routes.sockets import SOCKETS
 from app.server.routes.status import STATUS
 
-ROUTES: tuple[Route, ...] = (*SERVICE, *STATUS, *CLIENTS, *RUNS, *FILES, *CONTENT, *ENROLMENT, *AGENT)
+ROUTES: tuple[Route, ...] = (
+    *SERVICE,
+    *STATUS,
+    *CLIENTS,
+    *RUNS,
+    *FILES,
+    *ANALYTICS,
+    *CONTENT,
+    *ENROLMENT,
+    *LOGS,
+    *AGENT,
+)
 """Of the HTTP port."""
 
 SOCKET_ROUTES: tuple[Route, ...] = SOCKETS

@@ -85,6 +85,7 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
             "/api/files/summary",
             "/api/activity",
             "/api/load",
+            "/api/logs",
             "/api/storage/forecast",
         ):
             await check("GET", path)
@@ -101,6 +102,8 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("POST", "/api/clients/{client_id}/verify", client_id=agent.client_id)
     await check("POST", "/api/verify")
     await check("GET", "/api/transfers")
+    for subject in ("backups", "hours", "performance", "storage"):
+        await check("GET", f"/api/analytics/{subject}", query="?span_s=86400&offset_s=3600&compare=true")
     await check("POST", "/api/files/delete", {"file_ids": [file_ids[0], 999]})
     await check("POST", "/api/files/undelete", {"file_ids": file_ids})
     await check("POST", "/api/backups", {"client_ids": [other.client_id, "nobody"]})
@@ -128,6 +131,11 @@ BAD = [
     ("GET", "/api/runs?nonsense=1", None, 400),
     ("GET", "/api/runs/results?hours=nan", None, 400),
     ("GET", "/api/load?minutes=-1", None, 400),
+    ("GET", "/api/analytics/backups", None, 400),
+    ("GET", "/api/analytics/backups?span_s=nan", None, 400),
+    ("GET", "/api/analytics/hours?span_s=-1", None, 400),
+    ("GET", "/api/analytics/performance?since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", None, 400),
+    ("GET", "/api/analytics/storage?span_s=86400&offset_s=7", None, 400),
     ("GET", "/api/files?sort=nonsense", None, 400),
     ("GET", "/api/files?cursor=nonsense", None, 400),
     ("GET", "/api/files?since=yesterday", None, 400),
