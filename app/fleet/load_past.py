@@ -10,7 +10,7 @@ from app.fleet.roster import DAY_S, HOUR_S, Temper
 
 MEGABYTE = 1_000_000
 FINE_S, FINE_STEP_S = 12 * 60.0, 10.0
-CLOSE_S, CLOSE_STEP_S = 6 * HOUR_S, 60.0
+CLOSE_S, CLOSE_STEP_S = 2 * HOUR_S, 60.0
 
 Sample = tuple[datetime, Mapping[str, float]]
 

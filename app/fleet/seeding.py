@@ -23,8 +23,8 @@ from streams.vocabulary import ClientState, EntryKind, Scope
 FILE_MODE = 0o100644
 SMALL_BYTES = 1024 * 1024
 """Up to this size contents are stored many at once."""
-BATCH_BYTES = 16 * 1024 * 1024
-BATCH_BLOBS = 400
+BATCH_BYTES = 48 * 1024 * 1024
+BATCH_BLOBS = 1200
 VERIFIED_ROLES = (Role.DATABASE, Role.FILES, Role.MAIL)
 """Machines whose stored files were verified some days ago."""
 
@@ -137,7 +137,7 @@ async def _store_contents(store: Store, contents: Contents, pasts: list[Past]) -
     made: list[tuple[str, bytes]] = []
     for batch in (*_batches(small), []):
         making = asyncio.to_thread(_make, contents, batch)
-        following, _ = await asyncio.gather(making, store.receive_many(made))
+        following, _ = await asyncio.gather(making, store.receive_many(made, synced=False))
         hashes.update(zip(batch, (sha256 for sha256, _ in following), strict=True))
         made = following
     for key in large:

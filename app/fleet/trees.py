@@ -136,9 +136,9 @@ _MAKERS = {
     Role.SERVICE: _service, Role.DEVICE: _device, Role.WORKSTATION: _studio,
 }  # fmt: skip
 _COUNTS: dict[Role, tuple[int, int]] = {
-    Role.FILES: (60, 90), Role.MAIL: (60, 90), Role.DEVICE: (10, 16), Role.SERVICE: (18, 30),
+    Role.FILES: (50, 70), Role.MAIL: (50, 70), Role.DEVICE: (8, 14), Role.SERVICE: (14, 24),
 }  # fmt: skip
-_USUAL_COUNT = (20, 40)
+_USUAL_COUNT = (16, 30)
 
 
 def new_path(machine: Machine, rng: Random) -> str:

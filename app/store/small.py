@@ -15,23 +15,32 @@ Outcome = int | StoreFull | None
 """The bytes a content takes, 0 where it was there; None where its hash is another."""
 
 
-def put_all(layout: Layout, items: Sequence[tuple[str, bytes]], unique: str) -> list[Outcome]:
+def put_all(
+    layout: Layout, items: Sequence[tuple[str, bytes]], unique: str, *, synced: bool = True
+) -> list[Outcome]:
     """Write contents of at most one frame each to their places; their folders are still to be synced.
 
-    ``unique`` keeps apart the temporary files of threads that write the same content.
+    ``unique`` keeps apart the temporary files of threads that write the same content. Without ``synced``
+    their bytes are still to be synced too.
     """
     packer = compressor()
     outcomes: list[Outcome] = []
     for sha256, content in items:
         try:
-            outcomes.append(_put(layout, sha256, content, packer, unique))
+            outcomes.append(_put(layout, sha256, content, packer, unique, synced=synced))
         except StoreFull as error:
             outcomes.append(error)
     return outcomes
 
 
 def _put(
-    layout: Layout, sha256: str, content: bytes, packer: zstandard.ZstdCompressor, unique: str
+    layout: Layout,
+    sha256: str,
+    content: bytes,
+    packer: zstandard.ZstdCompressor,
+    unique: str,
+    *,
+    synced: bool,
 ) -> int | None:
     if hashlib.sha256(content).hexdigest() != sha256:
         return None
@@ -44,7 +53,7 @@ def _put(
     temporary = layout.tmp / f"{sha256}.{unique}.new"
     try:
         with full_disk_said():
-            _write(temporary, written)
+            _write(temporary, written, synced=synced)
             temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -52,9 +61,10 @@ def _put(
     return len(written)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, *, synced: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if synced:
+            os.fsync(file.fileno())

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,8 +101,11 @@ class Store:
         finally:
             await self._run(forget, own)
 
-    async def receive_many(self, items: Iterable[tuple[str, bytes]]) -> list[str]:
+    async def receive_many(self, items: Iterable[tuple[str, bytes]], *, synced: bool = True) -> list[str]:
         """Take in small contents, each at most 1 MiB; return their hashes once all are durable.
+
+        Without ``synced`` nothing waits for the disk: for contents that can be made again, before a server
+        uses the store, and for no others.
 
         Raises HashMismatch naming those that were wrong, when all others are durable, or StoreFull.
         """
@@ -112,7 +116,11 @@ class Store:
         self._settling.update(contents.keys())
         try:
             done = await asyncio.gather(
-                *(self._run(small.put_all, self._layout, part, self._name()) for part in parts if part)
+                *(
+                    self._run(partial(small.put_all, synced=synced), self._layout, part, self._name())
+                    for part in parts
+                    if part
+                )
             )
             outcomes = {
                 sha256: outcome
@@ -121,7 +129,11 @@ class Store:
             }
             good = [sha256 for sha256 in contents if isinstance(outcomes[sha256], int)]
             await asyncio.gather(
-                *(self._run(sync_directory, folder) for folder in {self._layout.blob(x).parent for x in good})
+                *(
+                    self._run(sync_directory, folder)
+                    for folder in {self._layout.blob(x).parent for x in good}
+                    if synced
+                )
             )
         finally:
             self._settling.subtract(contents.keys())
