@@ -23,8 +23,8 @@ from streams.vocabulary import ClientState, EntryKind, Scope
 FILE_MODE = 0o100644
 SMALL_BYTES = 1024 * 1024
 """Up to this size contents are stored many at once."""
-BATCH_BYTES = 48 * 1024 * 1024
-BATCH_BLOBS = 1200
+BATCH_BYTES = 6 * 1024 * 1024
+BATCH_BLOBS = 200
 VERIFIED_ROLES = (Role.DATABASE, Role.FILES, Role.MAIL)
 """Machines whose stored files were verified some days ago."""
 

@@ -36,7 +36,7 @@ async def measure(*, quick: bool = False) -> list[Result]:
                 open_browser(chromium) as browser,
             ):
                 async with open_screen(browser, url) as screen:
-                    await screen.see("web-01", within_s=30)
+                    await screen.see(f"{CLIENTS} clients within their goal", within_s=30)
                     await asyncio.sleep(SETTLE_S)
                     server = psutil.Process(fleet.program.process.pid)
                     both = await _watch([_tree(console.process.pid), [server]], watch_s)
