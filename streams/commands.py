@@ -6,6 +6,7 @@ from typing import Protocol
 
 from streams.records.base import Record
 from streams.records.files import VerifyResult
+from streams.records.runs import Run
 
 
 class Outcome(Record, frozen=True, kw_only=True):
@@ -34,8 +35,8 @@ class Commands(Protocol):
         """Force a backup of these clients, or of all for None; offline ones are queued."""
         ...
 
-    async def cancel_run(self, run_id: int) -> None:
-        """End a running backup; what it has stored is kept."""
+    async def cancel_run(self, run_id: int) -> Run:
+        """End a running backup; what it has stored is kept. Returns it as it has ended, however that is."""
         ...
 
     async def disconnect(self, client_ids: Sequence[str]) -> Outcome:

@@ -40,9 +40,9 @@ class ServerCommands:
             "POST", "/api/backups", Outcome, BackupRequest(client_ids=asked), limit_s=COMMAND_S
         )
 
-    async def cancel_run(self, run_id: int) -> None:
+    async def cancel_run(self, run_id: int) -> Run:
         """POST /api/runs/{id}/cancel."""
-        await self._http.send("POST", f"/api/runs/{run_id}/cancel", Run, limit_s=COMMAND_S)
+        return await self._http.send("POST", f"/api/runs/{run_id}/cancel", Run, limit_s=COMMAND_S)
 
     async def disconnect(self, client_ids: Sequence[str]) -> Outcome:
         """POST /api/clients/disconnect."""

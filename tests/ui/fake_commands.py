@@ -6,7 +6,10 @@ from typing import Any
 
 from streams.commands import Outcome
 from streams.failures import TidewatchError
+from streams.records.base import utc_now
 from streams.records.files import VerifyResult
+from streams.records.runs import Run
+from streams.vocabulary import RunState, RunTrigger
 
 
 class FakeCommands:
@@ -16,6 +19,7 @@ class FakeCommands:
         self.calls: list[tuple[str, Any]] = []
         self.refuse: TidewatchError | None = None
         self.outcome = Outcome()
+        self.cancelled_as = RunState.CANCELLED
 
     async def start_server(self) -> None:
         self._call("start_server")
@@ -27,8 +31,16 @@ class FakeCommands:
         self._call("back_up", client_ids)
         return self.outcome
 
-    async def cancel_run(self, run_id: int) -> None:
+    async def cancel_run(self, run_id: int) -> Run:
         self._call("cancel_run", run_id)
+        return Run(
+            id=run_id,
+            client_id="",
+            client_name="",
+            trigger=RunTrigger.SCHEDULE,
+            state=self.cancelled_as,
+            started_at=utc_now(),
+        )
 
     async def disconnect(self, client_ids: Sequence[str]) -> Outcome:
         self._call("disconnect", tuple(client_ids))

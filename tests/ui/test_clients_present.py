@@ -121,9 +121,14 @@ def test_goals_and_running_in_words() -> None:
 
 def test_outcomes_tell_done_queued_and_refused() -> None:
     names = {"1": "a", "2": "b"}
-    assert present_outcome("Backup started", Outcome(done=("1",)), names) == "Backup started for 1"
+    assert present_outcome("Backup started", Outcome(done=("1",)), names) == "Backup started for a"
     both = present_outcome("Backup started", Outcome(queued=("1",), refused={"2": "it is shut out"}), names)
-    assert both == "Queued until it is back, refused for b: it is shut out"
+    assert both == "Queued for a until it is back, refused for b: it is shut out"
+    many = Outcome(done=("1", "2"), queued=("3", "4"))
+    told = present_outcome("Backup started", many, names)
+    assert told == "Backup started for 2, queued for 2 until they are back"
     assert present_outcome("Allowed", Outcome(), names) == "Allowed: nothing to do"
-    assert present_verified(1, ()) == "1 file checked, all as they should be"
+    assert present_verified(1, ()) == "1 file checked, as it should be"
+    assert present_verified(2, ()) == "2 files checked, all as they should be"
+    assert present_verified(0, ()) == "No file to check"
     assert present_verified(9, ("x", "y")) == "9 files checked, 2 damaged: x, y"

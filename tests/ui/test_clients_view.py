@@ -14,7 +14,7 @@ from streams.commands import Outcome
 from streams.failures import CommandFailed
 from streams.records.runs import RunPage
 from streams.snapshot import Snapshot
-from streams.vocabulary import ClientState
+from streams.vocabulary import ClientState, RunState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
@@ -148,7 +148,7 @@ async def test_back_up_is_told_only_after_the_answer(desk: Desk) -> None:
     desk.commands.outcome = Outcome(done=(fleet.client_id("app-01"),))
     await desk.menu(0, "Back up now")
     assert desk.commands.calls == [("back_up", [fleet.client_id("app-01")])]
-    assert desk.messages == ["Backup started for 1"]
+    assert desk.messages == ["Backup started for app-01"]
 
 
 async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
@@ -162,6 +162,13 @@ async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
 async def test_the_menu_of_a_running_client_cancels(desk: Desk) -> None:
     await desk.menu(desk.names().index("web-01"), "Cancel backup")
     assert desk.commands.calls == [("cancel_run", 8800)]
+    assert desk.messages == ["Backup of web-01 cancelled; what was stored is kept"]
+
+
+async def test_a_backup_that_ended_before_it_could_be_cancelled_is_not_called_cancelled(desk: Desk) -> None:
+    desk.commands.cancelled_as = RunState.COMPLETE
+    await desk.menu(desk.names().index("web-01"), "Cancel backup")
+    assert desk.messages == ["Backup of web-01 had ended already: complete"]
 
 
 async def test_disconnect_asks_first(desk: Desk) -> None:
@@ -171,7 +178,7 @@ async def test_disconnect_asks_first(desk: Desk) -> None:
     await desk.page.fire(desk.page.find(ft.FilledButton, content="Disconnect"), "click")
     await desk.page.settle()
     assert desk.commands.calls == [("disconnect", (fleet.client_id("app-01"),))]
-    assert desk.messages == ["Disconnected 1"]
+    assert desk.messages == ["Disconnected app-01"]
 
 
 async def test_a_disconnected_client_can_be_allowed(desk: Desk) -> None:

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from streams.commands import Outcome
 from streams.failures import CommandFailed
 from streams.snapshot import Snapshot
-from streams.vocabulary import Health, ServerState
+from streams.vocabulary import Health, RunState, ServerState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.components.progress import ProgressLine
 from ui.context import Place
+from ui.theme import Tone
 from ui.views.dashboard import DashboardView
 
 
@@ -207,6 +208,29 @@ async def test_cancel_is_done_at_once_and_offers_the_way_back() -> None:
         assert message.action is not None
         await message.action()
         assert s.commands.calls[-1] == ("back_up", [fleet.client_id("db-02")])
+
+
+async def test_the_way_back_says_what_the_server_did() -> None:
+    async with stage() as s:
+        button = s.h.find(ft.IconButton, s.view.running, tooltip="Cancel the backup of db-02")
+        await s.h.fire(button, "click")
+        again = s.h.context.messages.all[0].action
+        assert again is not None
+        s.commands.outcome = Outcome(refused={fleet.client_id("db-02"): "the server is stopped"})
+        await again()
+        message = s.h.context.messages.all[0]
+        assert message.text == "Refused for db-02: the server is stopped"
+        assert message.tone is Tone.WARNING
+
+
+async def test_a_backup_that_had_ended_is_not_called_cancelled() -> None:
+    async with stage() as s:
+        s.commands.cancelled_as = RunState.COMPLETE
+        button = s.h.find(ft.IconButton, s.view.running, tooltip="Cancel the backup of db-02")
+        await s.h.fire(button, "click")
+        message = s.h.context.messages.all[0]
+        assert message.text == "Backup of db-02 had ended already: complete"
+        assert message.action is None
 
 
 async def test_a_refused_command_says_why() -> None:

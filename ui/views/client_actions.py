@@ -12,7 +12,7 @@ from ui.components.data_table_columns import RowAction
 from ui.context import Place, UiContext
 from ui.views.client_details_present import present_goal
 from ui.views.clients_present import ClientRow
-from ui.views.outcomes import present_outcome, present_verified
+from ui.views.outcomes import present_cancelled, present_outcome, present_verified
 
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
@@ -45,10 +45,8 @@ class ClientActions:
         """End a running backup; what it has stored is kept."""
 
         async def run() -> None:
-            await self._commands.cancel_run(run_id)
-            self._context.messages.done(
-                f"Backup of {name} cancelled", detail="What it has stored so far is kept."
-            )
+            run_now = await self._commands.cancel_run(run_id)
+            self._context.messages.done(present_cancelled(name, run_now))
 
         self._act(f"Cancel the backup of {name}", run())
 
@@ -60,9 +58,9 @@ class ClientActions:
             who = self._who(ids)
             question = Question(
                 title=f"Disconnect {who}?",
-                text="Running backups of it end, and nothing is backed up until it is allowed again."
+                text="Its running backup ends, and nothing is backed up until it is allowed again."
                 if len(ids) == 1
-                else "Running backups of them end, and nothing is backed up until they are allowed again.",
+                else "Their running backups end, and nothing is backed up until they are allowed again.",
                 verb="Disconnect",
                 names=[names[key] for key in ids] if len(ids) > 1 else (),
                 destructive=True,
@@ -70,12 +68,13 @@ class ClientActions:
             if not await ask(self._page(), self._context, question):
                 return
             outcome = await self._commands.disconnect(ids)
+            text = present_outcome("Disconnected", outcome, names)
+            text = text.replace("Disconnected for", "Disconnected", 1)
+            if outcome.refused:
+                self._context.messages.warn(text)
+                return
             self._context.messages.done(
-                present_outcome("Disconnected", outcome, names).replace(
-                    "Disconnected for", "Disconnected", 1
-                ),
-                action_label="Allow again",
-                action=lambda: self._allow_now(outcome.done),
+                text, action_label="Allow again", action=lambda: self._allow_now(outcome.done)
             )
 
         self._act(f"Disconnect {self._who(ids)}", run())

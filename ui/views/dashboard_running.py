@@ -10,6 +10,7 @@ from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.runs import Progress
 from streams.snapshot import Delta
+from streams.vocabulary import RunState
 from ui.bound import BoundView
 from ui.components.card import card
 from ui.components.progress import ProgressLine
@@ -18,6 +19,7 @@ from ui.context import Place, UiContext
 from ui.format import count_text
 from ui.theme import QUIET_INK, Tone, body_text, card_title
 from ui.views.dashboard_present import RunLine, present_run
+from ui.views.outcomes import present_cancelled, present_outcome
 
 _MOST: Final = 40
 """Rows on the dashboard; more running backups are counted and listed in the clients view."""
@@ -95,15 +97,20 @@ class RunningPart(BoundView):
         self.act(f"Cancel the backup of {progress.client_name}", self._cancel(progress))
 
     async def _cancel(self, progress: Progress) -> None:
-        await self._commands.cancel_run(progress.run_id)
+        name, messages = progress.client_name, self.context.messages
+        run = await self._commands.cancel_run(progress.run_id)
 
         async def again() -> None:
-            await self._commands.back_up([progress.client_id])
+            outcome = await self._commands.back_up([progress.client_id])
+            text = present_outcome("Backup started", outcome, {progress.client_id: name})
+            say = messages.warn if outcome.refused else messages.done
+            say(text)
 
-        self.context.messages.done(
-            f"Backup of {progress.client_name} cancelled; what was stored is kept.",
-            action_label="Back up again",
-            action=again,
+        cancelled = run.state is RunState.CANCELLED
+        messages.done(
+            present_cancelled(name, run),
+            action_label="Back up again" if cancelled else "",
+            action=again if cancelled else None,
         )
 
 

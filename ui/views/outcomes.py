@@ -3,24 +3,27 @@
 from collections.abc import Mapping, Sequence
 
 from streams.commands import Outcome
+from streams.records.runs import Run
+from streams.vocabulary import RunState
 from ui.format import count_text
+from ui.theme import look
 
 
 def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> str:
     """Return what the server did with several things: ``Backup started for 3, queued for 1``."""
-    done, queued, refused = len(outcome.done), len(outcome.queued), outcome.refused
+    done, queued, refused = outcome.done, outcome.queued, outcome.refused
+
+    def who(ids: Sequence[str]) -> str:
+        return names.get(ids[0], ids[0]) if len(ids) == 1 else count_text(len(ids))
+
     parts: list[str] = []
     if done:
-        parts.append(f"{verb} for {count_text(done)}")
+        parts.append(f"{verb} for {who(done)}")
     if queued:
-        parts.append(
-            f"queued for {count_text(queued)} until they are back"
-            if queued > 1
-            else "queued until it is back"
-        )
+        parts.append(f"queued for {who(queued)} until {'they are' if len(queued) > 1 else 'it is'} back")
     if refused:
         first = next(iter(refused))
-        more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+        more = f" and {count_text(len(refused) - 1)} more" if len(refused) > 1 else ""
         parts.append(f"refused for {names.get(first, first)}{more}: {refused[first]}")
     text = ", ".join(parts) or f"{verb}: nothing to do"
     return text[0].upper() + text[1:]
@@ -29,8 +32,19 @@ def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> st
 def present_verified(checked: int, damaged: Sequence[str]) -> str:
     """Return the result of a verification."""
     files = "1 file" if checked == 1 else f"{count_text(checked)} files"
+    if not checked:
+        return "No file to check"
     if not damaged:
-        return f"{files} checked, all as they should be"
+        return f"{files} checked, {'as it should be' if checked == 1 else 'all as they should be'}"
     return f"{files} checked, {count_text(len(damaged))} damaged: {', '.join(damaged[:3])}" + (
         " …" if len(damaged) > 3 else ""
     )
+
+
+def present_cancelled(name: str, run: Run) -> str:
+    """Return how a backup that was to be cancelled ended: it may have come to its end by itself meanwhile."""
+    if run.state is RunState.CANCELLED:
+        return f"Backup of {name} cancelled; what was stored is kept"
+    if run.state.ended:
+        return f"Backup of {name} had ended already: {look(run.state).word}"
+    return f"Backup of {name} will be cancelled; its client has not answered yet"
