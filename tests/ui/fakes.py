@@ -21,6 +21,7 @@ from streams.records.server import Activity, Series, ServerStatus, StorageForeca
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
 from tests.ui import fleet
+from tests.ui.fake_logs import FakeLogs
 from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase
 
@@ -113,11 +114,13 @@ class FakeStreams:
     transfers: FakeTable[str, Transfer] = field(default_factory=lambda: FakeTable(lambda t: t.id))
     pages: BehaviorSubject[int] = field(default_factory=lambda: BehaviorSubject(0))
     file_count: int = 128_412
+    logs: FakeLogs = field(init=False)
     past: FakeAnalytics = field(init=False)
 
     database: FakeDatabase = field(init=False)
 
     def __post_init__(self) -> None:
+        self.logs = FakeLogs(self.now)
         self.past = FakeAnalytics(self.now)
         self.database = FakeDatabase(self.now)
         self.link = BehaviorSubject(Link(state=LinkState.CONNECTING, since=self.now()))
@@ -141,6 +144,7 @@ class FakeStreams:
             file_versions=self._file_versions,
             client_runs=self._client_runs,
             client_activity=self._client_activity,
+            logs=self.logs.streams,
             analytics=self.past.streams,
             database=self.database.streams,
         )
@@ -171,6 +175,7 @@ class FakeStreams:
         self.clients.fill(fleet.clients(now), now)
         self.progress.fill(fleet.running(now), now)
         self.transfers.fill((), now)
+        self.logs.fill()
         self.past.fill()
         self.database.fill()
 
@@ -184,6 +189,7 @@ class FakeStreams:
         self.results.on_next(self.ok(RunResults(hours=24.0)))
         self.past.empty()
         self.files_summary.on_next(self.ok(FilesSummary()))
+        self.logs.past.clear()
 
     def fail(self) -> None:
         """Nothing could be read even once."""
@@ -192,6 +198,7 @@ class FakeStreams:
         self.link.on_next(Link(state=LinkState.DOWN, since=self.now(), failure=failure))
         for subject in self.snapshots():
             subject.on_next(broken)
+        self.logs.fail(failure)
         self.past.fail(failure)
 
     def lose(self) -> None:
@@ -204,6 +211,7 @@ class FakeStreams:
         for subject in self.snapshots():
             last = subject.value
             subject.on_next(Snapshot(last.value, Health.ERROR, last.at, last.cadence_s, failure))
+        self.logs.fail(failure)
         self.past.lose(failure)
 
     def snapshots(self) -> tuple[BehaviorSubject[Snapshot[Any]], ...]:

@@ -1,0 +1,131 @@
+"""A log without a server: lines that a test says, and pages of older ones."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+
+import reactivex as rx
+from reactivex import Observable
+from reactivex.subject import Subject
+
+from streams.failures import Failure
+from streams.logs import LogChange, LogStreams, key_of
+from streams.records.log_match import matcher
+from streams.records.logs import LogFilter, LogLine, LogPage
+from streams.vocabulary import LogLevel as L
+from streams.vocabulary import LogSource as S
+
+PAGE = 500
+SAID = (
+    (L.INFO, S.SERVER, "run finished", {"client": "web-03", "run": "8812", "files": "1204"}),
+    (L.DEBUG, S.SERVER, "answered", {"method": "GET", "path": "/api/clients", "status": "200"}),
+    (L.INFO, S.SERVER, "client online", {"client": "lab-printer"}),
+    (L.WARNING, S.DATABASE, "slow statement", {"seconds": "0.412", "sql": "SELECT … FROM files"}),
+    (L.INFO, S.DATABASE, "checkpoint", {"pages": "212", "moved": "212", "held_up": "False"}),
+    (L.INFO, S.SERVER, "run started", {"client": "db-02", "run": "8813", "trigger": "schedule"}),
+    (L.INFO, S.CONSOLE, "settings changed", {"file": "tidewatch.toml"}),
+    (
+        L.ERROR, S.SERVER, "run finished",
+        {"client": "mail-gw", "run": "8809", "state": "failed", "reason": "disk full at client"},
+    ),
+)  # fmt: skip
+
+
+class FakeLogs:
+    """``say`` pushes lines to whoever looks; what was said before is there in pages."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._numbers = count(1)
+        self.past: list[LogLine] = []
+        self.filters: list[LogFilter] = []
+        self.asked_older = 0
+        self.failure: Failure | None = None
+        self.loading = False
+        self._said: Subject[LogChange] = Subject()
+
+    @property
+    def streams(self) -> LogStreams:
+        """What a view is given."""
+        return LogStreams(lines=self._lines, page=self._page, own=lambda _wanted: ())
+
+    def line(self, index: int, at: datetime) -> LogLine:
+        """One line of a day like any other."""
+        number = next(self._numbers)
+        level, source, message, fields = SAID[index % len(SAID)]
+        run = fields.get("run")
+        return LogLine(
+            id=number,
+            at=at,
+            level=level,
+            source=source,
+            logger="app.server.happenings",
+            message=message,
+            fields=fields,
+            client_id=f"id-{fields['client']}" if "client" in fields else None,
+            run_id=int(run) if run else None,
+            correlation_id=f"correlation-{run}" if run else None,
+        )
+
+    def fill(self, lines: int = 3000) -> None:
+        """Have a past: a line a second up to now, with a busy minute in it."""
+        start = self._now() - timedelta(seconds=lines)
+        self.past = [
+            self.line(
+                i // 7 if 0 < i % 900 < 60 else i * 5 % len(SAID) if i % 3 else 0,
+                start + timedelta(seconds=i, milliseconds=i * 37 % 1000),
+            )
+            for i in range(lines)
+        ]
+
+    def say(self, *lines: LogLine, dropped: int = 0) -> None:
+        """Say lines now."""
+        self.past += lines
+        self.past.sort(key=key_of)
+        self._said.on_next(LogChange(lines, dropped=dropped, more=True))
+
+    def fail(self, failure: Failure) -> None:
+        """The server's lines do not come any more."""
+        self.failure = failure
+        self._said.on_next(LogChange(failure=failure, loaded=bool(self.past)))
+
+    def _page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
+        matches = matcher(wanted)
+        found = [x for x in self.past if matches(x) and (before is None or x.id < before)]
+        lines = tuple(reversed(found[-PAGE:]))
+        return rx.of(LogPage(lines=lines, next_before=lines[-1].id if len(found) > PAGE else None))
+
+    def _lines(self, wanted: LogFilter, more_stream: Observable[None]) -> Observable[LogChange]:
+        self.filters.append(wanted)
+        matches = matcher(wanted)
+
+        def subscribe(observer: rx.abc.ObserverBase[LogChange], _: object = None) -> rx.abc.DisposableBase:
+            found = [line for line in self.past if matches(line)]
+            start = max(0, len(found) - PAGE)
+            observer.on_next(LogChange(full=True, loaded=False))
+            if self.failure is not None:
+                observer.on_next(LogChange(failure=self.failure, loaded=False))
+            elif not self.loading:
+                observer.on_next(LogChange(tuple(found[start:]), more=start > 0))
+
+            def older(_: None) -> None:
+                nonlocal start
+                self.asked_older += 1
+                end, start = start, max(0, start - PAGE)
+                observer.on_next(LogChange(tuple(found[start:end]), more=start > 0))
+
+            def said(change: LogChange) -> None:
+                lines = tuple(line for line in change.lines if matches(line))
+                observer.on_next(
+                    LogChange(
+                        lines,
+                        dropped=change.dropped,
+                        more=start > 0,
+                        failure=change.failure,
+                        loaded=change.loaded,
+                    )
+                )
+
+            return rx.disposable.CompositeDisposable(more_stream.subscribe(older), self._said.subscribe(said))
+
+        return rx.create(subscribe)

@@ -1,0 +1,318 @@
+"""The log view on a real page, with a log that a test holds."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import flet as ft
+import msgspec
+import pytest
+
+from streams.logs import LogChange
+from streams.records.logs import LogFilter, LogLine
+from streams.vocabulary import LogLevel, LogSource
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from ui.context import Place
+from ui.views.logs import LogsView
+
+
+class Desk:
+    """The view and the log behind it."""
+
+    def __init__(self, page: PageHarness) -> None:
+        self.page = page
+        self.streams = FakeStreams(page.now)
+        self.logs = self.streams.logs
+        self.places: list[Place] = []
+        page.context.go = self.places.append
+
+    def open(self) -> None:
+        self.view = LogsView(streams=self.streams.bag, commands=FakeCommands(), context=self.page.context)
+        self.page.mount(self.view)
+        self.view._list.resize(520)
+        self.pass_s(0.2)
+
+    def pass_s(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.05)):
+            self.page.advance(0.05)
+
+    def rows(self) -> list[str]:
+        """The messages on the screen with their fields, from the top."""
+        return [
+            "".join([row._message.value or "", *(span.text or "" for span in row._message.spans or [])])
+            for row in self.view._list.rows
+            if row.control.visible
+        ]
+
+    def line(self, index: int = 0, ago_s: float = 0.0, **parts: Any) -> LogLine:
+        line = self.logs.line(index, self.page.now() - timedelta(seconds=ago_s))
+        return msgspec.structs.replace(line, **parts)
+
+    def say(self, message: str, **parts: Any) -> None:
+        self.logs.say(self.line(message=message, fields={}, **parts))
+        self.pass_s(0.2)
+
+    async def wheel(self, pixels: float) -> None:
+        event = ft.Offset(0, pixels)
+        self.view._list._on_wheel(type("Event", (), {"scroll_delta": event})())  # type: ignore[arg-type]
+        await self.page.settle()
+        self.pass_s(0.2)
+
+    async def click(self, control: ft.Control) -> None:
+        await self.page.fire(control, "click")
+        self.pass_s(0.2)
+
+    def has(self, text: str) -> bool:
+        return any(text in said for said in self.page.texts())
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with PageHarness.open(web=True) as page:
+        desk = Desk(page)
+        desk.logs.fill()
+        desk.open()
+        yield desk
+        assert page.crashes == []
+        assert page.reports == []
+
+
+async def test_the_newest_lines_are_at_the_end_and_it_follows(desk: Desk) -> None:
+    assert desk.rows()[-1].startswith(desk.logs.past[-1].message)
+    desk.say("hello")
+    assert desk.rows()[-1] == "hello"
+    assert len(desk.view._list.rows) < 30, "a pool of rows, not one for each line"
+    assert desk.has("501 lines")
+
+
+async def test_it_stands_still_when_scrolled_and_counts_what_comes(desk: Desk) -> None:
+    await desk.wheel(-260)
+    before = desk.rows()
+    for _ in range(3):
+        desk.say("more")
+    assert desk.rows() == before
+    assert desk.has("3 new")
+    await desk.click(desk.view._pill)
+    assert desk.rows()[-1] == "more" and not desk.has("3 new")
+
+
+async def test_scrolling_to_the_end_follows_again(desk: Desk) -> None:
+    await desk.wheel(-260)
+    desk.say("new")
+    await desk.wheel(5000)
+    assert desk.rows()[-1] == "new"
+    assert not desk.view._shelf.paused
+
+
+async def test_paused_by_hand_stays_paused_at_the_end(desk: Desk) -> None:
+    await desk.click(desk.view._filters._pause)
+    desk.say("new")
+    await desk.wheel(5000)
+    assert desk.rows()[-1] != "new" and desk.has("1 new")
+    await desk.click(desk.view._filters._pause)
+    assert desk.rows()[-1] == "new"
+
+
+async def test_a_late_line_is_sorted_in(desk: Desk) -> None:
+    desk.say("after")
+    desk.logs.say(desk.line(message="before", fields={}, ago_s=0.3, source=LogSource.CONSOLE))
+    desk.pass_s(0.2)
+    assert desk.rows()[-2:] == ["before", "after"]
+
+
+async def test_older_lines_come_above_and_nothing_moves(desk: Desk) -> None:
+    await desk.wheel(-26 * 470)
+    assert desk.logs.asked_older == 1
+    top = desk.view._shelf.lines[desk.view._list.window.offset]
+    assert len(desk.view._shelf.lines) == 1000
+    known = [line for line in desk.logs.past if line.level is not LogLevel.DEBUG]
+    assert top is known[-500:][desk.view._list.window.offset - 500]
+    await desk.wheel(-26 * 5000)
+    assert desk.logs.asked_older == 2
+
+
+async def test_levels_and_sources_ask_for_other_lines(desk: Desk) -> None:
+    await desk.click(desk.view._filters._levels._boxes["info"])
+    await desk.click(desk.view._filters._sources._boxes["database"])
+    wanted = desk.logs.filters[-1]
+    assert wanted.levels == {LogLevel.WARNING, LogLevel.ERROR}
+    assert wanted.sources == {LogSource.CONSOLE, LogSource.SERVER}
+    assert set(desk.rows()) == {
+        "run finished  client=mail-gw run=8809 state=failed reason=disk full at client"
+    }
+
+
+async def test_what_is_searched_for_is_marked(desk: Desk) -> None:
+    desk.view._filters._on_search("/mail-\\w+/")
+    desk.pass_s(0.2)
+    row = desk.view._list.rows[0]
+    marked = [span.text for span in row._message.spans if span.style is not None and span.style.bgcolor]
+    assert marked == ["mail-gw"]
+
+
+async def test_a_wrong_expression_is_refused_at_the_field(desk: Desk) -> None:
+    asked = len(desk.logs.filters)
+    desk.view._filters._on_search("/(/")
+    desk.pass_s(0.2)
+    assert desk.has("Not an expression")
+    assert len(desk.logs.filters) == asked
+    desk.view._filters._on_search("mail")
+    desk.pass_s(0.2)
+    assert not desk.has("Not an expression")
+
+
+async def test_nothing_found_offers_a_way_back(desk: Desk) -> None:
+    desk.view._filters._on_search("no such thing")
+    desk.pass_s(0.2)
+    assert desk.has("No line matches")
+    await desk.click(desk.page.find(ft.TextButton, content="Show all lines"))
+    assert len(desk.rows()) > 10
+
+
+async def test_a_line_leads_to_its_client_and_its_run(desk: Desk) -> None:
+    desk.logs.say(desk.line(0))
+    desk.pass_s(0.2)
+    row = [row for row in desk.view._list.rows if row.control.visible][-1]
+    await desk.click(row.control)
+    assert desk.view._shelf.paused, "what is read does not move"
+    assert desk.has("Client web-03")
+    buttons = desk.page.find_all(ft.TextButton, desk.view._details.control)
+    await desk.click(next(b for b in buttons if "Client web-03" in desk.page.texts(b)))
+    assert desk.places == [Place("clients", "client:id-web-03")]
+    await desk.click(next(b for b in buttons if "Lines of run 8812" in desk.page.texts(b)))
+    assert desk.logs.filters[-1].run_id == 8812
+    assert all("run=8812" in row for row in desk.rows())
+
+
+async def test_arriving_from_a_client_shows_its_lines_and_names_it(desk: Desk) -> None:
+    desk.view.arrive("client:id-web-03")
+    desk.pass_s(0.2)
+    assert desk.has("client web-03")
+    assert all("web-03" in row for row in desk.rows())
+    close = next(b for b in desk.page.find_all(ft.IconButton) if "Show all again" in str(b.tooltip))
+    await desk.click(close)
+    assert desk.logs.filters[-1].client_id is None
+
+
+async def test_arriving_at_a_time_shows_it_and_stands_still(desk: Desk) -> None:
+    moment = desk.page.now() - timedelta(seconds=2000)
+    desk.view.arrive(f"at:{moment.isoformat()}")
+    desk.pass_s(0.5)
+    shown = desk.view._shelf.lines[desk.view._list.window.offset]
+    assert abs((shown.at - moment).total_seconds()) < 3
+    assert desk.view._shelf.paused
+    assert desk.has("up to ")
+    await desk.click(desk.view._pill)
+    assert desk.logs.filters[-1].until is None
+
+
+async def test_dropped_lines_are_counted_and_shown(desk: Desk) -> None:
+    desk.logs.say(dropped=1200)
+    desk.logs.say(dropped=34)
+    desk.pass_s(0.2)
+    assert desk.has("1,234 dropped")
+
+
+async def test_a_server_that_is_lost_leaves_the_lines(desk: Desk) -> None:
+    desk.streams.lose()
+    desk.pass_s(0.2)
+    assert len(desk.rows()) > 10
+    assert desk.view._box.face == "content" and desk.view._box.note.visible
+
+
+async def test_loading_empty_and_error_say_so() -> None:
+    async with PageHarness.open(web=True) as page:
+        desk = Desk(page)
+        desk.logs.loading = True
+        desk.open()
+        assert desk.view._box.face == "loading"
+    async with PageHarness.open(web=True) as page:
+        desk = Desk(page)
+        desk.open()
+        assert desk.view._box.face == "empty" and desk.has("Nothing has been said yet.")
+    async with PageHarness.open(web=True) as page:
+        desk = Desk(page)
+        desk.logs.failure = desk.streams.failure()
+        desk.open()
+        assert desk.view._box.face == "error" and desk.has("Nothing listens at localhost:1256.")
+
+
+async def test_a_hidden_view_asks_for_nothing(desk: Desk) -> None:
+    desk.view.set_visible(False)
+    asked = len(desk.logs.filters)
+    desk.page.clear()
+    desk.say("unseen")
+    desk.pass_s(2)
+    assert desk.page.patches == 0
+    desk.view.set_visible(True)
+    desk.pass_s(0.2)
+    assert len(desk.logs.filters) == asked + 1
+    assert desk.rows()[-1] == "unseen"
+
+
+async def test_the_bars_lead_to_their_lines(desk: Desk) -> None:
+    bars = desk.view._volume
+    bars._size = (800.0, 40.0)
+    event = type("Event", (), {"local_position": ft.Offset(400, 5)})()
+    bars._on_tap(event)  # type: ignore[arg-type]
+    desk.pass_s(0.2)
+    offset = desk.view._list.window.offset
+    assert 150 < offset < 350
+    assert desk.view._shelf.paused
+
+
+async def test_an_export_has_every_line_that_is_filtered_and_the_filter(desk: Desk) -> None:
+    saved: list[dict[str, Any]] = []
+    desk.page.connection.replies["save_file"] = saved.append
+    desk.view._filters._on_search("mail-gw")
+    wanted = desk.view._filters.value
+    told = await desk.view._export.save(wanted, "txt", desk.page.now())
+    text = saved[0]["src_bytes"].decode()
+    matching = sum("mail-gw" in line.fields.get("client", "") for line in desk.logs.past)
+    assert matching > 100 and text.count("disk full at client") == matching
+    assert "# text: mail-gw" in text and "# levels: info, warning, error" in text
+    assert told is not None and f"{matching}" in told.replace(",", "")
+    await desk.view._export.save(LogFilter(), "jsonl", desk.page.now())
+    head, first = saved[1]["src_bytes"].splitlines()[:2]
+    assert b'"export"' in head and b'"filter"' in head and b'"message"' in first
+
+
+async def test_the_filter_is_remembered(desk: Desk) -> None:
+    desk.view._filters._on_search("mail")
+    await desk.click(desk.view._filters._levels._boxes["info"])
+    again = LogsView(streams=desk.streams.bag, commands=FakeCommands(), context=desk.page.context)
+    assert again._filters.value.text == "mail"
+    assert again._filters.value.levels == {LogLevel.WARNING, LogLevel.ERROR}
+
+
+async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(desk: Desk) -> None:
+    index = 0
+
+    def second() -> None:
+        nonlocal index
+        for _ in range(50):
+            index += 1
+            lines = tuple(desk.line(i, message=f"line {index}") for i in range(100))
+            desk.logs._said.on_next(LogChange(lines, more=True))
+            desk.page.advance(0.02)
+
+    for _ in range(6):
+        second()
+    assert len(desk.view._shelf.lines) == 20_000
+    frames = desk.page.context.frames.drawn
+    desk.page.clear()
+    for _ in range(4):
+        second()
+    assert len(desk.view._shelf.lines) == 20_000
+    drawn = desk.page.context.frames.drawn - frames
+    assert drawn <= 4 * 12, "ten redraws a second, and the beats that let ages and bars grow"
+    assert desk.page.bytes < 4 * 400_000
+    desk.pass_s(0.2)
+    await desk.wheel(-260)
+    for _ in range(4):
+        second()
+    desk.pass_s(0.2)
+    assert len(desk.view._shelf.waiting) == 10_000
+    assert desk.has("20,000 new")

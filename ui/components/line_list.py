@@ -1,0 +1,207 @@
+"""A long list of lines in a pool of rows: as many controls as fit, re-bound as it scrolls or grows.
+
+Unlike a table it has no head, no selection and no order of its own: whoever holds the lines keeps them.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import flet as ft
+
+from ui.components.data_table_body import MANY
+from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_scrollbar import Scrollbar
+from ui.components.data_table_view import TableRoot
+from ui.components.data_table_window import Window
+from ui.theme import CARD
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+FIRST_ROWS = 12
+"""Rows in the pool before the client has told how much room there is."""
+
+_log = logging.getLogger(__name__)
+
+
+class LineRow(Protocol[T_contra]):
+    """A row of the pool."""
+
+    control: ft.Container
+
+    def show(self, line: T_contra) -> list[ft.Control]:
+        """Bind to a line; return the leaves that changed."""
+        ...
+
+    def mark(self, *, current: bool) -> bool:
+        """Draw whether it is the current one; return whether anything changed."""
+        ...
+
+
+class LineList(Generic[T]):
+    """Shows a part of ``lines``; ``on_scroll`` hears when the user moved it.
+
+    ``make_row`` gets the place of a row on the screen, and what is to be called when it is clicked.
+    """
+
+    def __init__(
+        self,
+        make_row: Callable[[int, Callable[[Any], None]], LineRow[T]],
+        *,
+        row_height: float,
+        on_scroll: Callable[[], None],
+        on_open: Callable[[int], None],
+        on_cancel: Callable[[], None],
+        label: str,
+    ) -> None:
+        self._make_row, self._row_height = make_row, row_height
+        self._on_scroll, self._on_open, self._on_cancel = on_scroll, on_open, on_cancel
+        self.lines: Sequence[T] = ()
+        self.current: T | None = None
+        self.window = Window()
+        self._keys = Keys()
+        self._height = 0.0
+        self.rows: list[LineRow[T]] = []
+        self._column = ft.Column([], spacing=0)
+        self._scrollbar = Scrollbar(self.window, self._go)
+        self.overlay = ft.Container(bgcolor=CARD, visible=False, left=0, top=0, right=0, bottom=0)
+        self._body = ft.Stack(
+            [self._column, self.overlay], expand=True, clip_behavior=ft.ClipBehavior.HARD_EDGE
+        )
+        self._all_later = False
+        self._grow(FIRST_ROWS)
+        pointer = ft.GestureDetector(content=self._body, expand=True, on_scroll=self._on_wheel)
+        sized = ft.Row(
+            [pointer, self._scrollbar.control],
+            expand=True,
+            spacing=0,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            size_change_interval=60,
+            on_size_change=lambda event: self.resize(event.height),
+        )
+        self._listener = ft.KeyboardListener(
+            content=ft.Semantics(label=label, container=True, content=sized),
+            on_key_down=self._on_key,
+            on_key_repeat=self._on_key,
+            on_key_up=lambda event: self._keys.up(event.key),
+        )
+        self.control = TableRoot(content=self._listener, expand=True)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last line is on the screen."""
+        return self.window.offset >= self.window.last_offset
+
+    @property
+    def near_start(self) -> bool:
+        """Whether the first line is on the screen or one page away."""
+        return self.window.offset <= self.window.visible
+
+    def show(self, *, offset: int | None = None) -> None:
+        """Bind the rows to the lines from ``offset`` on, or from the last one that fits for None."""
+        self.window.resize(len(self.lines), self.window.visible)
+        self.window.go(self.window.last_offset if offset is None else offset)
+        self._bind()
+
+    def show_overlay(self, content: ft.Control | None) -> None:
+        """Lay something over the rows, or take it away."""
+        if content is None and not self.overlay.visible:
+            return
+        self.overlay.visible, self.overlay.content = content is not None, content
+        self._push([self._body])
+
+    def set_current(self, line: T | None) -> None:
+        """Mark a line."""
+        self.current = line
+        self._bind()
+
+    def resize(self, height: float) -> None:
+        """Take the height there is."""
+        follow = self.at_end
+        self._height = height
+        self._grow(max(1, int(height // self._row_height)))
+        self.show(offset=None if follow else self.window.offset)
+
+    async def focus(self) -> None:
+        """Take the keyboard, so that arrow keys walk the lines."""
+        try:
+            await self._listener.focus()
+        except (RuntimeError, TimeoutError) as error:
+            _log.debug("the lines could not take the keyboard: %s", error)
+
+    def _grow(self, visible: int) -> None:
+        while len(self.rows) < visible:
+            row = self._make_row(len(self.rows), self._opener(len(self.rows)))
+            row.control.height = self._row_height
+            row.control.visible = False
+            self.rows.append(row)
+            self._column.controls.append(row.control)
+            self._all_later = True
+        self.window.resize(len(self.lines), visible)
+
+    def _bind(self) -> None:
+        window, lines = self.window, self.lines
+        leaves: list[ft.Control] = []
+        for slot, row in enumerate(self.rows):
+            index = window.offset + slot
+            here = slot < window.visible and index < len(lines)
+            if row.control.visible != here:
+                row.control.visible = here
+                leaves.append(row.control)
+            if here:
+                line = lines[index]
+                leaves += row.show(line)
+                if row.mark(current=line is self.current):
+                    leaves.append(row.control)
+        if self._scrollbar.place(self._height):
+            leaves.append(self._scrollbar.leaf)
+        self._push(leaves)
+
+    def _push(self, leaves: list[ft.Control]) -> None:
+        if not self.control.mounted:
+            self._all_later = self._all_later or bool(leaves)
+        elif len(leaves) > MANY or (self._all_later and leaves):
+            self._all_later = False
+            self.control.update()
+        else:
+            for leaf in leaves:
+                leaf.update()
+
+    def _go(self, offset: int) -> None:
+        if self.window.go(offset):
+            self._bind()
+            self._on_scroll()
+
+    def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
+        if self.window.scroll(event.scroll_delta.y, self._row_height):
+            self._bind()
+            self._on_scroll()
+        elif event.scroll_delta.y < 0:
+            self._on_scroll()  # at the start already: there may be more
+
+    async def _on_key(self, event: ft.KeyDownEvent | ft.KeyRepeatEvent) -> None:
+        what = self._keys.down(event.key)
+        if isinstance(what, Move) and what not in (Move.LEFT, Move.RIGHT):
+            self._walk(what)
+        elif what is Act.CANCEL:
+            self._on_cancel()
+
+    def _walk(self, move: Move) -> None:
+        if not self.lines:
+            return
+        at = next((i for i in range(len(self.lines)) if self.lines[i] is self.current), None)
+        if at is None and move in (Move.UP, Move.PAGE_UP):
+            at = len(self.lines)
+        index = move.target(at, self.window.visible, len(self.lines))
+        if self.window.reveal(index):
+            self._on_scroll()
+        self._on_open(index)
+
+    def _opener(self, slot: int) -> Callable[[Any], None]:
+        def on_click(_event: Any) -> None:
+            index = self.window.offset + slot
+            if index < len(self.lines):
+                self._on_open(index)
+
+        return on_click

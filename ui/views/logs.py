@@ -1,0 +1,387 @@
+"""The log view: what console, server and database say, in one list in order of time."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import flet as ft
+import msgspec
+from reactivex import operators as ops
+from reactivex.subject import BehaviorSubject, Subject
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.logs import LogChange
+from streams.operators.conflate import conflate_merge
+from streams.records.log_match import Search, WrongExpression
+from streams.records.logs import LogFilter, LogLine
+from streams.snapshot import Snapshot
+from streams.vocabulary import Health, LogLevel, LogSource
+from ui.bound import BoundView
+from ui.components.line_list import LineList
+from ui.components.states import Empty
+from ui.components.table_surface import nothing_found, table_box, table_surface
+from ui.context import Place, UiContext
+from ui.format import count_text
+from ui.theme import GAP, PAGE_PADDING, SIZE_BODY, Density, small_text
+from ui.views.logs_details import LogDetails
+from ui.views.logs_export import LogExport
+from ui.views.logs_filters import DroppedNote, LogFilters
+from ui.views.logs_present import copy_text, present_volume
+from ui.views.logs_row import LogRow, Marking
+from ui.views.logs_shelf import Shelf
+from ui.views.logs_volume import VolumeBars
+
+REDRAW_S: Final = 0.1
+VOLUME_S: Final = 1.0
+AROUND: Final = timedelta(seconds=30)
+_ROW_HEIGHTS: Final = {Density.COMFORTABLE: 32, Density.STANDARD: 26, Density.COMPACT: 22}
+
+
+class LogsView(BoundView):
+    """Follows the log until somebody scrolls or pauses; then nothing moves, and it counts what came."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        del commands  # a log is read
+        self._streams = streams.logs
+        self._shelf = Shelf()
+        self._goal: datetime | None = None
+        self._volume_at: datetime | None = None
+        self._marking = Marking()
+        self._clipboard: ft.Clipboard | None = None
+        self._filters = LogFilters(
+            context.format,
+            on_filter=self._on_filter,
+            on_pause=self._on_pause,
+            on_export=self._on_export,
+            on_typing=self._on_typing,
+        )
+        self._list: LineList[LogLine] = LineList(
+            lambda slot, on_open: LogRow(
+                context.format, self._marking, on_open=on_open, on_copy=lambda _event: self._on_copy(slot)
+            ),
+            row_height=_ROW_HEIGHTS[context.density],
+            on_scroll=self._on_scroll,
+            on_open=self._on_open,
+            on_cancel=self._on_close,
+            label="Log lines",
+        )
+        self._list.lines = self._shelf.lines
+        self._volume = VolumeBars(context.format, self._jump)
+        self._details = LogDetails(
+            context.format,
+            go=self._go,
+            on_copy=self._copy_open,
+            on_around=self._around,
+            on_close=self._on_close,
+        )
+        self._export = LogExport(self._streams, lambda: self.page)
+        self._dropped_note = DroppedNote()
+        self._count = small_text()
+        self._box = table_box(self._list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
+        self._pill_text = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY)
+        self._pill = self._make_pill()
+        self._main = ft.Row(
+            [
+                ft.Stack(
+                    [table_surface([self._box]), self._pill],
+                    expand=True,
+                    fit=ft.StackFit.EXPAND,
+                    alignment=ft.Alignment.BOTTOM_CENTER,
+                ),
+                self._details.control,
+            ],
+            expand=True,
+            spacing=GAP,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        status = ft.Row(
+            [
+                self._filters.scopes,
+                ft.Container(expand=True),
+                self._dropped_note.control,
+                self._box.note,
+                self._count,
+            ],
+            height=24,
+            spacing=12,
+        )
+        head = ft.Column([self._volume.control, status], spacing=2)
+        super().__init__(
+            context=context,
+            key="logs",
+            content=ft.Column([self._filters.control, head, self._main], spacing=GAP, expand=True),
+            padding=PAGE_PADDING,
+            expand=True,
+        )
+        self._more_subject: Subject[None] = Subject()
+        self._recall()
+        self._filter_subject: BehaviorSubject[LogFilter] = BehaviorSubject(self._filters.value)
+        changes = self._filter_subject.pipe(
+            ops.map(lambda wanted: self._streams.lines(wanted, self._more_subject)),
+            ops.switch_latest(),
+            conflate_merge(LogChange.merge, REDRAW_S, scheduler=context.scheduler),
+        )
+        self.bind(changes, self._show_change, merge=LogChange.merge, box=self._box, name="show_change")
+        self.bind(context.seconds, self._show_volume, name="show_volume")
+
+    def _make_pill(self) -> ft.Container:
+        return ft.Container(
+            ft.Row(
+                [ft.Icon(ft.Icons.EXPAND_MORE, size=16, color=ft.Colors.ON_PRIMARY), self._pill_text],
+                spacing=4,
+                tight=True,
+            ),
+            height=30,
+            bottom=12,
+            padding=ft.Padding.symmetric(horizontal=14),
+            border_radius=15,
+            bgcolor=ft.Colors.PRIMARY,
+            ink=True,
+            visible=False,
+            tooltip="Follow again",
+            on_click=lambda _event: self._follow(),
+        )
+
+    # -- what is shown
+
+    def _show_change(self, change: LogChange) -> None:
+        shelf = self._shelf
+        top = shelf.key_at(self._list.window.offset) if shelf.paused else None
+        shelf.take(change)
+        self._list.show(offset=shelf.shown.index_of(top) if top is not None else None)
+        self._learn_name(change.lines)
+        self._show_state(change)
+        if self._goal is not None:
+            self._reach(self._goal)
+        self._show_volume(None)
+
+    def _show_state(self, change: LogChange) -> None:
+        lines = self._shelf.lines
+        health = Health.LOADING
+        if change.failure is not None:
+            health = Health.ERROR
+        elif change.loaded or lines:
+            health = Health.OK
+        known = bool(lines) or (change.loaded and change.failure is None)
+        snapshot: Snapshot[int] = Snapshot(
+            len(lines) if known else None, health, lines[-1].at if lines else None, failure=change.failure
+        )
+        self._box.show(snapshot, empty=not lines and not self._filters.narrows)
+        self.touch_box(self._box)
+        if lines or not self._filters.narrows:
+            self._list.show_overlay(None)
+        elif known:
+            clear = ft.TextButton("Show all lines", on_click=lambda _event: self._on_filter(LogFilter()))
+            word = (
+                "No line so far; looking further back." if change.more else "No line matches these filters."
+            )
+            self._list.show_overlay(nothing_found(word, clear))
+        self.touch(*self._dropped_note.show(self._shelf.dropped))
+        self._show_count()
+
+    def _show_count(self) -> None:
+        shelf = self._shelf
+        more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
+        text = f"{count_text(len(shelf.lines))} lines{more}"
+        if text != self._count.value:
+            self._count.value = text
+            self.touch(self._count)
+        word = f"{count_text(shelf.new)} new" if shelf.new else "Follow"
+        if (self._pill.visible, self._pill_text.value) != (shelf.paused, word):
+            self._pill.visible, self._pill_text.value = shelf.paused, word
+            self.touch(self._pill)
+
+    def _show_volume(self, now: datetime | None) -> None:
+        """Draw the bars anew, but not more often than once a second while lines come."""
+        at = now or self.context.clock()
+        if self._volume_at is not None and at - self._volume_at < timedelta(seconds=VOLUME_S):
+            return
+        self._volume_at = at
+        self.touch(*self._volume.show(present_volume(self._shelf.lines)))
+
+    def _learn_name(self, lines: tuple[LogLine, ...]) -> None:
+        wanted = self._filters.value.client_id
+        if wanted is not None and lines and "client" in lines[-1].fields:
+            self.touch(*self._filters.name_client(wanted, lines[-1].fields["client"]))
+
+    # -- standing still and following
+
+    def _pause(self, *, by_hand: bool = False) -> None:
+        self._shelf.pause(by_hand=by_hand)
+        self.touch(*self._filters.show_paused(True))
+        self._show_count()
+
+    def _follow(self) -> None:
+        self._goal = None
+        self._shelf.follow()
+        self.touch(*self._filters.show_paused(False))
+        if self._filters.value.until is not None:
+            self._on_filter(msgspec.structs.replace(self._filters.value, until=None))
+        self._list.show()
+        self._volume_at = None
+        self._show_volume(None)
+        self._show_count()
+
+    def _on_pause(self) -> None:
+        if self._shelf.paused:
+            self._follow()
+        else:
+            self._pause(by_hand=True)
+
+    def _on_scroll(self) -> None:
+        self._goal = None
+        if not self._list.at_end:
+            self._pause()
+        elif self._shelf.paused and not self._shelf.by_hand and self._filters.value.until is None:
+            self._follow()
+        self._ask_older()
+
+    def _ask_older(self) -> None:
+        if self._shelf.can_grow and self._list.near_start:
+            self._more_subject.on_next(None)
+
+    def _jump(self, moment: datetime) -> None:
+        """Show the lines from a moment on."""
+        self._pause()
+        index = next((i for i, line in enumerate(self._shelf.lines) if line.at >= moment), None)
+        if index is not None:
+            self._list.show(offset=max(0, index - 1))
+        self._ask_older()
+
+    def _reach(self, moment: datetime) -> None:
+        """Go on to a moment that was asked for before its lines were here."""
+        lines = self._shelf.lines
+        if not lines:
+            return
+        if lines[0].at <= moment or not self._shelf.can_grow:
+            self._goal = None
+            self._jump(moment)
+        else:
+            self._more_subject.on_next(None)
+
+    # -- filter
+
+    def _on_filter(self, wanted: LogFilter) -> None:
+        self.touch(*self._filters.set(wanted))
+        self._marking.search = Search(wanted.text)
+        self._shelf.paused = self._shelf.by_hand
+        self._shelf.start_over()
+        self.touch(*self._filters.show_paused(self._shelf.paused))
+        self._remember()
+        self._filter_subject.on_next(wanted)
+
+    def _remember(self) -> None:
+        wanted = self._filters.value
+        self.context.prefs.put(
+            "logs.filter",
+            {"sources": sorted(wanted.sources), "levels": sorted(wanted.levels), "text": wanted.text},
+        )
+
+    def _recall(self) -> None:
+        try:
+            kept = msgspec.convert(self.context.prefs.get("logs.filter", {}), LogFilter)
+            self._marking.search = Search(kept.text)
+        except (msgspec.ValidationError, WrongExpression):
+            return  # from another version
+        self._filters.set(kept)
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing
+
+    # -- one line
+
+    def _on_open(self, index: int) -> None:
+        line = self._shelf.lines[index]
+        self._pause()
+        self._details.show(line)
+        self._list.set_current(line)
+        self.touch(self._main)
+        self.act("Walk the lines", self._list.focus())
+
+    def _on_close(self) -> None:
+        if self._details.line is not None:
+            self._details.close()
+            self._list.set_current(None)
+            self.touch(self._main)
+
+    def _go(self, place: Place) -> None:
+        if place.view == "logs":
+            self.arrive(place.show)
+        else:
+            self.context.go(place)
+
+    def _around(self) -> None:
+        if self._details.line is not None:
+            self.arrive(f"at:{self._details.line.at.isoformat()}")
+
+    def _on_copy(self, slot: int) -> None:
+        index = self._list.window.offset + slot
+        if index < len(self._shelf.lines):
+            self.act("Copy line", self._copy(self._shelf.lines[index]))
+
+    def _copy_open(self) -> None:
+        if self._details.line is not None:
+            self.act("Copy line", self._copy(self._details.line))
+
+    async def _copy(self, line: LogLine) -> None:
+        self._clipboard = self._clipboard or ft.Clipboard()
+        await self._clipboard.set(copy_text(line))
+        self.context.messages.done("Line copied")
+
+    # -- export
+
+    def _on_export(self, kind: str) -> None:
+        self.act("Export log", self._do_export(kind))
+
+    async def _do_export(self, kind: str) -> None:
+        told = await self._export.save(self._filters.value, kind, self.context.clock())
+        if told is not None:
+            self.context.messages.done(f"Log exported: {told}")
+
+    # -- arriving
+
+    def arrive(self, show: str) -> None:
+        """Show the lines that somebody was led to.
+
+        ``client:ID``, ``run:ID``, ``correlation:ID``, ``at:TIME`` (RFC 3339), ``source:NAME``, ``errors``
+        or ``all``.
+        """
+        word, _, rest = show.partition(":")
+        clear = LogFilter()
+        if word in ("client", "correlation") and rest:
+            self._on_filter(msgspec.structs.replace(clear, **{f"{word}_id": rest}))
+        elif word == "run" and rest.isdecimal():
+            self._on_filter(msgspec.structs.replace(clear, run_id=int(rest)))
+        elif word == "at":
+            self._arrive_at(datetime.fromisoformat(rest))
+        elif word == "source" and rest in set(LogSource):
+            self._on_filter(msgspec.structs.replace(clear, sources=frozenset({LogSource(rest)})))
+        elif word == "errors":
+            levels = frozenset({LogLevel.ERROR, LogLevel.WARNING})
+            self._on_filter(msgspec.structs.replace(clear, levels=levels))
+        elif word == "all":
+            self._on_filter(clear)
+
+    def _arrive_at(self, moment: datetime) -> None:
+        until = moment + AROUND
+        present = until >= self.context.clock()
+        self._shelf.by_hand = False
+        self._on_filter(LogFilter(until=None if present else until))
+        self._shelf.start_over(clear=True)
+        self._pause()
+        self._goal = moment
+
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Find with Ctrl+F or /, pause with Space."""
+        if (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing):
+            self.act("Find", self._filters.focus())
+            return True
+        if event.key in (" ", "Space") and not self.context.typing:
+            self._on_pause()
+            return True
+        return False
+
+    def will_unmount(self) -> None:
+        """Stop looking."""
+        self._filters.close()
+        super().will_unmount()

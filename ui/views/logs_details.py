@@ -1,0 +1,96 @@
+"""The details of one log line, at the right of the list: all it says, and where it leads."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from streams.records.logs import LogLine
+from streams.vocabulary import LogLevel
+from ui.components.side_panel import Facts, SidePanel, foot_button, section
+from ui.components.status_badge import StatusBadge
+from ui.context import Place
+from ui.format import Formatter
+from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
+from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Lead, present_leads
+
+_SMALL = 11.5
+
+
+class LogDetails:
+    """One line as a whole; ``control`` is not there until one is opened."""
+
+    def __init__(
+        self,
+        formatter: Formatter,
+        *,
+        go: Callable[[Place], None],
+        on_copy: Callable[[], None],
+        on_around: Callable[[], None],
+        on_close: Callable[[], None],
+    ) -> None:
+        self._format, self._go = formatter, go
+        self._badge = StatusBadge(LEVEL_LOOKS[LogLevel.INFO])
+        self._facts = Facts(
+            {"at": "When", "source": "Said by", "logger": "Module", "correlation": "Request"},
+            mono=("logger", "correlation"),
+            font=MONO,
+        )
+        self._message = ft.Text("", size=SIZE_BODY, color=INK, selectable=True)
+        self._fields = ft.Text("", size=_SMALL, font_family=MONO, color=INK, selectable=True)
+        self._fields_part = section("Fields", self._fields)
+        self._trace = ft.Text("", size=_SMALL, font_family=MONO, color=INK, selectable=True)
+        self._trace_part = section("Exception", self._trace)
+        self._leads = ft.Column([], spacing=2, tight=True)
+        self._leads_part = section("Leads to", self._leads)
+        body = ft.Column(
+            [self._message, self._facts.control, self._leads_part, self._fields_part, self._trace_part],
+            spacing=14,
+        )
+        self.panel = SidePanel(
+            ft.Container(body, padding=ft.Padding.only(right=12, bottom=12)),
+            on_close=on_close,
+            label="Log line",
+            subtitle=self._badge,
+            foot=[
+                foot_button("Copy", on_copy, filled=True),
+                foot_button("What came around it", on_around, tooltip="Show all lines of that time"),
+            ],
+        )
+        self.control = self.panel.control
+        self.control.visible = False
+        self.line: LogLine | None = None
+
+    def show(self, line: LogLine) -> None:
+        """Show a line; the owner updates ``control``."""
+        self.line = line
+        self.control.visible = True
+        self.panel.show(line.message)
+        self._badge.set(LEVEL_LOOKS[line.level])
+        self._message.value = line.message
+        at = line.at.astimezone(self._format.zone)
+        self._facts.set("at", at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}")
+        self._facts.set("source", SOURCE_WORDS[line.source])
+        self._facts.set("logger", line.logger, line.logger)
+        self._facts.set("correlation", line.correlation_id or "–")
+        fields = {name: value for name, value in line.fields.items() if name != "exception"}
+        self._fields.value = "\n".join(f"{name} = {value}" for name, value in fields.items())
+        self._fields_part.visible = bool(fields)
+        self._trace.value = line.fields.get("exception", "")
+        self._trace_part.visible = bool(self._trace.value)
+        leads = present_leads(line)
+        self._leads.controls = [self._lead(lead) for lead in leads]
+        self._leads_part.visible = bool(leads)
+
+    def close(self) -> None:
+        """Show no line; the owner updates ``control``."""
+        self.line = None
+        self.control.visible = False
+
+    def _lead(self, lead: Lead) -> ft.Control:
+        return ft.TextButton(
+            content=ft.Text(lead.label, size=SIZE_BODY, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS),
+            icon=ft.Icon(lead.icon, size=16, color=QUIET_INK),
+            height=30,
+            style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8)),
+            on_click=lambda _event: self._go(lead.place),
+        )

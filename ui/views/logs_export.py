@@ -1,0 +1,68 @@
+"""The export of the log: every line the filter lets through, not only what is on the screen."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+from reactivex import operators as ops
+
+from streams.logs import LogStreams, key_of
+from streams.records.logs import LogFilter, LogLine
+from streams.vocabulary import LogSource
+from ui.views.downloads import free_path
+from ui.views.logs_present import export_json_lines, export_text
+
+MOST_LINES: Final = 100_000
+RENDER = {"txt": export_text, "jsonl": export_json_lines}
+
+
+class LogExport:
+    """Reads all pages, writes them in one of the formats and hands the file to the user."""
+
+    def __init__(
+        self, streams: LogStreams, page: Callable[[], ft.Page], *, folder: Path | None = None
+    ) -> None:
+        self._streams, self._page = streams, page
+        self._folder = folder or Path.home() / "Downloads"
+
+    async def save(self, wanted: LogFilter, kind: str, at: datetime) -> str | None:
+        """Export what ``wanted`` lets through; return how many lines went where, None if nowhere."""
+        lines, cut = await self._all(wanted)
+        data = await asyncio.to_thread(RENDER[kind], lines, wanted, at, cut=cut)
+        where = await self._hand_over(f"tidewatch-log-{at:%Y-%m-%d-%H%M%S}.{kind}", data)
+        return None if where is None else f"{len(lines):,} lines are in {where}"
+
+    async def _all(self, wanted: LogFilter) -> tuple[list[LogLine], bool]:
+        """Return the newest lines in order of time, and whether there would be more."""
+        lines = list(self._streams.own(wanted))
+        cut = False
+        before = wanted.before
+        asks = bool(wanted.sources - {LogSource.CONSOLE})
+        while asks:
+            page = await self._streams.page(wanted, before).pipe(ops.first())
+            lines += page.lines
+            cut = len(lines) > MOST_LINES
+            before = page.next_before
+            asks = before is not None and not cut
+        lines.sort(key=key_of)
+        return lines[-MOST_LINES:], cut
+
+    async def _hand_over(self, name: str, data: bytes) -> str | None:
+        picker = ft.FilePicker()
+        if self._page().web:
+            await picker.save_file(file_name=name, src_bytes=data)
+            return "the browser's downloads"
+        try:
+            return await picker.save_file(dialog_title="Export log", file_name=name, src_bytes=data)
+        except (ft.FletUnsupportedPlatformException, RuntimeError):
+            # No dialog can be shown on this desktop (zenity is missing, say).
+            return str(await asyncio.to_thread(self._write, name, data))
+
+    def _write(self, name: str, data: bytes) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = free_path(self._folder, name)
+        path.write_bytes(data)
+        return path
