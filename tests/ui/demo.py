@@ -5,16 +5,18 @@
 
 import argparse
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flet as ft
 
-from streams.schedulers import RunTaskScheduler
+from streams.schedulers import LoopScheduler, RunTaskScheduler
 from streams.vocabulary import ClientState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
+from tests.ui.real_database import database_of
 from ui.app import build_console
 from ui.context import UiContext
 
@@ -55,6 +57,8 @@ def main() -> None:
     parser.add_argument("--state", default="full", choices=("full", "loading", "empty", "error", "lost"))
     parser.add_argument("--theme", default="system", choices=("system", "light", "dark"))
     parser.add_argument("--view", default="dashboard")
+    parser.add_argument("--database", type=Path, help="a real SQLite file for the database view")
+    parser.add_argument("--tab", default="data", help="the tab of the database view")
     parser.add_argument("--still", action="store_true", help="nothing moves")
     args = parser.parse_args()
     streams = FakeStreams(_now)
@@ -76,7 +80,12 @@ def main() -> None:
         )
         context.prefs.put("shell.theme", args.theme)
         context.prefs.put("shell.view", args.view)
-        build_console(page, streams=streams.bag, commands=FakeCommands(), context=context)
+        context.prefs.put("database.tab", args.tab)
+        bag = streams.bag
+        if args.database is not None:
+            scheduler = LoopScheduler(asyncio.get_running_loop(), lambda e: report("streams", e))
+            bag = replace(bag, database=database_of(args.database, scheduler)[0])
+        build_console(page, streams=bag, commands=FakeCommands(), context=context)
         if args.state == "full" and not args.still:
             page.run_task(_move, streams)
 

@@ -1,0 +1,298 @@
+"""The database view: the tables at the left; data, structure, SQL, statistics and health of one database."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.failures import Failure
+from streams.records.database import Outline, Statistics, TableInfo
+from streams.snapshot import Snapshot
+from ui.bound import BoundView
+from ui.components.states import Empty, StateBox
+from ui.context import UiContext
+from ui.format import rough_duration_text
+from ui.theme import CARD, GAP, INK, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
+from ui.views.database_data import DataTab
+from ui.views.database_health import HealthTab
+from ui.views.database_present import present_trouble
+from ui.views.database_sql import SqlTab
+from ui.views.database_statistics import StatisticsTab
+from ui.views.database_structure import StructureTab
+from ui.views.database_tables import TableList
+
+TABS: Final = ("data", "structure", "sql", "statistics", "health")
+_LABELS: Final = ("Data", "Structure", "SQL", "Statistics", "Health")
+_TAB, _TABLE = "database.tab", "database.table"
+
+
+class DatabaseView(BoundView):
+    """One SQLite file, whoever wrote it; only read, and followed while others write."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        database = streams.database
+        self._outline: Outline | None = None
+        self._chosen: str | None = None
+        kept = context.prefs.get(_TABLE)
+        self._wanted = kept if isinstance(kept, str) else None
+        self._list = TableList(context, self.open_table)
+        self._data = DataTab(streams=database, context=context)
+        self._structure = StructureTab(context=context)
+        self.sql = SqlTab(streams=database, context=context)
+        statistics = StatisticsTab(streams=database, context=context)
+        health = HealthTab(streams=database, context=context)
+        self._tabs: dict[str, BoundView] = dict(
+            zip(TABS, (self._data, self._structure, self.sql, statistics, health), strict=True)
+        )
+        tab = context.prefs.get(_TAB)
+        self._tab = tab if tab in TABS else "data"
+        for name, view in self._tabs.items():
+            view.set_visible(name == self._tab)
+        self._name = ft.Text(
+            "",
+            size=SIZE_BODY,
+            weight=ft.FontWeight.W_600,
+            color=INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        )
+        self._bar = ft.Tabs(
+            length=len(TABS),
+            selected_index=TABS.index(self._tab),
+            animation_duration=ft.Duration(milliseconds=0),
+            on_change=self._on_tab,
+            content=ft.TabBar(
+                [ft.Tab(label=label) for label in _LABELS],
+                tab_alignment=ft.TabAlignment.START,
+                divider_color=ft.Colors.TRANSPARENT,
+                label_text_style=ft.TextStyle(size=13, weight=ft.FontWeight.W_600),
+                unselected_label_text_style=ft.TextStyle(size=13),
+                unselected_label_color=QUIET_INK,
+            ),
+        )
+        self._banner = Banner()
+        self._stack = ft.Stack(list(self._tabs.values()), expand=True, fit=ft.StackFit.EXPAND)
+        middle = ft.Column(
+            [
+                ft.Row(
+                    [
+                        ft.Container(self._bar, expand=True),
+                        ft.Container(self._name, alignment=ft.Alignment.CENTER_RIGHT),
+                    ],
+                    height=44,
+                    spacing=GAP,
+                ),
+                self._banner.control,
+                self._stack,
+            ],
+            spacing=GAP,
+            expand=True,
+            horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        self._box = StateBox(
+            ft.Row(
+                [self._list.control, middle],
+                spacing=GAP,
+                expand=True,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            empty=Empty("This database has no tables yet.", ft.Icons.TABLE_CHART_OUTLINED),
+            skeleton_rows=16,
+            skeleton_height=18,
+            expand=True,
+        )
+        self._trouble = TroublePage(self._retry)
+        super().__init__(
+            context=context,
+            key="database",
+            content=ft.Stack([self._box, self._trouble.control], expand=True, fit=ft.StackFit.EXPAND),
+            padding=PAGE_PADDING,
+            expand=True,
+        )
+        for view in self._tabs.values():
+            self.adopt(view)
+        self._outlines = self.bind(database.outline, self._show_outline, box=self._box, name="show_outline")
+        self.bind(database.statistics, self._show_sizes, name="show_sizes")
+
+    def _retry(self) -> None:
+        self._outlines.retry()
+
+    # -- what there is
+
+    def _show_outline(self, snapshot: Snapshot[Outline]) -> None:
+        outline, failure = snapshot.value, snapshot.failure
+        if outline is not None and outline is not self._outline:
+            self._outline = outline
+            self.touch(*self._list.show(outline))
+            self.sql.know(outline)
+            self._show_table()
+        self._box.show(snapshot, empty=outline is not None and not outline.tables)
+        self.touch_box(self._box)
+        alone = failure if outline is None else None
+        beside = failure if outline is not None else None
+        now = self.context.clock()
+        for shown, control in (
+            (self._trouble.show(alone), self._trouble.control),
+            (
+                self._banner.show(
+                    beside, rough_duration_text((now - beside.since).total_seconds()) if beside else ""
+                ),
+                self._banner.control,
+            ),
+        ):
+            if shown:
+                self.touch(control)
+
+    def _show_sizes(self, snapshot: Snapshot[Statistics]) -> None:
+        if snapshot.value is None:
+            return
+        sizes: dict[str, int] = {}
+        for part in snapshot.value.parts:
+            sizes[part.table] = sizes.get(part.table, 0) + part.size_bytes
+        self.touch(*self._list.show_sizes(sizes))
+
+    # -- the chosen table
+
+    def open_table(self, name: str) -> None:
+        """Show a table; from SQL, statistics and health this leads to its data."""
+        self._wanted = name
+        self.context.prefs.put(_TABLE, name)
+        if self._tab not in ("data", "structure"):
+            self.show_tab("data")
+        self._show_table()
+
+    def _show_table(self) -> None:
+        outline = self._outline
+        if outline is None or not outline.tables:
+            return
+        table = outline.table(self._wanted) or _first(outline.tables)
+        self._chosen = table.name
+        self.touch(*self._list.choose(table.name))
+        if self._name.value != table.name:
+            self._name.value = table.name
+            self.touch(self._name)
+        self._data.open(table)
+        self._structure.open(table)
+
+    def show_tab(self, name: str) -> None:
+        """Show a tab."""
+        if name == self._tab or name not in TABS:
+            return
+        self._tab = name
+        self.context.prefs.put(_TAB, name)
+        self.context.typing = False
+        for each, view in self._tabs.items():
+            view.set_visible(each == name)
+        self._bar.selected_index = TABS.index(name)
+        self.touch(self._bar, self._stack)
+
+    def _on_tab(self, event: ft.Event[ft.Tabs]) -> None:
+        self.show_tab(TABS[int(event.control.selected_index or 0)])
+
+    # -- what others ask of it
+
+    def arrive(self, show: str) -> None:
+        """Show a tab (``sql``), a table (``table:NAME``) or a statement (``query:SQL``)."""
+        word, _, rest = show.partition(":")
+        if word == "table" and rest:
+            self.open_table(rest)
+        elif word == "query" and rest:
+            self.show_tab("sql")
+            self.sql.put(rest)
+        else:
+            self.show_tab(word)
+
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Run with Ctrl+Enter, find with Ctrl+F, cancel with Escape."""
+        if self._tab == "sql" and event.key in ("Enter", "Numpad Enter") and event.ctrl:
+            self.sql.run()
+            return True
+        slash = event.key == "/" and not self.context.typing
+        return ((event.key == "F" and event.ctrl) or slash) and self.find()
+
+    def find(self) -> bool:
+        """Put the keyboard into the filter of the data."""
+        if self._tab == "data":
+            self._data.search()
+        return self._tab == "data"
+
+
+def _first(tables: Sequence[TableInfo]) -> TableInfo:
+    """Return the table to begin with: the first that can be read and has rows."""
+    return next((table for table in tables if table.rows and not table.problem), tables[0])
+
+
+class Banner:
+    """Over data that is still shown: why there is no newer."""
+
+    def __init__(self) -> None:
+        self._text = ft.Text(
+            "", size=SIZE_BODY, color=INK, expand=True, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS
+        )
+        self._icon = ft.Icon(ft.Icons.WARNING_AMBER, size=18, color=Tone.WARNING.color)
+        self.control = ft.Container(
+            ft.Row([self._icon, self._text], spacing=10),
+            height=36,
+            padding=ft.Padding.symmetric(horizontal=14),
+            bgcolor=Tone.WARNING.tint(),
+            border_radius=RADIUS,
+            visible=False,
+        )
+
+    def show(self, failure: Failure | None, since: str) -> bool:
+        """Show or hide it; return whether anything changed."""
+        if failure is None:
+            changed, self.control.visible = bool(self.control.visible), False
+            return changed
+        trouble = present_trouble(failure)
+        words = f"{trouble.title}, for {since}. What is shown is what was read last. {trouble.advice}"
+        changed = (self.control.visible, self._text.value) != (True, words)
+        self._text.value, self._icon.icon = words, trouble.icon
+        self.control.tooltip = f"{failure.message} {failure.hint}".strip()
+        self.control.visible = True
+        return changed
+
+
+class TroublePage:
+    """In the place of everything: why no database can be shown, and what to do."""
+
+    def __init__(self, on_retry: Callable[[], None]) -> None:
+        self._icon = ft.Icon(ft.Icons.ERROR_OUTLINE, size=40, color=QUIET_INK)
+        self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
+        self._why = ft.Text("", size=SIZE_BODY, color=INK, selectable=True, text_align=ft.TextAlign.CENTER)
+        self._hint = small_text("")
+        self._hint.no_wrap, self._hint.text_align = False, ft.TextAlign.CENTER
+        self.control = ft.Container(
+            ft.Column(
+                [
+                    self._icon,
+                    self._title,
+                    self._why,
+                    self._hint,
+                    ft.OutlinedButton("Try again", on_click=lambda _event: on_retry()),
+                ],
+                alignment=ft.MainAxisAlignment.CENTER,
+                horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+                spacing=10,
+            ),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            padding=40,
+            visible=False,
+        )
+
+    def show(self, failure: Failure | None) -> bool:
+        """Show or hide it; return whether anything changed."""
+        if failure is None:
+            changed, self.control.visible = bool(self.control.visible), False
+            return changed
+        trouble = present_trouble(failure)
+        words = (trouble.title, failure.message, f"{failure.hint} {trouble.advice}".strip())
+        changed = not self.control.visible or words != (self._title.value, self._why.value, self._hint.value)
+        self._icon.icon = trouble.icon
+        self._title.value, self._why.value, self._hint.value = words
+        self.control.visible = True
+        return changed

@@ -1,0 +1,311 @@
+"""The Data tab: a table page by page, following what others write to it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+import msgspec
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.subject import BehaviorSubject
+
+from streams.records.database import ColumnFilter, Direction, Edge, Key, PageQuery, TableInfo, TablePage
+from streams.snapshot import Snapshot
+from streams.sources.database import DatabaseStreams
+from ui.bound import BoundView
+from ui.components.pager import Pager, Turn
+from ui.components.states import Empty
+from ui.components.table_surface import nothing_found, table_box, table_surface
+from ui.components.toolbar import toolbar
+from ui.context import UiContext
+from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone
+from ui.views.database_filter import RowFilter
+from ui.views.database_grid import Grid, GridColumn
+from ui.views.database_present import GridRow, is_numeric, mark_changes, present_count, present_place
+from ui.views.database_row import RowPanel
+
+MARK_S: Final = 6.0
+"""How long what has changed is marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    query: PageQuery
+    page: TablePage
+
+
+class DataTab(BoundView):
+    """Rows of the chosen table; sorting, filtering and turning pages is done by the database."""
+
+    def __init__(self, *, streams: DatabaseStreams, context: UiContext) -> None:
+        self._streams = streams
+        self._table: TableInfo | None = None
+        self._query: PageQuery | None = None
+        self._fresh_for: PageQuery | None = None
+        self._page: TablePage | None = None
+        self._shown_query: PageQuery | None = None
+        self._number: int | None = 0
+        self._marks: dict[Key, frozenset[int]] = {}
+        self._exact: int | None = None
+        self._filter = RowFilter(self._on_filter, on_typing=self._on_typing)
+        self._grid = Grid(
+            context, label="Rows", on_open=self._on_open, on_sort=self._on_sort, on_cancel=self._on_close
+        )
+        self._box = table_box(
+            self._grid.control, Empty("This table has no rows.", ft.Icons.TABLE_ROWS_OUTLINED)
+        )
+        self._pager = Pager(self._on_turn)
+        self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
+        self._count = ft.TextButton(
+            content="Count exactly",
+            icon=ft.Icons.FUNCTIONS,
+            tooltip="Count every row; this reads the whole table or an index of it",
+            visible=False,
+            on_click=lambda _event: self._on_count(),
+        )
+        self._counted = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
+        self._live = ft.Text("", size=SIZE_BODY, color=Tone.BUSY.color, no_wrap=True)
+        self._bar = toolbar([self._filter.control, self._live], [self._box.note, self._counted, self._count])
+        self._main = ft.Row(
+            [table_surface([self._box, self._pager.control]), self._panel],
+            expand=True,
+            spacing=GAP,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        super().__init__(
+            context=context,
+            key="database.data",
+            content=ft.Column([self._bar, self._main], spacing=GAP, expand=True),
+            expand=True,
+        )
+        self.adopt(self._panel)
+        self._queries: BehaviorSubject[PageQuery | None] = BehaviorSubject(None)
+        self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
+
+    # -- what is shown
+
+    def open(self, table: TableInfo) -> None:
+        """Show a table; the one that is shown already keeps its page and learns new counts."""
+        before, self._table = self._table, table
+        if before is not None and before.name == table.name and before.columns == table.columns:
+            self._show_counts()
+            return
+        self._number, self._page, self._exact, self._marks = 0, None, None, {}
+        self._on_close()
+        self.touch(*self._filter.open(table), *self._grid.show_columns(_grid_columns(table)))
+        self._show_counts()
+        self._ask(PageQuery(table=table.name))
+
+    def _pages(self) -> Observable[Snapshot[_Asked]]:
+        def ask(query: PageQuery) -> Observable[Snapshot[_Asked]]:
+            def tag(snapshot: Snapshot[TablePage]) -> Snapshot[_Asked]:
+                value = None if snapshot.value is None else _Asked(query, snapshot.value)
+                return Snapshot(value, snapshot.health, snapshot.at, snapshot.cadence_s, snapshot.failure)
+
+            return self._streams.page(query).pipe(ops.map(tag))
+
+        return self._queries.pipe(
+            ops.filter(lambda query: query is not None),
+            ops.map(ask),  # pyright: ignore[reportArgumentType]
+            ops.switch_latest(),
+            # While another page is on its way the former stays.
+            ops.filter(lambda snapshot: snapshot.value is not None or snapshot.failure is not None),
+        )
+
+    def _ask(self, query: PageQuery) -> None:
+        self._query = self._fresh_for = query
+        self._queries.on_next(query)
+
+    def _is_empty(self, asked: _Asked) -> bool:
+        query = asked.query
+        return not asked.page.rows and query.filter is None and query.direction is Direction.FIRST
+
+    def _show_page(self, asked: _Asked) -> None:
+        if asked.query is not self._query:
+            return
+        fresh, self._fresh_for = self._fresh_for is asked.query, None
+        before = self._page if not fresh and self._shown_query is asked.query else None
+        self._page, self._shown_query = asked.page, asked.query
+        if not asked.page.has_before:
+            self._number = 0
+        self._marks = mark_changes(asked.page, before)
+        self._show_rows(fresh=fresh)
+        self._show_live()
+        if self._marks:
+            self.context.scheduler.schedule_relative(MARK_S, self._unmark(asked.page))
+        self._show_ways(asked.page)
+
+    def _show_rows(self, *, fresh: bool) -> None:
+        page = self._page
+        if page is None:
+            return
+        rows = [
+            GridRow(key, row, self._marks.get(key, frozenset()))
+            for key, row in zip(page.keys, page.rows, strict=True)
+        ]
+        self._grid.show_rows(rows, fresh=fresh)
+        table = self._grid.table
+        if table is not None:
+            table.show_overlay(
+                None if rows else nothing_found("No row matches this filter.", self._clear_button())
+            )
+        open_row = self._panel.row
+        if open_row is not None and self._table is not None:
+            again = next((row for row in rows if row.key == open_row.key), None)
+            if again is not None:
+                self._panel.open(self._table, again)
+
+    def _clear_button(self) -> ft.Control:
+        return ft.TextButton("Clear filter", on_click=lambda _event: self._on_clear())
+
+    def _unmark(self, page: TablePage) -> Callable[..., None]:
+        def unmark(_scheduler: object, _state: object = None) -> None:
+            if self._page is page and self._marks:
+                self._marks = {}
+                self._show_rows(fresh=False)
+                self._show_live()
+
+        return unmark
+
+    def _show_live(self) -> None:
+        count = len(self._marks)
+        self._live.value = f"{count} row{'' if count == 1 else 's'} just changed" if count else ""
+        self.touch(self._live)
+
+    def _show_ways(self, page: TablePage) -> None:
+        ways = {
+            turn
+            for turn, open_ in (
+                (Turn.FIRST, page.has_before),
+                (Turn.PREVIOUS, page.has_before),
+                (Turn.NEXT, page.has_after),
+                (Turn.LAST, page.has_after),
+            )
+            if open_
+        }
+        limit = self._query.limit if self._query else len(page.rows)
+        self.touch(*self._pager.show(present_place(page, self._number, self._table, limit), ways))
+
+    def _show_counts(self) -> None:
+        table = self._table
+        if table is None:
+            return
+        filtered = self._query is not None and self._query.filter is not None
+        rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
+        words = f"{present_count(rows, capped)} rows"
+        if filtered:
+            words = "" if self._exact is None else f"{present_count(self._exact, False)} rows match"
+        self._counted.value = words
+        self._count.visible = self._exact is None and (capped or rows is None or filtered)
+        self.touch(self._bar)
+
+    # -- asking
+
+    def _on_sort(self, column: str, descending: bool) -> None:
+        if self._query is not None:
+            self._number = 0
+            self._ask(
+                PageQuery(
+                    table=self._query.table, sort=column, descending=descending, filter=self._query.filter
+                )
+            )
+
+    def _on_filter(self, wanted: ColumnFilter | None) -> None:
+        if self._query is not None:
+            self._number, self._exact = 0, None
+            self._ask(
+                PageQuery(
+                    table=self._query.table,
+                    sort=self._query.sort,
+                    descending=self._query.descending,
+                    filter=wanted,
+                )
+            )
+            self._show_counts()
+
+    def _on_clear(self) -> None:
+        self.touch(*self._filter.clear())
+        self._on_filter(None)
+
+    def _on_turn(self, turn: Turn) -> None:
+        page, query = self._page, self._query
+        if page is None or query is None:
+            return
+        number = self._number
+        direction, edge = Direction.FIRST, None
+        if turn is Turn.FIRST:
+            self._number = 0
+        elif turn is Turn.LAST:
+            self._number, direction = None, Direction.LAST
+        elif turn is Turn.NEXT:
+            self._number = None if number is None else number + 1
+            direction, edge = Direction.AFTER, page.last
+        else:
+            self._number = None if number is None else max(0, number - 1)
+            direction, edge = Direction.BEFORE, page.first
+        self._ask(_turned(query, direction, edge))
+
+    def _on_count(self) -> None:
+        table, query = self._table, self._query
+        if table is None or query is None:
+            return
+
+        async def count() -> None:
+            self._counted.value, self._count.visible = "counting…", False
+            self.touch(self._bar)
+            try:
+                found = await self._streams.count(table.name, query.filter)
+            finally:
+                self._show_counts()
+            if self._table is not None and self._table.name == table.name and self._query is not None:
+                if self._query.filter == query.filter:
+                    self._exact = found
+                self._show_counts()
+
+        self.act(f"Count {table.name}", count())
+
+    # -- the panel
+
+    def _on_open(self, row: GridRow) -> None:
+        if self._table is None:
+            return
+        if not self._panel.visible:
+            self._panel.set_visible(True)
+            self.touch(self._main)
+        self._panel.open(self._table, row)
+
+    def _on_close(self) -> None:
+        if not self._panel.visible:
+            return
+        self._panel.close()
+        self._panel.set_visible(False)
+        if self._grid.table is not None:
+            self._grid.table.set_current(None)
+        self.touch(self._main)
+
+    def search(self) -> None:
+        """Put the keyboard into the filter."""
+        self.act("Find", self._filter.focus())
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing
+
+
+def _turned(query: PageQuery, direction: Direction, edge: Edge | None) -> PageQuery:
+    return msgspec.structs.replace(query, direction=direction, edge=edge)
+
+
+def _grid_columns(table: TableInfo) -> list[GridColumn]:
+    def tooltip(at: int) -> str:
+        column = table.columns[at]
+        parts = [column.type or "any type"]
+        if column.key_place:
+            parts.append("primary key")
+        parts.append("secret" if column.secret else "indexed" if column.indexed else "no index")
+        return ", ".join(parts)
+
+    return [
+        GridColumn(column.name, tooltip(i), is_numeric(column), not column.secret)
+        for i, column in enumerate(table.columns)
+    ]

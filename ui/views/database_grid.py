@@ -1,0 +1,154 @@
+"""The one table of the database view: its columns change with what is shown, and it scrolls sideways."""
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flet as ft
+
+from streams.records.database import Key
+from ui.components.data_table import DataTable, TableEvents
+from ui.components.data_table_columns import Column, RowAction, TextCell
+from ui.context import UiContext
+from ui.views.database_present import GridRow, copy_value, present_value
+
+_MARGIN = 130
+"""Room for the checkbox, the menu and the scrollbar of a table."""
+_GAP = 12
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class GridColumn:
+    """A column of the grid."""
+
+    name: str
+    tooltip: str = ""
+    numeric: bool = False
+    sortable: bool = True
+
+    @property
+    def width(self) -> int:
+        """The pixels its values need to be read."""
+        return max(96 if self.numeric else 150, min(260, 8 * len(self.name) + 36))
+
+
+class Grid:
+    """Holds a table and puts another one in its place when the columns change; ``control`` stays."""
+
+    def __init__(
+        self,
+        context: UiContext,
+        *,
+        label: str,
+        on_open: Callable[[GridRow], None] | None = None,
+        on_sort: Callable[[str, bool], None] | None = None,
+        on_cancel: Callable[[], None] | None = None,
+    ) -> None:
+        self._context, self._label = context, label
+        self._on_open, self._on_sort, self._on_cancel = on_open, on_sort, on_cancel
+        self._columns: tuple[GridColumn, ...] = ()
+        self._room = 0.0
+        self._clipboard: ft.Clipboard | None = None
+        self.table: DataTable[Key, GridRow] | None = None
+        self._inner = ft.Container(width=900)
+        self.control = ft.Container(
+            ft.Row(
+                [self._inner],
+                scroll=ft.ScrollMode.AUTO,
+                expand=True,
+                spacing=0,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            expand=True,
+            size_change_interval=60,
+            on_size_change=self._on_size,
+        )
+
+    def show_columns(
+        self, columns: Sequence[GridColumn], *, sort: str | None = None, descending: bool = False
+    ) -> list[ft.Control]:
+        """Have a table of these columns; return the controls to update."""
+        columns = tuple(columns)
+        if columns == self._columns and self.table is not None:
+            if sort is not None:
+                self.table.sort_by(sort, descending)
+            return []
+        self._columns = columns
+        self.table = DataTable(
+            [self._column(i, column) for i, column in enumerate(columns)],
+            name=lambda row: f"row {', '.join(str(part) for part in row.key)}",
+            actions=self._actions,
+            events=TableEvents(
+                on_open=self._open, on_current=self._walk, on_sort=self._on_sort, on_cancel=self._on_cancel
+            ),
+            sort=sort,
+            descending=descending,
+            paged=True,
+            density=self._context.density,
+            label=self._label,
+        )
+        self.table.control.key = f"grid-{next(_numbers)}"
+        self._inner.content = self.table.control
+        self._fit()
+        return [self._inner]
+
+    def show_rows(self, rows: Sequence[GridRow], *, fresh: bool) -> None:
+        """Show a page."""
+        if self.table is not None:
+            self.table.show_page([(row.key, row) for row in rows], fresh=fresh)
+
+    def _column(self, at: int, column: GridColumn) -> Column[GridRow]:
+        words = self._context.format
+
+        def cell(row: GridRow) -> TextCell:
+            value = row.values[at] if at < len(row.values) else None
+            return present_value(value, words, changed=at in row.changed)
+
+        return Column(
+            # Names of a result need not differ; the place does.
+            key=column.name if column.sortable else f"{at}:{column.name}",
+            label=column.name,
+            cell=cell,
+            min_width=column.width,
+            flex=column.width,
+            numeric=column.numeric,
+            sortable=column.sortable,
+            tooltip=column.tooltip,
+        )
+
+    def _actions(self, row: GridRow) -> Sequence[RowAction]:
+        copy = RowAction("Copy row as JSON", ft.Icons.CONTENT_COPY, lambda: self._copy(row))
+        if self._on_open is None:
+            return (copy,)
+        return (RowAction("Show row", ft.Icons.VERTICAL_SPLIT_OUTLINED, lambda: self._open(row.key)), copy)
+
+    async def _copy(self, row: GridRow) -> None:
+        names = [column.name for column in self._columns]
+        record: dict[str, Any] = dict(zip(names, map(copy_value, row.values), strict=False))
+        if self._clipboard is None:
+            self._clipboard = ft.Clipboard()
+        await self._clipboard.set(json.dumps(record, ensure_ascii=False, indent=1))
+        self._context.messages.done("The row has been copied as JSON.")
+
+    def _open(self, key: Key) -> None:
+        row = self.table.get(key) if self.table is not None else None
+        if row is not None and self._on_open is not None and self.table is not None:
+            self.table.set_current(key)
+            self._on_open(row)
+
+    def _walk(self, key: Key) -> None:
+        self._open(key)
+
+    def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        self._room = event.width
+        before = self._inner.width
+        self._fit()
+        if self._inner.width != before:
+            self._inner.update()
+
+    def _fit(self) -> None:
+        needed = _MARGIN + sum(column.width + _GAP for column in self._columns)
+        self._inner.width = max(needed, self._room)

@@ -1,0 +1,222 @@
+"""What the database view says, apart from how it is drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import flet as ft
+
+from streams.failures import Failure
+from streams.records.database import (
+    Blob,
+    ColumnInfo,
+    Edge,
+    Key,
+    LongText,
+    Masked,
+    Row,
+    ScanKind,
+    SqlResult,
+    TableInfo,
+    TableKind,
+    TablePage,
+    Value,
+)
+from ui.components.data_table_columns import TextCell
+from ui.format import UNKNOWN, Formatter, count_text, duration_text
+from ui.theme import QUIET_INK, Tone
+
+MASK: Final = "••••••"
+_NUMBERS = ("INT", "REAL", "FLOA", "DOUB", "NUM", "DEC")
+_LINE_MARKS = str.maketrans({"\n": "⏎", "\r": None, "\t": " ", "\0": "␀"})
+
+KIND_ICONS: Final = {
+    TableKind.TABLE: ft.Icons.TABLE_ROWS_OUTLINED,
+    TableKind.VIEW: ft.Icons.VISIBILITY_OUTLINED,
+    TableKind.VIRTUAL: ft.Icons.AUTO_AWESOME_MOSAIC_OUTLINED,
+    TableKind.SHADOW: ft.Icons.LAYERS_OUTLINED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why nothing can be read, in words and with an icon."""
+
+    icon: ft.IconData
+    title: str
+    advice: str
+
+
+_TROUBLES: Final[Mapping[str, Trouble]] = {
+    "database_not_configured": Trouble(
+        ft.Icons.LINK_OFF, "No database is configured", "Name one in connection.database_path."
+    ),
+    "database_missing": Trouble(
+        ft.Icons.SEARCH_OFF, "The database file is not there", "It is opened by itself once it is back."
+    ),
+    "database_locked": Trouble(
+        ft.Icons.LOCK_CLOCK, "Another program holds the database", "It is tried again by itself."
+    ),
+    "database_empty": Trouble(
+        ft.Icons.HOURGLASS_EMPTY, "The file is empty", "It is read as soon as something is in it."
+    ),
+    "database_damaged": Trouble(
+        ft.Icons.BROKEN_IMAGE_OUTLINED, "The database is damaged", "Restore it from a copy."
+    ),
+    "database_encrypted": Trouble(
+        ft.Icons.ENHANCED_ENCRYPTION_OUTLINED, "The file is encrypted", "The console has no key for it."
+    ),
+    "not_a_database": Trouble(
+        ft.Icons.DO_NOT_DISTURB_ALT, "That is no SQLite database", "Check connection.database_path."
+    ),
+}
+
+
+def present_trouble(failure: Failure) -> Trouble:
+    """Return how a failure to read is shown."""
+    return _TROUBLES.get(
+        failure.code, Trouble(ft.Icons.ERROR_OUTLINE, "The database cannot be read", "It is tried again.")
+    )
+
+
+def present_count(rows: int | None, capped: bool) -> str:
+    """Return a count of rows: ``1,204``, ``10,000+``, ``–``."""
+    return UNKNOWN if rows is None else f"{count_text(rows)}{'+' if capped else ''}"
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, with its line ends visible."""
+    return text.translate(_LINE_MARKS)
+
+
+def value_text(value: Value, words: Formatter) -> tuple[str, str]:
+    """Return a value as a cell shows it, and what stands small behind it."""
+    match value:
+        case None:
+            return "NULL", ""
+        case Masked():
+            return MASK, ""
+        case Blob():
+            more = "…" if value.size_bytes > len(value.head) else ""
+            return f"{value.head.hex(' ')}{more}", words.size(value.size_bytes)
+        case LongText():
+            return f"{one_line(value.head)}…", ""
+        case float():
+            return f"{value:.10g}", ""
+        case int():
+            return str(value), ""
+        case str():
+            return one_line(value), ""
+
+
+def present_value(value: Value, words: Formatter, *, changed: bool = False) -> TextCell:
+    """Return the cell of a value; one that has just changed is in the colour of what moves."""
+    text, detail = value_text(value, words)
+    if value is None or isinstance(value, Masked):
+        tip = "Secret: it is never read" if isinstance(value, Masked) else ""
+        return TextCell(text, tooltip=tip, color=Tone.BUSY.color if changed else QUIET_INK)
+    tip = str(value) if isinstance(value, float) else ""
+    return TextCell(text, detail=detail, tooltip=tip, color=Tone.BUSY.color if changed else None)
+
+
+def is_numeric(column: ColumnInfo) -> bool:
+    """Whether its values stand at the right."""
+    return any(word in column.type.upper() for word in _NUMBERS) and not column.secret
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A row of a page or of a result."""
+
+    key: Key
+    values: Row
+    changed: frozenset[int] = field(default_factory=frozenset)
+    """Places of the values that have just changed."""
+
+
+def mark_changes(page: TablePage, before: TablePage | None) -> dict[Key, frozenset[int]]:
+    """Return which values of a page differ from those of the same page before; a new row is new in full."""
+    if before is None or before.columns != page.columns:
+        return {}
+    known = dict(zip(before.keys, before.rows, strict=True))
+    everything = frozenset(range(len(page.columns)))
+    marks: dict[Key, frozenset[int]] = {}
+    for key, row in zip(page.keys, page.rows, strict=True):
+        old = known.get(key)
+        changed = (
+            everything
+            if old is None
+            else frozenset(i for i, (a, b) in enumerate(zip(old, row, strict=True)) if a != b)
+        )
+        if changed:
+            marks[key] = changed
+    return marks
+
+
+def present_place(page: TablePage, number: int | None, table: TableInfo | None, limit: int) -> str:
+    """Return where in the table one is."""
+    if not page.rows:
+        return "No rows"
+    rows, capped = page.matching, page.matching_capped
+    if rows is None and table is not None:
+        rows, capped = table.rows, table.capped
+    of = f" of {present_count(rows, capped)}" if rows is not None else ""
+    if number is None:
+        return f"The last {count_text(len(page.rows))} rows{of}" if not page.has_after else f"Rows{of}"
+    start = number * limit + 1
+    return f"Rows {start:,}–{start + len(page.rows) - 1:,}{of}"
+
+
+def present_answer(result: SqlResult, *, pinned: bool) -> str:
+    """Return how many rows a statement found, and how long it took."""
+    count = len(result.rows)
+    rows = f"The first {count:,} rows" if result.cut else f"{count:,} row{'' if count == 1 else 's'}"
+    parts = [rows, duration_text(result.took_s) if result.took_s >= 0.001 else "< 1 ms"]
+    if result.masked:
+        parts.append(f"secret, read as NULL: {', '.join(result.masked)}")
+    if pinned:
+        parts.append("pinned: runs again when the data changes")
+    return "  ·  ".join(parts)
+
+
+SCAN_LOOKS: Final[Mapping[ScanKind, tuple[ft.IconData, Tone, str]]] = {
+    ScanKind.SEARCH: (ft.Icons.MANAGE_SEARCH, Tone.OK, "finds rows by an index"),
+    ScanKind.FULL_SCAN: (ft.Icons.WARNING_AMBER, Tone.WARNING, "full scan: reads every row"),
+    ScanKind.INDEX_SCAN: (ft.Icons.LINEAR_SCALE, Tone.BUSY, "reads a whole index"),
+    ScanKind.SORT: (ft.Icons.SORT, Tone.BUSY, "sorts in memory"),
+    ScanKind.OTHER: (ft.Icons.SUBDIRECTORY_ARROW_RIGHT, Tone.QUIET, ""),
+}
+
+
+def whole_text(value: int | float | str | bytes | None, *, most_chars: int = 20_000) -> str:
+    """Return a value in full as far as a panel can show it; bytes as a dump of hex and text."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        lines: Sequence[str] = [
+            _dump_line(at, value[at : at + 8]) for at in range(0, min(len(value), 4096), 8)
+        ]
+        return "\n".join(lines)
+    text = str(value)
+    return text if len(text) <= most_chars else f"{text[:most_chars]}…"
+
+
+def _dump_line(at: int, part: bytes) -> str:
+    text = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in part)
+    return f"{at:04x}  {part.hex(' '):<23}  {text}"
+
+
+def copy_value(value: Value) -> object:
+    """Return a value as JSON takes it."""
+    match value:
+        case Blob():
+            return {"hex": value.head.hex(), "size_bytes": value.size_bytes}
+        case LongText():
+            return f"{value.head}…"
+        case Masked():
+            return MASK
+        case _:
+            return value
+
+
+NO_EDGE: Final = Edge()

@@ -1,0 +1,344 @@
+"""The SQL tab: an editor, the answer below it, and what was run before at its side."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import flet as ft
+import flet_code_editor as fce
+
+from streams.records.database import ExportFormat, ExportProgress, Outline, SqlProblem, SqlResult
+from streams.snapshot import Snapshot
+from streams.sources.database import DatabaseStreams, QueryRun
+from ui.binding import Binding
+from ui.bound import BoundView
+from ui.context import UiContext
+from ui.format import count_text
+from ui.theme import GAP, LINE, MONO, RADIUS
+from ui.views.database_answer import Answer
+from ui.views.database_export import DatabaseExport
+from ui.views.database_history import QueryLists
+
+_DRAFT, _HEIGHT = "database.draft", "database.editor_height"
+_LEAST, _MOST = 90.0, 520.0
+KEYWORDS: Final = (
+    "SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "JOIN", "LEFT",
+    "INNER", "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "IS",
+    "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "DISTINCT", "UNION", "ALL", "EXCEPT", "INTERSECT",
+    "WITH", "RECURSIVE", "VALUES", "DESC", "ASC", "COLLATE", "NOCASE", "CAST", "COUNT", "SUM", "AVG",
+    "MIN", "MAX", "TOTAL", "GROUP_CONCAT", "COALESCE", "IFNULL", "LENGTH", "SUBSTR", "DATE", "DATETIME",
+    "STRFTIME", "JSON_EXTRACT", "OVER", "PARTITION", "PRAGMA", "EXPLAIN",
+)  # fmt: skip
+
+
+class SqlTab(BoundView):
+    """Runs statements that only read; a running one can be cancelled, a finished one pinned or exported."""
+
+    def __init__(self, *, streams: DatabaseStreams, context: UiContext) -> None:
+        self._streams = streams
+        self._query: QueryRun | None = None
+        self._binding: Binding[Snapshot[SqlResult]] | None = None
+        self._sql = ""
+        self._pinned = False
+        self._answered = False
+        self._selected = ""
+        self._exporting: asyncio.Task[None] | None = None
+        self._export = DatabaseExport(streams, lambda: self.page)
+        height = context.prefs.get(_HEIGHT, 170)
+        self._editor = fce.CodeEditor(
+            language=fce.CodeLanguage.SQL,
+            code_theme=fce.CodeTheme.ATOM_ONE_LIGHT,
+            value=str(context.prefs.get(_DRAFT, "") or ""),
+            autocomplete=True,
+            autocomplete_words=list(KEYWORDS),
+            text_style=ft.TextStyle(font_family=MONO, size=13),
+            gutter_style=fce.GutterStyle(width=64, show_folding_handles=False),
+            expand=True,
+            on_focus=lambda _event: self._on_typing(True),
+            on_blur=lambda _event: self._on_typing(False),
+            on_selection_change=self._on_selection,
+        )
+        self._editor_box = ft.Container(
+            ft.Semantics(content=self._editor, label="SQL", container=True),
+            height=float(height) if isinstance(height, int | float) else 170.0,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
+        )
+        self._lists = QueryLists(context, self.put)
+        self._answer = Answer(context)
+        self._go = ft.FilledButton(
+            "Run", icon=ft.Icons.PLAY_ARROW, tooltip="Ctrl+Enter", height=34, on_click=lambda _e: self.run()
+        )
+        self._stop = ft.OutlinedButton(
+            "Cancel", icon=ft.Icons.STOP, height=34, visible=False, on_click=lambda _e: self.cancel()
+        )
+        self._pin = _icon_button(
+            ft.Icons.PUSH_PIN_OUTLINED, "Pin: run again when the data changes", self._on_pin
+        )
+        self._tools = ft.Row(
+            [
+                self._go,
+                self._stop,
+                ft.TextButton(
+                    "Explain",
+                    icon=ft.Icons.ACCOUNT_TREE_OUTLINED,
+                    height=34,
+                    tooltip="How the database would answer (EXPLAIN QUERY PLAN)",
+                    on_click=lambda _e: self._on_explain(),
+                ),
+                self._pin,
+                _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", self._on_save),
+                ft.PopupMenuButton(
+                    icon=ft.Icons.DOWNLOAD,
+                    tooltip="Export the whole result",
+                    items=[
+                        ft.PopupMenuItem(
+                            "Export as CSV", on_click=lambda _e: self._on_export(ExportFormat.CSV)
+                        ),
+                        ft.PopupMenuItem(
+                            "Export as JSON", on_click=lambda _e: self._on_export(ExportFormat.JSON)
+                        ),
+                    ],
+                ),
+                self._answer.status,
+            ],
+            spacing=6,
+            height=36,
+        )
+        grip = ft.GestureDetector(
+            content=ft.Container(
+                ft.Container(width=46, height=4, border_radius=2, bgcolor=LINE),
+                height=12,
+                alignment=ft.Alignment.CENTER,
+            ),
+            mouse_cursor=ft.MouseCursor.RESIZE_ROW,
+            drag_interval=30,
+            on_vertical_drag_update=self._on_drag,
+            on_vertical_drag_end=lambda _e: context.prefs.put(_HEIGHT, self._editor_box.height),
+        )
+        self._main = ft.Column(
+            [
+                self._editor_box,
+                grip,
+                self._tools,
+                ft.Container(height=6),
+                self._answer.control,
+            ],
+            spacing=0,
+            expand=True,
+            horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        super().__init__(
+            context=context,
+            key="database.sql",
+            content=ft.Row(
+                [self._main, self._lists.control],
+                spacing=GAP,
+                expand=True,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            expand=True,
+        )
+        self.bind(context.seconds, lambda _now: self._follow_theme(), name="follow_theme")
+
+    # -- what the view around it says
+
+    def know(self, outline: Outline) -> None:
+        """Offer the names of tables and columns while one types."""
+        names: dict[str, None] = dict.fromkeys(KEYWORDS)
+        for table in outline.tables:
+            names[table.name] = None
+            names.update(dict.fromkeys(column.name for column in table.columns))
+        words = list(names)
+        if words != self._editor.autocomplete_words:
+            self._editor.autocomplete_words = words
+            self.touch(self._editor)
+
+    def put(self, sql: str) -> None:
+        """Put a statement into the editor."""
+        self._editor.value = sql
+        self._editor.issues = []
+        self._selected = ""
+        self.touch(self._editor)
+
+    def will_unmount(self) -> None:
+        """Stop the statement that runs."""
+        super().will_unmount()
+        if self._query is not None:
+            self._query.close()
+
+    # -- running
+
+    def run(self) -> None:
+        """Run what is selected, or all that is written."""
+        sql = (self._selected or self._editor.value or "").strip().rstrip(";").rstrip()
+        if not sql:
+            self.touch(*self._answer.tell("There is nothing to run."))
+            return
+        self.context.prefs.put(_DRAFT, self._editor.value or "")
+        self.touch(*self._lists.ran(sql))
+        self._start(sql)
+
+    def _start(self, sql: str) -> None:
+        self._end()
+        self._sql, self._answered = sql, False
+        self._editor.issues = []
+        self._query = self._streams.run(sql, self._pinned)
+        if self._binding is None:
+            self._binding = self.bind(self._query.stream, self._show, name="show_result")
+        else:
+            self._binding.switch(self._query.stream)
+        self._show_running(True)
+        self.touch(self._editor, *self._answer.tell("Running…"))
+
+    def cancel(self) -> None:
+        """Stop the statement that runs."""
+        if self._exporting is not None:
+            self._exporting.cancel()
+            return
+        self._end()
+        self._show_running(False)
+        self.touch(*self._answer.tell("Cancelled."))
+
+    def _end(self) -> None:
+        run, self._query = self._query, None
+        if run is not None:
+            if self._binding is not None:
+                self._binding.stop()
+            run.close()
+
+    def _show_running(self, running: bool) -> None:
+        self._stop.visible = running
+        self._go.disabled = running and self._exporting is not None
+        self.touch(self._tools)
+
+    def _show(self, snapshot: Snapshot[SqlResult]) -> None:
+        result = snapshot.value
+        if self._query is None or (result is None and snapshot.failure is None):
+            return
+        self._show_running(False)
+        if result is None:
+            if snapshot.failure is not None:
+                self.touch(*self._answer.show_failure(snapshot.failure))
+            return
+        if result.sql != self._sql:
+            return
+        if result.problem is not None:
+            self._mark(result.problem)
+            self.touch(*self._answer.show_problem(result.problem))
+            return
+        again, self._answered = self._answered, True
+        self.touch(*self._answer.show_result(result, pinned=self._pinned, again=again))
+
+    def _mark(self, problem: SqlProblem) -> None:
+        if problem.line is not None and not self._selected:
+            self._editor.issues = [
+                fce.Issue(line=problem.line - 1, message=problem.message, type=fce.IssueType.ERROR)
+            ]
+            self.touch(self._editor)
+
+    # -- the other buttons
+
+    def _on_explain(self) -> None:
+        sql = (self._selected or self._editor.value or "").strip().rstrip(";")
+        if not sql:
+            return
+
+        async def explain() -> None:
+            plan = await self._streams.plan(sql)
+            if plan.problem is not None:
+                self._mark(plan.problem)
+            self.touch(*self._answer.show_plan(plan), *self._answer.tell("How the database would answer"))
+
+        self.act("Explain", explain())
+
+    def _on_pin(self) -> None:
+        self._pinned = not self._pinned
+        self._pin.icon = ft.Icons.PUSH_PIN if self._pinned else ft.Icons.PUSH_PIN_OUTLINED
+        self._pin.icon_color = ft.Colors.PRIMARY if self._pinned else None
+        self._pin.tooltip = "Unpin" if self._pinned else "Pin: run again when the data changes"
+        self.touch(self._pin)
+        if self._sql and self._answer.result is not None:
+            self._start(self._sql)
+
+    def _on_save(self) -> None:
+        sql = (self._editor.value or "").strip()
+        if sql:
+            self.touch(*self._lists.toggle_saved(sql))
+
+    def _on_export(self, kind: ExportFormat) -> None:
+        sql = self._sql or (self._editor.value or "").strip().rstrip(";")
+        if not sql or self._exporting is not None:
+            self.touch(
+                *self._answer.tell("An export is running." if self._exporting else "Run a statement first.")
+            )
+            return
+        self.act("Export", self._run_export(sql, kind))
+
+    async def _run_export(self, sql: str, kind: ExportFormat) -> None:
+        self._exporting = asyncio.current_task()
+
+        def tell(progress: ExportProgress) -> None:
+            self.touch(*self._answer.tell(f"Exporting: {self._so_far(progress)}"))
+
+        self._show_running(True)
+        self.touch(*self._answer.tell("Exporting…"))
+        said = "The export was cancelled; no file is left."
+        try:
+            done = await self._export.run(sql, kind, tell)
+            said = ""
+            if done is not None:
+                progress, where = done
+                said = f"{self._so_far(progress)}, in {where}"
+                self.context.messages.done(f"Exported to {where}", detail=said)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            said = "The export failed; no file is left."
+            raise
+        finally:
+            self._exporting = None
+            self._show_running(False)
+            self.touch(*self._answer.tell(said))
+
+    # -- small things
+
+    def _so_far(self, progress: ExportProgress) -> str:
+        return f"{count_text(progress.rows)} rows, {self.context.format.size(progress.size_bytes)}"
+
+    def _on_selection(self, event: ft.TextSelectionChangeEvent[fce.CodeEditor]) -> None:
+        text = (event.selected_text or "").strip()
+        self._selected = text if any(char.isspace() for char in text) else ""
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing
+        if not typing:
+            self.context.prefs.put(_DRAFT, self._editor.value or "")
+
+    def _on_drag(self, event: ft.DragUpdateEvent[ft.GestureDetector]) -> None:
+        delta = event.primary_delta or 0
+        height = min(_MOST, max(_LEAST, float(self._editor_box.height or 0) + delta))
+        if height != self._editor_box.height:
+            self._editor_box.height = height
+            self.touch(self._main)
+
+    def _follow_theme(self) -> None:
+        page = self.page
+        mode = page.theme_mode
+        dark = mode is ft.ThemeMode.DARK or (
+            mode in (ft.ThemeMode.SYSTEM, None) and page.platform_brightness is ft.Brightness.DARK
+        )
+        theme = fce.CodeTheme.ATOM_ONE_DARK if dark else fce.CodeTheme.ATOM_ONE_LIGHT
+        if self._editor.code_theme != theme:
+            self._editor.code_theme = theme
+            self.touch(self._editor)
+
+    def did_mount(self) -> None:
+        """Begin with the colours of the page."""
+        super().did_mount()
+        self._follow_theme()
+
+
+def _icon_button(icon: ft.IconData, tooltip: str, run: Callable[[], None]) -> ft.IconButton:
+    return ft.IconButton(icon, icon_size=18, width=34, height=34, tooltip=tooltip, on_click=lambda _e: run())
