@@ -1,5 +1,7 @@
 """Puts the console on a page, and takes it off again when the page goes."""
 
+import logging
+
 import flet as ft
 
 from streams.bag import Streams
@@ -7,6 +9,8 @@ from streams.commands import Commands
 from ui import theme
 from ui.context import UiContext
 from ui.shell import Shell
+
+_log = logging.getLogger(__name__)
 
 ft.context.disable_auto_update()
 
@@ -22,7 +26,7 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     page.bgcolor = theme.PAGE
     page.window.min_width, page.window.min_height = 1024, 640
     shell = Shell(page, streams=streams, commands=commands, context=context)
-    page.theme_mode = shell.remembered_theme
+    page.theme_mode = shell.theme
     page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
 
     def on_window(event: ft.WindowEvent[ft.Window]) -> None:
@@ -37,15 +41,38 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
         elif event.state in (ft.AppLifecycleState.SHOW, ft.AppLifecycleState.RESUME):
             shell.set_awake(True)
 
+    def on_connect() -> None:
+        shell.set_awake(True)
+        page.run_task(_settle_in, page, shell)
+
     page.on_keyboard_event = shell.on_key
     page.on_resize = lambda event: shell.on_resize(event.width)
     page.window.on_event = on_window
     page.on_app_lifecycle_state_change = on_life
     page.on_disconnect = lambda _: shell.set_awake(False)
-    page.on_connect = lambda _: shell.set_awake(True)
+    page.on_connect = on_connect
     page.on_close = lambda _: shell.set_awake(False)
     page.add(shell)
+    page.run_task(_settle_in, page, shell)
     return shell
+
+
+async def _settle_in(page: ft.Page, shell: Shell) -> None:
+    """Have the browser keep its own menu away, and learn whether the system asks for less motion."""
+    try:
+        if page.web:
+            await ft.BrowserContextMenu().disable()
+        features = await ft.SemanticsService().get_accessibility_features()
+    except (
+        RuntimeError,
+        TimeoutError,
+        TypeError,
+        AttributeError,
+    ) as error:  # gone, or too old
+        _log.debug("the client does not answer: %s", error)
+        return
+    if features.disable_animations or features.reduce_motion:
+        shell.keep_still()
 
 
 def _report_crash(context: UiContext, message: str) -> None:

@@ -115,6 +115,8 @@ class BoundView(ft.Container):
         self._boxes.setdefault(box, []).append(retry)
         box.on_retry = lambda: [again() for again in self._boxes[box]]
         box.clock = self.context.clock
+        if self.context.still:
+            box.keep_still()
         if first:
             self.bind(self.context.seconds, self._age_boxes, name="age_boxes")
 
@@ -154,6 +156,26 @@ class BoundView(ft.Container):
     def on_key(self, event: ft.KeyboardEvent) -> bool:
         """Take a key while the view is shown; return whether it was for this view."""
         return False
+
+    def find(self) -> bool:
+        """Put the keyboard into the search field; return whether there is one."""
+        return False
+
+    def keep_still(self) -> None:
+        """Let nothing fade, since the system asks for less motion."""
+        for box in self._boxes:
+            box.keep_still()
+        for view in self._inner:
+            view.keep_still()
+
+    def restyle(self) -> bool:
+        """Take another look (density, units, zone) from the context; False has the view built anew."""
+        return False
+
+    def release_acts(self) -> set[asyncio.Task[None]]:
+        """Give away the commands that still run, so that they come to their end though the view goes."""
+        acts, self._acts = self._acts, set()
+        return acts
 
     # -- when it looks
 

@@ -11,9 +11,11 @@ from reactivex import operators as ops
 from reactivex.abc import SchedulerBase
 
 from streams.records.base import utc_now
+from streams.settings import SettingsPort
 from ui.format import Formatter
 from ui.frames import Frames
 from ui.messages import Messages
+from ui.palette import Palette
 from ui.theme import Density
 
 
@@ -50,7 +52,17 @@ class Place:
 
     view: str
     show: str = ""
-    """The view's own word for a part, filter or selection, such as ``not_safe`` or ``client:ID``."""
+    """The view's own word for a part, filter or selection, such as ``not_safe``, ``client:ID``, ``?state=x``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the settings say of how things are shown; may change while the console runs."""
+
+    format: Formatter = field(default_factory=Formatter)
+    density: Density = Density.STANDARD
+    theme: str = "system"
+    frame_s: float = 1 / 30
 
 
 def _ignore_latency(_seconds: float) -> None:
@@ -79,8 +91,18 @@ class UiContext:
     """system, light or dark: the theme until somebody chooses another one."""
     go: Callable[[Place], None] = lambda _place: None
     """Leads to another view; the shell sets it."""
+    places: frozenset[str] = frozenset()
+    """The names of the views there are; the shell sets it."""
+    settings: SettingsPort | None = None
+    """Reads and changes the configuration; None where there is none to be changed."""
+    palette: Palette = field(default_factory=Palette)
+    """Where a view offers what can be found with Ctrl+K."""
     typing: bool = False
     """Whether a text field has the focus, so that plain keys belong to it."""
+    modal: bool = False
+    """Whether a dialog is open, to which all keys belong."""
+    still: bool = False
+    """Whether the system asks for less motion."""
     messages: Messages = field(init=False)
     frames: Frames = field(init=False)
     seconds: Observable[datetime] = field(init=False)

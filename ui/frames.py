@@ -26,6 +26,10 @@ class Frames:
         self.drawn = 0
         """Frames so far, for the tests and the connection panel."""
 
+    def set_gap(self, frame_s: float) -> None:
+        """Keep frames this far apart from now on."""
+        self._gap = timedelta(seconds=frame_s)
+
     def want(self, draw: Draw) -> None:
         """Have ``draw`` called in the next frame; wanting it twice calls it once."""
         with self._lock:

@@ -1,11 +1,47 @@
-"""The keys of the console, and the sheet that lists them."""
+"""The one keymap of the console: what a key means anywhere, and the sheet that lists all of them."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 import flet as ft
 
-from ui.theme import LINE, MONO, SIZE_BODY, body_text
+from ui.theme import LINE, MONO, QUIET_INK, SIZE_BODY, body_text
+
+
+class Act(Enum):
+    """What a key asks of the frame, whatever view is shown."""
+
+    PALETTE = "palette"
+    KEYS = "keys"
+    CLOSE = "close"
+    FIND = "find"
+    SETTINGS = "settings"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, with Ctrl (Cmd on a Mac) or without; ``anywhere`` also while somebody types."""
+
+    act: Act
+    key: str
+    ctrl: bool = False
+    anywhere: bool = True
+
+
+KEYMAP: Final[tuple[Key, ...]] = (
+    Key(Act.PALETTE, "K", ctrl=True),
+    Key(Act.KEYS, "F1"),
+    Key(Act.CLOSE, "Escape"),
+    Key(Act.FIND, "F", ctrl=True),
+    Key(Act.FIND, "/", anywhere=False),
+    Key(Act.SETTINGS, ",", ctrl=True),
+    Key(Act.UP, "Arrow Up"),
+    Key(Act.DOWN, "Arrow Down"),
+)
+_BY_KEY: Final = {(key.key, key.ctrl): key for key in KEYMAP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +52,36 @@ class KeyHelp:
     does: str
 
 
-KEYS: Final[tuple[KeyHelp, ...]] = (
-    KeyHelp("1 … 9", "Go to a view, unless a text field has the focus"),
-    KeyHelp("Ctrl+1 … 9", "Go to a view from anywhere"),
-    KeyHelp("F1", "This list"),
-    KeyHelp("Esc", "Close what lies on top"),
-    KeyHelp("Tab  Shift+Tab", "To the next or previous control"),
-    KeyHelp("Enter  Space", "Press the button that has the focus"),
-    KeyHelp("↑ ↓  Home End", "Walk the rows of a table; details follow"),
-    KeyHelp("Shift+↑ ↓", "Select the rows one walks over"),
-    KeyHelp("Space", "Select or deselect the row"),
-    KeyHelp("Ctrl+A", "Select all rows"),
-)
+SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
+    "Everywhere": (
+        KeyHelp("Ctrl+K", "Search or jump: views, clients, files, settings, actions"),
+        KeyHelp("Ctrl+F  /", "Into the search field of the view"),
+        KeyHelp("1 … 9", "Go to a view, unless a text field has the focus"),
+        KeyHelp("Ctrl+1 … 9", "Go to a view from anywhere"),
+        KeyHelp("Ctrl+,", "Settings"),
+        KeyHelp("F1", "This list"),
+        KeyHelp("Esc", "Close what lies on top"),
+        KeyHelp("Tab  Shift+Tab", "To the next or previous control"),
+        KeyHelp("Enter  Space", "Press the button that has the focus"),
+    ),
+    "Tables": (
+        KeyHelp("↑ ↓  Home End", "Walk the rows; details follow"),
+        KeyHelp("Shift+↑ ↓", "Select the rows one walks over"),
+        KeyHelp("Space", "Select or deselect the row"),
+        KeyHelp("Ctrl+A", "Select all rows"),
+        KeyHelp("Enter", "Open the details of the row"),
+    ),
+    "Database": (KeyHelp("Ctrl+Enter", "Run the query"),),
+}
+
+
+def act_of(event: ft.KeyboardEvent, typing: bool) -> Act | None:
+    """Return what a key asks of the frame; None if it is for the view."""
+    if event.alt or (event.shift and event.key != "/"):
+        return None
+    ctrl = event.ctrl or event.meta
+    key = _BY_KEY.get((event.key.upper() if ctrl else event.key, ctrl))
+    return None if key is None or (typing and not key.anywhere) else key.act
 
 
 def view_number(event: ft.KeyboardEvent, typing: bool) -> int | None:
@@ -42,30 +96,35 @@ def view_number(event: ft.KeyboardEvent, typing: bool) -> int | None:
 
 def key_sheet() -> ft.AlertDialog:
     """Return the dialog that lists the keys."""
+    parts: list[ft.Control] = []
+    for title, keys in SHEET.items():
+        parts.append(
+            ft.Container(
+                ft.Text(title, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK),
+                padding=ft.Padding.only(top=10, bottom=2),
+            )
+        )
+        parts += [_line(key) for key in keys]
     return ft.AlertDialog(
         title=ft.Text("Keys", size=18, weight=ft.FontWeight.W_600),
         content=ft.Container(
-            ft.Column(
-                [
-                    ft.Row(
-                        [
-                            ft.Container(
-                                ft.Text(key.keys, size=12, font_family=MONO),
-                                width=150,
-                                padding=ft.Padding.symmetric(vertical=4),
-                            ),
-                            ft.Container(body_text(key.does), expand=True),
-                        ]
-                    )
-                    for key in KEYS
-                ],
-                spacing=2,
-                tight=True,
-            ),
+            ft.Column(parts, spacing=0, tight=True, scroll=ft.ScrollMode.AUTO),
             width=520,
             border=ft.Border.only(top=ft.BorderSide(1, LINE)),
-            padding=ft.Padding.only(top=10),
         ),
         content_text_style=ft.TextStyle(size=SIZE_BODY),
         shape=ft.RoundedRectangleBorder(radius=14),
+    )
+
+
+def _line(key: KeyHelp) -> ft.Row:
+    return ft.Row(
+        [
+            ft.Container(
+                ft.Text(key.keys, size=12, font_family=MONO),
+                width=150,
+                padding=ft.Padding.symmetric(vertical=4),
+            ),
+            ft.Container(body_text(key.does), expand=True),
+        ]
     )

@@ -1,7 +1,7 @@
 """The frame around all views: rail, top bar, what lies over the page, and who is looking."""
 
-from collections.abc import Sequence
-from typing import Final
+import asyncio
+from collections.abc import Callable, Sequence
 
 import flet as ft
 
@@ -12,18 +12,20 @@ from ui.bound import BoundView
 from ui.components.connection_status import ConnectionPanel
 from ui.components.lost_bar import LostBar
 from ui.components.messages import MessageCentre, ToastLayer
-from ui.context import Place, UiContext
-from ui.theme import CARD, INK, LINE, PAGE, QUIET_INK, SELECTED
+from ui.components.palette import WIDTH as PALETTE_WIDTH
+from ui.components.palette import PaletteView
+from ui.context import Look, Place, UiContext
+from ui.keys import Act
+from ui.offers import Offers
+from ui.palette import PaletteEntry
+from ui.rail import Rail
+from ui.theme import PAGE
 from ui.topbar import HEIGHT, TopBar
 from ui.views.registry import VIEWS, ViewSpec
 
-WIDE_FROM: Final = 1440
-"""From this width on the rail has room for labels beside its icons."""
-_RAIL, _WIDE_RAIL = 72, 200
-
 
 class Shell(ft.Stack):
-    """All views, each mounted once and shown one at a time; a view that is hidden looks at nothing."""
+    """All views, each made when it is first shown and then kept; one that is hidden looks at nothing."""
 
     def __init__(
         self,
@@ -36,21 +38,26 @@ class Shell(ft.Stack):
     ) -> None:
         self._host = page
         self.context = context
+        self._streams, self._commands = streams, commands
         self._specs = tuple(views)
-        self._views: dict[str, BoundView] = {s.name: s.build(streams, commands, context) for s in self._specs}
+        self._views: dict[str, BoundView] = {}
+        self._left: set[asyncio.Task[None]] = set()
+        self._awake = True
         names = [spec.name for spec in self._specs]
+        context.places = frozenset(names)
         remembered = context.prefs.get("shell.view")
         self._current = str(remembered) if remembered in names else names[0]
-        for name, view in self._views.items():
-            view.set_visible(name == self._current)
+        self._stack = ft.Stack([], expand=True, fit=ft.StackFit.EXPAND)
+        self._made(self._current).set_visible(True)
         self._topbar = TopBar(
             streams=streams,
             context=context,
-            theme=self.remembered_theme,
+            theme=self.theme,
             on_connection=lambda: self._open(self._connection),
             on_messages=self._open_messages,
-            on_theme=self._set_theme,
+            on_theme=self.set_theme,
             on_keys=self.show_keys,
+            on_search=self.open_palette,
         )
         self._lost = LostBar(streams=streams, commands=commands, context=context)
         self._connection = ConnectionPanel(
@@ -58,22 +65,22 @@ class Shell(ft.Stack):
         )
         self._centre = MessageCentre(context=context, top=HEIGHT + 4, right=12)
         self._toasts = ToastLayer(context=context, right=20, bottom=20)
-        self._panels: tuple[BoundView, ...] = (self._connection, self._centre)
+        self._palette = PaletteView(
+            streams=streams, context=context, on_close=self.close_panels, top=HEIGHT + 8
+        )
+        self._palette.left = self._middle(page.width)
+        self._panels: tuple[BoundView, ...] = (self._connection, self._centre, self._palette)
         for panel in self._panels:
             panel.set_visible(False)
         self._scrim = ft.Container(
             left=0, top=0, right=0, bottom=0, visible=False, on_click=lambda _: self.close_panels()
         )
-        self._rail = self._make_rail()
-        self._rail_box = ft.Container(
-            self._rail, width=_RAIL, bgcolor=CARD, border=ft.Border.only(right=ft.BorderSide(1, LINE))
-        )
-        self._place_rail(page.width)
-        self._stack = ft.Stack(list(self._views.values()), expand=True, fit=ft.StackFit.EXPAND)
+        self._rail = Rail(self._specs, names.index(self._current), self._on_rail)
+        self._rail.fit(page.width)
         body = ft.Column([self._topbar, self._lost, self._stack], spacing=0, expand=True)
         frame = ft.Container(
             ft.Row(
-                [self._rail_box, body],
+                [self._rail.control, body],
                 spacing=0,
                 expand=True,
                 vertical_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -87,6 +94,16 @@ class Shell(ft.Stack):
         super().__init__([frame, self._scrim, *self._panels, self._toasts], expand=True)
         self._topbar.show_title(self._spec(self._current).label)
         context.go = self.go
+        self._offers = Offers(
+            streams=streams,
+            commands=commands,
+            context=context,
+            known=self._palette.known,
+            page=lambda: self._host,
+            views=self._specs,
+            on_theme=self.set_theme,
+            frame_actions=self._frame_actions,
+        )
 
     # -- views
 
@@ -96,27 +113,59 @@ class Shell(ft.Stack):
         return self._current
 
     def view(self, name: str) -> BoundView:
-        """Return a view by its name."""
-        return self._views[name]
+        """Return a view by its name; makes it if it was not shown yet."""
+        return self._made(name)
+
+    def _made(self, name: str) -> BoundView:
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = self._spec(name).build(self._streams, self._commands, self.context)
+            view.set_visible(False)
+            view.set_awake(self._awake)
+            self._stack.controls.append(view)
+        return view
 
     def go(self, place: Place) -> None:
         """Show a view, and there what ``place`` names."""
-        if place.view not in self._views:
+        if place.view not in self.context.places:
             return
         self.close_panels()
+        view = self._made(place.view)
         if place.view != self._current:
-            before, after = self._views[self._current], self._views[place.view]
+            self._views[self._current].set_visible(False)
             self._current = place.view
-            before.set_visible(False)
-            after.set_visible(True)
-            self._rail.selected_index = [s.name for s in self._specs].index(place.view)
+            view.set_visible(True)
+            self._rail.choose([s.name for s in self._specs].index(place.view))
             self._topbar.show_title(self._spec(place.view).label)
             self.context.typing = False
             self.context.prefs.put("shell.view", place.view)
             self._stack.update()
-            self._rail.update()
         if place.show:
-            self._views[place.view].arrive(place.show)
+            view.arrive(place.show)
+
+    def apply(self, look: Look) -> None:
+        """Show everything in another way, at once; views that cannot are built anew, where they were left."""
+        context = self.context
+        redraw = (context.format, context.density) != (look.format, look.density)
+        context.format, context.density = look.format, look.density
+        context.frame_s = look.frame_s
+        context.frames.set_gap(look.frame_s)
+        if look.theme != context.theme:
+            context.theme = look.theme
+            self.set_theme(_theme_mode(look.theme))
+        if redraw:
+            for name in [name for name, view in self._views.items() if not view.restyle()]:
+                self._drop(name)
+            self._made(self._current).set_visible(True)
+            self._stack.update()
+
+    def _drop(self, name: str) -> None:
+        view = self._views.pop(name)
+        for task in view.release_acts():
+            self._left.add(task)
+            task.add_done_callback(self._left.discard)
+        view.set_visible(False)
+        self._stack.controls = [control for control in self._stack.controls if control is not view]
 
     def _spec(self, name: str) -> ViewSpec:
         return next(spec for spec in self._specs if spec.name == name)
@@ -128,6 +177,8 @@ class Shell(ft.Stack):
         if not self._scrim.visible:
             return False
         self._scrim.visible = False
+        if self._palette.visible:
+            self.context.typing = False
         for panel in self._panels:
             panel.set_visible(False)
         self.update()
@@ -145,85 +196,124 @@ class Shell(ft.Stack):
         self._open(self._centre)
         self.context.messages.mark_seen()
 
+    def open_palette(self) -> None:
+        """Open the palette, or close it if it is open."""
+        was_open = bool(self._palette.visible)
+        self.close_panels()
+        if not was_open:
+            self._scrim.visible = True
+            self._palette.begin()
+            self.update()
+
     def show_keys(self) -> None:
         """Show the list of keys."""
-        self._host.show_dialog(keys.key_sheet())
+        sheet = keys.key_sheet()
+
+        def on_dismiss() -> None:
+            self.context.modal = False
+
+        sheet.on_dismiss = on_dismiss
+        self.context.modal = True
+        self._host.show_dialog(sheet)
+
+    def _frame_actions(self) -> Sequence[PaletteEntry]:
+        def action(label: str, icon: ft.IconData, run: Callable[[], None], **more: str) -> PaletteEntry:
+            return PaletteEntry("Actions", label, icon, run, **more)
+
+        return (
+            action("Show messages", ft.Icons.NOTIFICATIONS_NONE, self._open_messages),
+            action("Show connection", ft.Icons.CABLE, lambda: self._open(self._connection), words="latency"),
+            action(
+                "Show keys", ft.Icons.KEYBOARD_OUTLINED, self.show_keys, keys="F1", words="help shortcuts"
+            ),
+        )
 
     # -- keys and sizes
 
     def on_key(self, event: ft.KeyboardEvent) -> None:
-        """Take a key that no control has taken."""
-        if event.key == "F1":
-            self.show_keys()
-        elif event.key == "Escape" and self.close_panels():
+        """Take a key: the frame's own by the keymap, others go to the view that is shown."""
+        if self.context.modal:
+            return  # all keys belong to the dialog
+        act = keys.act_of(event, self.context.typing)
+        if act is not None and self._do(act):
             return
+        if self._palette.visible:
+            return
+        number = keys.view_number(event, self.context.typing)
+        if number is not None and number < len(self._specs):
+            self.go(Place(self._specs[number].name))
         else:
-            number = keys.view_number(event, self.context.typing)
-            if number is not None and number < len(self._specs):
-                self.go(Place(self._specs[number].name))
-            else:
-                self._views[self._current].on_key(event)
+            self._views[self._current].on_key(event)
+
+    def _do(self, act: Act) -> bool:
+        """Do what a key asks of the frame; return whether it was for the frame now."""
+        palette = bool(self._palette.visible)
+        match act:
+            case Act.PALETTE:
+                self.open_palette()
+            case Act.KEYS:
+                self.close_panels()
+                self.show_keys()
+            case Act.SETTINGS:
+                self.go(Place("settings"))
+            case Act.CLOSE:
+                return self.close_panels()
+            case Act.FIND:
+                return not palette and self._views[self._current].find()
+            case Act.UP | Act.DOWN if palette:
+                self._palette.move(-1 if act is Act.UP else 1)
+            case _:
+                return False
+        return True
 
     def on_resize(self, width: float | None) -> None:
         """Give the rail labels when there is room for them."""
-        if self._place_rail(width):
-            self._rail_box.update()
+        if self._rail.fit(width):
+            self._rail.control.update()
+        self._palette.left = self._middle(width)
+        if self._palette.visible:
+            self.update()
 
-    def _place_rail(self, width: float | None) -> bool:
-        wide = (width or 0) >= WIDE_FROM
-        if wide == bool(self._rail.extended) and self._rail_box.width is not None:
-            return False
-        self._rail.label_type = ft.NavigationRailLabelType.NONE if wide else ft.NavigationRailLabelType.ALL
-        self._rail.extended = wide
-        self._rail_box.width = _WIDE_RAIL if wide else _RAIL
-        return True
+    @staticmethod
+    def _middle(width: float | None) -> float:
+        return max(0.0, ((width or 1280) - PALETTE_WIDTH) / 2)
 
-    def _make_rail(self) -> ft.NavigationRail:
-        label = ft.TextStyle(size=11, color=QUIET_INK)
-        return ft.NavigationRail(
-            destinations=[
-                ft.NavigationRailDestination(
-                    icon=ft.Icon(spec.icon, size=22),
-                    selected_icon=ft.Icon(spec.selected_icon, size=22, color=ft.Colors.PRIMARY),
-                    label=spec.label,
-                )
-                for spec in self._specs
-            ],
-            selected_index=[s.name for s in self._specs].index(self._current),
-            label_type=ft.NavigationRailLabelType.ALL,
-            min_width=_RAIL - 1,
-            min_extended_width=_WIDE_RAIL - 1,
-            bgcolor=CARD,
-            indicator_color=SELECTED,
-            selected_label_text_style=ft.TextStyle(size=11, weight=ft.FontWeight.W_600, color=INK),
-            unselected_label_text_style=label,
-            leading=ft.Container(
-                ft.Icon(ft.Icons.WAVES, size=26, color=ft.Colors.PRIMARY, semantics_label="Tidewatch"),
-                padding=ft.Padding.only(top=4, bottom=8),
-            ),
-            on_change=self._on_rail,
-        )
-
-    def _on_rail(self, event: ft.Event[ft.NavigationRail]) -> None:
-        self.go(Place(self._specs[int(event.control.selected_index or 0)].name))
+    def _on_rail(self, number: int) -> None:
+        self.go(Place(self._specs[number].name))
 
     # -- theme
 
     @property
-    def remembered_theme(self) -> ft.ThemeMode:
-        """The theme that was chosen last; the one of the settings if none was."""
-        kept = self.context.prefs.get("shell.theme", self.context.theme)
-        return next((mode for mode in ft.ThemeMode if mode.value == kept), ft.ThemeMode.SYSTEM)
+    def theme(self) -> ft.ThemeMode:
+        """The theme that was chosen last; the one of the settings if none was since these changed."""
+        kept, of_settings = self.context.prefs.get("shell.theme"), self.context.prefs.get("shell.theme_was")
+        if kept is None or of_settings not in (None, self.context.theme):
+            return _theme_mode(self.context.theme)
+        return _theme_mode(str(kept))
 
-    def _set_theme(self, mode: ft.ThemeMode) -> None:
+    def set_theme(self, mode: ft.ThemeMode) -> None:
+        """Choose a theme; it holds until the settings say another one."""
         self.context.prefs.put("shell.theme", mode.value)
+        self.context.prefs.put("shell.theme_was", self.context.theme)
+        self._topbar.show_theme(mode)
         self._host.theme_mode = mode
         # The theme belongs to the page itself. Its views are isolated, so this walks the frame only.
         self._host.session.patch_control(self._host)
 
     # -- who is looking
 
+    def keep_still(self) -> None:
+        """Let nothing move that need not, here and in what is made from now on."""
+        self.context.still = True
+        for view in self._views.values():
+            view.keep_still()
+
     def set_awake(self, awake: bool) -> None:
         """Stop all streams while nobody can see the window, and look again when somebody can."""
+        self._awake = awake
         for part in (*self._views.values(), self._topbar, self._lost, self._toasts, *self._panels):
             part.set_awake(awake)
+
+
+def _theme_mode(word: str) -> ft.ThemeMode:
+    return next((mode for mode in ft.ThemeMode if mode.value == word), ft.ThemeMode.SYSTEM)

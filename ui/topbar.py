@@ -11,7 +11,7 @@ from ui.bound import BoundView
 from ui.components.connection_status import ConnectionChip
 from ui.components.messages import MessageBell
 from ui.context import UiContext
-from ui.theme import LINE, PAGE, PAGE_PADDING, Tone, title_text
+from ui.theme import CARD, LINE, PAGE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY, Tone, title_text
 
 HEIGHT: Final = 48
 _THEMES: Final = {
@@ -39,6 +39,7 @@ class TopBar(BoundView):
         on_messages: Callable[[], Any],
         on_theme: Callable[[ft.ThemeMode], Any],
         on_keys: Callable[[], Any],
+        on_search: Callable[[], Any],
     ) -> None:
         self._theme, self._on_theme = theme, on_theme
         self._title = title_text("")
@@ -72,6 +73,7 @@ class TopBar(BoundView):
                     self._title,
                     self._simulated,
                     ft.Container(expand=True),
+                    _search_button(on_search),
                     self.chip,
                     self.bell,
                     self._theme_button,
@@ -99,13 +101,40 @@ class TopBar(BoundView):
         self._title.value = title
         self.touch(self._title)
 
-    def _turn_theme(self) -> None:
-        self._theme = _NEXT[self._theme]
-        self._theme_button.icon, self._theme_button.tooltip = _THEMES[self._theme]
+    def show_theme(self, theme: ft.ThemeMode) -> None:
+        """Show which theme has been chosen."""
+        self._theme = theme
+        self._theme_button.icon, self._theme_button.tooltip = _THEMES[theme]
         self.touch(self._theme_button)
-        self._on_theme(self._theme)
+
+    def _turn_theme(self) -> None:
+        self._on_theme(_NEXT[self._theme])
 
     def _show_link(self, link: Link) -> None:
         if self._simulated.visible != link.simulated:
             self._simulated.visible = link.simulated
             self.touch(self._simulated)
+
+
+def _search_button(on_search: Callable[[], Any]) -> ft.Control:
+    """Return what looks like a search field and opens the palette."""
+    words: list[ft.Control] = [
+        ft.Icon(ft.Icons.SEARCH, size=16, color=QUIET_INK),
+        ft.Text("Search or jump…", size=SIZE_BODY, color=QUIET_INK, no_wrap=True, expand=True),
+        ft.Text("Ctrl K", size=11, color=QUIET_INK, no_wrap=True),
+    ]
+    return ft.Semantics(
+        content=ft.Container(
+            ft.Row(words, spacing=8),
+            width=280,
+            height=32,
+            padding=ft.Padding.symmetric(horizontal=10),
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            ink=True,
+            on_click=lambda _: on_search(),
+        ),
+        button=True,
+        label="Search or jump",
+    )

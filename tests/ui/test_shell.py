@@ -69,6 +69,10 @@ async def test_a_real_fleet_is_not_called_simulated() -> None:
 
 async def test_switching_hides_one_view_and_shows_another_in_one_small_patch() -> None:
     async with stage() as s:
+        s.shell.go(Place("clients"))
+        s.shell.go(Place("dashboard"))
+        s.h.frame()
+        s.h.clear()
         dashboard, clients = s.shell.view("dashboard"), s.shell.view("clients")
         s.shell.go(Place("clients"))
         assert sorted(op.value for op in s.h.ops() if op.what == "visible") == [False, True]

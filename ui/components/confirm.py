@@ -97,8 +97,9 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
         on_dismiss=lambda _: close(False),
         shape=ft.RoundedRectangleBorder(radius=14),
     )
+    context.modal = True
     page.show_dialog(dialog)
     try:
         return await answer
     finally:
-        context.typing = False
+        context.modal = context.typing = False

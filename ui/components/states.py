@@ -103,6 +103,10 @@ class StateBox(ft.Stack):
         """Whether the last drawing failed."""
         return self._broken
 
+    def keep_still(self) -> None:
+        """Show the skeleton without a fade."""
+        self._skeleton.animate_opacity = None
+
     def show(self, snapshot: Snapshot[Any], *, empty: bool = False) -> None:
         """Show what ``snapshot`` is worth: its value, that there is none, or why there is none."""
         self._last = (snapshot, empty)

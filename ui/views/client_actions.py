@@ -10,8 +10,10 @@ from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
 from ui.context import Place, UiContext
+from ui.links import client_link
 from ui.views.client_details_present import present_goal
 from ui.views.clients_present import ClientRow
+from ui.views.copying import copy_link
 from ui.views.outcomes import present_cancelled, present_outcome, present_verified
 
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
@@ -106,6 +108,9 @@ class ClientActions:
 
         self._act(f"Verify {self._who(ids)}", run())
 
+    def _copy(self, link: str) -> None:
+        self._act("Copy link", copy_link(self._context, link))
+
     def set_goal(self, client_id: str, goal_s: float) -> None:
         """Set how old the last good backup of a client may be."""
 
@@ -144,6 +149,7 @@ class ClientActions:
                 enabled=client.last_run_state not in (None, RunState.QUEUED),
             ),
             RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
+            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(key))),
             shut_or_allow,
         )
 

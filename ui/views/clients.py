@@ -20,6 +20,7 @@ from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
+from ui.links import filters_of
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
@@ -51,6 +52,7 @@ class ClientsView(BoundView):
         self._run_clients: dict[int, str] = {}
         self._state, self._text = ALL, ""
         self._ticks = 0
+        self._wanted = ""
         prefs = context.prefs
         self._actions = ClientActions(
             commands, context, act=self.act, page=lambda: self.page, names=self._names
@@ -154,20 +156,33 @@ class ClientsView(BoundView):
         word, _, rest = show.partition(":")
         if word == "client" and rest:
             self._set_filter(ALL, "")
-            if rest in self._clients:
-                self._table.set_current(rest, reveal=True)
-                self._on_open(rest)
+            self._wanted = rest
+            self._open_wanted()
+            return
+        filters = filters_of(show)
+        if filters is not None:
+            state = filters.get("state", ALL)
+            self._set_filter(_WORDS.get(state, state if state in FILTERS else ALL), filters.get("text", ""))
             return
         state = _WORDS.get(show, show)
         if state in FILTERS:
             self._set_filter(state, "")
 
-    def on_key(self, event: ft.KeyboardEvent) -> bool:
-        """Find with Ctrl+F or /."""
-        find = (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing)
-        if find:
-            self.act("Find", self._search.focus())
-        return find
+    def _open_wanted(self) -> None:
+        """Open the client somebody was led to by its id or name, once it is known."""
+        wanted = self._wanted
+        key = wanted if wanted in self._clients else None
+        if key is None and wanted:
+            key = next((key for key, client in self._clients.items() if client.name == wanted), None)
+        if key is not None:
+            self._wanted = ""
+            self._table.set_current(key, reveal=True)
+            self._on_open(key)
+
+    def find(self) -> bool:
+        """Put the keyboard into the search field."""
+        self.act("Find", self._search.focus())
+        return True
 
     # -- drawing
 
@@ -186,6 +201,11 @@ class ClientsView(BoundView):
             self._details.refresh(changed[shown])
         elif shown is not None and shown not in self._clients:
             self._on_close()
+        if self._wanted:
+            self._open_wanted()
+            if self._wanted and delta.full:
+                self.context.messages.warn(f"There is no client {self._wanted}")
+                self._wanted = ""
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
         before = set(self._run_clients.values())

@@ -7,7 +7,7 @@ from typing import Any
 import flet as ft
 
 from streams.bag import Streams
-from streams.commands import Commands, Outcome
+from streams.commands import Commands
 from streams.records.clients import Client
 from streams.records.runs import RunResults
 from streams.records.server import ServerStatus
@@ -15,20 +15,20 @@ from streams.snapshot import Delta
 from streams.vocabulary import ServerState
 from ui.bound import BoundView
 from ui.components.card import card
-from ui.components.confirm import Question, ask
 from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import count_text, duration_text
 from ui.theme import LINE, QUIET_INK, Tone, body_text, card_title, look, small_text
-from ui.views.dashboard_present import ResultPart, present_back_up_all, present_results
+from ui.views.dashboard_present import ResultPart, present_results
+from ui.views.server_actions import ServerActions
 
 
 class ServerPart(BoundView):
     """State, uptime, Stop or Start, Back up all; results of the last 24 hours below."""
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
-        self._commands = commands
+        self._actions = ServerActions(commands, context, page=lambda: self.page)
         self._status: ServerStatus | None = None
         self._clients: dict[str, Client] = {}
         self._badge = StatusBadge(ServerState.RUNNING, size=15)
@@ -145,40 +145,13 @@ class ServerPart(BoundView):
         self.context.go(Place("clients", part.shows))
 
     def _on_switch(self) -> None:
-        if self._status is None:
+        status = self._status
+        if status is None:
             return
-        if self._status.state is ServerState.RUNNING:
-            self.act("Stop the server", self._stop(self._status))
+        if status.state is ServerState.RUNNING:
+            self.act("Stop the server", self._held(lambda: self._actions.stop(status)))
         else:
-            self.act("Start the server", self._start())
-
-    async def _stop(self, status: ServerStatus) -> None:
-        running = status.runs_active
-        ends = (
-            "No backup is running."
-            if not running
-            else f"{count_text(running)} running backups come to their end first."
-        )
-        if not await ask(
-            self.page,
-            self.context,
-            Question(
-                "Stop taking backups?",
-                f"New backups are refused until the server is started again. {ends} "
-                "The console stays connected.",
-                "Stop the server",
-                destructive=True,
-            ),
-        ):
-            return
-        await self._held(self._commands.stop_server)
-        self.context.messages.done(
-            "The server takes no new backups.", action_label="Start", action=self._start
-        )
-
-    async def _start(self) -> None:
-        await self._held(self._commands.start_server)
-        self.context.messages.done("The server takes backups again.")
+            self.act("Start the server", self._held(self._actions.start))
 
     async def _held(self, command: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a command with its button out of reach, so that it is not asked for twice."""
@@ -191,25 +164,7 @@ class ServerPart(BoundView):
             self.touch(self._switch)
 
     def _on_back_up_all(self) -> None:
-        self.act("Back up all", self._back_up_all())
-
-    async def _back_up_all(self) -> None:
-        names, text = present_back_up_all(self._clients.values())
-        if not await ask(
-            self.page, self.context, Question("Back up all clients?", text, "Back up all", names)
-        ):
-            return
-        outcome = await self._commands.back_up(None)
-        self.context.messages.done(_told(outcome))
-
-
-def _told(outcome: Outcome) -> str:
-    parts = [f"{count_text(len(outcome.done))} begin now"]
-    if outcome.queued:
-        parts.append(f"{count_text(len(outcome.queued))} when they are back")
-    if outcome.refused:
-        parts.append(f"{count_text(len(outcome.refused))} refused")
-    return f"Backup of all asked for: {', '.join(parts)}."
+        self.act("Back up all", self._actions.back_up_all(self._clients.values()))
 
 
 class _ResultCell:

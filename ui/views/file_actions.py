@@ -11,6 +11,8 @@ from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState
 from ui.components.data_table_columns import RowAction
 from ui.context import UiContext
+from ui.links import file_link
+from ui.views.copying import copy_link
 from ui.views.downloads import Downloads
 from ui.views.files_present import base_name, present_done, present_files
 from ui.views.outcomes import present_verified
@@ -24,7 +26,7 @@ class FileActions:
     def __init__(
         self, commands: Commands, context: UiContext, *, act: Act, page: Callable[[], ft.Page]
     ) -> None:
-        self._commands, self._messages, self._act = commands, context.messages, act
+        self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
         self._downloads = Downloads(commands, page)
 
     def download(self, files: Sequence[BackupFile]) -> None:
@@ -115,6 +117,9 @@ class FileActions:
         else:
             self._messages.warn(text)
 
+    def _copy(self, link: str) -> None:
+        self._act("Copy link", copy_link(self._context, link))
+
     def of_row(self, file: BackupFile, open_versions: Callable[[int], None]) -> tuple[RowAction, ...]:
         """Return the menu of a row."""
         one, deleted = [file], file.state is FileState.DELETED
@@ -128,6 +133,7 @@ class FileActions:
             RowAction("All versions", ft.Icons.HISTORY, lambda: open_versions(file.id)),
             RowAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes),
             RowAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes),
+            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_id, file.path))),
             delete_or_back,
         )
 

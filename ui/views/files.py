@@ -26,6 +26,7 @@ from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, SelectionBar, toolbar
 from ui.context import UiContext
+from ui.links import filters_of
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.file_actions import FileActions
 from ui.views.file_filters import FileFilters
@@ -56,6 +57,7 @@ class FilesView(BoundView):
         self._fresh_for: FileQuery | None = None
         self._picked: dict[int, BackupFile] = {}
         self._clients: dict[str, str] = {}
+        self._wanted = ""
         self._actions = FileActions(commands, context, act=self.act, page=lambda: self.page)
         self._versions = FileVersions(streams, context, actions=self._actions, on_close=self._on_close)
         self._transfers = TransferStrip(streams, context)
@@ -204,6 +206,11 @@ class FilesView(BoundView):
             self._transfers.expand_list()
         elif word == "client" and rest:
             self._set_filter(replace(clear, client_id=rest))
+        elif word == "path" and ":" in rest:
+            client_id, _, self._wanted = rest.partition(":")
+            self._set_filter(replace(clear, client_id=client_id, text=self._wanted))
+        elif (filters := filters_of(show)) is not None:
+            self._set_filter(kept_filter(filters))
         elif word == "file" and rest:
             self._set_filter(replace(clear, text=rest))
         elif word in ("unverified", "recent"):
@@ -214,12 +221,10 @@ class FilesView(BoundView):
         elif word == "all":
             self._set_filter(clear)
 
-    def on_key(self, event: ft.KeyboardEvent) -> bool:
-        """Find with Ctrl+F or /."""
-        find = (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing)
-        if find:
-            self.act("Find", self._tools.focus())
-        return find
+    def find(self) -> bool:
+        """Put the keyboard into the search field."""
+        self.act("Find", self._tools.focus())
+        return True
 
     # -- drawing
 
@@ -255,8 +260,11 @@ class FilesView(BoundView):
             clear = ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(FileFilter()))
             self._table.show_overlay(nothing_found("No file matches these filters.", clear))
         for file in page.rows:
-            if file.id == self._versions.file_id:
+            if self._wanted and file.path == self._wanted:
+                self._on_open(file.id)
+            elif file.id == self._versions.file_id:
                 self._versions.open(file)
+        self._wanted = ""
 
     def _show_summary(self, summary: Snapshot[FilesSummary]) -> None:
         if summary.value is not None:

@@ -169,9 +169,10 @@ class FileFilter:
 def kept_filter(kept: object) -> FileFilter:
     """Return the filter that was remembered; one that can no longer be read is no filter."""
     try:
-        return msgspec.convert(kept, FileFilter) if kept is not None else FileFilter()
+        found = msgspec.convert(kept, FileFilter) if kept is not None else FileFilter()
     except msgspec.ValidationError:
         return FileFilter()
+    return found if found.state in {choice.key for choice in STATES} else FileFilter()
 
 
 def _or_none(value: str) -> str | None:

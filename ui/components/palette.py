@@ -1,0 +1,251 @@
+"""The palette: one field that finds views, clients, files and actions, and goes there or does it."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import flet as ft
+import reactivex as rx
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.subject import BehaviorSubject
+
+from streams.bag import Streams
+from streams.records.clients import Client
+from streams.records.server import ServerStatus
+from streams.snapshot import Delta, Snapshot
+from ui.bound import BoundView
+from ui.components.card import floating_panel
+from ui.context import UiContext
+from ui.links import parse_link
+from ui.palette import PaletteEntry, ranked
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, small_text
+
+WIDTH: Final = 640
+SEARCH_WAIT_S: Final = 0.25
+SHORTEST_SEARCH: Final = 2
+_ROW: Final = 34
+
+
+@dataclass(slots=True)
+class Known:
+    """What the palette sees of the fleet while it is open."""
+
+    clients: dict[str, Client] = field(default_factory=dict)
+    status: ServerStatus | None = None
+
+
+class PaletteView(BoundView):
+    """Lies over the page while it is open; reads nothing while it is not."""
+
+    def __init__(
+        self, *, streams: Streams, context: UiContext, on_close: Callable[[], Any], **container: Any
+    ) -> None:
+        self._on_close = on_close
+        self.known = Known()
+        self._entries: list[PaletteEntry] = []
+        self._found: dict[str, Sequence[PaletteEntry]] = {}
+        self.shown: list[PaletteEntry] = []
+        """What is listed, in order."""
+        self._chosen = 0
+        self._rows: list[ft.Container] = []
+        self._queries: BehaviorSubject[str] = BehaviorSubject("")
+        self.field = ft.TextField(
+            hint_text="Search or jump…",
+            text_size=15,
+            color=INK,
+            hint_style=ft.TextStyle(size=15, color=QUIET_INK),
+            border=ft.NoInputBorder(),
+            content_padding=ft.Padding.symmetric(horizontal=8, vertical=12),
+            expand=True,
+            ignore_up_down_keys=True,
+            on_change=self._on_text,
+            on_submit=self._on_submit,
+        )
+        self._list = ft.Column([], spacing=0, tight=True)
+        super().__init__(
+            context=context,
+            key="palette",
+            content=ft.Semantics(
+                content=ft.Column(
+                    [
+                        ft.Row(
+                            [
+                                ft.Icon(ft.Icons.SEARCH, size=20, color=QUIET_INK),
+                                ft.Semantics(content=self.field, label="Search or jump", expand=True),
+                            ],
+                            spacing=6,
+                        ),
+                        ft.Divider(height=1, color=LINE),
+                        self._list,
+                        ft.Container(
+                            small_text("↑ ↓ choose    Enter open    Esc close"),
+                            padding=ft.Padding.only(left=6, top=6),
+                        ),
+                    ],
+                    spacing=4,
+                    tight=True,
+                ),
+                container=True,
+                label="Palette",
+            ),
+            **floating_panel(width=WIDTH) | {"padding": ft.Padding.symmetric(vertical=8, horizontal=10)},
+            **container,
+        )
+        self.bind(self._answers(), self._show_found, merge=lambda a, b: {**a, **b}, name="found")
+        self.bind(streams.clients.deltas, self._keep_clients, merge=lambda a, b: a.merge(b))
+        self.bind(streams.status, self._keep_status)
+
+    # -- what is asked and found
+
+    def _answers(self) -> Observable[dict[str, Sequence[PaletteEntry]]]:
+        def ask(query: str) -> Observable[dict[str, Sequence[PaletteEntry]]]:
+            nothing = rx.of(dict.fromkeys(self.context.palette.searches, ()))
+            if len(query) < SHORTEST_SEARCH:
+                return nothing
+            return rx.merge(
+                *(
+                    search(query).pipe(ops.map(lambda found, name=name: {name: found}))
+                    for name, search in self.context.palette.searches.items()
+                )
+            )
+
+        return self._queries.pipe(
+            ops.debounce(SEARCH_WAIT_S, scheduler=self.context.scheduler), ops.map(ask), ops.switch_latest()
+        )
+
+    def _keep_clients(self, delta: Delta[str, Client]) -> None:
+        clients = self.known.clients
+        other = bool(delta.full or delta.removed or any(key not in clients for key in delta.changed))
+        if delta.full:
+            clients.clear()
+        clients.update(delta.changed)
+        for key in delta.removed:
+            clients.pop(key, None)
+        if other:
+            self._entries = list(self.context.palette.entries())
+            self._show_list(keep=True)
+
+    def _keep_status(self, status: Snapshot[ServerStatus]) -> None:
+        self.known.status = status.value
+
+    def _show_found(self, found: dict[str, Sequence[PaletteEntry]]) -> None:
+        self._found.update(found)
+        self._show_list(keep=True)
+
+    def _on_text(self) -> None:
+        query = (self.field.value or "").strip()
+        self._queries.on_next(query)
+        if len(query) < SHORTEST_SEARCH:
+            self._found = {}
+        self._show_list()
+
+    # -- opening and closing
+
+    def begin(self) -> None:
+        """Open with an empty field and all that is offered now."""
+        self.field.value = ""
+        self._found = {}
+        self._entries = list(self.context.palette.entries())
+        self._queries.on_next("")
+        self.context.typing = True
+        self.set_visible(True)
+        self._show_list()
+        self.act("Search", self._take_keyboard())
+
+    async def _take_keyboard(self) -> None:
+        await self.field.focus()
+
+    def _link(self, query: str) -> list[PaletteEntry]:
+        place = parse_link(query)
+        if place is None or not place.show or place.view not in self.context.places:
+            return []
+        return [PaletteEntry("Link", f"Go to {query.strip()}", ft.Icons.LINK, lambda: self.context.go(place))]
+
+    # -- the list
+
+    def _show_list(self, *, keep: bool = False) -> None:
+        before = self.shown[self._chosen].label if keep and self.shown else None
+        query = self.field.value or ""
+        found = [entry for entries in self._found.values() for entry in entries]
+        self.shown = self._link(query) + ranked(query, self._entries, found)
+        labels = [entry.label for entry in self.shown]
+        self._chosen = labels.index(before) if before in labels and self._chosen else 0
+        self._rows = [self._row(number, entry) for number, entry in enumerate(self.shown)]
+        controls: list[ft.Control] = []
+        for number, entry in enumerate(self.shown):
+            if not number or self.shown[number - 1].group != entry.group:
+                controls.append(_group_title(entry.group))
+            controls.append(self._rows[number])
+        self._list.controls = controls or [_nothing(query)]
+        self.touch(self._list)
+
+    def _row(self, number: int, entry: PaletteEntry) -> ft.Container:
+        parts: list[ft.Control] = [
+            ft.Icon(entry.icon, size=18, color=QUIET_INK),
+            ft.Text(
+                entry.label,
+                size=SIZE_BODY,
+                color=INK,
+                no_wrap=True,
+                overflow=ft.TextOverflow.ELLIPSIS,
+            ),
+            ft.Text(
+                entry.detail,
+                size=SIZE_SMALL,
+                color=QUIET_INK,
+                no_wrap=True,
+                overflow=ft.TextOverflow.ELLIPSIS,
+                expand=True,
+            ),
+        ]
+        if entry.keys:
+            parts.append(small_text(entry.keys))
+        return ft.Container(
+            ft.Row(parts, spacing=10),
+            key=f"palette row {number}",
+            height=_ROW,
+            padding=ft.Padding.symmetric(horizontal=8),
+            border_radius=6,
+            bgcolor=SELECTED if number == self._chosen else None,
+            ink=True,
+            on_click=lambda _event: self._choose(entry),
+        )
+
+    # -- keys
+
+    def move(self, step: int) -> None:
+        """Choose another row."""
+        if not self._rows:
+            return
+        before, self._chosen = self._chosen, (self._chosen + step) % len(self._rows)
+        self._rows[before].bgcolor = None
+        self._rows[self._chosen].bgcolor = SELECTED
+        self.touch(self._rows[before], self._rows[self._chosen])
+
+    def _on_submit(self) -> None:
+        if self.shown:
+            self._choose(self.shown[self._chosen])
+        else:
+            self.act("Search", self._take_keyboard())
+
+    def _choose(self, entry: PaletteEntry) -> None:
+        self._on_close()
+        result = entry.run()
+        if inspect.iscoroutine(result):
+            self.act(entry.label, result)
+
+
+def _group_title(title: str) -> ft.Control:
+    return ft.Container(
+        ft.Text(title, size=SIZE_SMALL, weight=ft.FontWeight.W_600, color=QUIET_INK),
+        padding=ft.Padding.only(left=8, top=6, bottom=2),
+    )
+
+
+def _nothing(query: str) -> ft.Control:
+    return ft.Container(
+        ft.Text(f"Nothing is called “{query.strip()}”.", size=SIZE_BODY, color=QUIET_INK),
+        padding=ft.Padding.symmetric(horizontal=8, vertical=14),
+    )

@@ -1,0 +1,203 @@
+"""What the palette finds without the help of a view: views, clients, files, settings, actions."""
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Final
+
+import flet as ft
+from reactivex import Observable
+from reactivex import operators as ops
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.records.files import FilePage, FileQuery
+from streams.records.settings import SettingsSheet
+from streams.snapshot import Snapshot
+from streams.vocabulary import ClientState, ServerState
+from ui.components.palette import Known
+from ui.context import Place, UiContext
+from ui.palette import MOST_OF_A_GROUP, PaletteEntry
+from ui.theme import Density, look
+from ui.views.files_present import base_name, folder_of
+from ui.views.outcomes import present_outcome
+from ui.views.registry import ViewSpec
+from ui.views.server_actions import ServerActions
+
+THEMES: Final = {
+    ft.ThemeMode.SYSTEM: ("as the system", ft.Icons.BRIGHTNESS_AUTO),
+    ft.ThemeMode.LIGHT: ("light", ft.Icons.LIGHT_MODE),
+    ft.ThemeMode.DARK: ("dark", ft.Icons.DARK_MODE),
+}
+
+
+class Offers:
+    """Offers the console's own entries; ``known`` is kept fresh by the palette while it is open."""
+
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        commands: Commands,
+        context: UiContext,
+        known: Known,
+        page: Callable[[], ft.Page],
+        views: Sequence[ViewSpec],
+        on_theme: Callable[[ft.ThemeMode], Any],
+        frame_actions: Callable[[], Sequence[PaletteEntry]],
+    ) -> None:
+        self._streams, self._commands, self._context, self._known = streams, commands, context, known
+        self._views, self._on_theme = views, on_theme
+        self._server = ServerActions(commands, context, page=page)
+        self._sheet: SettingsSheet | None = None
+        palette = context.palette
+        palette.offer("views", self._view_entries)
+        palette.offer("frame", frame_actions)
+        palette.offer("actions", self._action_entries)
+        palette.offer("clients", self._client_entries)
+        palette.offer_search("files", self._find_files)
+        if context.settings is not None:
+            palette.offer("settings", self._setting_entries)
+
+    def _lead(self, place: Place) -> Callable[[], None]:
+        return lambda: self._context.go(place)
+
+    def _view_entries(self) -> Iterator[PaletteEntry]:
+        for number, spec in enumerate(self._views, 1):
+            yield PaletteEntry(
+                "Views",
+                spec.label,
+                spec.icon,
+                self._lead(Place(spec.name)),
+                words="view go to open",
+                keys=f"Ctrl+{number}",
+            )
+
+    def _action_entries(self) -> Iterator[PaletteEntry]:
+        def action(
+            label: str, icon: ft.IconData, run: Callable[[], Any], words: str = "", **more: Any
+        ) -> PaletteEntry:
+            return PaletteEntry("Actions", label, icon, run, words=words, **more)
+
+        clients, status = self._known.clients, self._known.status
+        yield action(
+            "Back up all clients",
+            ft.Icons.BACKUP,
+            lambda: self._server.back_up_all(clients.values()),
+            "force run",
+        )
+        if status is not None and status.state is not ServerState.RUNNING:
+            yield action("Start the server", ft.Icons.PLAY_ARROW, self._server.start, "take backups again")
+        else:
+            yield action(
+                "Stop the server…",
+                ft.Icons.STOP,
+                lambda: self._server.stop(self._known.status),
+                "refuse backups",
+            )
+        yield action(
+            "Reconnect now", ft.Icons.REFRESH, self._commands.reconnect, "connection try again server"
+        )
+        for mode, (word, icon) in THEMES.items():
+            yield action(
+                f"Theme: {word}", icon, lambda mode=mode: self._on_theme(mode), "colours mode", at_rest=False
+            )
+        if self._context.settings is not None:
+            for density in Density:
+                yield action(
+                    f"Density: {density.value}",
+                    ft.Icons.DENSITY_MEDIUM,
+                    lambda density=density: self._set("ui.density", density.value),
+                    "rows height spacing",
+                    at_rest=False,
+                )
+            for units, word in (("binary", "KiB, MiB"), ("decimal", "kB, MB")):
+                yield action(
+                    f"Units: {word}",
+                    ft.Icons.STRAIGHTEN,
+                    lambda units=units: self._set("ui.units", units),
+                    f"sizes bytes {units}",
+                    at_rest=False,
+                )
+
+    def _set(self, name: str, text: str) -> Coroutine[Any, Any, None]:
+        assert self._context.settings is not None
+        return self._context.settings.save({name: text})
+
+    def _client_entries(self) -> Iterator[PaletteEntry]:
+        for client in sorted(self._known.clients.values(), key=lambda c: c.name):
+            state = look(client.state)
+            yield PaletteEntry(
+                "Clients",
+                client.name,
+                ft.Icons.COMPUTER,
+                self._lead(Place("clients", f"client:{client.id}")),
+                detail=state.word,
+                words=f"client details {client.id}",
+                at_rest=False,
+            )
+            if client.state is not ClientState.DISCONNECTED:
+                yield PaletteEntry(
+                    "Actions",
+                    f"Back up {client.name}",
+                    ft.Icons.BACKUP_OUTLINED,
+                    lambda key=client.id, name=client.name: self._back_up(key, name),
+                    at_rest=False,
+                    weight=0.8,
+                )
+            yield PaletteEntry(
+                "Actions",
+                f"Files of {client.name}",
+                ft.Icons.FOLDER_OPEN,
+                self._lead(Place("files", f"client:{client.id}")),
+                at_rest=False,
+                weight=0.78,
+            )
+
+    async def _back_up(self, client_id: str, name: str) -> None:
+        outcome = await self._commands.back_up([client_id])
+        text = present_outcome("Backup started", outcome, {client_id: name})
+        if outcome.refused:
+            self._context.messages.warn(text)
+        else:
+            self._context.messages.done(text)
+
+    def _find_files(self, text: str) -> Observable[Sequence[PaletteEntry]]:
+        def entries(snapshot: Snapshot[FilePage]) -> Sequence[PaletteEntry]:
+            page = snapshot.value
+            return [
+                PaletteEntry(
+                    "Files",
+                    base_name(file.path),
+                    ft.Icons.INSERT_DRIVE_FILE_OUTLINED,
+                    self._lead(Place("files", f"path:{file.client_id}:{file.path}")),
+                    detail=f"{file.client_name}  {folder_of(file.path)}",
+                )
+                for file in (page.rows[:MOST_OF_A_GROUP] if page is not None else ())
+            ]
+
+        query = FileQuery(text=text, limit=MOST_OF_A_GROUP)
+        return self._streams.file_page(query).pipe(
+            ops.filter(lambda snapshot: snapshot.value is not None), ops.map(entries)
+        )
+
+    def _setting_entries(self) -> Iterator[PaletteEntry]:
+        settings = self._context.settings
+        if settings is None:
+            return
+        if self._sheet is None:
+            settings.sheet.subscribe(self._keep_sheet).dispose()
+        if self._sheet is None:
+            return
+        for setting in self._sheet.all():
+            yield PaletteEntry(
+                "Settings",
+                setting.name,
+                ft.Icons.TUNE,
+                self._lead(Place("settings", setting.name)),
+                detail=setting.about,
+                words=setting.key.replace("_", " "),
+                at_rest=False,
+                weight=0.85,
+            )
+
+    def _keep_sheet(self, sheet: SettingsSheet) -> None:
+        self._sheet = sheet

@@ -1,0 +1,67 @@
+"""What can be asked of the server as a whole; asks first where something ends or much begins."""
+
+from collections.abc import Callable, Collection
+
+import flet as ft
+
+from streams.commands import Commands, Outcome
+from streams.records.clients import Client
+from streams.records.server import ServerStatus
+from ui.components.confirm import Question, ask
+from ui.context import UiContext
+from ui.format import count_text
+from ui.views.dashboard_present import present_back_up_all
+
+
+class ServerActions:
+    """Each method is a command to be run with ``BoundView.act``; what it did is said afterwards."""
+
+    def __init__(self, commands: Commands, context: UiContext, *, page: Callable[[], ft.Page]) -> None:
+        self._commands, self._context, self._page = commands, context, page
+
+    async def stop(self, status: ServerStatus | None) -> None:
+        """Have the server take no new backups, after asking."""
+        running = status.runs_active if status is not None else 0
+        ends = (
+            "No backup is running."
+            if not running
+            else "The running backup comes to its end first."
+            if running == 1
+            else f"{count_text(running)} running backups come to their end first."
+        )
+        question = Question(
+            "Stop taking backups?",
+            f"New backups are refused until the server is started again. {ends} The console stays connected.",
+            "Stop the server",
+            destructive=True,
+        )
+        if not await ask(self._page(), self._context, question):
+            return
+        await self._commands.stop_server()
+        self._context.messages.done(
+            "The server takes no new backups.", action_label="Start", action=self.start
+        )
+
+    async def start(self) -> None:
+        """Have the server take backups again."""
+        await self._commands.start_server()
+        self._context.messages.done("The server takes backups again.")
+
+    async def back_up_all(self, clients: Collection[Client]) -> None:
+        """Force a backup of everybody, after asking."""
+        names, text = present_back_up_all(clients)
+        question = Question("Back up all clients?", text, "Back up all", names)
+        if not await ask(self._page(), self._context, question):
+            return
+        outcome = await self._commands.back_up(None)
+        say = self._context.messages.warn if outcome.refused else self._context.messages.done
+        say(_told(outcome))
+
+
+def _told(outcome: Outcome) -> str:
+    parts = [f"{count_text(len(outcome.done))} begin now"]
+    if outcome.queued:
+        parts.append(f"{count_text(len(outcome.queued))} when they are back")
+    if outcome.refused:
+        parts.append(f"{count_text(len(outcome.refused))} refused")
+    return f"Backup of all asked for: {', '.join(parts)}."

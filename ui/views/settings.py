@@ -1,0 +1,314 @@
+"""The settings view: every setting, edited in place, written to its file, in force at once."""
+
+from collections.abc import Callable, Mapping
+
+import flet as ft
+
+from streams.failures import ConfigRejected
+from streams.records.settings import SettingSource, SettingsSheet
+from streams.settings import SettingsPort
+from ui.bound import BoundView
+from ui.components.toolbar import SearchField, toolbar
+from ui.context import UiContext
+from ui.theme import (
+    CARD,
+    GAP,
+    INK,
+    LINE,
+    PAGE_PADDING,
+    QUIET_INK,
+    RADIUS,
+    SELECTED,
+    SIZE_BODY,
+    Tone,
+    small_text,
+)
+from ui.views.settings_connection import ConnectionCard
+from ui.views.settings_field import SettingField
+from ui.views.settings_files import SettingsFiles
+from ui.views.settings_present import fits, ordered, present_section
+
+_LIST_WIDTH = 200
+
+
+class SettingsView(BoundView):
+    """Sections at the left, the settings of one of them at the right; a search looks through all."""
+
+    def __init__(self, *, settings: SettingsPort, context: UiContext) -> None:
+        self._settings = settings
+        self._files = SettingsFiles(settings, context, lambda: self.page)
+        self._sheet: SettingsSheet | None = None
+        self._fields: dict[str, SettingField] = {}
+        self._drafts: dict[str, str | None] = {}
+        self._section = str(context.prefs.get("settings.section", "ui"))
+        self._text, self._lit = "", ""
+        self._search = SearchField("Find a setting", self._on_search, on_typing=self._on_typing)
+        self._where = small_text()
+        self._connection = ConnectionCard(self._on_test)
+        self._list = ft.Column([], spacing=2, width=_LIST_WIDTH)
+        self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
+        self._about = ft.Text("", size=SIZE_BODY, color=QUIET_INK)
+        self._banner_text = ft.Text("", size=SIZE_BODY, color=INK, expand=True)
+        self._banner = ft.Container(
+            ft.Row(
+                [
+                    ft.Icon(ft.Icons.WARNING_AMBER, size=18, color=Tone.WARNING.color),
+                    self._banner_text,
+                    ft.TextButton("Discard", on_click=lambda _: self._on_discard()),
+                    ft.TextButton("Save again", on_click=lambda _: self._save_soon()),
+                ],
+                spacing=10,
+            ),
+            bgcolor=Tone.WARNING.tint(),
+            border_radius=RADIUS,
+            padding=ft.Padding.symmetric(vertical=4, horizontal=14),
+            visible=False,
+        )
+        self._body = ft.Column([], spacing=0, tight=True)
+        self._scroll = ft.Column(
+            [
+                ft.Container(
+                    ft.Column([self._title, self._about], spacing=2, tight=True),
+                    padding=ft.Padding.only(left=16, right=16, top=14, bottom=12),
+                ),
+                self._body,
+            ],
+            spacing=0,
+            scroll=ft.ScrollMode.AUTO,
+            expand=True,
+            horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
+        surface = ft.Container(
+            self._scroll,
+            expand=True,
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
+        )
+        buttons: list[ft.Control] = [
+            _button("Import…", ft.Icons.FILE_OPEN_OUTLINED, lambda: self.act("Import", self._files.take())),
+            _button("Export", ft.Icons.SAVE_ALT, lambda: self.act("Export", self._files.export())),
+            _button("Reset all…", ft.Icons.RESTART_ALT, self._on_reset_all),
+        ]
+        super().__init__(
+            context=context,
+            key="settings",
+            content=ft.Column(
+                [
+                    toolbar([self._search.control, self._where], buttons),
+                    self._banner,
+                    ft.Row(
+                        [self._list, surface],
+                        spacing=GAP,
+                        expand=True,
+                        vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+                    ),
+                ],
+                spacing=GAP,
+                expand=True,
+            ),
+            padding=PAGE_PADDING,
+            expand=True,
+        )
+        self.bind(settings.sheet, self._show_sheet)
+
+    # -- arriving
+
+    def arrive(self, show: str) -> None:
+        """Show a section, or one setting of it."""
+        section, _, key = show.partition(".")
+        if self._sheet is None or section not in ordered(self._sheet):
+            return
+        self.touch(*self._search.set(""))
+        self._text, self._lit = "", show if key else ""
+        self._choose(section)
+        field = self._fields.get(show)
+        if field is not None:
+            self.act("Show the setting", self._reveal(field))
+
+    async def _reveal(self, field: SettingField) -> None:
+        await self._scroll.scroll_to(scroll_key=str(field.control.key), duration=0)
+        await field.focus()
+
+    def find(self) -> bool:
+        """Put the keyboard into the search field."""
+        self.act("Find", self._search.focus())
+        return True
+
+    def restyle(self) -> bool:
+        """Nothing here depends on units, zone or density."""
+        return True
+
+    # -- drawing
+
+    def _show_sheet(self, sheet: SettingsSheet) -> None:
+        first = self._sheet is None
+        self._sheet = sheet
+        for setting in sheet.all():
+            field = self._fields.get(setting.name)
+            if field is None:
+                self._fields[setting.name] = SettingField(setting, self._on_commit, on_typing=self._on_typing)
+            else:
+                self.touch(field.show(setting))
+        text = sheet.file if sheet.file_exists else f"{sheet.file} (made with the first change)"
+        if self._where.value != text:
+            self._where.value = self._where.tooltip = text
+            self.touch(self._where)
+        self.touch(*self._connection.show_values(self._values()))
+        if first:
+            if self._section not in ordered(sheet):
+                self._section = ordered(sheet)[0]
+            self._show_section()
+
+    def _values(self) -> Mapping[str, str]:
+        saved = {setting.name: setting.value for setting in self._sheet.all()} if self._sheet else {}
+        return saved | {name: text or "" for name, text in self._drafts.items()}
+
+    def _choose(self, section: str) -> None:
+        self._section = section
+        self.context.prefs.put("settings.section", section)
+        self._show_section()
+
+    def _on_search(self, text: str) -> None:
+        self._text, self._lit = text, ""
+        self._show_section()
+
+    def _show_section(self) -> None:
+        sheet = self._sheet
+        if sheet is None:
+            return
+        if self._text:
+            shown = [setting.name for setting in sheet.all() if fits(setting, self._text)]
+            self._title.value = f"Settings for “{self._text}”"
+            self._about.value = f"{len(shown)} found." if shown else "No setting is called that or does that."
+        else:
+            section = next(part for part in sheet.sections if part.name == self._section)
+            shown = [setting.name for setting in section.settings]
+            self._title.value, self._about.value = present_section(section.name).title, section.about
+        for name in shown:
+            self._fields[name].highlight(name == self._lit)
+        top = [self._connection.control] if self._section == "connection" and not self._text else []
+        self._body.controls = [*top, *(self._fields[name].control for name in shown)]
+        self._list.controls = [self._entry(name) for name in ordered(sheet)]
+        self.touch(self._scroll, self._list)
+
+    def _entry(self, name: str) -> ft.Control:
+        look, chosen = present_section(name), name == self._section and not self._text
+        return ft.Semantics(
+            content=ft.Container(
+                ft.Row(
+                    [
+                        ft.Icon(look.icon, size=18, color=INK if chosen else QUIET_INK),
+                        ft.Text(
+                            look.title,
+                            size=SIZE_BODY,
+                            color=INK,
+                            weight=ft.FontWeight.W_600 if chosen else ft.FontWeight.W_400,
+                        ),
+                    ],
+                    spacing=10,
+                ),
+                key=f"settings of {name}",
+                height=36,
+                padding=ft.Padding.symmetric(horizontal=12),
+                border_radius=8,
+                bgcolor=SELECTED if chosen else None,
+                ink=True,
+                on_click=lambda _: self._on_section(name),
+            ),
+            button=True,
+            selected=chosen,
+            label=look.title,
+        )
+
+    def _on_section(self, name: str) -> None:
+        self._text, self._lit = "", ""
+        self.touch(*self._search.set(""))
+        self._choose(name)
+
+    def _on_typing(self, typing: bool) -> None:
+        self.context.typing = typing
+
+    # -- changing
+
+    def _on_commit(self, name: str, text: str | None) -> None:
+        field = self._fields[name]
+        reason = self._settings.validate(name, text) if text is not None else None
+        if reason is not None:
+            self._drafts.pop(name, None)
+            self.touch(field.refuse(reason))
+            return
+        self._drafts[name] = text
+        self._save_soon()
+
+    def _save_soon(self) -> None:
+        self.act("Save the settings", self._save())
+
+    async def _save(self) -> None:
+        """Save all that is meant; what is refused only together with the rest waits for the rest."""
+        drafts = dict(self._drafts)
+        if not drafts:
+            return
+        try:
+            await self._settings.save(drafts)
+        except ConfigRejected as error:
+            self.touch(*(self._fields[name].keep(text) for name, text in drafts.items()))
+            self._show_banner(f"Not saved: {error.line()}")
+            self.touch(*self._connection.show_values(self._values()))
+            return
+        for name, text in drafts.items():
+            if self._drafts.get(name, "") == text:
+                del self._drafts[name]
+        self.touch(*(self._fields[name].forget() for name in drafts if name not in self._drafts))
+        self._show_banner("")
+        self._say_saved(list(drafts))
+
+    def _say_saved(self, names: list[str]) -> None:
+        settings = self._sheet.all() if self._sheet else ()
+        later = {setting.takes_effect for setting in settings if setting.name in names} - {""}
+        if later:
+            self.context.messages.info("Saved", detail=f"Takes effect {' and '.join(sorted(later))}.")
+        elif names and all(not name.startswith("ui.") for name in names):  # of the others one sees it
+            self.context.messages.done("Saved, and in force")
+
+    def _show_banner(self, text: str) -> None:
+        if (self._banner_text.value, self._banner.visible) != (text, bool(text)):
+            self._banner_text.value, self._banner.visible = text, bool(text)
+            self.touch(self._banner)
+
+    def _on_discard(self) -> None:
+        names = list(self._drafts)
+        self._drafts.clear()
+        self.touch(*(self._fields[name].forget() for name in names))
+        self.touch(*self._connection.show_values(self._values()))
+        self._show_banner("")
+
+    def _on_reset_all(self) -> None:
+        named = [s for s in self._sheet.all() if s.source is SettingSource.FILE] if self._sheet else []
+        self.act("Reset all settings", self._files.reset(len(named)))
+
+    # -- testing the connection
+
+    def _on_test(self) -> None:
+        self.act("Test the connection", self._test())
+
+    async def _test(self) -> None:
+        self.touch(self._connection.testing(True))
+        try:
+            results = await self._settings.test_connection(self._drafts)
+            self._connection.show_results(results)
+        finally:
+            self.touch(self._connection.testing(False))
+
+
+def build_settings(context: UiContext) -> BoundView:
+    """Return the settings view, or the words that there is nothing to be changed."""
+    if context.settings is not None:
+        return SettingsView(settings=context.settings, context=context)
+    words = ft.Text("The configuration of this console cannot be changed from here.", color=QUIET_INK)
+    return BoundView(context=context, key="settings", content=words, padding=PAGE_PADDING, expand=True)
+
+
+def _button(label: str, icon: ft.IconData, on_click: Callable[[], None]) -> ft.TextButton:
+    return ft.TextButton(label, icon=icon, on_click=lambda _: on_click())

@@ -1,0 +1,205 @@
+"""One setting: its words, its value to be edited in place, and why a value is refused."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import flet as ft
+
+from streams.records.settings import Setting, SettingKind
+from ui.theme import INK, LINE, MONO, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone
+from ui.views.settings_present import present_label, present_range, present_source
+
+WIDTH: Final = 300
+_WIDE: Final = (SettingKind.PATH, SettingKind.LIST)
+
+Commit = Callable[[str, str | None], None]
+"""Takes a setting's name and the text that is wanted; None stands for its default."""
+
+
+class SettingField:
+    """The row of one setting; ``on_commit`` is told when a value is meant: Enter, leaving the field, a choice."""
+
+    def __init__(self, setting: Setting, on_commit: Commit, *, on_typing: Callable[[bool], None]) -> None:
+        self._setting, self._on_commit, self._on_typing = setting, on_commit, on_typing
+        self._pending: str | None = None
+        self._note = ft.Text("", size=SIZE_SMALL, color=QUIET_INK)
+        self._lock = ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK, visible=False)
+        self._reset = ft.IconButton(
+            ft.Icons.RESTART_ALT,
+            icon_size=18,
+            width=32,
+            height=32,
+            padding=0,
+            tooltip="Back to the default",
+            on_click=lambda _: self._on_reset(),
+        )
+        self._input: Any = self._make_input()
+        head = ft.Row(
+            [
+                ft.Text(present_label(setting.key), size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK),
+                ft.Text(setting.name, size=11, font_family=MONO, color=QUIET_INK, selectable=True),
+            ],
+            spacing=10,
+            vertical_alignment=ft.CrossAxisAlignment.CENTER,
+        )
+        words = ft.Column(
+            [head, ft.Text(setting.about, size=SIZE_BODY, color=QUIET_INK), self._note],
+            spacing=2,
+            tight=True,
+            expand=True,
+        )
+        value = ft.Row(
+            [
+                self._lock,
+                ft.Semantics(content=self._input, label=setting.name, container=True),
+                ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64, no_wrap=True),
+                self._reset,
+            ],
+            spacing=8,
+            tight=True,
+        )
+        self.control = ft.Container(
+            ft.Row([words, value], spacing=20, vertical_alignment=ft.CrossAxisAlignment.START),
+            key=f"setting {setting.name}",
+            padding=ft.Padding.symmetric(vertical=10, horizontal=16),
+            border=ft.Border.only(top=ft.BorderSide(1, LINE)),
+        )
+        self._put(setting.value)
+        self._say("")
+        self.show(setting)
+
+    # -- drawing
+
+    @property
+    def name(self) -> str:
+        """Section and key."""
+        return self._setting.name
+
+    @property
+    def pending(self) -> str | None:
+        """What was meant but is not in the file; None if nothing."""
+        return self._pending
+
+    def show(self, setting: Setting) -> ft.Control:
+        """Show what is in force, unless something else is meant already; return the control to update."""
+        before, self._setting = self._setting, setting
+        if self._pending is None and before != setting:  # what is being typed stays while others change
+            self._put(setting.value)
+            self._say("")
+        self._lock.visible = setting.fixed
+        self._input.disabled = setting.fixed
+        self._reset.visible = not setting.fixed
+        self._reset.tooltip = "Remove it" if setting.kind is SettingKind.SECRET else "Back to the default"
+        self._reset.disabled = not setting.changed
+        self._reset.icon_color = None if setting.changed else ft.Colors.TRANSPARENT
+        return self.control
+
+    def refuse(self, reason: str) -> ft.Control:
+        """Show why what was meant is not taken; return the control to update."""
+        self._say(reason, bad=True)
+        return self.control
+
+    def keep(self, text: str | None) -> ft.Control:
+        """Hold what was meant until it can be saved with others; return the control to update."""
+        self._pending = text if text is not None else self._setting.default
+        self._say("Not saved yet.", warn=True)
+        return self.control
+
+    def forget(self) -> ft.Control:
+        """Drop what was meant and show what is in force; return the control to update."""
+        self._pending = None
+        self._put(self._setting.value)
+        self._say("")
+        return self.control
+
+    def highlight(self, on: bool) -> ft.Control:
+        """Show that somebody was led to this setting; return the control to update."""
+        self.control.bgcolor = SELECTED if on else None
+        return self.control
+
+    async def focus(self) -> None:
+        """Take the keyboard, where there is something to type into."""
+        if isinstance(self._input, ft.TextField):
+            await self._input.focus()
+
+    def _say(self, reason: str, *, bad: bool = False, warn: bool = False) -> None:
+        fixed = present_source(self._setting)
+        self._note.value = reason or fixed or present_range(self._setting)
+        tone = Tone.BAD if bad else Tone.WARNING if warn else None
+        self._note.color = tone.color if tone is not None else QUIET_INK
+        if isinstance(self._input, ft.TextField):
+            self._input.border = _border(Tone.BAD.color if bad else LINE)
+
+    # -- the value
+
+    def _put(self, text: str) -> None:
+        kind = self._setting.kind
+        if kind is SettingKind.SWITCH:
+            self._input.value = text == "true"
+        elif kind is SettingKind.CHOICE:
+            self._input.selected = [text]
+        else:
+            self._input.value = text
+            if kind is SettingKind.SECRET:
+                self._input.hint_text = (
+                    "set, not shown; type to replace" if self._setting.is_set else "not set"
+                )
+
+    def _make_input(self) -> ft.Control:
+        setting = self._setting
+        if setting.kind is SettingKind.SWITCH:
+            return ft.Switch(on_change=lambda e: self._commit("true" if e.control.value else "false"))
+        if setting.kind is SettingKind.CHOICE:
+            return ft.SegmentedButton(
+                segments=[ft.Segment(word, label=ft.Text(word, size=12)) for word in setting.choices],
+                selected=[setting.value],
+                show_selected_icon=False,
+                on_change=lambda e: self._commit(next(iter(e.control.selected))),
+            )
+        many, numeric = (
+            setting.kind is SettingKind.LIST,
+            setting.kind in (SettingKind.WHOLE, SettingKind.NUMBER),
+        )
+        return ft.TextField(
+            text_size=SIZE_BODY,
+            text_align=ft.TextAlign.RIGHT if numeric else ft.TextAlign.LEFT,
+            text_style=ft.TextStyle(font_family=MONO, size=12) if setting.kind in _WIDE else None,
+            hint_style=ft.TextStyle(size=12, color=QUIET_INK),
+            password=setting.kind is SettingKind.SECRET,
+            multiline=many,
+            min_lines=2 if many else None,
+            max_lines=6 if many else None,
+            width=120 if numeric else WIDTH,
+            dense=True,
+            content_padding=ft.Padding.symmetric(horizontal=10, vertical=10),
+            border=_border(LINE),
+            on_submit=lambda _: self._commit_text(),
+            on_focus=lambda _: self._on_typing(True),
+            on_blur=self._on_blur,
+        )
+
+    def _on_blur(self) -> None:
+        self._on_typing(False)
+        self._commit_text()
+
+    def _commit_text(self) -> None:
+        text = self._input.value or ""
+        if self._setting.kind is SettingKind.SECRET and not text:
+            return  # an empty field leaves the secret as it is
+        if text != (self._setting.value if self._pending is None else self._pending):
+            self._commit(text)
+        elif self._pending is None:
+            self._say("")
+            self._note.update()
+            self._input.update()
+
+    def _commit(self, text: str) -> None:
+        self._on_commit(self.name, text)
+
+    def _on_reset(self) -> None:
+        self._pending = None
+        self._on_commit(self.name, None)
+
+
+def _border(color: ft.ColorValue) -> ft.InputBorder:
+    return ft.OutlineInputBorder(side=ft.BorderSide(1, color), border_radius=8)

@@ -1,0 +1,105 @@
+"""What the settings view says, as plain values."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+
+from streams.records.settings import CheckResult, Setting, SettingChange, SettingKind, SettingsSheet
+from ui.theme import Tone
+
+_UNIT_ENDS: Final = ("_s", "_bytes", "_days", "_ratio")
+_WORDS: Final = {"tls": "TLS", "ca": "CA", "sql": "SQL", "id": "ID"}
+_LONGEST_CHANGE: Final = 44
+
+
+@dataclass(frozen=True, slots=True)
+class SectionLook:
+    """How a section is named in the list at the left."""
+
+    title: str
+    icon: ft.IconData
+
+
+SECTIONS: Final[dict[str, SectionLook]] = {
+    "ui": SectionLook("Appearance", ft.Icons.PALETTE_OUTLINED),
+    "connection": SectionLook("Connection", ft.Icons.CABLE),
+    "polling": SectionLook("Polling", ft.Icons.UPDATE),
+    "streams": SectionLook("Streams", ft.Icons.WAVES),
+    "mock": SectionLook("Simulated fleet", ft.Icons.SCIENCE_OUTLINED),
+    "server": SectionLook("Server", ft.Icons.DNS_OUTLINED),
+    "agent": SectionLook("Agent", ft.Icons.DEVICES_OTHER_OUTLINED),
+}
+"""In the order of the list; the sections of the file that are not here come behind them."""
+
+
+def present_section(name: str) -> SectionLook:
+    """Return title and icon of a section."""
+    return SECTIONS.get(name, SectionLook(name.capitalize(), ft.Icons.TUNE))
+
+
+def ordered(sheet: SettingsSheet) -> list[str]:
+    """Return the names of the sections in the order in which they are listed."""
+    names = [section.name for section in sheet.sections]
+    return [name for name in SECTIONS if name in names] + [name for name in names if name not in SECTIONS]
+
+
+def present_label(key: str) -> str:
+    """Return a key as people read it: ``backoff_base_s`` is "Backoff base"; its unit stands elsewhere."""
+    plain = next((key.removesuffix(end) for end in _UNIT_ENDS if key.endswith(end)), key)
+    words = [_WORDS.get(word, word) for word in plain.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def present_range(setting: Setting) -> str:
+    """Return what is allowed, the default, and when a change takes effect."""
+    parts = []
+    if setting.kind not in (SettingKind.SWITCH, SettingKind.CHOICE, SettingKind.SECRET):
+        parts.append(setting.allowed[:1].upper() + setting.allowed[1:])
+    if setting.kind is not SettingKind.SECRET:
+        parts.append(f"default {setting.default}" if setting.default else "none by default")
+    if setting.takes_effect:
+        parts.append(f"takes effect {setting.takes_effect}")
+    text = "  ·  ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def present_source(setting: Setting) -> str:
+    """Return why a setting cannot be changed here; "" if it can."""
+    if not setting.fixed:
+        return ""
+    return f"Fixed by {setting.source_name}, which goes before the file."
+
+
+def present_change(change: SettingChange) -> str:
+    """Return what would become of a setting, in one short line."""
+    before, after = (_short(text) for text in (change.before, change.after))
+    return f"{change.name}: {before} → {after}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split()) or "none"
+    return line if len(line) <= _LONGEST_CHANGE else f"{line[: _LONGEST_CHANGE - 1]}…"
+
+
+def fits(setting: Setting, text: str) -> bool:
+    """Whether a setting is one that ``text`` looks for, by its name or what it does."""
+    words = text.casefold().split()
+    about = f"{setting.name} {present_label(setting.key)} {setting.about}".casefold()
+    return all(word in about for word in words)
+
+
+def present_check(check: CheckResult) -> tuple[str, ft.IconData, Tone]:
+    """Return the word, icon and tone of a check."""
+    if check.passed is None:
+        return "not checked", ft.Icons.REMOVE_CIRCLE_OUTLINE, Tone.QUIET
+    if check.passed:
+        return "passed", ft.Icons.CHECK_CIRCLE, Tone.OK
+    return "failed", ft.Icons.ERROR, Tone.BAD
+
+
+def three_lines(values: dict[str, str]) -> str:
+    """Return the lines of the file that make the console look at a real server, with what is known so far."""
+    host = values.get("connection.host") or "backup.example.org"
+    path = values.get("connection.database_path") or "/srv/tidewatch/catalogue.db"
+    return f'[connection]\nmock_mode = false\nhost = "{host}"\ndatabase_path = "{path}"'
