@@ -1,0 +1,61 @@
+"""Axes, grid and tooltips as all charts have them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import flet as ft
+import flet_charts as fc
+
+from ui.theme import LINE, QUIET_INK
+
+AXIS_SIZE: Final = 10.5
+LEFT_WIDTH: Final = 52
+BOTTOM_HEIGHT: Final = 20
+NO_ANIMATION: Final = ft.Animation(duration=ft.Duration(0))
+TIP_COLOR: Final = ft.Colors.INVERSE_SURFACE
+TIP_STYLE: Final = ft.TextStyle(size=11.5, color=ft.Colors.ON_INVERSE_SURFACE)
+_GRID: Final = ft.Colors.with_opacity(0.8, LINE)
+
+
+class Axis:
+    """One axis with words at whole numbers; ``control`` goes into the chart."""
+
+    def __init__(self, *, left: bool) -> None:
+        self._left = left
+        self._labels: list[tuple[float, str]] = []
+        self.control = fc.ChartAxis(
+            labels=[], label_spacing=1, label_size=LEFT_WIDTH if left else BOTTOM_HEIGHT, title_size=0
+        )
+
+    def show(self, labels: Sequence[tuple[float, str]]) -> bool:
+        """Take words and their places; return whether any changed."""
+        if list(labels) == self._labels:
+            return False
+        self._labels = list(labels)
+        # A chart with no labels at all would make up its own.
+        self.control.labels = [self._label(*label) for label in labels] or [self._label(-1e9, "")]
+        return True
+
+    def _label(self, value: float, text: str) -> fc.ChartAxisLabel:
+        words = ft.Text(text, size=AXIS_SIZE, color=QUIET_INK, no_wrap=True)
+        place = ft.Padding.only(right=6) if self._left else ft.Padding.only(top=5)
+        side = ft.Alignment.CENTER_RIGHT if self._left else ft.Alignment.TOP_CENTER
+        return fc.ChartAxisLabel(value=value, label=ft.Container(words, padding=place, alignment=side))
+
+
+def grid() -> fc.ChartGridLines:
+    """Return the lines at the ticks of the values."""
+    return fc.ChartGridLines(interval=1, color=_GRID, width=1)
+
+
+def tip_of(kind: type[Any], **options: Any) -> Any:
+    """Return how the words look that appear under the pointer."""
+    return kind(
+        bgcolor=TIP_COLOR,
+        border_radius=6,
+        padding=ft.Padding.symmetric(vertical=6, horizontal=10),
+        max_width=260,
+        fit_inside_horizontally=True,
+        fit_inside_vertically=True,
+        **options,
+    )

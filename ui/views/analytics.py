@@ -1,0 +1,83 @@
+"""The past of the fleet, the disk and both programs, over a range that is chosen above the charts."""
+
+from datetime import datetime
+from typing import Final
+
+import flet as ft
+
+from streams.bag import Streams
+from streams.commands import Commands
+from streams.records.analytics import BackupHistory
+from streams.snapshot import Snapshot
+from ui.bound import BoundView
+from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
+from ui.context import UiContext
+from ui.theme import GAP, PAGE_PADDING
+from ui.views.analytics_bar import RangeBar
+from ui.views.analytics_parts import Asked, Parts, ask
+from ui.views.analytics_range import Range, kept_range, query_of, range_words
+
+LEAST_ROW: Final = 190
+"""Lower than this no chart can be read; then the view scrolls."""
+_PREF: Final = "analytics.range"
+
+
+class AnalyticsView(BoundView):
+    """Seven charts over one range; each stands for itself when it fails."""
+
+    def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
+        del commands  # looking at the past changes nothing
+        self._past = streams.analytics
+        self.bar = RangeBar(kept_range(context.prefs.get(_PREF)), self._on_range, context=context)
+        asked = self._ask(self.bar.value, context)
+        self.parts = Parts(asked, context)
+        self._rows = [
+            ft.Row(
+                list(parts),
+                spacing=GAP,
+                height=LEAST_ROW,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            )
+            for parts in self.parts.rows
+        ]
+        super().__init__(
+            context=context,
+            key="analytics",
+            content=ft.Column(
+                [
+                    self.bar.control,
+                    ft.Column(list(self._rows), spacing=GAP, scroll=ft.ScrollMode.AUTO, expand=True),
+                ],
+                spacing=GAP,
+            ),
+            padding=PAGE_PADDING,
+            expand=True,
+            on_size_change=self._on_size_change,
+        )
+        self._freshness = self.bind(asked.backups, self._show_as_of)
+        for parts in self.parts.rows:
+            for part in parts:
+                self.adopt(part)
+
+    def _ask(self, chosen: Range, context: UiContext) -> Asked:
+        return ask(self._past, query_of(chosen, context.clock(), context.format.zone))
+
+    def _on_range(self, chosen: Range) -> None:
+        self.context.prefs.put(_PREF, range_words(chosen))
+        asked = self._ask(chosen, self.context)
+        self.parts.look_at(asked)
+        self._freshness.switch(asked.backups)
+
+    def _show_as_of(self, snapshot: Snapshot[BackupHistory]) -> None:
+        at: datetime | None = snapshot.at
+        if at is not None:
+            words = self.context.format
+            self.touch(*self.bar.show_as_of(f"as of {words.clock(at)}", words.exact_time(at)))
+
+    def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        room = event.height - 2 * PAGE_PADDING - TOOLS_HEIGHT - len(self._rows) * GAP
+        height = max(LEAST_ROW, int(room / len(self._rows)))
+        if height != self._rows[0].height:
+            for row in self._rows:
+                row.height = height
+            self.touch(*self._rows)

@@ -1,0 +1,86 @@
+"""One card of the analytics view: a chart with its title, its number and its choices."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import flet as ft
+from reactivex import Observable
+
+from streams.snapshot import Snapshot
+from ui.bound import BoundView
+from ui.components.card import card
+from ui.components.choice_row import ChoiceRow
+from ui.components.states import Empty, StateBox
+from ui.context import UiContext
+from ui.format import Formatter
+from ui.theme import card_title, small_text
+from ui.views.analytics_present import Drawn
+
+T = TypeVar("T")
+
+
+class ChartPart(BoundView, Generic[T]):
+    """A card with one chart over one stream; another choice redraws what is known already."""
+
+    def __init__(
+        self,
+        stream: Observable[Snapshot[T]],
+        *,
+        context: UiContext,
+        key: str,
+        title: str,
+        chart: ft.Control,
+        show: Callable[[Drawn], bool],
+        present: Callable[[T, str, Formatter], Drawn],
+        is_empty: Callable[[T], bool],
+        empty: Empty,
+        choices: Sequence[str] = (),
+        footer: Sequence[ft.Control] = (),
+        expand: int | bool = True,
+    ) -> None:
+        self._present, self._chart, self._draw_in = present, chart, show
+        self._value: T | None = None
+        self._pref = f"analytics.{key}"
+        kept = str(context.prefs.get(self._pref, ""))
+        self.choice = kept if kept in choices else (choices[0] if choices else "")
+        self._title = card_title(title)
+        self._head = small_text()
+        self.box = StateBox(chart, empty=empty, skeleton_rows=4, expand=True)
+        row: list[ft.Control] = [self._head, self.box.note]
+        if choices:
+            row.append(ChoiceRow(choices, self.choice, self._on_choose, small=True, label=title))
+        body = ft.Column([self.box, *footer], spacing=4, expand=True)
+        surface = card(self._title, body, trailing=row, expand=True)
+        column = surface.content
+        if isinstance(column, ft.Column):
+            column.expand = True
+            column.spacing = 4
+        super().__init__(context=context, key=key, content=surface, expand=expand)
+        self._binding = self.bind_snapshot(stream, self.box, self._show, is_empty=is_empty)
+
+    def look_at(self, stream: Observable[Snapshot[T]]) -> None:
+        """Draw another stream from now on."""
+        self._value = None
+        self._say_head("", "")
+        self._binding.switch(stream)
+
+    def _on_choose(self, choice: str) -> None:
+        self.choice = choice
+        self.context.prefs.put(self._pref, choice)
+        if self._value is not None:
+            self._show(self._value)
+
+    def _show(self, value: T) -> None:
+        self._value = value
+        drawn = self._present(value, self.choice, self.context.format)
+        if drawn.title != self._title.value:
+            self._title.value = drawn.title
+            self.touch(self._title)
+        self._say_head(drawn.head, drawn.head_exact)
+        if self._draw_in(drawn):
+            self.touch(self._chart)
+
+    def _say_head(self, text: str, exact: str) -> None:
+        if (text, exact or None) != (self._head.value, self._head.tooltip):
+            self._head.value, self._head.tooltip = text, exact or None
+            self.touch(self._head)

@@ -1,0 +1,225 @@
+"""What the analytics view says about both programs and the disk: lines over time as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from streams.records.analytics import LoadHistory, StorageTrend
+from streams.records.server import Series, SeriesPoint, StorageForecast
+from ui.components.chart_model import EARLIER, OTHER, PEAK, PLAIN, Line, LinePlot, Spot, Stroke
+from ui.components.chart_scale import Unit, moment_text, tick_text, time_ticks, value_scale, value_text
+from ui.format import Formatter
+from ui.theme import Tone
+from ui.views.analytics_present import Drawn
+from ui.views.dashboard_present import present_forecast
+
+MOST_TICKS: Final = 6
+_BAND: Final = Stroke(color=OTHER.color, width=1.0, dash=(2, 3))
+_FULL: Final = Stroke(color=Tone.BAD.color, width=1.4, dash=(8, 4))
+_AHEAD: Final = (0.35, 1.0)
+"""How far a forecast is drawn, in lengths of the period: at least, and at most."""
+_NEAR_FULL: Final = 1.6
+"""The size at which the disk is full is drawn when it is at most so many times the greatest that is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line of a metric: which series, what it is called, and whether its peaks are the line."""
+
+    series: str
+    label: str
+    peaks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMetric:
+    """One choice of a card about load; a single line gets its peaks beside it."""
+
+    name: str
+    lines: tuple[Told, ...]
+    unit: Unit
+    from_zero: bool = True
+
+
+SERVER: Final = (
+    LoadMetric("CPU", (Told("cpu_ratio", "mean"),), Unit.RATIO),
+    LoadMetric("Memory", (Told("memory_bytes", "mean"),), Unit.BYTES),
+    LoadMetric(
+        "Throughput",
+        (Told("received_bps", "received", peaks=True), Told("sent_bps", "sent", peaks=True)),
+        Unit.BYTE_RATE,
+    ),
+)
+CONSOLE: Final = (
+    LoadMetric("Event to screen", (Told("p50_s", "half"), Told("p99_s", "99 %", peaks=True)), Unit.SECONDS),
+    LoadMetric("Events", (Told("events_per_s", "mean"),), Unit.RATE),
+    LoadMetric("Frames", (Told("frames_per_s", "mean"),), Unit.RATE),
+    LoadMetric("Memory", (Told("memory_bytes", "mean"),), Unit.BYTES),
+)
+
+
+def metric_of(metrics: Sequence[LoadMetric], name: str) -> LoadMetric:
+    """Return a metric by its name; the first one for an unknown name."""
+    return next((metric for metric in metrics if metric.name == name), metrics[0])
+
+
+def present_load(title: str, history: LoadHistory, metric: LoadMetric, words: Formatter) -> Drawn:
+    """Return the lines of one metric, and of the period before under them."""
+    by_name = {series.name: series for series in history.series}
+    earlier = {series.name: series for series in history.before}
+    shift = timedelta(seconds=history.shift_s)
+    lines: list[Line] = []
+    heads: list[str] = []
+    for index, told in enumerate(metric.lines):
+        series = by_name.get(told.series)
+        if series is None or not series.points:
+            continue
+        gap_s = _gap_s(series)
+        if told.series in earlier:
+            old = earlier[told.series]
+            spots = _spots(old.points, told, metric.unit, words, moved=shift, prefix="before: ")
+            lines.append(Line("before" if index == 0 else "", spots, EARLIER, _gap_s(old)))
+        stroke = PLAIN if index == 0 else OTHER
+        if len(metric.lines) == 1:
+            lines.append(_peaks(series, metric.unit, words, gap_s))
+        lines.append(Line(told.label, _spots(series.points, told, metric.unit, words), stroke, gap_s))
+        greatest = max(point.greatest for point in series.points)
+        heads.append(f"{told.label} " if len(metric.lines) > 1 else "")
+        heads[-1] += f"up to {value_text(greatest, metric.unit, words)}"
+    values = [spot.value for line in lines for spot in line.spots]
+    scale = value_scale(values, metric.unit, words, from_zero=metric.from_zero)
+    head = ", ".join(heads)
+    plot = LinePlot(
+        lines=tuple(line for line in lines if line.spots),
+        since=history.since,
+        until=history.until,
+        times=time_ticks(history.since, history.until, words.zone, most=MOST_TICKS),
+        scale=scale,
+        scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
+        summary=f"{title}, {metric.name}: {head}",
+    )
+    return Drawn(title, head, plot)
+
+
+def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
+    """Return the size of the file store, its forecast with the band around it, and where the disk is full."""
+    history, forecast = trend.history, trend.forecast
+    series = history.series[0] if history.series else None
+    points = series.points if series is not None else ()
+    told = Told("store_bytes", "store")
+    gap_s = _gap_s(series) if series is not None else 0.0
+    lines = [Line("store", _spots(points, told, Unit.BYTES, words), PLAIN, gap_s)] if points else []
+    for old in history.before:
+        shift = timedelta(seconds=history.shift_s)
+        spots = _spots(old.points, told, Unit.BYTES, words, moved=shift, prefix="before: ")
+        if spots:
+            lines.append(Line("before", spots, EARLIER, _gap_s(old)))
+    head, why = present_forecast(forecast, history.as_of, words)
+    until = history.until
+    if points and forecast.growth_bytes_per_day is not None and history.as_of - until < timedelta(hours=1):
+        until = _horizon(history, forecast)
+        lines += _forecast_lines(points[-1], forecast, history.as_of, until, words)
+    values = [spot.value for line in lines for spot in line.spots]
+    scale = value_scale(values, Unit.BYTES, words, from_zero=False)
+    plot = LinePlot(
+        lines=tuple(lines),
+        since=history.since,
+        until=until,
+        times=time_ticks(history.since, until, words.zone, most=MOST_TICKS),
+        scale=scale,
+        scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
+        summary=f"Storage: {head}. {why}",
+    )
+    return Drawn("Storage, with forecast", head, plot, why)
+
+
+def has_points(history: LoadHistory) -> bool:
+    """Whether anything was measured in the period."""
+    return any(series.points for series in history.series)
+
+
+def _spots(
+    points: Sequence[SeriesPoint],
+    told: Told,
+    unit: Unit,
+    words: Formatter,
+    *,
+    moved: timedelta = timedelta(0),
+    prefix: str = "",
+) -> tuple[Spot, ...]:
+    return tuple(
+        Spot(
+            point.at + moved,
+            point.greatest if told.peaks else point.mean,
+            f"{prefix}{moment_text(point.at, words.zone)}\n{_said(point, told, unit, words)}",
+        )
+        for point in points
+    )
+
+
+def _said(point: SeriesPoint, told: Told, unit: Unit, words: Formatter) -> str:
+    mean = value_text(point.mean, unit, words)
+    if point.least == point.greatest:
+        return f"{told.label} {mean}"
+    least, greatest = value_text(point.least, unit, words), value_text(point.greatest, unit, words)
+    return f"{told.label} {mean} ({least} \N{EN DASH} {greatest})"
+
+
+def _peaks(series: Series, unit: Unit, words: Formatter, gap_s: float) -> Line:
+    spots = tuple(
+        Spot(point.at, point.greatest, f"peak {value_text(point.greatest, unit, words)}")
+        for point in series.points
+    )
+    return Line("peak", spots, PEAK, gap_s)
+
+
+def _gap_s(series: Series) -> float:
+    """Return from which distance on two points are not joined: more than most of them are apart."""
+    times = [point.at for point in series.points]
+    apart = sorted((b - a).total_seconds() for a, b in pairwise(times))
+    usual = apart[int(len(apart) * 0.9)] if apart else 0.0
+    return 2.5 * max(usual, series.step_s)
+
+
+def _horizon(history: LoadHistory, forecast: StorageForecast) -> datetime:
+    """Return until when the forecast is drawn: until the disk is full, if that is not too far away."""
+    span = history.until - history.since
+    least, most = (history.as_of + span * share for share in _AHEAD)
+    wanted = forecast.full_latest or forecast.full_at or least
+    return min(max(least, wanted + span * 0.05), most)
+
+
+def _forecast_lines(
+    last: SeriesPoint, forecast: StorageForecast, now: datetime, until: datetime, words: Formatter
+) -> list[Line]:
+    """Return the line of the forecast, the two of its band, and the size at which the disk is full."""
+    full = last.mean + forecast.disk_free_bytes
+    growth = (forecast.growth_bytes_per_day or 0.0) / 86400
+    # An edge of the band that never fills the disk is drawn as no growth at all.
+    fastest = _growth(forecast.full_earliest, forecast.disk_free_bytes, now)
+    slowest = _growth(forecast.full_latest, forecast.disk_free_bytes, now)
+
+    def straight(rate: float, said: str, label: str, stroke: Stroke) -> Line:
+        end, size = until, last.mean + rate * (until - now).total_seconds()
+        if size > full and rate > 0:
+            end, size = now + timedelta(seconds=(full - last.mean) / rate), full
+        foot = Spot(now, last.mean, f"{said} {words.size(last.mean)} now")
+        top = Spot(end, size, f"{moment_text(end, words.zone)}\n{said} {words.size(size)}")
+        return Line(label, (foot, top), stroke)
+
+    lines = [straight(growth, "forecast", "forecast", OTHER)]
+    if forecast.full_at is not None:
+        lines.append(straight(fastest, "at most", "", _BAND))
+        lines.append(straight(slowest, "at least", "", _BAND))
+    greatest = max(spot.value for line in lines for spot in line.spots)
+    if full <= greatest * _NEAR_FULL:
+        text = f"full at {words.size(full)}"
+        lines.append(Line("full", (Spot(now, full, text), Spot(until, full, text)), _FULL))
+    return lines
+
+
+def _growth(full_at: datetime | None, free_bytes: int, now: datetime) -> float:
+    seconds = (full_at - now).total_seconds() if full_at is not None else 0.0
+    return free_bytes / seconds if seconds > 0 else 0.0

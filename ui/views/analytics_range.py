@@ -1,0 +1,117 @@
+"""Which part of the past is looked at: a few lengths that end now, or two days that somebody names."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+from typing import Final
+
+from streams.records.analytics import AnalyticsQuery
+
+DAY_S: Final = 86400.0
+MOST_DAYS: Final = 5 * 366
+_DATE: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_OFFSET_STEP_S: Final = 300
+
+
+class Span(StrEnum):
+    """The ranges one can choose."""
+
+    HOUR = "1 h"
+    DAY = "24 h"
+    WEEK = "7 d"
+    MONTH = "30 d"
+    QUARTER = "90 d"
+    CUSTOM = "Custom"
+
+
+SPAN_S: Final = {
+    Span.HOUR: 3600.0,
+    Span.DAY: DAY_S,
+    Span.WEEK: 7 * DAY_S,
+    Span.MONTH: 30 * DAY_S,
+    Span.QUARTER: 90 * DAY_S,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A chosen range; both days are meant whole."""
+
+    span: Span = Span.MONTH
+    first: date | None = None
+    last: date | None = None
+    compare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BadDays:
+    """What is wrong with two days, beside the field that it is about."""
+
+    first: str = ""
+    last: str = ""
+
+
+def day_of(text: str) -> date | None:
+    """Return the day written as ``2026-03-12``; None for anything else."""
+    found = _DATE.fullmatch(text.strip())
+    if found is None:
+        return None
+    try:
+        return date(*(int(part) for part in found.groups()))
+    except ValueError:
+        return None
+
+
+def days_of(first_text: str, last_text: str, today: date) -> tuple[date, date] | BadDays:
+    """Return the two days, or what is wrong with them."""
+    first, last = day_of(first_text), day_of(last_text)
+    if first is None or last is None:
+        wrong = "Write a day as 2026-03-12"
+        return BadDays("" if first else wrong, "" if last else wrong)
+    if first > today:
+        return BadDays(first="This day has not begun")
+    if last < first:
+        return BadDays(last="Before the first day")
+    if (last - first).days >= MOST_DAYS:
+        return BadDays(first="More than 5 years before the last day")
+    return first, min(last, today)
+
+
+def query_of(chosen: Range, now: datetime, zone: tzinfo) -> AnalyticsQuery:
+    """Return the question for a range; without two days a custom one is the last 30 days."""
+    shown_s = (now.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
+    offset_s = round(shown_s / _OFFSET_STEP_S) * _OFFSET_STEP_S
+    if chosen.span is Span.CUSTOM and chosen.first is not None and chosen.last is not None:
+        since = datetime.combine(chosen.first, time(), zone)
+        until = datetime.combine(chosen.last + timedelta(days=1), time(), zone)
+        return AnalyticsQuery(
+            since=since.astimezone(UTC),
+            until=until.astimezone(UTC),
+            offset_s=offset_s,
+            compare=chosen.compare,
+        )
+    span_s = SPAN_S.get(chosen.span, SPAN_S[Span.MONTH])
+    return AnalyticsQuery(span_s=span_s, offset_s=offset_s, compare=chosen.compare)
+
+
+def kept_range(kept: object) -> Range:
+    """Return a range as it was remembered; the usual one where it cannot be read."""
+    if not isinstance(kept, dict):
+        return Range()
+    words = {str(key): value for key, value in kept.items()}
+    span = next((each for each in Span if each.value == words.get("span")), Span.MONTH)
+    first, last = day_of(str(words.get("first"))), day_of(str(words.get("last")))
+    if span is Span.CUSTOM and (first is None or last is None or last < first):
+        span = Span.MONTH
+    return Range(span, first, last, bool(words.get("compare", False)))
+
+
+def range_words(chosen: Range) -> dict[str, object]:
+    """Return a range to be remembered."""
+    return {
+        "span": chosen.span.value,
+        "first": chosen.first.isoformat() if chosen.first else "",
+        "last": chosen.last.isoformat() if chosen.last else "",
+        "compare": chosen.compare,
+    }
