@@ -31,9 +31,15 @@ from streams.records.runs import Run
 from streams.vocabulary import EntryKind, RunState, RunTrigger
 
 FILE_MODE = 0o100644
-STEPS = 90
+SCAN_STEPS = 30
 """In how many steps a backup walks over the disk; one progress frame each."""
+SCAN_SHARE = 0.2
+"""How much of its time it looks at what is unchanged; the rest it sends."""
+LEAST_BPS = 8 * 1024
+BATCH_S = 0.7
+"""Small files are sent together once they are what the line carries in so long."""
 PIECE_BYTES = 128 * 1024
+PIECE_S = 0.25
 
 
 class Stopped(Exception):
@@ -48,7 +54,9 @@ class Counts:
     files_new: int = 0
     files_changed: int = 0
     files_vanished: int = 0
+    bytes_seen: int = 0
     bytes_done: int = 0
+    """Of what is new or changed."""
     bytes_sent: int = 0
 
 
@@ -63,8 +71,9 @@ class Backup:
         self._counts = Counts()
         self._run_id = 0
         self._path = ""
-        self._files_total = 0
-        self._bytes_total = 0
+        self._files_total: int | None = None
+        self._bytes_total: int | None = None
+        self._rate_bps = disk.machine.rate_bps
 
     @property
     def run_id(self) -> int:
@@ -114,27 +123,44 @@ class Backup:
         return self._rng.choice(FLAKY_REASONS) if self._rng.random() < chance else None
 
     async def _walk(self, *, fails_after: float | None) -> None:
+        """Find what is new or changed, then send it; what lies on the disk tells how long it takes."""
         files = sorted(self._disk.tree.values(), key=lambda file: file.path)
-        self._files_total, self._bytes_total = len(files), sum(file.size_bytes for file in files)
-        steps = min(STEPS, max(1, len(files)))
+        unsent = [file for file in files if self._disk.unsent.get(file.path) == file]
         slowness = 4.0 if self._disk.machine.temper is Temper.SLOW else 1.0
-        step_s = self._rng.uniform(20, 75) * slowness * min(1.0, 0.1 + len(files) / 60) / steps
-        for step in range(steps):
-            if fails_after is not None and step >= fails_after * steps:
-                return
-            part = files[len(files) * step // steps : len(files) * (step + 1) // steps]
-            await self._pause(step_s)
-            unsent = [file for file in part if self._disk.unsent.get(file.path) == file]
-            self._seen(file for file in part if file not in unsent)
-            await self._send_small([file for file in unsent if file.size_bytes <= BATCH_BLOB_BYTES])
-            for file in unsent:
-                if file.size_bytes > BATCH_BLOB_BYTES:
-                    await self._send_large(file)
+        takes_s = self._rng.uniform(20, 75) * slowness * min(1.0, 0.1 + len(files) / 60)
+        await self._scan([file for file in files if file not in unsent], takes_s * SCAN_SHARE)
+        self._files_total, self._bytes_total = len(files), sum(file.size_bytes for file in unsent)
+        self._say_progress()
+        sending_s = takes_s * (1 - SCAN_SHARE)
+        self._rate_bps = min(self._disk.machine.rate_bps, max(LEAST_BPS, self._bytes_total / sending_s))
+        if fails_after is not None:
+            unsent = unsent[: round(fails_after * len(unsent))]
+        await self._send(unsent)
 
-    def _seen(self, files: Iterable[SimFile]) -> None:
+    async def _scan(self, unchanged: list[SimFile], takes_s: float) -> None:
+        """Look at what is as it was: that is counted as done, but none of its bytes are sent."""
+        for step in range(SCAN_STEPS):
+            await self._pause(takes_s / SCAN_STEPS)
+            start, end = (len(unchanged) * at // SCAN_STEPS for at in (step, step + 1))
+            self._seen(unchanged[start:end])
+
+    async def _send(self, unsent: list[SimFile]) -> None:
+        small: list[SimFile] = []
+        for file in unsent:
+            if file.size_bytes > BATCH_BLOB_BYTES:
+                await self._send_large(file)
+                continue
+            small.append(file)
+            if sum(each.size_bytes for each in small) >= self._rate_bps * BATCH_S:
+                await self._send_small(small)
+                small = []
+        await self._send_small(small)
+
+    def _seen(self, files: Iterable[SimFile], *, sent: bool = False) -> None:
         for file in files:
             self._counts.files_done += 1
-            self._counts.bytes_done += file.size_bytes
+            self._counts.bytes_seen += file.size_bytes
+            self._counts.bytes_done += file.size_bytes if sent else 0
             self._path = file.path
         self._say_progress()
 
@@ -174,13 +200,13 @@ class Backup:
         batch = {hashes[path]: content for path, content in contents.items() if hashes[path] in missing}
         if batch:
             size = sum(map(len, batch.values()))
-            await self._pause(size / self._disk.machine.rate_bps)
+            await self._pause(size / self._rate_bps)
             await self._api.call(
                 "POST", "/api/agent/blobs/batch", BatchStored, data=encode_batch(batch.items())
             )
             self._counts.bytes_sent += size
         await self._tell_entries([(file, hashes[file.path]) for file in files])
-        self._seen(files)
+        self._seen(files, sent=True)
 
     async def _send_large(self, file: SimFile) -> None:
         sha256 = await asyncio.to_thread(self._contents.sha256, self._disk.machine.name, file)
@@ -198,17 +224,18 @@ class Backup:
                 raise Stopped
         await self._tell_entries([(file, sha256)])
         self._counts.bytes_done = before
-        self._seen((file,))
+        self._seen((file,), sent=True)
 
     async def _paced(self, file: SimFile, offset: int) -> AsyncIterator[bytes]:
         """Yield a file's bytes as fast as the machine's line is; a stopped run sends the rest at once."""
         told = 0.0
         loop = asyncio.get_running_loop()
+        piece_bytes = min(PIECE_BYTES, max(1024, round(self._rate_bps * PIECE_S)))
         for chunk in self._contents.chunks(self._disk.machine.name, file, offset):
-            for start in range(0, len(chunk), PIECE_BYTES):
-                piece = chunk[start : start + PIECE_BYTES]
+            for start in range(0, len(chunk), piece_bytes):
+                piece = chunk[start : start + piece_bytes]
                 if not self._stopped.is_set():
-                    await asyncio.sleep(len(piece) / self._disk.machine.rate_bps)
+                    await asyncio.sleep(len(piece) / self._rate_bps)
                 yield piece
                 self._counts.bytes_sent += len(piece)
                 self._counts.bytes_done += len(piece)
@@ -250,7 +277,7 @@ class Backup:
             state=state, reason=reason, files_seen=self._counts.files_done, files_new=self._counts.files_new,
             files_changed=self._counts.files_changed, files_vanished=self._counts.files_vanished,
             files_failed=int(reason.split()[0]) if unreadable and reason else 0,
-            bytes_seen=self._counts.bytes_done, bytes_sent=self._counts.bytes_sent,
+            bytes_seen=self._counts.bytes_seen, bytes_sent=self._counts.bytes_sent,
         )  # fmt: skip
         try:
             await self._api.call("POST", f"/api/agent/runs/{self._run_id}/finish", Run, json=finish)

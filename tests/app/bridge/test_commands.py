@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from app.protocol import AgentEntry
-from streams.failures import CommandFailed
+from streams.failures import CommandFailed, TidewatchError
 from streams.records.clients import Client
-from streams.snapshot import Snapshot
-from streams.vocabulary import ClientState, EntryKind, RunTrigger, ServerState
+from streams.records.files import BackupFile, FilePage, FileQuery
+from streams.records.runs import Progress
+from streams.snapshot import Delta, Snapshot
+from streams.vocabulary import ClientState, EntryKind, FileState, RunState, RunTrigger, ServerState
 from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, until
 
 CONTENT = b"what was backed up\n" * 1000
@@ -44,6 +46,16 @@ async def version_of(served: Served) -> int:
     await served.room.catalogue.runs.add_entries(run.id, [entry])
     tree, _ = await served.room.catalogue.files.tree(client.id)
     return tree[0].id
+
+
+def damage(served: Served) -> None:
+    """Flip a bit in everything that is stored."""
+    for blob in (served.info.database_path.parent / "store").rglob("*"):
+        if blob.is_file():
+            damaged = bytearray(blob.read_bytes())
+            damaged[len(damaged) // 2] ^= 0xFF
+            blob.chmod(0o600)
+            blob.write_bytes(bytes(damaged))
 
 
 async def test_an_effect_comes_back_on_the_stream(served: Served, console: Connected) -> None:
@@ -103,12 +115,7 @@ async def test_a_damaged_file_leaves_nothing_behind(
     served: Served, console: Connected, tmp_path: Path
 ) -> None:
     version = await version_of(served)
-    for blob in (served.info.database_path.parent / "store").rglob("*"):
-        if blob.is_file():
-            damaged = bytearray(blob.read_bytes())
-            damaged[len(damaged) // 2] ^= 0xFF
-            blob.chmod(0o600)
-            blob.write_bytes(bytes(damaged))
+    damage(served)
     with pytest.raises(CommandFailed) as refused:
         await console.bridge.commands.download(version, tmp_path / "out" / "a.txt")
     assert refused.value.server_code == "damaged"
@@ -123,6 +130,102 @@ async def test_a_folder_that_cannot_be_written_is_said(
     with pytest.raises(CommandFailed) as refused:
         await console.bridge.commands.download(version, tmp_path / "file" / "a.txt")
     assert refused.value.server_code == "not_written"
+
+
+class Shelf:
+    """The first page of the files, as a view looks at it."""
+
+    def __init__(self, console: Connected) -> None:
+        self.files: dict[int, BackupFile] = {}
+        console.streams.file_page(FileQuery()).subscribe(self._take)
+
+    def _take(self, snapshot: Snapshot[FilePage]) -> None:
+        if snapshot.value is not None:
+            self.files = {file.id: file for file in snapshot.value.rows}
+
+    def states(self) -> list[FileState]:
+        return [file.state for file in self.files.values()]
+
+
+async def test_a_file_is_deleted_and_brought_back_before_the_eyes(served: Served, console: Connected) -> None:
+    await version_of(served)
+    shelf = Shelf(console)
+    await until(lambda: shelf.files)
+    (file_id,) = shelf.files
+    outcome = await console.bridge.commands.delete_files([file_id])
+    assert outcome.done == (str(file_id),)
+    await until(lambda: shelf.states() in ([], [FileState.DELETED]))
+    outcome = await console.bridge.commands.undelete_files([file_id])
+    assert outcome.done == (str(file_id),)
+    await until(lambda: shelf.states() == [FileState.STORED])
+
+
+async def test_what_cannot_be_deleted_is_refused_with_its_reason(console: Connected) -> None:
+    outcome = await console.bridge.commands.delete_files([4711])
+    assert outcome.done == ()
+    assert list(outcome.refused) == ["4711"]
+    assert outcome.refused["4711"]
+
+
+async def test_verified_files_are_seen_to_be_verified(served: Served, console: Connected) -> None:
+    await version_of(served)
+    shelf = Shelf(console)
+    await until(lambda: shelf.files)
+    result = await console.bridge.commands.verify_files(list(shelf.files))
+    assert (result.checked, result.damaged) == (1, ())
+    await until(lambda: shelf.states() == [FileState.VERIFIED])
+
+
+async def test_a_damaged_file_of_a_client_is_named_and_seen(served: Served, console: Connected) -> None:
+    await version_of(served)
+    shelf = Shelf(console)
+    await until(lambda: shelf.files)
+    damage(served)
+    (file,) = shelf.files.values()
+    result = await console.bridge.commands.verify_client(file.client_id)
+    assert result.checked == 1
+    assert len(result.damaged) == 1
+    assert "/home/a.txt" in result.damaged[0]
+    await until(lambda: shelf.states() == [FileState.DAMAGED])
+
+
+async def test_verifying_an_unknown_client_is_refused(console: Connected) -> None:
+    with pytest.raises(CommandFailed) as refused:
+        await console.bridge.commands.verify_client("0" * 32)
+    assert refused.value.server_code == "unknown_client"
+
+
+async def test_a_cancelled_run_is_gone_from_those_that_run(served: Served, console: Connected) -> None:
+    client = await served.enrol("one")
+    run = await served.room.catalogue.runs.start(client.id, RunTrigger.AGENT, "")
+    running: dict[int, Progress] = {}
+    rows: dict[str, Client] = {}
+
+    def follow(delta: Delta[int, Progress]) -> None:
+        running.update(delta.changed)
+        for key in delta.removed:
+            running.pop(key, None)
+
+    console.streams.progress.deltas.subscribe(follow)
+    console.streams.clients.deltas.subscribe(lambda delta: rows.update(delta.changed))
+    await until(lambda: run.id in running)
+    assert rows[client.id].running_run_id == run.id
+    ended = await console.bridge.commands.cancel_run(run.id)
+    assert ended.state is RunState.CANCELLED
+    await until(lambda: run.id not in running)
+    await until(lambda: rows[client.id].running_run_id is None)
+    with pytest.raises(CommandFailed) as refused:
+        await console.bridge.commands.cancel_run(run.id)
+    assert refused.value.server_code == "run_ended"
+
+
+async def test_a_command_to_a_server_that_has_gone_fails_and_says_so(
+    console: Connected, served: Served
+) -> None:
+    await served.room.catalogue.close()
+    with pytest.raises(TidewatchError) as failed:
+        await console.bridge.commands.set_goal("0" * 32, 3600)
+    assert failed.value.message
 
 
 async def test_equal_answers_are_parsed_once(console: Connected) -> None:
