@@ -72,7 +72,7 @@ async def measure(*, quick: bool = False) -> list[Result]:
             async with (
                 run_console("--config", str(config)) as (_, url),
                 open_browser(chromium) as browser,
-                open_screen(browser, url, width=1920, height=1200) as screen,
+                open_screen(browser, url) as screen,
             ):
                 await screen.go("Clients")
                 await screen.row_says("accounting-pc", "online", within_s=40)
