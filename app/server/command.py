@@ -7,7 +7,6 @@ that a console needs. HTTP is on --port, the event sockets are on the next one.
 import argparse
 import asyncio
 import ipaddress
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 from app.catalogue.catalogue import Catalogue
 from app.config.load import find_file, load_settings
 from app.logs import set_up_logs
+from app.server.ending import Ending
 from app.server.folder import CATALOGUE_FILE
 from app.server.ports import tls_context
 from app.server.problems import BadCertificate, Refused, StartFailed
@@ -63,23 +63,28 @@ def _run_server(args: argparse.Namespace) -> int:
     set_up_logs(level=args.log_level)
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(THREADS, "tidewatch"))
-        stop = asyncio.Event()
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(ending, stop.set)
-        await serve(
-            args.data,
-            host=settings.host,
-            port=settings.port,
-            settings=settings,
-            tls=tls,
-            ready=_announce,
-            stop=stop,
-        )
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "tidewatch"))
+        with ending.heard():
+            await serve(
+                args.data,
+                host=settings.host,
+                port=settings.port,
+                settings=settings,
+                tls=tls,
+                ready=ready,
+                stop=ending.stop,
+            )
 
-    asyncio.run(main())
-    return 0
+    def ready(info: ServerInfo) -> None:
+        ending.begun()
+        _announce(info)
+
+    ending = Ending()
+    try:
+        asyncio.run(main())
+    finally:
+        ending.closed()
+    return ending.exit_code
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

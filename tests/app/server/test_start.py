@@ -21,7 +21,7 @@ from app.__main__ import main
 from app.server import command
 from app.server.folder import held
 from app.server.ports import listen
-from app.server.problems import PortTaken
+from app.server.problems import FolderInUse, PortTaken
 from tests.servers import a_server, sha256_of, until
 
 COMMAND = "import sys; from app.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -142,6 +142,33 @@ async def test_sigterm_ends_it_within_two_seconds_and_an_upload_keeps_its_bytes(
         body = {"hashes": [sha256_of(content)]}
         answer = await server.post("/api/agent/blobs/missing", body, http=server.http(token))
         assert answer["missing"][0]["received_bytes"] > 1_000_000
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_start_that_waits_for_the_catalogue_ends_within_two_seconds(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    await prepared(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "catalogue.db", isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        process = await a_process("--data", tmp_path, "--port", "0")
+
+        def holds() -> bool:
+            try:
+                with held(tmp_path):
+                    return False
+            except FolderInUse:
+                return True
+
+        async def waits() -> bool:
+            return await asyncio.to_thread(holds)
+
+        await until(waits)
+        began = time.monotonic()
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 15)
+    assert time.monotonic() - began < 2.5
+    assert (process.returncode, out, err) == (130, b"", b"")
 
 
 async def prepared(folder: Path) -> None:
