@@ -43,8 +43,9 @@ async def _scan(root: Path, count: int) -> Result:
     walk = Sample(tuple([await asyncio.to_thread(_walk, files) for _ in range(3)]), "s")
     whole = count == SCANNED
     return Result(
-        "agent/scan", f"{count:,} unchanged files, the whole of `agent --once`", ours, f"under {SCAN_S:g} s for {SCANNED:,}",
-        ours.median < SCAN_S if whole else None, walk, "os.walk and lstat of the same", ours.median / walk.median,
+        "agent/scan", f"{count:,} unchanged files, the whole of `agent --once`", ours,
+        f"under {SCAN_S:g} s for {SCANNED:,}", ours.median < SCAN_S if whole else None,
+        walk, "os.walk and lstat of the same", ours.median / walk.median,
     )  # fmt: skip
 
 
