@@ -146,7 +146,7 @@ class Gather:
         if self._asks_server:
             self._held = lines
             lines = []
-        return self._change(lines)
+        return self._change(lines, full=True)
 
     def said(self, said: Spoken) -> LogChange | None:
         """Take what this console says."""
@@ -199,9 +199,9 @@ class Gather:
             self._empty_so_far = not page.lines
             self._set_shift()
             self._held = [line for line in self._own.newest() if self._matches(line)]
-            fresh: Iterable[LogLine] = page.lines
+            fresh = list(page.lines)
         else:
-            fresh = (line for line in page.lines if line.id > self._known_upto)
+            fresh = [line for line in page.lines if line.id > self._known_upto]
         self._newest = max([self._newest, *(line.id for line in page.lines)])
         self._known_upto, self._live = self._newest, True
         return self._change([*self._lines_of(fresh), *self._release()], full=gap)

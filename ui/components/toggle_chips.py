@@ -29,6 +29,7 @@ class ToggleChips:
         self._on_change = on_change
         self._on: frozenset[str] = frozenset(toggle.key for toggle in toggles)
         self._boxes: dict[str, ft.Container] = {}
+        self._checks: dict[str, ft.Icon] = {}
         self._names: dict[str, ft.Semantics] = {}
         for toggle in toggles:
             self._make(name, toggle)
@@ -39,10 +40,13 @@ class ToggleChips:
         if toggle.icon is not None:
             words.append(ft.Icon(toggle.icon, size=15, color=toggle.color))
         words.append(ft.Text(toggle.label, size=SIZE_BODY, color=INK, no_wrap=True))
+        # Always there, so that a chip keeps its width; the colour alone would not say that it is on.
+        check = self._checks[toggle.key] = ft.Icon(ft.Icons.CHECK, size=13)
+        words.append(check)
         box = ft.Container(
-            ft.Row(words, spacing=5, tight=True),
+            ft.Row(words, spacing=4, tight=True),
             height=HEIGHT,
-            padding=ft.Padding.symmetric(horizontal=9),
+            padding=ft.Padding.only(left=10, right=7),
             border_radius=HEIGHT / 2,
             ink=True,
             on_click=lambda _event: self._toggle(toggle.key),
@@ -72,6 +76,7 @@ class ToggleChips:
         box.bgcolor = SELECTED if on else CARD
         box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
         box.opacity = 1.0 if on else 0.75
+        self._checks[key].color = ft.Colors.PRIMARY if on else ft.Colors.TRANSPARENT
         self._names[key].checked = on
 
     def _toggle(self, key: str) -> None:

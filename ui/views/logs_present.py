@@ -123,7 +123,7 @@ def present_leads(line: LogLine) -> list[Lead]:
         )
     if line.correlation_id is not None:
         place = Place("logs", f"correlation:{line.correlation_id}")
-        leads.append(Lead("Lines of the same request", ft.Icons.LINK, place))
+        leads.append(Lead("All lines of this request", ft.Icons.LINK, place))
     return leads
 
 
