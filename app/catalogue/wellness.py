@@ -12,6 +12,7 @@ import structlog
 
 from app.catalogue.engine import LOCK_WAIT_S
 from app.catalogue.errors import translated
+from streams.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -31,8 +32,11 @@ def checkpoint(path: Path) -> None:
 def check(path: Path) -> bool:
     """Look for damage in the file; return whether it is sound."""
     began = time.monotonic()
-    with translated(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MOST_FINDINGS})")]
+    try:
+        with translated(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MOST_FINDINGS})")]
+    except NotADatabase as error:  # too damaged even to be looked at
+        found = [error.message]
     seconds = round(time.monotonic() - began, 3)
     if found == ["ok"]:
         log.info("integrity_ok", seconds=seconds)

@@ -10,9 +10,13 @@ from streams.bag import Streams
 from streams.commands import Commands
 from ui.bound import BoundView
 from ui.context import UiContext
+from ui.views.analytics import AnalyticsView
 from ui.views.clients import ClientsView
 from ui.views.dashboard import DashboardView
+from ui.views.database import DatabaseView
 from ui.views.files import FilesView
+from ui.views.logs import LogsView
+from ui.views.settings import build_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +51,33 @@ VIEWS: Final[tuple[ViewSpec, ...]] = (
         ft.Icons.FOLDER_COPY_OUTLINED,
         ft.Icons.FOLDER_COPY,
         lambda streams, commands, context: FilesView(streams=streams, commands=commands, context=context),
+    ),
+    ViewSpec(
+        "database",
+        "Database",
+        ft.Icons.STORAGE_OUTLINED,
+        ft.Icons.STORAGE,
+        lambda streams, commands, context: DatabaseView(streams=streams, commands=commands, context=context),
+    ),
+    ViewSpec(
+        "analytics",
+        "Analytics",
+        ft.Icons.INSIGHTS_OUTLINED,
+        ft.Icons.INSIGHTS,
+        lambda streams, commands, context: AnalyticsView(streams=streams, commands=commands, context=context),
+    ),
+    ViewSpec(
+        "logs",
+        "Logs",
+        ft.Icons.NOTES_OUTLINED,
+        ft.Icons.NOTES,
+        lambda streams, commands, context: LogsView(streams=streams, commands=commands, context=context),
+    ),
+    ViewSpec(
+        "settings",
+        "Settings",
+        ft.Icons.SETTINGS_OUTLINED,
+        ft.Icons.SETTINGS,
+        lambda _streams, _commands, context: build_settings(context),
     ),
 )
