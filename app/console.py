@@ -68,6 +68,7 @@ class Console:
             frame_s=settings.streams.frame_s,
             report=_report_at,
             measure=self.meter.shown,
+            overtaken=self.meter.overtaken,
             prefs=self.prefs,
             format=Formatter(Units(settings.ui.units), time_zone(settings.ui.time_zone)),
             density=Density(settings.ui.density),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 from reactivex import Observable
 from reactivex.abc import DisposableBase
@@ -28,6 +28,10 @@ class Looker(Protocol):
 
     def touch_box(self, box: StateBox) -> None:
         """Have what changed of ``box`` updated in the next frame."""
+        ...
+
+    def overtaken(self, merged: bool) -> None:
+        """Note that a value waits no more: a later one has taken it in (``merged``) or taken its place."""
         ...
 
     def failed(self, binding: "Binding[Any]", error: BaseException) -> None:
@@ -104,8 +108,11 @@ class Binding(Generic[T]):
             subscription.dispose()
 
     def _offer(self, value: T) -> None:
-        waiting = self._pending is not _NOTHING and self._merge is not None
-        self._pending = cast(Any, self._merge)(self._pending, value) if waiting else value
+        if self._pending is not _NOTHING:
+            self._view.overtaken(self._merge is not None)
+            if self._merge is not None:
+                value = self._merge(self._pending, value)
+        self._pending = value
         self._view.want_frame()
 
     def draw(self) -> datetime | None:

@@ -234,6 +234,10 @@ class BoundView(ft.Container):
         if box.waiting:
             self.context.scheduler.schedule_relative(StateBox.PATIENCE_S, overdue)
 
+    def overtaken(self, merged: bool) -> None:
+        """Note that a value was not drawn for itself."""
+        self.context.overtaken(merged)
+
     def failed(self, binding: Binding[Any], error: BaseException) -> None:
         """Report an exception of one stream or of its drawing, and say so where its values would be."""
         self.context.report(f"{self.key}.{binding.name}", error)

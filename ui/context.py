@@ -52,7 +52,7 @@ class Place:
 
     view: str
     show: str = ""
-    """The view's own word for a part, filter or selection, such as ``not_safe``, ``client:ID``, ``?state=x``."""
+    """The view's own word for a part, filter or selection: ``not_safe``, ``client:ID``, ``?state=x``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,10 @@ class Look:
 
 def _ignore_latency(_seconds: float) -> None:
     """Measure nothing."""
+
+
+def _ignore_overtaken(_merged: bool) -> None:
+    """Count nothing."""
 
 
 def _report_nowhere(_where: str, _error: BaseException) -> None:
@@ -84,6 +88,8 @@ class UiContext:
     """Logs an exception that is a bug, with its trace: where it happened and what."""
     measure: Callable[[float], None] = _ignore_latency
     """Takes the seconds from a commit at the server to the updated control."""
+    overtaken: Callable[[bool], None] = _ignore_overtaken
+    """Told of each value that a later one of the same frame took in (True) or took the place of."""
     prefs: Prefs = field(default_factory=SessionPrefs)
     format: Formatter = field(default_factory=Formatter)
     density: Density = Density.STANDARD

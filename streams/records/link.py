@@ -33,4 +33,6 @@ class Latency(Record, frozen=True, kw_only=True):
     samples: int = 0
     events_per_s: float = 0.0
     dropped: int = 0
+    """Values since the start in whose place a newer one of the same frame was shown."""
     merged: int = 0
+    """Changes since the start that were shown together with later ones of the same frame."""

@@ -34,10 +34,8 @@ class LatencyMeter:
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
         self._slices: deque[_Slice] = deque()
-        self.dropped = 0
-        """Values that were left out on purpose since the start."""
-        self.merged = 0
-        """Values that were shown together with a later one since the start."""
+        self._dropped = 0
+        self._merged = 0
 
     def shown(self, seconds: float) -> None:
         """Take one measurement; a clock that is a little off cannot make it negative."""
@@ -48,6 +46,13 @@ class LatencyMeter:
     def arrived(self, events: int = 1) -> None:
         """Take note of events from the server."""
         self._slice().events += events
+
+    def overtaken(self, merged: bool) -> None:
+        """Note a value that a later one of the same frame took in (``merged``) or took the place of."""
+        if merged:
+            self._merged += 1
+        else:
+            self._dropped += 1
 
     def measure(self) -> Latency:
         """Return what the last minute was like."""
@@ -60,8 +65,8 @@ class LatencyMeter:
             p99_s=_quantile(totals, samples, 0.99),
             samples=samples,
             events_per_s=sum(part.events for part in self._slices) / max(span_s, SLICE_S),
-            dropped=self.dropped,
-            merged=self.merged,
+            dropped=self._dropped,
+            merged=self._merged,
         )
 
     def stream(self, *, scheduler: abc.SchedulerBase, every_s: float = 1.0) -> Observable[Latency]:

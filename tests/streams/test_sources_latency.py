@@ -60,3 +60,12 @@ def test_events_a_second_and_a_clock_that_is_behind() -> None:
     assert latency.events_per_s == 40
     assert latency.p50_s is not None
     assert latency.p50_s >= 0
+
+
+def test_values_that_were_not_shown_for_themselves_are_counted() -> None:
+    meter = LatencyMeter(Clock())
+    meter.overtaken(True)
+    meter.overtaken(True)
+    meter.overtaken(False)
+    latency = meter.measure()
+    assert (latency.merged, latency.dropped) == (2, 1)

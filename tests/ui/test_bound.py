@@ -231,11 +231,14 @@ async def test_a_broken_drawing_shows_it_and_heals_with_the_next_value() -> None
 async def test_deltas_of_one_frame_are_merged_and_their_latency_is_measured() -> None:
     async with PageHarness.open() as h:
         view, _, deltas = _boxed(h)
+        overtaken: list[bool] = []
+        h.context.overtaken = overtaken.append
         deltas.on_next(Delta(MappingProxyType({"a": 1}), full=True))
         h.frame()
         deltas.on_next(Delta(MappingProxyType({"a": 2}), committed_at=h.now()))
         deltas.on_next(Delta(MappingProxyType({"b": 3}), committed_at=h.now()))
         h.frame(2)
+        assert overtaken == [True]
         assert [dict(d.changed) for d in view.deltas] == [{"a": 1}, {"a": 2, "b": 3}]
         assert len(h.latencies) == 1
         assert 0 <= h.latencies[0] < 0.04
@@ -248,7 +251,11 @@ async def test_nothing_of_the_former_stream_is_shown_after_a_switch() -> None:
         view = _Label(context=h.context, stream=first)
         h.mount(view)
         binding = view._bindings[0]
+        overtaken: list[bool] = []
+        h.context.overtaken = overtaken.append
+        first.on_next("early")
         first.on_next("late")
+        assert overtaken == [False]
         binding.switch(second)
         first.on_next("later")
         second.on_next("new")

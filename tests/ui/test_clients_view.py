@@ -280,3 +280,24 @@ async def test_sixty_clients_need_two_small_screens_side_by_side(desk: Desk) -> 
     desk.view._table.refresh()
     assert len(desk.view._table._slots) == 30
     assert desk.page.context.prefs.get("clients.side_by_side") is True
+
+
+async def test_the_button_puts_rows_side_by_side_at_once_although_two_screens_would_do() -> None:
+    async with PageHarness.open(width=1920, height=1440) as page:
+        desk = Desk(page)
+        base = fleet.client_of("wiki", page.now())
+        many = [msgspec.structs.replace(base, id=f"{i:032x}", name=f"c{i:04d}") for i in range(60)]
+        desk.streams.clients.fill(many, page.now())
+        page.frame()
+        table = desk.view._table
+        table._body.resize(1678, 33 * 36)
+        table.refresh()
+        assert len(table._slots) == 33
+        page.clear()
+        await page.fire(desk.view._beside, "click")
+        assert len(table._slots) == 60
+        assert page.patches
+        page.clear()
+        await page.fire(desk.view._beside, "click")
+        assert len(table._slots) == 33
+        assert page.patches

@@ -117,6 +117,41 @@ async def test_pages_are_reached_by_their_cursors(desk: Desk) -> None:
     assert "1–100 of 10,000+" in desk.page.texts()
 
 
+async def test_what_was_deleted_is_seen_to_be_gone_while_the_pointer_rests_on_the_table(desk: Desk) -> None:
+    table = desk.view._table
+    table._on_enter()
+    desk.answer(start=0, rows=100)
+    without = [
+        file for file in (fleet.file_of(i, desk.page.now()) for i in range(101)) if file.id != desk.ids()[3]
+    ]
+    gone, before = desk.ids()[3], desk.ids()
+    page = FilePage(rows=tuple(without[:100]), next_cursor="100", last_cursor="9900", total=9_999)
+    desk.answers[-1].on_next(desk.streams.ok(page))
+    desk.page.frame()
+    assert desk.ids() == before, "nothing moves below the pointer"
+    row = table._body.rows[3].control
+    assert (row.opacity, row.disabled) == (0.45, True)
+    assert not table._body.rows[4].control.disabled
+    assert gone not in [file.id for file in desk.view._selected()]
+    desk.answer(start=0, rows=100)
+    desk.page.frame()
+    assert not row.disabled, "it was brought back"
+    table._on_exit()
+    assert desk.ids() == before
+
+
+async def test_a_row_that_was_pushed_to_the_next_page_is_not_taken_for_deleted(desk: Desk) -> None:
+    table = desk.view._table
+    table._on_enter()
+    before = desk.ids()
+    files = [fleet.file_of(i, desk.page.now()) for i in (500, *range(99))]
+    page = FilePage(rows=tuple(files), next_cursor="100", last_cursor="9900", total=9_999)
+    desk.answers[-1].on_next(desk.streams.ok(page))
+    desk.page.frame()
+    assert desk.ids() == before
+    assert not table._order.gone
+
+
 async def test_sorting_asks_the_database(desk: Desk) -> None:
     await desk.page.fire(desk.view._table._head.heads[0]._cells["size"], "click")
     assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", False)

@@ -76,7 +76,7 @@ def present_connection(link: Link, latency: Latency, now: datetime, words: Forma
         Fact(
             "Dropped",
             count_text(latency.dropped),
-            "Samples of load or progress that a newer one overtook; numbered events are never dropped",
+            "Values such as load that a newer one of the same frame replaced; events are never dropped",
         ),
         Fact("Last gap", duration_text(link.last_gap_s), f"{count_text(link.reconnects)} reconnections"),
         Fact("Why", failure.message if failure else UNKNOWN, failure.hint if failure else ""),

@@ -118,13 +118,21 @@ class TableView(Generic[K, R]):
         """
         if not fresh and self._hovered and [key for key, _ in rows] != self._order.order:
             self._waiting_page = list(rows)
-            self._order.apply({key: row for key, row in rows if key in self._order.rows})
+            here = {key: row for key, row in rows if self._order.index_of(key) is not None}
+            self._order.apply(here, self._missing(here))
         else:
             self._waiting_page = None
             self._order.replace(rows)
             if fresh:
                 self._window.offset = 0
         self.refresh()
+
+    def _missing(self, here: Mapping[K, R]) -> list[K]:
+        """Return the rows that went from between those still here; others have moved to another page."""
+        places = [place for place, key in enumerate(self._order.order) if key in here]
+        if not places:
+            return []
+        return [key for key in self._order.order[places[0] : places[-1]] if key not in here]
 
     def filter_by(self, keep: Callable[[R], bool] | None) -> None:
         """Show only the records that ``keep`` accepts, from the top."""

@@ -277,10 +277,8 @@ class ClientsView(BoundView):
     # -- how dense
 
     def _screens(self) -> int | None:
-        """On how many screens all clients should fit."""
-        if not self._beside.selected:
-            return None
-        return 1 if self.context.density is Density.COMPACT else 2
+        """On how many screens all clients should fit: side by side they take one, as far as there is room."""
+        return 1 if self._beside.selected else None
 
     def _on_beside(self) -> None:
         self._beside.selected = not self._beside.selected
