@@ -1,8 +1,10 @@
 """One changed value on a page that has all views, against ``page.update()`` on the same page."""
 
 from collections.abc import Callable
+from unittest import mock
 
 import flet as ft
+from flet.controls.base_control import BaseControl
 
 from tests.benchmarks.report import Result, rounds
 from tests.ui.fake_commands import FakeCommands
@@ -44,13 +46,22 @@ async def measure(*, quick: bool = False) -> list[Result]:
 
             return job
 
-        jobs = (change(text.update, PER_ROUND), change(harness.page.update, 2))
-        leaf, page = rounds(jobs, times=5 if quick else 15)
+        leaf, isolated = rounds(
+            (change(text.update, PER_ROUND), change(harness.page.update, 4)), times=5 if quick else 15
+        )
+        with mock.patch.object(BaseControl, "is_isolated", lambda _: False):
+            harness.page.update()
+            (page,) = rounds((change(harness.page.update, 1),), times=5 if quick else 15)
         ratio = page.median / leaf.median
         what = f"one changed text, {controls:,} controls in {len(VIEWS)} views"
         return [
             Result(
                 "page/leaf", what, leaf, f"at least {LEAST:g}x cheaper", ratio >= LEAST, page,
-                "page.update()", ratio, notes="difference, encoding and hand-over to the connection",
-            )
+                "page.update() without isolated panels", ratio,
+                notes="difference, encoding and hand-over to the connection",
+            ),
+            Result(
+                "page/isolated", what, leaf, "", None, isolated,
+                "page.update() as the panels are, isolated", isolated.median / leaf.median,
+            ),
         ]  # fmt: skip
