@@ -16,8 +16,10 @@ import psutil
 import structlog
 
 import ui
+from app.bridge.probe import probe
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import Settings
+from app.config.desk import SettingsDesk, open_desk
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
 from app.own_log import ConsoleLog
@@ -35,10 +37,12 @@ from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
 from ui.app import build_console
-from ui.context import UiContext
+from ui.context import Look, Place, UiContext
 from ui.format import Formatter, Units
+from ui.links import parse_link
 from ui.shell import Shell
 from ui.theme import Density
+from ui.views.registry import VIEWS
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -58,30 +62,41 @@ class Console:
     meter: LatencyMeter
     prefs: FilePrefs
     shells: list[Shell]
+    desk: SettingsDesk
+    first: list[Place]
+    """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
 
     def open_page(self, page: ft.Page) -> None:
         """Build a screen on a page; ``main`` of the Flet application."""
-        settings = self.watcher.current
+        look = look_of(self.watcher.current)
         context = UiContext(
             scheduler=RunTaskScheduler(self._run_task_of(page), report_fault),
-            frame_s=settings.streams.frame_s,
+            frame_s=look.frame_s,
             report=_report_at,
             measure=self.meter.shown,
             overtaken=self.meter.overtaken,
             prefs=self.prefs,
-            format=Formatter(Units(settings.ui.units), time_zone(settings.ui.time_zone)),
-            density=Density(settings.ui.density),
-            theme=settings.ui.theme,
+            format=look.format,
+            density=look.density,
+            theme=look.theme,
+            settings=self.desk,
         )
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
         self.shells.append(shell)
+        if self.first:
+            shell.go(self.first.pop())
 
         def on_close(_: object) -> None:
             shell.set_awake(False)
             self.shells.remove(shell)
 
         page.on_close = on_close
+
+    def apply(self, settings: Settings) -> None:
+        """Show every screen as the settings now say."""
+        for shell in list(self.shells):
+            shell.apply(look_of(settings))
 
     def tell_rejected(self, error: ConfigRejected) -> None:
         """Say on every screen that the changed configuration is not taken."""
@@ -108,6 +123,28 @@ def _report_at(where: str, error: BaseException) -> None:
     log.error("fault", where=where, exc_info=error)
 
 
+def look_of(settings: Settings) -> Look:
+    """Return what the settings say of how things are shown."""
+    return Look(
+        format=Formatter(Units(settings.ui.units), time_zone(settings.ui.time_zone)),
+        density=Density(settings.ui.density),
+        theme=settings.ui.theme,
+        frame_s=settings.streams.frame_s,
+    )
+
+
+def place_of(link: str) -> Place:
+    """Return the place that a link names; raise ConfigRejected if there is none."""
+    names = [spec.name for spec in VIEWS]
+    place = parse_link(link)
+    if place is None or place.view not in names:
+        raise ConfigRejected(
+            f"--open {link}: there is no such place.",
+            hint=f"Write a view ({', '.join(names)}) or a link such as clients/NAME or clients?state=failed.",
+        )
+    return place
+
+
 def time_zone(name: str) -> tzinfo:
     """Return the zone of the setting ui.time_zone."""
     return datetime.now().astimezone().tzinfo or UTC if name == "local" else ZoneInfo(name)
@@ -115,12 +152,13 @@ def time_zone(name: str) -> tzinfo:
 
 @asynccontextmanager
 async def running_console(
-    settings: Settings, path: Path | None = None, flags: Flags | None = None
+    settings: Settings, path: Path | None = None, flags: Flags | None = None, *, open_at: str = ""
 ) -> AsyncGenerator[Console]:
     """Start all that lies under the screen, in order, and end it in the reverse order.
 
     Raises the failure of the check that did not pass, before anything is shown.
     """
+    first = [place_of(open_at)] if open_at else []
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         tasks = Tasks()
@@ -153,10 +191,13 @@ async def running_console(
             meter=meter,
             prefs=prefs,
             shells=shells,
+            desk=await open_desk(watcher, probe),
+            first=first,
             loop=loop,
         )
         stack.callback(_put_to_sleep, console)
         watcher.rejected.subscribe(console.tell_rejected)
+        watcher.settings.subscribe(console.apply)
         tasks.start(watcher.run(), "settings")
         if hang_up is not None:
             stack.callback(hang_up)  # it ends while we do

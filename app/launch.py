@@ -14,11 +14,24 @@ import asyncio
 import signal
 import sys
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import Settings, find_file, load_settings
 from app.config.load import Flags
 from app.logs import set_up_logs
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the command line asks of the console."""
+
+    settings: Settings
+    path: Path | None
+    flags: Flags
+    web: bool
+    port: int | None
+    open_at: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="serve the console to a browser on this machine; prints the address",
     )
     parser.add_argument("--port", type=_port, metavar="N", help="port of --web (default: one that is free)")
+    parser.add_argument(
+        "--open", metavar="LINK", default="", dest="open_at",
+        help="begin there: a view such as files, or a link such as clients/NAME or clients?state=failed",
+    )  # fmt: skip
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
     parser.add_argument("--verbose", action="store_true", help="log what goes on, not only what goes wrong")
 
@@ -49,13 +66,13 @@ def run(args: argparse.Namespace) -> int:
     path = find_file(args.config)
     flags: Flags = {}
     settings = load_settings(path, flags)
-    asyncio.run(_until_stopped(settings, path, flags, web=args.web or args.port is not None, port=args.port))
+    web = args.web or args.port is not None
+    start = _Start(settings, path, flags, web, args.port, args.open_at)
+    asyncio.run(_until_stopped(start))
     return 0
 
 
-async def _until_stopped(
-    settings: Settings, path: Path | None, flags: Flags, *, web: bool, port: int | None
-) -> None:
+async def _until_stopped(start: _Start) -> None:
     """Run the console; the first signal ends it in order, whatever it is doing."""
     task = asyncio.current_task()
     assert task is not None
@@ -70,22 +87,22 @@ async def _until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        await _show(settings, path, flags, web=web, port=port)
+        await _show(start)
     except asyncio.CancelledError:
         if not stopped:
             raise
 
 
-async def _show(settings: Settings, path: Path | None, flags: Flags, *, web: bool, port: int | None) -> None:
+async def _show(start: _Start) -> None:
     # Flet takes a while to import; --help and a refused setting need not wait for it.
     from app.console import running_console
     from app.desktop import run_window, why_no_window
     from app.web import listen, serve_web
 
-    reason = "" if web else await why_no_window()
-    listening = listen(port) if web or reason else None
+    reason = "" if start.web else await why_no_window()
+    listening = listen(start.port) if start.web or reason else None
     try:
-        async with running_console(settings, path, flags) as console:
+        async with running_console(start.settings, start.path, start.flags, open_at=start.open_at) as console:
             if listening is None:
                 if await run_window(console):
                     return

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import flet as ft
 
@@ -217,7 +218,7 @@ class Shell(ft.Stack):
         self._host.show_dialog(sheet)
 
     def _frame_actions(self) -> Sequence[PaletteEntry]:
-        def action(label: str, icon: ft.IconData, run: Callable[[], None], **more: str) -> PaletteEntry:
+        def action(label: str, icon: ft.IconData, run: Callable[[], None], **more: Any) -> PaletteEntry:
             return PaletteEntry("Actions", label, icon, run, **more)
 
         return (

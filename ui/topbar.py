@@ -123,18 +123,15 @@ def _search_button(on_search: Callable[[], Any]) -> ft.Control:
         ft.Text("Search or jump…", size=SIZE_BODY, color=QUIET_INK, no_wrap=True, expand=True),
         ft.Text("Ctrl K", size=11, color=QUIET_INK, no_wrap=True),
     ]
-    return ft.Semantics(
-        content=ft.Container(
-            ft.Row(words, spacing=8),
-            width=280,
-            height=32,
-            padding=ft.Padding.symmetric(horizontal=10),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            ink=True,
-            on_click=lambda _: on_search(),
-        ),
-        button=True,
-        label="Search or jump",
+    return ft.Container(
+        ft.Row(words, spacing=8),
+        key="search button",
+        width=280,
+        height=32,
+        padding=ft.Padding.symmetric(horizontal=10),
+        bgcolor=CARD,
+        border=ft.Border.all(1, LINE),
+        border_radius=RADIUS,
+        ink=True,
+        on_click=lambda _: on_search(),
     )

@@ -5,16 +5,19 @@
 
 import argparse
 import asyncio
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flet as ft
 
+from app.console import look_of
 from streams.schedulers import LoopScheduler, RunTaskScheduler
 from streams.vocabulary import ClientState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
+from tests.ui.fake_settings import settings_desk
 from tests.ui.fakes import FakeStreams
 from tests.ui.real_database import database_of
 from ui.app import build_console
@@ -85,18 +88,22 @@ def main() -> None:
         if args.database is not None:
             scheduler = LoopScheduler(asyncio.get_running_loop(), lambda e: report("streams", e))
             bag = replace(bag, database=database_of(args.database, scheduler)[0])
-        build_console(page, streams=bag, commands=FakeCommands(), context=context)
+        desk, watcher = await settings_desk(Path(folder))
+        context.settings = desk
+        shell = build_console(page, streams=bag, commands=FakeCommands(), context=context)
+        watcher.settings.subscribe(lambda settings: shell.apply(look_of(settings)))
         if args.state == "full" and not args.still:
             page.run_task(_move, streams)
 
-    ft.run(
-        page_main,
-        view=ft.AppView.WEB_BROWSER,
-        host="127.0.0.1",
-        port=args.port,
-        assets_dir=str(_ASSETS),
-        no_cdn=True,
-    )
+    with tempfile.TemporaryDirectory(prefix="tidewatch-demo-") as folder:
+        ft.run(
+            page_main,
+            view=ft.AppView.WEB_BROWSER,
+            host="127.0.0.1",
+            port=args.port,
+            assets_dir=str(_ASSETS),
+            no_cdn=True,
+        )
 
 
 if __name__ == "__main__":

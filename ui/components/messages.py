@@ -8,7 +8,7 @@ from reactivex.abc import DisposableBase
 
 from ui.bound import BoundView
 from ui.components.card import floating_panel
-from ui.context import UiContext
+from ui.context import Place, UiContext
 from ui.format import count_text
 from ui.messages import Message
 from ui.theme import (
@@ -95,6 +95,7 @@ class ToastLayer(BoundView):
         if message.action is not None:
             row.append(ft.TextButton(message.action_label, on_click=lambda _: self._on_action(message)))
         if message.stays:
+            row += _log_button(self.context, message)
             row.append(_small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()))
         row.append(
             _small_button(ft.Icons.CLOSE, "Close message", on_click=lambda: self.close(message.number))
@@ -162,6 +163,7 @@ class MessageCentre(BoundView):
                     ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
                     ft.Column(words, spacing=2, tight=True, expand=True),
                     small_text(self.context.format.clock(message.at)),
+                    *(_log_button(self.context, message) if message.stays else ()),
                     _small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
                 ],
                 spacing=10,
@@ -198,6 +200,14 @@ class MessageBell(BoundView):
         if badge != self._button.badge:
             self._button.badge = badge
             self.touch(self._button)
+
+
+def _log_button(context: UiContext, message: Message) -> list[ft.Control]:
+    """Return what leads to the log lines of the time of a message, where there is a view of them."""
+    if "logs" not in context.places:
+        return []
+    place = Place("logs", f"at:{message.at.isoformat()}")
+    return [_small_button(ft.Icons.NOTES, "Show log", on_click=lambda: context.go(place))]
 
 
 def _small_button(

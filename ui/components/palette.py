@@ -20,12 +20,15 @@ from ui.components.card import floating_panel
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, small_text
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, mono_text, small_text
 
 WIDTH: Final = 640
 SEARCH_WAIT_S: Final = 0.25
 SHORTEST_SEARCH: Final = 2
 _ROW: Final = 34
+
+Found = dict[str, Sequence[PaletteEntry]]
+"""Answers by the name of the search."""
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class PaletteView(BoundView):
         self._on_close = on_close
         self.known = Known()
         self._entries: list[PaletteEntry] = []
-        self._found: dict[str, Sequence[PaletteEntry]] = {}
+        self._found: Found = {}
         self.shown: list[PaletteEntry] = []
         """What is listed, in order."""
         self._chosen = 0
@@ -80,7 +83,7 @@ class PaletteView(BoundView):
                         ft.Divider(height=1, color=LINE),
                         self._list,
                         ft.Container(
-                            small_text("↑ ↓ choose    Enter open    Esc close"),
+                            mono_text("↑ ↓ choose   Enter open   Esc close", quiet=True),
                             padding=ft.Padding.only(left=6, top=6),
                         ),
                     ],
@@ -99,11 +102,10 @@ class PaletteView(BoundView):
 
     # -- what is asked and found
 
-    def _answers(self) -> Observable[dict[str, Sequence[PaletteEntry]]]:
-        def ask(query: str) -> Observable[dict[str, Sequence[PaletteEntry]]]:
-            nothing = rx.of(dict.fromkeys(self.context.palette.searches, ()))
+    def _answers(self) -> Observable[Found]:
+        def ask(query: str) -> Observable[Found]:
             if len(query) < SHORTEST_SEARCH:
-                return nothing
+                return rx.of(Found())
             return rx.merge(
                 *(
                     search(query).pipe(ops.map(lambda found, name=name: {name: found}))
@@ -130,7 +132,7 @@ class PaletteView(BoundView):
     def _keep_status(self, status: Snapshot[ServerStatus]) -> None:
         self.known.status = status.value
 
-    def _show_found(self, found: dict[str, Sequence[PaletteEntry]]) -> None:
+    def _show_found(self, found: Found) -> None:
         self._found.update(found)
         self._show_list(keep=True)
 
@@ -204,7 +206,6 @@ class PaletteView(BoundView):
             parts.append(small_text(entry.keys))
         return ft.Container(
             ft.Row(parts, spacing=10),
-            key=f"palette row {number}",
             height=_ROW,
             padding=ft.Padding.symmetric(horizontal=8),
             border_radius=6,

@@ -41,7 +41,7 @@ class SettingsView(BoundView):
         self._fields: dict[str, SettingField] = {}
         self._drafts: dict[str, str | None] = {}
         self._section = str(context.prefs.get("settings.section", "ui"))
-        self._text, self._lit = "", ""
+        self._text, self._lit, self._wanted = "", "", ""
         self._search = SearchField("Find a setting", self._on_search, on_typing=self._on_typing)
         self._where = small_text()
         self._connection = ConnectionCard(self._on_test)
@@ -117,14 +117,24 @@ class SettingsView(BoundView):
 
     def arrive(self, show: str) -> None:
         """Show a section, or one setting of it."""
+        if self._sheet is None:
+            self._wanted = show
+            return
         section, _, key = show.partition(".")
-        if self._sheet is None or section not in ordered(self._sheet):
+        if section not in ordered(self._sheet):
             return
         self.touch(*self._search.set(""))
         self._text, self._lit = "", show if key else ""
         self._choose(section)
         field = self._fields.get(show)
         if field is not None:
+            # It can be scrolled to once it has been drawn.
+            self.context.scheduler.schedule_relative(
+                3 * self.context.frame_s, lambda *_: self._on_drawn(field)
+            )
+
+    def _on_drawn(self, field: SettingField) -> None:
+        if self.looking and field.control in self._body.controls:
             self.act("Show the setting", self._reveal(field))
 
     async def _reveal(self, field: SettingField) -> None:
@@ -155,13 +165,15 @@ class SettingsView(BoundView):
         if self._where.value != text:
             self._where.value = self._where.tooltip = text
             self.touch(self._where)
-        self.touch(*self._connection.show_values(self._values()))
+        self.touch(*self._connection.show_values(self._meant()))
         if first:
             if self._section not in ordered(sheet):
                 self._section = ordered(sheet)[0]
             self._show_section()
+            if self._wanted:
+                self.arrive(self._wanted)
 
-    def _values(self) -> Mapping[str, str]:
+    def _meant(self) -> Mapping[str, str]:
         saved = {setting.name: setting.value for setting in self._sheet.all()} if self._sheet else {}
         return saved | {name: text or "" for name, text in self._drafts.items()}
 
@@ -209,7 +221,6 @@ class SettingsView(BoundView):
                     ],
                     spacing=10,
                 ),
-                key=f"settings of {name}",
                 height=36,
                 padding=ft.Padding.symmetric(horizontal=12),
                 border_radius=8,
@@ -217,9 +228,7 @@ class SettingsView(BoundView):
                 ink=True,
                 on_click=lambda _: self._on_section(name),
             ),
-            button=True,
             selected=chosen,
-            label=look.title,
         )
 
     def _on_section(self, name: str) -> None:
@@ -255,7 +264,7 @@ class SettingsView(BoundView):
         except ConfigRejected as error:
             self.touch(*(self._fields[name].keep(text) for name, text in drafts.items()))
             self._show_banner(f"Not saved: {error.line()}")
-            self.touch(*self._connection.show_values(self._values()))
+            self.touch(*self._connection.show_values(self._meant()))
             return
         for name, text in drafts.items():
             if self._drafts.get(name, "") == text:
@@ -281,7 +290,7 @@ class SettingsView(BoundView):
         names = list(self._drafts)
         self._drafts.clear()
         self.touch(*(self._fields[name].forget() for name in names))
-        self.touch(*self._connection.show_values(self._values()))
+        self.touch(*self._connection.show_values(self._meant()))
         self._show_banner("")
 
     def _on_reset_all(self) -> None:

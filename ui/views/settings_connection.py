@@ -1,6 +1,6 @@
 """Above the settings of the connection: what production is, and whether the connection would work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flet as ft
@@ -52,7 +52,7 @@ class ConnectionCard:
             padding=ft.Padding.only(left=16, right=16, bottom=14),
         )
 
-    def show_values(self, values: dict[str, str]) -> list[ft.Control]:
+    def show_values(self, values: Mapping[str, str]) -> list[ft.Control]:
         """Show the three lines with these values; return the controls to update."""
         text = three_lines(values)
         if text == self._lines.value:

@@ -17,7 +17,7 @@ Commit = Callable[[str, str | None], None]
 
 
 class SettingField:
-    """The row of one setting; ``on_commit`` is told when a value is meant: Enter, leaving the field, a choice."""
+    """The row of one setting; ``on_commit`` is told when a value is meant: Enter, leaving it, a choice."""
 
     def __init__(self, setting: Setting, on_commit: Commit, *, on_typing: Callable[[bool], None]) -> None:
         self._setting, self._on_commit, self._on_typing = setting, on_commit, on_typing

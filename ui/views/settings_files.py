@@ -68,8 +68,8 @@ class SettingsFiles:
         """Bring everything back to its default, after asking; ``named`` is how many the file says."""
         question = Question(
             "Reset all settings?",
-            f"The file names {_count(named)}. All of them go back to their defaults; tokens stay, and so do the"
-            " comments of the file.",
+            f"The file names {_count(named)}. All of them go back to their defaults; tokens and the comments"
+            " of the file stay.",
             "Reset all",
             destructive=True,
         )

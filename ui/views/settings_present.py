@@ -1,5 +1,6 @@
 """What the settings view says, as plain values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,7 +99,7 @@ def present_check(check: CheckResult) -> tuple[str, ft.IconData, Tone]:
     return "failed", ft.Icons.ERROR, Tone.BAD
 
 
-def three_lines(values: dict[str, str]) -> str:
+def three_lines(values: Mapping[str, str]) -> str:
     """Return the lines of the file that make the console look at a real server, with what is known so far."""
     host = values.get("connection.host") or "backup.example.org"
     path = values.get("connection.database_path") or "/srv/tidewatch/catalogue.db"

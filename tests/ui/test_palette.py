@@ -1,0 +1,191 @@
+"""What the palette finds first, and the keys that open, walk and close it in every view."""
+
+from collections.abc import Sequence
+
+import flet as ft
+import pytest
+import reactivex as rx
+
+from tests.ui import fleet
+from tests.ui.test_shell import _press, stage
+from ui.context import Place
+from ui.palette import MOST, MOST_OF_A_GROUP, Palette, PaletteEntry, ranked, score
+from ui.views.registry import VIEWS
+
+
+def entry(label: str, group: str = "Views", **more: object) -> PaletteEntry:
+    return PaletteEntry(group, label, ft.Icons.ABC, lambda: None, **more)  # type: ignore[arg-type]
+
+
+NAMES = ("Dashboard", "Clients", "Files", "Database", "Back up all clients", "web-03", "web-13", "db-02")
+
+
+def best(query: str) -> str | None:
+    found = ranked(query, [entry(name) for name in NAMES])
+    return found[0].label if found else None
+
+
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [
+        ("files", "Files"),
+        ("da", "Dashboard"),
+        ("data", "Database"),
+        ("cli", "Clients"),
+        ("03", "web-03"),
+        ("web 13", "web-13"),
+        ("web-03", "web-03"),
+        ("back all", "Back up all clients"),
+        ("all back", "Back up all clients"),
+        ("dashbord", "Dashboard"),
+        ("databsae", "Database"),
+        ("DB-02", "db-02"),
+        ("zzz", None),
+    ],
+)
+def test_what_is_meant_comes_first(query: str, label: str | None) -> None:
+    assert best(query) == label
+
+
+def test_a_name_goes_before_other_words_and_those_before_misspelling() -> None:
+    by_name, by_word, alike = entry("polling"), entry("critical", words="polling"), entry("pollinq")
+    assert score("polling", by_name) > score("polling", by_word) > score("polling", alike) > 0
+
+
+def test_groups_stand_together_and_none_takes_all_the_room() -> None:
+    entries = [entry(f"web-{n:02}", "Clients") for n in range(60)] + [entry("web page", "Tables")]
+    found = [e.group for e in ranked("web", entries, [entry("web.txt", "Files")])]
+    assert found == [*["Clients"] * MOST_OF_A_GROUP, "Tables", "Files"]
+    assert len(ranked("web", entries[:60])) == MOST
+
+
+def test_before_anything_is_typed_only_what_is_for_it() -> None:
+    assert [e.label for e in ranked("", [entry("a"), entry("b", at_rest=False)])] == ["a"]
+
+
+def test_a_part_that_offers_again_takes_the_place_of_its_former_offer() -> None:
+    palette = Palette()
+    palette.offer("tables", lambda: [entry("old")])
+    palette.offer("tables", lambda: [entry("new")])
+    assert [e.label for e in palette.entries()] == ["new"]
+    palette.withdraw("tables")
+    assert not list(palette.entries())
+
+
+async def _type(s: object, text: str) -> None:
+    field = s.shell._palette.field  # type: ignore[attr-defined]
+    await s.h.fire(field, "change", text, value=text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("view", [spec.name for spec in VIEWS])
+async def test_it_opens_and_closes_in_every_view_and_keys_work_after_it(view: str) -> None:
+    async with stage() as s:
+        s.shell.go(Place(view))
+        await s.h.settle()
+        await _press(s.h, "K", ctrl=True)
+        palette = s.shell._palette
+        assert palette.looking
+        await _press(s.h, "2")  # belongs to the field
+        assert s.shell.current == view
+        await _press(s.h, "Escape")
+        assert not palette.looking
+        await _press(s.h, "F1")
+        assert s.h.context.modal
+        await _press(s.h, "2")
+        assert s.shell.current == view
+        await s.h.fire(s.h.find(ft.AlertDialog), "dismiss")
+        await _press(s.h, "2")
+        assert s.shell.current == VIEWS[1].name
+
+
+@pytest.mark.parametrize("view", ["clients", "files"])
+async def test_the_find_key_is_for_the_search_field_of_the_view(view: str) -> None:
+    async with stage() as s:
+        s.shell.go(Place(view))
+        await s.h.settle()
+        s.h.clear()
+        calls: list[object] = []
+        s.h.connection.replies["focus"] = calls.append
+        await _press(s.h, "F", ctrl=True)
+        await _press(s.h, "/")
+        assert len(calls) == 2
+        s.h.context.typing = True
+        await _press(s.h, "/")
+        assert len(calls) == 2
+
+
+async def test_clients_are_found_and_enter_leads_to_their_details() -> None:
+    async with stage() as s:
+        await s.h.fire(s.h.find(ft.Container, key="search button"), "click")
+        palette = s.shell._palette
+        await _type(s, "lab-printer")
+        assert palette.shown[0].label == "lab-printer"
+        await s.h.fire(palette.field, "submit")
+        await s.h.settle()
+        assert s.shell.current == "clients"
+        assert not palette.visible
+        assert not s.streams.pages.observers
+        panel = s.shell.view("clients")._details  # type: ignore[attr-defined]
+        assert panel.client_id == fleet.client_id("lab-printer")
+
+
+async def test_arrows_walk_the_list_and_what_is_chosen_is_done() -> None:
+    async with stage() as s:
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "reconnect")
+        palette = s.shell._palette
+        await _press(s.h, "Arrow Down")
+        await _press(s.h, "Arrow Up")
+        await s.h.fire(palette.field, "submit")
+        await s.h.settle()
+        assert s.commands.calls == [("reconnect", None)]
+
+
+async def test_stopping_the_server_asks_first() -> None:
+    async with stage() as s:
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "stop server")
+        await s.h.fire(s.shell._palette.field, "submit")
+        await s.h.settle()
+        assert s.h.find(ft.AlertDialog).open
+        assert not s.commands.calls
+
+
+async def test_files_are_asked_for_once_the_typing_pauses() -> None:
+    async with stage() as s:
+        asked: list[str] = []
+
+        def search(text: str) -> rx.Observable[Sequence[PaletteEntry]]:
+            asked.append(text)
+            return rx.of([entry(f"{text}.pdf", "Files")])
+
+        s.h.context.palette.offer_search("files", search)
+        await _press(s.h, "K", ctrl=True)
+        for text in ("re", "rep", "report"):
+            await _type(s, text)
+            s.h.advance(0.05)
+        assert asked == []
+        s.h.advance(0.4)
+        assert asked == ["report"]
+        assert "report.pdf" in [e.label for e in s.shell._palette.shown]
+
+
+async def test_a_pasted_link_leads_to_its_place() -> None:
+    async with stage() as s:
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "python -m app --open clients?state=failed")
+        assert s.shell._palette.shown[0].group == "Link"
+        await s.h.fire(s.shell._palette.field, "submit")
+        assert s.shell.current == "clients"
+        assert s.h.context.prefs.get("clients.filter") == ["failed", ""]
+
+
+async def test_while_it_is_closed_it_looks_at_nothing() -> None:
+    async with stage() as s:
+        s.shell.go(Place("files"))
+        s.h.frame()
+        before = len(s.streams.status.observers)
+        await _press(s.h, "K", ctrl=True)
+        assert len(s.streams.status.observers) == before + 1
+        await _press(s.h, "K", ctrl=True)
+        assert len(s.streams.status.observers) == before
