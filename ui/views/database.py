@@ -170,11 +170,15 @@ class DatabaseView(BoundView):
         table = outline.table(self._wanted) or _first(outline.tables)
         self._chosen = table.name
         self.touch(*self._list.choose(table.name))
-        if self._name.value != table.name:
-            self._name.value = table.name
-            self.touch(self._name)
+        self._show_name()
         self._data.open(table)
         self._structure.open(table)
+
+    def _show_name(self) -> None:
+        name = (self._chosen or "") if self._tab in ("data", "structure") else ""
+        if self._name.value != name:
+            self._name.value = name
+            self.touch(self._name)
 
     def show_tab(self, name: str) -> None:
         """Show a tab."""
@@ -186,6 +190,7 @@ class DatabaseView(BoundView):
         for each, view in self._tabs.items():
             view.set_visible(each == name)
         self._bar.selected_index = TABS.index(name)
+        self._show_name()
         self.touch(self._bar, self._stack)
 
     def _on_tab(self, event: ft.Event[ft.Tabs]) -> None:

@@ -6,12 +6,12 @@ from typing import Final
 import flet as ft
 
 from streams.failures import Failure
-from streams.records.database import Plan, SqlProblem, SqlResult
+from streams.records.database import Plan, SqlProblem, SqlResult, Value
 from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext
 from ui.theme import INK, QUIET_INK, SIZE_BODY, Tone, mono_text, small_text
-from ui.views.database_grid import Grid, GridColumn
+from ui.views.database_grid import Grid, GridColumn, room_for
 from ui.views.database_present import SCAN_LOOKS, GridRow, present_answer
 
 PAGE: Final = 200
@@ -21,13 +21,20 @@ class Answer:
     """Shows one thing at a time and keeps its size; ``control`` goes into the page."""
 
     def __init__(self, context: UiContext) -> None:
+        self._format = context.format
         self._result: SqlResult | None = None
         self._page = 0
         self._grid = Grid(context, label="Result")
         self._pager = Pager(self._on_turn)
         self._rows = ft.Column([self._grid.control, self._pager.control], spacing=0, expand=True)
         self._plan = ft.Column([], spacing=0, scroll=ft.ScrollMode.AUTO, expand=True)
-        self._words = ft.Column([], spacing=6, expand=True, alignment=ft.MainAxisAlignment.CENTER)
+        self._words = ft.Column(
+            [],
+            spacing=6,
+            expand=True,
+            alignment=ft.MainAxisAlignment.CENTER,
+            horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+        )
         self._status = ft.Text(
             "", size=SIZE_BODY, color=QUIET_INK, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS, expand=True
         )
@@ -57,13 +64,9 @@ class Answer:
                 ],
                 alignment=ft.MainAxisAlignment.CENTER,
                 spacing=10,
-                wrap=True,
+                tight=True,
             ),
-            *(
-                ft.Row([small_text(line)], alignment=ft.MainAxisAlignment.CENTER, wrap=True)
-                for line in more
-                if line
-            ),
+            *(small_text(line) for line in more if line),
         ]
         return self._only(self._words_box)
 
@@ -88,18 +91,23 @@ class Answer:
         if not again:
             self._page = 0
         changed = self.tell(present_answer(result, pinned=pinned))
-        changed += self._grid.show_columns(
-            [
-                GridColumn(name, "", _numeric(result, at), sortable=False)
-                for at, name in enumerate(result.columns)
-            ]
-        )
+        if before is None or before.columns != result.columns:
+            changed += self._grid.show_columns(
+                [self._column(result, at) for at in range(len(result.columns))], new=True
+            )
         self._show_page(before)
         if self._grid.table is not None and not result.rows:
             self._grid.table.show_overlay(small_text("No rows."))
         elif self._grid.table is not None:
             self._grid.table.show_overlay(None)
         return [*changed, *self._only(self._rows)]
+
+    def _column(self, result: SqlResult, at: int) -> GridColumn:
+        first = [row[at] for row in result.rows[:40]]
+        name = result.columns[at]
+        return GridColumn(
+            name, "", _numeric(first), sortable=False, width=room_for(name, first, self._format)
+        )
 
     def show_plan(self, plan: Plan) -> list[ft.Control]:
         """Show how a statement would be answered, or what is wrong with it."""
@@ -156,9 +164,9 @@ class Answer:
         self._pager.control.update()
 
 
-def _numeric(result: SqlResult, at: int) -> bool:
+def _numeric(first: Sequence[Value]) -> bool:
     """Whether a column of an answer holds numbers, by what is in its first rows."""
-    seen = [row[at] for row in result.rows[:50] if row[at] is not None]
+    seen = [value for value in first if value is not None]
     return bool(seen) and all(isinstance(value, int | float) for value in seen)
 
 

@@ -19,12 +19,15 @@ from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
+from ui.format import Formatter
 from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone
 from ui.views.database_filter import RowFilter
-from ui.views.database_grid import Grid, GridColumn
+from ui.views.database_grid import Grid, GridColumn, room_for
 from ui.views.database_present import GridRow, is_numeric, mark_changes, present_count, present_place
 from ui.views.database_row import RowPanel
 
+WIDTH_ROWS: Final = 40
+"""So many rows decide how wide the columns are."""
 MARK_S: Final = 6.0
 """How long what has changed is marked."""
 
@@ -48,6 +51,8 @@ class DataTab(BoundView):
         self._number: int | None = 0
         self._marks: dict[Key, frozenset[int]] = {}
         self._exact: int | None = None
+        self._new_table = False
+        """The next page is the first of its table: the widths of the columns follow it."""
         self._filter = RowFilter(self._on_filter, on_typing=self._on_typing)
         self._grid = Grid(
             context, label="Rows", on_open=self._on_open, on_sort=self._on_sort, on_cancel=self._on_close
@@ -93,7 +98,8 @@ class DataTab(BoundView):
             return
         self._number, self._page, self._exact, self._marks = 0, None, None, {}
         self._on_close()
-        self.touch(*self._filter.open(table), *self._grid.show_columns(_grid_columns(table)))
+        self.touch(*self._filter.open(table))
+        self._new_table = True
         self._show_counts()
         self._ask(PageQuery(table=table.name))
 
@@ -129,6 +135,10 @@ class DataTab(BoundView):
         self._page, self._shown_query = asked.page, asked.query
         if not asked.page.has_before:
             self._number = 0
+        if self._new_table and self._table is not None:
+            self._new_table = False
+            columns = _grid_columns(self._table, asked.page, self.context.format)
+            self.touch(*self._grid.show_columns(columns, new=True))
         self._marks = mark_changes(asked.page, before)
         self._show_rows(fresh=fresh)
         self._show_live()
@@ -296,7 +306,7 @@ def _turned(query: PageQuery, direction: Direction, edge: Edge | None) -> PageQu
     return msgspec.structs.replace(query, direction=direction, edge=edge)
 
 
-def _grid_columns(table: TableInfo) -> list[GridColumn]:
+def _grid_columns(table: TableInfo, page: TablePage, words: Formatter) -> list[GridColumn]:
     def tooltip(at: int) -> str:
         column = table.columns[at]
         parts = [column.type or "any type"]
@@ -306,6 +316,12 @@ def _grid_columns(table: TableInfo) -> list[GridColumn]:
         return ", ".join(parts)
 
     return [
-        GridColumn(column.name, tooltip(i), is_numeric(column), not column.secret)
+        GridColumn(
+            column.name,
+            tooltip(i),
+            is_numeric(column),
+            not column.secret,
+            room_for(column.name, (row[i] for row in page.rows[:WIDTH_ROWS]), words),
+        )
         for i, column in enumerate(table.columns)
     ]

@@ -2,21 +2,23 @@
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import flet as ft
 
-from streams.records.database import Key
+from streams.records.database import Key, Value
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.data_table_columns import Column, RowAction, TextCell
 from ui.context import UiContext
-from ui.views.database_present import GridRow, copy_value, present_value
+from ui.format import Formatter
+from ui.views.database_present import GridRow, copy_value, present_value, value_text
 
 _MARGIN = 130
 """Room for the checkbox, the menu and the scrollbar of a table."""
 _GAP = 12
+_NARROWEST, _WIDEST = 84, 300
 _numbers = itertools.count()
 
 
@@ -28,11 +30,13 @@ class GridColumn:
     tooltip: str = ""
     numeric: bool = False
     sortable: bool = True
+    width: int = 150
 
-    @property
-    def width(self) -> int:
-        """The pixels its values need to be read."""
-        return max(96 if self.numeric else 150, min(260, 8 * len(self.name) + 36))
+
+def room_for(name: str, values: Iterable[Value], words: Formatter) -> int:
+    """Return the pixels that a column needs, by its name and the values that it begins with."""
+    longest = max((sum(map(len, value_text(value, words))) for value in values), default=0)
+    return max(_NARROWEST, min(_WIDEST, 8 * max(len(name) + 3, longest) + 22))
 
 
 class Grid:
@@ -67,14 +71,10 @@ class Grid:
             on_size_change=self._on_size,
         )
 
-    def show_columns(
-        self, columns: Sequence[GridColumn], *, sort: str | None = None, descending: bool = False
-    ) -> list[ft.Control]:
-        """Have a table of these columns; return the controls to update."""
+    def show_columns(self, columns: Sequence[GridColumn], *, new: bool = False) -> list[ft.Control]:
+        """Have a table of these columns, a ``new`` one if asked for; return the controls to update."""
         columns = tuple(columns)
-        if columns == self._columns and self.table is not None:
-            if sort is not None:
-                self.table.sort_by(sort, descending)
+        if columns == self._columns and self.table is not None and not new:
             return []
         self._columns = columns
         self.table = DataTable(
@@ -84,8 +84,6 @@ class Grid:
             events=TableEvents(
                 on_open=self._open, on_current=self._walk, on_sort=self._on_sort, on_cancel=self._on_cancel
             ),
-            sort=sort,
-            descending=descending,
             paged=True,
             density=self._context.density,
             label=self._label,

@@ -106,7 +106,7 @@ def _head(text: str) -> ft.Control:
 
 def _hint(text: str) -> ft.Control:
     hint = small_text(text)
-    hint.no_wrap = False
+    hint.no_wrap, hint.max_lines = False, 3
     return ft.Container(hint, padding=ft.Padding.symmetric(horizontal=10, vertical=4))
 
 

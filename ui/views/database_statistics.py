@@ -107,7 +107,7 @@ class StatisticsTab(BoundView):
             tooltip="Read every page of the file, however long that takes",
             on_click=lambda _event: self._on_measure(),
         )
-        body = ft.Column(
+        self._body = ft.Column(
             [
                 ft.Row([self._summary, self._measure], height=36),
                 ft.Row(
@@ -133,7 +133,7 @@ class StatisticsTab(BoundView):
             scroll=ft.ScrollMode.AUTO,
             expand=True,
         )
-        self._box = StateBox(body, skeleton_rows=12, skeleton_height=18, expand=True)
+        self._box = StateBox(self._body, skeleton_rows=12, skeleton_height=18, expand=True)
         super().__init__(context=context, key="database.statistics", content=self._box, expand=True)
         self.bind_snapshot(streams.statistics, self._box, self._show)
         self.bind(streams.outline, lambda snapshot: self._show_rows(snapshot.value), name="show_rows")
@@ -154,7 +154,7 @@ class StatisticsTab(BoundView):
         )
         self._points = statistics.growth
         self._draw_growth()
-        self.touch(self._box)
+        self.touch(self._body)
 
     def _show_rows(self, outline: Outline | None) -> None:
         if outline is not None:

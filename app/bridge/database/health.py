@@ -89,6 +89,11 @@ def _parts(reader: Reader) -> tuple[tuple[Part, ...], bool]:
 def check(reader: Reader) -> CheckResult:
     """Return what SQLite finds wrong in the whole file; it may take minutes."""
     start = time.monotonic()
-    lines = [text for (text,) in reader.all(f"PRAGMA quick_check({MOST_PROBLEMS})")]
-    problems = tuple(line for line in lines if line != "ok")
+    try:
+        lines = [text for (text,) in reader.all(f"PRAGMA quick_check({MOST_PROBLEMS})")]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        lines = [str(error)]  # damaged so badly that even the check cannot go on
+    problems = tuple(part for text in lines for part in text.splitlines() if text != "ok")
     return CheckResult(problems=problems, took_s=time.monotonic() - start)
