@@ -61,6 +61,11 @@ class _Ring:
         self.span = timedelta(seconds=step_s * kept)
         self.slots: deque[_Slot] = deque(maxlen=kept)
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing has been dropped yet."""
+        return len(self.slots) < (self.slots.maxlen or 0)
+
     def add(self, at: datetime, sample: Mapping[str, float]) -> None:
         start = datetime.fromtimestamp(at.timestamp() // self.step_s * self.step_s, UTC)
         if not self.slots or self.slots[-1].at < start:
@@ -126,7 +131,7 @@ class ConsoleLoad:
 
     def _series(self, since: datetime, until: datetime) -> tuple[Series, ...]:
         reach = self._now() - since
-        ring = next((ring for ring in self._rings if ring.span >= reach), self._rings[-1])
+        ring = next((ring for ring in self._rings if ring.whole or ring.span >= reach), self._rings[-1])
         slots = [slot for slot in ring.slots if since <= slot.at < until]
         found: list[Series] = []
         for name, unit in UNITS.items():

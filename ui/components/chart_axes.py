@@ -6,14 +6,13 @@ from typing import Any, Final
 import flet as ft
 import flet_charts as fc
 
-from ui.theme import LINE, QUIET_INK
+from ui.theme import FLOAT, INK, LINE, QUIET_INK
 
 AXIS_SIZE: Final = 10.5
 LEFT_WIDTH: Final = 52
 BOTTOM_HEIGHT: Final = 20
 NO_ANIMATION: Final = ft.Animation(duration=ft.Duration(0))
-TIP_COLOR: Final = ft.Colors.INVERSE_SURFACE
-TIP_STYLE: Final = ft.TextStyle(size=11.5, color=ft.Colors.ON_INVERSE_SURFACE)
+TIP_STYLE: Final = ft.TextStyle(size=12, color=INK)
 _GRID: Final = ft.Colors.with_opacity(0.8, LINE)
 
 
@@ -51,7 +50,8 @@ def grid() -> fc.ChartGridLines:
 def tip_of(kind: type[Any], **options: Any) -> Any:
     """Return how the words look that appear under the pointer."""
     return kind(
-        bgcolor=TIP_COLOR,
+        bgcolor=FLOAT,
+        border_side=ft.BorderSide(1, LINE),
         border_radius=6,
         padding=ft.Padding.symmetric(vertical=6, horizontal=10),
         max_width=260,

@@ -10,6 +10,7 @@ from ui.components.chart_model import BEFORE, LIGHTER, Bar, BarPlot
 
 _FILLED: Final = 0.66
 """Which part of its place a bar takes."""
+_BEFORE: Final = ft.Colors.with_opacity(0.5, BEFORE)
 _MOST_WIDTH, _LEAST_WIDTH = 26.0, 1.5
 
 
@@ -66,7 +67,7 @@ class BarChart(ft.Semantics):
         width, thin = self._widths(plot)
         rods: list[tuple[list[fc.BarChartRodStackItem], float, float, str, str]] = []
         if bar.before is not None:
-            rods.append(([], plot.scale.place(bar.before), thin, BEFORE, bar.before_text))
+            rods.append(([], plot.scale.place(bar.before), thin, _BEFORE, bar.before_text))
         items: list[fc.BarChartRodStackItem] = []
         foot = 0.0
         for part in bar.parts:

@@ -12,6 +12,8 @@ from ui.theme import HOVER, INK, QUIET_INK, Tone
 NAMES_WIDTH: Final = 118
 ROW_HEIGHT: Final = 15
 HEAD_HEIGHT: Final = 18
+SCROLLBAR: Final = 12
+"""Room beside the cells."""
 LEVELS: Final = 5
 """Shades of a cell; more cannot be told apart."""
 _GAP: Final = 1.5
@@ -76,7 +78,7 @@ class HeatMap(ft.Semantics):
             0, 0, 0, 0, paint=ft.Paint(color=INK, style=ft.PaintingStyle.STROKE, stroke_width=1.2)
         )
         self._head = cv.Canvas([], height=HEAD_HEIGHT)
-        self._cells = cv.Canvas([], on_resize=self._on_resize, resize_interval=100)
+        self._cells = cv.Canvas([])
         self._hand = ft.GestureDetector(
             content=self._cells,
             hover_interval=40,
@@ -85,10 +87,13 @@ class HeatMap(ft.Semantics):
             on_tap_up=self._on_tap,
         )
         super().__init__(
-            content=ft.Column(
-                [self._head, ft.Column([self._hand], scroll=ft.ScrollMode.AUTO, expand=True, spacing=0)],
-                spacing=0,
-                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+            content=ft.Container(
+                ft.Column(
+                    [self._head, ft.Column([self._hand], scroll=ft.ScrollMode.AUTO, expand=True, spacing=0)],
+                    spacing=0,
+                ),
+                on_size_change=self._on_size_change,
+                size_change_interval=100,
             ),
             label="",
             container=True,
@@ -109,6 +114,7 @@ class HeatMap(ft.Semantics):
         if plot is None or width <= NAMES_WIDTH:
             return
         place = (width - NAMES_WIDTH) / plot.columns
+        self._head.width = self._cells.width = width
         self._cells.height = ROW_HEIGHT * len(plot.rows)
         self._head.shapes = [
             cv.Text(NAMES_WIDTH + place * column + 1, 2, text, style=ft.TextStyle(size=10.5, color=QUIET_INK))
@@ -123,9 +129,10 @@ class HeatMap(ft.Semantics):
             self._mark,
         ]
 
-    def _on_resize(self, event: cv.CanvasResizeEvent) -> None:
-        if event.width != self._width:
-            self._width = event.width
+    def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        width = event.width - SCROLLBAR
+        if width != self._width:
+            self._width = width
             self._draw()
             self.update()
 

@@ -5,7 +5,7 @@ from typing import Final
 import flet as ft
 import flet_charts as fc
 
-from ui.components.chart_axes import BOTTOM_HEIGHT, NO_ANIMATION, TIP_STYLE, Axis, grid, tip_of
+from ui.components.chart_axes import BOTTOM_HEIGHT, NO_ANIMATION, Axis, grid, tip_of
 from ui.components.chart_model import Line, LinePlot, Spot, Stroke, pieces, spread
 from ui.theme import SIZE_SMALL
 
@@ -80,16 +80,14 @@ class LineChart(ft.Semantics):
             x, y = plot.times.place(spot.at), plot.scale.place(spot.value)
             if i == len(points):
                 points.append(
-                    fc.LineChartDataPoint(
-                        x=x, y=y, tooltip=fc.LineChartDataPointTooltip(text=spot.text, text_style=TIP_STYLE)
-                    )
+                    fc.LineChartDataPoint(x=x, y=y, tooltip=fc.LineChartDataPointTooltip(text=spot.text))
                 )
                 continue
             point = points[i]
             point.x, point.y = x, y
             tip = point.tooltip
             if isinstance(tip, fc.LineChartDataPointTooltip) and tip.text != spot.text:
-                point.tooltip = fc.LineChartDataPointTooltip(text=spot.text, text_style=TIP_STYLE)
+                point.tooltip = fc.LineChartDataPointTooltip(text=spot.text)
 
     def _place_ends(self) -> None:
         plot, room = self._plot, self._height - BOTTOM_HEIGHT - 6
@@ -100,6 +98,7 @@ class LineChart(ft.Semantics):
         half = _LABEL_HEIGHT / 2
         places = spread([place - half for place in wanted], _LABEL_HEIGHT, room - half)
         self._ends.controls = [_end(line, top) for line, top in zip(lines, places, strict=True)]
+        self._ends.visible = bool(lines)
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         if event.height != self._height:

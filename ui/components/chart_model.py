@@ -29,7 +29,9 @@ class Stroke:
 
 
 PLAIN: Final = Stroke(fill=True)
-PEAK: Final = Stroke(color=ft.Colors.with_opacity(0.55, MAIN), width=1.0)
+BARE: Final = Stroke()
+"""For axes that do not begin at nothing, where an area would mislead."""
+PEAK: Final = Stroke(width=0.8)
 OTHER: Final = Stroke(color=SECOND, width=1.6, dash=(6, 3))
 EARLIER: Final = Stroke(color=BEFORE, width=1.2, dash=(2, 3))
 

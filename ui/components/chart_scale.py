@@ -15,7 +15,11 @@ TIME_STEPS_S: Final = (
     *(HOUR * n for n in (1, 2, 3, 6, 12)),
     *(DAY * n for n in (1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730)),
 )
-MOST_TICKS: Final = 4
+_SIZES: Final = {
+    Units.BINARY: (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")),
+    Units.DECIMAL: (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB")),
+}
+MOST_TICKS: Final = 5
 """Of values; the top one is the end of the axis."""
 
 
@@ -80,7 +84,7 @@ def value_scale(
     greatest, least = max(finite, default=0.0), min(finite, default=0.0)
     if from_zero:
         greatest, least = max(greatest, 0.0), min(least, 0.0)
-    for step in _steps(unit, words):
+    for step in _steps(unit, max(abs(greatest), abs(least)), words):
         low = math.floor(least / step + 1e-9) * step
         count = max(1, math.ceil((greatest - low) / step - 1e-9))
         if count <= most:
@@ -88,8 +92,8 @@ def value_scale(
     raise ValueError(f"{greatest} is no value of a chart")
 
 
-def _steps(unit: Unit, words: Formatter) -> Iterator[float]:
-    """Yield round steps, smallest first."""
+def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
+    """Yield round steps, smallest first; sizes in parts of the unit that the largest of them is told in."""
     match unit:
         case Unit.RATIO:
             yield from (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
@@ -99,8 +103,8 @@ def _steps(unit: Unit, words: Formatter) -> Iterator[float]:
             yield from (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
             yield from _decimal(3600.0)
         case Unit.BYTES | Unit.BYTE_RATE:
-            base = 1000 if words.units is Units.DECIMAL else 1024
-            yield from (m * 10**e * base**k for k in range(7) for e in (0, 1, 2) for m in (1, 2, 5))
+            size, _ = _size_unit(largest, words)
+            yield from (max(m * 10.0**e * size, 1.0) for e in range(-9, 4) for m in (1, 2, 5))
         case Unit.RATE:
             yield from _decimal(0.1)
         case Unit.COUNT:
@@ -110,6 +114,15 @@ def _steps(unit: Unit, words: Formatter) -> Iterator[float]:
 def _decimal(first: float) -> Iterator[float]:
     for exponent in range(18):
         yield from (first * m * 10**exponent for m in (1, 2, 5))
+
+
+def _size_unit(largest: float, words: Formatter) -> tuple[float, str]:
+    """Return how many bytes the unit has in which a size is told, and its name."""
+    base, names = _SIZES[words.units]
+    power = 0
+    while largest >= base ** (power + 1) and power < len(names) - 1:
+        power += 1
+    return float(base**power), names[power]
 
 
 def value_text(value: float, unit: Unit, words: Formatter) -> str:
@@ -142,6 +155,10 @@ def tick_text(value: float, scale: Scale, words: Formatter) -> str:
             return f"{value * 1000:g} ms"
         case Unit.BYTES | Unit.BYTE_RATE if value == 0:
             return "0"
+        case Unit.BYTES | Unit.BYTE_RATE:
+            size, name = _size_unit(scale.high, words)
+            digits = max(0, math.ceil(-math.log10(scale.step / size) - 1e-9))
+            return f"{value / size:,.{digits}f} {name}{'/s' if scale.unit is Unit.BYTE_RATE else ''}"
         case _:
             return value_text(value, scale.unit, words).replace(".0 ", " ")
 

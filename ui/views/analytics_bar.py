@@ -63,7 +63,7 @@ class RangeBar:
             color=INK,
             hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
             dense=True,
-            content_padding=ft.Padding.symmetric(horizontal=8, vertical=9),
+            content_padding=ft.Padding.only(left=10, right=6, top=11, bottom=9),
             border=ft.NoInputBorder(),
             on_submit=lambda _: self._take_days(),
             on_focus=lambda _: self._typing(True),

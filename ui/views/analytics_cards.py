@@ -46,11 +46,13 @@ class ChartPart(BoundView, Generic[T]):
         self._title = card_title(title)
         self._head = small_text()
         self.box = StateBox(chart, empty=empty, skeleton_rows=4, expand=True)
-        row: list[ft.Control] = [self._head, self.box.note]
+        row: list[ft.Control] = [self.box.note]
         if choices:
             row.append(ChoiceRow(choices, self.choice, self._on_choose, small=True, label=title))
         body = ft.Column([self.box, *footer], spacing=4, expand=True)
-        surface = card(self._title, body, trailing=row, expand=True)
+        # The number beside the title gives way where there is not enough room.
+        number = ft.Container(self._head, expand=True, alignment=ft.Alignment.CENTER_RIGHT)
+        surface = card(ft.Row([self._title, number], spacing=8), body, trailing=row, expand=True)
         column = surface.content
         if isinstance(column, ft.Column):
             column.expand = True

@@ -1,14 +1,14 @@
 """What the analytics view says about both programs and the disk: lines over time as plain values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from streams.records.analytics import LoadHistory, StorageTrend
 from streams.records.server import Series, SeriesPoint, StorageForecast
-from ui.components.chart_model import EARLIER, OTHER, PEAK, PLAIN, Line, LinePlot, Spot, Stroke
+from ui.components.chart_model import BARE, EARLIER, OTHER, PEAK, PLAIN, Line, LinePlot, Spot, Stroke
 from ui.components.chart_scale import Unit, moment_text, tick_text, time_ticks, value_scale, value_text
 from ui.format import Formatter
 from ui.theme import Tone
@@ -16,6 +16,8 @@ from ui.views.analytics_present import Drawn
 from ui.views.dashboard_present import present_forecast
 
 MOST_TICKS: Final = 6
+MEAN: Final = "mean"
+"""The label of a line that has its peaks beside it."""
 _BAND: Final = Stroke(color=OTHER.color, width=1.0, dash=(2, 3))
 _FULL: Final = Stroke(color=Tone.BAD.color, width=1.4, dash=(8, 4))
 _AHEAD: Final = (0.35, 1.0)
@@ -44,8 +46,8 @@ class LoadMetric:
 
 
 SERVER: Final = (
-    LoadMetric("CPU", (Told("cpu_ratio", "mean"),), Unit.RATIO),
-    LoadMetric("Memory", (Told("memory_bytes", "mean"),), Unit.BYTES),
+    LoadMetric("CPU", (Told("cpu_ratio", MEAN),), Unit.RATIO),
+    LoadMetric("Memory", (Told("memory_bytes", MEAN),), Unit.BYTES),
     LoadMetric(
         "Throughput",
         (Told("received_bps", "received", peaks=True), Told("sent_bps", "sent", peaks=True)),
@@ -53,10 +55,10 @@ SERVER: Final = (
     ),
 )
 CONSOLE: Final = (
-    LoadMetric("Event to screen", (Told("p50_s", "half"), Told("p99_s", "99 %", peaks=True)), Unit.SECONDS),
-    LoadMetric("Events", (Told("events_per_s", "mean"),), Unit.RATE),
-    LoadMetric("Frames", (Told("frames_per_s", "mean"),), Unit.RATE),
-    LoadMetric("Memory", (Told("memory_bytes", "mean"),), Unit.BYTES),
+    LoadMetric("Event to screen", (Told("p50_s", "median"), Told("p99_s", "99 %", peaks=True)), Unit.SECONDS),
+    LoadMetric("Events", (Told("events_per_s", MEAN),), Unit.RATE),
+    LoadMetric("Frames", (Told("frames_per_s", MEAN),), Unit.RATE),
+    LoadMetric("Memory", (Told("memory_bytes", MEAN),), Unit.BYTES),
 )
 
 
@@ -65,8 +67,13 @@ def metric_of(metrics: Sequence[LoadMetric], name: str) -> LoadMetric:
     return next((metric for metric in metrics if metric.name == name), metrics[0])
 
 
-def present_load(title: str, history: LoadHistory, metric: LoadMetric, words: Formatter) -> Drawn:
-    """Return the lines of one metric, and of the period before under them."""
+def present_load(
+    title: str, history: LoadHistory, metric: LoadMetric, words: Formatter, *, from_first: bool = False
+) -> Drawn:
+    """Return the lines of one metric, and of the period before under them.
+
+    ``from_first`` lets the axis begin where the first value is, for what is only known since a start.
+    """
     by_name = {series.name: series for series in history.series}
     earlier = {series.name: series for series in history.before}
     shift = timedelta(seconds=history.shift_s)
@@ -85,22 +92,26 @@ def present_load(title: str, history: LoadHistory, metric: LoadMetric, words: Fo
         if len(metric.lines) == 1:
             lines.append(_peaks(series, metric.unit, words, gap_s))
         lines.append(Line(told.label, _spots(series.points, told, metric.unit, words), stroke, gap_s))
-        greatest = max(point.greatest for point in series.points)
-        heads.append(f"{told.label} " if len(metric.lines) > 1 else "")
-        heads[-1] += f"up to {value_text(greatest, metric.unit, words)}"
-    values = [spot.value for line in lines for spot in line.spots]
-    scale = value_scale(values, metric.unit, words, from_zero=metric.from_zero)
-    head = ", ".join(heads)
+        greatest = value_text(max(point.greatest for point in series.points), metric.unit, words)
+        heads.append(f"{told.label} up to {greatest}" if len(metric.lines) > 1 else f"up to {greatest}")
+    spots = [spot for line in lines for spot in line.spots]
+    since = history.since
+    if from_first and spots:
+        since = max(since, min(spot.at for spot in spots))
+        if since > history.since:
+            heads.append(f"since {words.moment(since, history.as_of)}")
+    scale = value_scale([spot.value for spot in spots], metric.unit, words, from_zero=metric.from_zero)
+    head = ", ".join(reversed(heads))
     plot = LinePlot(
         lines=tuple(line for line in lines if line.spots),
-        since=history.since,
+        since=since,
         until=history.until,
-        times=time_ticks(history.since, history.until, words.zone, most=MOST_TICKS),
+        times=time_ticks(since, history.until, words.zone, most=MOST_TICKS),
         scale=scale,
         scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
         summary=f"{title}, {metric.name}: {head}",
     )
-    return Drawn(title, head, plot)
+    return Drawn(title, head, plot, head)
 
 
 def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
@@ -110,7 +121,7 @@ def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
     points = series.points if series is not None else ()
     told = Told("store_bytes", "store")
     gap_s = _gap_s(series) if series is not None else 0.0
-    lines = [Line("store", _spots(points, told, Unit.BYTES, words), PLAIN, gap_s)] if points else []
+    lines = [Line("store", _spots(points, told, Unit.BYTES, words), BARE, gap_s)] if points else []
     for old in history.before:
         shift = timedelta(seconds=history.shift_s)
         spots = _spots(old.points, told, Unit.BYTES, words, moved=shift, prefix="before: ")
@@ -120,6 +131,7 @@ def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
     until = history.until
     if points and forecast.growth_bytes_per_day is not None and history.as_of - until < timedelta(hours=1):
         until = _horizon(history, forecast)
+        lines = [replace(line, label="") for line in lines]  # they end before the edge
         lines += _forecast_lines(points[-1], forecast, history.as_of, until, words)
     values = [spot.value for line in lines for spot in line.spots]
     scale = value_scale(values, Unit.BYTES, words, from_zero=False)
@@ -163,6 +175,8 @@ def _said(point: SeriesPoint, told: Told, unit: Unit, words: Formatter) -> str:
     mean = value_text(point.mean, unit, words)
     if point.least == point.greatest:
         return f"{told.label} {mean}"
+    if told.label == MEAN:
+        return f"{mean}, least {value_text(point.least, unit, words)}"
     least, greatest = value_text(point.least, unit, words), value_text(point.greatest, unit, words)
     return f"{told.label} {mean} ({least} \N{EN DASH} {greatest})"
 

@@ -108,7 +108,7 @@ class Parts:
             empty=NO_SAMPLES,
         )
         self.server = _load(asked.performance, context, "Server", SERVER)
-        self.console = _load(asked.console, context, "Console", CONSOLE)
+        self.console = _load(asked.console, context, "Console", CONSOLE, from_first=True)
 
     @property
     def rows(self) -> tuple[tuple[ChartPart[Any], ...], ...]:
@@ -180,10 +180,15 @@ def _lines(
 
 
 def _load(
-    stream: Observable[Snapshot[LoadHistory]], context: UiContext, title: str, metrics: Sequence[LoadMetric]
+    stream: Observable[Snapshot[LoadHistory]],
+    context: UiContext,
+    title: str,
+    metrics: Sequence[LoadMetric],
+    *,
+    from_first: bool = False,
 ) -> ChartPart[LoadHistory]:
     def present(history: LoadHistory, choice: str, words: Formatter) -> Drawn:
-        return present_load(title, history, metric_of(metrics, choice), words)
+        return present_load(title, history, metric_of(metrics, choice), words, from_first=from_first)
 
     return _lines(
         stream,

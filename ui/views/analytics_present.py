@@ -8,9 +8,9 @@ from typing import Final
 from streams.records.analytics import BackupHistory, BackupInterval, ClientHeat, ClientHours
 from ui.components.chart_heat import HeatCell, HeatPlot, HeatRow, level_of
 from ui.components.chart_model import (
+    BARE,
     EARLIER,
     MAIN,
-    PLAIN,
     Bar,
     BarPlot,
     Line,
@@ -132,7 +132,7 @@ def present_success(history: BackupHistory, words: Formatter) -> Drawn:
     open_from = history.intervals[-1].at if _is_open(history, len(history.intervals) - 1) else None
     closed = tuple(each for each in told if each.at != open_from)
     tail = told[-2:] if open_from is not None and told and told[-1].at == open_from else ()
-    lines = [Line("now" if history.before else "", closed, PLAIN, gap_s)]
+    lines = [Line("now" if history.before else "", closed, BARE, gap_s)]
     if tail:
         lines.append(Line("", tail, _OPEN, gap_s))
     earlier = spots(history.before, shift, "before: ")
