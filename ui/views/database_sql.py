@@ -6,6 +6,7 @@ from typing import Final
 
 import flet as ft
 import flet_code_editor as fce
+import reactivex as rx
 
 from streams.records.database import ExportFormat, ExportProgress, Outline, SqlProblem, SqlResult
 from streams.snapshot import Snapshot
@@ -205,7 +206,7 @@ class SqlTab(BoundView):
         run, self._query = self._query, None
         if run is not None:
             if self._binding is not None:
-                self._binding.stop()
+                self._binding.switch(rx.never())
             run.close()
 
     def _show_running(self, running: bool) -> None:
