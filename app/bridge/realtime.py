@@ -188,11 +188,14 @@ class RealtimeUpdater:
         match item:
             case Up(session=number):
                 version = self._session.hello.server_version if self._session else ""
+                log.info("connected" if number == 1 else "connected_again", server_version=version)
                 self._news_subject.on_next(SocketUp(number, version))
-            case Down(error=error, retry_in_s=retry_in_s):
+            case Down(error=error, retry_in_s=retry_in_s, attempts=attempts):
                 if not isinstance(error, TidewatchError):
                     log.error("event_socket_failed", exc_info=error)
                     error = TidewatchError("The event socket failed; the log says why.")
+                if attempts == 1:  # said once when it starts, not with each try
+                    log.warning("connection_lost", reason=error.message)
                 self._news_subject.on_next(SocketDown(error, retry_in_s))
             case Msg(value=frame):
                 self._on_frame(frame)

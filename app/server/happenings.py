@@ -6,6 +6,7 @@ import structlog
 
 from streams.records.events import Event
 from streams.records.runs import Run
+from streams.records.server import Activity
 from streams.vocabulary import EventKind, RunState
 
 log = structlog.stdlib.get_logger(__name__)
@@ -28,9 +29,15 @@ def say(event: Event) -> None:
     if event.run is not None:
         about |= _of_run(event.run)
     if activity is not None:
-        about |= {"count": activity.files, "reason": activity.reason} if event.run is None else {}
+        about |= _of_files(event.kind, activity) if event.run is None else {}
     about = {name: value for name, value in about.items() if value is not None and value != ""}
     _say(_level(event), event.kind.value, about)
+
+
+def _of_files(kind: EventKind, activity: Activity) -> dict[str, Any]:
+    if kind is EventKind.FILE_DAMAGED:
+        return {"file": activity.reason}  # for people its path is the reason
+    return {"count": activity.files, "reason": activity.reason}
 
 
 def _of_run(run: Run) -> dict[str, Any]:

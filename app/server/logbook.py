@@ -31,7 +31,7 @@ FRAME_EVERY_S = 0.1
 FRAME_WAITING_LINES = 2000
 """Lines that wait for the next frame; more are counted as dropped."""
 WRITE_EVERY_S = 0.5
-MOST_READ = 60_000
+MOST_READ = 20_000
 """Lines of the files that one question looks at; the next page goes on from there."""
 NOT_OURS = ("app.fleet", "app.agent")
 """Agents that run in this process, as in the simulated fleet, have logs of their own."""

@@ -110,7 +110,14 @@ async def _send(
 
 
 async def _note_damage(room: Room, version: FileVersion) -> None:
-    log.error("blob_damaged", version=version.id, sha256=version.sha256)
+    log.error(
+        "blob_damaged",
+        client_id=version.client_id,
+        file=version.path,
+        file_id=version.file_id,
+        version=version.id,
+        sha256=version.sha256,
+    )
     if version.sha256 is not None:
         await room.catalogue.files.mark_verified({version.sha256: False})
 

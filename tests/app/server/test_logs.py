@@ -203,3 +203,14 @@ async def test_the_log_of_the_last_start_is_still_there(tmp_path: Path) -> None:
     async with a_server(tmp_path / "data") as server:
         page = await until(lambda: _said(server, "before the restart"))
         assert len(page.lines) == 1
+
+
+async def test_a_damaged_file_is_said_with_what_leads_to_it(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("web-03")
+    await agent.back_up({"docs/a.txt": b"precious"})
+    (row,) = (await running_server.get("/api/files"))["rows"]
+    await running_server.room.catalogue.files.mark_verified({row["sha256"]: False})
+    page = await until(lambda: _said(running_server, "file damaged"))
+    (said,) = page.lines
+    assert (said.level, said.client_id) == (LogLevel.ERROR, agent.client_id)
+    assert said.fields["file"] == "docs/a.txt"

@@ -1,0 +1,155 @@
+"""The words, counts and shelves of the log view, without a control."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.logs import LogChange, key_of
+from streams.records.log_match import Search
+from streams.records.logs import LogFilter, LogLine
+from streams.vocabulary import LogLevel, LogSource
+from ui.context import Place
+from ui.format import Formatter
+from ui.views.logs_buffer import LineBuffer
+from ui.views.logs_present import (
+    clock_text,
+    copy_text,
+    export_json_lines,
+    export_text,
+    present_leads,
+    present_pieces,
+    present_volume,
+)
+from ui.views.logs_shelf import Shelf
+
+AT = datetime(2026, 3, 11, 14, 2, 11, 204000, tzinfo=UTC)
+
+
+def line(second: float = 0.0, *, number: int | None = None, **parts: Any) -> LogLine:
+    said: dict[str, Any] = {
+        "level": LogLevel.INFO,
+        "source": LogSource.SERVER,
+        "logger": "app.server",
+        "message": "run finished",
+        **parts,
+    }
+    return LogLine(
+        id=int(second * 1000) if number is None else number, at=AT + timedelta(seconds=second), **said
+    )
+
+
+def change(*seconds: float, **parts: Any) -> LogChange:
+    return LogChange(tuple(line(second) for second in seconds), **parts)
+
+
+def seconds(shelf: Shelf) -> list[float]:
+    return [(each.at - AT).total_seconds() for each in shelf.lines]
+
+
+@given(st.lists(st.lists(st.integers(0, 60), max_size=8), max_size=12))
+def test_a_buffer_is_what_a_sorted_set_would_be(batches: list[list[int]]) -> None:
+    buffer = LineBuffer(25)
+    known: set[Any] = set()
+    for batch in batches:
+        lines = sorted((line(second) for second in set(batch)), key=key_of)
+        buffer.insert(lines)
+        # What fell out at the old end may come again; what is kept is the newest of what is known.
+        known = set(sorted(known | {key_of(each) for each in lines})[-25:])
+        assert [key_of(each) for each in buffer.lines] == sorted(known)
+        assert all(buffer.index_of(key_of(each)) == i for i, each in enumerate(buffer.lines))
+
+
+def test_standing_still_puts_older_lines_above_and_lets_newer_ones_wait() -> None:
+    shelf = Shelf()
+    shelf.take(change(5, 6, 7, more=True))
+    shelf.pause()
+    shelf.take(change(1, 2))
+    shelf.take(change(6.5, 8, 9))
+    assert seconds(shelf) == [1, 2, 5, 6, 7] and shelf.new == 3
+    shelf.follow()
+    assert seconds(shelf) == [1, 2, 5, 6, 6.5, 7, 8, 9] and shelf.new == 0
+
+
+def test_a_list_that_starts_over_while_it_stands_still_is_replaced_when_it_goes_on() -> None:
+    shelf = Shelf()
+    shelf.take(change(1, 2))
+    shelf.pause()
+    shelf.take(LogChange(full=True, loaded=False))
+    shelf.take(change(50, 51))
+    assert seconds(shelf) == [1, 2] and shelf.new == 2
+    shelf.follow()
+    assert seconds(shelf) == [50, 51]
+
+
+def test_other_lines_take_the_place_of_these_only_once_they_are_there() -> None:
+    shelf = Shelf()
+    shelf.take(change(1, 2))
+    shelf.start_over()
+    shelf.take(LogChange(full=True, loaded=False))
+    assert seconds(shelf) == [1, 2]
+    shelf.take(change(9))
+    assert seconds(shelf) == [9]
+
+
+def test_what_waits_is_bounded_and_counted_whole() -> None:
+    shelf = Shelf(most=10, most_waiting=5)
+    shelf.take(change(1))
+    shelf.pause()
+    for second in range(2, 100):
+        shelf.take(change(second, dropped=1))
+    assert (shelf.new, len(shelf.waiting), shelf.dropped) == (98, 5, 98)
+
+
+def test_a_row_says_message_and_fields_and_marks_what_was_searched_for() -> None:
+    said = line(fields={"client": "web-03", "exception": "Traceback\n  x\nValueError: no\n"})
+    assert "".join(piece.text for piece in present_pieces(said, Search(""))) == (
+        "run finished  client=web-03 ValueError: no"
+    )
+    pieces = present_pieces(said, Search("/web|FIN/"))
+    assert [(piece.text, piece.quiet) for piece in pieces if piece.found] == [("fin", False), ("web", True)]
+    assert clock_text(said.at, Formatter()) == "14:02:11.204"
+    broken = "".join(piece.text for piece in present_pieces(line(message="a\nb"), Search("")))
+    assert broken == "a ⏎ b"
+
+
+def test_a_line_leads_to_what_it_is_about() -> None:
+    said = line(
+        client_id="c1", run_id=8812, correlation_id="cor", fields={"client": "web-03", "path": "/api/x"}
+    )
+    assert [(lead.label, lead.place) for lead in present_leads(said)] == [
+        ("Client web-03", Place("clients", "client:c1")),
+        ("Lines of run 8812", Place("logs", "run:8812")),
+        ("All lines of this request", Place("logs", "correlation:cor")),
+    ]
+    damaged = line(file_id=7, fields={"file": "docs/a.txt"})
+    assert present_leads(damaged)[0].place == Place("files", "file:docs/a.txt")
+    assert present_leads(line()) == []
+
+
+def test_volume_counts_every_line_once_in_steps_of_a_round_length() -> None:
+    levels = {0: LogLevel.ERROR, 1: LogLevel.WARNING}
+    lines = [line(i * 0.7, level=levels.get(i % 10, LogLevel.INFO)) for i in range(1000)]
+    volume = present_volume(lines)
+    assert volume is not None
+    assert [sum(counts) for counts in zip(*volume.counts, strict=True)] == [800, 100, 100]
+    assert volume.step_s == 10 and len(volume.counts) <= 80
+    assert volume.since <= lines[0].at and volume.until > lines[-1].at
+    assert volume.moment(0.0) == volume.since
+    assert present_volume([]) is None
+    single = present_volume([line()])
+    assert single is not None and single.counts == ((1, 0, 0),)
+
+
+def test_exports_carry_the_filter_and_whole_lines() -> None:
+    wanted = LogFilter(text="/web/", run_id=7)
+    lines = [line(fields={"exception": "Traceback\nValueError: no"}, client_id="c1")]
+    text = export_text(lines, wanted, AT, cut=True).decode()
+    assert "# text: /web/" in text and "# run_id: 7" in text and "there are more" in text
+    assert "client_id=c1" in text and text.endswith("ValueError: no\n")
+    head, row = export_json_lines(lines, wanted, AT, cut=False).splitlines()
+    assert json.loads(head)["export"]["filter"]["text"] == "/web/"
+    assert json.loads(row)["message"] == "run finished"
+    assert copy_text(lines[0]).startswith("2026-03-11T14:02:11.204+00:00  INFO")
