@@ -144,8 +144,17 @@ class NoDatabase:
             )
         )
 
-    version = outline = page = whole_value = count = run_sql = _nothing
-    plan = statistics = health = check = export = _nothing
+    version: Any = _nothing
+    outline: Any = _nothing
+    page: Any = _nothing
+    whole_value: Any = _nothing
+    count: Any = _nothing
+    run_sql: Any = _nothing
+    plan: Any = _nothing
+    statistics: Any = _nothing
+    health: Any = _nothing
+    check: Any = _nothing
+    export: Any = _nothing
 
 
 def build_database(port: DatabasePort, reading: Reading, upkeep: Upkeep) -> DatabaseStreams:

@@ -1,5 +1,6 @@
 """Who has a lock on a database file, as far as the system says it."""
 
+import os
 from pathlib import Path
 
 from streams.records.database import LockHolder
@@ -71,6 +72,8 @@ def _log_locks(mode: str, first: int, last: int) -> list[str]:
 def _program(pid: int) -> str:
     if pid <= 0:
         return "unknown"
+    if pid == os.getpid():
+        return "this console"
     try:
         return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     except OSError:
