@@ -72,6 +72,10 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
         KeyHelp("Enter", "Open the details of the row"),
     ),
     "Database": (KeyHelp("Ctrl+Enter", "Run the query"),),
+    "Logs": (
+        KeyHelp("P", "Pause or follow"),
+        KeyHelp("↑ ↓  PgUp PgDn", "Walk the lines; details follow"),
+    ),
 }
 
 
@@ -108,10 +112,11 @@ def key_sheet() -> ft.AlertDialog:
     return ft.AlertDialog(
         title=ft.Text("Keys", size=18, weight=ft.FontWeight.W_600),
         content=ft.Container(
-            ft.Column(parts, spacing=0, tight=True, scroll=ft.ScrollMode.AUTO),
+            ft.Column(parts, spacing=0, tight=True),
             width=520,
             border=ft.Border.only(top=ft.BorderSide(1, LINE)),
         ),
+        scrollable=True,
         content_text_style=ft.TextStyle(size=SIZE_BODY),
         shape=ft.RoundedRectangleBorder(radius=14),
     )

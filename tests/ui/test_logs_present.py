@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogLevel, LogSource
 from ui.context import Place
 from ui.format import Formatter
+from ui.views.logs_arrive import led_to
 from ui.views.logs_buffer import LineBuffer
 from ui.views.logs_present import (
     clock_text,
@@ -126,7 +128,33 @@ def test_a_line_leads_to_what_it_is_about() -> None:
     ]
     damaged = line(file_id=7, fields={"file": "docs/a.txt"})
     assert present_leads(damaged)[0].place == Place("files", "file:docs/a.txt")
-    assert present_leads(line()) == []
+    mine = line(client_id="c1", fields={"file": "docs/a.txt"})
+    assert present_leads(mine)[1].place == Place("files", "path:c1:docs/a.txt")
+    own = line(source=LogSource.CONSOLE, fields={"file": "tidewatch.toml"})
+    assert present_leads(own) == present_leads(line()) == []
+
+
+@pytest.mark.parametrize(
+    ("show", "wanted", "moment"),
+    [
+        ("client:c1", LogFilter(client_id="c1"), None),
+        ("run:8812", LogFilter(run_id=8812), None),
+        ("correlation:x", LogFilter(correlation_id="x"), None),
+        ("errors", LogFilter(levels=frozenset({LogLevel.WARNING, LogLevel.ERROR})), None),
+        ("source:database", LogFilter(sources=frozenset({LogSource.DATABASE})), None),
+        ("all", LogFilter(), None),
+        ("at:2026-03-11T14:02:11.204+00:00", LogFilter(), AT),
+        ("?client=c1&level=error&text=disk", None, None),
+    ],
+)
+def test_the_words_that_lead_to_the_log(show: str, wanted: LogFilter | None, moment: datetime | None) -> None:
+    expected = wanted or LogFilter(client_id="c1", levels=frozenset({LogLevel.ERROR}), text="disk")
+    assert led_to(show) == (expected, moment)
+
+
+@pytest.mark.parametrize("show", ["", "at:yesterday", "run:x", "source:moon", "?text=/(/", "nonsense:1"])
+def test_what_is_no_word_leads_nowhere(show: str) -> None:
+    assert led_to(show) is None
 
 
 def test_volume_counts_every_line_once_in_steps_of_a_round_length() -> None:

@@ -287,6 +287,16 @@ async def test_the_filter_is_remembered(desk: Desk) -> None:
     assert again._filters.value.levels == {LogLevel.WARNING, LogLevel.ERROR}
 
 
+async def test_a_pause_is_remembered_and_the_p_key_ends_it(desk: Desk) -> None:
+    key = ft.KeyboardEvent(
+        name="keyboard_event", control=desk.page.page, key="P", shift=False, ctrl=False, alt=False, meta=False
+    )
+    assert desk.view.on_key(key) and desk.view._shelf.by_hand
+    again = LogsView(streams=desk.streams.bag, commands=FakeCommands(), context=desk.page.context)
+    assert again._shelf.paused
+    assert desk.view.on_key(key) and not desk.view._shelf.paused
+
+
 async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(desk: Desk) -> None:
     index = 0
 

@@ -14,7 +14,7 @@ from ui.components.progress import ProgressLine
 from ui.components.side_panel import Facts, SidePanel, foot_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
-from ui.context import UiContext
+from ui.context import Place, UiContext
 from ui.format import UNKNOWN, age_text, count_text, ratio_text
 from ui.theme import BACKING_UP, INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
 from ui.views.activity_present import ActivityLine, present_activity
@@ -97,7 +97,7 @@ class ClientDetails(BoundView):
                 section("Goal", ft.Row([self._goal], tight=True)),
                 section("Last 30 runs", self._runs_box, self._runs_box.note),
                 self._failures_part,
-                section("Activity", self._lines_box, self._lines_box.note),
+                section("Activity", self._lines_box, self._activity_head()),
             ],
             spacing=14,
         )
@@ -278,6 +278,19 @@ class ClientDetails(BoundView):
 
     def _on_start(self) -> None:
         self._with(self._actions.back_up)
+
+    def _activity_head(self) -> ft.Row:
+        lines = ft.TextButton(
+            content=ft.Text("Log lines", size=SIZE_SMALL),
+            height=24,
+            style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=6)),
+            on_click=lambda _event: self._on_log(),
+        )
+        return ft.Row([self._lines_box.note, lines], spacing=6, tight=True)
+
+    def _on_log(self) -> None:
+        if self._row is not None:
+            self.context.go(Place("logs", f"client:{self._row.client.id}"))
 
     def _on_files(self) -> None:
         if self._row is not None:

@@ -15,14 +15,17 @@ from streams.operators.conflate import conflate_merge
 from streams.records.log_match import Search, WrongExpression
 from streams.records.logs import LogFilter, LogLine
 from streams.snapshot import Snapshot
-from streams.vocabulary import Health, LogLevel, LogSource
+from streams.vocabulary import Health
 from ui.bound import BoundView
 from ui.components.line_list import LineList
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
 from ui.format import count_text
+from ui.links import filter_link
 from ui.theme import GAP, PAGE_PADDING, SIZE_BODY, Density, small_text
+from ui.views.copying import copy_link
+from ui.views.logs_arrive import led_to
 from ui.views.logs_details import LogDetails
 from ui.views.logs_export import LogExport
 from ui.views.logs_filters import DroppedNote, LogFilters
@@ -47,7 +50,6 @@ class LogsView(BoundView):
         self._goal: datetime | None = None
         self._volume_at: datetime | None = None
         self._marking = Marking()
-        self._clipboard: ft.Clipboard | None = None
         self._filters = LogFilters(
             context.format,
             on_filter=self._on_filter,
@@ -72,6 +74,7 @@ class LogsView(BoundView):
             go=self._go,
             on_copy=self._copy_open,
             on_around=self._around,
+            on_link=self._copy_link,
             on_close=self._on_close,
         )
         self._export = LogExport(self._streams, lambda: self.page)
@@ -227,6 +230,7 @@ class LogsView(BoundView):
             self._follow()
         else:
             self._pause(by_hand=True)
+        self._remember()
 
     def _on_scroll(self) -> None:
         self._goal = None
@@ -276,6 +280,7 @@ class LogsView(BoundView):
             "logs.filter",
             {"sources": sorted(wanted.sources), "levels": sorted(wanted.levels), "text": wanted.text},
         )
+        self.context.prefs.put("logs.paused", self._shelf.by_hand)
 
     def _recall(self) -> None:
         try:
@@ -284,6 +289,9 @@ class LogsView(BoundView):
         except (msgspec.ValidationError, WrongExpression):
             return  # from another version
         self._filters.set(kept)
+        if self.context.prefs.get("logs.paused") is True:
+            self._shelf.pause(by_hand=True)
+            self._filters.show_paused(True)
 
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
@@ -323,9 +331,13 @@ class LogsView(BoundView):
         if self._details.line is not None:
             self.act("Copy line", self._copy(self._details.line))
 
+    def _copy_link(self) -> None:
+        if self._details.line is not None:
+            at = self._details.line.at.isoformat()
+            self.act("Copy link", copy_link(self.context, filter_link("logs", at=at)))
+
     async def _copy(self, line: LogLine) -> None:
-        self._clipboard = self._clipboard or ft.Clipboard()
-        await self._clipboard.set(copy_text(line))
+        await ft.Clipboard().set(copy_text(line))
         self.context.messages.done("Line copied")
 
     # -- export
@@ -341,42 +353,31 @@ class LogsView(BoundView):
     # -- arriving
 
     def arrive(self, show: str) -> None:
-        """Show the lines that somebody was led to.
-
-        ``client:ID``, ``run:ID``, ``correlation:ID``, ``at:TIME`` (RFC 3339), ``source:NAME``, ``errors``
-        or ``all``.
-        """
-        word, _, rest = show.partition(":")
-        clear = LogFilter()
-        if word in ("client", "correlation") and rest:
-            self._on_filter(msgspec.structs.replace(clear, **{f"{word}_id": rest}))
-        elif word == "run" and rest.isdecimal():
-            self._on_filter(msgspec.structs.replace(clear, run_id=int(rest)))
-        elif word == "at":
-            self._arrive_at(datetime.fromisoformat(rest))
-        elif word == "source" and rest in set(LogSource):
-            self._on_filter(msgspec.structs.replace(clear, sources=frozenset({LogSource(rest)})))
-        elif word == "errors":
-            levels = frozenset({LogLevel.ERROR, LogLevel.WARNING})
-            self._on_filter(msgspec.structs.replace(clear, levels=levels))
-        elif word == "all":
-            self._on_filter(clear)
-
-    def _arrive_at(self, moment: datetime) -> None:
+        """Show the lines that somebody was led to; see ``led_to``."""
+        led = led_to(show)
+        if led is None:
+            return
+        wanted, moment = led
+        self._shelf.by_hand = False
+        if moment is None:
+            self._on_filter(wanted)
+            return
         until = moment + AROUND
         present = until >= self.context.clock()
-        self._shelf.by_hand = False
-        self._on_filter(LogFilter(until=None if present else until))
+        self._on_filter(msgspec.structs.replace(wanted, until=None if present else until))
         self._shelf.start_over(clear=True)
         self._pause()
         self._goal = moment
 
+    def find(self) -> bool:
+        """Put the keyboard into the search field."""
+        self.act("Find", self._filters.focus())
+        return True
+
     def on_key(self, event: ft.KeyboardEvent) -> bool:
-        """Find with Ctrl+F or /, pause with Space."""
-        if (event.key == "F" and event.ctrl) or (event.key == "/" and not self.context.typing):
-            self.act("Find", self._filters.focus())
-            return True
-        if event.key in (" ", "Space") and not self.context.typing:
+        """Pause or follow with P."""
+        wanted = event.key.upper() == "P" and not (event.ctrl or event.alt or event.meta)
+        if wanted and not self.context.typing:
             self._on_pause()
             return True
         return False

@@ -26,6 +26,7 @@ class LogDetails:
         go: Callable[[Place], None],
         on_copy: Callable[[], None],
         on_around: Callable[[], None],
+        on_link: Callable[[], None],
         on_close: Callable[[], None],
     ) -> None:
         self._format, self._go = formatter, go
@@ -53,7 +54,8 @@ class LogDetails:
             subtitle=self._badge,
             foot=[
                 foot_button("Copy", on_copy, filled=True),
-                foot_button("What came around it", on_around, tooltip="Show all lines of that time"),
+                foot_button("Copy link", on_link),
+                foot_button("Around it", on_around, tooltip="Show all lines of that time"),
             ],
         )
         self.control = self.panel.control

@@ -117,7 +117,7 @@ def present_leads(line: LogLine) -> list[Lead]:
         leads.append(Lead(label, ft.Icons.DEVICES_OTHER, Place("clients", f"client:{line.client_id}")))
     path = line.fields.get("file", "")
     if path and line.source is not LogSource.CONSOLE:  # a file of the console is one of its own
-        leads.append(Lead("Its file", ft.Icons.FOLDER_COPY, Place("files", f"file:{path}")))
+        leads.append(Lead("Its file", ft.Icons.FOLDER_COPY, _file_place(line, path)))
     if line.run_id is not None:
         leads.append(
             Lead(f"Lines of run {line.run_id}", ft.Icons.SUBJECT, Place("logs", f"run:{line.run_id}"))
@@ -126,6 +126,12 @@ def present_leads(line: LogLine) -> list[Lead]:
         place = Place("logs", f"correlation:{line.correlation_id}")
         leads.append(Lead("All lines of this request", ft.Icons.LINK, place))
     return leads
+
+
+def _file_place(line: LogLine, path: str) -> Place:
+    if line.client_id is None:
+        return Place("files", f"file:{path}")
+    return Place("files", f"path:{line.client_id}:{path}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""The words that lead to a part of the log, as filters and moments."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from streams.records.log_match import Search, WrongExpression
+from streams.records.logs import LogFilter
+from streams.vocabulary import LogLevel, LogSource
+from ui.links import filters_of
+
+_ERRORS = frozenset({LogLevel.ERROR, LogLevel.WARNING})
+
+
+def led_to(show: str) -> tuple[LogFilter, datetime | None] | None:
+    """Return what to show for ``Place.show``, and the moment to stand still at; None for what is no word.
+
+    ``client:ID``, ``run:ID``, ``correlation:ID``, ``at:TIME`` (RFC 3339), ``source:NAME``, ``errors``,
+    ``all``, or several as a link has them: ``?client=ID&level=error&text=…``.
+    """
+    several = filters_of(show)
+    if several is None:
+        word, _, rest = show.partition(":")
+        several = {word: rest}
+    parts: dict[str, Any] = {}
+    moment: datetime | None = None
+    for word, rest in several.items():
+        if word == "at":
+            moment = _moment(rest)
+            if moment is None:
+                return None
+        else:
+            part = _part(word, rest)
+            if part is None:
+                return None
+            parts |= part
+    return LogFilter(**parts), moment
+
+
+def _part(word: str, rest: str) -> dict[str, Any] | None:
+    match word:
+        case "all":
+            return {}
+        case "errors":
+            return {"levels": _ERRORS}
+        case "client" | "correlation" if rest:
+            return {f"{word}_id": rest}
+        case "run" if rest.isdecimal():
+            return {"run_id": int(rest)}
+        case "source" if rest in set(LogSource):
+            return {"sources": frozenset({LogSource(rest)})}
+        case "level" if rest in set(LogLevel):
+            return {"levels": frozenset({LogLevel(rest)})}
+        case "text" if _good(rest):
+            return {"text": rest}
+        case _:
+            return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _good(text: str) -> bool:
+    try:
+        return bool(Search(text))
+    except WrongExpression:
+        return False
