@@ -71,7 +71,7 @@ class Console:
         """Build a screen on a page; ``main`` of the Flet application."""
         look = look_of(self.watcher.current)
         context = UiContext(
-            scheduler=RunTaskScheduler(self._run_task_of(page), report_fault),
+            scheduler=RunTaskScheduler(run_task_of(page, self.loop), report_fault),
             frame_s=look.frame_s,
             report=_report_at,
             measure=self.meter.shown,
@@ -103,15 +103,27 @@ class Console:
         for shell in self.shells:
             shell.context.messages.error("The changed settings are not taken", detail=error.line())
 
-    def _run_task_of(self, page: ft.Page) -> Callable[..., "Future[Any]"]:
-        def run_task(handler: Callable[..., Coroutine[Any, Any, Any]], /, *args: Any) -> "Future[Any]":
-            try:
-                return page.run_task(handler, *args)
-            except AttributeError:
-                # A page whose browser has gone has no connection, and no loop by way of it, until it is back.
-                return asyncio.run_coroutine_threadsafe(handler(*args), self.loop)
 
-        return run_task
+RunTask = Callable[..., "Future[Any]"]
+
+
+def run_task_of(page: ft.Page, loop: asyncio.AbstractEventLoop) -> RunTask:
+    """Return ``page.run_task``, which also works while the page's browser is away."""
+
+    def run_task(handler: Callable[..., Coroutine[Any, Any, Any]], /, *args: Any) -> "Future[Any]":
+        # Without a connection there is no loop by way of the page; it would make the coroutine and lose it.
+        if _connected(page):
+            return page.run_task(handler, *args)
+        return asyncio.run_coroutine_threadsafe(handler(*args), loop)
+
+    return run_task
+
+
+def _connected(page: ft.Page) -> bool:
+    try:
+        return page.session.connection is not None  # pyright: ignore[reportUnnecessaryComparison]
+    except RuntimeError:  # the session has ended for good
+        return False
 
 
 def report_fault(error: BaseException) -> None:

@@ -40,7 +40,10 @@ class ConnectionManager:
         ping_s: Seconds = 5.0,
         critical_s: Seconds = 5.0,
         stale_factor: Seconds = 2.5,
+        probe: Callable[[], object] = lambda: None,
     ) -> None:
+        """``probe`` asks the server something; ``heard`` is told how that ended, as of every request."""
+        self._probe = probe
         self._updater = updater
         self._scheduler = scheduler
         self._now = now
@@ -127,6 +130,8 @@ class ConnectionManager:
                 self._down_at = self._down_at or now
                 self._failure = self._named(error, now + timedelta(seconds=retry_in_s))
                 self._change(round_trip_s=None)
+                if self._held.running:
+                    self._probe()  # is only the socket lost, or the server? The next poll may be far away
             case SocketPong(round_trip_s=round_trip_s):
                 self._change(round_trip_s=round_trip_s)
         self._judge()

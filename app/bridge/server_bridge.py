@@ -1,6 +1,7 @@
 """The only door to a server and its database: questions, events, commands and the state of the connection."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from app.bridge.queries import DatabaseQueries
 from app.bridge.realtime import RealtimeUpdater
 from app.config import ConnectionSettings, Settings
 from app.protocol import Health
+from streams.failures import TidewatchError
 from streams.operators.backoff import Backoff
 from streams.operators.spawning import Spawn
 from streams.records.base import utc_now
@@ -91,6 +93,10 @@ def _connected(
         times = settings().streams
         return Backoff(times.backoff_base_s, times.backoff_cap_s, times.jitter_ratio)(failures)
 
+    async def ask() -> None:
+        with suppress(TidewatchError):  # the manager hears how it ended, as of every request
+            await http.get("/health", Health)
+
     realtime = RealtimeUpdater(http, scheduler=scheduler, spawn=spawn, backoff=backoff, now=now)
     manager = ConnectionManager(
         realtime,
@@ -99,6 +105,7 @@ def _connected(
         ping_s=lambda: settings().streams.ping_s,
         critical_s=lambda: settings().polling.critical_s,
         stale_factor=lambda: settings().streams.stale_factor,
+        probe=lambda: spawn(ask),
     )
     manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
     http.heard = manager.heard

@@ -113,6 +113,24 @@ async def test_a_server_that_is_restarted_comes_back_by_itself(tmp_path: Path) -
         await entered.__aexit__(None, None, None)
 
 
+async def test_a_server_that_dies_is_known_to_be_down_long_before_the_next_poll(tmp_path: Path) -> None:
+    links: list[Link] = []
+    async with serving(tmp_path / "data") as served:
+        # Without the database beside it nothing but the requests themselves can tell.
+        alone = {"database_path": None, "token_file": served.info.token_file}
+        entered = connected(served.connection.model_copy(update=alone), SLOW_POLLS)
+        console = await entered.__aenter__()
+        screen = Screen(console)
+        console.streams.link.subscribe(links.append)
+        await served.enrol("one")
+        await until(lambda: links[-1].state is LinkState.LIVE and screen.rows)
+    try:
+        await until(lambda: links[-1].state is LinkState.DOWN, limit_s=5)
+        assert links[-1].failure is not None
+    finally:
+        await entered.__aexit__(None, None, None)
+
+
 async def test_a_token_that_is_revoked_while_running_is_a_state_and_not_an_exit(served: Served) -> None:
     async with connected(served.connection) as console:
         links: list[Link] = []
