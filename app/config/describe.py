@@ -55,7 +55,7 @@ def describe(settings: Settings, text: str, path: Path, flags: Flags, *, exists:
     sections = tuple(
         SettingsSection(
             name=section,
-            about=model_of(section).__doc__ or "",
+            about=(model_of(section).__doc__ or "").replace("``", ""),
             settings=tuple(of(section, key, field) for key, field in model_of(section).model_fields.items()),
         )
         for section in Settings.model_fields

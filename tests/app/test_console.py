@@ -16,7 +16,8 @@ import aiohttp
 import psutil
 import pytest
 
-from app.config import ConnectionSettings, MockSettings
+from app.config import ConnectionSettings, MockSettings, Settings
+from app.console import running_console
 from app.prefs import FilePrefs
 from app.simulation import simulated_server
 from app.tasks import Tasks
@@ -80,6 +81,7 @@ async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp
                 assert page.status == 200
                 text = await page.text()
                 assert "noCdn: true" in text or "noCdn=true" in text.replace(" ", "")
+                assert 'event.key === "F1"' in text
                 assert "Access-Control-Allow-Origin" not in page.headers
                 assert "default-src 'self'" in page.headers["Content-Security-Policy"]
             for wrong, headers in (
@@ -106,6 +108,14 @@ async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp
         assert took_s < 3, f"{took_s:.1f} s"
         await gone(child, 1)
         await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")), 30)
+
+
+@pytest.mark.parametrize("link", ["nowhere", "nowhere/7", "select 1"])
+async def test_a_link_that_leads_nowhere_is_said_before_anything_starts(link: str) -> None:
+    with pytest.raises(ConfigRejected, match=r"there is no such place\.") as refusal:
+        async with running_console(Settings(), open_at=link):
+            pass
+    assert "clients/NAME" in refusal.value.hint
 
 
 async def test_the_child_ends_with_a_console_that_is_killed(tmp_path: Path) -> None:

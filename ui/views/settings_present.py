@@ -12,6 +12,8 @@ from ui.theme import Tone
 _UNIT_ENDS: Final = ("_s", "_bytes", "_days", "_ratio")
 _WORDS: Final = {"tls": "TLS", "ca": "CA", "sql": "SQL", "id": "ID"}
 _LONGEST_CHANGE: Final = 44
+_SWITCH: Final = {"true": "on", "false": "off"}
+_HERE: Final = ("", "127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def present_range(setting: Setting) -> str:
     if setting.kind not in (SettingKind.SWITCH, SettingKind.CHOICE, SettingKind.SECRET):
         parts.append(setting.allowed[:1].upper() + setting.allowed[1:])
     if setting.kind is not SettingKind.SECRET:
-        parts.append(f"default {setting.default}" if setting.default else "none by default")
+        default = _SWITCH.get(setting.default, setting.default)
+        parts.append(f"default {default}" if default else "none by default")
     if setting.takes_effect:
         parts.append(f"takes effect {setting.takes_effect}")
     text = "  ·  ".join(parts)
@@ -101,6 +104,7 @@ def present_check(check: CheckResult) -> tuple[str, ft.IconData, Tone]:
 
 def three_lines(values: Mapping[str, str]) -> str:
     """Return the lines of the file that make the console look at a real server, with what is known so far."""
-    host = values.get("connection.host") or "backup.example.org"
+    host = values.get("connection.host", "")
+    host = "backup.example.org" if host in _HERE else host
     path = values.get("connection.database_path") or "/srv/tidewatch/catalogue.db"
     return f'[connection]\nmock_mode = false\nhost = "{host}"\ndatabase_path = "{path}"'
