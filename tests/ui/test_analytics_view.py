@@ -45,3 +45,121 @@ async def test_it_draws_seven_charts() -> None:
         assert "Backups per day" in s.h.texts()
         for chart in s.h.find_all(fc.LineChart):
             assert chart.data_series
+
+
+async def test_another_range_asks_anew_and_shows_nothing_of_the_former() -> None:
+    async with stage() as s:
+        s.streams.past.asked.clear()
+        week = next(box for box in s.h.find_all(ft.Semantics) if box.label == "Range 7 d")
+        await s.h.fire(s.h.find(ft.Container, week), "click")
+        assert {query.span_s for query in s.streams.past.asked} == {7 * 86400}
+        assert len(s.streams.past.asked) == 5
+        assert week.selected
+        assert "Backups per 6 h" in s.h.texts()
+        assert s.faces() == ["content"] * 7
+        assert s.h.context.prefs.get("analytics.range") == {
+            "span": "7 d",
+            "first": "",
+            "last": "",
+            "compare": False,
+        }
+
+
+async def test_comparing_draws_the_period_before() -> None:
+    async with stage() as s:
+        box = s.h.find(ft.Checkbox)
+        await s.h.fire(box, "change", True, value=True)
+        assert s.streams.past.asked[-1].compare
+        bars = s.h.find(fc.BarChart)
+        assert all(len(group.rods) == 2 for group in bars.groups)
+        assert bars.groups[0].rods[0].width < bars.groups[0].rods[1].width
+        lines = s.h.find_all(fc.LineChart, s.view.parts.server)[0]
+        assert any(series.dash_pattern for series in lines.data_series)
+        assert any("(before: " in text for text in s.h.texts())
+        await s.h.fire(box, "change", False, value=False)
+        assert all(len(group.rods) == 1 for group in bars.groups)
+
+
+async def test_two_days_are_checked_at_their_fields() -> None:
+    async with stage() as s:
+        custom = next(box for box in s.h.find_all(ft.Semantics) if box.label == "Range Custom")
+        await s.h.fire(s.h.find(ft.Container, custom), "click")
+        first, last = s.h.find_all(ft.TextField)
+        assert (first.value, last.value) == ("2026-03-01", "2026-03-11")
+        assert s.streams.past.asked[-1].since == datetime(2026, 3, 1, tzinfo=UTC)
+        count = len(s.streams.past.asked)
+        await s.h.fire(first, "focus")
+        assert s.h.context.typing
+        await s.h.fire(first, "submit", value="2026-03-40")
+        assert "Write a day as 2026-03-12" in s.h.texts()
+        assert len(s.streams.past.asked) == count
+        await s.h.fire(first, "blur", value="2026-02-01")
+        assert not s.h.context.typing
+        assert "Write a day as 2026-03-12" not in s.h.texts()
+        assert s.streams.past.asked[-1].since == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+async def test_a_choice_redraws_without_asking_and_is_remembered() -> None:
+    async with stage() as s:
+        count = len(s.streams.past.asked)
+        memory = next(box for box in s.h.find_all(ft.Semantics) if box.label == "Server Memory")
+        await s.h.fire(s.h.find(ft.Container, memory), "click")
+        assert len(s.streams.past.asked) == count
+        assert s.h.context.prefs.get("analytics.server") == "Memory"
+        chart = s.h.find(fc.LineChart, s.view.parts.server)
+        labels = [axis.label for axis in chart.left_axis.labels]
+        assert any("GiB" in text for label in labels for text in s.h.texts(label))
+
+
+async def test_each_situation_has_its_face() -> None:
+    async with stage("") as s:
+        assert s.faces() == ["waiting"] * 7
+        s.h.advance(0.3)
+        assert s.faces() == ["loading"] * 7
+        s.streams.empty()
+        s.h.frame()
+        assert s.faces() == ["empty"] * 7
+        assert "No backup ended in this time." in s.h.texts()
+        s.streams.fill()
+        s.h.frame()
+        assert s.faces() == ["content"] * 7
+        s.streams.lose()
+        s.h.frame()
+        assert s.faces() == ["content"] * 7
+        assert s.h.texts().count("1 min ago") == 7
+    async with stage("fail") as s:
+        assert s.faces() == ["error"] * 7
+
+
+async def test_one_broken_card_leaves_the_others_alone() -> None:
+    async with stage() as s:
+        chart = s.view.parts.hours
+        chart._present = lambda *_: 1 / 0  # type: ignore[assignment]
+        s.streams.fill()
+        s.h.frame()
+        assert s.faces() == ["content"] * 3 + ["error"] + ["content"] * 3
+        assert s.h.reports
+        s.h.reports.clear()
+
+
+async def test_a_hidden_view_looks_at_nothing_and_time_costs_nothing() -> None:
+    async with stage() as s:
+        assert s.streams.past.looked_at
+        s.h.advance(2.0)
+        s.h.clear()
+        s.h.advance(1.0)
+        assert s.h.patches == 0
+        s.view.set_visible(False)
+        assert not s.streams.past.looked_at
+
+
+async def test_no_series_has_more_points_than_can_be_drawn() -> None:
+    async with stage() as s:
+        for span in ("1 h", "24 h", "7 d", "90 d"):
+            button = next(box for box in s.h.find_all(ft.Semantics) if box.label == f"Range {span}")
+            await s.h.fire(s.h.find(ft.Container, button), "click")
+            for chart in s.h.find_all(fc.LineChart):
+                assert chart.data_series
+                assert all(len(series.points) <= 300 for series in chart.data_series)
+            for bars in s.h.find_all(fc.BarChart):
+                assert 2 <= len(bars.groups) <= 100

@@ -15,6 +15,8 @@ TIME_STEPS_S: Final = (
     *(HOUR * n for n in (1, 2, 3, 6, 12)),
     *(DAY * n for n in (1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730)),
 )
+_FINEST_S: Final = ((100 * DAY, DAY), (DAY, HOUR), (MINUTE, MINUTE))
+"""From which duration on ticks are at least how far apart."""
 _SIZES: Final = {
     Units.BINARY: (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")),
     Units.DECIMAL: (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB")),
@@ -99,9 +101,11 @@ def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
             yield from (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
             yield from _decimal(1.0)
         case Unit.SECONDS:
-            yield from (m * 10**e for e in (-4, -3, -2, -1) for m in (1, 2, 5))
-            yield from (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
-            yield from _decimal(3600.0)
+            # Long durations are told in minutes, hours or days: finer ticks would have the same words.
+            finest = next((step for from_s, step in _FINEST_S if largest >= from_s), 0.0)
+            known = (*(m * 10.0**e for e in range(-9, 0) for m in (1, 2, 5)), 1, 2, 5, 10, 15, 30)
+            yield from (step for step in (*known, 60, 120, 300, 600, 900, 1800, HOUR) if step >= finest)
+            yield from _decimal(2.0 * HOUR)
         case Unit.BYTES | Unit.BYTE_RATE:
             size, _ = _size_unit(largest, words)
             yield from (max(m * 10.0**e * size, 1.0) for e in range(-9, 4) for m in (1, 2, 5))
@@ -146,21 +150,27 @@ def tick_text(value: float, scale: Scale, words: Formatter) -> str:
     """Return a round value as short as it can be: ``2 GiB``, ``50 %``."""
     match scale.unit:
         case Unit.RATIO:
-            return f"{value * 100:g} %"
+            return f"{value * 100:,.{_digits(scale.step * 100)}f} %"
         case Unit.RATE:
-            return f"{value:,g} /s"
+            return f"{value:,.{_digits(scale.step)}f} /s"
         case Unit.SECONDS if value == 0:
             return "0"
-        case Unit.SECONDS if value < 0.01:
-            return f"{value * 1000:g} ms"
+        case Unit.SECONDS if scale.high < MINUTE:
+            size, name = (1.0, "s") if scale.high >= 1 else (0.001, "ms")
+            return f"{value / size:,.{_digits(scale.step / size)}f} {name}"
         case Unit.BYTES | Unit.BYTE_RATE if value == 0:
             return "0"
         case Unit.BYTES | Unit.BYTE_RATE:
             size, name = _size_unit(scale.high, words)
-            digits = max(0, math.ceil(-math.log10(scale.step / size) - 1e-9))
+            digits = _digits(scale.step / size)
             return f"{value / size:,.{digits}f} {name}{'/s' if scale.unit is Unit.BYTE_RATE else ''}"
         case _:
             return value_text(value, scale.unit, words).replace(".0 ", " ")
+
+
+def _digits(step: float) -> int:
+    """Return how many digits after the point tell neighbouring ticks apart."""
+    return max(0, math.ceil(-math.log10(step) - 1e-9))
 
 
 def time_ticks(since: datetime, until: datetime, zone: tzinfo, *, most: int = 7) -> TimeTicks:
