@@ -38,24 +38,32 @@ _ARCHIVES = (
 
 
 def look_at(path: Path) -> None:
-    """Raise why ``path`` is no database: missing, a folder, empty, encrypted, or another kind of file."""
+    """Raise why ``path`` cannot be a database, as far as its name says: missing, a folder, empty, unreadable.
+
+    The file is not opened for that: closing it again would release the locks that other connections of this
+    process have on it (POSIX locks belong to the process), and another program could take the log away.
+    """
     if not path.is_file():
         what = "that is a folder" if path.is_dir() else "no such file"
         raise DatabaseMissing(f"{path}: {what}.", hint=CHECK_PATH)
+    if not os.access(path, os.R_OK):
+        raise DatabaseMissing(f"{path}: this user may not read it.", hint="Check its permissions.")
+    if path.stat().st_size == 0:
+        raise DatabaseEmpty(f"{path}: the file is empty.", hint="Nothing has been written to it yet.")
+
+
+def _what_it_is(path: Path) -> TidewatchError | None:
+    """Return what a file is that SQLite does not take for a database; None if it begins as one."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         size = path.stat().st_size
     except OSError as error:
-        raise DatabaseMissing(f"{path}: cannot be read: {error.strerror}.", hint=CHECK_PATH) from error
-    if head.startswith(_MAGIC):
-        return
-    raise _what_else(path, head, size)
+        return DatabaseMissing(f"{path}: cannot be read: {error.strerror}.", hint=CHECK_PATH)
+    return None if head.startswith(_MAGIC) else _what_else(path, head, size)
 
 
 def _what_else(path: Path, head: bytes, size: int) -> TidewatchError:
-    if not head:
-        return DatabaseEmpty(f"{path}: the file is empty.", hint="Nothing has been written to it yet.")
     if not any(head):
         hint = "It begins with zeros: a disk has lost its beginning. Restore it from a backup."
         return DatabaseDamaged(f"{path}: damaged.", hint=hint)
@@ -80,8 +88,11 @@ def connect(path: Path) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         return _begin(uri)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or _has_log(path):
+    except sqlite3.DatabaseError as error:
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_NOTADB and (what := _what_it_is(path)) is not None:
+            raise what from error
+        if code != sqlite3.SQLITE_CANTOPEN or _has_log(path):
             raise
         return _begin(f"{uri}&immutable=1")
 
