@@ -27,8 +27,8 @@ class _World:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.scheduler.clock)
 
-    def told(self, span_s: float = 3600, **more: bool) -> dict[str, list[float]]:
-        history = self.load.history(AnalyticsQuery(span_s=span_s, **more))
+    def told(self, span_s: float = 3600) -> dict[str, list[float]]:
+        history = self.load.history(AnalyticsQuery(span_s=span_s))
         return {series.name: [point.greatest for point in series.points] for series in history.series}
 
 

@@ -104,8 +104,8 @@ def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
             # Long durations are told in minutes, hours or days: finer ticks would have the same words.
             finest = next((step for from_s, step in _FINEST_S if largest >= from_s), 0.0)
             known = (*(m * 10.0**e for e in range(-9, 0) for m in (1, 2, 5)), 1, 2, 5, 10, 15, 30)
-            yield from (step for step in (*known, 60, 120, 300, 600, 900, 1800, HOUR) if step >= finest)
-            yield from _decimal(2.0 * HOUR)
+            more = (60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR)
+            yield from (step for step in (*known, *more, *_decimal(DAY)) if step >= finest)
         case Unit.BYTES | Unit.BYTE_RATE:
             size, _ = _size_unit(largest, words)
             yield from (max(m * 10.0**e * size, 1.0) for e in range(-9, 4) for m in (1, 2, 5))
