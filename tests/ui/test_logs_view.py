@@ -252,6 +252,14 @@ async def test_a_hidden_view_asks_for_nothing(desk: Desk) -> None:
     assert desk.rows()[-1] == "unseen"
 
 
+async def test_the_bars_count_what_is_filtered(desk: Desk) -> None:
+    assert "500 lines" in str(desk.view._volume._named.value)
+    desk.view._filters._on_search("mail-gw")
+    desk.pass_s(0.2)
+    said = str(desk.view._volume._named.value)
+    assert "500 lines" not in said and "0 warnings" in said
+
+
 async def test_the_bars_lead_to_their_lines(desk: Desk) -> None:
     bars = desk.view._volume
     bars._size = (800.0, 40.0)

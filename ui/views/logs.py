@@ -35,7 +35,8 @@ from ui.views.logs_shelf import Shelf
 from ui.views.logs_volume import VolumeBars
 
 REDRAW_S: Final = 0.1
-VOLUME_S: Final = 1.0
+VOLUME_S: Final = 0.9
+"""A little less than the beat of a second, which is not quite even."""
 AROUND: Final = timedelta(seconds=30)
 _ROW_HEIGHTS: Final = {Density.COMFORTABLE: 32, Density.STANDARD: 26, Density.COMPACT: 22}
 
@@ -81,7 +82,7 @@ class LogsView(BoundView):
         self._dropped_note = DroppedNote()
         self._count = small_text()
         self._box = table_box(self._list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
-        self._pill_text = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY)
+        self._pill_text = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=ft.FontWeight.W_600)
         self._pill = self._make_pill()
         self._main = ft.Row(
             [
@@ -185,7 +186,7 @@ class LogsView(BoundView):
     def _show_count(self) -> None:
         shelf = self._shelf
         more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
-        text = f"{count_text(len(shelf.lines))} lines{more}"
+        text = f"{count_text(len(shelf.lines))} lines{more}" if shelf.lines else ""
         if text != self._count.value:
             self._count.value = text
             self.touch(self._count)
@@ -270,6 +271,7 @@ class LogsView(BoundView):
         self._marking.search = Search(wanted.text)
         self._shelf.paused = self._shelf.by_hand
         self._shelf.start_over()
+        self._volume_at = None
         self.touch(*self._filters.show_paused(self._shelf.paused))
         self._remember()
         self._filter_subject.on_next(wanted)
