@@ -1,4 +1,4 @@
-"""Keys of the console that a browser would otherwise keep for itself: its own search, help and address line."""
+"""Keys of the console that a browser would otherwise keep for itself: for its search, help, address line."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final

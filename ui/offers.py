@@ -15,6 +15,7 @@ from streams.snapshot import Snapshot
 from streams.vocabulary import ClientState, ServerState
 from ui.components.palette import Known
 from ui.context import Place, UiContext
+from ui.offers_database import offer_database
 from ui.palette import MOST_OF_A_GROUP, PaletteEntry
 from ui.theme import Density, look
 from ui.views.files_present import base_name, folder_of
@@ -54,6 +55,8 @@ class Offers:
         palette.offer("actions", self._action_entries)
         palette.offer("clients", self._client_entries)
         palette.offer_search("files", self._find_files)
+        if "database" in context.places:
+            offer_database(context, streams.database.outline)
         if context.settings is not None:
             palette.offer("settings", self._setting_entries)
 

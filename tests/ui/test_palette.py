@@ -6,8 +6,13 @@ import flet as ft
 import pytest
 import reactivex as rx
 
+from streams.records.database import Outline, TableInfo
 from tests.ui import fleet
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
 from tests.ui.test_shell import _press, stage
+from ui.app import build_console
 from ui.context import Place
 from ui.palette import MOST, MOST_OF_A_GROUP, Palette, PaletteEntry, ranked, score
 from ui.views.registry import VIEWS
@@ -189,3 +194,52 @@ async def test_while_it_is_closed_it_looks_at_nothing() -> None:
         assert len(s.streams.status.observers) == before + 1
         await _press(s.h, "K", ctrl=True)
         assert len(s.streams.status.observers) == before
+
+
+async def test_tables_and_saved_queries_are_found_before_the_database_was_shown() -> None:
+    async with stage() as s:
+        outline = Outline(
+            path="c.db", size_bytes=1, tables=(TableInfo(name="runs", rows=12), TableInfo(name="x"))
+        )
+        s.streams.database.outline.on_next(s.streams.ok(outline))
+        s.h.context.prefs.put("database.saved", ["select count(*) from files", 7])
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "runs")
+        s.h.advance(0.5)
+        assert ("Tables", "runs", "12 rows") in [(e.group, e.label, e.detail) for e in s.shell._palette.shown]
+        await _type(s, "count")
+        assert ("Saved queries", "select count(*) from files") in [
+            (e.group, e.label) for e in s.shell._palette.shown
+        ]
+
+
+async def test_a_file_is_led_to_with_its_details_open() -> None:
+    async with stage() as s:
+        file = fleet.file_of(3, s.h.now())
+        s.h.context.go(Place("files", f"path:{file.client_id}:{file.path}"))
+        await s.h.settle()
+        assert s.shell.view("files")._versions.file_id == file.id  # type: ignore[attr-defined]
+        s.h.context.go(Place("files", "?state=bogus"))
+        s.h.context.go(Place("files", "?state=damaged"))
+        assert s.h.context.prefs.get("files.filter")["state"] == "damaged"  # type: ignore[index]
+
+
+async def test_a_client_is_led_to_by_its_name_before_any_is_known() -> None:
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        shell.go(Place("clients", "client:web-03"))
+        h.frame()
+        streams.fill()
+        await h.settle()
+        assert shell.view("clients")._details.client_id == fleet.client_id("web-03")  # type: ignore[attr-defined]
+        shell.go(Place("clients", "client:nobody"))
+        assert h.context.messages.all[0].text == "There is no client nobody"
+
+
+async def test_an_error_leads_to_its_log_lines() -> None:
+    async with stage() as s:
+        s.h.context.messages.error("It failed")
+        s.h.frame()
+        await s.h.fire(s.h.find(ft.IconButton, tooltip="Show log"), "click")
+        assert s.shell.current == "logs"

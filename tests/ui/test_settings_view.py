@@ -1,4 +1,4 @@
-"""The settings view over a real file: what is typed is refused or written, and the running console follows."""
+"""The settings view over a real file: what is typed is refused or written, and the console follows."""
 
 import tomllib
 from collections.abc import AsyncIterator

@@ -178,6 +178,9 @@ class ClientsView(BoundView):
             self._wanted = ""
             self._table.set_current(key, reveal=True)
             self._on_open(key)
+        elif self._clients:
+            self._wanted = ""
+            self.context.messages.warn(f"There is no client {wanted}")
 
     def find(self) -> bool:
         """Put the keyboard into the search field."""
@@ -203,9 +206,6 @@ class ClientsView(BoundView):
             self._on_close()
         if self._wanted:
             self._open_wanted()
-            if self._wanted and delta.full:
-                self.context.messages.warn(f"There is no client {self._wanted}")
-                self._wanted = ""
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
         before = set(self._run_clients.values())
