@@ -258,6 +258,18 @@ async def test_stop_asks_first_and_start_does_not() -> None:
         assert s.commands.calls[-1] == ("start_server", None)
 
 
+async def test_the_uptime_of_a_silent_server_stands_still() -> None:
+    async with stage() as s:
+        h = s.h
+        status = replace(fleet.status(h.now()), started_at=h.now() - timedelta(hours=1))
+        s.streams.status.on_next(s.streams.ok(status))
+        h.frame()
+        h.advance(5)
+        assert any(text.startswith("up 1 h 00 min") for text in h.texts(s.view.server))
+        h.advance(600)
+        assert any(text.startswith("up 1 h 00 min") for text in h.texts(s.view.server))
+
+
 async def test_back_up_all_shows_whom_it_reaches_and_a_no_is_a_no() -> None:
     async with stage() as s:
         h = s.h
@@ -275,8 +287,10 @@ async def test_back_up_all_tells_what_really_happened() -> None:
         await h.fire(h.find(ft.FilledButton, s.view.server, content="Back up all"), "click")
         await h.fire(h.find(ft.FilledButton, h.find(ft.AlertDialog), content="Back up all"), "click")
         assert s.commands.calls == [("back_up", None)]
-        told = h.context.messages.all[0].text
-        assert told == "Backup of all asked for: 2 begin now, 1 when they are back, 1 refused."
+        told = h.context.messages.all[0]
+        assert told.text == "Backup of all asked for: 2 begin now, 1 when they are back, 1 refused."
+        assert told.detail == "1 refused: disconnected"
+        assert told.tone is Tone.WARNING
 
 
 async def test_activity_stands_still_under_the_pointer() -> None:

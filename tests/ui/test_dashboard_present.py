@@ -35,6 +35,17 @@ def test_the_safe_line_names_the_oldest_success_and_who_is_failing() -> None:
     assert safety.tone is Tone.BAD
 
 
+def test_a_long_reason_leaves_room_for_what_stands_behind_it() -> None:
+    reason = "timed out: the network share //nas-home/projects did not answer for 120 s"
+    clients = [
+        replace(client, failure_reason=reason) if client.failing_since else client
+        for client in fleet.clients(NOON)
+    ]
+    safety = present_safety(clients, NOON, WORDS)
+    assert safety.failing == "Failing: mail-gw since Tue 03:12 (timed out: the network share //nas-home/…)"
+    assert reason in safety.failing_exact
+
+
 def test_all_is_well() -> None:
     fine = [c for c in fleet.clients(NOON) if within_goal(c, NOON)]
     safety = present_safety(fine, NOON, WORDS)

@@ -53,6 +53,7 @@ class ClientDetails(BoundView):
             {
                 "id": "ID",
                 "platform": "System",
+                "agent": "Agent",
                 "seen": "Last seen",
                 "good": "Last good",
                 "size": "Size",
@@ -162,10 +163,8 @@ class ClientDetails(BoundView):
             self.touch(self._state)
         facts = {
             "id": (client.id, client.id),
-            "platform": (
-                f"{client.platform or UNKNOWN}, agent {client.agent_version or UNKNOWN}",
-                "",
-            ),
+            "platform": (client.platform or UNKNOWN, client.platform),
+            "agent": (client.agent_version or UNKNOWN, ""),
             "seen": (age_text(client.last_seen_at, now), words.exact_time(client.last_seen_at)),
             "good": (
                 age_text(client.last_success_at, now) + (" (overdue)" if is_overdue(client, now) else ""),

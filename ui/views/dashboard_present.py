@@ -13,6 +13,7 @@ from ui.components.metric_cards import Metric
 from ui.format import UNKNOWN, Formatter, count_text, duration_text, ratio_text, rough_duration_text
 from ui.theme import Tone
 
+REASON_LENGTH: Final = 40
 SILENT_AFTER_S: Final = 15.0
 """A running backup that has said nothing for so long is shown as silent, not as fast as it was."""
 
@@ -71,7 +72,7 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
     failing_text = failing_exact = ""
     if failing:
         first = failing[0]
-        reason = f" ({first.failure_reason})" if first.failure_reason else ""
+        reason = f" ({_short(first.failure_reason)})" if first.failure_reason else ""
         more = f" and {count_text(len(failing) - 1)} more" if len(failing) > 1 else ""
         failing_text = f"Failing: {first.name} since {words.moment(first.failing_since, now)}{reason}{more}"
         failing_exact = "\n".join(
@@ -89,6 +90,11 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         failing_id=failing[0].id if failing else "",
         unsafe=len(unsafe),
     )
+
+
+def _short(reason: str) -> str:
+    """Return the beginning of a long reason; the tooltip has it whole."""
+    return reason if len(reason) <= REASON_LENGTH else f"{reason[:REASON_LENGTH].rstrip()}…"
 
 
 @dataclass(frozen=True, slots=True)

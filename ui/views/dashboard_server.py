@@ -20,7 +20,7 @@ from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import count_text, duration_text
 from ui.theme import LINE, QUIET_INK, Tone, body_text, card_title, look, small_text
-from ui.views.dashboard_present import ResultPart, present_results
+from ui.views.dashboard_present import SILENT_AFTER_S, ResultPart, present_results
 from ui.views.server_actions import ServerActions
 
 
@@ -116,7 +116,9 @@ class ServerPart(BoundView):
         status = self._status
         if status is None:
             return
-        up = duration_text(max(0.0, (now - status.started_at).total_seconds()))
+        # Nobody knows whether a server that has fallen silent still runs: its time stands still then.
+        known_until = now if (now - status.at).total_seconds() <= SILENT_AFTER_S else status.at
+        up = duration_text(max(0.0, (known_until - status.started_at).total_seconds()))
         text = f"up {up} · version {status.version}"
         if text != self._uptime.value:
             self._uptime.value = text

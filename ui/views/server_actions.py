@@ -1,5 +1,6 @@
 """What can be asked of the server as a whole; asks first where something ends or much begins."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 
 import flet as ft
@@ -55,7 +56,13 @@ class ServerActions:
             return
         outcome = await self._commands.back_up(None)
         say = self._context.messages.warn if outcome.refused else self._context.messages.done
-        say(_told(outcome))
+        say(_told(outcome), detail=_refusals(outcome))
+
+
+def _refusals(outcome: Outcome) -> str:
+    """Return why some were refused: ``3 refused: a backup is running already``, a line for each reason."""
+    reasons = Counter(outcome.refused.values())
+    return "\n".join(f"{count_text(number)} refused: {reason}" for reason, number in reasons.most_common())
 
 
 def _told(outcome: Outcome) -> str:
