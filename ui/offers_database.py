@@ -41,11 +41,9 @@ def _table_search(context: UiContext, outline: Observable[Snapshot[Outline]]) ->
 
         def fitting(snapshot: Snapshot[Outline]) -> Sequence[PaletteEntry]:
             tables = snapshot.value.tables if snapshot.value is not None else ()
-            scored = [
-                (score(asked, found), found) for table in tables if _shown(table) for found in [entry(table)]
-            ]
-            best = sorted(((points, found) for points, found in scored if points), key=lambda row: -row[0])
-            return [found for _, found in best[:MOST_OF_A_GROUP]]
+            entries = [entry(table) for table in tables if table.kind is not TableKind.SHADOW]
+            fit = [found for found in entries if score(asked, found)]
+            return sorted(fit, key=lambda found: -score(asked, found))[:MOST_OF_A_GROUP]
 
         return outline.pipe(ops.filter(lambda snapshot: snapshot.value is not None), ops.map(fitting))
 
