@@ -28,7 +28,7 @@ _add = _given.on_conflict_do_update(
 )
 
 
-async def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
+def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     """Count in runs that have ended, inside the write that says so; each run once."""
     gathered: dict[_Key, dict[str, int]] = {}
     for row in rows:
@@ -39,7 +39,7 @@ async def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]
             counts["bytes_sent"] += row["bytes_sent"]
             counts["bytes_seen"] += row["bytes_seen"]
     if gathered:
-        await transaction.run(
+        transaction.run(
             _add,
             [
                 {"step_s": step_s, "client_no": client_no, "at": at, **counts}
@@ -48,9 +48,9 @@ async def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]
         )
 
 
-async def forget_hours(transaction: Transaction, before: datetime) -> int:
+def forget_hours(transaction: Transaction, before: datetime) -> int:
     """Drop the hours of each client that ended before a time; days and sums of all clients stay."""
-    done = await transaction.run(
+    done = transaction.run(
         delete(run_rollup).where(run_rollup.c.step_s == HOUR_S, run_rollup.c.at < to_us(before))
     )
     return done.rowcount

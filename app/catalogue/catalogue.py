@@ -158,13 +158,13 @@ class Catalogue:
                 failing = True
 
 
-async def _found(transaction: Transaction) -> None:
+def _found(transaction: Transaction) -> None:
     """Give a new catalogue its epoch."""
-    if await transaction.all(select(meta.c.value).where(meta.c.name == "epoch")):
+    if transaction.all(select(meta.c.value).where(meta.c.name == "epoch")):
         return
     rows = [
         {"name": "epoch", "value": uuid.uuid4().hex},
         {"name": "created_at", "value": transaction.now.isoformat()},
         {"name": "blob_bytes", "value": "0"},
     ]
-    await transaction.insert(meta, rows)
+    transaction.insert(meta, rows)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ClauseElement, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.aliases import AnyRow
@@ -24,20 +25,31 @@ _KIND_OF_STATE = {
     ClientState.DISCONNECTED: EventKind.CLIENT_DISCONNECTED,
     ClientState.NEVER: EventKind.CLIENT_CHANGED,
 }
+_BY_ID = select(*CLIENT_COLUMNS).where(clients.c.id == bindparam("client_id"))
 
 
-async def client_row(transaction: Transaction, client_id: str) -> AnyRow:
+def client_row(transaction: Transaction, client_id: str) -> AnyRow:
     """Return the row of a client inside a write; raises UnknownClient."""
-    rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.id == client_id))
+    rows = transaction.run(_BY_ID, {"client_id": client_id}).all()
     if not rows:
         raise unknown(client_id)
     return rows[0]
 
 
-async def change(transaction: Transaction, no: int, **values: Any) -> Client:
+def change(transaction: Transaction, no: int, **values: Any) -> Client:
     """Set columns of a client inside a write; return it as it is then."""
-    changed = update(clients).where(clients.c.no == no).values(**values).returning(*CLIENT_COLUMNS)
-    return client_of((await transaction.run(changed)).one())
+    if any(isinstance(value, ClauseElement) for value in values.values()):
+        computed = update(clients).where(clients.c.no == no).values(**values).returning(*CLIENT_COLUMNS)
+        return client_of(transaction.run(computed).one())
+    given = {f"to_{name}": value for name, value in values.items()}
+    return client_of(transaction.run(_changed(tuple(values)), {"which": no, **given}).one())
+
+
+@lru_cache(maxsize=64)
+def _changed(names: tuple[str, ...]) -> Update:
+    """Return the statement that sets these columns of a client; to build one costs more than to run it."""
+    values = {name: bindparam(f"to_{name}") for name in names}
+    return update(clients).where(clients.c.no == bindparam("which")).values(values).returning(*CLIENT_COLUMNS)
 
 
 async def standing(connection: AsyncConnection) -> tuple[str, int]:
@@ -88,12 +100,12 @@ class Clients:
     ) -> Client:
         """Say how a client stands; an event only where that is new. Raises UnknownClient."""
 
-        async def work(transaction: Transaction) -> Client:
-            row = await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
             seen: dict[str, Any] = {} if seen_at is None else {"last_seen_at": to_us(seen_at)}
             if row.state == state and not seen:
                 return client_of(row)
-            client = await change(transaction, row.no, state=state.value, **seen)
+            client = change(transaction, row.no, state=state.value, **seen)
             if row.state != state:
                 transaction.emit(
                     _KIND_OF_STATE[state], Topic.CLIENTS, client=client, told=Told(), client_no=row.no
@@ -105,12 +117,12 @@ class Clients:
     async def allow(self, client_id: str) -> Client:
         """Let a disconnected client in again; nothing changes for any other. Raises UnknownClient."""
 
-        async def work(transaction: Transaction) -> Client:
-            row = await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
             if row.state != ClientState.DISCONNECTED:
                 return client_of(row)
             state = ClientState.NEVER if row.last_seen_at is None else ClientState.OFFLINE
-            client = await change(transaction, row.no, state=state.value)
+            client = change(transaction, row.no, state=state.value)
             transaction.emit(
                 EventKind.CLIENT_ALLOWED, Topic.CLIENTS, client=client, told=Told(), client_no=row.no
             )
@@ -121,14 +133,14 @@ class Clients:
     async def mark_all_offline(self) -> list[Client]:
         """Say that no client is connected, as when the server starts; events, but no lines of activity."""
 
-        async def work(transaction: Transaction) -> list[Client]:
+        def work(transaction: Transaction) -> list[Client]:
             changed = (
                 update(clients)
                 .where(clients.c.state == ClientState.ONLINE.value)
                 .values(state=ClientState.OFFLINE.value)
                 .returning(*CLIENT_COLUMNS)
             )
-            gone = [client_of(row) for row in await transaction.run(changed)]
+            gone = [client_of(row) for row in transaction.run(changed)]
             for client in gone:
                 transaction.emit(EventKind.CLIENT_OFFLINE, Topic.CLIENTS, client=client)
             return gone
@@ -140,9 +152,9 @@ class Clients:
         if not times:
             return
 
-        async def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> None:
             for client_id, at in times.items():
-                await transaction.run(
+                transaction.run(
                     update(clients).where(clients.c.id == client_id).values(last_seen_at=to_us(at))
                 )
 
@@ -153,11 +165,11 @@ class Clients:
         if not 0 < goal_s < float("inf"):
             raise BadQuery(f"A goal of {goal_s} s is not possible.", hint="Give a number of seconds above 0.")
 
-        async def work(transaction: Transaction) -> Client:
-            row = await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
             if row.goal_s == goal_s:
                 return client_of(row)
-            client = await change(transaction, row.no, goal_s=goal_s)
+            client = change(transaction, row.no, goal_s=goal_s)
             transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
             return client
 
@@ -166,11 +178,11 @@ class Clients:
     async def queue_backup(self, client_ids: Sequence[str]) -> list[Client]:
         """Remember that these clients are to back up when they can. Raises UnknownClient; then for none."""
 
-        async def work(transaction: Transaction) -> list[Client]:
+        def work(transaction: Transaction) -> list[Client]:
             queued: list[Client] = []
             for client_id in client_ids:
-                row = await client_row(transaction, client_id)
-                client = await change(transaction, row.no, backup_queued=True)
+                row = client_row(transaction, client_id)
+                client = change(transaction, row.no, backup_queued=True)
                 queued.append(client)
                 if not row.backup_queued:
                     transaction.emit(
@@ -187,11 +199,11 @@ class Clients:
     async def clear_queued(self, client_id: str) -> Client:
         """Forget that a backup was asked for. Raises UnknownClient."""
 
-        async def work(transaction: Transaction) -> Client:
-            row = await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
             if not row.backup_queued:
                 return client_of(row)
-            client = await change(transaction, row.no, backup_queued=False)
+            client = change(transaction, row.no, backup_queued=False)
             transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
             return client
 

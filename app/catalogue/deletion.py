@@ -1,7 +1,7 @@
 """Deleting files, bringing them back, and forgetting them with the contents that nothing needs any more."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,18 +21,20 @@ from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
 AT_ONCE = 1000
+Remove = Callable[[Sequence[str]], Coroutine[Any, Any, object]]
+"""Takes contents out of the store."""
 
 
-async def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
+def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
     """Mark files as deleted; see ``Files.delete``."""
 
     def judge(row: AnyRow) -> str | None:
         return None if row.deleted_at is not None else FileState.DELETED.value
 
-    return await _move(transaction, file_ids, EventKind.FILES_DELETED, judge, refusal="it is deleted already")
+    return _move(transaction, file_ids, EventKind.FILES_DELETED, judge, refusal="it is deleted already")
 
 
-async def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
+def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
     """Take the mark away; see ``Files.undelete``."""
 
     def judge(row: AnyRow) -> str | None:
@@ -42,10 +44,10 @@ async def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome
             return FileState.VANISHED.value
         return state_of(row)
 
-    return await _move(transaction, file_ids, EventKind.FILES_UNDELETED, judge, refusal="it is not deleted")
+    return _move(transaction, file_ids, EventKind.FILES_UNDELETED, judge, refusal="it is not deleted")
 
 
-async def _move(
+def _move(
     transaction: Transaction,
     file_ids: Sequence[int],
     kind: EventKind,
@@ -60,7 +62,7 @@ async def _move(
     sizes: defaultdict[int, int] = defaultdict(int)
     moved: list[dict[str, Any]] = []
     deleted_at = transaction.now_us if kind is EventKind.FILES_DELETED else None
-    for row in await _rows(transaction, ids):
+    for row in _rows(transaction, ids):
         state = judge(row)
         if state is None:
             refused[str(row.id)] = refusal
@@ -73,14 +75,14 @@ async def _move(
         counts[row.client_no] += 1
         sizes[row.client_no] += row.size_bytes
     if moved:
-        await transaction.run(
+        transaction.run(
             update(files)
             .where(files.c.id == bindparam("which"))
             .values(state=bindparam("state"), deleted_at=bindparam("deleted_at")),
             moved,
         )
     for no, tally in tallies.items():
-        client = await change(transaction, no, **tally.values())
+        client = change(transaction, no, **tally.values())
         transaction.emit(
             kind,
             Topic.FILES,
@@ -93,10 +95,10 @@ async def _move(
     return Outcome(done=tuple(str(each["which"]) for each in moved), refused=refused)
 
 
-async def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
+def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
     found: list[AnyRow] = []
     for start in range(0, len(ids), AT_ONCE):
-        found += await transaction.all(
+        found += transaction.all(
             select(
                 files.c.id,
                 files.c.client_no,
@@ -115,8 +117,10 @@ async def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
     return found
 
 
-async def purge(
-    transaction: Transaction, older_than: datetime, remove: Callable[[Sequence[str]], Awaitable[object]]
+def purge(
+    transaction: Transaction,
+    older_than: datetime,
+    remove: Remove,
 ) -> int:
     """Forget what was deleted before a time; see ``Files.purge``."""
     doomed = (
@@ -124,9 +128,7 @@ async def purge(
         .where(files.c.state == FileState.DELETED.value, files.c.deleted_at < to_us(older_than))
         .order_by(files.c.id)
     )
-    rows = await transaction.all(
-        select(files.c.id, files.c.client_no, files.c.kind).where(files.c.id.in_(doomed))
-    )
+    rows = transaction.all(select(files.c.id, files.c.client_no, files.c.kind).where(files.c.id.in_(doomed)))
     if not rows:
         return 0
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
@@ -134,18 +136,18 @@ async def purge(
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
         ids = [row.id for row in part]
-        held = await transaction.all(
+        held = transaction.all(
             select(file_versions.c.blob_id)
             .where(file_versions.c.file_id.in_(ids), file_versions.c.blob_id.is_not(None))
             .distinct()
         )
         contents.update(row.blob_id for row in held)
-        await transaction.run(delete_rows(file_versions).where(file_versions.c.file_id.in_(ids)))
-        await transaction.run(delete_rows(files).where(files.c.id.in_(ids)))
+        transaction.run(delete_rows(file_versions).where(file_versions.c.file_id.in_(ids)))
+        transaction.run(delete_rows(files).where(files.c.id.in_(ids)))
         for row in part:
             tallies[row.client_no].add(row.kind, FileState.DELETED, 0, False, -1)
     for no, tally in tallies.items():
-        client = await change(transaction, no, **tally.values()) if tally.values() else None
+        client = change(transaction, no, **tally.values()) if tally.values() else None
         if client is not None:
             transaction.emit(
                 EventKind.FILES_CHANGED,
@@ -154,17 +156,19 @@ async def purge(
                 client=client,
                 files=FilesChanged(client_id=client.id, count=len(rows)),
             )
-    await _drop_contents(transaction, sorted(contents), remove)
+    _drop_contents(transaction, sorted(contents), remove)
     return len(rows)
 
 
-async def _drop_contents(
-    transaction: Transaction, ids: Sequence[int], remove: Callable[[Sequence[str]], Awaitable[object]]
+def _drop_contents(
+    transaction: Transaction,
+    ids: Sequence[int],
+    remove: Remove,
 ) -> None:
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
         needed = select(file_versions.c.blob_id).where(file_versions.c.blob_id.in_(part))
-        unneeded = await transaction.all(
+        unneeded = transaction.all(
             select(blobs.c.id, blobs.c.sha256, blobs.c.stored_bytes).where(
                 blobs.c.id.in_(part), blobs.c.id.not_in(needed)
             )
@@ -172,7 +176,7 @@ async def _drop_contents(
         if not unneeded:
             continue
         dropped = [row.id for row in unneeded]
-        await transaction.run(delete_rows(verifications).where(verifications.c.blob_id.in_(dropped)))
-        await transaction.run(delete_rows(blobs).where(blobs.c.id.in_(dropped)))
-        await add_blob_bytes(transaction, -sum(row.stored_bytes for row in unneeded))
-        await remove([row.sha256.hex() for row in unneeded])
+        transaction.run(delete_rows(verifications).where(verifications.c.blob_id.in_(dropped)))
+        transaction.run(delete_rows(blobs).where(blobs.c.id.in_(dropped)))
+        add_blob_bytes(transaction, -sum(row.stored_bytes for row in unneeded))
+        transaction.ask(remove([row.sha256.hex() for row in unneeded]))

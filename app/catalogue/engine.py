@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from app.catalogue.slowness import note_slow
 
@@ -45,17 +45,22 @@ def begin_with(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
     del _on_connect, _on_begin
 
 
-def writer_engine(path: Path) -> AsyncEngine:
-    """Return the engine of the one connection that writes."""
-    return _engine(path, 1, "BEGIN IMMEDIATE", WRITER_PRAGMAS)
+def writer_engine(path: Path) -> Engine:
+    """Return the engine of the one connection that writes; it stays in one thread."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args=CONNECT,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+    )
+    begin_with(engine, "BEGIN IMMEDIATE", WRITER_PRAGMAS)
+    note_slow(engine)
+    return engine
 
 
 def reader_engine(path: Path, connections: int) -> AsyncEngine:
     """Return the engine of the connections that read, each transaction of one moment."""
-    return _engine(path, connections, "BEGIN", READER_PRAGMAS)
-
-
-def _engine(path: Path, connections: int, begin: str, pragmas: Sequence[str]) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args=CONNECT,
@@ -63,6 +68,6 @@ def _engine(path: Path, connections: int, begin: str, pragmas: Sequence[str]) ->
         pool_size=connections,
         max_overflow=0,
     )
-    begin_with(engine.sync_engine, begin, pragmas)
+    begin_with(engine.sync_engine, "BEGIN", READER_PRAGMAS)
     note_slow(engine.sync_engine)
     return engine

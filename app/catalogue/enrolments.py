@@ -45,7 +45,7 @@ class Enrolments:
         groups = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(5)) for _ in range(4))
         code = "-".join(groups)
 
-        async def work(transaction: Transaction) -> Enrolment:
+        def work(transaction: Transaction) -> Enrolment:
             expires_at = transaction.now + timedelta(seconds=valid_s)
             row = {
                 "hash": hash_of(_plain(code)),
@@ -53,7 +53,7 @@ class Enrolments:
                 "created_at": transaction.now_us,
                 "expires_at": to_us(expires_at),
             }
-            await transaction.insert(enrolments, [row])
+            transaction.insert(enrolments, [row])
             return Enrolment(code=code, name=checked, expires_at=expires_at)
 
         return await self._writer.write(work)
@@ -66,8 +66,8 @@ class Enrolments:
         """
         key = hash_of(_plain(code))
 
-        async def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
-            rows = await transaction.all(select(enrolments).where(enrolments.c.hash == key))
+        def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
+            rows = transaction.all(select(enrolments).where(enrolments.c.hash == key))
             if not rows or rows[0].name != name.strip():
                 raise WrongCode(
                     f"That is no enrolment code for {name}.",
@@ -77,11 +77,11 @@ class Enrolments:
                 raise CodeUsed("That enrolment code has been used.", hint="Ask for a new one.")
             if rows[0].expires_at <= transaction.now_us:
                 raise CodeExpired("That enrolment code has expired.", hint="Ask for a new one.")
-            await transaction.run(
+            transaction.run(
                 update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
             )
-            no, client, revoked = await _client(transaction, rows[0].name, platform, agent_version)
-            token = await issue_in(transaction, Scope.AGENT, no, rows[0].name)
+            no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
+            token = issue_in(transaction, Scope.AGENT, no, rows[0].name)
             transaction.emit(
                 EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no
             )
@@ -92,13 +92,13 @@ class Enrolments:
         return client, token
 
 
-async def _client(
+def _client(
     transaction: Transaction, name: str, platform: str, agent_version: str
 ) -> tuple[int, Client, list[TokenInfo]]:
-    known = await transaction.all(select(clients.c.no).where(clients.c.name == name))
+    known = transaction.all(select(clients.c.no).where(clients.c.name == name))
     if known:
-        revoked = await revoke_in(transaction, tokens.c.client_no == known[0].no)
-        client = await change(transaction, known[0].no, platform=platform, agent_version=agent_version)
+        revoked = revoke_in(transaction, tokens.c.client_no == known[0].no)
+        client = change(transaction, known[0].no, platform=platform, agent_version=agent_version)
         return known[0].no, client, revoked
     no = transaction.numbers("clients")
     row = {
@@ -111,8 +111,8 @@ async def _client(
         "platform": platform,
         "agent_version": agent_version,
     }
-    await transaction.insert(clients, [row])
-    added = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))
+    transaction.insert(clients, [row])
+    added = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))
     return no, client_of(added[0]), []
 
 

@@ -1,6 +1,6 @@
 """Adding names to a run, a thousand at a time: contents, files, versions and counters in one transaction."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -20,9 +20,9 @@ from app.protocol import AgentEntry
 from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
-StoredSizes = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]]
 """Tells which contents are in the store, and how many bytes each takes there."""
-FindRun = Callable[[Transaction, int], Awaitable[AnyRow]]
+FindRun = Callable[[Transaction, int], AnyRow]
 
 AT_ONCE = 1000
 
@@ -40,24 +40,24 @@ class Entries:
         for entry in entries:
             check(entry)
 
-        async def work(transaction: Transaction) -> int:
-            run = await self._find_run(transaction, run_id)
+        def work(transaction: Transaction) -> int:
+            run = self._find_run(transaction, run_id)
             tally = Tally()
             changed = 0
             for start in range(0, len(entries), AT_ONCE):
                 # The last of several with one name is the one that counts.
                 part = {entry.raw_path: entry for entry in entries[start : start + AT_ONCE]}
-                changed += await self._add_part(transaction, run, part, tally)
-            await _tell(transaction, run, tally, changed)
+                changed += self._add_part(transaction, run, part, tally)
+            _tell(transaction, run, tally, changed)
             return len(entries)
 
         return await self._writer.write(work) if entries else 0
 
-    async def _add_part(
+    def _add_part(
         self, transaction: Transaction, run: AnyRow, entries: Mapping[bytes, AgentEntry], tally: Tally
     ) -> int:
-        contents = await self._contents(transaction, entries.values())
-        known = await _known_files(transaction, run.client_no, list(entries))
+        contents = self._contents(transaction, entries.values())
+        known = _known_files(transaction, run.client_no, list(entries))
         told = [(entry, contents.get(entry.sha256 or ""), known.get(path)) for path, entry in entries.items()]
         told = [each for each in told if each[2] is None or not same(each[2], each[0], each[1])]
         if not told:
@@ -80,13 +80,13 @@ class Entries:
             version_rows.append(version(transaction, run.id, entry, columns, file_id))
             tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
         if new:
-            await transaction.insert(files, new)
+            transaction.insert(files, new)
         if again:
-            await _renew(transaction, again)
-        await transaction.insert(file_versions, version_rows)
+            _renew(transaction, again)
+        transaction.insert(file_versions, version_rows)
         return len(told)
 
-    async def _contents(self, transaction: Transaction, entries: Collection[AgentEntry]) -> dict[str, AnyRow]:
+    def _contents(self, transaction: Transaction, entries: Collection[AgentEntry]) -> dict[str, AnyRow]:
         """Return the blob of each content, new ones added; raises BlobsMissing."""
         sizes = {entry.sha256: entry.size_bytes for entry in entries if entry.sha256 is not None}
         if not sizes:
@@ -94,15 +94,15 @@ class Entries:
         stored: Mapping[str, int] = {}
         if self._stored_sizes is not None:
             # Asked inside the write, so that no purge can take them away in between.
-            stored = await self._stored_sizes(sizes)
+            stored = transaction.ask(self._stored_sizes(sizes))
             if missing := [sha256 for sha256 in sizes if sha256 not in stored]:
                 raise BlobsMissing(missing)
-        found = await _blobs(transaction, list(sizes))
+        found = _blobs(transaction, list(sizes))
         damaged = [row.id for row in found.values() if row.damaged]
         if damaged and self._stored_sizes is not None:
             # The store sets a damaged content aside: one that is there now has been sent again.
-            await heal(transaction, damaged)
-            found = await _blobs(transaction, list(sizes))
+            heal(transaction, damaged)
+            found = _blobs(transaction, list(sizes))
         new = [sha256 for sha256 in sizes if sha256 not in found]
         if new:
             first = transaction.numbers("blobs", len(new))
@@ -117,20 +117,20 @@ class Entries:
                 }
                 for offset, sha256 in enumerate(new)
             ]
-            await transaction.insert(blobs, rows)
-            await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
-            found |= await _blobs(transaction, new)
+            transaction.insert(blobs, rows)
+            add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
+            found |= _blobs(transaction, new)
         return found
 
     async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> int:
         """Mark names as gone; see ``Runs.add_vanished``."""
 
-        async def work(transaction: Transaction) -> int:
-            run = await self._find_run(transaction, run_id)
+        def work(transaction: Transaction) -> int:
+            run = self._find_run(transaction, run_id)
             tally = Tally()
             gone: list[dict[str, Any]] = []
             for start in range(0, len(raw_paths), AT_ONCE):
-                part = await _known_files(transaction, run.client_no, raw_paths[start : start + AT_ONCE])
+                part = _known_files(transaction, run.client_no, raw_paths[start : start + AT_ONCE])
                 for row in part.values():
                     if row.vanished_at is not None:
                         continue
@@ -140,24 +140,24 @@ class Entries:
                     tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
             if gone:
                 now = transaction.now_us
-                await transaction.run(
+                transaction.run(
                     update(files)
                     .where(files.c.id == bindparam("which"))
                     .values(state=bindparam("state"), vanished_at=now),
                     [{"which": each["which"], "state": each["state"]} for each in gone],
                 )
-                await _end_versions(transaction, [each["version"] for each in gone])
-                await _tell(transaction, run, tally, len(gone))
+                _end_versions(transaction, [each["version"] for each in gone])
+                _tell(transaction, run, tally, len(gone))
             return len(gone)
 
         return await self._writer.write(work) if raw_paths else 0
 
 
-async def _renew(transaction: Transaction, again: Sequence[dict[str, Any]]) -> None:
+def _renew(transaction: Transaction, again: Sequence[dict[str, Any]]) -> None:
     """Point files that were known to their new versions, and end the ones before."""
-    await _end_versions(transaction, [each.pop("before") for each in again])
+    _end_versions(transaction, [each.pop("before") for each in again])
     columns = {name: bindparam(name) for name in again[0] if name != "which"}
-    await transaction.run(
+    transaction.run(
         update(files)
         .where(files.c.id == bindparam("which"))
         .values(version_count=files.c.version_count + 1, **columns),
@@ -165,8 +165,8 @@ async def _renew(transaction: Transaction, again: Sequence[dict[str, Any]]) -> N
     )
 
 
-async def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
-    await transaction.run(
+def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
+    transaction.run(
         update(file_versions)
         .where(file_versions.c.id == bindparam("which"), file_versions.c.ended_at.is_(None))
         .values(ended_at=transaction.now_us),
@@ -174,14 +174,14 @@ async def _end_versions(transaction: Transaction, version_ids: Sequence[int]) ->
     )
 
 
-async def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> None:
+def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> None:
     if not count:
         return
     values = tally.values()
     if values:
-        client = await change(transaction, run.client_no, **values)
+        client = change(transaction, run.client_no, **values)
     else:
-        rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == run.client_no))
+        rows = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == run.client_no))
         client = client_of(rows[0])
     transaction.emit(
         EventKind.FILES_CHANGED,
@@ -192,16 +192,14 @@ async def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int)
     )
 
 
-async def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, AnyRow]:
+def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, AnyRow]:
     wanted = select(blobs.c.id, blobs.c.sha256, blobs.c.verified_at, blobs.c.damaged).where(
         blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes])
     )
-    return {row.sha256.hex(): row for row in await transaction.all(wanted)}
+    return {row.sha256.hex(): row for row in transaction.all(wanted)}
 
 
-async def _known_files(
-    transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]
-) -> dict[bytes, AnyRow]:
+def _known_files(transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]) -> dict[bytes, AnyRow]:
     wanted = (
         select(
             files.c.id,
@@ -221,4 +219,4 @@ async def _known_files(
         .join(file_versions, file_versions.c.id == files.c.version_id)
         .where(files.c.client_no == client_no, files.c.raw_path.in_(raw_paths))
     )
-    return {row.raw_path: row for row in await transaction.all(wanted)}
+    return {row.raw_path: row for row in transaction.all(wanted)}

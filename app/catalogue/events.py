@@ -53,9 +53,9 @@ class Events:
     async def purge(self, keep: int = 100_000) -> int:
         """Delete all but the newest ``keep`` events; return how many went."""
 
-        async def work(transaction: Transaction) -> int:
+        def work(transaction: Transaction) -> int:
             last = transaction.sequences.get("events", 0)
-            gone = await transaction.run(delete(events).where(events.c.seq <= last - keep))
+            gone = transaction.run(delete(events).where(events.c.seq <= last - keep))
             return gone.rowcount
 
         return await self._writer.write(work)
@@ -70,8 +70,8 @@ class Events:
     ) -> Event:
         """Number something that changes no row, such as the server's start; also a line of activity."""
 
-        async def work(transaction: Transaction) -> Event:
-            row = None if client_id is None else await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Event:
+            row = None if client_id is None else client_row(transaction, client_id)
             return transaction.emit(
                 kind,
                 Topic.SERVER if row is None else Topic.CLIENTS,
@@ -106,8 +106,8 @@ class ActivityLog:
     async def purge(self, older_than: datetime) -> int:
         """Delete lines from before a time; return how many went."""
 
-        async def work(transaction: Transaction) -> int:
-            gone = await transaction.run(delete(activity).where(activity.c.at < to_us(older_than)))
+        def work(transaction: Transaction) -> int:
+            gone = transaction.run(delete(activity).where(activity.c.at < to_us(older_than)))
             return gone.rowcount
 
         return await self._writer.write(work)

@@ -1,6 +1,6 @@
 """Questions about files: pages, the summary, versions and a client's tree at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
@@ -168,7 +168,7 @@ class Files:
         """Bring deleted files back as they were; unknown ones and those that are not deleted are refused."""
         return await self._writer.write(lambda transaction: deletion.undelete(transaction, file_ids))
 
-    async def purge(self, older_than: datetime, remove: Callable[[Sequence[str]], Awaitable[object]]) -> int:
+    async def purge(self, older_than: datetime, remove: deletion.Remove) -> int:
         """Forget files deleted before a time, and contents that nothing needs any more.
 
         Returns how many files. ``remove`` gets the hashes of those contents while nothing else can be added,

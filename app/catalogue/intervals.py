@@ -55,10 +55,10 @@ class Intervals:
         else:
             known.merge(more)
 
-    async def write(self, transaction: Transaction) -> None:
+    def write(self, transaction: Transaction) -> None:
         """Add all to what the catalogue has, inside a write."""
         for step_s in self._steps_s:
-            await self._take_over(transaction, step_s)
+            self._take_over(transaction, step_s)
         rows = [
             {
                 "name": name,
@@ -72,16 +72,16 @@ class Intervals:
             for (name, step_s, at_us), each in self.kept.items()
         ]
         if rows:
-            await transaction.insert(metric_samples, rows)
+            transaction.insert(metric_samples, rows)
 
-    async def _take_over(self, transaction: Transaction, step_s: int) -> None:
+    def _take_over(self, transaction: Transaction, step_s: int) -> None:
         """Take what the catalogue has of the same intervals out of it, and in here."""
         keys = [key for key in self.kept if key[1] == step_s]
         if not keys:
             return
         sample = metric_samples.c
         starts = [at_us for _, _, at_us in keys]
-        rows = await transaction.all(
+        rows = transaction.all(
             select(metric_samples).where(
                 sample.name.in_({name for name, _, _ in keys}),
                 sample.step_s == step_s,
@@ -94,7 +94,7 @@ class Intervals:
         for row in taken:
             interval = Interval(row.least, row.greatest, row.total, row[-1])
             self.merge((row.name, step_s, row.at), interval)
-        await transaction.run(
+        transaction.run(
             delete(metric_samples).where(
                 sample.name == bindparam("which"),
                 sample.step_s == step_s,

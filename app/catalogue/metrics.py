@@ -97,13 +97,11 @@ class Metrics:
         """Drop short intervals that are too old, their sums stay in the longer ones; return how many went."""
         now = self._now()
 
-        async def work(transaction: Transaction) -> int:
+        def work(transaction: Transaction) -> int:
             gone = 0
             for step_s, kept in KEPT.items():
                 old = metric_samples.c.at < to_us(now - kept)
-                done = await transaction.run(
-                    delete(metric_samples).where(metric_samples.c.step_s == step_s, old)
-                )
+                done = transaction.run(delete(metric_samples).where(metric_samples.c.step_s == step_s, old))
                 gone += done.rowcount
             return gone
 

@@ -82,9 +82,9 @@ class Past:
         self._lines: list[dict[str, Any]] = []
         self.seeded: dict[str, SeededClient] = {}
 
-    async def write(self, transaction: Transaction, client: HistoryClient) -> None:
+    def write(self, transaction: Transaction, client: HistoryClient) -> None:
         """Write a client and all its runs have left."""
-        no, client_id, known = await _identity(transaction, client.name)
+        no, client_id, known = _identity(transaction, client.name)
         if not known:
             self._lines.append(
                 {"at": to_us(client.created_at), "kind": EventKind.CLIENT_ENROLLED.value, "client_no": no}
@@ -93,7 +93,7 @@ class Past:
         blob_rows: list[dict[str, Any]] = []
         version_rows: list[dict[str, Any]] = []
         standing: dict[bytes, _Standing] = {}
-        await self._learn_blobs(transaction, client)
+        self._learn_blobs(transaction, client)
         for run in client.runs:
             run_id = transaction.numbers("runs")
             at_us = to_us(run.finished_at)
@@ -125,38 +125,36 @@ class Past:
             tally.add(row["kind"], row["state"], row["size_bytes"], each.version["blob_id"] is not None)
         client_row = _client(no, client_id, client, tally)
         if known:
-            await transaction.run(update(clients).where(clients.c.no == no).values(**client_row))
+            transaction.run(update(clients).where(clients.c.no == no).values(**client_row))
         else:
-            await transaction.insert(clients, [client_row])
+            transaction.insert(clients, [client_row])
         for table, rows in (
             (runs, run_rows),
             (blobs, blob_rows),
             (files, file_rows),
             (file_versions, version_rows),
         ):
-            await transaction.insert(table, rows)
-        await count_runs(transaction, run_rows)
-        await add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
-        token = await issue_in(transaction, Scope.AGENT, no, client.name)
+            transaction.insert(table, rows)
+        count_runs(transaction, run_rows)
+        add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
+        token = issue_in(transaction, Scope.AGENT, no, client.name)
         self.seeded[client.name] = SeededClient(client_id, token)
 
-    async def write_activity(self, transaction: Transaction) -> None:
+    def write_activity(self, transaction: Transaction) -> None:
         """Write the lines of activity of all clients, in the order of their times."""
         self._lines.sort(key=lambda line: line["at"])
         empty = dict.fromkeys(("run_id", "run_state", "files", "bytes", "duration_s", "reason"))
         first = transaction.numbers("events", len(self._lines)) if self._lines else 0
         rows = [empty | line | {"seq": seq} for seq, line in enumerate(self._lines, first)]
-        await transaction.insert(activity, rows)
+        transaction.insert(activity, rows)
 
-    async def _learn_blobs(self, transaction: Transaction, client: HistoryClient) -> None:
+    def _learn_blobs(self, transaction: Transaction, client: HistoryClient) -> None:
         """Find out which contents the catalogue had before this past was written."""
         hashes = {entry.sha256 for run in client.runs for entry in run.entries if entry.sha256}
         unknown = [bytes.fromhex(sha256) for sha256 in hashes - self._blob_ids.keys()]
         for start in range(0, len(unknown), AT_ONCE):
             part = unknown[start : start + AT_ONCE]
-            for row in await transaction.all(
-                select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(part))
-            ):
+            for row in transaction.all(select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(part))):
                 self._blob_ids[row.sha256.hex()] = row.id
 
     def _blob(
@@ -200,12 +198,12 @@ class Past:
         }
 
 
-async def _identity(transaction: Transaction, name: str) -> tuple[int, str, bool]:
+def _identity(transaction: Transaction, name: str) -> tuple[int, str, bool]:
     """Return number and id of a client, and whether it was known before; raises BadQuery if it has a past."""
-    rows = await transaction.all(select(clients.c.no, clients.c.id).where(clients.c.name == name))
+    rows = transaction.all(select(clients.c.no, clients.c.id).where(clients.c.name == name))
     if not rows:
         return transaction.numbers("clients"), uuid.uuid4().hex, False
-    if await transaction.all(select(runs.c.id).where(runs.c.client_no == rows[0].no).limit(1)):
+    if transaction.all(select(runs.c.id).where(runs.c.client_no == rows[0].no).limit(1)):
         raise BadQuery(f"{name} has a past already.")
     return rows[0].no, rows[0].id, True
 

@@ -34,33 +34,33 @@ COUNTS = (
 )
 
 
-async def run_row(transaction: Transaction, run_id: int) -> AnyRow:
+def run_row(transaction: Transaction, run_id: int) -> AnyRow:
     """Return the row of a run inside a write; raises UnknownRun."""
-    rows = await transaction.all(select_runs().where(runs.c.id == run_id))
+    rows = transaction.all(select_runs().where(runs.c.id == run_id))
     if not rows:
         raise _unknown(run_id)
     return rows[0]
 
 
-async def running_row(transaction: Transaction, run_id: int) -> AnyRow:
+def running_row(transaction: Transaction, run_id: int) -> AnyRow:
     """Return the row of a run that has not ended; raises UnknownRun or RunEnded."""
-    row = await run_row(transaction, run_id)
+    row = run_row(transaction, run_id)
     if RunState(row.state).ended:
         raise RunEnded(f"Run {run_id} has ended: {row.state}.", hint="Start a new one.")
     return row
 
 
-async def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
+def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
     """End a run inside a write, and judge its client by it."""
     counts = {name: getattr(finish, name) for name in COUNTS}
-    await transaction.run(
+    transaction.run(
         update(runs)
         .where(runs.c.id == row.id)
         .values(state=finish.state.value, reason=finish.reason, finished_at=transaction.now_us, **counts)
     )
     counted = {"client_no": row.client_no, "state": finish.state.value, "finished_at": transaction.now_us}
-    await count_runs(transaction, [counted | counts])
-    run = run_of(await run_row(transaction, row.id))
+    count_runs(transaction, [counted | counts])
+    run = run_of(run_row(transaction, row.id))
     judged: dict[str, Any] = {"last_run_state": finish.state.value}
     if finish.state in (RunState.COMPLETE, RunState.PARTIAL):
         judged |= {"last_success_at": transaction.now_us, "failing_since": None, "failure_reason": None}
@@ -71,7 +71,7 @@ async def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
         }
     still = clients.c.running_run_id
     judged["running_run_id"] = func.nullif(still, row.id)
-    client = await change(transaction, row.client_no, **judged)
+    client = change(transaction, row.client_no, **judged)
     told = Told(
         files=run.files_new + run.files_changed,
         bytes=run.bytes_sent,
@@ -118,22 +118,22 @@ class Runs:
         again), else ended as failed. Raises UnknownClient or ClientDisconnected.
         """
 
-        async def work(transaction: Transaction) -> Run:
-            client = await client_row(transaction, client_id)
+        def work(transaction: Transaction) -> Run:
+            client = client_row(transaction, client_id)
             if client.state == ClientState.DISCONNECTED:
                 raise ClientDisconnected(f"{client.name} is shut out.", hint="Allow it again first.")
             open_runs = select_runs().where(
                 runs.c.client_no == client.no, runs.c.state == RunState.RUNNING.value
             )
-            for row in await transaction.all(open_runs):
+            for row in transaction.all(open_runs):
                 if correlation_id and row.correlation_id == correlation_id:
                     return run_of(row)
-                await end(transaction, row, _given_up(row, RunState.FAILED, AGENT_GONE))
-            return await self._begin(transaction, client.no, trigger, correlation_id)
+                end(transaction, row, _given_up(row, RunState.FAILED, AGENT_GONE))
+            return self._begin(transaction, client.no, trigger, correlation_id)
 
         return await self._writer.write(work)
 
-    async def _begin(
+    def _begin(
         self, transaction: Transaction, client_no: int, trigger: RunTrigger, correlation_id: str
     ) -> Run:
         run_id = transaction.numbers("runs")
@@ -145,9 +145,9 @@ class Runs:
             "started_at": transaction.now_us,
             "correlation_id": correlation_id,
         }
-        await transaction.insert(runs, [row])
-        run = run_of(await run_row(transaction, run_id))
-        client = await change(transaction, client_no, running_run_id=run_id, backup_queued=False)
+        transaction.insert(runs, [row])
+        run = run_of(run_row(transaction, run_id))
+        client = change(transaction, client_no, running_run_id=run_id, backup_queued=False)
         transaction.emit(
             EventKind.RUN_STARTED,
             Topic.RUNS,
@@ -174,33 +174,33 @@ class Runs:
     async def finish(self, run_id: int, finish: FinishRun) -> Run:
         """End a run as its agent saw it; told twice is no fault. Raises UnknownRun or RunEnded."""
 
-        async def work(transaction: Transaction) -> Run:
-            row = await run_row(transaction, run_id)
+        def work(transaction: Transaction) -> Run:
+            row = run_row(transaction, run_id)
             if row.state == finish.state.value and all(
                 getattr(row, name) == getattr(finish, name) for name in COUNTS
             ):
                 return run_of(row)
-            return await end(transaction, await running_row(transaction, run_id), finish)
+            return end(transaction, running_row(transaction, run_id), finish)
 
         return await self._writer.write(work)
 
     async def cancel(self, run_id: int, reason: str = "cancelled by an operator") -> Run:
         """End a run whose agent cannot be asked; what it has stored stays. Raises UnknownRun or RunEnded."""
 
-        async def work(transaction: Transaction) -> Run:
-            row = await running_row(transaction, run_id)
-            return await end(transaction, row, _given_up(row, RunState.CANCELLED, reason))
+        def work(transaction: Transaction) -> Run:
+            row = running_row(transaction, run_id)
+            return end(transaction, row, _given_up(row, RunState.CANCELLED, reason))
 
         return await self._writer.write(work)
 
     async def fail_orphans(self, reason: str) -> list[Run]:
         """End every open run as failed, as when the server starts after a crash."""
 
-        async def work(transaction: Transaction) -> list[Run]:
+        def work(transaction: Transaction) -> list[Run]:
             open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
             return [
-                await end(transaction, row, _given_up(row, RunState.FAILED, reason))
-                for row in await transaction.all(open_runs)
+                end(transaction, row, _given_up(row, RunState.FAILED, reason))
+                for row in transaction.all(open_runs)
             ]
 
         return await self._writer.write(work)

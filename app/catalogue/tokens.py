@@ -36,7 +36,7 @@ def hash_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def issue_in(transaction: Transaction, scope: Scope, client_no: int | None, label: str) -> str:
+def issue_in(transaction: Transaction, scope: Scope, client_no: int | None, label: str) -> str:
     """Make a token inside a write and return it."""
     token = f"tw_{secrets.token_urlsafe(32)}"
     row = {
@@ -47,15 +47,15 @@ async def issue_in(transaction: Transaction, scope: Scope, client_no: int | None
         "label": label,
         "created_at": transaction.now_us,
     }
-    await transaction.insert(tokens, [row])
+    transaction.insert(tokens, [row])
     return token
 
 
-async def revoke_in(transaction: Transaction, which: ColumnElement[bool]) -> list[TokenInfo]:
+def revoke_in(transaction: Transaction, which: ColumnElement[bool]) -> list[TokenInfo]:
     """Revoke the tokens of a condition inside a write; return those that were good before."""
     good = _select().where(which, tokens.c.revoked_at.is_(None))
-    revoked = [_info(row) for row in await transaction.all(good)]
-    await transaction.run(
+    revoked = [_info(row) for row in transaction.all(good)]
+    transaction.run(
         update(tokens).where(which, tokens.c.revoked_at.is_(None)).values(revoked_at=transaction.now_us)
     )
     return revoked
@@ -77,9 +77,9 @@ class Tokens:
     async def issue(self, scope: Scope, client_id: str | None = None, label: str = "") -> str:
         """Make a token and return it, the only time that it can be seen."""
 
-        async def work(transaction: Transaction) -> str:
-            no = None if client_id is None else (await client_row(transaction, client_id)).no
-            return await issue_in(transaction, scope, no, label)
+        def work(transaction: Transaction) -> str:
+            no = None if client_id is None else (client_row(transaction, client_id)).no
+            return issue_in(transaction, scope, no, label)
 
         return await self._writer.write(work)
 
@@ -103,17 +103,17 @@ class Tokens:
     async def revoke(self, token_id: int) -> None:
         """Let a token be good no longer."""
 
-        async def work(transaction: Transaction) -> list[TokenInfo]:
-            return await revoke_in(transaction, tokens.c.id == token_id)
+        def work(transaction: Transaction) -> list[TokenInfo]:
+            return revoke_in(transaction, tokens.c.id == token_id)
 
         self.forget(await self._writer.write(work))
 
     async def revoke_client(self, client_id: str) -> None:
         """Let no token of a client be good any longer. Raises UnknownClient."""
 
-        async def work(transaction: Transaction) -> list[TokenInfo]:
-            row = await client_row(transaction, client_id)
-            return await revoke_in(transaction, tokens.c.client_no == row.no)
+        def work(transaction: Transaction) -> list[TokenInfo]:
+            row = client_row(transaction, client_id)
+            return revoke_in(transaction, tokens.c.client_no == row.no)
 
         self.forget(await self._writer.write(work))
 

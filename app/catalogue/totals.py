@@ -6,10 +6,10 @@ from app.catalogue.schema import meta
 from app.catalogue.transaction import Transaction
 
 
-async def add_blob_bytes(transaction: Transaction, change: int) -> None:
+def add_blob_bytes(transaction: Transaction, change: int) -> None:
     """Add to the bytes that contents take in the store."""
     if not change:
         return
-    rows = await transaction.all(select(meta.c.value).where(meta.c.name == "blob_bytes"))
+    rows = transaction.all(select(meta.c.value).where(meta.c.name == "blob_bytes"))
     total = int(rows[0].value) + change
-    await transaction.run(update(meta).where(meta.c.name == "blob_bytes").values(value=str(total)))
+    transaction.run(update(meta).where(meta.c.name == "blob_bytes").values(value=str(total)))

@@ -1,14 +1,25 @@
 """One write: its statements, the numbers it gives out and the events it leaves."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnDefault, CursorResult, Dialect, Executable, Table, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    ColumnDefault,
+    Connection,
+    CursorResult,
+    Dialect,
+    Executable,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 
 from app.catalogue import schema
 from app.catalogue.aliases import AnyRow
@@ -20,7 +31,15 @@ from streams.records.runs import Run
 from streams.records.server import Activity
 from streams.vocabulary import EventKind, ServerState, Topic
 
+T = TypeVar("T")
+
 AT_ONCE = 5000
+_NUMBERS = select(schema.sequences.c.name, schema.sequences.c.value)
+_NUMBERED = (
+    update(schema.sequences)
+    .where(schema.sequences.c.name == bindparam("which"))
+    .values(value=bindparam("last"))
+)
 
 
 @lru_cache(maxsize=256)
@@ -54,33 +73,36 @@ class _Mark:
 
 @dataclass(slots=True)
 class Transaction:
-    """A write in progress; everything in it becomes durable together, or nothing."""
+    """A write in progress; everything in it becomes durable together, or nothing.
 
-    connection: AsyncConnection
+    It lives in the writer's thread: its calls block, and what needs the loop is asked there.
+    """
+
+    connection: Connection
     now: datetime
+    loop: asyncio.AbstractEventLoop
     now_us: int = 0
     sequences: dict[str, int] = field(default_factory=dict[str, int])
     events: list[Event] = field(default_factory=list[Event])
     _lines: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _given: dict[str, int] = field(default_factory=dict[str, int])
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """Learn the numbers given out so far; another process may have given out some."""
         self.now_us = to_us(self.now)
-        rows = await self.all(select(schema.sequences.c.name, schema.sequences.c.value))
-        self.sequences = {name: value for name, value in rows}  # noqa: C416  (rows are not plain tuples)
+        self.sequences = {name: value for name, value in self.all(_NUMBERS)}  # noqa: C416  (rows are no tuples)
 
-    async def run(
-        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None
+    def run(
+        self, statement: Executable, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None
     ) -> CursorResult[Any]:
-        """Execute one statement, once for each of ``rows`` if there are any."""
-        return await self.connection.execute(statement, rows)
+        """Execute one statement, once for each of ``rows`` if there are several."""
+        return self.connection.execute(statement, rows)
 
-    async def all(self, statement: Executable) -> Sequence[AnyRow]:
+    def all(self, statement: Executable) -> Sequence[AnyRow]:
         """Return all rows of one statement."""
-        return (await self.connection.execute(statement)).all()
+        return self.connection.execute(statement).all()
 
-    async def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, all with the same columns; several times cheaper than ``run`` where there are many."""
         if not rows:
             return
@@ -89,7 +111,11 @@ class Transaction:
         for start in range(0, len(rows), AT_ONCE):
             part = rows[start : start + AT_ONCE]
             full = [{**defaults, **row} for row in part] if defaults else part
-            await self.connection.exec_driver_sql(sql, [values(row) for row in full])
+            self.connection.exec_driver_sql(sql, [values(row) for row in full])
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine answers, which runs on the loop while the write waits."""
+        return asyncio.run_coroutine_threadsafe(question, self.loop).result()
 
     def numbers(self, name: str, count: int = 1) -> int:
         """Give out ``count`` new numbers of a kind; return the first."""
@@ -165,10 +191,10 @@ class Transaction:
         del self.events[mark.events :]
         del self._lines[mark.lines :]
 
-    async def finish(self) -> None:
+    def finish(self) -> None:
         """Write the events, the activity and the numbers given out, right before the commit."""
         if self.events:
-            await self.insert(
+            self.insert(
                 schema.events,
                 [
                     {
@@ -182,10 +208,6 @@ class Transaction:
                 ],
             )
         if self._lines:
-            await self.insert(schema.activity, self._lines)
-        for name in self._given:
-            await self.run(
-                update(schema.sequences)
-                .where(schema.sequences.c.name == name)
-                .values(value=self.sequences.get(name, 0))
-            )
+            self.insert(schema.activity, self._lines)
+        if self._given:
+            self.run(_NUMBERED, [{"which": name, "last": self.sequences[name]} for name in self._given])

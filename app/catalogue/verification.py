@@ -71,7 +71,7 @@ async def hashes_of(
             last = rows[-1].id
 
 
-async def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyResult:
+def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyResult:
     """Note the outcome of a verification; see ``Files.mark_verified``."""
     try:
         good = {bytes.fromhex(sha256): outcome for sha256, outcome in results.items()}
@@ -81,28 +81,26 @@ async def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyR
     touched: dict[int, list[AnyRow]] = defaultdict(list)
     damaged: list[str] = []
     for start in range(0, len(hashes), AT_ONCE):
-        rows = await transaction.all(
+        rows = transaction.all(
             select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(hashes[start : start + AT_ONCE]))
         )
-        await _note(transaction, {row.id: good[row.sha256] for row in rows})
-        for row in await _files_of(transaction, [row.id for row in rows]):
+        _note(transaction, {row.id: good[row.sha256] for row in rows})
+        for row in _files_of(transaction, [row.id for row in rows]):
             touched[row.client_no].append(row)
-        damaged += await _paths(transaction, [row.id for row in rows if not good[row.sha256]])
+        damaged += _paths(transaction, [row.id for row in rows if not good[row.sha256]])
     for client_no, rows in touched.items():
-        await _tell(transaction, client_no, rows)
+        _tell(transaction, client_no, rows)
     return VerifyResult(checked=len(results), damaged=tuple(sorted(damaged)))
 
 
-async def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
+def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
     """Note that damaged contents have been sent again and are whole."""
-    await transaction.run(
-        update(blobs).where(blobs.c.id.in_(blob_ids)).values(damaged=False, verified_at=None)
-    )
+    transaction.run(update(blobs).where(blobs.c.id.in_(blob_ids)).values(damaged=False, verified_at=None))
     touched: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in await _files_of(transaction, blob_ids):
+    for row in _files_of(transaction, blob_ids):
         touched[row.client_no].append(row)
     for client_no, rows in touched.items():
-        client, _ = await _restate(transaction, client_no, rows)
+        client, _ = _restate(transaction, client_no, rows)
         transaction.emit(
             EventKind.FILES_CHANGED,
             Topic.FILES,
@@ -112,18 +110,18 @@ async def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
         )
 
 
-async def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
+def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     if not outcome:
         return
     first = transaction.numbers("verifications", len(outcome))
-    await transaction.insert(
+    transaction.insert(
         verifications,
         [
             {"id": first + offset, "at": transaction.now_us, "blob_id": blob_id, "good": good}
             for offset, (blob_id, good) in enumerate(outcome.items())
         ],
     )
-    await transaction.run(
+    transaction.run(
         update(blobs)
         .where(blobs.c.id == bindparam("which"))
         .values(verified_at=transaction.now_us, damaged=bindparam("bad")),
@@ -131,9 +129,9 @@ async def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     )
 
 
-async def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[AnyRow]:
+def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[AnyRow]:
     """Return the present files whose newest version has one of these contents."""
-    return await transaction.all(
+    return transaction.all(
         select(
             files.c.id,
             files.c.client_no,
@@ -149,8 +147,8 @@ async def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequen
     )
 
 
-async def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
-    rows = await transaction.all(
+def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
+    rows = transaction.all(
         select(files.c.path)
         .join(file_versions, file_versions.c.file_id == files.c.id)
         .where(file_versions.c.blob_id.in_(blob_ids))
@@ -159,9 +157,7 @@ async def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]
     return [row.path for row in rows]
 
 
-async def _restate(
-    transaction: Transaction, client_no: int, rows: Sequence[AnyRow]
-) -> tuple[Client, list[str]]:
+def _restate(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> tuple[Client, list[str]]:
     """Give files the state of their content; return their client and the newly damaged paths."""
     tally = Tally()
     changed: list[dict[str, Any]] = []
@@ -176,14 +172,14 @@ async def _restate(
         if state == FileState.DAMAGED:
             newly_damaged.append(row.path)
     if changed:
-        await transaction.run(
+        transaction.run(
             update(files).where(files.c.id == bindparam("which")).values(state=bindparam("state")), changed
         )
-    return await _client(transaction, client_no, tally), newly_damaged
+    return _client(transaction, client_no, tally), newly_damaged
 
 
-async def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> None:
-    client, newly_damaged = await _restate(transaction, client_no, rows)
+def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> None:
+    client, newly_damaged = _restate(transaction, client_no, rows)
     for path in newly_damaged[:MOST_TOLD]:
         transaction.emit(
             EventKind.FILE_DAMAGED,
@@ -204,9 +200,9 @@ async def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]
     )
 
 
-async def _client(transaction: Transaction, client_no: int, tally: Tally) -> Client:
+def _client(transaction: Transaction, client_no: int, tally: Tally) -> Client:
     values = tally.values()
     if values:
-        return await change(transaction, client_no, **values)
-    rows = await transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == client_no))
+        return change(transaction, client_no, **values)
+    rows = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == client_no))
     return client_of(rows[0])

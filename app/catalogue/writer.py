@@ -1,20 +1,21 @@
-"""Writing: one connection, one queue; what waits together is made durable together."""
+"""Writing: one connection in one thread, one queue; what waits together is made durable together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from app.catalogue.engine import writer_engine
 from app.catalogue.errors import translated
 from app.catalogue.transaction import Transaction
 
 T = TypeVar("T")
-Work = Callable[[Transaction], Awaitable[T]]
+Work = Callable[[Transaction], T]
 MOST_TOGETHER = 64
 """How many waiting writes share one commit at most."""
 
@@ -36,7 +37,8 @@ class Writer:
     """Takes writes one after the other; each is a transaction of its own to its caller.
 
     Writes that wait while one commits are committed together, each in its savepoint: one wait for all.
-    Cancelling a caller does not undo a write that has begun; it commits or fails as a whole.
+    Cancelling a caller does not undo a write that has begun; it commits or fails as a whole. What waits
+    together is one job of the thread: a hop for each statement would cost more than the statements.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Writer:
         self._now = now
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "catalogue writer")
 
     @property
     def waiting(self) -> int:
@@ -57,7 +60,7 @@ class Writer:
     async def open(self) -> None:
         """Open the connection and begin to take writes."""
         with translated(self._path):
-            connection = await self._engine.connect()
+            connection = await self._in_thread(self._engine.connect)
         self._task = asyncio.create_task(self._serve(connection), name="catalogue writer")
 
     async def write(self, work: Work[T]) -> T:
@@ -74,16 +77,20 @@ class Writer:
         if self._task is not None:
             self._jobs.put_nowait(None)
             await self._task
-        await self._engine.dispose()
+        await self._in_thread(self._engine.dispose)
+        self._thread.shutdown()
 
-    async def _serve(self, connection: AsyncConnection) -> None:
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def _serve(self, connection: Connection) -> None:
         try:
             last = False
             while not last:
                 jobs, last = await self._waiting_jobs()
                 await self._together(connection, [job for job in jobs if not job.answer.cancelled()])
         finally:
-            await connection.close()
+            await self._in_thread(connection.close)
 
     async def _waiting_jobs(self) -> tuple[list[_Job], bool]:
         """Wait for a write; return it with all that wait behind it, and whether they are the last."""
@@ -96,18 +103,12 @@ class Writer:
             job = self._jobs.get_nowait()
         return jobs, True
 
-    async def _together(self, connection: AsyncConnection, jobs: list[_Job]) -> None:
+    async def _together(self, connection: Connection, jobs: list[_Job]) -> None:
         if not jobs:
             return
-        transaction = Transaction(connection, self._now())
+        transaction = Transaction(connection, self._now(), asyncio.get_running_loop())
         try:
-            async with connection.begin():
-                await transaction.begin()
-                if len(jobs) == 1:
-                    done = [_Done(jobs[0], await jobs[0].work(transaction))]
-                else:
-                    done = [await self._part(transaction, job) for job in jobs]
-                await transaction.finish()
+            done = await self._in_thread(_commit, transaction, jobs)
             await self._committed(transaction)
         except Exception as error:  # noqa: BLE001  (handed to those who wait; the writer goes on)
             done = [_Done(job, error=error) for job in jobs]
@@ -119,14 +120,27 @@ class Writer:
             else:
                 each.job.answer.set_exception(each.error)
 
-    async def _part(self, transaction: Transaction, job: _Job) -> _Done:
-        mark = transaction.mark()
-        savepoint = await transaction.connection.begin_nested()
-        try:
-            result = await job.work(transaction)
-        except Exception as error:  # noqa: BLE001  (handed to the one who waits)
-            await savepoint.rollback()
-            transaction.back_to(mark)
-            return _Done(job, error=error)
-        await savepoint.commit()
-        return _Done(job, result)
+
+def _commit(transaction: Transaction, jobs: list[_Job]) -> list[_Done]:
+    """Do the jobs and make them durable; blocks."""
+    with transaction.connection.begin():
+        transaction.begin()
+        if len(jobs) == 1:
+            done = [_Done(jobs[0], jobs[0].work(transaction))]
+        else:
+            done = [_part(transaction, job) for job in jobs]
+        transaction.finish()
+    return done
+
+
+def _part(transaction: Transaction, job: _Job) -> _Done:
+    mark = transaction.mark()
+    savepoint = transaction.connection.begin_nested()
+    try:
+        result = job.work(transaction)
+    except Exception as error:  # noqa: BLE001  (handed to the one who waits)
+        savepoint.rollback()
+        transaction.back_to(mark)
+        return _Done(job, error=error)
+    savepoint.commit()
+    return _Done(job, result)
