@@ -33,6 +33,8 @@ def forecast(
         disk_total_bytes=disk_total_bytes,
         disk_free_bytes=disk_free_bytes,
         growth_bytes_per_day=growth,
+        growth_least_bytes_per_day=growth - SURE * error,
+        growth_greatest_bytes_per_day=growth + SURE * error,
         full_at=_full(now, disk_free_bytes, growth),
         full_earliest=_full(now, disk_free_bytes, growth + SURE * error),
         full_latest=_full(now, disk_free_bytes, growth - SURE * error),

@@ -96,6 +96,9 @@ class StorageForecast(Record, frozen=True, kw_only=True):
     disk_free_bytes: int
     growth_bytes_per_day: float | None = None
     """None where there is less than a day of history."""
+    growth_least_bytes_per_day: float | None = None
+    growth_greatest_bytes_per_day: float | None = None
+    """19 of 20 straight lines through the history grow at a rate between these two."""
     full_at: datetime | None = None
     """None where it does not grow or is too far away to say (over 5 years)."""
     full_earliest: datetime | None = None

@@ -184,6 +184,8 @@ def forecast(now: datetime) -> StorageForecast:
         disk_total_bytes=1024 * GIB,
         disk_free_bytes=612 * GIB,
         growth_bytes_per_day=5.1 * GIB,
+        growth_least_bytes_per_day=3.9 * GIB,
+        growth_greatest_bytes_per_day=6.4 * GIB,
         full_at=now + timedelta(days=120),
         full_earliest=now + timedelta(days=96),
         full_latest=now + timedelta(days=158),

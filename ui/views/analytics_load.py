@@ -210,10 +210,6 @@ def _forecast_lines(
 ) -> list[Line]:
     """Return the line of the forecast, the two of its band, and the size at which the disk is full."""
     full = last.mean + forecast.disk_free_bytes
-    growth = (forecast.growth_bytes_per_day or 0.0) / 86400
-    # An edge of the band that never fills the disk is drawn as no growth at all.
-    fastest = _growth(forecast.full_earliest, forecast.disk_free_bytes, now)
-    slowest = _growth(forecast.full_latest, forecast.disk_free_bytes, now)
 
     def straight(rate: float, said: str, label: str, stroke: Stroke) -> Line:
         end, size = until, last.mean + rate * (until - now).total_seconds()
@@ -223,17 +219,18 @@ def _forecast_lines(
         top = Spot(end, size, f"{moment_text(end, words.zone)}\n{said} {words.size(size)}")
         return Line(label, (foot, top), stroke)
 
-    lines = [straight(growth, "forecast", "forecast", OTHER)]
-    if forecast.full_at is not None:
-        lines.append(straight(fastest, "at most", "", _BAND))
-        lines.append(straight(slowest, "at least", "", _BAND))
+    told = (
+        (forecast.growth_bytes_per_day, "forecast", "forecast", OTHER),
+        (forecast.growth_greatest_bytes_per_day, "at most", "", _BAND),
+        (forecast.growth_least_bytes_per_day, "at least", "", _BAND),
+    )
+    lines = [
+        straight(growth / 86400, said, label, stroke)
+        for growth, said, label, stroke in told
+        if growth is not None
+    ]
     greatest = max(spot.value for line in lines for spot in line.spots)
     if full <= greatest * _NEAR_FULL:
         text = f"full at {words.size(full)}"
         lines.append(Line("full", (Spot(now, full, text), Spot(until, full, text)), _FULL))
     return lines
-
-
-def _growth(full_at: datetime | None, free_bytes: int, now: datetime) -> float:
-    seconds = (full_at - now).total_seconds() if full_at is not None else 0.0
-    return free_bytes / seconds if seconds > 0 else 0.0
