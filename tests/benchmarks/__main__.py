@@ -19,6 +19,7 @@ BENCHMARKS = {
     "page": "one changed value on a page with all views",
     "agent": "scan, first backup, and the server's memory with large files",
     "quiet": "60 quiet clients: processor, memory, requests",
+    "analytics": "questions about 30 days of 1,000 clients",
     "screen": "event to screen in a real browser, 60 clients, 200 events a second",
 }
 
