@@ -78,7 +78,7 @@ class Writer:
             self._jobs.put_nowait(None)
             await self._task
         await self._in_thread(self._engine.dispose)
-        self._thread.shutdown()
+        self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)

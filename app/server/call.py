@@ -8,6 +8,7 @@ bytes, or raises.
 
 import asyncio
 import inspect
+import logging
 import re
 import time
 import uuid
@@ -27,6 +28,8 @@ from app.server.problems import STATUS_OF_CODE, Refused
 from streams.vocabulary import Scope
 
 log = structlog.stdlib.get_logger(__name__)
+_ANSWERED = logging.getLogger(__name__)
+"""Asked first: a line that nobody sees is not made for every request."""
 
 LARGE_BODY_BYTES = 256 * 1024
 """A body above this is decoded in a thread."""
@@ -176,13 +179,14 @@ async def errors(
             response = _refusal(request, error)
         if not response.prepared:
             response.headers["X-Request-Id"] = request_id
-        log.debug(
-            "answered",
-            method=request.method,
-            path=request.path,
-            status=response.status,
-            seconds=round(time.monotonic() - began, 4),
-        )
+        if _ANSWERED.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "answered",
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                seconds=round(time.monotonic() - began, 4),
+            )
     return response
 
 
