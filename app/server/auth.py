@@ -52,7 +52,8 @@ def _about(request: web.Request, client_id: str) -> dict[str, str | int]:
 
 async def _token(request: web.Request, check: CheckToken) -> TokenInfo:
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
-    token = await check(text.strip()) if kind.lower() == "bearer" and text.strip() else None
+    text = text.strip()
+    token = await check(text) if kind.lower() == "bearer" and text and text.isascii() else None
     if token is None:
         raise Refused(
             "wrong_token",

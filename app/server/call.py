@@ -21,6 +21,7 @@ from typing import Any, get_type_hints
 import msgspec
 import structlog
 from aiohttp import ClientConnectionError, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from app.catalogue.tokens import TokenInfo
 from app.protocol import Problem, encode
@@ -122,6 +123,9 @@ def reply(value: Any) -> web.StreamResponse:
 
 
 async def _body(request: web.Request, kind: Any) -> Any:
+    if (request.content_length or 0) > request.client_max_size:
+        # Said before it comes: nobody waits for what is refused anyway.
+        raise Refused("payload_too_large", "The body is too large.")
     body = await request.read() or b"{}"
     if len(body) > LARGE_BODY_BYTES:
         return await asyncio.to_thread(msgspec.json.decode, body, type=kind)
@@ -214,6 +218,8 @@ def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
             return _problem("bad_request", "A number is too large.")
         case web.HTTPException():
             return _problem("bad_request", error.reason or "The request cannot be answered.")
+        case HttpProcessingError() | web.RequestPayloadError():
+            return _problem("bad_request", "The body cannot be read.", str(error)[:200])
         case ClientConnectionError():
             log.info("caller_left", path=request.path)
             return _problem("bad_request", "The connection was lost.")

@@ -25,6 +25,7 @@ from app.server.folder import (
 from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.logbook import Logbook
+from app.server.malformed import Runner
 from app.server.ports import listen
 from app.server.retention import keep_tidy
 from app.server.room import Room, furnish
@@ -141,13 +142,7 @@ async def running_room(
             (http_application(room), http_socket),
             (socket_application(room), event_socket),
         ):
-            runner = web.AppRunner(
-                app,
-                access_log=None,
-                handler_cancellation=True,
-                shutdown_timeout=limits.shutdown_s,
-                keepalive_timeout=75.0,
-            )
+            runner = Runner(app, shutdown_s=limits.shutdown_s)
             runners.append(runner)
             await runner.setup()
             await web.SockSite(runner, listening, ssl_context=tls).start()

@@ -1,0 +1,64 @@
+"""What is not even HTTP is answered in the one shape too, and is no failure of ours in the log."""
+
+from http import HTTPStatus
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from app.protocol import Problem
+from app.server.call import problem_response
+
+log = structlog.stdlib.get_logger(__name__)
+
+LONGEST = 200
+
+
+class Runner(web.AppRunner):
+    """Runs an application; bodies stay as they come, since nobody who calls it packs them."""
+
+    def __init__(self, app: web.Application, *, shutdown_s: float) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=True,
+            shutdown_timeout=shutdown_s,
+            keepalive_timeout=75.0,
+        )
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        # Its own class is fixed inside the library; these add no state to it.
+        server.__class__ = _Server
+        return server
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        handler = super().__call__()
+        handler.__class__ = _Handler
+        return handler
+
+
+class _Handler(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be read as a request; anything else goes the library's way."""
+        if not isinstance(exc, HttpProcessingError) or request.writer.output_size:
+            return super().handle_error(request, status, exc, message)
+        lines = (message or exc.message or "").split("\n")
+        log.info("malformed_request", peer=request.remote, reason=lines[0][:LONGEST])
+        problem = Problem(
+            code="bad_request", message="That is no HTTP request.", detail=lines[0].strip(" :")[:LONGEST]
+        )
+        response = problem_response(problem)
+        response.force_close()
+        return response
