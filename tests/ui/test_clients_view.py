@@ -12,6 +12,7 @@ from reactivex.subject import Subject
 from streams.bag import Streams
 from streams.commands import Outcome
 from streams.failures import CommandFailed
+from streams.records.files import VerifyResult
 from streams.records.runs import RunPage
 from streams.snapshot import Snapshot
 from streams.vocabulary import ClientState, RunState
@@ -197,6 +198,36 @@ async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
     ids = [fleet.client_id("app-01"), fleet.client_id("app-03")]
     assert desk.commands.calls == [("verify_client", key) for key in ids]
     assert desk.messages[0] == "2 clients: 2,408 files checked, all as they should be"
+
+
+async def test_a_client_that_cannot_be_verified_does_not_keep_the_others_from_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (fleet.client_id(name) for name in ("app-01", "app-03"))
+
+    async def verify(client_id: str) -> VerifyResult:
+        if client_id == first:
+            raise CommandFailed("The disk cannot be read.")
+        return VerifyResult(checked=7)
+
+    monkeypatch.setattr(desk.commands, "verify_client", verify)
+    desk.view._actions.verify([first, second])
+    await desk.page.settle()
+    message = desk.page.context.messages.all[0]
+    assert message.text == "2 clients: 7 files checked, all as they should be; 1 of 2 could not be verified"
+    assert message.detail == "app-01 could not be verified: The disk cannot be read."
+    assert message.stays
+
+
+async def test_allowing_those_who_are_not_shut_out_asks_nothing_and_says_so(desk: Desk) -> None:
+    desk.view._table.selection.select_all([fleet.client_id("app-01")])
+    desk.view._actions.allow(desk.view._selected(shut=True))
+    desk.view._table.selection.clear()
+    desk.view._table.selection.select_all([fleet.client_id("lab-scope")])
+    desk.view._actions.disconnect(desk.view._selected(shut=False))
+    await desk.page.settle()
+    assert desk.commands.calls == []
+    assert len(desk.messages) == 2
 
 
 async def test_the_goal_can_be_set(desk: Desk) -> None:

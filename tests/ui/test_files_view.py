@@ -257,6 +257,16 @@ async def test_delete_tells_and_can_be_undone(desk: Desk) -> None:
     assert desk.messages[0] == "item-00000.log brought back"
 
 
+async def test_bringing_back_what_is_not_deleted_asks_nothing_and_says_so(desk: Desk) -> None:
+    files = [fleet.file_of(1, desk.page.now())]
+    stored = [msgspec.structs.replace(file, state=FileState.STORED) for file in files]
+    desk.view._actions.undelete(stored)
+    desk.view._actions.delete([msgspec.structs.replace(file, state=FileState.DELETED) for file in files])
+    await desk.page.settle()
+    assert desk.commands.calls == []
+    assert desk.messages == ["What is selected is deleted already", "Nothing of what is selected is deleted"]
+
+
 async def test_verify_tells_what_is_damaged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def verify(ids: Any) -> VerifyResult:
         return VerifyResult(checked=1, damaged=("/var/log/item-00000.log",))

@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 
 from streams.commands import Commands
+from streams.failures import TidewatchError
 from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
@@ -54,6 +55,9 @@ class ClientActions:
 
     def disconnect(self, ids: Sequence[str]) -> None:
         """Shut clients out, after asking."""
+        if not ids:
+            self._context.messages.warn("All of the selected clients are disconnected already")
+            return
 
         async def run() -> None:
             names = self._names(ids)
@@ -83,6 +87,9 @@ class ClientActions:
 
     def allow(self, ids: Sequence[str]) -> None:
         """Let clients in again."""
+        if not ids:
+            self._context.messages.warn("None of the selected clients is disconnected")
+            return
         self._act(f"Allow {self._who(ids)}", self._allow_now(ids))
 
     async def _allow_now(self, ids: Sequence[str]) -> None:
@@ -96,13 +103,23 @@ class ClientActions:
         async def run() -> None:
             self._context.messages.info(f"Verifying all files of {self._who(ids)}…")
             checked, damaged = 0, list[str]()
+            problems = list[str]()
             for client_id in ids:
-                result = await self._commands.verify_client(client_id)
+                try:
+                    result = await self._commands.verify_client(client_id)
+                except TidewatchError as error:
+                    if len(ids) == 1:
+                        raise
+                    # The others are looked at all the same.
+                    problems.append(f"{self._who([client_id])} could not be verified: {error.line()}")
+                    continue
                 checked += result.checked
                 damaged += result.damaged
             text = f"{self._who(ids)}: {present_verified(checked, damaged)}"
-            if damaged:
-                self._context.messages.error(text, detail="\n".join(damaged))
+            if problems:
+                text += f"; {len(problems)} of {len(ids)} could not be verified"
+            if damaged or problems:
+                self._context.messages.error(text, detail="\n".join([*problems, *damaged]))
             else:
                 self._context.messages.done(text)
 

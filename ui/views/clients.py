@@ -84,11 +84,11 @@ class ClientsView(BoundView):
             (
                 BarAction("Back up", ft.Icons.BACKUP, lambda: self._actions.back_up(self._selected())),
                 BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
-                BarAction("Allow", ft.Icons.LINK, lambda: self._actions.allow(self._selected())),
+                BarAction("Allow", ft.Icons.LINK, lambda: self._actions.allow(self._selected(shut=True))),
                 BarAction(
                     "Disconnect",
                     ft.Icons.LINK_OFF,
-                    lambda: self._actions.disconnect(self._selected()),
+                    lambda: self._actions.disconnect(self._selected(shut=False)),
                     destructive=True,
                 ),
             ),
@@ -288,9 +288,11 @@ class ClientsView(BoundView):
 
     # -- selection and details
 
-    def _selected(self) -> list[str]:
+    def _selected(self, *, shut: bool | None = None) -> list[str]:
+        """Return the chosen clients: all, those that are disconnected, or only the others."""
         chosen = self._table.selection.keys
-        return [key for key in self._clients if key in chosen]
+        found = [client for key, client in self._clients.items() if key in chosen]
+        return [c.id for c in found if shut is None or (c.state is ClientState.DISCONNECTED) is shut]
 
     def _names(self, ids: Sequence[str]) -> Mapping[str, str]:
         return {key: self._clients[key].name if key in self._clients else key for key in ids}

@@ -85,7 +85,11 @@ class FileActions:
         self._act(f"Verify {names}", run())
 
     def delete(self, files: Sequence[BackupFile]) -> None:
-        """Delete files at once; the message offers to bring them back."""
+        """Delete files at once; the message offers to bring them back. What is deleted already stays so."""
+        files = [file for file in files if file.state is not FileState.DELETED]
+        if not files:
+            self._messages.warn("What is selected is deleted already")
+            return
         named = [base_name(file.path) for file in files]
 
         async def run() -> None:
@@ -105,7 +109,11 @@ class FileActions:
         self._act(f"Delete {_names(files)}", run())
 
     def undelete(self, files: Sequence[BackupFile]) -> None:
-        """Bring deleted files back."""
+        """Bring back those that are deleted."""
+        files = [file for file in files if file.state is FileState.DELETED]
+        if not files:
+            self._messages.warn("Nothing of what is selected is deleted")
+            return
         named = [base_name(file.path) for file in files]
         self._act(f"Bring back {_names(files)}", self._undelete_now([file.id for file in files], named))
 

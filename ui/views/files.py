@@ -85,8 +85,15 @@ class FilesView(BoundView):
             (
                 BarAction("Download", ft.Icons.DOWNLOAD, lambda: self._actions.download(self._selected())),
                 BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
-                BarAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, self._on_undelete),
-                BarAction("Delete", ft.Icons.DELETE, self._on_delete, destructive=True),
+                BarAction(
+                    "Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self._actions.undelete(self._selected())
+                ),
+                BarAction(
+                    "Delete",
+                    ft.Icons.DELETE,
+                    lambda: self._actions.delete(self._selected()),
+                    destructive=True,
+                ),
             ),
             self._table.clear_selection,
         )
@@ -300,12 +307,6 @@ class FilesView(BoundView):
         self._tools.control.visible = not keys
         self._bar.show(len(keys))
         self.touch(self._toolbar)
-
-    def _on_delete(self) -> None:
-        self._actions.delete([file for file in self._selected() if file.state is not FileState.DELETED])
-
-    def _on_undelete(self) -> None:
-        self._actions.undelete([file for file in self._selected() if file.state is FileState.DELETED])
 
     def _on_open(self, key: int) -> None:
         file = self._table.get(key)
