@@ -374,3 +374,12 @@ async def test_filter_and_order_are_remembered(desk: Desk) -> None:
     again = Desk(desk.page)
     assert (again.queries[0].state, again.queries[0].sort) == (FileState.DAMAGED, "size")
     assert "Status: Damaged" in desk.page.texts()
+
+
+async def test_cards_that_are_no_longer_fresh_say_of_when_they_are(desk: Desk) -> None:
+    desk.streams.fill()
+    desk.page.frame()
+    assert "as of 12:00:00" not in desk.page.texts()
+    desk.streams.lose()
+    desk.page.frame()
+    assert desk.page.texts().count("as of 12:00:00") == 4

@@ -13,7 +13,7 @@ from streams.commands import Commands
 from streams.records.clients import Client
 from streams.records.files import BackupFile, FilePage, FileQuery, FilesSummary
 from streams.snapshot import Delta, Snapshot
-from streams.vocabulary import FileState
+from streams.vocabulary import FileState, Health
 from ui.bound import BoundView
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
@@ -275,7 +275,11 @@ class FilesView(BoundView):
 
     def _show_summary(self, summary: Snapshot[FilesSummary]) -> None:
         if summary.value is not None:
-            self._card_words = present_cards(summary.value, self.context.format)
+            words = present_cards(summary.value, self.context.format)
+            if summary.health in (Health.STALE, Health.ERROR):
+                as_of = f"as of {self.context.format.clock(summary.at)}"
+                words = {name: replace(card, note=as_of) for name, card in words.items()}
+            self._card_words = words
             self._show_chosen_card()
 
     def _show_chosen_card(self) -> None:
