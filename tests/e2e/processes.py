@@ -114,10 +114,10 @@ def _surroundings(home: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def run_console(
-    *words: str, cwd: Path | None = None, start_s: float = 45.0
+    *words: str, cwd: Path | None = None, start_s: float = 45.0, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the console for the browser; gives the program and the URL that it printed."""
-    async with run_program("app", "--web", "--port", "0", *words, cwd=cwd) as program:
+    async with run_program("app", "--web", "--port", "0", *words, cwd=cwd, env=env) as program:
         found = await program.line(URL, within_s=start_s)
         yield program, found[0]
 

@@ -1,0 +1,55 @@
+"""What was stored comes back to the user through the browser, or into the downloads folder, byte for byte."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.e2e.driver import open_screen
+from tests.e2e.processes import run_console
+from tests.e2e.world import run_world
+
+pytestmark = pytest.mark.timeout(240)
+
+CLIENT = "workbench"
+LARGE_BYTES = 33 * 1024**2
+
+
+async def test_a_file_is_downloaded_deleted_brought_back_and_verified(
+    browser: Browser, tmp_path: Path
+) -> None:
+    folder, home = tmp_path / "folder", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    small, large = folder / "Überweisung 1.txt", folder / "large.bin"
+    small.write_bytes(b"what was backed up\n" * 2000)
+    large.write_bytes(bytes(range(256)) * (LARGE_BYTES // 256))
+    async with run_world(tmp_path) as world:
+        await world.back_up(CLIENT, folder)
+        words = ("--config", str(world.configuration()))
+        async with (
+            run_console(*words, env={"HOME": str(home)}) as (_, url),
+            open_screen(browser, url) as screen,
+        ):
+            await screen.go("Files")
+            await screen.see("1–2 of 2", within_s=30)
+            async with screen.page.expect_download(timeout=30_000) as coming:
+                await screen.choose(str(small), "Download")
+            download = await coming.value
+            assert download.suggested_filename == small.name
+            saved = Path(await download.path())
+            assert await asyncio.to_thread(saved.read_bytes) == small.read_bytes()
+            await screen.see(re.compile("saved to the browser's downloads"))
+
+            await screen.choose(str(large), "Download")
+            await screen.see(re.compile(r"large\.bin saved to .*home/Downloads/large\.bin"), within_s=30)
+            assert await asyncio.to_thread((home / "Downloads" / large.name).read_bytes) == large.read_bytes()
+
+            await screen.choose(str(small), "Delete")
+            await screen.see(f"{small.name} deleted")
+            await screen.tap(screen.button("Undo"))
+            await screen.see(f"{small.name} brought back")
+            await screen.choose(str(small), "Verify")
+            await screen.see(re.compile("1 file checked, as it should be"))
