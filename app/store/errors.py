@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from streams.failures import TidewatchError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class BadHash(TidewatchError):
@@ -84,6 +84,6 @@ def full_disk_said() -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise StoreFull("The disk of the store is full.", hint="Make room on it.") from error
         raise

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.store.errors import BadHash
+from app.store.errors import FULL, BadHash
 
 _DIGITS = frozenset("0123456789abcdef")
 
@@ -28,6 +28,16 @@ class Layout:
             if name not in before:
                 (self.root / name).mkdir()
         sync_directory(self.root)
+
+    def probe(self) -> None:
+        """Raise OSError where no upload could begin; a full disk may be emptied while the server runs."""
+        probe = self.tmp / "probe"
+        try:
+            probe.touch()
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+        probe.unlink(missing_ok=True)
 
     def blob(self, sha256: str) -> Path:
         """Return where a content lies; raises BadHash for what is no hash: no name leaves the folder."""

@@ -8,6 +8,19 @@ from app.store.errors import Damaged
 from app.store.frames import read_frame, read_table
 
 
+def opened(path: Path, sha256: str, start: int, end: int | None, *, ahead_bytes: int) -> "Reader":
+    """Open a content for reading; one that is wanted whole and has at most ``ahead_bytes`` is read here."""
+    reader = Reader(path, sha256)
+    try:
+        reader.limit(start, end)
+        if reader.whole and reader.size_bytes <= ahead_bytes:
+            reader.read_ahead()
+    except BaseException:
+        reader.close()
+        raise
+    return reader
+
+
 class Reader:
     """An open content; raises Damaged as soon as it is known."""
 
@@ -24,6 +37,8 @@ class Reader:
         self._next = 0
         self._start = 0
         self._end = self.size_bytes
+        self.ahead: list[bytes] = []
+        """What has been read already; ``read`` goes on after it."""
 
     @property
     def whole(self) -> bool:
@@ -39,6 +54,11 @@ class Reader:
             if frame.raw_at + frame.raw_length > self._start:
                 break
             self._next += 1
+
+    def read_ahead(self) -> None:
+        """Read all of it, so that it is known to be good."""
+        while piece := self.read():
+            self.ahead.append(piece)
 
     def read(self) -> bytes:
         """Return the next piece, empty at the end; the last of a whole read only with the right hash."""

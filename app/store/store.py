@@ -23,7 +23,7 @@ from app.store.errors import (
 )
 from app.store.inflow import Inflow
 from app.store.layout import Layout, sync_directory
-from app.store.reader import Reader
+from app.store.reader import Reader, opened
 from app.store.upload import DATA, TABLE, Upload, forget, received_bytes
 
 T = TypeVar("T")
@@ -152,17 +152,11 @@ class Store:
         Read whole, its hash is checked: before the first byte up to 4 MiB, before the last piece above that.
         Raises BlobMissing or Damaged; a damaged content is set aside, so that it can be sent again.
         """
-        reader = await self._reader(sha256)
+        reader = await self._reader(sha256, start, end)
         try:
-            reader.limit(start, end)
-            checked_first = reader.whole and reader.size_bytes <= CHECKED_FIRST_BYTES
-            held: list[bytes] = []
-            while piece := await self._run(reader.read):
-                if checked_first:
-                    held.append(piece)
-                else:
-                    yield piece
-            for piece in held:
+            for piece in reader.ahead:
+                yield piece
+            while piece := await self._rest(reader):
                 yield piece
         except Damaged:
             await self._run(self._set_aside, sha256)
@@ -177,7 +171,7 @@ class Store:
         except (BlobMissing, Damaged):
             return False
         try:
-            while await self._run(reader.read):
+            while await self._rest(reader):
                 pass
         except Damaged:
             await self._run(self._set_aside, sha256)
@@ -209,6 +203,7 @@ class Store:
             partial = path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1
             if not partial or time.time() - path.stat().st_mtime > KEPT_UPLOAD_S:
                 path.unlink()
+        self._layout.probe()
         # A process that was killed may have left entries that are there, but not durable.
         for folder in self._layout.folders():
             sync_directory(folder)
@@ -246,10 +241,15 @@ class Store:
     def _begin(self, sha256: str, data: Path, offset: int) -> Upload:
         return Upload(self._layout, sha256, source=self._partial(sha256), data=data, offset=offset)
 
-    async def _reader(self, sha256: str) -> Reader:
+    async def _rest(self, reader: Reader) -> bytes:
+        return b"" if reader.ahead else await self._run(reader.read)
+
+    async def _reader(self, sha256: str, start: int = 0, end: int | None = None) -> Reader:
         path = self._layout.blob(sha256)
+        open_it = partial(opened, ahead_bytes=CHECKED_FIRST_BYTES)
         try:
-            return await self._taken(Reader, path, sha256)
+            # One turn of a thread for a small content: most are, and each turn costs more than they do.
+            return await self._taken(open_it, path, sha256, start, end)
         except Damaged:
             await self._run(self._set_aside, sha256)
             raise

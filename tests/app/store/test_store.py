@@ -1,7 +1,9 @@
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -288,6 +290,23 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file" / "store")
     with pytest.raises(StoreUnwritable):
+        await store.prepare()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "starts"), [(errno.EROFS, False), (errno.EPERM, False), (errno.ENOSPC, True)]
+)
+async def test_a_folder_that_takes_no_upload_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, starts: bool
+) -> None:
+    def touch(path: Path, mode: int = 0o666, exist_ok: bool = True) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    store = Store(tmp_path / "store")
+    await store.prepare()
+    monkeypatch.setattr(Path, "touch", touch)
+    with nullcontext() if starts else pytest.raises(StoreUnwritable, match="cannot be written"):
         await store.prepare()
     await store.close()
 
