@@ -110,7 +110,9 @@ def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in layer.items():
             below: Any = result.get(key)
             both = isinstance(below, Mapping) and isinstance(value, Mapping)
-            result[key] = _merged(below, value) if both else value
+            # A section that is no table stays, to be refused, whatever is given beside it.
+            if key not in result or both or not isinstance(value, Mapping):
+                result[key] = _merged(below, value) if both else value
     return result
 
 

@@ -92,6 +92,11 @@ REFUSED = [
 ]
 
 
+def test_flags_do_not_hide_a_section_that_is_no_table(write: Any) -> None:
+    with pytest.raises(ConfigRejected, match="server must be a table"):
+        load_settings(write("server = 3"), {"server": {"port": 1300}})
+
+
 @pytest.mark.parametrize(("text", "said"), REFUSED)
 def test_what_is_wrong_is_said_in_one_line(write: Any, text: str, said: str) -> None:
     path = write(text)
