@@ -122,6 +122,11 @@ _MEANINGS: tuple[tuple[str, type[TidewatchError], str, str], ...] = (
 )
 
 
+def understood(said: str) -> bool:
+    """Return whether what SQLite says becomes an error of ours, which is told where it is met."""
+    return any(words in said for words, *_ in _MEANINGS)
+
+
 @contextmanager
 def translated(place: object) -> Generator[None]:
     """Turn what SQLite says about the file at ``place`` into an error of ours; let all else through."""

@@ -8,6 +8,8 @@ import structlog
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
+from app.catalogue.errors import understood
+
 log = structlog.stdlib.get_logger(__name__)
 
 SLOW_S = 0.25
@@ -18,7 +20,7 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'")
 
 
 def note_slow(engine: Engine, *, slow_s: float = SLOW_S) -> None:
-    """Say slow statements of ``engine`` as warnings and failed ones as errors."""
+    """Say slow statements of ``engine`` as warnings, and failed ones."""
 
     @event.listens_for(engine, "before_cursor_execute")
     def _before(_connection: Any, _cursor: Any, _sql: str, _values: Any, context: Any, _many: bool) -> None:
@@ -36,7 +38,9 @@ def note_slow(engine: Engine, *, slow_s: float = SLOW_S) -> None:
     def _on_error(failed: ExceptionContext) -> None:
         reason = str(failed.original_exception)
         if "interrupted" not in reason:  # a question whose asker has left
-            log.error("statement_failed", reason=reason, sql=shape(failed.statement or ""))
+            # What has a meaning is told as one clear line by whoever gets it; the rest is a mistake of ours.
+            say = log.info if understood(reason) else log.error
+            say("statement_failed", reason=reason, sql=shape(failed.statement or ""))
 
     # The engine's registry of events keeps them alive; named here so that no checker calls them unused.
     del _before, _after, _on_error

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments say and return the exit code; raises ``TidewatchError`` where it cannot."""
+    set_up_logs(level=args.log_level)
     if args.action is None:
         return _run_server(args)
     if not args.name:
@@ -60,7 +61,6 @@ def _run_server(args: argparse.Namespace) -> int:
     if key is not None and certificate is None:
         raise BadCertificate("A key without a certificate cannot serve TLS.", hint="Give --tls-cert too.")
     tls = None if certificate is None else tls_context(certificate, key)
-    set_up_logs(level=args.log_level)
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "tidewatch"))

@@ -62,6 +62,19 @@ def test_failed_statements_are_said(said: list[dict[str, Any]]) -> None:
     assert line["reason"] == "no such table: nowhere" and line["level"] == "error"
 
 
+def test_a_failure_of_the_outside_world_is_no_error_of_ours(
+    tmp_path: Path, said: list[dict[str, Any]]
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'kept.db'}")
+    note_slow(engine)
+    with engine.connect() as connection, pytest.raises(OperationalError):
+        connection.execute(text("PRAGMA query_only = 1"))
+        connection.execute(text("CREATE TABLE names (name TEXT)"))
+    engine.dispose()
+    (line,) = named(said, "statement_failed")
+    assert "readonly" in line["reason"] and line["level"] == "info"
+
+
 def test_a_statement_is_told_on_one_short_line() -> None:
     assert shape("SELECT\n   a,\n  'x y'  FROM t") == "SELECT a, '…' FROM t"
     assert len(shape("SELECT " + "a, " * 1000)) < 310
