@@ -1,7 +1,7 @@
 """Composition root of the console: settings, bridge, streams, and a screen for each page that is opened."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ class Console:
             shell.go(self.first.pop())
 
         def on_close(_: object) -> None:
-            shell.set_awake(False)
             self.shells.remove(shell)
+            put_to_sleep((shell,))
 
         page.on_close = on_close
 
@@ -207,9 +207,9 @@ async def running_console(
             first=first,
             loop=loop,
         )
-        stack.callback(_put_to_sleep, console)
-        watcher.rejected.subscribe(console.tell_rejected)
-        watcher.settings.subscribe(console.apply)
+        stack.callback(put_to_sleep, shells)
+        stack.callback(watcher.rejected.subscribe(console.tell_rejected).dispose)
+        stack.callback(watcher.settings.subscribe(console.apply).dispose)
         tasks.start(watcher.run(), "settings")
         if hang_up is not None:
             stack.callback(hang_up)  # it ends while we do
@@ -256,9 +256,9 @@ def _streams(
     return streams, state
 
 
-def _put_to_sleep(console: Console) -> None:
-    """Let no screen look at anything any more."""
-    for shell in console.shells:
+def put_to_sleep(shells: Iterable[Shell]) -> None:
+    """Let these screens look at nothing any more, whether their page is still there or not."""
+    for shell in shells:
         try:
             shell.set_awake(False)
         except RuntimeError as error:  # a page that is gone already refuses its last update

@@ -1,11 +1,19 @@
 """Fixtures of the bridge's tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from tests.app.bridge.support import Served, serving
+
+
+@pytest.fixture(autouse=True)
+def loop_is_never_blocked() -> Iterator[None]:
+    """Fail whatever blocks the event loop from the bridge or the streams."""
+    with blockbuster_ctx(scanned_modules=["app.bridge", "streams"]):
+        yield
 
 
 @pytest.fixture

@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from app.protocol import AgentEntry
-from streams.failures import CommandFailed, TidewatchError
+from streams.failures import CommandFailed, ServerRefused
 from streams.records.clients import Client
 from streams.records.files import BackupFile, FilePage, FileQuery
 from streams.records.runs import Progress
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import ClientState, EntryKind, FileState, RunState, RunTrigger, ServerState
-from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, until
+from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, serving, until
 
 CONTENT = b"what was backed up\n" * 1000
 HASH = hashlib.sha256(CONTENT).hexdigest()
@@ -208,8 +209,8 @@ async def test_a_cancelled_run_is_gone_from_those_that_run(served: Served, conso
 
     console.streams.progress.deltas.subscribe(follow)
     console.streams.clients.deltas.subscribe(lambda delta: rows.update(delta.changed))
-    await until(lambda: run.id in running)
-    assert rows[client.id].running_run_id == run.id
+    await until(lambda: run.id in running and client.id in rows)
+    await until(lambda: rows[client.id].running_run_id == run.id)
     ended = await console.bridge.commands.cancel_run(run.id)
     assert ended.state is RunState.CANCELLED
     await until(lambda: run.id not in running)
@@ -219,13 +220,13 @@ async def test_a_cancelled_run_is_gone_from_those_that_run(served: Served, conso
     assert refused.value.server_code == "run_ended"
 
 
-async def test_a_command_to_a_server_that_has_gone_fails_and_says_so(
-    console: Connected, served: Served
-) -> None:
-    await served.room.catalogue.close()
-    with pytest.raises(TidewatchError) as failed:
-        await console.bridge.commands.set_goal("0" * 32, 3600)
-    assert failed.value.message
+async def test_a_command_to_a_server_that_has_gone_fails_and_says_so(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        async with serving(tmp_path / "gone") as served:
+            console = await stack.enter_async_context(connected(served.connection, SLOW_POLLS))
+        with pytest.raises(ServerRefused) as failed:
+            await console.bridge.commands.back_up(None)
+        assert failed.value.hint
 
 
 async def test_equal_answers_are_parsed_once(console: Connected) -> None:
