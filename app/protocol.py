@@ -24,6 +24,10 @@ BATCH_BLOB_BYTES = 256 * 1024
 """The largest file that may travel in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
 """The largest batch."""
+BATCH_HEAD_BYTES = 40
+"""What stands before each content of a batch: its hash and its length."""
+BATCH_VERSIONS = 1000
+"""How many versions may be asked for at once."""
 CLOSE_WRONG_TOKEN = 4401
 """Socket close code: the token was revoked."""
 CLOSE_DISCONNECTED = 4403
@@ -222,6 +226,12 @@ class BlobStored(Record, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class VersionIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Versions whose small contents are wanted at once."""
+
+    version_ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=BATCH_VERSIONS)]
+
+
 class BatchStored(Record, frozen=True, kw_only=True):
     """The contents of a batch that are durable now."""
 
@@ -292,7 +302,7 @@ decode_from_agent = msgspec.json.Decoder(FromAgentFrame).decode
 
 
 def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
-    """Pack small contents into the body of one batch upload: hash, length, bytes, again and again."""
+    """Pack small contents into one body, as it is sent and fetched: hash, length, bytes, and so on."""
     parts: list[bytes] = []
     for sha256, content in blobs:
         parts += (bytes.fromhex(sha256), len(content).to_bytes(8, "big"), content)
@@ -300,7 +310,7 @@ def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def decode_batch(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Unpack the body of a batch upload; raises ``ValueError`` for one that is cut short or too large."""
+    """Unpack the body of a batch; raises ``ValueError`` for one that is cut short or too large."""
     at, end = 0, len(body)
     while at < end:
         start = at + 40

@@ -4,19 +4,20 @@ import asyncio
 import errno
 import hashlib
 import stat
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import aiohttp
+import msgspec
 
 from app.agent.api import Api
+from app.agent.arriving import Arriving, Damaged
 from app.agent.names import reason_of
 from app.agent.patience import Patience
-from app.agent.restore_plan import Item, RestorePlan
-from app.agent.restore_tree import InTheWay, NewFile, TargetTree
-from app.protocol import ClientList, VersionPage
+from app.agent.restore_plan import Item, RestorePlan, batches
+from app.agent.restore_tree import InTheWay, TargetTree
+from app.protocol import BATCH_HEAD_BYTES, ClientList, VersionIds, VersionPage, decode_batch
 from streams.failures import CommandFailed, ConfigRejected, TidewatchError
 from streams.records.clients import Client
 from streams.vocabulary import EntryKind
@@ -45,10 +46,6 @@ class Restored:
 
 class Broken(Exception):
     """The server began to send a file and broke off."""
-
-
-class Damaged(Exception):
-    """What came is not what was backed up."""
 
 
 async def find_client(api: Api, patience: Patience, name: str) -> Client:
@@ -93,6 +90,7 @@ class Restore:
         self._api, self._tree, self._plan, self._patience = api, tree, plan, patience
         self._overwrite, self._in_flight, self._on_progress = overwrite, in_flight, on_progress
         self.done = Restored()
+        self._ended = False
 
     async def run(self) -> Restored:
         """Restore everything that can be; raises where nothing can be done at all."""
@@ -100,7 +98,7 @@ class Restore:
             await asyncio.to_thread(self._refuse_conflicts)
         folders = self._plan.of_kind(EntryKind.FOLDER)
         made = await asyncio.to_thread(self._make_folders, folders)
-        files = iter(self._plan.of_kind(EntryKind.FILE))
+        files = batches(self._plan.of_kind(EntryKind.FILE))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._in_flight):
@@ -162,19 +160,78 @@ class Restore:
             except OSError as error:
                 self._fail(item, error)
 
-    async def _files(self, files: Iterator[Item]) -> None:
-        for item in files:
-            try:
-                await self._file(item)
-            except (OSError, InTheWay, Damaged) as error:
-                self._fail(item, error)
-            except CommandFailed as error:
-                self.done.failed.append((item.path, error.message))
+    async def _files(self, batches: Iterator[list[Item]]) -> None:
+        for batch in batches:
+            left = batch if len(batch) == 1 else await self._small(batch)
+            for item in left:
+                try:
+                    await self._file(item)
+                except (OSError, InTheWay, Damaged) as error:
+                    self._fail(item, error)
+                except CommandFailed as error:
+                    self.done.failed.append((item.path, error.message))
+                else:
+                    self._count(item)
+                self._on_progress(self.done, item)
+
+    async def _small(self, batch: list[Item]) -> list[Item]:
+        """Restore small files together; return those to be asked for one by one, which says what is wrong."""
+        try:
+            contents = await self._patience.through(lambda: self._contents(batch))
+        except (CommandFailed, Broken):
+            return batch
+        writing = asyncio.create_task(asyncio.to_thread(self._write_all, batch, contents))
+        try:
+            outcomes = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            self._ended = True
+            await asyncio.wait({writing})
+            raise
+        for item, error in outcomes:
+            if error is None:
+                self._count(item)
             else:
-                self.done.files += 1
-                self.done.size_bytes += item.size
-                self.done.stripped_bits += bool(item.mode & (stat.S_ISUID | stat.S_ISGID))
+                self._fail(item, error)
             self._on_progress(self.done, item)
+        return [item for item in batch if item.sha256 not in contents]
+
+    async def _contents(self, batch: list[Item]) -> dict[str, bytes]:
+        asked = VersionIds(version_ids=tuple({item.sha256: item.version_id for item in batch}.values()))
+        body = msgspec.json.encode(asked)
+        async with self._api.request("POST", "/api/versions/contents", data=body) as response:
+            expected = sum(item.size + BATCH_HEAD_BYTES for item in batch)
+            if response.content_length is None or response.content_length > expected:
+                raise Broken
+            try:
+                return dict(decode_batch(await response.read()))
+            except ValueError as error:
+                raise Broken from error
+
+    def _write_all(
+        self, batch: list[Item], contents: dict[str, bytes]
+    ) -> list[tuple[Item, OSError | InTheWay | Damaged | None]]:
+        """Write what has come; blocks. A restore that was given up stops before the next file."""
+        outcomes: list[tuple[Item, OSError | InTheWay | Damaged | None]] = []
+        for item in batch:
+            if self._ended:
+                break
+            if item.sha256 not in contents:
+                continue
+            arriving = Arriving(self._tree, item, overwrite=self._overwrite)
+            try:
+                arriving.keep(contents[item.sha256])
+            except (OSError, InTheWay, Damaged) as error:
+                outcomes.append((item, error))
+            else:
+                outcomes.append((item, None))
+            finally:
+                arriving.close()
+        return outcomes
+
+    def _count(self, item: Item) -> None:
+        self.done.files += 1
+        self.done.size_bytes += item.size
+        self.done.stripped_bits += bool(item.mode & (stat.S_ISUID | stat.S_ISGID))
 
     def _fail(self, item: Item, error: Exception) -> None:
         """Note a name that could not be restored; a full or read-only disk ends the restore."""
@@ -215,53 +272,3 @@ async def _body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             yield chunk
     except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
         raise Broken from error
-
-
-class Arriving:
-    """A file on its way to the disk; what is not what was backed up never gets its name.
-
-    Its calls block and belong in threads; one that was given up may still run when ``close`` comes.
-    """
-
-    def __init__(self, tree: TargetTree, item: Item, *, overwrite: bool) -> None:
-        self._tree, self._item, self._overwrite = tree, item, overwrite
-        self._file: NewFile | None = None
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._lock = threading.RLock()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is something to close."""
-        return self._file is not None
-
-    def write(self, data: bytes) -> None:
-        """Append ``data``; raise ``Damaged`` where it is too much."""
-        with self._lock:
-            self._append(data)
-
-    def _append(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size > self._item.size:
-            raise Damaged("more came than was backed up")
-        if self._file is None:
-            self._file = self._tree.new_file(self._item.parts, overwrite=self._overwrite)
-        self._digest.update(data)
-        self._file.write(data)
-
-    def keep(self, data: bytes) -> None:
-        """Append the last ``data``, check all of it, and give the file its name."""
-        with self._lock:
-            self._append(data)
-            item, file = self._item, self._file
-            if self._size != item.size or self._digest.hexdigest() != item.sha256 or file is None:
-                raise Damaged("what came does not have the hash of what was backed up")
-            file.keep(item.mode, item.mtime_ns, overwrite=self._overwrite)
-            self.close()
-
-    def close(self) -> None:
-        """Let go of the file; it is removed where it was not kept."""
-        with self._lock:
-            file, self._file = self._file, None
-            if file is not None:
-                file.close()

@@ -1,17 +1,21 @@
 """What is to be restored, and where below the folder it goes."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from app.agent.ignore import compiled, text_of
 from app.agent.names import parts_of
+from app.protocol import BATCH_BLOB_BYTES
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
 
 Parts = tuple[bytes, ...]
+BATCH_FILES = 250
+BATCH_BYTES = 4 * 1024 * 1024
+"""What is fetched together: enough to make one request of many small files."""
 
 
 class Item(msgspec.Struct, gc=False):
@@ -78,6 +82,23 @@ def item_of(entry: FileVersion) -> Item:
         entry.sha256,
         target,
     )
+
+
+def batches(files: Iterable[Item]) -> Iterator[list[Item]]:
+    """Give files in their order, small ones together and each large one by itself."""
+    batch: list[Item] = []
+    size = 0
+    for item in files:
+        if item.size > BATCH_BLOB_BYTES:
+            yield [item]
+            continue
+        if batch and (len(batch) == BATCH_FILES or size + item.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += item.size
+    if batch:
+        yield batch
 
 
 def common_folder(items: Iterable[Item]) -> Parts:

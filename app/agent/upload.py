@@ -11,7 +11,15 @@ from app.agent.api import Api, Refusal
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.reading import FileFailed, FileGone
-from app.protocol import BATCH_BYTES, BatchStored, BlobStored, Hashes, MissingReply, encode_batch
+from app.protocol import (
+    BATCH_BYTES,
+    BATCH_HEAD_BYTES,
+    BatchStored,
+    BlobStored,
+    Hashes,
+    MissingReply,
+    encode_batch,
+)
 from streams.failures import ServerUnreachable
 
 CHUNK_BYTES = 1024 * 1024
@@ -19,7 +27,6 @@ STALLED_S = 60.0
 """The server takes nothing for so long: the connection is dead."""
 STORE_S = 300.0
 """How long the server may take to make a large content durable once it has all of it."""
-BATCH_HEAD_BYTES = 40
 
 
 class ContentChanged(Exception):

@@ -152,6 +152,22 @@ class Files:
         entries = tuple(version_of(row) for row in rows[:limit])
         return entries, entries[-1].file_id if len(rows) > limit else None
 
+    async def small_contents(self, version_ids: Collection[int], at_most: int) -> dict[str, tuple[int, str]]:
+        """Return size and client of the contents of versions, up to a size and not known to be damaged."""
+        rows = await self._readers.rows(
+            select(blobs.c.sha256, blobs.c.size_bytes, clients.c.id)
+            .select_from(file_versions)
+            .join(blobs, blobs.c.id == file_versions.c.blob_id)
+            .join(files, files.c.id == file_versions.c.file_id)
+            .join(clients, clients.c.no == files.c.client_no)
+            .where(
+                file_versions.c.id.in_(version_ids),
+                blobs.c.size_bytes <= at_most,
+                blobs.c.damaged.is_(False),
+            )
+        )
+        return {sha256.hex(): (size, client_id) for sha256, size, client_id in rows}
+
     async def known_hashes(self, hashes: Collection[str]) -> set[str]:
         """Return those of ``hashes`` whose content is kept and not known to be damaged."""
         raw = [bytes.fromhex(sha256) for sha256 in hashes]

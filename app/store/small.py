@@ -1,4 +1,4 @@
-"""Small contents, several in one thread: each hashed, compressed, written and synced. Blocking."""
+"""Small contents, several in one thread: hashed, compressed, written and synced, or read. Blocking."""
 
 import hashlib
 import os
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import zstandard
 
-from app.store.errors import StoreFull, full_disk_said
+from app.store.errors import Damaged, StoreFull, full_disk_said
 from app.store.frames import Frame, compressor, table_of
 from app.store.layout import Layout
+from app.store.reader import Reader
 
 Outcome = int | StoreFull | None
 """The bytes a content takes, 0 where it was there; None where its hash is another."""
@@ -31,6 +32,26 @@ def put_all(
         except StoreFull as error:
             outcomes.append(error)
     return outcomes
+
+
+def read_all(layout: Layout, hashes: Sequence[str]) -> dict[str, bytes]:
+    """Return those contents that are there and whole, each checked against its hash."""
+    found: dict[str, bytes] = {}
+    for sha256 in hashes:
+        try:
+            reader = Reader(layout.blob(sha256), sha256)
+        except (Damaged, FileNotFoundError):
+            continue
+        try:
+            pieces: list[bytes] = []
+            while piece := reader.read():
+                pieces.append(piece)
+            found[sha256] = b"".join(pieces)
+        except Damaged:
+            continue
+        finally:
+            reader.close()
+    return found
 
 
 def _put(

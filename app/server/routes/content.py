@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import ClientConnectionError, web
 
+from app.protocol import BATCH_BLOB_BYTES, BATCH_BYTES, VersionIds, encode_batch
 from app.server.call import Route, abort
 from app.server.problems import Refused
 from app.server.room import Room
@@ -60,6 +61,31 @@ async def content(room: Room, request: web.Request, version_id: int) -> web.Stre
         response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{version.size_bytes}"
     await _send(room, request, response, _rejoined(held, following, chunks), version)
     return response
+
+
+async def contents(room: Room, body: VersionIds) -> web.StreamResponse:
+    """Return small contents of several versions at once, each once: hash, length and bytes.
+
+    POST /api/versions/contents: 200, 413 payload_too_large. What is large, or not there whole, is left out;
+    asked for by itself it is sent, or said why not.
+    """
+    wanted = await room.catalogue.files.small_contents(body.version_ids, BATCH_BLOB_BYTES)
+    total = sum(size for size, _ in wanted.values())
+    if total > BATCH_BYTES:
+        raise Refused("payload_too_large", f"These contents are more than {BATCH_BYTES:,} bytes.")
+    for client_id in {client_id for _, client_id in wanted.values()}:
+        sizes = [size for size, owner in wanted.values() if owner == client_id]
+        room.transfers.begin(
+            TransferKind.DOWNLOAD,
+            client_id=client_id,
+            client_name=room.roster.name(client_id),
+            label=f"{len(sizes):,} small files",
+            total_bytes=sum(sizes),
+            done_bytes=sum(sizes),
+        ).end(TransferState.COMPLETE)
+    found = await room.store.read_many(wanted)
+    room.transfers.sent_bytes += sum(map(len, found.values()))
+    return web.Response(body=encode_batch(found.items()), content_type="application/octet-stream")
 
 
 async def _rejoined(first: bytes, second: bytes | None, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -147,6 +173,14 @@ def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] 
 
 CONTENT = (
     Route("GET", "/api/transfers", transfers, Scope.CONSOLE),
+    Route(
+        "POST",
+        "/api/versions/contents",
+        contents,
+        Scope.CONSOLE,
+        ("payload_too_large",),
+        content="application/octet-stream",
+    ),
     Route(
         "GET",
         "/api/versions/{version_id}/content",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from app.agent.restore_plan import RestorePlan
+from app.agent.restore_plan import RestorePlan, batches
 from app.protocol import ClientList, Health, VersionPage, encode
 from streams.records.clients import Client
 from streams.records.files import FileVersion
@@ -208,3 +208,40 @@ async def test_a_damaged_stored_file_is_said_and_skipped(
         assert await agent(source, "--state", tmp_path / "state", "--once") == 0
         assert await restore("laptop", *token, "--to", tmp_path / "healed") == 0
     assert (tmp_path / "healed" / "bad").read_bytes() == (source / "bad").read_bytes()
+
+
+async def test_a_small_damaged_file_is_said_and_those_beside_it_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(300):
+        (source / f"{number:03}").write_bytes(b"%d" % (number // 2) * 10)
+    (source / "bad").write_bytes(b"bad" * 100)
+    (source / "empty").touch()
+    digest = hashlib.sha256(b"bad" * 100).hexdigest()
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        words = ("--server", server.url, "--name", "laptop", "--code", code, "--state", tmp_path / "state")
+        assert await agent(source, *words, "--once") == 0
+        (stored,) = [p for p in (tmp_path / "data" / "store").rglob("*") if p.name.startswith(digest[2:])]
+        stored.chmod(0o600)
+        stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+        to = tmp_path / "to"
+        token = ("--server", server.url, "--token-file", server.info.token_file)
+        assert await restore("laptop", *token, "--to", to) == 1
+    assert f"not restored: {source}/bad: " in capsys.readouterr().err
+    (source / "bad").unlink()
+    assert {p.name: p.read_bytes() for p in to.iterdir()} == {
+        p.name: p.read_bytes() for p in source.iterdir()
+    }
+
+
+def test_small_files_are_fetched_together_and_large_ones_alone() -> None:
+    plan = RestorePlan()
+    sizes = [10, 300_000, *[250_000] * 20, *[1] * 600]
+    plan.add([version(b"/%05d" % n, number=n, size_bytes=size) for n, size in enumerate(sizes)])
+    made = list(batches(plan.items))
+    assert sorted(item.version_id for batch in made for item in batch) == list(range(len(sizes)))
+    assert [len(batch) for batch in made] == [1, 17, 250, 250, 104]
+    assert all(len(batch) == 1 or sum(item.size for item in batch) <= 4 * 1024 * 1024 for batch in made)

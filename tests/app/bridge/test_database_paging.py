@@ -17,7 +17,7 @@ from streams.failures import CommandFailed
 from streams.records.database import ColumnFilter, Direction, FilterKind, PageQuery, TablePage
 
 VALUES = st.one_of(
-    st.none(), st.integers(-3, 3), st.sampled_from([0.5, -1.5, 2.0]), 
+    st.none(), st.integers(-3, 3), st.sampled_from([0.5, -1.5, 2.0]),
     st.sampled_from(["", "a", "B", "b", "ä"]), st.sampled_from([b"", b"a", b"\xff"]),
 )  # fmt: skip
 MAKES = {

@@ -5,12 +5,23 @@ import io
 import os
 from pathlib import Path
 
-from app.protocol import AgentHello, AgentProgress, Command, CommandAck, FinishRun, encode, encode_batch
+from app.protocol import (
+    AgentHello,
+    AgentProgress,
+    Command,
+    CommandAck,
+    FinishRun,
+    VersionIds,
+    decode_batch,
+    encode,
+    encode_batch,
+)
 from streams.commands import Outcome
 from streams.records.clients import Client
 from streams.records.events import ProgressFrame, TransferFrame
 from streams.records.files import FilePage
 from streams.records.runs import Run, RunPage
+from streams.records.server import Transfer
 from streams.vocabulary import ClientState, EventKind, RunState, TransferState
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
@@ -244,3 +255,27 @@ async def test_uploads_of_one_client_take_turns(tmp_path: Path) -> None:
                     and any(transfer.state is TransferState.COMPLETE for transfer in frame.transfers)
                 )
             )
+
+
+async def test_small_contents_of_several_versions_come_in_one_answer(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    small = {"a": b"a", "same": b"a", "b": b"b" * 1000, "bad": b"bad" * 1000}
+    await agent.back_up(small)
+    page = await running_server.get("/api/files", FilePage)
+    (stored,) = [
+        path
+        for path in (running_server.info.database_path.parent / "store").rglob("*")
+        if path.name.startswith(sha256_of(small["bad"])[2:])
+    ]
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1] + b"?")
+    asked = encode(VersionIds(version_ids=(*(row.version_id for row in page.rows), 999)))
+    async with running_server.console.post("/api/versions/contents", data=asked) as response:
+        assert response.status == 200
+        answered = dict(decode_batch(await response.read()))
+    assert answered == {sha256_of(content): content for content in (b"a", small["b"])}
+    transfers = await running_server.get("/api/transfers", list[Transfer])
+    assert [(each.label, each.state) for each in transfers] == [("3 small files", TransferState.COMPLETE)]
+    too_many = encode(VersionIds(version_ids=tuple(range(1001))))
+    async with running_server.console.post("/api/versions/contents", data=too_many) as response:
+        assert response.status == 400

@@ -13,7 +13,7 @@ from streams.records.files import FilePage
 from streams.vocabulary import RunState, Scope
 from tests.servers import RunningServer, told, until
 
-NO_JSON = {"/metrics", "/api/versions/{version_id}/content"}
+NO_JSON = {"/metrics", "/api/versions/{version_id}/content", "/api/versions/contents"}
 
 
 def validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
