@@ -38,6 +38,8 @@ SCAN_SHARE = 0.2
 LEAST_BPS = 8 * 1024
 BATCH_S = 0.7
 """Small files are sent together once they are what the line carries in so long."""
+ALONE_S = 3.0
+"""A file that takes longer is sent for itself, so that its progress is seen."""
 PIECE_BYTES = 128 * 1024
 PIECE_S = 0.25
 
@@ -147,7 +149,7 @@ class Backup:
     async def _send(self, unsent: list[SimFile]) -> None:
         small: list[SimFile] = []
         for file in unsent:
-            if file.size_bytes > BATCH_BLOB_BYTES:
+            if file.size_bytes > min(BATCH_BLOB_BYTES, self._rate_bps * ALONE_S):
                 await self._send_large(file)
                 continue
             small.append(file)

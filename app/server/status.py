@@ -15,6 +15,7 @@ from app.protocol import SERVER_VERSION
 from app.server.agents import AgentsHub
 from app.server.hub import Hub
 from app.server.limits import Limits
+from app.server.pace import Rate
 from app.server.progress import ProgressBoard
 from app.server.roster import Roster
 from app.server.switch import Switch
@@ -80,7 +81,7 @@ class StatusSampler:
         self._started_at: datetime = utc_now()
         self._store_bytes = 0
         self._store_looked: float | None = None
-        self._moved = (time.monotonic(), 0, 0)
+        self._received, self._sent = Rate(), Rate()
         self._newest: ServerStatus | None = None
         self._wanted = asyncio.Event()
         self._sampling = asyncio.Lock()
@@ -168,11 +169,9 @@ class StatusSampler:
             self._store_looked = now
 
     def _rates(self) -> tuple[float, float]:
-        then, received, sent = self._moved
-        now = time.monotonic()
-        self._moved = (now, self._transfers.received_bytes, self._transfers.sent_bytes)
-        past_s = max(now - then, 0.001)
-        return (self._moved[1] - received) / past_s, (self._moved[2] - sent) / past_s
+        """Return the means over the same few seconds as for each backup, so that the numbers fit together."""
+        transfers = self._transfers
+        return self._received.mark(transfers.received_bytes), self._sent.mark(transfers.sent_bytes)
 
     async def _record(self, status: ServerStatus) -> None:
         await self._catalogue.metrics.record(
