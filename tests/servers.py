@@ -6,12 +6,15 @@ import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from app.catalogue.migrate import migrate
 from app.protocol import (
     AgentEntry,
     EnrolReply,
@@ -22,6 +25,7 @@ from app.protocol import (
     encode,
     encode_batch,
 )
+from app.server.folder import CATALOGUE_FILE
 from app.server.limits import Limits
 from app.server.room import Room
 from app.server.run import ServerInfo, running_room
@@ -205,9 +209,26 @@ async def told(socket: aiohttp.ClientWebSocketResponse) -> ToAgentFrame:
     return decode_to_agent((await socket.receive(timeout=DEADLINE_S)).data)
 
 
+@cache
+def blank_catalogue() -> bytes:
+    """Return an empty catalogue of the newest schema; a copy is quicker than migrating each time."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "catalogue.db"
+        migrate(path)
+        return path.read_bytes()
+
+
+def lay_blank(data_dir: Path) -> None:
+    """Give a server that has no catalogue yet an empty one."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not (data_dir / CATALOGUE_FILE).exists():
+        (data_dir / CATALOGUE_FILE).write_bytes(blank_catalogue())
+
+
 @asynccontextmanager
 async def a_server(data_dir: Path, **limits: Any) -> AsyncIterator[RunningServer]:
     """Run a server on ``data_dir``; ``limits`` replace those of ``Limits``."""
+    await asyncio.to_thread(lay_blank, data_dir)
     bounds = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, **limits})
     async with running_room(data_dir, host="127.0.0.1", port=0, settings=bounds) as (room, info):
         token = await asyncio.to_thread(info.token_file.read_text)
