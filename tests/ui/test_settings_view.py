@@ -184,7 +184,12 @@ async def test_the_connection_is_tested_check_by_check(tmp_path: Path) -> None:
         await s.h.fire(s.h.find(ft.FilledTonalButton, content="Test connection"), "click")
         await s.until_saved()
         texts = s.h.texts()
-        for words in ("failed", "not checked", "passed", "Nothing listens at http://backup.example.org:1256."):
+        for words in (
+            "failed",
+            "not checked",
+            "passed",
+            "Nothing listens at http://backup.example.org:1256.",
+        ):
             assert words in texts
 
 

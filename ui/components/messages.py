@@ -100,7 +100,9 @@ class ToastLayer(BoundView):
         row.append(
             _small_button(ft.Icons.CLOSE, "Close message", on_click=lambda: self.close(message.number))
         )
-        look: dict[str, Any] = floating_panel(width=400) | {"padding": ft.Padding.only(left=14, right=6, top=8, bottom=8)}
+        look: dict[str, Any] = floating_panel(width=400) | {
+            "padding": ft.Padding.only(left=14, right=6, top=8, bottom=8)
+        }
         return ft.Container(
             ft.Semantics(content=ft.Row(row, spacing=10), live_region=True, container=True),
             key=f"toast {message.number}",
