@@ -225,14 +225,21 @@ class BoundView(ft.Container):
         self.context.frames.want(self._draw)
 
     def wait_for(self, box: StateBox) -> None:
-        """Show the skeleton of ``box`` if nothing has come by the time that one notices."""
+        """Show the skeleton of ``box``, or that what it shows is old, once that has become noticeable."""
 
         def overdue(_scheduler: object, _state: object = None) -> None:
             if self._looking and box.overdue():
                 self.touch_box(box)
 
+        def refreshed(_scheduler: object, _state: object = None) -> None:
+            if box.end_refresh():
+                self.touch_box(box)
+
         if box.waiting:
             self.context.scheduler.schedule_relative(StateBox.PATIENCE_S, overdue)
+        else:
+            box.begin_refresh()
+            self.context.scheduler.schedule_relative(StateBox.GRACE_S, refreshed)
 
     def overtaken(self, merged: bool) -> None:
         """Note that a value was not drawn for itself."""

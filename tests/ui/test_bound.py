@@ -200,6 +200,27 @@ async def test_a_failure_keeps_the_last_value_and_says_its_age() -> None:
         assert "18 s ago" not in h.texts()
 
 
+async def test_what_one_comes_back_to_is_called_stale_only_when_its_refresh_takes_long() -> None:
+    async with PageHarness.open() as h:
+        view, snapshots, _ = _boxed(h)
+        snapshots.on_next(Snapshot("old", Health.OK, NOON))
+        h.frame()
+        view.set_visible(False)
+        h.advance(36)
+        snapshots.on_next(Snapshot("old", Health.STALE, NOON))
+        view.set_visible(True)
+        h.advance(0.4)
+        assert not view.box.note.visible, "a refresh is on its way"
+        h.advance(1)
+        assert view.box.note.visible
+        snapshots.on_next(Snapshot("new", Health.OK, h.now()))
+        h.frame()
+        assert not view.box.note.visible
+        snapshots.on_next(Snapshot("new", Health.STALE, NOON))
+        h.frame()
+        assert view.box.note.visible, "the grace is for coming back, not for silence while one looks"
+
+
 async def test_a_failure_without_a_value_says_why_and_since_when() -> None:
     async with PageHarness.open() as h:
         view, snapshots, _ = _boxed(h)

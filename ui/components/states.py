@@ -51,6 +51,9 @@ class StateBox(ft.Stack):
     PATIENCE_S: Final = 0.15
     """A skeleton appears only when nothing has come for this long."""
 
+    GRACE_S: Final = 1.0
+    """What somebody has just come back to is called stale only when its refresh takes longer than this."""
+
     def __init__(
         self,
         body: ft.Control,
@@ -82,6 +85,7 @@ class StateBox(ft.Stack):
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._face = _Face.WAITING
         self._broken = False
+        self._refreshing = False
         self._last: tuple[Snapshot[Any], bool] | None = None
         self._changed: dict[ft.Control, None] = {}
 
@@ -106,6 +110,18 @@ class StateBox(ft.Stack):
     def keep_still(self) -> None:
         """Show the skeleton without a fade."""
         self._skeleton.animate_opacity = None
+
+    def begin_refresh(self) -> None:
+        """Somebody looks again, and an answer is on its way: what is merely old is not called stale yet."""
+        self._refreshing = True
+
+    def end_refresh(self) -> bool:
+        """The answer has had its time; return whether that changed anything."""
+        if self._refreshing:
+            self._refreshing = False
+            if self._last is not None and not self._broken:
+                self._apply(*self._last)
+        return bool(self._changed)
 
     def show(self, snapshot: Snapshot[Any], *, empty: bool = False) -> None:
         """Show what ``snapshot`` is worth: its value, that there is none, or why there is none."""
@@ -171,7 +187,8 @@ class StateBox(ft.Stack):
             self._set_stale(None)
             return
         self._turn(_Face.EMPTY if empty else _Face.CONTENT)
-        self._set_stale(snapshot if snapshot.health in (Health.STALE, Health.ERROR) else None)
+        old = snapshot.health is Health.STALE and not self._refreshing
+        self._set_stale(snapshot if old or snapshot.health is Health.ERROR else None)
 
     def _turn(self, face: _Face) -> None:
         if face is self._face:
