@@ -22,10 +22,8 @@ class _Listener:
     synced: bool = False
 
 
-def _topics_of(frame: Frame) -> tuple[Topic, ...]:
+def _topics_of(frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame) -> tuple[Topic, ...]:
     match frame:
-        case Event(topics=topics):
-            return topics
         case StatusFrame():
             return (Topic.STATUS,)
         case ProgressFrame():
@@ -95,7 +93,7 @@ class Listeners:
 
     def tell(self, frame: Frame) -> None:
         """Hand a frame to those who listen to one of its topics."""
-        topics = _topics_of(frame)
+        topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
         for listener in tuple(self._listeners):
             if not listener.topics.isdisjoint(topics):
                 _hand(listener, frame)

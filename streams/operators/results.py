@@ -1,22 +1,21 @@
 """The outcome of a read as a value: a stream must not end because a server was down for a minute."""
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from streams.failures import ServerUnreachable
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ok(Generic[T]):
-    """A read that gave a value."""
+class Ok(msgspec.Struct, Generic[T], frozen=True):
+    """A read that gave a value. A struct, because one is made for every event."""
 
     value: T
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """A read that failed, and what happens next."""
 
     error: Exception

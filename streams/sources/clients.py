@@ -36,15 +36,14 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, C
             return fold.read(answer.epoch, answer.seq, answer.value)
 
         def hear(item: FeedItem) -> Delta[str, Client] | None:
-            match item:
-                case Event(client=Client() as client):
+            if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
+                client, removed = item.client, item.removed
+                if client is not None:
                     return fold.write(item.seq, client.id, client, reading.ours(item.at))
-                case Event(removed=removed) if removed is not None:
+                if removed is not None:
                     return fold.write(item.seq, removed.id, None, reading.ours(item.at))
-                case Synced(epoch=epoch):
-                    fold.restart(epoch)
-                case _:
-                    pass
+            elif isinstance(item, Synced):
+                fold.restart(item.epoch)
             return None
 
         return fetch, folding(read, hear)

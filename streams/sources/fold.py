@@ -3,12 +3,14 @@
 from collections.abc import Hashable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from streams.snapshot import Delta
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+_NO_KEYS: frozenset[Any] = frozenset()
 
 
 class NumberedFold(Generic[K, V]):
@@ -47,12 +49,16 @@ class NumberedFold(Generic[K, V]):
 
     def write(self, seq: int, key: K, row: V | None, at: datetime | None = None) -> Delta[K, V] | None:
         """Take what an event says of a row, None for gone; return what it changes, if anything."""
-        if seq <= max(self._known, self._numbers.get(key, 0)):
+        numbers, rows = self._numbers, self.rows
+        if seq <= self._known or seq <= numbers.get(key, 0):
             return None
-        self._numbers[key] = seq
+        numbers[key] = seq
         if row is None:
-            return self._apply({}, frozenset({key} & self.rows.keys()), at=at)
-        return self._apply({key: row} if self.rows.get(key) != row else {}, frozenset(), at=at)
+            return self._apply({}, frozenset({key} & rows.keys()), at=at)
+        if rows.get(key) == row:
+            return None
+        rows[key] = row
+        return Delta({key: row}, _NO_KEYS, False, at)
 
     def _apply(
         self, changed: dict[K, V], removed: frozenset[K], *, full: bool = False, at: datetime | None = None

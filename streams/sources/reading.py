@@ -67,7 +67,7 @@ class Reading:
         begin: Begin[T, B],
         every_s: Seconds,
         *topics: Topic,
-        again: Callable[[FeedItem], bool] = lambda _: False,
+        again: Callable[[FeedItem], bool] | None = None,
     ) -> Observable[B]:
         """Read at once and then every ``every_s``, and hear the topics meanwhile.
 
@@ -112,14 +112,17 @@ class Reading:
 
             def on_item(item: FeedItem) -> None:
                 hand(item)
-                if isinstance(item, Synced | Lost):
+                if isinstance(item, Event):
+                    if again is not None and again(item):
+                        soon_subject.on_next(item)
+                elif isinstance(item, Synced | Lost):
                     lost = isinstance(item, Lost)
                     nudging.disposable = self.nudges.subscribe(soon_subject.on_next) if lost else Disposable()
                     if not started:
                         start()
                     elif isinstance(item, Synced):
                         now_subject.on_next(item)
-                elif again(item):
+                elif again is not None and again(item):
                     soon_subject.on_next(item)
 
             waiting = self.scheduler.schedule_relative(SYNC_S, start)

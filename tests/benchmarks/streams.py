@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import reactivex as rx
-from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
+from app.bridge.listeners import Listeners
 from streams.operators.conflate import conflate
 from streams.operators.conflate_deltas import conflate_deltas
 from streams.operators.keyed_distinct import keyed_distinct
@@ -22,10 +22,8 @@ from streams.records.events import Event, decode_server_frame, encode
 from streams.schedulers import LoopScheduler
 from streams.snapshot import Delta
 from streams.sources.clients import clients
-from streams.sources.feed import FeedItem, Synced
 from streams.sources.reading import Numbered, Reading
 from streams.state import StateManager
-from streams.subjects import LoopSubject
 from streams.vocabulary import ClientState, EventKind, Topic
 from tests.benchmarks.report import Result, rounds
 
@@ -63,28 +61,19 @@ def _client(frame: Any) -> Client:
     return frame.client
 
 
-class _Frames:
-    """The event socket's feed, fed by hand."""
-
-    def __init__(self) -> None:
-        self.items: LoopSubject[FeedItem] = LoopSubject()
-
-    def frames(self, *_: Topic) -> Observable[FeedItem]:
-        """Say that events flow from now on, then whatever is fed."""
-        return self.items.pipe(ops.start_with(Synced(EPOCH)))
-
-
 def ours(seen: Callable[[Any], None], loop: asyncio.AbstractEventLoop) -> Callable[[bytes], None]:
-    """The way of a value in the console: its source, its table, one delta a frame."""
+    """The way of a value in the console: who listens, its source, its table, one delta a frame."""
     scheduler = LoopScheduler(loop, _report)
-    feed = _Frames()
+    listeners = Listeners(lambda: None)
+    listeners.connected = True
     table = StateManager(scheduler, report=_report).table("clients", 5.0)
     answer: Numbered[dict[str, Client]] = Numbered(EPOCH, 0, {})
-    table.follow(clients(lambda: rx.return_value(answer), Reading(scheduler, feed)))
+    table.follow(clients(lambda: rx.return_value(answer), Reading(scheduler, listeners)))
     table.deltas.pipe(conflate_deltas(0.0, scheduler=scheduler)).subscribe(seen)
+    listeners.synced(frozenset(Topic), EPOCH)
 
     def on_frame(data: bytes) -> None:
-        feed.items.on_next(decode_server_frame(data))
+        listeners.tell(decode_server_frame(data))
 
     return on_frame
 
