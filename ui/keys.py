@@ -6,7 +6,7 @@ from typing import Final
 
 import flet as ft
 
-from ui.theme import LINE, MONO, QUIET_INK, SIZE_BODY, body_text
+from ui.theme import LINE, QUIET_INK, SIZE_BODY, body_text, mono_text
 
 
 class Act(Enum):
@@ -126,7 +126,7 @@ def _line(key: KeyHelp) -> ft.Row:
     return ft.Row(
         [
             ft.Container(
-                ft.Text(key.keys, size=12, font_family=MONO),
+                mono_text(key.keys, quiet=True),
                 width=150,
                 padding=ft.Padding.symmetric(vertical=4),
             ),

@@ -157,6 +157,8 @@ class Shell(ft.Stack):
         if redraw:
             for name in [name for name, view in self._views.items() if not view.restyle()]:
                 self._drop(name)
+            # Two updates: Flet freezes a control that takes the place of one with its key in the same update.
+            self._stack.update()
             self._made(self._current).set_visible(True)
             self._stack.update()
 

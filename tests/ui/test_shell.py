@@ -16,7 +16,8 @@ from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.app import build_console
 from ui.bound import BoundView
-from ui.context import Place, UiContext
+from ui.context import Look, Place, UiContext
+from ui.theme import Density
 from ui.shell import Shell
 from ui.views.registry import VIEWS
 
@@ -122,7 +123,10 @@ async def test_the_rail_has_labels_beside_its_icons_where_there_is_room() -> Non
 async def test_f1_lists_the_keys() -> None:
     async with stage() as s:
         await _press(s.h, "F1")
-        assert "Ctrl+1 … 9" in s.h.texts(s.h.find(ft.AlertDialog))
+        sheet = s.h.find(ft.AlertDialog)
+        assert "Ctrl+1 … 9" in s.h.texts(sheet)
+        uncoloured = [text.value for text in s.h.find_all(ft.Text, sheet) if text.color is None]
+        assert uncoloured == ["Keys"]  # the title has its colour from the dialog; in others it is black
 
 
 async def test_the_theme_turns_and_is_remembered() -> None:
@@ -270,3 +274,17 @@ async def test_the_theme_of_the_settings_holds_until_another_is_chosen() -> None
         h.context.theme = "dark"
         build_console(h.page, streams=FakeStreams(h.now).bag, commands=FakeCommands(), context=h.context)
         assert h.page.theme_mode is ft.ThemeMode.DARK
+
+
+async def test_a_view_that_is_built_anew_while_it_is_shown_can_be_left() -> None:
+    async with stage() as s:
+        s.shell.go(Place("clients"))
+        s.h.frame()
+        before = s.shell.view("clients")
+        s.shell.apply(Look(density=Density.COMPACT))
+        s.h.frame()
+        assert s.shell.view("clients") is not before
+        await _press(s.h, "1")
+        assert s.shell.current == "dashboard"
+        await _press(s.h, "2")
+        assert s.shell.view("clients").looking
