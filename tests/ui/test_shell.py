@@ -17,8 +17,8 @@ from tests.ui.harness import PageHarness
 from ui.app import build_console
 from ui.bound import BoundView
 from ui.context import Look, Place, UiContext
-from ui.theme import Density
 from ui.shell import Shell
+from ui.theme import Density
 from ui.views.registry import VIEWS
 
 
