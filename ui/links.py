@@ -20,18 +20,15 @@ def parse_link(text: str) -> Place | None:
         return None
     if rest.startswith("?"):
         return Place(view, rest if len(rest) > 1 else "")
-    return Place(view, _shown(view, rest.strip("/")))
+    return Place(view, _shown(view, rest.removeprefix("/")))
 
 
 def _shown(view: str, rest: str) -> str:
-    if not rest:
-        return ""
-    if view == "clients":
-        return f"client:{unquote(rest)}"
-    if view == "files":
-        client, slash, path = rest.partition("/")
-        return f"path:{unquote(client)}:{unquote(path)}" if slash else f"client:{unquote(client)}"
-    return unquote(rest)
+    first, _, path = rest.partition("/")
+    if view == "files" and first and path:  # each slash of a path counts, also one at its end
+        return f"path:{unquote(first)}:{unquote(path)}"
+    name = unquote(rest.strip("/"))
+    return f"client:{name}" if name and view in ("clients", "files") else name
 
 
 def client_link(client_id: str) -> str:

@@ -1,7 +1,7 @@
 """Links: what is copied leads to the same place again."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ui.context import Place
@@ -16,7 +16,9 @@ from ui.links import client_link, command_of, file_link, filter_link, filters_of
         ("clients/", Place("clients")),
         ("clients?state=failed&text=web", Place("clients", "?state=failed&text=web")),
         ("files/7f3a", Place("files", "client:7f3a")),
+        ("files/7f3a/", Place("files", "client:7f3a")),
         ("files/7f3a/home/a%20b.txt", Place("files", "path:7f3a:home/a b.txt")),
+        ("files/7f3a//", Place("files", "path:7f3a:/")),
         ("logs?level=error", Place("logs", "?level=error")),
         ("database/runs", Place("database", "runs")),
         ("python -m app --open 'clients?state=failed'", Place("clients", "?state=failed")),
@@ -30,6 +32,7 @@ def test_links_are_read(link: str, place: Place | None) -> None:
 
 
 @given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=60))
+@example("0", "/")
 def test_a_copied_link_leads_back(client: str, path: str) -> None:
     assert parse_link(command_of(client_link(client))) == Place("clients", f"client:{client}")
     place = parse_link(command_of(file_link(client, f"/{path}")))
