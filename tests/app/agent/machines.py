@@ -13,6 +13,7 @@ from app.server.room import Room
 from app.server.run import ServerInfo, running_room
 from streams.records.runs import Run
 from streams.vocabulary import RunState
+from tests.servers import lay_blank
 
 
 class Server:
@@ -28,6 +29,7 @@ class Server:
         self.info: ServerInfo
 
     async def start(self) -> None:
+        await asyncio.to_thread(lay_blank, self.folder)
         manager = running_room(
             self.folder, host="127.0.0.1", port=self._port, settings=self._limits, tls=self._tls
         )
@@ -50,7 +52,7 @@ class Server:
 
     async def states(self, *states: RunState) -> None:
         """Wait until the runs stand as ``states`` say, oldest first."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while [run.state for run in await self.runs()] != list(states):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

@@ -22,6 +22,7 @@ from streams.sources.build import build_streams
 from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
+from tests.servers import lay_blank
 
 QUICK = Settings(
     polling=PollingSettings(critical_s=0.5, background_s=1, timeout_s=2),
@@ -35,7 +36,7 @@ SLOW_POLLS = Settings(
 )
 
 
-async def until(condition: Callable[[], Any], limit_s: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], limit_s: float = 30.0) -> None:
     """Wait until ``condition`` holds; fail with what it was when time runs out."""
     end = time.monotonic() + limit_s
     while not condition():
@@ -71,6 +72,7 @@ class Served:
 async def serving(
     data: Path, port: int = 0, tls: Any = None, settings: ServerSettings | None = None
 ) -> AsyncIterator[Served]:
+    await asyncio.to_thread(lay_blank, data)
     async with running_room(
         data, host="127.0.0.1", port=port, settings=settings or ServerSettings(), tls=tls
     ) as (

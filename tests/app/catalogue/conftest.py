@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.migrate import migrate
+from app.server.folder import CATALOGUE_FILE
 from streams.records.events import Event
 from tests.app.catalogue.seeds import Clock
+from tests.servers import lay_blank
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def told() -> list[Event]:
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty catalogue of the newest schema; copying it is quicker than migrating anew."""
-    path = tmp_path_factory.mktemp("blank") / "catalogue.db"
-    migrate(path)
+    path = tmp_path_factory.mktemp("blank") / CATALOGUE_FILE
+    lay_blank(path.parent)
     return path
 
 
