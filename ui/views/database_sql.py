@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 import flet as ft
-import flet_code_editor as fce
 import reactivex as rx
 
 from streams.records.database import ExportFormat, ExportProgress, Outline, SqlProblem, SqlResult
@@ -15,21 +13,14 @@ from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.format import count_text
-from ui.theme import GAP, LINE, MONO, RADIUS
+from ui.theme import GAP, LINE
 from ui.views.database_answer import Answer
+from ui.views.database_editor import SqlEditor
 from ui.views.database_export import DatabaseExport
 from ui.views.database_history import QueryLists
 
 _DRAFT, _HEIGHT = "database.draft", "database.editor_height"
 _LEAST, _MOST = 90.0, 520.0
-KEYWORDS: Final = (
-    "SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "JOIN", "LEFT",
-    "INNER", "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "IS",
-    "NULL", "CASE", "WHEN", "THEN", "ELSE", "END", "DISTINCT", "UNION", "ALL", "EXCEPT", "INTERSECT",
-    "WITH", "RECURSIVE", "VALUES", "DESC", "ASC", "COLLATE", "NOCASE", "CAST", "COUNT", "SUM", "AVG",
-    "MIN", "MAX", "TOTAL", "GROUP_CONCAT", "COALESCE", "IFNULL", "LENGTH", "SUBSTR", "DATE", "DATETIME",
-    "STRFTIME", "JSON_EXTRACT", "OVER", "PARTITION", "PRAGMA", "EXPLAIN",
-)  # fmt: skip
 
 
 class SqlTab(BoundView):
@@ -42,30 +33,16 @@ class SqlTab(BoundView):
         self._sql = ""
         self._pinned = False
         self._answered = False
-        self._selected = ""
         self._exporting: asyncio.Task[None] | None = None
         self._export = DatabaseExport(streams, lambda: self.page)
         height = context.prefs.get(_HEIGHT, 170)
-        self._editor = fce.CodeEditor(
-            language=fce.CodeLanguage.SQL,
-            code_theme=fce.CodeTheme.ATOM_ONE_LIGHT,
-            value=str(context.prefs.get(_DRAFT, "") or ""),
-            autocomplete=True,
-            autocomplete_words=list(KEYWORDS),
-            text_style=ft.TextStyle(font_family=MONO, size=13),
-            gutter_style=fce.GutterStyle(width=64, show_folding_handles=False),
-            expand=True,
-            on_focus=lambda _event: self._on_typing(True),
-            on_blur=lambda _event: self._on_typing(False),
-            on_selection_change=self._on_selection,
+        self._writing = SqlEditor(
+            str(context.prefs.get(_DRAFT, "") or ""),
+            float(height) if isinstance(height, int | float) else 170.0,
+            on_typing=self._on_typing,
+            on_focus=lambda: self.act("Write", self._take_keyboard()),
         )
-        self._editor_box = ft.Container(
-            ft.Semantics(content=self._editor, label="SQL", container=True),
-            height=float(height) if isinstance(height, int | float) else 170.0,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
-        )
+        self._editor, self._editor_box = self._writing.field, self._writing.control
         self._lists = QueryLists(context, self.put)
         self._answer = Answer(context)
         self._go = ft.FilledButton(
@@ -141,26 +118,19 @@ class SqlTab(BoundView):
             ),
             expand=True,
         )
+        self.bind(self._writing.idle(context.scheduler), lambda _idle: self._tidy(), name="tidy")
         self.bind(context.seconds, lambda _now: self._follow_theme(), name="follow_theme")
 
     # -- what the view around it says
 
     def know(self, outline: Outline) -> None:
         """Offer the names of tables and columns while one types."""
-        names: dict[str, None] = dict.fromkeys(KEYWORDS)
-        for table in outline.tables:
-            names[table.name] = None
-            names.update(dict.fromkeys(column.name for column in table.columns))
-        words = list(names)
-        if words != self._editor.autocomplete_words:
-            self._editor.autocomplete_words = words
+        if self._writing.know(outline):
             self.touch(self._editor)
 
     def put(self, sql: str) -> None:
         """Put a statement into the editor."""
-        self._editor.value = sql
-        self._editor.issues = []
-        self._selected = ""
+        self._writing.put(sql)
         self.touch(self._editor)
 
     def will_unmount(self) -> None:
@@ -173,18 +143,19 @@ class SqlTab(BoundView):
 
     def run(self) -> None:
         """Run what is selected, or all that is written."""
-        sql = (self._selected or self._editor.value or "").strip().rstrip(";").rstrip()
+        sql = self._writing.statement
         if not sql:
             self.touch(*self._answer.tell("There is nothing to run."))
             return
-        self.context.prefs.put(_DRAFT, self._editor.value or "")
+        self.context.prefs.put(_DRAFT, self._writing.text)
         self.touch(*self._lists.ran(sql))
         self._start(sql)
 
     def _start(self, sql: str) -> None:
         self._end()
         self._sql, self._answered = sql, False
-        self._editor.issues = []
+        self._tidy()
+        self._writing.mark(None)
         self._query = self._streams.run(sql, self._pinned)
         if self._binding is None:
             self._binding = self.bind(self._query.stream, self._show, name="show_result")
@@ -233,18 +204,19 @@ class SqlTab(BoundView):
         self.touch(*self._answer.show_result(result, pinned=self._pinned, again=again))
 
     def _mark(self, problem: SqlProblem) -> None:
-        if problem.line is not None and not self._selected:
-            self._editor.issues = [
-                fce.Issue(line=problem.line - 1, message=problem.message, type=fce.IssueType.ERROR)
-            ]
-            self.touch(self._editor)
+        self._writing.mark(problem)
+        self.touch(self._editor)
 
     # -- the other buttons
 
     def _on_explain(self) -> None:
-        sql = (self._selected or self._editor.value or "").strip().rstrip(";")
+        sql = self._writing.statement
         if not sql:
+            self.touch(*self._answer.tell("There is nothing to explain."))
             return
+        self._tidy()
+        self._writing.mark(None)
+        self.touch(self._editor)
 
         async def explain() -> None:
             plan = await self._streams.plan(sql)
@@ -264,12 +236,12 @@ class SqlTab(BoundView):
             self._start(self._sql)
 
     def _on_save(self) -> None:
-        sql = (self._editor.value or "").strip()
+        sql = self._writing.text.strip()
         if sql:
             self.touch(*self._lists.toggle_saved(sql))
 
     def _on_export(self, kind: ExportFormat) -> None:
-        sql = self._sql or (self._editor.value or "").strip().rstrip(";")
+        sql = self._sql or self._writing.statement
         if not sql or self._exporting is not None:
             self.touch(
                 *self._answer.tell("An export is running." if self._exporting else "Run a statement first.")
@@ -308,14 +280,17 @@ class SqlTab(BoundView):
     def _so_far(self, progress: ExportProgress) -> str:
         return f"{count_text(progress.rows)} rows, {self.context.format.size(progress.size_bytes)}"
 
-    def _on_selection(self, event: ft.TextSelectionChangeEvent[fce.CodeEditor]) -> None:
-        text = (event.selected_text or "").strip()
-        self._selected = text if any(char.isspace() for char in text) else ""
+    async def _take_keyboard(self) -> None:
+        await self._editor.focus()
+
+    def _tidy(self) -> None:
+        if self._writing.tidy():
+            self.touch(self._editor)
 
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
         if not typing:
-            self.context.prefs.put(_DRAFT, self._editor.value or "")
+            self.context.prefs.put(_DRAFT, self._writing.text)
 
     def _on_drag(self, event: ft.DragUpdateEvent[ft.GestureDetector]) -> None:
         delta = event.primary_delta or 0
@@ -330,9 +305,7 @@ class SqlTab(BoundView):
         dark = mode is ft.ThemeMode.DARK or (
             mode in (ft.ThemeMode.SYSTEM, None) and page.platform_brightness is ft.Brightness.DARK
         )
-        theme = fce.CodeTheme.ATOM_ONE_DARK if dark else fce.CodeTheme.ATOM_ONE_LIGHT
-        if self._editor.code_theme != theme:
-            self._editor.code_theme = theme
+        if self._writing.show_theme(dark):
             self.touch(self._editor)
 
     def did_mount(self) -> None:
