@@ -1,4 +1,4 @@
-"""Links to a place in the console: ``clients/ID``, ``clients?state=overdue``, ``files/CLIENT/PATH``, ``logs?…``.
+"""Links to a place in the console: ``clients/ID``, ``clients?state=overdue``, ``files/ID/PATH``, ``logs?…``.
 
 ``python -m app --open LINK`` starts there, the palette understands them, and row menus copy them.
 """

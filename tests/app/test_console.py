@@ -1,19 +1,9 @@
-"""The console as a program: mock mode from start to end, its child, and the guard of web mode."""
+"""What the console is made of: its child that does not start, its preferences, and the guard of web mode."""
 
-import asyncio
-import os
-import re
-import signal
 import socket
-import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-import psutil
 import pytest
 
 from app.config import ConnectionSettings, MockSettings, Settings
@@ -23,91 +13,6 @@ from app.simulation import simulated_server
 from app.tasks import Tasks
 from app.web import OriginGuard, listen
 from streams.failures import ConfigRejected, ServerUnreachable
-from tests.app.bridge.support import until
-
-ROOT = Path(__file__).parents[2]
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/")
-
-
-@asynccontextmanager
-async def console(tmp_path: Path, *words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run the console in web mode; gives its process and its one line."""
-    env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    env |= {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", *words,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=env,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(50):
-            line = (await process.stdout.readline()).decode()
-        if not line:
-            assert process.stderr is not None
-            pytest.fail((await process.stderr.read()).decode())
-        yield process, line
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-def children(process: asyncio.subprocess.Process) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "app.fleet.child" in " ".join(child.cmdline())
-    ]
-
-
-async def gone(processes: list[psutil.Process], limit_s: float) -> float:
-    start = time.monotonic()
-    while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes):
-        assert time.monotonic() - start < limit_s, "it lives on"
-        await asyncio.sleep(0.02)
-    return time.monotonic() - start
-
-
-async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp_path: Path) -> None:
-    async with console(tmp_path, "--web") as (process, line):
-        address = ADDRESS.search(line)
-        assert address is not None
-        url = address[0]
-        base, port = url.rsplit("/", 2)[0], int(url.split(":")[2].split("/")[0])
-        child = children(process)
-        assert len(child) == 1
-        async with aiohttp.ClientSession() as session:
-            async with session.get(url) as page:
-                assert page.status == 200
-                text = await page.text()
-                assert "noCdn: true" in text or "noCdn=true" in text.replace(" ", "")
-                assert 'event.key === "F1"' in text
-                assert "Access-Control-Allow-Origin" not in page.headers
-                assert "default-src 'self'" in page.headers["Content-Security-Policy"]
-            for wrong, headers in (
-                (base + "/", {}),
-                (url, {"Host": "evil.example"}),
-                (url, {"Origin": "http://evil.example"}),
-            ):
-                async with session.get(wrong, headers=headers) as answer:
-                    assert answer.status in (403, 404), wrong
-            for origin in (None, "http://evil.example"):
-                with pytest.raises(aiohttp.WSServerHandshakeError):
-                    await session.ws_connect(f"{url}ws", origin=origin)
-            async with session.ws_connect(f"{url}ws", origin=f"http://127.0.0.1:{port}"):
-                pass
-        listening = [c for c in psutil.Process(process.pid).net_connections() if c.status == "LISTEN"]
-        assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
-        start = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        out, err = await process.communicate()
-        took_s = time.monotonic() - start
-        assert process.returncode == 0, err.decode()
-        assert out == b""
-        assert err == b""
-        assert took_s < 3, f"{took_s:.1f} s"
-        await gone(child, 1)
-        await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")), 30)
 
 
 @pytest.mark.parametrize("link", ["nowhere", "nowhere/7", "select 1"])
@@ -116,15 +21,6 @@ async def test_a_link_that_leads_nowhere_is_said_before_anything_starts(link: st
         async with running_console(Settings(), open_at=link):
             pass
     assert "clients/NAME" in refusal.value.hint
-
-
-async def test_the_child_ends_with_a_console_that_is_killed(tmp_path: Path) -> None:
-    async with console(tmp_path) as (process, line):
-        assert "in the browser, since there is no display" in line
-        child = children(process)
-        assert len(child) == 1
-        process.kill()
-        await gone(child, 15)
 
 
 async def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def write(path: Path, *statements: str) -> None:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not done():  # noqa: ASYNC110  (another thread's work, nothing to wait on)
             await asyncio.sleep(0.02)
 

@@ -59,7 +59,7 @@ class Page:
 
     def until(self, condition: Callable[[], object]) -> None:
         async def body() -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not condition():  # noqa: ASYNC110  (a condition with a deadline)
                     await asyncio.sleep(0.001)
 

@@ -21,9 +21,9 @@ from streams.records.server import Activity, Series, ServerStatus, StorageForeca
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
 from tests.ui import fleet
-from tests.ui.fake_logs import FakeLogs
 from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase
+from tests.ui.fake_logs import FakeLogs
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -86,7 +86,7 @@ class Desk:
         return [self.page.texts(row)[0] for row in self.rows()]
 
     async def until_first(self, name: str) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while self.names()[0] != name:  # noqa: ASYNC110  (a timer of the loop, nothing to wait on)
                 await asyncio.sleep(0.005)
 

@@ -274,7 +274,7 @@ async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> 
     disposed: list[bool] = []
     desk.database.exporting = progress.pipe(rx.operators.finally_action(lambda: disposed.append(True)))
     desk.view.sql._on_export(ExportFormat.CSV)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not any(asked[0] == "export" for asked in desk.database.asked):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await desk.page.settle()
@@ -282,7 +282,7 @@ async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> 
     await desk.page.settle()
     assert "Exporting: 5,000 rows, 2.0 KiB" in desk.page.texts()
     desk.view.sql.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while desk.view.sql._exporting is not None or not disposed:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await desk.page.settle()

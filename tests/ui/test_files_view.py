@@ -79,7 +79,7 @@ class Desk:
         await self.page.fire(self.view._pager._buttons[turn], "click")
 
     async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while not done():  # noqa: ASYNC110  (a thread or timer, nothing to wait on)
                 await asyncio.sleep(0.005)
 

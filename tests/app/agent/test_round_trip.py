@@ -213,7 +213,7 @@ async def test_a_restart_of_the_server_in_mid_upload_is_survived(
         line.cut()
         line.flow.set()
         await server.start()
-        assert await asyncio.wait_for(working, 15) == 0
+        assert await asyncio.wait_for(working, 30) == 0
         assert offsets[-1] > 0
         assert await back(server, tmp_path / "back") == 0
         assert (await server.runs())[-1].state is RunState.COMPLETE
@@ -252,7 +252,7 @@ async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -
         run = (await server.runs())[-1]
         ended = await server.room.running.cancel(run.id)
         assert ended.state is RunState.CANCELLED
-        assert await asyncio.wait_for(working, 5) == 2
+        assert await asyncio.wait_for(working, 30) == 2
         assert [run.state for run in await server.runs()] == [RunState.CANCELLED]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -81,9 +80,8 @@ async def test_a_cancelled_query_frees_the_connection_at_once(database: ReadOnly
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    start = time.monotonic()
-    assert (await database.query("SELECT 1")).rows == ((1,),)
-    assert time.monotonic() - start < 1
+    async with asyncio.timeout(30):  # half the time that the cancelled one has
+        assert (await database.query("SELECT 1")).rows == ((1,),)
 
 
 async def test_the_version_changes_when_somebody_else_writes(database: ReadOnlyDatabase, path: Path) -> None:

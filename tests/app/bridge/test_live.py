@@ -45,7 +45,7 @@ async def test_a_change_at_the_server_is_on_the_screen_without_a_poll(served: Se
         assert screen.rows == {one.id: one}
         await served.room.catalogue.clients.set_goal(one.id, 4321)
         await until(lambda: screen.rows[one.id].goal_s == 4321)
-        requests = console.bridge.http.requests  # a slow connection may have been read a second time until here
+        requests = console.bridge.http.requests  # until here it may have been read twice
         two = await served.enrol("two")
         await until(lambda: two.id in screen.rows)
         assert console.bridge.http.requests == requests

@@ -139,14 +139,14 @@ async def test_an_open_socket_is_what_makes_a_client_online(running_server: Runn
 
 
 async def test_a_quick_reconnect_does_not_flicker(tmp_path: Path) -> None:
-    async with a_server(tmp_path, offline_grace_s=0.3) as server:
+    async with a_server(tmp_path, offline_grace_s=0.5) as server:
         agent = await server.enrol("alpha")
         async with agent.socket() as socket:
             await told(socket)
         async with agent.socket() as socket:
             await told(socket)
             seq = server.room.catalogue.last_seq
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.6)
             assert server.room.catalogue.last_seq == seq
 
 

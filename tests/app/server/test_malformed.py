@@ -32,7 +32,7 @@ async def sent(server: RunningServer, port: int, data: bytes) -> tuple[int, dict
     for part in more:
         await writer.drain()
         writer.write(part)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"Content-Length: (\d+)", head)
         assert length, head

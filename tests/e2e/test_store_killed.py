@@ -11,6 +11,8 @@ from app.store.frames import FRAME_BYTES
 from app.store.store import Store
 from tests.app.store.contents import made, pieces, read
 
+pytestmark = pytest.mark.timeout(120)
+
 BUSY = """
 import asyncio, sys
 from pathlib import Path
@@ -53,7 +55,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
     root = tmp_path / "store"
     command = [sys.executable, "-c", BUSY, str(root)]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
+        *command, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     assert process.stdout is not None
     said = [(await process.stdout.readline()).decode() for _ in range(lines)]

@@ -19,7 +19,7 @@ from streams.records.runs import RunPage
 from streams.vocabulary import ClientState, RunState, RunTrigger
 
 pytestmark = pytest.mark.timeout(120)
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def start(data: Path, *more: str, clients: int = 4) -> tuple[Process, dict[str, Any]]:
@@ -41,7 +41,7 @@ async def end(child: Process) -> int:
     """Let its input end, as it does when the console is gone."""
     assert child.stdin is not None
     child.stdin.close()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         return await child.wait()
 
 
@@ -80,7 +80,7 @@ async def test_it_has_a_past_does_what_it_is_told_and_ends_with_its_input(tmp_pa
                     if runs.rows[0].trigger is RunTrigger.OPERATOR:
                         break
                     await asyncio.sleep(0.05)
-            assert runs.rows[0].state is RunState.RUNNING
+            assert runs.rows[0].state in (RunState.RUNNING, RunState.COMPLETE)  # a small one is done at once
     finally:
         assert await end(child) == 0
 
@@ -101,5 +101,5 @@ async def test_the_fleet_is_the_same_one_when_it_starts_again(tmp_path: Path) ->
 async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
     child, _ = await start(tmp_path, "--quiet", clients=1)
     child.terminate()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         assert await child.wait() == 0
