@@ -1,7 +1,6 @@
 """The project's own source files, parsed once for all rules."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +17,7 @@ def modules(*tops: str) -> tuple[Path, ...]:
 @cache
 def parsed(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return ast.parse(text(path), str(path))
 
 
 def place(path: Path, node: ast.AST | None = None) -> str:
@@ -27,11 +26,22 @@ def place(path: Path, node: ast.AST | None = None) -> str:
     return f"{path.relative_to(ROOT)}" + (f":{line}" if line else "")
 
 
-def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
-    """Yield every call of a file with the dotted name of what is called, as far as it is one."""
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Call):
-            yield node, dotted(node.func)
+@cache
+def text(path: Path) -> str:
+    """Return what is written in a file."""
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a file's syntax tree."""
+    return tuple(ast.walk(parsed(path)))
+
+
+@cache
+def calls(path: Path) -> tuple[tuple[ast.Call, str], ...]:
+    """Return every call of a file with the dotted name of what is called, as far as it is one."""
+    return tuple((node, dotted(node.func)) for node in nodes(path) if isinstance(node, ast.Call))
 
 
 def dotted(node: ast.expr) -> str:
@@ -43,12 +53,13 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
-def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
-    """Yield every imported name of a file in full, also those imported inside functions."""
-    for node in ast.walk(parsed(path)):
+@cache
+def imports(path: Path) -> tuple[tuple[ast.stmt, str], ...]:
+    """Return every imported name of a file in full, also those imported inside functions."""
+    found: list[tuple[ast.stmt, str]] = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node, alias.name
+            found += [(node, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                yield node, f"{node.module}.{alias.name}"
+            found += [(node, f"{node.module}.{alias.name}") for alias in node.names]
+    return tuple(found)

@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from tests.architecture.sources import calls, dotted, imports, modules, parsed, place
+from tests.architecture.sources import calls, dotted, imports, modules, nodes, place, text
 
+pytestmark = pytest.mark.xdist_group("sources")  # read and parsed once, by one worker
 LONGEST_FILE = 500
 TIMED_OPERATORS = (
     "buffer_with_time", "buffer_with_time_or_count", "debounce", "delay", "delay_subscription", "interval",
@@ -26,7 +27,7 @@ def test_no_file_is_too_long() -> None:
     long = [
         f"{place(path)} has {count} lines"
         for path in modules("app", "streams", "ui", "tests")
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+        if (count := len(text(path).splitlines())) > LONGEST_FILE
     ]
     assert not long, f"over {LONGEST_FILE} lines: {long}"
 
@@ -99,7 +100,7 @@ def test_nothing_is_left_for_later(word: str) -> None:
     found = [
         place(path)
         for path in modules("app", "streams", "ui", "tests")
-        if re.search(rf"\b{word}\b", path.read_text(encoding="utf-8"))
+        if word in text(path) and re.search(rf"\b{word}\b", text(path))
     ]
     assert not found, f"{word}: {found}"
 
@@ -108,7 +109,7 @@ def test_no_handler_swallows_what_it_catches() -> None:
     found = [
         place(path, node)
         for path in modules()
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.ExceptHandler)
         and all(isinstance(part, ast.Pass) for part in node.body)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
