@@ -170,7 +170,7 @@ def test_the_console_is_drawn_since_it_was_started() -> None:
     drawn = present_load("Console", told, CONSOLE[0], WORDS, from_first=True)
     assert isinstance(drawn.plot, LinePlot)
     assert drawn.plot.since == NOON - timedelta(minutes=2)
-    assert drawn.head == "since 11:58, 99 % up to 120 ms, median up to 40 ms"
+    assert drawn.head == "99 % up to 120 ms, since 11:58"
 
 
 def test_an_outage_is_a_pause_in_the_line() -> None:

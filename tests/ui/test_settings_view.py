@@ -101,6 +101,22 @@ async def test_what_may_not_be_is_refused_at_the_field_in_the_words_of_the_start
         assert s.watcher.current.polling.critical_s == 7
 
 
+async def test_what_is_refused_after_enter_can_be_typed_again_at_once(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        entry = s.field("polling.critical_s")._input
+        asked: list[str] = []
+        s.h.connection.replies["focus"] = lambda _args: asked.append("focus")
+        await s.type("polling.critical_s", "5")
+        await s.h.fire(entry, "blur")
+        assert asked == []
+        await s.type("polling.critical_s", "soon")
+        await s.h.fire(entry, "blur")
+        assert asked == ["focus"]
+        await s.h.fire(entry, "focus")
+        await s.h.fire(entry, "blur", value="sooner")
+        assert asked == ["focus"]
+
+
 async def test_leaving_a_field_saves_and_leaving_it_unchanged_does_not(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         stamp = s.file.stat().st_mtime_ns

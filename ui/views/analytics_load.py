@@ -93,7 +93,8 @@ def present_load(
             lines.append(_peaks(series, metric.unit, words, gap_s))
         lines.append(Line(told.label, _spots(series.points, told, metric.unit, words), stroke, gap_s))
         greatest = value_text(max(point.greatest for point in series.points), metric.unit, words)
-        heads.append(f"{told.label} up to {greatest}" if len(metric.lines) > 1 else f"up to {greatest}")
+        if len(metric.lines) == 1 or told.peaks:
+            heads.append(f"{told.label} up to {greatest}" if told.peaks else f"up to {greatest}")
     spots = [spot for line in lines for spot in line.spots]
     since = history.since
     if from_first and spots:
@@ -101,7 +102,7 @@ def present_load(
         if since > history.since:
             heads.append(f"since {words.moment(since, history.as_of)}")
     scale = value_scale([spot.value for spot in spots], metric.unit, words, from_zero=metric.from_zero)
-    head = ", ".join(reversed(heads))
+    head = ", ".join(heads)
     plot = LinePlot(
         lines=tuple(line for line in lines if line.spots),
         since=since,

@@ -191,7 +191,7 @@ class _ResultCell:
             ),
             expand=True,
             on_click=lambda _: on_open(part),
-            tooltip=f"Clients whose last backup was {shown.word}",
+            tooltip=f"Clients whose last backup is {shown.word}",
         )
 
     def show(self, count: int) -> list[ft.Control]:

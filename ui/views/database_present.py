@@ -175,7 +175,7 @@ def present_answer(result: SqlResult, *, pinned: bool) -> str:
     if result.masked:
         parts.append(f"secret, read as NULL: {', '.join(result.masked)}")
     if pinned:
-        parts.append("pinned: runs again when the data changes")
+        parts.append("pinned, follows the data")
     return "  ·  ".join(parts)
 
 

@@ -13,7 +13,7 @@ from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.format import count_text
-from ui.theme import GAP, LINE
+from ui.theme import GAP, LINE, QUIET_INK
 from ui.views.database_answer import Answer
 from ui.views.database_editor import SqlEditor
 from ui.views.database_export import DatabaseExport
@@ -69,6 +69,8 @@ class SqlTab(BoundView):
                 _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", self._on_save),
                 ft.PopupMenuButton(
                     icon=ft.Icons.DOWNLOAD,
+                    icon_size=18,
+                    icon_color=QUIET_INK,
                     tooltip="Export the whole result",
                     items=[
                         ft.PopupMenuItem(
@@ -222,7 +224,8 @@ class SqlTab(BoundView):
             plan = await self._streams.plan(sql)
             if plan.problem is not None:
                 self._mark(plan.problem)
-            self.touch(*self._answer.show_plan(plan), *self._answer.tell("How the database would answer"))
+            said = "" if plan.problem is not None else "How the database would answer"
+            self.touch(*self._answer.show_plan(plan), *self._answer.tell(said))
 
         self.act("Explain", explain())
 
@@ -264,7 +267,7 @@ class SqlTab(BoundView):
             if done is not None:
                 progress, where = done
                 said = f"{self._so_far(progress)}, in {where}"
-                self.context.messages.done(f"Exported to {where}", detail=said)
+                self.context.messages.done(f"Exported to {where}", detail=self._so_far(progress))
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -247,6 +247,9 @@ class SettingsView(BoundView):
         if reason is not None:
             self._drafts.pop(name, None)
             self.touch(field.refuse(reason))
+            if field.entered:  # what is typed next is meant for the field, not for the keys of the console
+                field.entered = False
+                self.act("Type again", field.focus())
             return
         self._drafts[name] = text
         self._save_soon()

@@ -22,6 +22,8 @@ class SettingField:
     def __init__(self, setting: Setting, on_commit: Commit, *, on_typing: Callable[[bool], None]) -> None:
         self._setting, self._on_commit, self._on_typing = setting, on_commit, on_typing
         self._pending: str | None = None
+        self.entered = False
+        """Whether what was meant last was meant with Enter, which takes the keyboard from the field."""
         self._note = ft.Text("", size=SIZE_SMALL, color=QUIET_INK)
         self._lock = ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK, visible=False)
         self._reset = ft.IconButton(
@@ -173,10 +175,18 @@ class SettingField:
             dense=True,
             content_padding=ft.Padding.symmetric(horizontal=10, vertical=10),
             border=_border(LINE),
-            on_submit=lambda _: self._commit_text(),
-            on_focus=lambda _: self._on_typing(True),
+            on_submit=lambda _: self._on_submit(),
+            on_focus=lambda _: self._on_focus(),
             on_blur=self._on_blur,
         )
+
+    def _on_focus(self) -> None:
+        self.entered = False
+        self._on_typing(True)
+
+    def _on_submit(self) -> None:
+        self.entered = True
+        self._commit_text()
 
     def _on_blur(self) -> None:
         self._on_typing(False)
