@@ -122,7 +122,9 @@ class StatisticsTab(BoundView):
                     [
                         card("Size by index", self._indexes, expand=1),
                         card(
-                            "Size since the console was opened", ft.Column([self._growth, self._grown]), expand=1
+                            "Size since the console was opened",
+                            ft.Column([self._growth, self._grown]),
+                            expand=1,
                         ),
                     ],
                     spacing=GAP,
