@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import flet as ft
@@ -38,17 +39,31 @@ _OPS = {0: "replace", 1: "add", 2: "remove", 3: "move"}
 
 ft.context.disable_auto_update()
 
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """Return the names of the properties of a dataclass that can hold controls; none for others."""
+    known = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    names = [field.name for field in known if not field.metadata.get("skip")]
+    return tuple(name for name in names if not name.startswith("_parent"))
+
+
+@cache
+def _holds(kind: type) -> bool:
+    """Whether a value of this type may have controls in it."""
+    return issubclass(kind, list | tuple | dict | type) or dataclasses.is_dataclass(kind)
+
+
 _configure = DiffBuilder._configure_dataclass
-_PLAIN = frozenset({type(None), str, int, float, bool})
 
 
 def _configure_what_can_hold_controls(
     builder: DiffBuilder, item: Any, parent: Any, frozen: bool, configure_setattr_only: bool = False
 ) -> Iterable[Any]:
     """Do as Flet does, without making a generator for each of the hundred plain properties of a control."""
-    if type(item) in _PLAIN:
-        return ()
-    return _configure(builder, item, parent, frozen, configure_setattr_only)
+    if _holds(type(item)):
+        return _configure(builder, item, parent, frozen, configure_setattr_only)
+    return ()
 
 
 DiffBuilder._configure_dataclass = _configure_what_can_hold_controls  # half the time of all these tests
@@ -199,25 +214,22 @@ class PageHarness:
     def walk(self, root: Any = None, *, hidden: bool = False) -> Iterator[BaseControl]:
         """Every control below ``root`` (the page) in order; those that are not visible only if ``hidden``."""
         seen: set[int] = set()
-
-        def below(value: Any) -> Iterator[BaseControl]:
+        ahead: list[Any] = [self.page if root is None else root]
+        while ahead:
+            value = ahead.pop()
+            below: Iterable[Any] = ()
             if isinstance(value, BaseControl):
                 if id(value) in seen or (not hidden and getattr(value, "visible", True) is False):
-                    return
+                    continue
                 seen.add(id(value))
                 yield value
             if isinstance(value, list | tuple):
-                for item in value:
-                    yield from below(item)
+                below = value
             elif isinstance(value, dict):
-                for item in value.values():
-                    yield from below(item)
-            elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-                for field in dataclasses.fields(value):
-                    if not field.metadata.get("skip") and not field.name.startswith("_parent"):
-                        yield from below(getattr(value, field.name, None))
-
-        yield from below(self.page if root is None else root)
+                below = value.values()
+            elif not isinstance(value, type):
+                below = [getattr(value, name, None) for name in _fields(type(value))]
+            ahead += reversed([part for part in below if _holds(type(part))])
 
     def find(self, kind: type[C], root: Any = None, *, hidden: bool = False, **props: Any) -> C:
         """The first control of this type with these properties."""

@@ -28,12 +28,14 @@ from ui.views.clients import ClientsView
 class Desk:
     """The view, its streams and its commands."""
 
-    def __init__(self, page: PageHarness) -> None:
+    def __init__(self, page: PageHarness, rows: int = 0) -> None:
         self.page = page
         self.streams, self.commands = FakeStreams(page.now), FakeCommands()
         self.went: list[Place] = []
         page.context.go = self.went.append
         self.view = ClientsView(streams=self.streams.bag, commands=self.commands, context=page.context)
+        if rows:
+            self.view._table._body.measured = self.view._table._body.resize(1160, rows * 36)
         page.mount(self.view)
 
     @property
@@ -60,11 +62,9 @@ class Desk:
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     async with PageHarness.open(height=1600) as page:
-        desk = Desk(page)
+        desk = Desk(page, rows=12)
         desk.streams.fill()
         page.frame()
-        desk.view._table._body.resize(1160, 46 * 36)
-        desk.view._table.refresh()
         page.clear()
         yield desk
         assert page.crashes == []
@@ -78,8 +78,8 @@ async def test_all_clients_with_their_state_and_progress(desk: Desk) -> None:
 
 
 async def test_a_change_of_one_client_is_one_small_message_and_is_measured(desk: Desk) -> None:
-    wiki = desk.streams.clients.rows[fleet.client_id("wiki")]
-    changed = msgspec.structs.replace(wiki, last_seen_at=wiki.created_at)
+    shown = desk.rows()[5]
+    changed = msgspec.structs.replace(shown, last_seen_at=shown.created_at)
     desk.streams.clients.put(changed, committed_at=desk.page.now())
     desk.page.frame()
     assert len(desk.page.ops()) == 2  # text and its exact time
