@@ -114,6 +114,7 @@ class BoundView(ft.Container):
         first = not self._boxes
         self._boxes.setdefault(box, []).append(retry)
         box.on_retry = lambda: [again() for again in self._boxes[box]]
+        box.log_of = self.context.log_of
         box.clock = self.context.clock
         if self.context.still:
             box.keep_still()

@@ -120,3 +120,9 @@ class UiContext:
         self.seconds = rx.interval(1.0, scheduler=self.scheduler).pipe(
             ops.map(lambda _: self.clock()), ops.share()
         )
+
+    def log_of(self, at: datetime) -> Callable[[], None] | None:
+        """Return what leads to the log lines of a time; None where there is no view of them."""
+        if "logs" not in self.places:
+            return None
+        return lambda: self.go(Place("logs", f"at:{at.isoformat()}"))

@@ -12,7 +12,7 @@ from streams.vocabulary import Health
 from tests.ui.harness import NOON, PageHarness
 from ui.bound import BoundView
 from ui.components.states import StateBox
-from ui.context import UiContext
+from ui.context import Place, UiContext
 
 
 class _Label(BoundView):
@@ -219,6 +219,21 @@ async def test_what_one_comes_back_to_is_called_stale_only_when_its_refresh_take
         snapshots.on_next(Snapshot("new", Health.STALE, NOON))
         h.frame()
         assert view.box.note.visible, "the grace is for coming back, not for silence while one looks"
+
+
+async def test_a_failure_leads_to_its_log_lines_where_there_is_a_log() -> None:
+    async with PageHarness.open() as h:
+        failure = Failure(code="server_unreachable", message="No answer.", since=NOON)
+        view, snapshots, _ = _boxed(h)
+        snapshots.on_next(Snapshot(None, Health.ERROR, failure=failure))
+        h.frame()
+        assert h.find_all(ft.TextButton, view, content="Show log") == []
+        went: list[Place] = []
+        h.context.go, h.context.places = went.append, frozenset({"logs"})
+        snapshots.on_next(Snapshot(None, Health.ERROR, NOON, failure=failure))
+        h.frame()
+        await h.fire(h.find(ft.TextButton, view, content="Show log"), "click")
+        assert went == [Place("logs", f"at:{NOON.isoformat()}")]
 
 
 async def test_a_failure_without_a_value_says_why_and_since_when() -> None:

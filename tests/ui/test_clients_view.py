@@ -141,6 +141,18 @@ async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> 
     assert all(not bar.height for bar in details._bars)
 
 
+async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
+    details, first = desk.view._details, fleet.client_id("app-01")
+    run = fleet.run_of(7, "app-01", desk.page.now())
+    page = desk.streams.ok(RunPage(rows=(run,)))
+    details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
+    desk.view.arrive(f"client:{first}")
+    desk.page.frame()
+    await desk.page.fire(details._bars[-1], "click")
+    assert desk.went[-1] == Place("logs", f"run:{run.id}")
+    assert details._bars[0].on_click is None
+
+
 def streams_with_runs(desk: Desk, answers: dict[str, rx.Observable[Snapshot[RunPage]]]) -> Streams:
     return replace(desk.streams.bag, client_runs=lambda client_id: answers[client_id])
 

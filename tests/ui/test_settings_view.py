@@ -269,7 +269,8 @@ async def test_import_shows_what_it_changes_and_can_be_undone(tmp_path: Path) ->
     async with stage(tmp_path) as s:
         before = s.file.read_text()
         s.view.act("Import", s.view._files.take_text("[polling]\ncritical_s = 12\n", "other.toml"))
-        await s.h.settle()
+        while not s.h.find_all(ft.AlertDialog):
+            await s.h.settle()
         dialog = s.h.find(ft.AlertDialog)
         assert "polling.critical_s: 5 → 12" in s.h.texts(dialog)
         await s.h.fire(s.h.find(ft.FilledButton, dialog, content="Import"), "click")

@@ -8,7 +8,7 @@ from reactivex.abc import DisposableBase
 
 from ui.bound import BoundView
 from ui.components.card import floating_panel
-from ui.context import Place, UiContext
+from ui.context import UiContext
 from ui.format import count_text
 from ui.messages import Message
 from ui.theme import (
@@ -206,10 +206,8 @@ class MessageBell(BoundView):
 
 def _log_button(context: UiContext, message: Message) -> list[ft.Control]:
     """Return what leads to the log lines of the time of a message, where there is a view of them."""
-    if "logs" not in context.places:
-        return []
-    place = Place("logs", f"at:{message.at.isoformat()}")
-    return [_small_button(ft.Icons.NOTES, "Show log", on_click=lambda: context.go(place))]
+    lead = context.log_of(message.at)
+    return [_small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
 
 
 def _small_button(

@@ -82,6 +82,8 @@ class StateBox(ft.Stack):
             [self._slot, self._skeleton, self._empty, self._error], fit=ft.StackFit.EXPAND, **stack
         )
         self.on_retry: Callable[[], Any] = lambda: None
+        self.log_of: Callable[[datetime], Callable[[], Any] | None] = lambda _at: None
+        """What leads to the log lines of the time of a failure, where there is a view of them."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._face = _Face.WAITING
         self._broken = False
@@ -179,7 +181,7 @@ class StateBox(ft.Stack):
     def _apply(self, snapshot: Snapshot[Any], empty: bool) -> None:
         if snapshot.value is None:
             if snapshot.failure is not None:
-                self._error.show(snapshot.failure, self.clock())
+                self._error.show(snapshot.failure, self.clock(), self.log_of(snapshot.failure.since))
                 self._mark(self._error)
                 self._turn(_Face.ERROR)
             elif self._face is not _Face.WAITING:
@@ -274,9 +276,10 @@ def _empty_layer(empty: Empty, compact: bool) -> ft.Container:
 
 
 class _ErrorLayer(ft.Container):
-    """What failed, why, since when, and a way to try again."""
+    """What failed, why, since when, a way to try again, and one to its log lines."""
 
     def __init__(self, compact: bool, on_retry: Callable[[], Any]) -> None:
+        self._log = ft.TextButton("Show log", visible=False)
         self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
         self._why = small_text()
         self._failure: Failure | None = None
@@ -294,15 +297,18 @@ class _ErrorLayer(ft.Container):
                         tight=True,
                         expand=True,
                     ),
+                    self._log,
                     ft.OutlinedButton("Try again", on_click=lambda _: on_retry()),
                 ],
                 spacing=12,
             )
         super().__init__(content, visible=False)
 
-    def show(self, failure: Failure, now: datetime) -> None:
-        """Word ``failure``."""
+    def show(self, failure: Failure, now: datetime, show_log: Callable[[], Any] | None) -> None:
+        """Word ``failure``; ``show_log`` leads to its log lines, where there are any."""
         self._failure = failure
+        self._log.visible = show_log is not None
+        self._log.on_click = show_log
         self._what.value = "No data" if self._compact else failure.message
         self.tooltip = f"{failure.message} {failure.hint}".strip() if self._compact else None
         self.age(now)

@@ -211,6 +211,7 @@ class ClientDetails(BoundView):
             box.height = 0 if bar is None else round(bar.height * BARS_HEIGHT)
             box.bgcolor = None if bar is None else bar.tone.color
             box.tooltip = None if bar is None else bar.story
+            box.on_click = None if bar is None else self._to_run(bar.run_id)
         failures = present_failures(page.rows, words, now)
         self._failures.controls = [_failure_line(text) for text in failures]
         self._failures_part.visible = bool(failures)
@@ -290,6 +291,9 @@ class ClientDetails(BoundView):
     def _on_log(self) -> None:
         if self._row is not None:
             self.context.go(Place("logs", f"client:{self._row.client.id}"))
+
+    def _to_run(self, run_id: int) -> Callable[[], None]:
+        return lambda: self.context.go(Place("logs", f"run:{run_id}"))
 
     def _on_files(self) -> None:
         if self._row is not None:

@@ -40,6 +40,7 @@ class RunBar:
     height: float
     tone: Tone
     story: str
+    run_id: int
 
 
 def run_seconds(run: Run) -> float | None:
@@ -52,7 +53,10 @@ def present_run_bars(runs: Sequence[Run], words: Formatter, now: datetime) -> tu
     most = max((run.bytes_sent for run in runs), default=0) or 1
     return tuple(
         RunBar(
-            0.18 + 0.82 * (run.bytes_sent / most) ** 0.5, look(run.state).tone, present_run(run, words, now)
+            0.18 + 0.82 * (run.bytes_sent / most) ** 0.5,
+            look(run.state).tone,
+            f"{present_run(run, words, now)}\nClick for its log lines",
+            run.id,
         )
         for run in reversed(runs)
     )

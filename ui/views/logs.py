@@ -126,6 +126,7 @@ class LogsView(BoundView):
             conflate_merge(LogChange.merge, REDRAW_S, scheduler=context.scheduler),
         )
         self.bind(changes, self._show_change, merge=LogChange.merge, box=self._box, name="show_change")
+        self._box.log_of = lambda _at: None  # its own failure would lead from the log to the log
         self.bind(context.seconds, self._show_volume, name="show_volume")
 
     def _make_pill(self) -> ft.Container:
