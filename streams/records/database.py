@@ -184,6 +184,14 @@ class CellQuery(Record, frozen=True, kw_only=True):
     key: Key
 
 
+class AnswerQuery(Record, frozen=True, kw_only=True):
+    """One value of the answer to a statement; row and column are counted from 0."""
+
+    sql: str
+    row: int
+    column: int
+
+
 class WholeValue(Record, frozen=True, kw_only=True):
     """A value in full, up to a limit that no screen needs more of."""
 

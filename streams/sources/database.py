@@ -18,6 +18,7 @@ from streams.operators.poll import poll
 from streams.operators.results import Failed, Ok
 from streams.operators.share_latest import share_latest
 from streams.records.database import (
+    AnswerQuery,
     CellQuery,
     CheckResult,
     ColumnFilter,
@@ -60,7 +61,7 @@ class DatabasePort(Protocol):
         """One page of a table."""
         ...
 
-    def whole_value(self, query: CellQuery) -> Observable[WholeValue]:
+    def whole_value(self, query: CellQuery | AnswerQuery) -> Observable[WholeValue]:
         """One value in full."""
         ...
 
@@ -123,7 +124,7 @@ class DatabaseStreams:
     """A page, read again when the data has changed."""
     run: Callable[[str, bool], QueryRun]
     """Runs a statement; the second argument pins it."""
-    whole_value: Callable[[CellQuery], Observable[WholeValue]]
+    whole_value: Callable[[CellQuery | AnswerQuery], Observable[WholeValue]]
     """One answer or a ``TidewatchError``, as of all that follow."""
     count: Callable[[str, ColumnFilter | None], Observable[int]]
     plan: Callable[[str], Observable[Plan]]

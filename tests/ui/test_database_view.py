@@ -12,11 +12,13 @@ from reactivex.subject import Subject
 
 from streams.failures import Failure
 from streams.records.database import (
+    AnswerQuery,
     ColumnFilter,
     Direction,
     ExportFormat,
     ExportProgress,
     FilterKind,
+    LongText,
     Outline,
     PageQuery,
     SqlProblem,
@@ -197,6 +199,40 @@ async def test_ctrl_enter_runs_and_shows_rows_time_and_history(desk: Desk) -> No
     assert {"x", "y"} <= set(texts)
     assert not desk.view.sql._stop.visible
     assert desk.page.context.prefs.get("database.history") == ["select a"]
+
+
+async def test_a_row_of_an_answer_opens_with_its_values_whole(desk: Desk) -> None:
+    await desk.fill()
+    await desk.tab("sql")
+    sql = desk.view.sql
+    await desk.run("SELECT note, note FROM clients")
+    await desk.answer(columns=("note", "note"), rows=(("short", LongText("who")), ("b", "c")))
+    table = sql._answer._grid.table
+    assert table is not None
+    table._body.resize(600, 300)
+    table.refresh()
+    await table._on_click(0)
+    await desk.page.settle()
+    assert desk.page.texts(sql._panel)[0] == "Row 1"
+    assert not sql._lists.control.visible
+    await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
+    query = AnswerQuery(sql="SELECT note, note FROM clients", row=0, column=1)
+    assert desk.database.asked[-1] == ("value", query)
+    assert "whole" in desk.page.texts(sql._panel)
+    await desk.run("SELECT note FROM clients")
+    await desk.answer(columns=("note",), rows=((LongText("as it was"),),))
+    table = sql._answer._grid.table
+    assert table is not None
+    table._body.resize(600, 300)
+    table.refresh()
+    await table._on_click(0)
+    await desk.page.settle()
+    await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
+    assert "It has changed since. Run the statement again." in desk.page.texts(sql._panel)
+    await desk.run("SELECT 1")
+    await desk.answer(columns=("1",), rows=((1,),))
+    assert not sql._panel.visible
+    assert sql._lists.control.visible
 
 
 async def test_an_error_is_shown_at_its_place(desk: Desk) -> None:

@@ -1,12 +1,12 @@
 """Below the editor: the rows of an answer, the plan of a statement, or what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import flet as ft
 
 from streams.failures import Failure
-from streams.records.database import Plan, SqlProblem, SqlResult, Value
+from streams.records.database import Key, Plan, SqlProblem, SqlResult, Value
 from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext
@@ -20,11 +20,13 @@ PAGE: Final = 200
 class Answer:
     """Shows one thing at a time and keeps its size; ``control`` goes into the page."""
 
-    def __init__(self, context: UiContext) -> None:
+    def __init__(
+        self, context: UiContext, *, on_open: Callable[[GridRow], None], on_close: Callable[[], None]
+    ) -> None:
         self._format = context.format
         self._result: SqlResult | None = None
         self._page = 0
-        self._grid = Grid(context, label="Result")
+        self._grid = Grid(context, label="Result", on_open=on_open, on_cancel=on_close)
         self._pager = Pager(self._on_turn)
         self._rows = ft.Column([self._grid.control, self._pager.control], spacing=0, expand=True)
         self._plan = ft.Column([], spacing=0, scroll=ft.ScrollMode.AUTO, expand=True)
@@ -48,6 +50,15 @@ class Answer:
     def result(self) -> SqlResult | None:
         """The answer that is shown."""
         return self._result
+
+    def row(self, key: Key) -> GridRow | None:
+        """Return a row of the page that is shown."""
+        return self._grid.table.get(key) if self._grid.table is not None and self._result else None
+
+    def let_go(self) -> None:
+        """Mark no row as the one that is shown beside."""
+        if self._grid.table is not None:
+            self._grid.table.set_current(None)
 
     def tell(self, text: str) -> list[ft.Control]:
         """Say something in the status line."""

@@ -1,11 +1,21 @@
 """The panel beside the data: one row with all its values, the long ones whole when asked for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flet as ft
 
-from streams.records.database import Blob, CellQuery, LongText, Masked, TableInfo, Value, WholeValue
+from streams.records.database import (
+    AnswerQuery,
+    Blob,
+    CellQuery,
+    LongText,
+    Masked,
+    SqlResult,
+    TableInfo,
+    Value,
+    WholeValue,
+)
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel
@@ -13,14 +23,18 @@ from ui.context import UiContext
 from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, small_text
 from ui.views.database_present import GridRow, value_text, whole_text
 
+Ask = Callable[[int], CellQuery | AnswerQuery]
+"""Says what to ask for the whole value in a column, counted from 0."""
+
 
 class RowPanel(BoundView):
     """All values of one row; it stays open while one walks the rows."""
 
     def __init__(self, *, streams: DatabaseStreams, context: UiContext, on_close: Callable[[], None]) -> None:
         self._streams = streams
-        self._table: TableInfo | None = None
+        self._title = ""
         self._row: GridRow | None = None
+        self._ask: Ask | None = None
         self._fields = ft.Column([], spacing=12, tight=True)
         self._panel = SidePanel(self._fields, on_close=on_close, label="Row")
         super().__init__(context=context, key="database.row", content=self._panel.control, visible=False)
@@ -31,26 +45,39 @@ class RowPanel(BoundView):
         return self._row
 
     def open(self, table: TableInfo, row: GridRow) -> None:
-        """Show a row."""
-        if (table.name, row.key, row.values) == (
-            self._table.name if self._table else None,
-            self._row.key if self._row else None,
-            self._row.values if self._row else None,
-        ):
-            return
-        self._table, self._row = table, row
+        """Show a row of a table."""
+
+        def ask(at: int) -> CellQuery:
+            return CellQuery(table=table.name, column=table.columns[at].name, key=row.key)
+
         title = f"{table.name} {', '.join(str(part) for part in row.key)}"
+        columns = [(column.name, column.type) for column in table.columns]
+        self._open(title, columns, row, ask if table.key else None)
+
+    def open_answer(self, result: SqlResult, row: GridRow) -> None:
+        """Show a row of an answer; its key is its number, counted from 0."""
+        number = int(str(row.key[0]))
+
+        def ask(at: int) -> AnswerQuery:
+            return AnswerQuery(sql=result.sql, row=number, column=at)
+
+        self._open(f"Row {number + 1:,}", [(name, "") for name in result.columns], row, ask)
+
+    def _open(self, title: str, columns: Sequence[tuple[str, str]], row: GridRow, ask: Ask | None) -> None:
+        if self._row is not None and (title, row.values) == (self._title, self._row.values):
+            return
+        self._title, self._row, self._ask = title, row, ask
         self._fields.controls = [
-            self._field(column.name, column.type, value)
-            for column, value in zip(table.columns, row.values, strict=False)
+            self._field(at, name, kind, value)
+            for at, ((name, kind), value) in enumerate(zip(columns, row.values, strict=False))
         ]
         self.touch(*self._panel.show(title), self._panel.control)
 
     def close(self) -> None:
         """Forget the row."""
-        self._table = self._row = None
+        self._row = self._ask = None
 
-    def _field(self, name: str, kind: str, value: Value) -> ft.Control:
+    def _field(self, at: int, name: str, kind: str, value: Value) -> ft.Control:
         text, detail = value_text(value, self.context.format)
         quiet = value is None or isinstance(value, Masked)
         shown = ft.Text(
@@ -66,7 +93,7 @@ class RowPanel(BoundView):
         ]
         if isinstance(value, Masked):
             head.append(small_text("secret, never read"))
-        if isinstance(value, Blob | LongText) and self._table is not None and self._table.key:
+        if isinstance(value, Blob | LongText) and self._ask is not None:
             head.append(
                 ft.TextButton(
                     content="Show whole",
@@ -74,20 +101,23 @@ class RowPanel(BoundView):
                     style=ft.ButtonStyle(
                         padding=ft.Padding.symmetric(horizontal=6), text_style=ft.TextStyle(size=SIZE_SMALL)
                     ),
-                    on_click=lambda _event: self.act(f"Read {name}", self._show_whole(name, shown)),
+                    on_click=lambda _event: self.act(f"Read {name}", self._show_whole(at, shown)),
                 )
             )
         return ft.Column([ft.Row(head, spacing=8, height=24), shown], spacing=2, tight=True)
 
-    async def _show_whole(self, column: str, shown: ft.Text) -> None:
-        table, row = self._table, self._row
-        if table is None or row is None:
+    async def _show_whole(self, at: int, shown: ft.Text) -> None:
+        ask, row = self._ask, self._row
+        if ask is None or row is None:
             return
-        whole: WholeValue = await self._streams.whole_value(
-            CellQuery(table=table.name, column=column, key=row.key)
-        )
+        whole: WholeValue = await self._streams.whole_value(ask(at))
         if row is not self._row:
             return  # another row has been opened meanwhile
+        short = row.values[at]
+        if isinstance(short, LongText) and not str(whole.value).startswith(short.head):
+            shown.value = "It has changed since. Run the statement again."
+            self.touch(shown)
+            return
         text = pretty(whole_text(whole.value))
         if whole.cut:
             text += f"\n… the first 1 MiB of {self.context.format.size(whole.size_bytes)}"

@@ -18,6 +18,8 @@ from ui.views.database_answer import Answer
 from ui.views.database_editor import SqlEditor
 from ui.views.database_export import DatabaseExport
 from ui.views.database_history import QueryLists
+from ui.views.database_present import GridRow
+from ui.views.database_row import RowPanel
 
 _DRAFT, _HEIGHT = "database.draft", "database.editor_height"
 _LEAST, _MOST = 90.0, 520.0
@@ -44,7 +46,8 @@ class SqlTab(BoundView):
         )
         self._editor, self._editor_box = self._writing.field, self._writing.control
         self._lists = QueryLists(context, self.put)
-        self._answer = Answer(context)
+        self._answer = Answer(context, on_open=self._on_open, on_close=self._on_close)
+        self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
         self._go = ft.FilledButton(
             "Run", icon=ft.Icons.PLAY_ARROW, tooltip="Ctrl+Enter", height=34, on_click=lambda _e: self.run()
         )
@@ -109,17 +112,19 @@ class SqlTab(BoundView):
             expand=True,
             horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         )
+        self._content_row = ft.Row(
+            [self._main, self._panel, self._lists.control],
+            spacing=GAP,
+            expand=True,
+            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        )
         super().__init__(
             context=context,
             key="database.sql",
-            content=ft.Row(
-                [self._main, self._lists.control],
-                spacing=GAP,
-                expand=True,
-                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-            ),
+            content=self._content_row,
             expand=True,
         )
+        self.adopt(self._panel)
         self.bind(self._writing.idle(context.scheduler), lambda _idle: self._tidy(), name="tidy")
         self.bind(context.seconds, lambda _now: self._follow_theme(), name="follow_theme")
 
@@ -204,6 +209,12 @@ class SqlTab(BoundView):
             return
         again, self._answered = self._answered, True
         self.touch(*self._answer.show_result(result, pinned=self._pinned, again=again))
+        open_row = self._panel.row
+        row = self._answer.row(open_row.key) if again and open_row is not None else None
+        if row is not None:
+            self._panel.open_answer(result, row)
+        else:
+            self._on_close()
 
     def _mark(self, problem: SqlProblem) -> None:
         self._writing.mark(problem)
@@ -277,6 +288,27 @@ class SqlTab(BoundView):
             self._exporting = None
             self._show_running(False)
             self.touch(*self._answer.tell(said))
+
+    # -- the row beside the answer
+
+    def _on_open(self, row: GridRow) -> None:
+        result = self._answer.result
+        if result is None:
+            return
+        if not self._panel.visible:
+            self._lists.control.visible = False  # there is room for one of the two
+            self._panel.set_visible(True)
+            self.touch(self._content_row)
+        self._panel.open_answer(result, row)
+
+    def _on_close(self) -> None:
+        if not self._panel.visible:
+            return
+        self._panel.close()
+        self._panel.set_visible(False)
+        self._answer.let_go()
+        self._lists.control.visible = True
+        self.touch(self._content_row)
 
     # -- small things
 

@@ -14,13 +14,14 @@ from app.bridge.database.export import EXPORT_S, export
 from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.outline import outline_of
 from app.bridge.database.paging import PAGE_S, filter_condition, key_condition, read_page
-from app.bridge.database.statements import explain, run_statement
+from app.bridge.database.statements import explain, run_statement, whole_of_answer
 from app.bridge.database.values import quoted
 from streams.failures import CommandFailed
 from streams.operators.from_aiter import from_aiter
 from streams.operators.from_coro import from_coro
 from streams.operators.spawning import Spawn
 from streams.records.database import (
+    AnswerQuery,
     CellQuery,
     CheckResult,
     ColumnFilter,
@@ -90,8 +91,15 @@ class DatabasePorts:
             PAGE_S,
         )
 
-    def whole_value(self, query: CellQuery) -> Observable[WholeValue]:
+    def whole_value(self, query: CellQuery | AnswerQuery) -> Observable[WholeValue]:
         """One value in full, up to 1 MiB."""
+        if isinstance(query, AnswerQuery):
+            return self._asked(
+                self._sql,
+                f"value of {query.sql}",
+                lambda reader: whole_of_answer(reader, query, WHOLE_BYTES),
+                SQL_S,
+            )
 
         def work(reader: Reader) -> WholeValue:
             table = self._table(self._pages, query.table)

@@ -4,11 +4,21 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.values import short_row
-from streams.records.database import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
+from streams.failures import CommandFailed
+from streams.records.database import (
+    AnswerQuery,
+    Plan,
+    PlanStep,
+    ScanKind,
+    SqlProblem,
+    SqlResult,
+    WholeValue,
+)
 
 _PLACES = (
     (re.compile(r'near "(.*)": syntax error', re.DOTALL), True),
@@ -41,6 +51,25 @@ def run_statement(reader: Reader, sql: str, limit: int) -> SqlResult:
         took_s=time.monotonic() - start,
         masked=tuple(reader.authority.masked),
     )
+
+
+def whole_of_answer(reader: Reader, query: AnswerQuery, most: int) -> WholeValue:
+    """Run a statement again for one value in full, up to ``most`` bytes of it."""
+    cursor = reader.connection.execute(query.sql)
+    try:
+        row = next(islice(cursor, query.row, None), None)
+    finally:
+        cursor.close()
+    if row is None or query.column >= len(row):
+        raise CommandFailed("The row is gone.", hint="The data has changed; run the statement again.")
+    value = row[query.column]
+    if not isinstance(value, str | bytes):
+        return WholeValue(value=value, size_bytes=0)
+    raw = value.encode() if isinstance(value, str) else value
+    kept = value if len(raw) <= most else raw[:most]
+    if isinstance(value, str) and isinstance(kept, bytes):
+        kept = kept.decode(errors="ignore")
+    return WholeValue(value=kept, size_bytes=len(raw), cut=len(raw) > most)
 
 
 def problem_of(reader: Reader, sql: str, error: sqlite3.Error | sqlite3.Warning, took_s: float) -> SqlProblem:

@@ -25,6 +25,7 @@ from streams.failures import (
 )
 from streams.operators.spawning import task_spawner
 from streams.records.database import (
+    AnswerQuery,
     Blob,
     CellQuery,
     ExportFormat,
@@ -133,6 +134,21 @@ async def test_long_values_are_shortened_and_come_whole_when_asked(ports: Databa
     assert (await answer(ports.whole_value(query))).value == "x" * 300
     query = CellQuery(table="clients", column="raw", key=page.keys[99])
     assert (await answer(ports.whole_value(query))).value == b"\x00\x01" * 100
+
+
+async def test_values_of_an_answer_come_whole_when_asked(ports: DatabasePorts) -> None:
+    sql = "SELECT id, note, note, raw FROM clients ORDER BY id"
+    result = await answer(ports.run_sql(sql))
+    assert isinstance(result.rows[99][2], LongText)
+    whole = await answer(ports.whole_value(AnswerQuery(sql=sql, row=99, column=2)))
+    assert (whole.value, whole.size_bytes, whole.cut) == ("x" * 300, 300, False)
+    assert (
+        await answer(ports.whole_value(AnswerQuery(sql=sql, row=99, column=3)))
+    ).value == b"\x00\x01" * 100
+    with pytest.raises(CommandFailed, match="gone"):
+        await answer(ports.whole_value(AnswerQuery(sql=sql, row=10_000, column=1)))
+    secret = AnswerQuery(sql="SELECT hash FROM tokens", row=0, column=0)
+    assert (await answer(ports.whole_value(secret))).value is None
 
 
 async def test_secrets_are_masked_whatever_one_asks(ports: DatabasePorts) -> None:
