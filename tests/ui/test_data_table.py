@@ -311,3 +311,11 @@ async def test_a_table_that_grows_sends_its_new_rows_before_it_updates_them(desk
     desk.table.set_density(Density.COMPACT)
     desk.table.apply({0: Host("host-000", 1)})
     assert desk.page.crashes == []
+
+
+async def test_rows_that_come_after_a_first_live_one_stand_in_order_at_once() -> None:
+    async with PageHarness.open() as page:
+        desk = Desk(page)
+        desk.table.apply({7: Host("host-007", 7)})
+        desk.table.apply({i: Host(f"host-{i:03d}", i) for i in range(20)}, full=True)
+        assert list(desk.table.keys()) == list(range(20))

@@ -90,8 +90,10 @@ class TableView(Generic[K, R]):
     def apply(self, changed: Mapping[K, R], removed: Iterable[K] = (), *, full: bool = False) -> None:
         """Take a keyed change; only the cells that show something new are sent."""
         removed = list(self._order.rows.keys() - changed.keys() if full else removed)
-        first = not self._order.rows
+        before = len(self._order.rows)
         shape = self._order.apply(changed, removed)
+        # One live row may come before all the others: what is mostly new has no order that must hold still.
+        first = not before or len(self._order.rows) > 2 * before
         if self.selection.drop(removed):
             self._tell_selection()
         if first:
