@@ -37,7 +37,9 @@ class FakeLogs:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._numbers = count(1)
-        self.past: list[LogLine] = []
+        self._past: list[LogLine] = []
+        self._lines_to_make = 0
+        self._filled_at = now()
         self.filters: list[LogFilter] = []
         self.asked_older = 0
         self.failure: Failure | None = None
@@ -69,14 +71,25 @@ class FakeLogs:
 
     def fill(self, lines: int = 3000) -> None:
         """Have a past: a line a second up to now, with a busy minute in it."""
-        start = self._now() - timedelta(seconds=lines)
-        self.past = [
+        self._past, self._lines_to_make, self._filled_at = [], lines, self._now()
+
+    @property
+    def past(self) -> list[LogLine]:
+        """What has been said, oldest first; made when somebody looks, which most tests do not."""
+        lines, self._lines_to_make = self._lines_to_make, 0
+        start = self._filled_at - timedelta(seconds=lines)
+        self._past += [
             self.line(
                 i // 7 if 0 < i % 900 < 60 else i * 5 % len(SAID) if i % 3 else 0,
                 start + timedelta(seconds=i, milliseconds=i * 37 % 1000),
             )
             for i in range(lines)
         ]
+        return self._past
+
+    @past.setter
+    def past(self, lines: list[LogLine]) -> None:
+        self._past, self._lines_to_make = lines, 0
 
     def say(self, *lines: LogLine, dropped: int = 0) -> None:
         """Say lines now."""
