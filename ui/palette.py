@@ -75,8 +75,8 @@ def score(query: str, entry: PaletteEntry) -> float:
     """Return how well an entry fits, 0 to 100; 0 is not at all. ``query`` is casefolded and stripped."""
     label = entry.label.casefold()
     if label == query:
-        best = 100.0
-    elif label.startswith(query):
+        return 99.0 + entry.weight  # before all that only contains it, whatever its weight
+    if label.startswith(query):
         best = 95.0
     elif _begins_words(query, label):
         best = 88.0

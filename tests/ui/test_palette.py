@@ -57,6 +57,14 @@ def test_a_name_goes_before_other_words_and_those_before_misspelling() -> None:
     assert score("polling", by_name) > score("polling", by_word) > score("polling", alike) > 0
 
 
+def test_who_types_a_whole_name_gets_what_bears_it() -> None:
+    table = entry("events", "Tables", weight=0.8)
+    others = [entry("server.replay_events", "Settings"), entry("keep events", "Settings")]
+    assert ranked("events", [*others, table])[0] is table
+    view = entry("Events", "Views")
+    assert ranked("events", [table, view])[0] is view
+
+
 def test_groups_stand_together_and_none_takes_all_the_room() -> None:
     entries = [entry(f"web-{n:02}", "Clients") for n in range(60)] + [entry("web page", "Tables")]
     found = [e.group for e in ranked("web", entries, [entry("web.txt", "Files")])]
