@@ -1,6 +1,7 @@
 """A real server in this process, and a console's bridge to it."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import ConnectionSettings, Settings
 from app.config.sections import PollingSettings, ServerSettings, StreamSettings
+from app.protocol import AgentEntry
 from app.server.room import Room
 from app.server.run import ServerInfo, running_room
 from streams.bag import Streams
@@ -22,6 +24,7 @@ from streams.sources.build import build_streams
 from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
+from streams.vocabulary import EntryKind, RunTrigger
 from tests.servers import lay_blank
 
 QUICK = Settings(
@@ -34,6 +37,9 @@ SLOW_POLLS = Settings(
     polling=PollingSettings(critical_s=300, background_s=3600, timeout_s=2),
     streams=QUICK.streams,
 )
+
+CONTENT = b"what was backed up\n" * 1000
+HASH = hashlib.sha256(CONTENT).hexdigest()
 
 
 async def until(condition: Callable[[], Any], limit_s: float = 30.0) -> None:
@@ -66,6 +72,28 @@ class Served:
         code = await self.room.catalogue.enrolments.create(name)
         client, _ = await self.room.catalogue.enrolments.redeem(name, code.code, "linux", "1")
         return client
+
+
+async def version_of(served: Served) -> int:
+    """Have ``CONTENT`` backed up as a file; return its version."""
+    client = await served.enrol("one")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield CONTENT
+
+    await served.room.store.receive(HASH, len(CONTENT), 0, chunks())
+    run = await served.room.catalogue.runs.start(client.id, RunTrigger.AGENT, "")
+    entry = AgentEntry(
+        raw_path=b"/home/a.txt",
+        kind=EntryKind.FILE,
+        size_bytes=len(CONTENT),
+        mtime_ns=0,
+        mode=0o644,
+        sha256=HASH,
+    )
+    await served.room.catalogue.runs.add_entries(run.id, [entry])
+    tree, _ = await served.room.catalogue.files.tree(client.id)
+    return tree[0].id
 
 
 @asynccontextmanager

@@ -1,23 +1,27 @@
 """Commands against a real server: done there, visible on the streams, refused in the server's words."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
-from app.protocol import AgentEntry
 from streams.failures import CommandFailed, ServerRefused
 from streams.records.clients import Client
 from streams.records.files import BackupFile, FilePage, FileQuery
 from streams.records.runs import Progress
 from streams.snapshot import Delta, Snapshot
-from streams.vocabulary import ClientState, EntryKind, FileState, RunState, RunTrigger, ServerState
-from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, serving, until
-
-CONTENT = b"what was backed up\n" * 1000
-HASH = hashlib.sha256(CONTENT).hexdigest()
+from streams.vocabulary import ClientState, FileState, RunState, RunTrigger, ServerState
+from tests.app.bridge.support import (
+    CONTENT,
+    SLOW_POLLS,
+    Connected,
+    Served,
+    connected,
+    serving,
+    until,
+    version_of,
+)
 
 
 @pytest.fixture
@@ -25,28 +29,6 @@ async def console(served: Served) -> AsyncIterator[Connected]:
     async with connected(served.connection, SLOW_POLLS) as console:
         await until(lambda: console.bridge.realtime.up)
         yield console
-
-
-async def version_of(served: Served) -> int:
-    """Have a file backed up; return its version."""
-    client = await served.enrol("one")
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield CONTENT
-
-    await served.room.store.receive(HASH, len(CONTENT), 0, chunks())
-    run = await served.room.catalogue.runs.start(client.id, RunTrigger.AGENT, "")
-    entry = AgentEntry(
-        raw_path=b"/home/a.txt",
-        kind=EntryKind.FILE,
-        size_bytes=len(CONTENT),
-        mtime_ns=0,
-        mode=0o644,
-        sha256=HASH,
-    )
-    await served.room.catalogue.runs.add_entries(run.id, [entry])
-    tree, _ = await served.room.catalogue.files.tree(client.id)
-    return tree[0].id
 
 
 def damage(served: Served) -> None:

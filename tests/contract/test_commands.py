@@ -1,0 +1,82 @@
+"""Commands: what a screen may rely on, whoever carries them out."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.bridge.commands import ServerCommands
+from streams.commands import Commands, Outcome
+from streams.failures import TidewatchError
+from tests.contract.conftest import Screen
+from tests.ui.fake_commands import FakeCommands
+
+NAMES = sorted(name for name in vars(Commands) if not name.startswith("_"))
+Act = Callable[[Screen], Any]
+ACTS: dict[str, Act] = {
+    "start_server": lambda s: s.commands.start_server(),
+    "stop_server": lambda s: s.commands.stop_server(),
+    "back_up": lambda s: s.commands.back_up([s.client_id]),
+    "cancel_run": lambda s: s.commands.cancel_run(s.run_id),
+    "disconnect": lambda s: s.commands.disconnect([s.client_id]),
+    "allow": lambda s: s.commands.allow([s.client_id]),
+    "set_goal": lambda s: s.commands.set_goal(s.client_id, 3600.0),
+    "verify_files": lambda s: s.commands.verify_files([s.file_id]),
+    "verify_client": lambda s: s.commands.verify_client(s.client_id),
+    "delete_files": lambda s: s.commands.delete_files([s.file_id]),
+    "undelete_files": lambda s: s.commands.undelete_files([s.file_id]),
+}
+
+
+@pytest.mark.parametrize("maker", [FakeCommands, ServerCommands])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_command_is_asked_for_as_the_port_says(maker: type, name: str) -> None:
+    asked = getattr(Commands, name)
+    given = getattr(maker, name)
+    assert inspect.iscoroutinefunction(given)
+    assert inspect.signature(given, eval_str=True) == inspect.signature(asked, eval_str=True)
+
+
+async def test_an_outcome_is_about_what_was_asked_for(screen: Screen) -> None:
+    asked = {screen.client_id}
+    for outcome in (
+        await screen.commands.back_up([screen.client_id]),
+        await screen.commands.disconnect([screen.client_id]),
+        await screen.commands.allow([screen.client_id]),
+    ):
+        assert isinstance(outcome, Outcome)
+        assert {*outcome.done, *outcome.queued, *outcome.refused} <= asked
+
+
+async def test_a_cancelled_run_comes_back_as_it_has_ended(screen: Screen) -> None:
+    run = await screen.commands.cancel_run(screen.run_id)
+    assert run.id == screen.run_id
+    assert run.state.ended
+
+
+async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> None:
+    result = await screen.commands.verify_files([screen.file_id])
+    assert (result.checked, result.damaged) == (1, ())
+    assert (await screen.commands.verify_client(screen.client_id)).checked >= 1
+    assert (await screen.commands.delete_files([screen.file_id])).done == (str(screen.file_id),)
+    assert (await screen.commands.undelete_files([screen.file_id])).done == (str(screen.file_id),)
+
+
+async def test_what_returns_nothing_returns_nothing(screen: Screen, tmp_path: Path) -> None:
+    commands = screen.commands
+    assert await commands.set_goal(screen.client_id, 3600.0) is None
+    assert await commands.stop_server() is None
+    assert await commands.start_server() is None
+    assert await commands.reconnect() is None
+    assert await commands.download(screen.version_id, tmp_path / "a.txt") == tmp_path / "a.txt"
+
+
+async def test_a_refusal_is_an_error_with_words_and_a_code(screen: Screen) -> None:
+    screen.refuse()
+    for name, act in ACTS.items():
+        with pytest.raises(TidewatchError) as refused:
+            await act(screen)
+        assert refused.value.message and "\n" not in refused.value.line(), name
+        assert refused.value.code, name
