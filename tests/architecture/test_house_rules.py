@@ -7,7 +7,6 @@ import pytest
 
 from tests.architecture.sources import calls, dotted, imports, modules, nodes, place, text
 
-pytestmark = pytest.mark.xdist_group("sources")  # read and parsed once, by one worker
 LONGEST_FILE = 500
 TIMED_OPERATORS = (
     "buffer_with_time", "buffer_with_time_or_count", "debounce", "delay", "delay_subscription", "interval",

@@ -3,11 +3,8 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.architecture.sources import ROOT, imports, modules, place
 
-pytestmark = pytest.mark.xdist_group("sources")  # read and parsed once, by one worker
 MAY_IMPORT_UI = ("app/console.py",)
 
 IMPORT_ALL = """

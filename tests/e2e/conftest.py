@@ -1,4 +1,4 @@
-"""What every browser test needs: Chromium, or a clear word why not; and that only one runs at a time."""
+"""What every browser test needs: Chromium, or a clear word why not."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,14 +11,11 @@ from tests.e2e.driver import chromium_or_skip, open_browser
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder as slow, and keep those with a browser on one worker."""
+    """Mark the tests of this folder as slow."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.slow)
-            if "chromium_path" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
