@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright
 from playwright.async_api import TimeoutError as NotSeen
 
-REQUIRE = "TIDEWATCH_REQUIRE_BROWSER"
+REQUIRE = "REQUIRE_BROWSER"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
