@@ -18,10 +18,22 @@ class Units(StrEnum):
     """1 kB is 1,000 bytes."""
 
 
-_STEPS: Final = {
+_SIZE_UNITS: Final = {
     Units.BINARY: (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")),
     Units.DECIMAL: (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB")),
 }
+"""What each unit is of the one before, and their names."""
+_NEXT_FROM: Final = 999.5
+"""From here on a size is told in the next unit, so that it never has four digits."""
+
+
+def size_unit(count: float, units: Units) -> tuple[float, str]:
+    """Return how many bytes the unit has in which a size is told, and its name."""
+    step, names = _SIZE_UNITS[units]
+    unit, power = 1.0, 0
+    while count / unit >= _NEXT_FROM and power < len(names) - 1:
+        unit, power = unit * step, power + 1
+    return unit, names[power]
 
 
 def count_text(count: int | None) -> str:
@@ -96,19 +108,18 @@ class Formatter:
     zone: tzinfo = UTC
 
     def size(self, count: float | None) -> str:
-        """Return a size with three significant digits: ``1.4 GiB``, ``312 MiB``, ``12 B``."""
+        """Return a size with three digits at most: ``1.4 GiB``, ``312 MiB``, ``12 B``.
+
+        From 1,000 of a unit on it is told in the next one, also where that is less than 1: ``0.98 MiB``.
+        """
         if count is None:
             return UNKNOWN
         if count < 0:
             return f"-{self.size(-count)}"
-        step, names = _STEPS[self.units]
-        value, index = float(count), 0
-        while index < len(names) - 1 and round(value, 1 if value < 99.95 else 0) >= step:
-            value /= step
-            index += 1
-        if index == 0:
-            return f"{value:.0f} B"
-        return f"{value:.1f} {names[index]}" if value < 99.95 else f"{value:.0f} {names[index]}"
+        unit, name = size_unit(count, self.units)
+        value = count / unit
+        digits = 0 if unit == 1 or value >= 99.95 else 1 if value >= 0.995 else 2
+        return f"{value:,.{digits}f} {name}"
 
     def exact_size(self, count: int | None) -> str:
         """Return every byte, for tooltips: ``1,503,238,553 bytes``."""

@@ -60,6 +60,7 @@ def test_every_value_lies_on_an_axis_of_few_different_ticks(
         (0.42, Unit.RATIO, ["0 %", "10 %", "20 %", "30 %", "40 %", "50 %"]),
         (84 * GIB, Unit.BYTES, ["0", "20 GiB", "40 GiB", "60 GiB", "80 GiB", "100 GiB"]),
         (1.9 * GIB, Unit.BYTES, ["0", "0.5 GiB", "1.0 GiB", "1.5 GiB", "2.0 GiB"]),
+        (990 * MIB, Unit.BYTES, ["0", "0.2 GiB", "0.4 GiB", "0.6 GiB", "0.8 GiB", "1.0 GiB"]),
         (31 * MIB, Unit.BYTE_RATE, ["0", "10 MiB/s", "20 MiB/s", "30 MiB/s", "40 MiB/s"]),
         (0.046, Unit.SECONDS, ["0", "10 ms", "20 ms", "30 ms", "40 ms", "50 ms"]),
         (0.0, Unit.COUNT, ["0", "1"]),

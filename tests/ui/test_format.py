@@ -24,15 +24,19 @@ NOW = datetime(2026, 3, 11, 14, 2, 11, tzinfo=UTC)
     [
         (0, "0 B"),
         (1, "1 B"),
-        (1023, "1023 B"),
+        (999, "999 B"),
+        (1000, "0.98 KiB"),
+        (1023, "1.0 KiB"),
         (1024, "1.0 KiB"),
         (1536, "1.5 KiB"),
         (99.96 * 1024, "100 KiB"),
         (312 * 1024**2, "312 MiB"),
+        (999 * 1024, "999 KiB"),
+        (1005 * 1024, "0.98 MiB"),
         (1024**2 - 1, "1.0 MiB"),
         (int(1.4 * 1024**3), "1.4 GiB"),
         (1024**4, "1.0 TiB"),
-        (5000 * 1024**6, "5000 EiB"),
+        (5000 * 1024**6, "5,000 EiB"),
         (-1024, "-1.0 KiB"),
         (None, UNKNOWN),
     ],
@@ -44,7 +48,9 @@ def test_sizes(count: float | None, text: str) -> None:
 def test_decimal_sizes_and_rates() -> None:
     words = Formatter(Units.DECIMAL)
     assert words.size(1500) == "1.5 kB"
+    assert words.size(999_600) == "1.0 MB"
     assert words.rate(31_000_000) == "31.0 MB/s"
+    assert Formatter().rate(1023 * 1024) == "1.0 MiB/s"
     assert words.rate(None) == UNKNOWN
 
 

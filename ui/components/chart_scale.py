@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
-from ui.format import Formatter, Units, count_text, duration_text, ratio_text
+from ui.format import Formatter, count_text, duration_text, ratio_text, size_unit
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TIME_STEPS_S: Final = (
@@ -17,10 +17,6 @@ TIME_STEPS_S: Final = (
 )
 _FINEST_S: Final = ((100 * DAY, DAY), (DAY, HOUR), (MINUTE, MINUTE))
 """From which duration on ticks are at least how far apart."""
-_SIZES: Final = {
-    Units.BINARY: (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")),
-    Units.DECIMAL: (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB")),
-}
 MOST_TICKS: Final = 5
 """Of values; the top one is the end of the axis."""
 
@@ -86,11 +82,18 @@ def value_scale(
     greatest, least = max(finite, default=0.0), min(finite, default=0.0)
     if from_zero:
         greatest, least = max(greatest, 0.0), min(least, 0.0)
-    for step in _steps(unit, max(abs(greatest), abs(least)), words):
+    largest = max(abs(greatest), abs(least))
+    for step in _steps(unit, largest, words):
         low = math.floor(least / step + 1e-9) * step
         count = max(1, math.ceil((greatest - low) / step - 1e-9))
-        if count <= most:
-            return Scale(low, step, count, unit)
+        if count > most:
+            continue
+        scale = Scale(low, step, count, unit)
+        sized = unit in (Unit.BYTES, Unit.BYTE_RATE)
+        if sized and size_unit(largest, words.units) != size_unit(scale.high, words.units):
+            # The top is told in a larger unit, of whose parts these steps are none.
+            return value_scale([*finite, scale.high], unit, words, from_zero=from_zero, most=most)
+        return scale
     raise ValueError(f"{greatest} is no value of a chart")
 
 
@@ -107,7 +110,7 @@ def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
             more = (60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR)
             yield from (step for step in (*known, *more, *_decimal(DAY)) if step >= finest)
         case Unit.BYTES | Unit.BYTE_RATE:
-            size, _ = _size_unit(largest, words)
+            size, _ = size_unit(largest, words.units)
             yield from (max(m * 10.0**e * size, 1.0) for e in range(-9, 4) for m in (1, 2, 5))
         case Unit.RATE:
             yield from _decimal(0.1)
@@ -118,15 +121,6 @@ def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
 def _decimal(first: float) -> Iterator[float]:
     for exponent in range(18):
         yield from (first * m * 10**exponent for m in (1, 2, 5))
-
-
-def _size_unit(largest: float, words: Formatter) -> tuple[float, str]:
-    """Return how many bytes the unit has in which a size is told, and its name."""
-    base, names = _SIZES[words.units]
-    power = 0
-    while largest >= base ** (power + 1) and power < len(names) - 1:
-        power += 1
-    return float(base**power), names[power]
 
 
 def value_text(value: float, unit: Unit, words: Formatter) -> str:
@@ -161,7 +155,7 @@ def tick_text(value: float, scale: Scale, words: Formatter) -> str:
         case Unit.BYTES | Unit.BYTE_RATE if value == 0:
             return "0"
         case Unit.BYTES | Unit.BYTE_RATE:
-            size, name = _size_unit(scale.high, words)
+            size, name = size_unit(scale.high, words.units)
             digits = _digits(scale.step / size)
             return f"{value / size:,.{digits}f} {name}{'/s' if scale.unit is Unit.BYTE_RATE else ''}"
         case _:
