@@ -97,6 +97,8 @@ class TableInfo(Record, frozen=True, kw_only=True):
     capped: bool = False
     problem: str = ""
     """Why it cannot be read, such as a module that is missing here."""
+    masked: tuple[str, ...] = ()
+    """Secret columns of other tables that a view asks for; they are read as NULL."""
 
 
 class Outline(Record, frozen=True, kw_only=True):
@@ -174,6 +176,8 @@ class TablePage(Record, frozen=True, kw_only=True):
     matching: int | None = None
     """Rows that the filter leaves, up to ``COUNT_CAP``; None where counting took too long."""
     matching_capped: bool = False
+    ends_early: bool = False
+    """There are more rows, but what has no key is only counted off up to ``COUNT_CAP``."""
 
 
 class CellQuery(Record, frozen=True, kw_only=True):

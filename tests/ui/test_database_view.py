@@ -154,10 +154,10 @@ async def test_what_others_change_is_marked_for_a_while(desk: Desk) -> None:
 
 async def test_the_exact_count_is_asked_for(desk: Desk) -> None:
     await desk.fill()
-    await desk.page.fire(desk.view._data._count, "click")
+    await desk.page.fire(desk.view._data._count.button, "click")
     await desk.page.settle()
     assert "123,456 rows" in desk.page.texts()
-    assert not desk.view._data._count.visible
+    assert not desk.view._data._count.button.visible
 
 
 async def test_another_table_and_its_structure(desk: Desk) -> None:

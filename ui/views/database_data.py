@@ -19,15 +19,13 @@ from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
-from ui.format import Formatter
-from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone
+from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone, small_text
+from ui.views.database_count import RowCount
 from ui.views.database_filter import RowFilter
-from ui.views.database_grid import Grid, GridColumn, room_for
-from ui.views.database_present import GridRow, is_numeric, mark_changes, present_count, present_place
+from ui.views.database_grid import Grid, columns_of
+from ui.views.database_present import GridRow, mark_changes, present_place
 from ui.views.database_row import RowPanel
 
-WIDTH_ROWS: Final = 40
-"""So many rows decide how wide the columns are."""
 MARK_S: Final = 6.0
 """How long what has changed is marked."""
 
@@ -50,7 +48,6 @@ class DataTab(BoundView):
         self._shown_query: PageQuery | None = None
         self._number: int | None = 0
         self._marks: dict[Key, frozenset[int]] = {}
-        self._exact: int | None = None
         self._new_table = False
         """The next page is the first of its table: the widths of the columns follow it."""
         self._filter = RowFilter(self._on_filter, on_typing=self._on_typing)
@@ -62,16 +59,15 @@ class DataTab(BoundView):
         )
         self._pager = Pager(self._on_turn)
         self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
-        self._count = ft.TextButton(
-            content="Count exactly",
-            icon=ft.Icons.FUNCTIONS,
-            tooltip="Count every row; this reads the whole table or an index of it",
-            visible=False,
-            on_click=lambda _event: self._on_count(),
+        self._count = RowCount(streams, self._on_count)
+        self._masked = small_text()
+        self._secret = ft.Row(
+            [ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK), self._masked], spacing=6, visible=False
         )
-        self._counted = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
         self._live = ft.Text("", size=SIZE_BODY, color=Tone.BUSY.color, no_wrap=True)
-        self._bar = toolbar([self._filter.control, self._live], [self._box.note, self._counted, self._count])
+        self._bar = toolbar(
+            [self._filter.control, self._live, self._secret], [self._box.note, *self._count.controls]
+        )
         self._main = ft.Row(
             [table_surface([self._box, self._pager.control]), self._panel],
             expand=True,
@@ -96,10 +92,13 @@ class DataTab(BoundView):
         if before is not None and before.name == table.name and before.columns == table.columns:
             self._show_counts()
             return
-        self._number, self._page, self._exact, self._marks = 0, None, None, {}
+        self._number, self._page, self._marks = 0, None, {}
         self._on_close()
         self.touch(*self._filter.open(table))
         self._new_table = True
+        self._secret.visible = bool(table.masked)
+        self._masked.value = f"Secret, read as NULL: {', '.join(table.masked)}"
+        self._query = None
         self._show_counts()
         self._ask(PageQuery(table=table.name))
 
@@ -137,7 +136,7 @@ class DataTab(BoundView):
             self._number = 0
         if self._new_table and self._table is not None:
             self._new_table = False
-            columns = _grid_columns(self._table, asked.page, self.context.format)
+            columns = columns_of(self._table, asked.page, self.context.format)
             self.touch(*self._grid.show_columns(columns, new=True))
         self._marks = mark_changes(asked.page, before)
         self._show_rows(fresh=fresh)
@@ -198,17 +197,9 @@ class DataTab(BoundView):
         self.touch(*self._pager.show(present_place(page, self._number, self._table, limit), ways))
 
     def _show_counts(self) -> None:
-        table = self._table
-        if table is None:
-            return
-        filtered = self._query is not None and self._query.filter is not None
-        rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
-        words = f"{present_count(rows, capped)} rows"
-        if filtered:
-            words = "" if self._exact is None else f"{present_count(self._exact, False)} rows match"
-        self._counted.value = words
-        self._count.visible = self._exact is None and (capped or rows is None or filtered)
-        self.touch(self._bar)
+        if self._table is not None:
+            self._count.open(self._table, self._query.filter if self._query else None)
+            self.touch(self._bar)
 
     # -- asking
 
@@ -223,7 +214,7 @@ class DataTab(BoundView):
 
     def _on_filter(self, wanted: ColumnFilter | None) -> None:
         if self._query is not None:
-            self._number, self._exact = 0, None
+            self._number = 0
             self._ask(
                 PageQuery(
                     table=self._query.table,
@@ -257,23 +248,8 @@ class DataTab(BoundView):
         self._ask(_turned(query, direction, edge))
 
     def _on_count(self) -> None:
-        table, query = self._table, self._query
-        if table is None or query is None:
-            return
-
-        async def count() -> None:
-            self._counted.value, self._count.visible = "counting…", False
-            self.touch(self._bar)
-            try:
-                found = await self._streams.count(table.name, query.filter)
-            finally:
-                self._show_counts()
-            if self._table is not None and self._table.name == table.name and self._query is not None:
-                if self._query.filter == query.filter:
-                    self._exact = found
-                self._show_counts()
-
-        self.act(f"Count {table.name}", count())
+        if self._table is not None:
+            self.act(f"Count {self._table.name}", self._count.count(lambda: self.touch(self._bar)))
 
     # -- the panel
 
@@ -304,24 +280,3 @@ class DataTab(BoundView):
 
 def _turned(query: PageQuery, direction: Direction, edge: Edge | None) -> PageQuery:
     return msgspec.structs.replace(query, direction=direction, edge=edge)
-
-
-def _grid_columns(table: TableInfo, page: TablePage, words: Formatter) -> list[GridColumn]:
-    def tooltip(at: int) -> str:
-        column = table.columns[at]
-        parts = [column.type or "any type"]
-        if column.key_place:
-            parts.append("primary key")
-        parts.append("secret" if column.secret else "indexed" if column.indexed else "no index")
-        return ", ".join(parts)
-
-    return [
-        GridColumn(
-            column.name,
-            tooltip(i),
-            is_numeric(column),
-            not column.secret,
-            room_for(column.name, (row[i] for row in page.rows[:WIDTH_ROWS]), words),
-        )
-        for i, column in enumerate(table.columns)
-    ]

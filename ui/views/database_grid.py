@@ -8,13 +8,15 @@ from typing import Any
 
 import flet as ft
 
-from streams.records.database import Key, Value
+from streams.records.database import Key, TableInfo, TablePage, Value
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.data_table_columns import Column, RowAction, TextCell
 from ui.context import UiContext
 from ui.format import Formatter
-from ui.views.database_present import GridRow, copy_value, present_value, value_text
+from ui.views.database_present import GridRow, copy_value, is_numeric, present_value, value_text
 
+WIDTH_ROWS = 40
+"""So many rows decide how wide the columns are."""
 _MARGIN = 130
 """Room for the checkbox, the menu and the scrollbar of a table."""
 _GAP = 12
@@ -37,6 +39,29 @@ def room_for(name: str, values: Iterable[Value], words: Formatter) -> int:
     """Return the pixels that a column needs, by its name and the values that it begins with."""
     longest = max((sum(map(len, value_text(value, words))) for value in values), default=0)
     return max(_NARROWEST, min(_WIDEST, 8 * max(len(name) + 3, longest) + 22))
+
+
+def columns_of(table: TableInfo, page: TablePage, words: Formatter) -> list[GridColumn]:
+    """Return the columns of a table, as wide as its first rows need."""
+
+    def tooltip(at: int) -> str:
+        column = table.columns[at]
+        parts = [column.type or "any type"]
+        if column.key_place:
+            parts.append("primary key")
+        parts.append("secret" if column.secret else "indexed" if column.indexed else "no index")
+        return ", ".join(parts)
+
+    return [
+        GridColumn(
+            column.name,
+            tooltip(i),
+            is_numeric(column),
+            not column.secret,
+            room_for(column.name, (row[i] for row in page.rows[:WIDTH_ROWS]), words),
+        )
+        for i, column in enumerate(table.columns)
+    ]
 
 
 class Grid:

@@ -161,6 +161,8 @@ def present_place(page: TablePage, number: int | None, table: TableInfo | None, 
     if rows is None and table is not None:
         rows, capped = table.rows, table.capped
     of = f" of {present_count(rows, capped)}" if rows is not None else ""
+    if page.ends_early:
+        of += " · no key leads further: ask for the rest with SQL"
     if number is None:
         return f"The last {count_text(len(page.rows))} rows{of}" if not page.has_after else f"Rows{of}"
     start = number * limit + 1

@@ -1,7 +1,6 @@
 """The SQL tab: an editor, the answer below it, and what was run before at its side."""
 
 import asyncio
-from collections.abc import Callable
 
 import flet as ft
 import reactivex as rx
@@ -13,13 +12,14 @@ from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.format import count_text
-from ui.theme import GAP, LINE, QUIET_INK
+from ui.theme import GAP
 from ui.views.database_answer import Answer
 from ui.views.database_editor import SqlEditor
 from ui.views.database_export import DatabaseExport
 from ui.views.database_history import QueryLists
 from ui.views.database_present import GridRow
 from ui.views.database_row import RowPanel
+from ui.views.database_sql_tools import SqlActs, SqlTools, grip
 
 _DRAFT, _HEIGHT = "database.draft", "database.editor_height"
 _LEAST, _MOST = 90.0, 520.0
@@ -48,63 +48,23 @@ class SqlTab(BoundView):
         self._lists = QueryLists(context, self.put)
         self._answer = Answer(context, on_open=self._on_open, on_close=self._on_close)
         self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
-        self._go = ft.FilledButton(
-            "Run", icon=ft.Icons.PLAY_ARROW, tooltip="Ctrl+Enter", height=34, on_click=lambda _e: self.run()
-        )
-        self._stop = ft.OutlinedButton(
-            "Cancel", icon=ft.Icons.STOP, height=34, visible=False, on_click=lambda _e: self.cancel()
-        )
-        self._pin = _icon_button(
-            ft.Icons.PUSH_PIN_OUTLINED, "Pin: run again when the data changes", self._on_pin
-        )
-        self._tools = ft.Row(
-            [
-                self._go,
-                self._stop,
-                ft.TextButton(
-                    "Explain",
-                    icon=ft.Icons.ACCOUNT_TREE_OUTLINED,
-                    height=34,
-                    tooltip="How the database would answer (EXPLAIN QUERY PLAN)",
-                    on_click=lambda _e: self._on_explain(),
-                ),
-                self._pin,
-                _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", self._on_save),
-                ft.PopupMenuButton(
-                    icon=ft.Icons.DOWNLOAD,
-                    icon_size=18,
-                    icon_color=QUIET_INK,
-                    tooltip="Export the whole result",
-                    items=[
-                        ft.PopupMenuItem(
-                            "Export as CSV", on_click=lambda _e: self._on_export(ExportFormat.CSV)
-                        ),
-                        ft.PopupMenuItem(
-                            "Export as JSON", on_click=lambda _e: self._on_export(ExportFormat.JSON)
-                        ),
-                    ],
-                ),
-                self._answer.status,
-            ],
-            spacing=6,
-            height=36,
-        )
-        grip = ft.GestureDetector(
-            content=ft.Container(
-                ft.Container(width=46, height=4, border_radius=2, bgcolor=LINE),
-                height=12,
-                alignment=ft.Alignment.CENTER,
+        self._tools = SqlTools(
+            SqlActs(
+                run=self.run,
+                cancel=self.cancel,
+                explain=self._on_explain,
+                pin=self._on_pin,
+                save=self._on_save,
+                export=self._on_export,
             ),
-            mouse_cursor=ft.MouseCursor.RESIZE_ROW,
-            drag_interval=30,
-            on_vertical_drag_update=self._on_drag,
-            on_vertical_drag_end=lambda _e: context.prefs.put(_HEIGHT, self._editor_box.height),
+            self._answer.status,
         )
+        self._stop = self._tools.stop
         self._main = ft.Column(
             [
                 self._editor_box,
-                grip,
-                self._tools,
+                grip(self._on_drag, lambda: context.prefs.put(_HEIGHT, self._editor_box.height)),
+                self._tools.control,
                 ft.Container(height=6),
                 self._answer.control,
             ],
@@ -188,9 +148,8 @@ class SqlTab(BoundView):
             run.close()
 
     def _show_running(self, running: bool) -> None:
-        self._stop.visible = running
-        self._go.disabled = running and self._exporting is not None
-        self.touch(self._tools)
+        self._tools.show_running(running, exporting=self._exporting is not None)
+        self.touch(self._tools.control)
 
     def _show(self, snapshot: Snapshot[SqlResult]) -> None:
         result = snapshot.value
@@ -242,10 +201,8 @@ class SqlTab(BoundView):
 
     def _on_pin(self) -> None:
         self._pinned = not self._pinned
-        self._pin.icon = ft.Icons.PUSH_PIN if self._pinned else ft.Icons.PUSH_PIN_OUTLINED
-        self._pin.icon_color = ft.Colors.PRIMARY if self._pinned else None
-        self._pin.tooltip = "Unpin" if self._pinned else "Pin: run again when the data changes"
-        self.touch(self._pin)
+        self._tools.show_pinned(self._pinned)
+        self.touch(self._tools.pin)
         if self._sql and self._answer.result is not None:
             self._start(self._sql)
 
@@ -347,7 +304,3 @@ class SqlTab(BoundView):
         """Begin with the colours of the page."""
         super().did_mount()
         self._follow_theme()
-
-
-def _icon_button(icon: ft.IconData, tooltip: str, run: Callable[[], None]) -> ft.IconButton:
-    return ft.IconButton(icon, icon_size=18, width=34, height=34, tooltip=tooltip, on_click=lambda _e: run())

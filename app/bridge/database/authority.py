@@ -1,6 +1,5 @@
 """What the database's own authorizer allows: reading, nothing else, and no value of a secret column."""
 
-import re
 import sqlite3
 from collections.abc import Callable
 
@@ -28,42 +27,11 @@ _TABLES_DENIED = frozenset({"sqlite_dbpage"})
 
 _SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
 
-_SECRET = re.compile(
-    r"secret|passw|passphrase|credential|encrypted_|private_?key|api_?key|token_hash|code_hash"
-    r"|^(access|auth|refresh|bearer|session|id)?_?token$",
-    re.IGNORECASE,
-)
-_PERHAPS_SECRET = re.compile(r"key|token|hash(?!ed_at)|salt|nonce", re.IGNORECASE)
-_PUBLIC_HASH = re.compile(r"sha256|sha1|md5|checksum|etag|content|blob_hash|file_hash", re.IGNORECASE)
-_HASH_LIKE = re.compile(r"^(?:[0-9a-f]{32,}|[A-Za-z0-9+/_=$.,-]{24,})$", re.IGNORECASE)
-_NUMBER_TYPE = re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|BOOL|DATE|TIME", re.IGNORECASE)
 _SAMPLES = frozenset({("sqlite_stat4", "sample"), ("sqlite_stat3", "sample")})
 """The planner keeps values of indexed columns here."""
 
 SecretColumns = frozenset[tuple[str, str]]
 """Table and column, both in lower case."""
-
-
-def is_secret_name(column: str, kind: str) -> bool:
-    """Whether a column holds secrets by its very name."""
-    return bool(_SECRET.search(column)) and not _NUMBER_TYPE.search(kind)
-
-
-def may_be_secret(column: str, kind: str) -> bool:
-    """Whether the values must be looked at to know."""
-    return bool(_PERHAPS_SECRET.search(column)) and not (
-        _NUMBER_TYPE.search(kind) or _PUBLIC_HASH.search(column)
-    )
-
-
-def looks_like_hash(value: object) -> bool:
-    """Whether a value is a digest or a key: long, dense, without a word in it."""
-    if isinstance(value, bytes):
-        return len(value) >= 16
-    if not isinstance(value, str) or not _HASH_LIKE.match(value):
-        return False
-    digits = sum(char.isdigit() for char in value)
-    return digits >= len(value) / 8 and len(set(value)) >= 10
 
 
 class Authority:

@@ -57,8 +57,12 @@ class Job:
 class Reader:
     """What work in the connection's thread is given: the connection, and when it must stop."""
 
-    def __init__(self, connection: sqlite3.Connection, job: Job, authority: Authority) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, job: Job, authority: Authority, opened: int = 1
+    ) -> None:
         self.connection, self.job, self.authority = connection, job, authority
+        self.opened = opened
+        """Another number for each time that the file was opened: what was known of it holds no longer."""
 
     def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a statement that finds few."""
@@ -100,6 +104,7 @@ class ReadOnlyDatabase:
         self._connection: sqlite3.Connection | None = None
         self._authority = Authority()
         self._job: Job | None = None
+        self._opened_times = 0
         self._identity: tuple[int, int] | None = None
         self._closed = False
 
@@ -165,7 +170,7 @@ class ReadOnlyDatabase:
         job.deadline = time.monotonic() + time_limit_s  # waiting for the one before is not its fault
         try:
             connection = self._opened()
-            return work(Reader(connection, job, self._authority))
+            return work(Reader(connection, job, self._authority, self._opened_times))
         except sqlite3.Error as error:
             if _says_damaged(error):
                 self._let_go()  # so that a mended file is looked at anew
@@ -191,6 +196,7 @@ class ReadOnlyDatabase:
         except BaseException:
             connection.close()
             raise
+        self._opened_times += 1
         self._authority.secrets = frozenset()
         connection.set_authorizer(self._authority.decide)
         connection.set_progress_handler(self._should_stop, PROGRESS_STEPS)

@@ -75,7 +75,7 @@ class Lane:
         await self._database.close()
 
     def _learn(self, reader: Reader) -> None:
-        seen = id(reader.connection), reader.one("PRAGMA schema_version")
+        seen = reader.opened, reader.one("PRAGMA schema_version")
         if seen != self._schema:
             self.tables = read_schema(reader)
             self._schema = seen

@@ -1,5 +1,6 @@
 """What is in a database: tables, columns, indexes and foreign keys, and which columns are secret."""
 
+import re
 import sqlite3
 from collections import defaultdict
 from contextlib import suppress
@@ -7,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from app.bridge.database.authority import SecretColumns, is_secret_name, looks_like_hash, may_be_secret
+from app.bridge.database.authority import SecretColumns
 from app.bridge.database.connection import Reader
+from app.bridge.database.secrets import find_secrets
 from app.bridge.database.values import quoted
 from streams.records.database import (
     COUNT_CAP,
@@ -22,9 +24,10 @@ from streams.records.database import (
 
 COUNT_S = 0.25
 """Time for counting one table; a view may be a query that takes hours."""
-SAMPLED = 20
 _OWN = {"clients", "runs", "files", "file_versions", "events", "tokens", "blobs"}
 _ROWIDS = ("rowid", "_rowid_", "oid")
+_KEYED_MODULE = re.compile(r"\bUSING\s+(?:fts[345]|rtree|rtree_i32|geopoly)\b", re.IGNORECASE)
+"""Virtual tables whose rowids are unique and can be asked for in their order."""
 
 
 def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
@@ -40,7 +43,8 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
         if kind is TableKind.VIRTUAL:
             with suppress(sqlite3.DatabaseError):  # said when its columns are read
                 reader.connect_virtual(name)
-    secrets = frozenset[tuple[str, str]]().union(*(_secrets_of(reader, name) for name, *_ in found))
+    columns = {name: _columns(reader, name) for name, *_ in found}
+    secrets = find_secrets(reader, {name: kind for name, kind, _ in found}, columns, sql_of)
     reader.authority.secrets = secrets
     order = {TableKind.TABLE: 0, TableKind.VIEW: 1, TableKind.VIRTUAL: 0, TableKind.SHADOW: 2}
     found.sort(key=lambda entry: (order[entry[1]], entry[0].lower()))
@@ -50,31 +54,13 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
     )
 
 
-def _secrets_of(reader: Reader, table: str) -> SecretColumns:
+def _columns(reader: Reader, table: str) -> list[tuple[Any, ...]]:
     try:
-        columns = reader.all(f"PRAGMA table_xinfo({quoted(table)})")
+        return reader.all(f"PRAGMA table_xinfo({quoted(table)})")
     except sqlite3.DatabaseError as error:
         if not _not_this_one(error):
             raise
-        return frozenset()
-    secret: set[tuple[str, str]] = set()
-    for _, name, kind, *_ in columns:
-        if is_secret_name(name, kind) or (may_be_secret(name, kind) and _holds_hashes(reader, table, name)):
-            secret.add((table.lower(), name.lower()))
-    return frozenset(secret)
-
-
-def _holds_hashes(reader: Reader, table: str, column: str) -> bool:
-    name = quoted(column)
-    sql = f"SELECT substr({name}, 1, 128) FROM {quoted(table)} LIMIT {SAMPLED}"
-    try:
-        with reader.limited(COUNT_S):
-            values = [value for (value,) in reader.all(sql) if value is not None]
-    except sqlite3.OperationalError as error:
-        if reader.job.over():
-            raise
-        return _stopped(error)  # what could not be looked at in time is rather hidden than shown
-    return bool(values) and sum(map(looks_like_hash, values)) * 2 >= len(values)
+        return []
 
 
 def _stopped(error: sqlite3.Error) -> bool:
@@ -118,17 +104,26 @@ def _table(
         columns=columns,
         indexes=indexes,
         foreign_keys=keys,
-        key=_key(kind, without_rowid, columns),
+        key=_key(kind, without_rowid, columns, sql),
         sql=sql,
+        masked=_masked_in(reader, name) if kind is TableKind.VIEW else (),
     )
+
+
+def _masked_in(reader: Reader, view: str) -> tuple[str, ...]:
+    """Return the secret columns that a view asks for; the engine says so when it takes the statement in."""
+    reader.authority.masked.clear()
+    with suppress(sqlite3.DatabaseError):  # said when its rows are counted
+        reader.all(f"SELECT * FROM {quoted(view)} LIMIT 0")
+    return tuple(reader.authority.masked)
 
 
 def _is_rowid(declared: str, rows: list[tuple[Any, ...]]) -> bool:
     return (declared or "").upper() == "INTEGER" and sum(row[5] > 0 for row in rows) == 1
 
 
-def _key(kind: TableKind, without_rowid: bool, columns: tuple[ColumnInfo, ...]) -> tuple[str, ...]:
-    if kind in (TableKind.VIEW, TableKind.VIRTUAL):
+def _key(kind: TableKind, without_rowid: bool, columns: tuple[ColumnInfo, ...], sql: str) -> tuple[str, ...]:
+    if kind is TableKind.VIEW or (kind is TableKind.VIRTUAL and not _KEYED_MODULE.search(sql)):
         return ()
     if without_rowid:
         parts = sorted((c for c in columns if c.key_place), key=lambda c: c.key_place)

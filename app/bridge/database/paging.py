@@ -10,6 +10,7 @@ from app.bridge.database.outline import count_capped
 from app.bridge.database.values import quoted, row_reader, shortening
 from streams.failures import CommandFailed
 from streams.records.database import (
+    COUNT_CAP,
     ColumnFilter,
     Direction,
     Edge,
@@ -193,13 +194,16 @@ def _matching(reader: Reader, table: TableInfo, filtered: Condition) -> tuple[in
 
 
 def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
-    """Page through a view, which has no key: its rows are counted off each time, within the time limit."""
+    """Page through what has no key, such as a view: its rows are counted off each time.
+
+    That costs more the further one goes, and so it ends after ``COUNT_CAP`` rows and says so.
+    """
     filtered = filter_condition(query.filter)
     where, params = _where([filtered])
     start = 0
     if query.direction is Direction.LAST:
-        total = reader.one(f"SELECT count(*) FROM {quoted(table.name)}{where}", params)
-        start = max(0, total - query.limit)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)}{where} LIMIT {COUNT_CAP})"
+        start = max(0, reader.one(sql, params) - query.limit)
     elif query.edge is not None and query.edge.key:
         at = int(query.edge.key[0] or 0)
         start = at + 1 if query.direction is Direction.AFTER else max(0, at - query.limit)
@@ -208,8 +212,11 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     chosen = ", ".join(shortening(column.name) for column in table.columns)
     sql = f"SELECT {chosen} FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?"
     found = reader.all(sql, (*params, query.limit + 1, start))
+    room = min(query.limit, max(0, COUNT_CAP - start))
     read = row_reader([column.secret for column in table.columns])
-    rows = tuple(read(row) for row in found[: query.limit])
+    rows = tuple(read(row) for row in found[:room])
+    more = len(found) > len(rows)
+    ends_early = more and start + len(rows) >= COUNT_CAP
     count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
     return TablePage(
         columns=tuple(column.name for column in table.columns),
@@ -218,7 +225,8 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
         first=Edge(key=(start,)) if rows else None,
         last=Edge(key=(start + len(rows) - 1,)) if rows else None,
         has_before=start > 0,
-        has_after=len(found) > query.limit,
+        has_after=more and not ends_early,
         matching=count,
         matching_capped=capped,
+        ends_early=ends_early,
     )

@@ -14,7 +14,7 @@ from app.bridge.database import authority, paging
 from app.bridge.database.connection import Job, Reader
 from app.bridge.database.outline import read_schema
 from streams.failures import CommandFailed
-from streams.records.database import ColumnFilter, Direction, FilterKind, PageQuery, TablePage
+from streams.records.database import COUNT_CAP, ColumnFilter, Direction, FilterKind, PageQuery, TablePage
 
 VALUES = st.one_of(
     st.none(), st.integers(-3, 3), st.sampled_from([0.5, -1.5, 2.0]),
@@ -28,6 +28,7 @@ MAKES = {
     "shadowed": "CREATE TABLE t (v, n INTEGER, rowid TEXT)",
     "nocase": "CREATE TABLE t (v TEXT COLLATE NOCASE, n INTEGER)",
     "view": "CREATE TABLE u (v, n INTEGER); CREATE VIEW t AS SELECT * FROM u",
+    "full text": "CREATE VIRTUAL TABLE t USING fts5 (v, n UNINDEXED)",
 }
 
 
@@ -98,6 +99,24 @@ def test_the_last_page_reads_no_more_than_the_first() -> None:
                 db.rollback()
                 steps[sort, way] = count
         assert max(steps.values()) < 3 * min(steps.values()) + 50
+
+
+def test_a_view_is_counted_off_only_so_far_and_says_so() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute("CREATE TABLE u (n INTEGER PRIMARY KEY)")
+        db.executemany("INSERT INTO u VALUES (?)", ((n,) for n in range(COUNT_CAP + 500)))
+        db.execute("CREATE VIEW t AS SELECT n FROM u")
+        reader = reader_of(db)
+        table = next(table for table in read_schema(reader) if table.name == "t")
+        last = paging.read_page(reader, table, PageQuery(table="t", direction=Direction.LAST))
+        assert [row[0] for row in last.rows] == list(range(COUNT_CAP - 100, COUNT_CAP))
+        assert last.ends_early
+        assert not last.has_after
+        db.rollback()
+        before = PageQuery(table="t", direction=Direction.BEFORE, edge=last.first)
+        page = paging.read_page(reader, table, before)
+        assert page.rows[-1] == (COUNT_CAP - 101,)
+        assert (page.has_after, page.ends_early) == (True, False)
 
 
 @pytest.mark.parametrize(

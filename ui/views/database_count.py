@@ -1,0 +1,64 @@
+"""How many rows a table has, or how many match its filter; exactly when asked for."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from streams.records.database import ColumnFilter, TableInfo
+from streams.sources.database import DatabaseStreams
+from ui.theme import QUIET_INK, SIZE_BODY
+from ui.views.database_present import present_count
+
+
+class RowCount:
+    """A count with the button that makes it exact; ``controls`` go into the page."""
+
+    def __init__(self, streams: DatabaseStreams, on_count: Callable[[], None]) -> None:
+        self._streams = streams
+        self._table: TableInfo | None = None
+        self._filter: ColumnFilter | None = None
+        self._exact: int | None = None
+        self.button = ft.TextButton(
+            content="Count exactly",
+            icon=ft.Icons.FUNCTIONS,
+            tooltip="Count every row; this reads the whole table or an index of it",
+            visible=False,
+            on_click=lambda _event: on_count(),
+        )
+        self._words = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
+        self.controls: tuple[ft.Control, ...] = (self._words, self.button)
+
+    def open(self, table: TableInfo, wanted: ColumnFilter | None) -> None:
+        """Show what the outline knows of a table; an exact count holds for the same rows only."""
+        if self._table is None or self._table.name != table.name or self._filter != wanted:
+            self._exact = None
+        self._table, self._filter = table, wanted
+        self._show()
+
+    async def count(self, tell: Callable[[], None]) -> None:
+        """Count every row; ``tell`` is called when there is something else to see."""
+        table, wanted = self._table, self._filter
+        if table is None:
+            return
+        self._words.value, self.button.visible = "counting…", False
+        tell()
+        try:
+            found = await self._streams.count(table.name, wanted)
+            if self._table is not None and self._table.name == table.name and self._filter == wanted:
+                self._exact = found
+        finally:
+            self._show()
+            tell()
+
+    def _show(self) -> None:
+        table = self._table
+        if table is None:
+            return
+        rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
+        if self._filter is None:
+            self._words.value = f"{present_count(rows, capped)} rows"
+        else:
+            self._words.value = (
+                "" if self._exact is None else f"{present_count(self._exact, False)} rows match"
+            )
+        self.button.visible = self._exact is None and (capped or rows is None or self._filter is not None)

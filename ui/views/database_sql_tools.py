@@ -1,0 +1,89 @@
+"""The buttons between the editor and the answer, and the grip that gives one of them more room."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import flet as ft
+
+from streams.records.database import ExportFormat
+from ui.theme import LINE, QUIET_INK
+
+_PIN = "Pin: run again when the data changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlActs:
+    """What the buttons do."""
+
+    run: Callable[[], None]
+    cancel: Callable[[], None]
+    explain: Callable[[], None]
+    pin: Callable[[], None]
+    save: Callable[[], None]
+    export: Callable[[ExportFormat], None]
+
+
+class SqlTools:
+    """Run, cancel, explain, pin, save and export; ``control`` goes into the page."""
+
+    def __init__(self, acts: SqlActs, status: ft.Control) -> None:
+        self.go = ft.FilledButton(
+            "Run", icon=ft.Icons.PLAY_ARROW, tooltip="Ctrl+Enter", height=34, on_click=lambda _e: acts.run()
+        )
+        self.stop = ft.OutlinedButton(
+            "Cancel", icon=ft.Icons.STOP, height=34, visible=False, on_click=lambda _e: acts.cancel()
+        )
+        self.pin = _icon_button(ft.Icons.PUSH_PIN_OUTLINED, _PIN, acts.pin)
+        explain = ft.TextButton(
+            "Explain",
+            icon=ft.Icons.ACCOUNT_TREE_OUTLINED,
+            height=34,
+            tooltip="How the database would answer (EXPLAIN QUERY PLAN)",
+            on_click=lambda _e: acts.explain(),
+        )
+        export = ft.PopupMenuButton(
+            icon=ft.Icons.DOWNLOAD,
+            icon_size=18,
+            icon_color=QUIET_INK,
+            tooltip="Export the whole result",
+            items=[
+                ft.PopupMenuItem("Export as CSV", on_click=lambda _e: acts.export(ExportFormat.CSV)),
+                ft.PopupMenuItem("Export as JSON", on_click=lambda _e: acts.export(ExportFormat.JSON)),
+            ],
+        )
+        save = _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", acts.save)
+        self.control = ft.Row(
+            [self.go, self.stop, explain, self.pin, save, export, status], spacing=6, height=36
+        )
+
+    def show_running(self, running: bool, *, exporting: bool) -> None:
+        """Offer to cancel while something runs."""
+        self.stop.visible = running
+        self.go.disabled = running and exporting
+
+    def show_pinned(self, pinned: bool) -> None:
+        """Draw whether the statement follows the data."""
+        self.pin.icon = ft.Icons.PUSH_PIN if pinned else ft.Icons.PUSH_PIN_OUTLINED
+        self.pin.icon_color = ft.Colors.PRIMARY if pinned else None
+        self.pin.tooltip = "Unpin" if pinned else _PIN
+
+
+def grip(
+    on_drag: Callable[[ft.DragUpdateEvent[ft.GestureDetector]], None], on_end: Callable[[], None]
+) -> ft.Control:
+    """Return what is dragged to make the editor higher or lower."""
+    return ft.GestureDetector(
+        content=ft.Container(
+            ft.Container(width=46, height=4, border_radius=2, bgcolor=LINE),
+            height=12,
+            alignment=ft.Alignment.CENTER,
+        ),
+        mouse_cursor=ft.MouseCursor.RESIZE_ROW,
+        drag_interval=30,
+        on_vertical_drag_update=on_drag,
+        on_vertical_drag_end=lambda _e: on_end(),
+    )
+
+
+def _icon_button(icon: ft.IconData, tooltip: str, run: Callable[[], None]) -> ft.IconButton:
+    return ft.IconButton(icon, icon_size=18, width=34, height=34, tooltip=tooltip, on_click=lambda _e: run())
