@@ -27,11 +27,16 @@ class SettingsDesk:
 
     def __init__(self, watcher: SettingsWatcher, text: str, probe: Probe) -> None:
         self._watcher, self._probe = watcher, probe
-        self._path = watcher.path or Path(platformdirs.user_config_dir("tidewatch", False)) / FILE_NAME
+        self._new_path = Path(platformdirs.user_config_dir("tidewatch", False)) / FILE_NAME
         self._busy = asyncio.Lock()
         self._former: str | None = None
         self._sheet_subject = BehaviorSubject(self._sheet(text, exists=watcher.path is not None))
         watcher.texts.subscribe(lambda new: self._sheet_subject.on_next(self._sheet(new, exists=True)))
+
+    @property
+    def _path(self) -> Path:
+        """The file in force; where there is none yet, the one that saving makes."""
+        return self._watcher.path or self._new_path
 
     @property
     def sheet(self) -> Observable[SettingsSheet]:

@@ -1,13 +1,14 @@
 """Settings that follow their file while the program runs."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject, Subject
 
-from app.config.load import Flags, read_file, settings_of
+from app.config.load import Flags, find_file, read_file, settings_of
 from app.config.settings import Settings
 from streams.failures import ConfigRejected
 
@@ -26,12 +27,21 @@ def _stamp(path: Path) -> Stamp:
 
 
 class SettingsWatcher:
-    """Looks at the configuration file every ``every_s``; tells its new settings, or why the old ones stay."""
+    """Looks at the configuration file every ``every_s``; tells its new settings, or why the old ones stay.
+
+    Without a file it looks whether one has been made where the start would have found it.
+    """
 
     def __init__(
-        self, settings: Settings, path: Path | None, flags: Flags | None = None, *, every_s: float = 1.0
+        self,
+        settings: Settings,
+        path: Path | None,
+        flags: Flags | None = None,
+        *,
+        every_s: float = 1.0,
+        find: Callable[[], Path | None] = find_file,
     ) -> None:
-        self._path, self._flags, self._every_s = path, flags, every_s
+        self._path, self._flags, self._every_s, self._find = path, flags, every_s, find
         self._settings_subject = BehaviorSubject(settings)
         self._rejected_subject: Subject[ConfigRejected] = Subject()
         self._texts_subject: Subject[str] = Subject()
@@ -82,6 +92,9 @@ class SettingsWatcher:
         """Watch until cancelled."""
         while True:
             await asyncio.sleep(self._every_s)
+            if self._path is None and (found := await asyncio.to_thread(self._find)) is not None:
+                log.info("settings_file_found", file=str(found))
+                self.follow(found)
             if self._path is not None:
                 await self.look(self._path)
 

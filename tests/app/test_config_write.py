@@ -1,5 +1,6 @@
 """Writing the settings: comments stay, the invalid is refused in the words of the start, secrets are kept."""
 
+import asyncio
 import os
 import stat
 import tomllib
@@ -248,3 +249,29 @@ async def test_the_connection_is_tried_with_what_is_not_saved_yet(path: Path) ->
     assert probed[0].token.get_secret_value() == "s3cret-token"
     with pytest.raises(ConfigRejected):
         await desk.test_connection({"connection.port": "none"})
+
+
+async def test_a_file_made_by_hand_after_the_start_is_picked_up(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "tidewatch"  # neither of the two is there yet
+    settings = load_settings(None)
+    watcher = SettingsWatcher(settings, None, every_s=0.01)
+
+    async def probe(_: ConnectionSettings) -> tuple[CheckResult, ...]:
+        return ()
+
+    desk = await open_desk(watcher, probe)
+    taken: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+    watcher.settings.subscribe(
+        lambda new: new is not settings and not taken.done() and taken.set_result(new.polling.critical_s)
+    )
+    running = asyncio.create_task(watcher.run())
+    folder.mkdir(parents=True)
+    (folder / "tidewatch.toml").write_text("[polling]\ncritical_s = 7\n")
+    async with asyncio.timeout(10):
+        assert await taken == 7
+        while not sheet_of(desk).file_exists:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert sheet_of(desk).file == str(folder / "tidewatch.toml")
+    await desk.save({"polling.critical_s": "8"})
+    assert "critical_s = 8" in (folder / "tidewatch.toml").read_text()
