@@ -19,6 +19,7 @@ from pathlib import Path
 
 from app.config import Settings, find_file, load_settings
 from app.config.load import Flags
+from app.heap import still_heap
 from app.logs import set_up_logs
 
 
@@ -87,7 +88,8 @@ async def _until_stopped(start: _Start) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
-        await _show(start)
+        with still_heap(asyncio.get_running_loop()):
+            await _show(start)
     except asyncio.CancelledError:
         if not stopped:
             raise

@@ -20,6 +20,7 @@ import structlog
 from app.config.sections import ServerSettings
 from app.fleet.fleet import Plan, run_fleet
 from app.fleet.seeding import Member, prepare
+from app.heap import still_heap
 from app.logs import set_up_logs
 from app.server.run import ServerInfo, serve
 from app.tasks import Tasks
@@ -54,11 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logs(level="info", file=words.log)
     plan = Plan(words.clients, words.seed, quiet=words.quiet, events_per_second=words.events_per_second)
     try:
-        asyncio.run(_serve(words.data, plan))
+        asyncio.run(_run(words.data, plan))
     except TidewatchError as error:
         print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
+
+
+async def _run(data: Path, plan: Plan) -> None:
+    with still_heap(asyncio.get_running_loop()):
+        await _serve(data, plan)
 
 
 async def _serve(data: Path, plan: Plan) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.catalogue.catalogue import Catalogue
 from app.config.load import find_file, load_settings
+from app.heap import still_heap
 from app.logs import set_up_logs
 from app.server.ending import Ending
 from app.server.folder import CATALOGUE_FILE
@@ -64,7 +65,7 @@ def _run_server(args: argparse.Namespace) -> int:
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "tidewatch"))
-        with ending.heard():
+        with ending.heard(), still_heap(asyncio.get_running_loop()):
             await serve(
                 args.data,
                 host=settings.host,
