@@ -1,8 +1,8 @@
 """What stays in memory, kept out of the garbage collector's way.
 
-A full collection walks every object that can hold others. A console with all its controls, or a server with its
-caches, has some hundred thousand of them that stay as long as the program: a tenth of a second, in which nothing
-is drawn or sent, several times a minute under load.
+A full collection walks every object that can hold others. A console with all its controls, or a server with
+its caches, has some hundred thousand of them that stay as long as the program: a tenth of a second, in which
+nothing is drawn or sent, several times a minute under load.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ WHOLE_EVERY_S = 1800.0
 def still_heap(loop: asyncio.AbstractEventLoop, *, whole_every_s: float = WHOLE_EVERY_S) -> Generator[None]:
     """Put aside, for the length of the block, whatever survives a full collection.
 
-    So each object is walked by one full collection and not by all of them. For the root of a program: it changes
-    the collector of the whole process.
+    So each object is walked by one full collection and not by all of them. For the root of a program: it
+    changes the collector of the whole process.
     """
 
     def on_collection(phase: str, info: dict[str, int]) -> None:
