@@ -20,19 +20,14 @@ from streams.operators.share_latest import share_latest
 from streams.records.database import (
     AnswerQuery,
     CellQuery,
-    CheckResult,
     ColumnFilter,
-    DatabaseHealth,
-    ExportFormat,
-    ExportProgress,
     Outline,
     PageQuery,
-    Plan,
-    SqlResult,
-    Statistics,
     TablePage,
     WholeValue,
 )
+from streams.records.database_state import CheckResult, DatabaseHealth, Statistics
+from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
 from streams.snapshot import Snapshot
 from streams.sources.reading import Reading
 from streams.upkeep import Upkeep

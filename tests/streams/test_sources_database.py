@@ -12,7 +12,8 @@ from reactivex import Observable
 
 from app.bridge.database.ports import DatabasePorts
 from streams.failures import DatabaseNotConfigured
-from streams.records.database import Outline, PageQuery, SqlResult
+from streams.records.database import Outline, PageQuery
+from streams.records.statements import SqlResult
 from streams.schedulers import LoopScheduler
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, NoDatabase

@@ -12,31 +12,29 @@ from reactivex.subject import BehaviorSubject
 
 from streams.failures import Failure
 from streams.records.database import (
-    CheckResult,
     ColumnInfo,
-    DatabaseHealth,
     Direction,
     Edge,
-    ExportProgress,
     ForeignKey,
     IndexInfo,
-    LockHolder,
     Masked,
     Outline,
     PageQuery,
-    Part,
-    Plan,
-    PlanStep,
-    ScanKind,
-    SizePoint,
-    SlowQuery,
-    SqlResult,
-    Statistics,
     TableInfo,
     TableKind,
     TablePage,
     WholeValue,
 )
+from streams.records.database_state import (
+    CheckResult,
+    DatabaseHealth,
+    LockHolder,
+    Part,
+    SizePoint,
+    SlowQuery,
+    Statistics,
+)
+from streams.records.statements import ExportProgress, Plan, PlanStep, ScanKind, SqlResult
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams
 from streams.vocabulary import Health

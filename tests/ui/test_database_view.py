@@ -15,15 +15,12 @@ from streams.records.database import (
     AnswerQuery,
     ColumnFilter,
     Direction,
-    ExportFormat,
-    ExportProgress,
     FilterKind,
     LongText,
     Outline,
     PageQuery,
-    SqlProblem,
-    SqlResult,
 )
+from streams.records.statements import ExportFormat, ExportProgress, SqlProblem, SqlResult
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
 from tests.ui.fake_commands import FakeCommands

@@ -7,7 +7,8 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
-from streams.records.database import Outline, Statistics, TableInfo
+from streams.records.database import Outline, TableInfo
+from streams.records.database_state import Statistics
 from streams.snapshot import Snapshot
 from ui.bound import BoundView
 from ui.components.states import Empty, StateBox

@@ -6,7 +6,8 @@ from typing import Final
 import flet as ft
 
 from streams.failures import Failure
-from streams.records.database import Key, Plan, SqlProblem, SqlResult, Value
+from streams.records.database import Key, Value
+from streams.records.statements import Plan, SqlProblem, SqlResult
 from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext

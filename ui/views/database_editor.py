@@ -10,7 +10,8 @@ from reactivex import operators as ops
 from reactivex.abc import SchedulerBase
 from reactivex.subject import Subject
 
-from streams.records.database import Outline, SqlProblem
+from streams.records.database import Outline
+from streams.records.statements import SqlProblem
 from ui.theme import LINE, MONO, RADIUS
 from ui.views.database_typing import Typing, distance
 

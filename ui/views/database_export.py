@@ -9,7 +9,7 @@ from pathlib import Path
 import flet as ft
 from reactivex import operators as ops
 
-from streams.records.database import ExportFormat, ExportProgress
+from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
 from ui.views.downloads import BROWSER_LIMIT_BYTES, free_path
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import flet as ft
 
 from streams.failures import QueryCancelled
-from streams.records.database import CheckResult, DatabaseHealth, LockHolder, SlowQuery
+from streams.records.database_state import CheckResult, DatabaseHealth, LockHolder, SlowQuery
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
 from ui.components.card import card

@@ -15,13 +15,12 @@ from streams.records.database import (
     LongText,
     Masked,
     Row,
-    ScanKind,
-    SqlResult,
     TableInfo,
     TableKind,
     TablePage,
     Value,
 )
+from streams.records.statements import ScanKind, SqlResult
 from ui.components.data_table_columns import TextCell
 from ui.format import UNKNOWN, Formatter, count_text, duration_text
 from ui.theme import QUIET_INK, Tone

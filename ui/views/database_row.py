@@ -11,11 +11,11 @@ from streams.records.database import (
     CellQuery,
     LongText,
     Masked,
-    SqlResult,
     TableInfo,
     Value,
     WholeValue,
 )
+from streams.records.statements import SqlResult
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel

@@ -5,7 +5,8 @@ import asyncio
 import flet as ft
 import reactivex as rx
 
-from streams.records.database import ExportFormat, ExportProgress, Outline, SqlProblem, SqlResult
+from streams.records.database import Outline
+from streams.records.statements import ExportFormat, ExportProgress, SqlProblem, SqlResult
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding

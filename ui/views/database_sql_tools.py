@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from streams.records.database import ExportFormat
+from streams.records.statements import ExportFormat
 from ui.theme import LINE, QUIET_INK
 
 _PIN = "Pin: run again when the data changes"

@@ -7,7 +7,8 @@ from typing import Final
 import flet as ft
 import flet.canvas as cv
 
-from streams.records.database import Outline, SizePoint, Statistics, TableInfo
+from streams.records.database import Outline, TableInfo
+from streams.records.database_state import SizePoint, Statistics
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
 from ui.components.card import card

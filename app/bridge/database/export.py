@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from app.bridge.database.connection import Reader
 from app.bridge.database.statements import problem_of
 from streams.failures import CommandFailed
-from streams.records.database import ExportFormat, ExportProgress
+from streams.records.statements import ExportFormat, ExportProgress
 
 EXPORT_S = 3600.0
 BATCH = 500

@@ -6,14 +6,7 @@ from pathlib import Path
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.locks import lock_holders
-from streams.records.database import (
-    CheckResult,
-    DatabaseHealth,
-    Part,
-    SizePoint,
-    SlowQuery,
-    Statistics,
-)
+from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
 CHECK_S = 3600.0
 SIZES_S = 8.0

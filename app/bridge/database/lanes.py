@@ -11,7 +11,8 @@ import msgspec
 from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
 from app.bridge.database.outline import read_schema
 from streams.failures import QueryCancelled, TidewatchError
-from streams.records.database import SlowQuery, TableInfo
+from streams.records.database import TableInfo
+from streams.records.database_state import SlowQuery
 
 T = TypeVar("T")
 

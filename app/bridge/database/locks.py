@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from streams.records.database import LockHolder
+from streams.records.database_state import LockHolder
 
 LOCKS = Path("/proc/locks")
 _PENDING = 0x40000000

@@ -23,21 +23,15 @@ from streams.operators.spawning import Spawn
 from streams.records.database import (
     AnswerQuery,
     CellQuery,
-    CheckResult,
     ColumnFilter,
-    DatabaseHealth,
-    ExportFormat,
-    ExportProgress,
     Outline,
     PageQuery,
-    Plan,
-    SizePoint,
-    SqlResult,
-    Statistics,
     TableInfo,
     TablePage,
     WholeValue,
 )
+from streams.records.database_state import CheckResult, DatabaseHealth, SizePoint, Statistics
+from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
 
 T = TypeVar("T")
 

@@ -10,15 +10,8 @@ from typing import Any
 from app.bridge.database.connection import Reader
 from app.bridge.database.values import short_row
 from streams.failures import CommandFailed
-from streams.records.database import (
-    AnswerQuery,
-    Plan,
-    PlanStep,
-    ScanKind,
-    SqlProblem,
-    SqlResult,
-    WholeValue,
-)
+from streams.records.database import AnswerQuery, WholeValue
+from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
 
 _PLACES = (
     (re.compile(r'near "(.*)": syntax error', re.DOTALL), True),

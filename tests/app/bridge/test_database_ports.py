@@ -24,17 +24,8 @@ from streams.failures import (
     TidewatchError,
 )
 from streams.operators.spawning import task_spawner
-from streams.records.database import (
-    AnswerQuery,
-    Blob,
-    CellQuery,
-    ExportFormat,
-    LongText,
-    Masked,
-    PageQuery,
-    ScanKind,
-    TableKind,
-)
+from streams.records.database import AnswerQuery, Blob, CellQuery, LongText, Masked, PageQuery, TableKind
+from streams.records.statements import ExportFormat, ScanKind
 
 T = TypeVar("T")
 
