@@ -10,6 +10,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.abc import SchedulerBase
 
+from streams.commands import Outcome
 from streams.records.base import utc_now
 from streams.settings import SettingsPort
 from ui.format import Formatter
@@ -97,6 +98,8 @@ class UiContext:
     """system, light or dark: the theme until somebody chooses another one."""
     go: Callable[[Place], None] = lambda _place: None
     """Leads to another view; the shell sets it."""
+    follow_backups: Callable[[Outcome], None] = lambda _outcome: None
+    """Tells how backups that were asked for end, once they have; the shell sets it."""
     places: frozenset[str] = frozenset()
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None
@@ -121,8 +124,9 @@ class UiContext:
             ops.map(lambda _: self.clock()), ops.share()
         )
 
-    def log_of(self, at: datetime) -> Callable[[], None] | None:
-        """Return what leads to the log lines of a time; None where there is no view of them."""
+    def log_of(self, at: datetime, run_id: int | None = None) -> Callable[[], None] | None:
+        """Return what leads to the log lines of a time, or of a run; None where there is no view of them."""
         if "logs" not in self.places:
             return None
-        return lambda: self.go(Place("logs", f"at:{at.isoformat()}"))
+        show = f"at:{at.isoformat()}" if run_id is None else f"run:{run_id}"
+        return lambda: self.go(Place("logs", show))

@@ -28,6 +28,8 @@ class Message:
     action_label: str = ""
     action: Undo | None = None
     seen: bool = False
+    run_id: int | None = None
+    """The run whose log lines say more; otherwise those of its time do."""
 
     @property
     def stays(self) -> bool:
@@ -64,21 +66,21 @@ class Messages:
         self, text: str, *, detail: str = "", action_label: str = "", action: Undo | None = None
     ) -> None:
         """Say something that is good to know; ``action`` is what its button does, such as undo."""
-        self._say(Tone.BUSY, text, detail, action_label, action)
+        self._say(Tone.BUSY, text, detail, action_label=action_label, action=action)
 
     def done(
         self, text: str, *, detail: str = "", action_label: str = "", action: Undo | None = None
     ) -> None:
         """Say that something asked for has really happened."""
-        self._say(Tone.OK, text, detail, action_label, action)
+        self._say(Tone.OK, text, detail, action_label=action_label, action=action)
 
     def warn(self, text: str, *, detail: str = "") -> None:
         """Say something that may need attention."""
         self._say(Tone.WARNING, text, detail)
 
-    def error(self, text: str, *, detail: str = "") -> None:
-        """Say that something failed; stays until closed."""
-        self._say(Tone.BAD, text, detail)
+    def error(self, text: str, *, detail: str = "", run_id: int | None = None) -> None:
+        """Say that something failed; stays until closed. ``run_id`` is the run whose log lines say more."""
+        self._say(Tone.BAD, text, detail, run_id=run_id)
 
     def failed(self, what: str, error: TidewatchError) -> None:
         """Say that a command failed, why, and what to do."""
@@ -96,8 +98,16 @@ class Messages:
         self._subject.on_next(())
 
     def _say(
-        self, tone: Tone, text: str, detail: str = "", action_label: str = "", action: Undo | None = None
+        self,
+        tone: Tone,
+        text: str,
+        detail: str,
+        *,
+        action_label: str = "",
+        action: Undo | None = None,
+        run_id: int | None = None,
     ) -> None:
         self._said += 1
-        self._kept.appendleft(Message(self._said, self._clock(), tone, text, detail, action_label, action))
+        message = Message(self._said, self._clock(), tone, text, detail, action_label, action, run_id=run_id)
+        self._kept.appendleft(message)
         self._subject.on_next(self.all)

@@ -18,8 +18,8 @@ from ui.context import Place, UiContext
 from ui.offers_database import offer_database
 from ui.palette import MOST_OF_A_GROUP, PaletteEntry
 from ui.theme import Density, look
+from ui.views.backup_ends import force_backup
 from ui.views.files_present import base_name, folder_of
-from ui.views.outcomes import present_outcome
 from ui.views.registry import ViewSpec
 from ui.views.server_actions import ServerActions
 
@@ -156,12 +156,7 @@ class Offers:
             )
 
     async def _back_up(self, client_id: str, name: str) -> None:
-        outcome = await self._commands.back_up([client_id])
-        text = present_outcome("Backup started", outcome, {client_id: name})
-        if outcome.refused:
-            self._context.messages.warn(text)
-        else:
-            self._context.messages.done(text)
+        await force_backup(self._commands, self._context, {client_id: name})
 
     def _find_files(self, text: str) -> Observable[Sequence[PaletteEntry]]:
         def entries(snapshot: Snapshot[FilePage]) -> Sequence[PaletteEntry]:

@@ -1,16 +1,12 @@
 """The rail at the left: a destination for each view, with labels beside the icons where there is room."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import flet as ft
 
+from ui.room import RAIL_WIDTH, WIDE_FROM, WIDE_RAIL_WIDTH
 from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED
 from ui.views.registry import ViewSpec
-
-WIDE_FROM: Final = 1440
-"""From this width on the rail has room for labels beside its icons."""
-_NARROW, _WIDE = 72, 200
 
 
 class Rail:
@@ -28,8 +24,8 @@ class Rail:
             ],
             selected_index=chosen,
             label_type=ft.NavigationRailLabelType.ALL,
-            min_width=_NARROW - 1,
-            min_extended_width=_WIDE - 1,
+            min_width=RAIL_WIDTH - 1,
+            min_extended_width=WIDE_RAIL_WIDTH - 1,
             bgcolor=CARD,
             indicator_color=SELECTED,
             selected_label_text_style=ft.TextStyle(size=11, weight=ft.FontWeight.W_600, color=INK),
@@ -41,7 +37,7 @@ class Rail:
             on_change=lambda event: on_choose(int(event.control.selected_index or 0)),
         )
         self.control = ft.Container(
-            self._rail, width=_NARROW, bgcolor=CARD, border=ft.Border.only(right=ft.BorderSide(1, LINE))
+            self._rail, width=RAIL_WIDTH, bgcolor=CARD, border=ft.Border.only(right=ft.BorderSide(1, LINE))
         )
 
     def choose(self, number: int) -> None:
@@ -56,5 +52,5 @@ class Rail:
             return False
         self._rail.label_type = ft.NavigationRailLabelType.NONE if wide else ft.NavigationRailLabelType.ALL
         self._rail.extended = wide
-        self.control.width = _WIDE if wide else _NARROW
+        self.control.width = WIDE_RAIL_WIDTH if wide else RAIL_WIDTH
         return True

@@ -20,8 +20,10 @@ from ui.keys import Act
 from ui.offers import Offers
 from ui.palette import PaletteEntry
 from ui.rail import Rail
+from ui.room import TOPBAR_HEIGHT
 from ui.theme import PAGE
-from ui.topbar import HEIGHT, TopBar
+from ui.topbar import TopBar
+from ui.views.backup_ends import BackupEnds
 from ui.views.registry import VIEWS, ViewSpec
 
 
@@ -62,12 +64,13 @@ class Shell(ft.Stack):
         )
         self._lost = LostBar(streams=streams, commands=commands, context=context)
         self._connection = ConnectionPanel(
-            streams=streams, commands=commands, context=context, top=HEIGHT + 4, right=12
+            streams=streams, commands=commands, context=context, top=TOPBAR_HEIGHT + 4, right=12
         )
-        self._centre = MessageCentre(context=context, top=HEIGHT + 4, right=12)
+        self._centre = MessageCentre(context=context, top=TOPBAR_HEIGHT + 4, right=12)
+        self._ends = BackupEnds(streams=streams, context=context)
         self._toasts = ToastLayer(context=context, right=20, bottom=20)
         self._palette = PaletteView(
-            streams=streams, context=context, on_close=self.close_panels, top=HEIGHT + 8
+            streams=streams, context=context, on_close=self.close_panels, top=TOPBAR_HEIGHT + 8
         )
         self._palette.left = self._middle(page.width)
         self._panels: tuple[BoundView, ...] = (self._connection, self._centre, self._palette)
@@ -92,7 +95,7 @@ class Shell(ft.Stack):
             bottom=0,
             bgcolor=PAGE,
         )
-        super().__init__([frame, self._scrim, *self._panels, self._toasts], expand=True)
+        super().__init__([frame, self._scrim, *self._panels, self._toasts, self._ends], expand=True)
         self._topbar.show_title(self._spec(self._current).label)
         context.go = self.go
         self._offers = Offers(
@@ -314,7 +317,14 @@ class Shell(ft.Stack):
     def set_awake(self, awake: bool) -> None:
         """Stop all streams while nobody can see the window, and look again when somebody can."""
         self._awake = awake
-        for part in (*self._views.values(), self._topbar, self._lost, self._toasts, *self._panels):
+        for part in (
+            *self._views.values(),
+            self._topbar,
+            self._lost,
+            self._toasts,
+            self._ends,
+            *self._panels,
+        ):
             part.set_awake(awake)
 
 

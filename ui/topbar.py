@@ -11,9 +11,9 @@ from ui.bound import BoundView
 from ui.components.connection_status import ConnectionChip
 from ui.components.messages import MessageBell
 from ui.context import UiContext
+from ui.room import TOPBAR_HEIGHT
 from ui.theme import CARD, LINE, PAGE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY, Tone, title_text
 
-HEIGHT: Final = 48
 _THEMES: Final = {
     ft.ThemeMode.SYSTEM: (ft.Icons.BRIGHTNESS_AUTO, "Theme: as the system"),
     ft.ThemeMode.LIGHT: (ft.Icons.LIGHT_MODE, "Theme: light"),
@@ -87,7 +87,7 @@ class TopBar(BoundView):
                 spacing=8,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
-            height=HEIGHT,
+            height=TOPBAR_HEIGHT,
             padding=ft.Padding.only(left=PAGE_PADDING, right=12),
             bgcolor=PAGE,
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),

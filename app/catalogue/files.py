@@ -69,7 +69,8 @@ class Files:
     async def summary(self) -> FilesSummary:
         """Return the cards above the files; sums over the clients' counters, not over the files."""
         since = to_us(self._now() - timedelta(hours=24))
-        names = ("file_count", "stored_bytes", "unverified_count", "damaged_count", "deleted_count")
+        kinds = ("unverified_count", "damaged_count", "deleted_count", "vanished_count")
+        names = ("file_count", "stored_bytes", *kinds)
         sums = [func.coalesce(func.sum(clients.c[name]), 0).label(name) for name in names]
         well = (RunState.COMPLETE.value, RunState.PARTIAL.value)
 
@@ -87,6 +88,7 @@ class Files:
                 unverified_count=row.unverified_count,
                 damaged_count=row.damaged_count,
                 deleted_count=row.deleted_count,
+                vanished_count=row.vanished_count,
             )
 
         return await self._readers.read(work)

@@ -16,6 +16,7 @@ from app.catalogue.schema import files
 Where = Literal["after", "before", "last"]
 
 ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
+    "name": (files.c.name_key, files.c.id),
     "path": (files.c.path_key, files.c.id),
     "client": (files.c.client_name, files.c.path_key, files.c.id),
     "size": (files.c.size_bytes, files.c.id),

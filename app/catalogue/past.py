@@ -290,4 +290,6 @@ def _client(no: int, client_id: str, client: HistoryClient, tally: Tally) -> dic
         "file_count": tally.file_count,
         "stored_bytes": tally.stored_bytes,
         "unverified_count": tally.unverified_count,
+        "deleted_count": tally.deleted_count,
+        "vanished_count": tally.vanished_count,
     }

@@ -27,6 +27,7 @@ CLIENT_COLUMNS = (
     clients.c.backup_queued,
     clients.c.file_count,
     clients.c.stored_bytes,
+    clients.c.vanished_count,
     clients.c.platform,
     clients.c.agent_version,
 )
@@ -49,6 +50,7 @@ def client_of(row: AnyRow) -> Client:
         backup_queued=bool(row.backup_queued),
         file_count=row.file_count,
         stored_bytes=row.stored_bytes,
+        vanished_count=row.vanished_count,
         platform=row.platform,
         agent_version=row.agent_version,
     )
@@ -92,6 +94,7 @@ def select_files() -> AnySelect:
             files.c.client_name,
             files.c.path,
             files.c.path_key,
+            files.c.name_key,
             files.c.raw_path,
             files.c.kind,
             files.c.suffix,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Index,
@@ -20,11 +21,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
 """A number that SQLite can use as the row's own."""
+
+_PATH = r"replace(path_key, '\', '/')"
+NAME_OF_PATH = rf"substr({_PATH}, 1 + length(rtrim({_PATH}, replace({_PATH}, '/', ''))))"
+"""What stands behind the last slash or backslash: the path without its end that has none is the folder."""
 
 metadata = MetaData()
 
@@ -66,6 +71,7 @@ clients = Table(
     Column("unverified_count", BigInteger, nullable=False, default=0),
     Column("damaged_count", BigInteger, nullable=False, default=0),
     Column("deleted_count", BigInteger, nullable=False, default=0),
+    Column("vanished_count", BigInteger, nullable=False, default=0),
 )
 
 tokens = Table(
@@ -139,6 +145,7 @@ files = Table(
     Column("raw_path", LargeBinary, nullable=False),
     Column("path", String, nullable=False),
     Column("path_key", String, nullable=False),
+    Column("name_key", String, Computed(NAME_OF_PATH, persisted=False)),
     Column("kind", String, nullable=False),
     Column("suffix", String, nullable=False, default=""),
     Column("state", String, nullable=False),
@@ -155,6 +162,7 @@ files = Table(
     Index("ix_files_blob", "blob_id"),
     # With all that a search by text looks at, so that it reads only this index.
     Index("ix_files_path", "path_key", "id", "state", "kind"),
+    Index("ix_files_name", "name_key", "id"),
     Index("ix_files_client", "client_name", "path_key", "id"),
     Index("ix_files_size", "size_bytes", "id"),
     Index("ix_files_suffix", "suffix", "id"),

@@ -18,6 +18,7 @@ class Tally:
     unverified_count: int = 0
     damaged_count: int = 0
     deleted_count: int = 0
+    vanished_count: int = 0
 
     def add(self, kind: str, state: str, size_bytes: int, has_content: bool, sign: int = 1) -> None:
         """Count a file in, or with ``sign`` -1 out."""
@@ -25,6 +26,8 @@ class Tally:
             return
         if state == FileState.DELETED:
             self.deleted_count += sign
+        elif state == FileState.VANISHED:
+            self.vanished_count += sign
         if state in _GONE:
             return
         self.file_count += sign

@@ -59,6 +59,7 @@ class Backups:
             client_ids = [client.id for client in self._roster.all()]
         refused: dict[str, str] = {}
         asked: list[str] = []
+        after_seq = self._catalogue.last_seq
         for client_id in dict.fromkeys(client_ids):
             objection = self._objection(client_id)
             if objection:
@@ -76,6 +77,7 @@ class Backups:
             done=tuple(client_id for client_id, said in answers.items() if said == ""),
             queued=tuple(client_id for client_id, said in answers.items() if said is None),
             refused=refused,
+            after_seq=after_seq,
         )
 
     def _objection(self, client_id: str) -> str:

@@ -28,6 +28,8 @@ class Client(Record, frozen=True, kw_only=True):
     file_count: int = 0
     stored_bytes: int = 0
     """Size of its present files before compression and deduplication."""
+    vanished_count: int = 0
+    """Files that are kept, but no longer on the machine; not in ``file_count``."""
     platform: str = ""
     agent_version: str = ""
 

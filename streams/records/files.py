@@ -65,7 +65,7 @@ class FileQuery(Record, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     sort: str = "path"
-    """One of path, client, size, suffix, date, state."""
+    """One of name, path, client, size, suffix, date, state."""
     descending: bool = False
     cursor: str | None = None
     """From the page before or after; opaque."""
@@ -98,6 +98,8 @@ class FilesSummary(Record, frozen=True, kw_only=True):
     unverified_count: int = 0
     damaged_count: int = 0
     deleted_count: int = 0
+    vanished_count: int = 0
+    """Listed with the others, but not in ``file_count``: no longer on their clients."""
 
 
 class FilesChanged(Record, frozen=True, kw_only=True):

@@ -244,6 +244,7 @@ def files_summary() -> FilesSummary:
         unverified_count=2697,
         damaged_count=1,
         deleted_count=12,
+        vanished_count=94,
     )
 
 

@@ -12,13 +12,22 @@ from tests.ui import fleet
 from tests.ui.harness import NOON
 from ui.format import Formatter
 from ui.theme import Tone
-from ui.views.client_details_present import present_failures, present_goal, present_run_bars, present_running
+from ui.views.client_details_present import (
+    present_failures,
+    present_goal,
+    present_run_bars,
+    present_running,
+    present_running_head,
+)
 from ui.views.clients_present import (
     ClientRow,
     average_bytes,
+    client_columns,
     matcher,
     present_cards,
+    present_file_counts,
     present_progress,
+    present_seen,
     present_state,
     present_state_why,
 )
@@ -117,18 +126,48 @@ def test_goals_and_running_in_words() -> None:
     ]
     text = present_running(fleet.progress_of("web-01", 0.5, NOON), WORDS)
     assert "2,100 of 4,200 files" in text
+    assert present_running_head(fleet.progress_of("web-01", 0.5, NOON), WORDS) == "50 %  31.0 MiB/s"
+
+
+def test_what_is_not_known_yet_while_a_client_scans_is_left_out() -> None:
+    scanning = fleet.progress_of("web-01", 0.0, NOON)
+    assert present_running_head(scanning, WORDS) == "scanning"
+    assert present_running(scanning, WORDS) == "0 files so far"
+
+
+def test_who_is_connected_has_been_seen_now() -> None:
+    silent = NOON - timedelta(seconds=28)
+    online = msgspec.structs.replace(fleet.client_of("web-02", NOON), last_seen_at=silent)
+    assert online.state is ClientState.ONLINE
+    assert present_seen(online, WORDS, NOON) == ("now", "2026-03-11 11:59:32 UTC")
+    gone = msgspec.structs.replace(online, state=ClientState.OFFLINE)
+    assert present_seen(gone, WORDS, NOON)[0] == "28 s ago"
+    key = next(column.sort_key for column in client_columns(WORDS, lambda: NOON) if column.key == "seen")
+    assert key is not None
+    assert key(ClientRow(gone)) < key(ClientRow(online)) == key(ClientRow(fleet.client_of("web-01", NOON)))
+
+
+def test_files_no_longer_on_a_client_are_told_beside_those_that_are() -> None:
+    client = msgspec.structs.replace(fleet.client_of("web-02", NOON), file_count=65)
+    assert present_file_counts(client) == ("65", "")
+    text, story = present_file_counts(msgspec.structs.replace(client, vanished_count=3))
+    assert text == "65 + 3 vanished"
+    assert "listed" in story
 
 
 def test_outcomes_tell_done_queued_and_refused() -> None:
     names = {"1": "a", "2": "b"}
-    assert present_outcome("Backup started", Outcome(done=("1",)), names) == "Backup started for a"
-    both = present_outcome("Backup started", Outcome(queued=("1",), refused={"2": "it is shut out"}), names)
+    assert present_outcome("Backup started for", Outcome(done=("1",)), names) == "Backup started for a"
+    both = present_outcome(
+        "Backup started for", Outcome(queued=("1",), refused={"2": "it is shut out"}), names
+    )
     assert both == "Queued for a until it is back, refused for b: it is shut out"
     many = Outcome(done=("1", "2"), queued=("3", "4"))
-    told = present_outcome("Backup started", many, names)
-    assert told == "Backup started for 2, queued for 2 until they are back"
-    assert present_outcome("Allowed", Outcome(), names) == "Allowed: nothing to do"
-    assert present_verified(1, ()) == "1 file checked, as it should be"
-    assert present_verified(2, ()) == "2 files checked, all as they should be"
-    assert present_verified(0, ()) == "No file to check"
-    assert present_verified(9, ("x", "y")) == "9 files checked, 2 damaged: x, y"
+    told = present_outcome("Backup started for", many, names)
+    assert told == "Backup started for 2 clients, queued for 2 clients until they are back"
+    assert present_outcome("Disconnected", Outcome(done=("1", "2")), names) == "Disconnected 2 clients"
+    assert present_outcome("Allowed", Outcome(), names) == "Nothing to do"
+    assert present_verified(1, ()) == "1 version checked, as it should be"
+    assert present_verified(2, ()) == "2 versions checked, all as they should be"
+    assert present_verified(0, ()) == "nothing to check"
+    assert present_verified(9, ("x", "y")) == "9 versions checked, 2 damaged: x, y"

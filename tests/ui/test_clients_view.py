@@ -82,7 +82,7 @@ async def test_a_change_of_one_client_is_one_small_message_and_is_measured(desk:
     changed = msgspec.structs.replace(shown, last_seen_at=shown.created_at)
     desk.streams.clients.put(changed, committed_at=desk.page.now())
     desk.page.frame()
-    assert len(desk.page.ops()) == 2  # text and its exact time
+    assert len(desk.page.ops()) == 1  # its exact time
     assert desk.page.bytes < 100
     assert len(desk.page.latencies) == 1
 
@@ -209,7 +209,7 @@ async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
     await desk.page.fire(button, "click")
     ids = [fleet.client_id("app-01"), fleet.client_id("app-03")]
     assert desk.commands.calls == [("verify_client", key) for key in ids]
-    assert desk.messages[0] == "2 clients: 2,408 files checked, all as they should be"
+    assert desk.messages[0] == "2 clients: 2,408 versions checked, all as they should be"
 
 
 async def test_a_client_that_cannot_be_verified_does_not_keep_the_others_from_it(
@@ -226,7 +226,9 @@ async def test_a_client_that_cannot_be_verified_does_not_keep_the_others_from_it
     desk.view._actions.verify([first, second])
     await desk.page.settle()
     message = desk.page.context.messages.all[0]
-    assert message.text == "2 clients: 7 files checked, all as they should be; 1 of 2 could not be verified"
+    assert (
+        message.text == "2 clients: 7 versions checked, all as they should be; 1 of 2 could not be verified"
+    )
     assert message.detail == "app-01 could not be verified: The disk cannot be read."
     assert message.stays
 
@@ -344,3 +346,12 @@ async def test_the_button_puts_rows_side_by_side_at_once_although_two_screens_wo
         await page.fire(desk.view._beside, "click")
         assert len(table._slots) == 33
         assert page.patches
+
+
+@pytest.mark.parametrize(("width", "beside"), [(1280, False), (1920, True)])
+async def test_compact_rows_stand_side_by_side_only_where_there_is_plenty_of_room(
+    width: int, beside: bool
+) -> None:
+    async with PageHarness.open(width=width) as page:
+        page.context.density = Density.COMPACT
+        assert Desk(page).view._beside.selected is beside

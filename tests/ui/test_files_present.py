@@ -130,4 +130,5 @@ def test_transfers_in_words() -> None:
 
 def test_a_remembered_filter_that_cannot_be_read_is_none() -> None:
     assert kept_filter({"state": "damaged", "sort": "size"}) == FileFilter(state="damaged", sort="size")
+    assert kept_filter({"sort": "path"}) == FileFilter()  # of a former version
     assert kept_filter(None) == kept_filter("nonsense") == kept_filter({"state": 3}) == FileFilter()

@@ -69,6 +69,10 @@ class Desk:
     def ids(self) -> list[int]:
         return list(self.view._table._order.order)
 
+    async def press(self, label: str) -> None:
+        button = next(b for b in self.page.find_all(ft.TextButton) if self.page.texts(b) == [label])
+        await self.page.fire(button, "click")
+
     async def menu(self, slot: int, label: str) -> None:
         table = self.view._table
         await self.page.fire(table._body.rows[slot]._menu, "click")
@@ -255,6 +259,26 @@ async def test_delete_tells_and_can_be_undone(desk: Desk) -> None:
     await message.action()
     assert desk.commands.calls[-1] == ("undelete_files", (key,))
     assert desk.messages[0] == "item-00000.log brought back"
+
+
+async def test_what_was_deleted_is_selected_no_longer_and_undo_still_knows_it(desk: Desk) -> None:
+    for slot in (0, 1):
+        await desk.page.fire(desk.view._table._body.rows[slot].check, "change", value=True)
+    ids = tuple(desk.ids()[:2])
+    await desk.press("Delete")
+    assert "2 selected" not in desk.page.texts()
+    assert desk.view._selected() == []
+    undo = desk.page.context.messages.all[0].action
+    assert undo is not None
+    await undo()
+    assert desk.commands.calls[-1] == ("undelete_files", ids)
+
+
+async def test_the_filters_stay_while_rows_are_selected_and_only_what_fits_is_offered(desk: Desk) -> None:
+    await desk.page.fire(desk.view._table._body.rows[0].check, "change", value=True)
+    texts = desk.page.texts()
+    assert {"Client", "Type", "Status", "1 selected", "Delete"} <= set(texts)
+    assert "Undelete" not in texts
 
 
 async def test_bringing_back_what_is_not_deleted_asks_nothing_and_says_so(desk: Desk) -> None:

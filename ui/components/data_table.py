@@ -6,7 +6,7 @@ and a changed value costs one small message for its cell.
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -115,6 +115,11 @@ class DataTable(TableView[K, R]):
         """Select nothing."""
         self.selection.clear()
         self._selection_changed()
+
+    def deselect(self, keys: Iterable[K]) -> None:
+        """Select these rows no longer, because they are about to go."""
+        if self.selection.drop(keys):
+            self._selection_changed()
 
     def _selection_changed(self) -> None:
         self.refresh()

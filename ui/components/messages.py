@@ -206,7 +206,7 @@ class MessageBell(BoundView):
 
 def _log_button(context: UiContext, message: Message) -> list[ft.Control]:
     """Return what leads to the log lines of the time of a message, where there is a view of them."""
-    lead = context.log_of(message.at)
+    lead = context.log_of(message.at, message.run_id)
     return [_small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
 
 

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 import flet as ft
 
 from ui.components.states import Empty, StateBox
+from ui.room import RAIL_WIDTH, TOPBAR_HEIGHT, WIDE_FROM, WIDE_RAIL_WIDTH
 from ui.theme import CARD, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY
 
 _INSET = 16
-_TOP = 48
-_RAIL, _WIDE_RAIL, _WIDE_FROM = 72, 200, 1440
 
 
 def room_for_table(page: ft.Page, *, above: float, below: float = 0.0) -> tuple[float, float]:
     """Return the width and height that a table in a view will have, with so much above and below it."""
     width, height = page.width or 1280, page.height or 800
-    rail = _WIDE_RAIL if width >= _WIDE_FROM else _RAIL
+    rail = WIDE_RAIL_WIDTH if width >= WIDE_FROM else RAIL_WIDTH
     frame = 2 * PAGE_PADDING + 2
-    return width - rail - frame, height - _TOP - frame - above - below
+    return width - rail - frame, height - TOPBAR_HEIGHT - frame - above - below
 
 
 def table_box(table: ft.Control, empty: Empty) -> StateBox:

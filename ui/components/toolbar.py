@@ -205,6 +205,8 @@ class BarAction:
     icon: ft.IconData
     run: Callable[[], object]
     destructive: bool = False
+    applies: Callable[[], bool] = lambda: True
+    """Whether any of what is selected is such that it can be done; else it is not offered."""
 
 
 class SelectionBar:
@@ -212,7 +214,7 @@ class SelectionBar:
 
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
         self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
-        buttons: list[ft.Control] = [_bar_button(action) for action in actions]
+        self._buttons = {action: _bar_button(action) for action in actions}
         clear = ft.IconButton(
             ft.Icons.CLOSE,
             icon_size=17,
@@ -223,7 +225,7 @@ class SelectionBar:
             on_click=lambda _event: on_clear(),
         )
         self.control = ft.Container(
-            ft.Row([self._count, *buttons, clear], spacing=4, tight=True),
+            ft.Row([self._count, *self._buttons.values(), clear], spacing=4, tight=True),
             height=HEIGHT,
             padding=ft.Padding.only(left=14, right=2),
             bgcolor=SELECTED,
@@ -232,9 +234,15 @@ class SelectionBar:
         )
 
     def show(self, count: int) -> list[ft.Control]:
-        """Show the number of selected rows; return the controls to update."""
-        self._count.value = f"{count:,} selected"
-        self.control.visible = count > 0
+        """Show the number of selected rows and what can be done with them; return the controls to update."""
+        text = f"{count:,} selected"
+        offered = {action: count > 0 and action.applies() for action in self._buttons}
+        same = all(button.visible == offered[action] for action, button in self._buttons.items())
+        if same and (text, count > 0) == (self._count.value, self.control.visible):
+            return []
+        self._count.value, self.control.visible = text, count > 0
+        for action, button in self._buttons.items():
+            button.visible = offered[action]
         return [self.control]
 
 
@@ -255,9 +263,12 @@ def _bar_button(action: BarAction) -> ft.TextButton:
 
 
 def toolbar(left: Sequence[ft.Control], right: Sequence[ft.Control] = ()) -> ft.Row:
-    """Return the row above a table; it keeps its height whatever is shown in it."""
+    """Return the row above a table; it keeps its height whatever is shown in it.
+
+    Where there is not room for all, what is at the left scrolls.
+    """
     return ft.Row(
-        [*left, ft.Container(expand=True), *right],
+        [ft.Row([*left], spacing=8, expand=True, scroll=ft.ScrollMode.HIDDEN), *right],
         spacing=8,
         height=HEIGHT,
         vertical_alignment=ft.CrossAxisAlignment.CENTER,

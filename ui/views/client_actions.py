@@ -12,10 +12,11 @@ from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
 from ui.context import Place, UiContext
 from ui.links import client_link
+from ui.views.backup_ends import force_backup
 from ui.views.client_details_present import present_goal
 from ui.views.clients_present import ClientRow
 from ui.views.copying import copy_link
-from ui.views.outcomes import present_cancelled, present_outcome, present_verified
+from ui.views.outcomes import present_cancelled, present_clients, present_outcome, present_verified
 
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
@@ -37,12 +38,8 @@ class ClientActions:
 
     def back_up(self, ids: Sequence[str]) -> None:
         """Force a backup of these clients."""
-
-        async def run() -> None:
-            outcome = await self._commands.back_up(ids)
-            self._say(present_outcome("Backup started", outcome, self._names(ids)), bool(outcome.refused))
-
-        self._act(f"Back up {self._who(ids)}", run())
+        names = self._names(ids)
+        self._act(f"Back up {self._who(ids)}", force_backup(self._commands, self._context, names))
 
     def cancel(self, run_id: int, name: str) -> None:
         """End a running backup; what it has stored is kept."""
@@ -75,7 +72,6 @@ class ClientActions:
                 return
             outcome = await self._commands.disconnect(ids)
             text = present_outcome("Disconnected", outcome, names)
-            text = text.replace("Disconnected for", "Disconnected", 1)
             if outcome.refused:
                 self._context.messages.warn(text)
                 return
@@ -94,7 +90,7 @@ class ClientActions:
 
     async def _allow_now(self, ids: Sequence[str]) -> None:
         outcome = await self._commands.allow(ids)
-        text = present_outcome("Allowed", outcome, self._names(ids)).replace("Allowed for", "Allowed", 1)
+        text = present_outcome("Allowed", outcome, self._names(ids))
         self._say(text, bool(outcome.refused))
 
     def verify(self, ids: Sequence[str]) -> None:
@@ -173,7 +169,7 @@ class ClientActions:
     def _who(self, ids: Sequence[str]) -> str:
         if len(ids) == 1:
             return next(iter(self._names(ids).values()), ids[0])
-        return f"{len(ids):,} clients"
+        return present_clients(len(ids))
 
     def _say(self, text: str, refused: bool) -> None:
         if refused:

@@ -15,7 +15,7 @@ from ui.components.side_panel import Facts, SidePanel, foot_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
-from ui.format import UNKNOWN, age_text, count_text, ratio_text
+from ui.format import UNKNOWN, age_text
 from ui.theme import BACKING_UP, INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
 from ui.views.activity_present import ActivityLine, present_activity
 from ui.views.client_actions import ClientActions
@@ -25,10 +25,13 @@ from ui.views.client_details_present import (
     present_goal,
     present_run_bars,
     present_running,
+    present_running_head,
 )
 from ui.views.clients_present import (
     ClientRow,
     is_overdue,
+    present_file_counts,
+    present_seen,
     present_state,
     present_state_why,
     progress_ratio,
@@ -165,13 +168,13 @@ class ClientDetails(BoundView):
             "id": (client.id, client.id),
             "platform": (client.platform or UNKNOWN, client.platform),
             "agent": (client.agent_version or UNKNOWN, ""),
-            "seen": (age_text(client.last_seen_at, now), words.exact_time(client.last_seen_at)),
+            "seen": present_seen(client, words, now),
             "good": (
                 age_text(client.last_success_at, now) + (" (overdue)" if is_overdue(client, now) else ""),
                 words.exact_time(client.last_success_at),
             ),
             "size": (words.size(client.stored_bytes), words.exact_size(client.stored_bytes)),
-            "files": (count_text(client.file_count), ""),
+            "files": present_file_counts(client),
         }
         for name, (text, tooltip) in facts.items():
             self.touch(*self._facts.set(name, text, tooltip))
@@ -191,9 +194,8 @@ class ClientDetails(BoundView):
             return
         progress, words = row.progress, self.context.format
         ratio = progress_ratio(progress) if progress is not None else None
-        head = "starting" if progress is None else f"{ratio_text(ratio)}  {words.rate(progress.rate_bps)}"
         told = (
-            head,
+            present_running_head(progress, words),
             "" if progress is None else present_running(progress, words),
             "" if progress is None else progress.current_path,
         )

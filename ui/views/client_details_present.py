@@ -6,7 +6,7 @@ from datetime import datetime
 
 from streams.records.runs import Progress, Run
 from streams.vocabulary import RunState
-from ui.format import Formatter, count_text, duration_text, rough_duration_text
+from ui.format import Formatter, count_text, duration_text, ratio_text, rough_duration_text
 from ui.theme import Tone, look
 from ui.views.clients_present import progress_ratio
 
@@ -20,12 +20,20 @@ def present_goal(seconds: float) -> str:
     return f"every {seconds / 86400:g} d"
 
 
+def present_running_head(progress: Progress | None, words: Formatter) -> str:
+    """Return the line above the bar of a running backup; while it scans there is no share and no rate yet."""
+    if progress is None:
+        return "starting"
+    ratio = progress_ratio(progress)
+    return "scanning" if ratio is None else f"{ratio_text(ratio)}  {words.rate(progress.rate_bps)}"
+
+
 def present_running(progress: Progress, words: Formatter) -> str:
     """Return the line below the bar of a running backup."""
     ratio = progress_ratio(progress)
     files = count_text(progress.files_done)
     if ratio is None:
-        return f"scanning, {files} files so far"
+        return f"{files} files so far"
     parts = [f"{words.size(progress.bytes_done)} of {words.size(progress.bytes_total)}"]
     parts.append(f"{files} of {count_text(progress.files_total)} files")
     if progress.eta_s is not None:

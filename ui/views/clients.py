@@ -21,6 +21,7 @@ from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
 from ui.links import filters_of
+from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
@@ -84,12 +85,18 @@ class ClientsView(BoundView):
             (
                 BarAction("Back up", ft.Icons.BACKUP, lambda: self._actions.back_up(self._selected())),
                 BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
-                BarAction("Allow", ft.Icons.LINK, lambda: self._actions.allow(self._selected(shut=True))),
+                BarAction(
+                    "Allow",
+                    ft.Icons.LINK,
+                    lambda: self._actions.allow(self._selected(shut=True)),
+                    applies=lambda: bool(self._selected(shut=True)),
+                ),
                 BarAction(
                     "Disconnect",
                     ft.Icons.LINK_OFF,
                     lambda: self._actions.disconnect(self._selected(shut=False)),
                     destructive=True,
+                    applies=lambda: bool(self._selected(shut=False)),
                 ),
             ),
             self._table.clear_selection,
@@ -107,11 +114,10 @@ class ClientsView(BoundView):
             spacing=GAP,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
         )
-        beside = prefs.get("clients.side_by_side", context.density is Density.COMPACT)
         self._beside = ft.IconButton(
             ft.Icons.VIEW_COLUMN_OUTLINED,
             selected_icon=ft.Icon(ft.Icons.VIEW_COLUMN, size=20, color=ft.Colors.PRIMARY),
-            selected=bool(beside),
+            selected=bool(prefs.get("clients.side_by_side")),
             icon_size=20,
             width=36,
             height=36,
@@ -146,6 +152,11 @@ class ClientsView(BoundView):
     def did_mount(self) -> None:
         """Begin to look, with as many rows as the window has room for."""
         super().did_mount()
+        if self.context.prefs.get("clients.side_by_side") is None:
+            # Beside each other rows have less to say: only where there is plenty of room, unless asked for.
+            wide = (self.page.width or 0) >= WIDE_FROM
+            self._beside.selected = wide and self.context.density is Density.COMPACT
+            self._table.set_screens(self._screens())
         above = CARDS_HEIGHT + TOOLS_HEIGHT + 2 * GAP
         self._table.guess(*room_for_table(self.page, above=above))
 
@@ -198,6 +209,7 @@ class ClientsView(BoundView):
             self._clients.pop(key, None)
         changed = {key: ClientRow(client, self._progress.get(key)) for key, client in delta.changed.items()}
         self._table.apply(changed, delta.removed, full=delta.full)
+        self.touch(*self._bar.show(len(self._table.selection)))
         self._show_around()
         shown = self._details.client_id
         if shown in changed:

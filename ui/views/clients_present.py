@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from streams.records.clients import Client
 from streams.records.runs import Progress
@@ -12,6 +12,9 @@ from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
 from ui.format import UNKNOWN, Formatter, age_text, count_text, ratio_text, rough_duration_text
 from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, QUIET_INK, StateLook, Tone, look
+
+_NOW = datetime.max.replace(tzinfo=UTC)
+"""Stands for now where clients are sorted by when they were heard of: it does not move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,22 @@ def progress_ratio(progress: Progress) -> float | None:
     return 1.0 if progress.bytes_total == 0 else min(1.0, progress.bytes_done / progress.bytes_total)
 
 
+def present_seen(client: Client, words: Formatter, now: datetime) -> tuple[str, str]:
+    """Return when a client was heard of last, and exactly when: of one that is connected that is now."""
+    at = client.last_seen_at
+    online = client.state is ClientState.ONLINE
+    return "now" if online else age_text(at, now), words.exact_time(at)
+
+
+def present_file_counts(client: Client) -> tuple[str, str]:
+    """Return how many files are on a client and how many were, and what these numbers are."""
+    if not client.vanished_count:
+        return count_text(client.file_count), ""
+    present, vanished = count_text(client.file_count), count_text(client.vanished_count)
+    story = f"{present} are on the client, {vanished} no longer are: these are kept and listed all the same"
+    return f"{present} + {vanished} vanished", story
+
+
 # -- columns
 
 
@@ -117,8 +136,8 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
         return StatusCell(state.word, state.icon, state.tone.color, present_state_why(row, words, now))
 
     def seen(row: ClientRow) -> TextCell:
-        at = row.client.last_seen_at
-        return TextCell(age_text(at, clock()), tooltip=words.exact_time(at))
+        text, exact = present_seen(row.client, words, clock())
+        return TextCell(text, tooltip=exact)
 
     def good(row: ClientRow) -> TextCell:
         at, now = row.client.last_success_at, clock()
@@ -159,7 +178,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             width=92,
             numeric=True,
             priority=4,
-            sort_key=lambda row: row.client.last_seen_at,
+            sort_key=lambda row: _NOW if row.client.state is ClientState.ONLINE else row.client.last_seen_at,
         ),
         Column(
             "good",

@@ -18,8 +18,9 @@ from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
 from ui.theme import QUIET_INK, Tone, body_text, card_title
+from ui.views.backup_ends import force_backup
 from ui.views.dashboard_present import RunLine, present_run
-from ui.views.outcomes import present_cancelled, present_outcome
+from ui.views.outcomes import present_cancelled
 
 _MOST: Final = 40
 """Rows on the dashboard; more running backups are counted and listed in the clients view."""
@@ -101,10 +102,7 @@ class RunningPart(BoundView):
         run = await self._commands.cancel_run(progress.run_id)
 
         async def again() -> None:
-            outcome = await self._commands.back_up([progress.client_id])
-            text = present_outcome("Backup started", outcome, {progress.client_id: name})
-            say = messages.warn if outcome.refused else messages.done
-            say(text)
+            await force_backup(self._commands, self.context, {progress.client_id: name})
 
         cancelled = run.state is RunState.CANCELLED
         messages.done(

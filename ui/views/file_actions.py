@@ -21,11 +21,21 @@ Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
 
 class FileActions:
-    """Runs commands on files; ``act`` runs them in the background and words their failures."""
+    """Runs commands on files; ``act`` runs them in the background and words their failures.
+
+    ``on_gone`` is told of those that no longer stand where they were listed.
+    """
 
     def __init__(
-        self, commands: Commands, context: UiContext, *, act: Act, page: Callable[[], ft.Page]
+        self,
+        commands: Commands,
+        context: UiContext,
+        *,
+        act: Act,
+        page: Callable[[], ft.Page],
+        on_gone: Callable[[Sequence[int]], None],
     ) -> None:
+        self._on_gone = on_gone
         self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
         self._downloads = Downloads(commands, page)
 
@@ -99,6 +109,7 @@ class FileActions:
                 self._messages.warn(text)
                 return
             back = [int(key) for key in outcome.done]
+            self._on_gone(back)
             self._messages.done(
                 text,
                 detail="The versions are kept until they are purged.",
@@ -120,6 +131,7 @@ class FileActions:
     async def _undelete_now(self, ids: Sequence[int], named: Sequence[str]) -> None:
         outcome = await self._commands.undelete_files(ids)
         text = present_done("brought back", outcome, named)
+        self._on_gone([int(key) for key in outcome.done])
         if outcome.done:
             self._messages.done(text)
         else:

@@ -1,6 +1,6 @@
 """The files view: cards, filters answered by the database, one page of the table, versions, transfers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import flet as ft
@@ -58,7 +58,13 @@ class FilesView(BoundView):
         self._picked: dict[int, BackupFile] = {}
         self._clients: dict[str, str] = {}
         self._wanted = ""
-        self._actions = FileActions(commands, context, act=self.act, page=lambda: self.page)
+        self._actions = FileActions(
+            commands,
+            context,
+            act=self.act,
+            page=lambda: self.page,
+            on_gone=self._on_gone,
+        )
         self._versions = FileVersions(streams, context, actions=self._actions, on_close=self._on_close)
         self._transfers = TransferStrip(streams, context)
         self._table: DataTable[int, BackupFile] = DataTable(
@@ -86,13 +92,17 @@ class FilesView(BoundView):
                 BarAction("Download", ft.Icons.DOWNLOAD, lambda: self._actions.download(self._selected())),
                 BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
                 BarAction(
-                    "Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self._actions.undelete(self._selected())
+                    "Undelete",
+                    ft.Icons.RESTORE_FROM_TRASH,
+                    lambda: self._actions.undelete(self._selected()),
+                    applies=lambda: self._any_selected(deleted=True),
                 ),
                 BarAction(
                     "Delete",
                     ft.Icons.DELETE,
                     lambda: self._actions.delete(self._selected()),
                     destructive=True,
+                    applies=lambda: self._any_selected(deleted=False),
                 ),
             ),
             self._table.clear_selection,
@@ -107,12 +117,12 @@ class FilesView(BoundView):
             spacing=GAP,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
         )
-        self._toolbar = toolbar([self._tools.control], [self._box.note, self._bar.control])
+        tools = toolbar([self._tools.control], [self._box.note, self._bar.control])
         super().__init__(
             context=context,
             key="files",
             content=ft.Column(
-                [self._cards.control, self._toolbar, self._main, self._transfers], spacing=GAP, expand=True
+                [self._cards.control, tools, self._main, self._transfers], spacing=GAP, expand=True
             ),
             padding=PAGE_PADDING,
             expand=True,
@@ -304,13 +314,17 @@ class FilesView(BoundView):
     def _selected(self) -> list[BackupFile]:
         return list(self._picked.values())
 
+    def _on_gone(self, ids: Sequence[int]) -> None:
+        self._table.deselect(ids)
+
+    def _any_selected(self, *, deleted: bool) -> bool:
+        return any((file.state is FileState.DELETED) is deleted for file in self._picked.values())
+
     def _on_selection(self, keys: frozenset[int]) -> None:
         known: Mapping[int, BackupFile] = self._picked
         found = ((key, known.get(key) or self._table.get(key)) for key in keys)
         self._picked = {key: file for key, file in found if file is not None}
-        self._tools.control.visible = not keys
-        self._bar.show(len(keys))
-        self.touch(self._toolbar)
+        self.touch(*self._bar.show(len(keys)))
 
     def _on_open(self, key: int) -> None:
         file = self._table.get(key)

@@ -1,7 +1,7 @@
 """What the files view says: pure functions from records to words, and its columns and filters as data."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -67,7 +67,7 @@ def file_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Colum
         return TextCell(file.suffix or (UNKNOWN if file.kind is EntryKind.FILE else str(file.kind)))
 
     return (
-        Column("path", "Name", name, flex=3, min_width=180),
+        Column("name", "Name", name, flex=3, min_width=180),
         Column("client", "Client", lambda file: TextCell(file.client_name), width=120, priority=3),
         Column("size", "Size", size, width=84, numeric=True),
         Column("suffix", "Type", kind, width=64, priority=4),
@@ -138,7 +138,7 @@ class FileFilter:
     size: str = ANY
     date: str = ANY
     state: str = ANY
-    sort: str = "path"
+    sort: str = "name"
     descending: bool = False
 
     @property
@@ -166,13 +166,19 @@ class FileFilter:
         )
 
 
+SORTS = ("name", "client", "size", "suffix", "date", "state")
+"""By what the columns can be sorted; the words of ``FileQuery.sort``."""
+
+
 def kept_filter(kept: object) -> FileFilter:
     """Return the filter that was remembered; one that can no longer be read is no filter."""
     try:
         found = msgspec.convert(kept, FileFilter) if kept is not None else FileFilter()
     except msgspec.ValidationError:
         return FileFilter()
-    return found if found.state in {choice.key for choice in STATES} else FileFilter()
+    if found.state not in {choice.key for choice in STATES}:
+        return FileFilter()
+    return found if found.sort in SORTS else replace(found, sort=SORTS[0])
 
 
 def _or_none(value: str) -> str | None:
@@ -190,10 +196,7 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
     ratio = unverified / files if files else None
     damaged = f"{count_text(summary.damaged_count)} damaged" if summary.damaged_count else ""
     return {
-        "files": CardWords(
-            count_text(files),
-            f"{count_text(summary.deleted_count)} deleted, kept" if summary.deleted_count else "",
-        ),
+        "files": _card_of_files(summary),
         "large": CardWords(
             words.size(summary.total_bytes),
             f"{words.size(summary.blob_bytes)} on disk",
@@ -208,6 +211,18 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
             tone=Tone.BAD if summary.damaged_count else None,
         ),
     }
+
+
+def _card_of_files(summary: FilesSummary) -> CardWords:
+    vanished, deleted = count_text(summary.vanished_count), count_text(summary.deleted_count)
+    more = [f"+ {vanished} vanished"] if summary.vanished_count else []
+    told = [f"{count_text(summary.file_count)} are on the clients"]
+    if summary.vanished_count:
+        told.append(f"{vanished} no longer are: these are kept and listed all the same")
+    if summary.deleted_count:
+        more.append(f"{deleted} deleted")
+        told.append(f"{deleted} are deleted: these are kept until they are purged")
+    return CardWords(count_text(summary.file_count), ", ".join(more), "\n".join(told))
 
 
 def present_total(page: FilePage) -> str:

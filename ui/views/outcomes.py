@@ -1,39 +1,58 @@
 """What the server did, in words: said only after it has answered."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from streams.commands import Outcome
 from streams.records.runs import Run
+from streams.records.server import Activity
 from streams.vocabulary import RunState
 from ui.format import count_text
 from ui.theme import look
 
 
 def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> str:
-    """Return what the server did with several things: ``Backup started for 3, queued for 1``."""
+    """Return what the server did with clients: ``Backup started for 3 clients, queued for web-01``.
+
+    ``verb`` is what it did, with the word that stands before whom: ``Backup started for``.
+    """
     done, queued, refused = outcome.done, outcome.queued, outcome.refused
 
     def who(ids: Sequence[str]) -> str:
-        return names.get(ids[0], ids[0]) if len(ids) == 1 else count_text(len(ids))
+        return names.get(ids[0], ids[0]) if len(ids) == 1 else present_clients(len(ids))
 
     parts: list[str] = []
     if done:
-        parts.append(f"{verb} for {who(done)}")
+        parts.append(f"{verb} {who(done)}")
     if queued:
         parts.append(f"queued for {who(queued)} until {'they are' if len(queued) > 1 else 'it is'} back")
     if refused:
         first = next(iter(refused))
         more = f" and {count_text(len(refused) - 1)} more" if len(refused) > 1 else ""
         parts.append(f"refused for {names.get(first, first)}{more}: {refused[first]}")
-    text = ", ".join(parts) or f"{verb}: nothing to do"
+    text = ", ".join(parts) or "Nothing to do"
     return text[0].upper() + text[1:]
 
 
+def present_clients(count: int) -> str:
+    """Return a number of clients in words."""
+    return "1 client" if count == 1 else f"{count_text(count)} clients"
+
+
+def present_ends(ends: Sequence[Activity]) -> tuple[str, str]:
+    """Return how several backups ended, ``12 backups ended: 10 complete, 2 failed``, and why not well."""
+    counts = Counter(end.run_state or RunState.COMPLETE for end in ends)
+    told = ", ".join(f"{count_text(counts[state])} {look(state).word}" for state in RunState if counts[state])
+    bad = [end for end in ends if end.run_state in (RunState.PARTIAL, RunState.FAILED)]
+    why = (f"{end.client_name}: {end.reason or 'no reason was given'}" for end in bad)
+    return f"{count_text(len(ends))} backups ended: {told}", "\n".join(why)
+
+
 def present_verified(checked: int, damaged: Sequence[str]) -> str:
-    """Return the result of a verification."""
-    files = "1 file" if checked == 1 else f"{count_text(checked)} files"
+    """Return the result of a verification; all kept versions of a file are checked."""
+    files = "1 version" if checked == 1 else f"{count_text(checked)} versions"
     if not checked:
-        return "No file to check"
+        return "nothing to check"
     if not damaged:
         return f"{files} checked, {'as it should be' if checked == 1 else 'all as they should be'}"
     return f"{files} checked, {count_text(len(damaged))} damaged: {', '.join(damaged[:3])}" + (

@@ -57,6 +57,7 @@ class ServerActions:
         outcome = await self._commands.back_up(None)
         say = self._context.messages.warn if outcome.refused else self._context.messages.done
         say(_told(outcome), detail=_refusals(outcome))
+        self._context.follow_backups(outcome)
 
 
 def _refusals(outcome: Outcome) -> str:

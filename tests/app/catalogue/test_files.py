@@ -15,6 +15,7 @@ from streams.vocabulary import FileState, RunTrigger
 from tests.app.catalogue.seeds import START, Clock, back_up, enrol, entry, folder
 
 KEYS = {
+    "name": lambda row: (key_of(row.path).replace("\\", "/").rpartition("/")[2], row.id),
     "path": lambda row: (key_of(row.path), row.id),
     "client": lambda row: (row.client_name, key_of(row.path), row.id),
     "size": lambda row: (row.size_bytes, row.id),
@@ -182,3 +183,30 @@ async def test_every_order_has_its_index(catalogue: Catalogue) -> None:
             said = " ".join(str(row.detail) for row in plan)
             assert "USING INDEX" in said, columns
             assert "TEMP B-TREE" not in said, columns
+
+
+async def test_sorted_by_name_the_folders_do_not_count(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    paths = ("etc/z/12-local.conf", "etc/a/78-local.conf", "30-Local.conf", r"C:\data\55-local.conf")
+    await back_up(catalogue, client, *(entry(path, path) for path in paths))
+    query = FileQuery(sort="name", limit=2)
+    first = await catalogue.files.page(query)
+    second = await catalogue.files.page(
+        FileQuery(sort=query.sort, limit=query.limit, cursor=first.next_cursor)
+    )
+    assert [row.path for row in (*first.rows, *second.rows)] == [paths[0], paths[2], paths[3], paths[1]]
+
+
+async def test_what_has_vanished_is_listed_and_counted_for_itself(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    run = await back_up(catalogue, client, *(entry(f"f{number}", str(number)) for number in range(5)))
+    run = await catalogue.runs.start(client.id, run.trigger)
+    await catalogue.runs.add_vanished(run.id, [b"f0", b"f1"])
+    summary, page = await catalogue.files.summary(), await catalogue.files.page(FileQuery())
+    known = await catalogue.clients.one(client.id)
+    assert (summary.file_count, summary.vanished_count, page.total) == (3, 2, 5)
+    assert (known.file_count, known.vanished_count) == (3, 2)
+    deleted = next(row.id for row in page.rows if row.path == "f0")
+    await catalogue.files.delete([deleted])
+    summary = await catalogue.files.summary()
+    assert (summary.file_count, summary.vanished_count, summary.deleted_count) == (3, 1, 1)

@@ -28,6 +28,7 @@ async def counted(catalogue: Catalogue) -> FilesSummary:
         unverified_count=sum(row.state is FileState.STORED for row in present),
         damaged_count=sum(row.state is FileState.DAMAGED for row in present),
         deleted_count=len(deleted.rows),
+        vanished_count=len(rows) - len(present),
     )
 
 
