@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Seque
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from app.config import Settings
 from app.config.desk import SettingsDesk, open_desk
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
+from app.local_zone import LocalZone
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
 from app.simulation import simulated_server
@@ -159,7 +160,7 @@ def place_of(link: str) -> Place:
 
 def time_zone(name: str) -> tzinfo:
     """Return the zone of the setting ui.time_zone."""
-    return datetime.now().astimezone().tzinfo or UTC if name == "local" else ZoneInfo(name)
+    return LocalZone() if name == "local" else ZoneInfo(name)
 
 
 @asynccontextmanager

@@ -158,5 +158,6 @@ def _period(query: AnalyticsQuery) -> dict[str, str | int | float | None]:
         "since": query.since.isoformat() if query.since else None,
         "until": query.until.isoformat() if query.until else None,
         "offset_s": query.offset_s,
+        "offset_changes": query.offset_changes,
         "compare": "true" if query.compare else "false",
     }

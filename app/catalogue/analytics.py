@@ -1,11 +1,12 @@
 """Questions about the past of the whole fleet, answered from what was rolled up as it happened."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal, select
 
-from app.catalogue.analytics_period import Period, period_of
+from app.catalogue.analytics_period import Period, anchor_us, period_of
 from app.catalogue.analytics_rollup import ALL, COUNTS, DAY_S, FLEET_S, HOUR_S, forget_hours
 from app.catalogue.metrics import KEPT, Metrics
 from app.catalogue.readers import Readers
@@ -53,32 +54,43 @@ class Analytics:
         period = period_of(query, self._now())
         step_s = period.run_step_s()
         shift_s = period.shift_s(step_s)
-        before = await self._intervals(period.earlier(shift_s), step_s) if query.compare else ()
+        before = period.edges_before_us(step_s, shift_s) if query.compare else []
         return BackupHistory(
             as_of=period.as_of,
             since=period.since,
             until=period.until,
             step_s=step_s,
             shift_s=shift_s,
-            intervals=await self._intervals(period, step_s),
-            before=before,
+            intervals=await self._intervals(period, period.edges_us(step_s), step_s),
+            before=await self._intervals(period, before, step_s) if before else (),
         )
 
-    async def _intervals(self, period: Period, step_s: int) -> tuple[BackupInterval, ...]:
-        starts, anchor = period.starts_us(step_s), period.anchor_us(step_s)
-        slot = (_row.at - (_row.at + literal(anchor)) % literal(starts.step)).label("slot")
-        rows = await self._readers.rows(
-            select(slot, *(func.sum(_row[name]) for name in COUNTS))
-            .where(
-                _row.step_s == FLEET_S,
-                _row.client_no == ALL,
-                _row.at >= starts.start,
-                _row.at < starts[-1] + starts.step,
+    async def _intervals(
+        self, period: Period, edges: Sequence[int], step_s: int
+    ) -> tuple[BackupInterval, ...]:
+        length, starts = step_s * SECOND_US, edges[:-1]
+        counted = [dict.fromkeys(COUNTS, 0) for _ in starts]
+        for part in period.clock.within(edges[0], edges[-1]):
+            anchor = part.offset_us + anchor_us(step_s)
+            slot = (_row.at - (_row.at + literal(anchor)) % literal(length)).label("slot")
+            rows = await self._readers.rows(
+                select(slot, *(func.sum(_row[name]) for name in COUNTS))
+                .where(
+                    _row.step_s == FLEET_S,
+                    _row.client_no == ALL,
+                    _row.at >= part.start_us,
+                    _row.at < part.end_us,
+                )
+                .group_by(slot)
             )
-            .group_by(slot)
+            for at, *counts in rows:
+                # An interval in which the clock is changed has a group before and one after the change.
+                into = counted[bisect_right(starts, max(at, part.start_us)) - 1]
+                for name, count in zip(COUNTS, counts, strict=True):
+                    into[name] += count
+        return tuple(
+            BackupInterval(at=from_us(at), **counts) for at, counts in zip(starts, counted, strict=True)
         )
-        counted = {row[0]: dict(zip(COUNTS, row[1:], strict=True)) for row in rows}
-        return tuple(BackupInterval(at=from_us(at), **counted.get(at, {})) for at in starts)
 
     async def hours(self, query: AnalyticsQuery, most: int = MOST_CLIENTS) -> ClientHeat:
         """Return at which hours of the day clients were backed up within a period, by name; raises BadQuery.
@@ -135,24 +147,25 @@ class Analytics:
     ) -> dict[int, tuple[tuple[int, ...], tuple[int, ...]]]:
         """Return runs and failed runs of each of these clients, by hour of the day."""
         length = HOUR_S * SECOND_US
-        # Grouped by the time of the day in UTC, which costs least; a few hundred groups are dealt out here.
-        begun = (_row.at % literal(DAY_S * SECOND_US)).label("begun")
-        rows = await self._readers.rows(
-            select(_row.client_no, begun, func.sum(_RUNS), func.sum(_row.failed))
-            .where(
-                _row.step_s == step_s,
-                _row.client_no.in_(numbers),
-                _row.at >= since_us,
-                _row.at < until_us,
-            )
-            .group_by(_row.client_no, begun)
-        )
         runs: dict[int, list[int]] = {}
         failures: dict[int, list[int]] = {}
-        for number, begun_us, count, failed in rows:
-            hour = (begun_us + period.offset_s * SECOND_US) // length % HOURS
-            runs.setdefault(number, [0] * HOURS)[hour] += count
-            failures.setdefault(number, [0] * HOURS)[hour] += failed
+        # Grouped by the time of the day in UTC, which costs least; a few hundred groups are dealt out here.
+        begun = (_row.at % literal(DAY_S * SECOND_US)).label("begun")
+        for part in period.clock.within(since_us, until_us):
+            rows = await self._readers.rows(
+                select(_row.client_no, begun, func.sum(_RUNS), func.sum(_row.failed))
+                .where(
+                    _row.step_s == step_s,
+                    _row.client_no.in_(numbers),
+                    _row.at >= part.start_us,
+                    _row.at < part.end_us,
+                )
+                .group_by(_row.client_no, begun)
+            )
+            for number, begun_us, count, failed in rows:
+                hour = (begun_us + part.offset_us) // length % HOURS
+                runs.setdefault(number, [0] * HOURS)[hour] += count
+                failures.setdefault(number, [0] * HOURS)[hour] += failed
         return {number: (tuple(runs[number]), tuple(failures[number])) for number in runs}
 
     async def performance(self, query: AnalyticsQuery) -> LoadHistory:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from app.catalogue.errors import BadQuery
 from app.catalogue.times import SECOND_US, from_us, to_us
+from app.catalogue.wall_clock import WallClock, wall_clock
 from streams.records.analytics import AnalyticsQuery
 
 MOST_POINTS = 300
 """Of a series, on the way to the screen."""
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86400, 7 * 86400
 LEAST_SPAN_S, MOST_SPAN_S = 5 * MINUTE_S, 5 * 366 * DAY_S
-FARTHEST_OFFSET_S = 26 * HOUR_S
 RUN_STEPS = (
     (2 * HOUR_S, 5 * MINUTE_S),
     (12 * HOUR_S, 30 * MINUTE_S),
@@ -34,7 +34,7 @@ class Period:
     as_of: datetime
     since: datetime
     until: datetime
-    offset_s: int
+    clock: WallClock
 
     @property
     def span_s(self) -> float:
@@ -63,23 +63,28 @@ class Period:
     def earlier(self, shift_s: int) -> "Period":
         """Return the period before."""
         shift = timedelta(seconds=shift_s)
-        return Period(self.as_of, self.since - shift, self.until - shift, self.offset_s)
+        return Period(self.as_of, self.since - shift, self.until - shift, self.clock)
 
-    def anchor_us(self, step_s: int) -> int:
-        """Return what is to be added to a time so that intervals begin at multiples of their length."""
-        return (self.offset_s + (MONDAY_S if step_s == WEEK_S else 0)) * SECOND_US
+    def edges_us(self, step_s: int) -> list[int]:
+        """Return where intervals begin, and where the last ends; the first began at ``since`` or before."""
+        until_us = to_us(self.until)
+        return self.clock.edges(to_us(self.since), until_us, step_s * SECOND_US, anchor_us(step_s))
 
-    def starts_us(self, step_s: int) -> range:
-        """Return the beginnings of the intervals; the first one began at ``since`` or before."""
-        length, anchor = step_s * SECOND_US, self.anchor_us(step_s)
-        since_us = to_us(self.since)
-        return range(since_us - (since_us + anchor) % length, to_us(self.until), length)
+    def edges_before_us(self, step_s: int, shift_s: int) -> list[int]:
+        """Return the edges of as many intervals, each ``shift_s`` on the wall clock before its own."""
+        edges, shift = self.edges_us(step_s), shift_s // step_s
+        earlier = self.clock.before(edges[0], shift, step_s * SECOND_US, anchor_us(step_s))
+        return [*earlier, *edges][: len(edges)]
+
+
+def anchor_us(step_s: int) -> int:
+    """Return what is to be added to a time so that intervals begin at multiples of their length."""
+    return MONDAY_S * SECOND_US if step_s == WEEK_S else 0
 
 
 def period_of(query: AnalyticsQuery, now: datetime) -> Period:
     """Return what ``query`` is about; raises BadQuery."""
-    if abs(query.offset_s) > FARTHEST_OFFSET_S or query.offset_s % 300:
-        raise BadQuery("offset_s must be whole 5 minutes, at most 26 hours.")
+    clock = wall_clock(query.offset_s, query.offset_changes)
     if query.span_s is not None:
         if query.since is not None or query.until is not None:
             raise BadQuery("Either span_s or since and until.")
@@ -92,4 +97,4 @@ def period_of(query: AnalyticsQuery, now: datetime) -> Period:
     if not LEAST_SPAN_S <= span_s <= MOST_SPAN_S:
         raise BadQuery("A period is at least 5 minutes and at most 5 years long, and has begun.")
     since = until - timedelta(seconds=span_s)
-    return Period(now, from_us(to_us(since)), until, query.offset_s)
+    return Period(now, from_us(to_us(since)), until, clock)

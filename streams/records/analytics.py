@@ -14,6 +14,8 @@ class AnalyticsQuery(Record, frozen=True, kw_only=True):
     until: datetime | None = None
     offset_s: int = 0
     """What the clocks of the reader show more than UTC, so that a day begins at their midnight."""
+    offset_changes: str = ""
+    """Later offsets, each with the second since 1970 it holds from: ``1774746000:7200,1792890000:3600``."""
     compare: bool = False
     """Whether the period before is wanted too."""
 

@@ -70,7 +70,7 @@ def _series(name: str, unit: str, period: Period, *, start_s: float = 0.0) -> Se
     step_s = period.load_step_s(KEPT)
     now_s = period.as_of.timestamp()
     points: list[SeriesPoint] = []
-    for at_us in period.starts_us(step_s):
+    for at_us in period.edges_us(step_s)[:-1]:
         at_s = at_us / 1e6
         if at_s < start_s:
             continue
@@ -91,7 +91,7 @@ def backups(query: AnalyticsQuery, now: datetime) -> BackupHistory:
 
     def intervals(part: Period) -> tuple[BackupInterval, ...]:
         found: list[BackupInterval] = []
-        for at_us in part.starts_us(step_s):
+        for at_us in part.edges_us(step_s)[:-1]:
             at_s = at_us / 1e6
             share = min(1.0, (now.timestamp() - at_s) / step_s)
             runs = (

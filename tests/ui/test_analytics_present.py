@@ -20,6 +20,7 @@ from tests.ui import fake_analytics
 from tests.ui.harness import NOON
 from ui.components.chart_heat import HeatPlot
 from ui.components.chart_model import BEFORE, BarPlot, LinePlot
+from ui.components.chart_scale import span_text
 from ui.format import Formatter
 from ui.views.analytics_load import CONSOLE, SERVER, metric_of, present_load, present_storage
 from ui.views.analytics_present import is_idle, present_backups, present_heat, present_success, present_volume
@@ -258,7 +259,43 @@ def test_two_days_are_meant_whole_in_the_zone_of_the_reader() -> None:
         offset_s=3600,
         compare=True,
     )
-    assert query_of(Range(Span.WEEK), NOON, zone) == AnalyticsQuery(span_s=7 * 86400.0, offset_s=3600)
+    week = query_of(Range(Span.WEEK), NOON, zone)
+    assert (week.span_s, week.offset_s) == (7 * 86400.0, 3600)
+    spring, autumn = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
+    assert week.offset_changes == f"{spring.timestamp():.0f}:7200,{autumn.timestamp():.0f}:3600"
+
+
+@pytest.mark.parametrize("month", [3, 10])
+def test_bars_of_days_keep_their_words_when_the_clocks_are_changed(month: int) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    words = Formatter(zone=zone)
+    days = [datetime(2026, month, 20 + n, tzinfo=zone).astimezone(UTC) for n in range(12)]
+    told = BackupHistory(
+        as_of=days[-1] + timedelta(hours=9),
+        since=days[0],
+        until=days[-1] + timedelta(hours=9),
+        step_s=86400,
+        shift_s=12 * 86400,
+        intervals=tuple(BackupInterval(at=at, complete=1) for at in days),
+    )
+    plot = present_backups(told, words).plot
+    assert isinstance(plot, BarPlot)
+    named = dict(plot.labels)
+    assert len(named) >= 5
+    assert all(
+        text == f"{days[i].astimezone(zone):%b} {days[i].astimezone(zone).day}" for i, text in named.items()
+    )
+    lines = present_success(told, words).plot
+    assert isinstance(lines, LinePlot)
+    assert list(lines.times.labels) == [
+        f"{at:%b} {at.day}" for at in (t.astimezone(zone) for t in lines.times.times)
+    ]
+
+
+def test_a_part_of_the_day_in_which_the_clock_is_changed_is_named_by_the_clock() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    night = datetime(2026, 3, 29, tzinfo=zone).astimezone(UTC)
+    assert span_text(night, 21600, zone) == "Sun Mar 29 00:00 \N{EN DASH} 06:00"
 
 
 @pytest.mark.parametrize(

@@ -58,20 +58,20 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class TimeTicks:
-    """Ticks of a time axis at equal distances, each with its words."""
+    """Ticks of a time axis at equal distances, each with its words.
+
+    A day that the clocks are changed on is not as long as the others: its words stand up to an hour off.
+    """
 
     first: datetime
     step_s: int
     labels: tuple[str, ...]
+    times: tuple[datetime, ...] = ()
+    """What the words are about: midnights, also when the clocks have been changed in between."""
 
     def place(self, at: datetime) -> float:
         """Return where a time stands, in steps from the first tick; ticks stand at whole numbers."""
         return (at - self.first).total_seconds() / self.step_s
-
-    @property
-    def times(self) -> tuple[datetime, ...]:
-        """The times that have a tick."""
-        return tuple(self.first + timedelta(seconds=self.step_s * i) for i in range(len(self.labels)))
 
 
 def value_scale(
@@ -178,10 +178,13 @@ def time_ticks(since: datetime, until: datetime, zone: tzinfo, *, most: int = 7)
     else:
         begun_s = (local - midnight).total_seconds()
         first = midnight + timedelta(seconds=math.ceil(begun_s / step_s - 1e-9) * step_s)
+    # Adding days to a local time goes from midnight to midnight; hours are added to what has really passed.
+    begin = first if step_s >= DAY else first.astimezone(UTC)
     first = first.astimezone(UTC)
     count = max(0, int((until - first).total_seconds() // step_s) + 1)
-    times = [first + timedelta(seconds=step_s * i) for i in range(count)]
-    return TimeTicks(first, step_s, tuple(time_text(at, step_s, zone) for at in times))
+    times = [(begin + timedelta(seconds=step_s * i)).astimezone(UTC) for i in range(count)]
+    times = [at for at in times if at <= until]
+    return TimeTicks(first, step_s, tuple(time_text(at, step_s, zone) for at in times), tuple(times))
 
 
 def time_text(at: datetime, step_s: float, zone: tzinfo) -> str:
@@ -202,7 +205,7 @@ def span_text(at: datetime, step_s: float, zone: tzinfo) -> str:
         return f"Week of {local:%b} {local.day} {local.year}"
     if step_s >= DAY:
         return day
-    end = (at + timedelta(seconds=step_s)).astimezone(zone)
+    end = local.replace(tzinfo=None) + timedelta(seconds=step_s)  # intervals follow the clock on the wall
     return f"{day} {local:%H:%M} \N{EN DASH} {end:%H:%M}"
 
 

@@ -242,6 +242,8 @@ def _bar_labels(history: BackupHistory, words: Formatter) -> tuple[tuple[int, st
 
 
 def _is_open(history: BackupHistory, index: int) -> bool:
+    if index == len(history.intervals) - 1 and history.until >= history.as_of:
+        return True
     return history.intervals[index].at + timedelta(seconds=history.step_s) > history.as_of
 
 

@@ -12,6 +12,8 @@ DAY_S: Final = 86400.0
 MOST_DAYS: Final = 5 * 366
 _DATE: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _OFFSET_STEP_S: Final = 300
+_AHEAD: Final = timedelta(days=366)
+"""A view that ends now stays open: changes that are to come are asked for too."""
 
 
 class Span(StrEnum):
@@ -80,19 +82,50 @@ def days_of(first_text: str, last_text: str, today: date) -> tuple[date, date] |
 
 def query_of(chosen: Range, now: datetime, zone: tzinfo) -> AnalyticsQuery:
     """Return the question for a range; without two days a custom one is the last 30 days."""
-    shown_s = (now.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
-    offset_s = round(shown_s / _OFFSET_STEP_S) * _OFFSET_STEP_S
-    if chosen.span is Span.CUSTOM and chosen.first is not None and chosen.last is not None:
-        since = datetime.combine(chosen.first, time(), zone)
-        until = datetime.combine(chosen.last + timedelta(days=1), time(), zone)
-        return AnalyticsQuery(
-            since=since.astimezone(UTC),
-            until=until.astimezone(UTC),
-            offset_s=offset_s,
-            compare=chosen.compare,
-        )
+    since = until = None
     span_s = SPAN_S.get(chosen.span, SPAN_S[Span.MONTH])
-    return AnalyticsQuery(span_s=span_s, offset_s=offset_s, compare=chosen.compare)
+    begin, end = now - timedelta(seconds=span_s), now + _AHEAD
+    if chosen.span is Span.CUSTOM and chosen.first is not None and chosen.last is not None:
+        since = begin = datetime.combine(chosen.first, time(), zone).astimezone(UTC)
+        until = end = datetime.combine(chosen.last + timedelta(days=1), time(), zone).astimezone(UTC)
+        span_s = (until - since).total_seconds()
+    # The period before is of the same length, and its first week begins earlier still.
+    begin -= timedelta(seconds=span_s, days=15)
+    return AnalyticsQuery(
+        span_s=None if since is not None else span_s,
+        since=since,
+        until=until,
+        offset_s=_offset_s(begin, zone),
+        offset_changes=",".join(
+            f"{int(at.timestamp())}:{_offset_s(at, zone)}" for at in offset_changes(zone, begin, end)
+        ),
+        compare=chosen.compare,
+    )
+
+
+def offset_changes(zone: tzinfo, since: datetime, until: datetime) -> list[datetime]:
+    """Return when the clocks of a zone are changed within a time, to the second."""
+    found: list[datetime] = []
+    at = since.astimezone(UTC).replace(microsecond=0)
+    while at < until:
+        after = at + timedelta(days=7)  # no zone goes back and forth within a week
+        if _offset_s(at, zone) != _offset_s(after, zone):
+            low, high = at, after
+            while high - low > timedelta(seconds=1):
+                middle = (low + (high - low) / 2).replace(microsecond=0)
+                if _offset_s(middle, zone) == _offset_s(low, zone):
+                    low = middle
+                else:
+                    high = middle
+            found.append(high)
+        at = after
+    return [at for at in found if at < until]
+
+
+def _offset_s(at: datetime, zone: tzinfo) -> int:
+    """Return what clocks show more than UTC, in whole 5 minutes."""
+    shown_s = (at.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()
+    return round(shown_s / _OFFSET_STEP_S) * _OFFSET_STEP_S
 
 
 def kept_range(kept: object) -> Range:

@@ -5,7 +5,9 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,10 +17,12 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
 from app.catalogue.history import HistoryClient, HistoryRun, write_history
 from app.catalogue.metrics import KEPT
+from app.catalogue.wall_clock import wall_clock
 from app.protocol import FinishRun
 from streams.records.analytics import AnalyticsQuery, BackupInterval
 from streams.vocabulary import RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, enrol
+from ui.views.analytics_range import SPAN_S, Range, Span, query_of
 
 STATES = (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 HOUR, DAY = 3600, 86400
@@ -121,6 +125,40 @@ async def test_hours_are_those_of_the_runs(catalogue: Catalogue, clock: Clock, s
         assert heat.others is None
 
 
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize("now", [datetime(2026, 4, 6, 10, tzinfo=UTC), datetime(2026, 11, 2, 10, tzinfo=UTC)])
+@pytest.mark.parametrize("span", [Span.DAY, Span.WEEK, Span.MONTH, Span.QUARTER])
+async def test_days_are_those_of_the_wall_clock_also_when_it_is_changed(
+    catalogue: Catalogue, clock: Clock, now: datetime, span: Span
+) -> None:
+    clock.at = now - timedelta(days=6.4) if span is Span.DAY else now
+    past = random_past(random.Random(span), clock(), 5, 2.3 * SPAN_S[span] / DAY)
+    runs = [run for client in past for run in client.runs]
+    await write_history(catalogue, past)
+    query = query_of(Range(span, compare=True), clock(), BERLIN)
+    assert query.offset_changes.count(":") >= 2
+    told = await catalogue.analytics.backups(query)
+    assert len(told.intervals) == len(told.before)
+    for intervals, first_of_next in ((told.before, told.before[-1].at), (told.intervals, told.until)):
+        starts = [each.at for each in intervals]
+        local = [at.astimezone(BERLIN) for at in starts]
+        if told.step_s == DAY:
+            assert {at.hour for at in local} == {0}
+            assert [b.date() - a.date() for a, b in pairwise(local)] == [timedelta(days=1)] * (len(local) - 1)
+        for begin, end, each in zip(starts, [*starts[1:], first_of_next], intervals, strict=True):
+            if begin != first_of_next:
+                assert each.runs == sum(begin <= run.finished_at < end for run in runs)
+    heat = await catalogue.analytics.hours(query)
+    hours = Counter(
+        run.finished_at.astimezone(BERLIN).hour for run in runs if heat.since <= run.finished_at < heat.until
+    )
+    assert [sum(each.runs[hour] for each in heat.clients) for hour in range(24)] == [
+        hours[hour] for hour in range(24)
+    ]
+
+
 async def test_a_run_counts_when_it_ends_and_once(catalogue: Catalogue, clock: Clock) -> None:
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
@@ -200,13 +238,13 @@ def test_a_period_is_told_in_intervals_that_are_kept() -> None:
     for span_s in (300, HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY, 1800 * DAY):
         for ago_days in (0, 1, 20, 100):
             until = now - timedelta(days=ago_days)
-            period = Period(now, until - timedelta(seconds=span_s), until, 0)
+            period = Period(now, until - timedelta(seconds=span_s), until, wall_clock(0))
             step_s = period.load_step_s(KEPT)
             assert span_s / step_s < MOST_POINTS
             source = max(each for each in KEPT if each <= step_s)
             assert step_s % source == 0
             assert KEPT[source] >= now - period.since or source == max(KEPT)
-            assert len(period.starts_us(period.run_step_s())) <= MOST_POINTS
+            assert len(period.edges_us(period.run_step_s())) - 1 <= MOST_POINTS
 
 
 @pytest.mark.parametrize(
@@ -220,6 +258,9 @@ def test_a_period_is_told_in_intervals_that_are_kept() -> None:
         AnalyticsQuery(since=datetime(2026, 1, 2, tzinfo=UTC), until=datetime(2026, 1, 1, tzinfo=UTC)),
         AnalyticsQuery(since=datetime(2030, 1, 1, tzinfo=UTC), until=datetime(2031, 1, 1, tzinfo=UTC)),
         AnalyticsQuery(span_s=DAY, offset_s=1),
+        AnalyticsQuery(span_s=DAY, offset_changes="soon"),
+        AnalyticsQuery(span_s=DAY, offset_changes="200:3600,100:0"),
+        AnalyticsQuery(span_s=DAY, offset_changes="100:1"),
     ],
 )
 def test_no_period(query: AnalyticsQuery) -> None:
