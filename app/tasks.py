@@ -9,6 +9,17 @@ import structlog
 log = structlog.stdlib.get_logger(__name__)
 
 
+def end_if_cancelled() -> None:
+    """Raise the cancellation that this task was asked for, where something that failed just then hid it.
+
+    Before Python 3.13 a task group whose child fails while it is cancelled raises the failure alone; and who
+    cancels waits for ever where the task then tries again.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Tasks:
     """Keeps the tasks of one owner; none is lost to the garbage collector and none fails unseen."""
 

@@ -17,6 +17,7 @@ from app.agent.send import Sender
 from app.agent.upload import Uploader
 from app.config import AgentSettings
 from app.protocol import BATCH_BLOB_BYTES, AgentProgress
+from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError
 from streams.vocabulary import RunState, RunTrigger
 
@@ -77,6 +78,7 @@ class Backup:
         self._sender = Sender(self._uploader, self._ledger, self.counts, settings.reread_times, folder)
         self._queue: asyncio.Queue[list[Found] | None] = asyncio.Queue(QUEUED_BATCHES)
         self._task: asyncio.Task[None] | None = None
+        self._greeted = asyncio.Event()
         self._aborted: TidewatchError | None = None
 
     @property
@@ -93,6 +95,10 @@ class Backup:
         self._aborted = self._aborted or error
         if self._task is not None:
             self._task.cancel()
+
+    def greeted(self) -> None:
+        """Hear that the server has greeted us, maybe after a restart in which it ended our run."""
+        self._greeted.set()
 
     async def run(self) -> Outcome:
         """Back up, and return how it ended; raises nothing but the cancellation of the caller."""
@@ -116,6 +122,7 @@ class Backup:
             error = _cause(raised)
             state = _state_of(error)
             await self._give_up(state, error.message)
+            end_if_cancelled()
         duration_s = asyncio.get_running_loop().time() - began
         return Outcome(state, self.counts, self._uploader.bytes_sent, duration_s, error)
 
@@ -131,13 +138,14 @@ class Backup:
         roots = await asyncio.to_thread(checked_roots, self._plan.roots)
         scanner = Scanner(roots, self._index, self._plan.patterns, self._plan.leave_out)
         async with asyncio.TaskGroup() as group:
-            ticker = group.create_task(self._tick())
+            beside = [group.create_task(self._tick()), group.create_task(self._stay_open())]
             workers = [group.create_task(self._serve()) for _ in range(self._settings.files_in_flight)]
             await self._scan(scanner)
             for _ in workers:
                 await self._queue.put(None)
             await asyncio.wait(workers)
-            ticker.cancel()
+            for task in beside:
+                task.cancel()
         self._on_progress(self.counts.progress(self.run_id))
         state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
         report = self.counts.finish(state, self.counts.reason(), self._uploader.bytes_sent)
@@ -147,6 +155,13 @@ class Backup:
         while True:
             self._on_progress(self.counts.progress(self.run_id))
             await asyncio.sleep(PROGRESS_S)
+
+    async def _stay_open(self) -> None:
+        """Go on in another run as soon as the server is back, not only when there is a name to be told."""
+        while True:
+            await self._greeted.wait()
+            self._greeted.clear()
+            await self._ledger.stay_open()
 
     async def _scan(self, scanner: Scanner) -> None:
         counts = self.counts

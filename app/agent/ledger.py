@@ -128,6 +128,10 @@ class Ledger:
             await self._in_run("vanished", Vanished(raw_paths=part), Accepted)
             await asyncio.to_thread(self._index.remove, [split(path) for path in part])
 
+    async def stay_open(self) -> None:
+        """Make sure that our run is one that runs; where the server has ended it, begin another."""
+        await self._renew(self.run_id)
+
     async def finish(self, report: FinishRun) -> None:
         """End the run; where the answer was lost on the way, look whether it had been heard."""
         try:
@@ -173,6 +177,8 @@ class Ledger:
             if self.run_id != ended:
                 return
             client = await self._client()
+            if client.running_run_id == ended:
+                return
             if client.last_run_state is RunState.CANCELLED:
                 raise RunCancelled("An operator has cancelled this backup.")
             await self._start()

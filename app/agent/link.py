@@ -21,6 +21,7 @@ from app.protocol import (
     decode_to_agent,
     encode,
 )
+from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError, WrongToken
 
 RECEIVE_S = 30.0
@@ -53,12 +54,14 @@ class Link:
         heartbeat_s: float,
         on_command: Callable[[Command], CommandAck],
         on_refused: Callable[[TidewatchError], None],
+        on_greeted: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda _: None,
         shut_out_s: float = SHUT_OUT_S,
     ) -> None:
         self._api, self._events_port, self._backoff = api, events_port, backoff
         self._heartbeat_s, self._shut_out_s = heartbeat_s, shut_out_s
         self._on_command, self._on_refused, self._say = on_command, on_refused, say
+        self._on_greeted = on_greeted
         self._progress: AgentProgress | None = None
         self._acks: list[CommandAck] = []
         self._wake = asyncio.Event()
@@ -81,12 +84,14 @@ class Link:
                 raise
             except ShutOut as error:
                 self._on_refused(error)
+                end_if_cancelled()
                 await asyncio.sleep(self._shut_out_s)
                 continue
             except TidewatchError as error:
                 self._note_loss(error.message)
             finally:
                 self.connected.clear()
+            end_if_cancelled()
             await asyncio.sleep(self._backoff.next_s())
 
     def _note_loss(self, reason: str) -> None:
@@ -138,6 +143,7 @@ class Link:
                     if self._lost:
                         self._say("Connected again.")
                     self._lost = False
+                    self._on_greeted()
                 case Command():
                     self._acks.append(self._on_command(frame))
                     self._wake.set()

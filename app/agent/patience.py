@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from app.agent.api import Refusal, is_passing
 from app.agent.backoff import Backoff
+from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError
 
 PATIENCE_S = 600.0
@@ -43,6 +44,7 @@ class Patience:
             try:
                 result = await attempt()
             except TidewatchError as error:
+                end_if_cancelled()
                 if not is_passing(error):
                     raise
                 if backoff is None or moved() != last:

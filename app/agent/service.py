@@ -89,6 +89,7 @@ class Service:
             heartbeat_s=setup.settings.heartbeat_s,
             on_command=self._on_command,
             on_refused=self._on_refused,
+            on_greeted=self._on_greeted,
             say=(lambda _: None) if self._once else setup.terminal.say,
         )
 
@@ -113,6 +114,10 @@ class Service:
             self._setup.terminal.say(error.line())
         if self._backup is not None:
             self._backup.abort(error)
+
+    def _on_greeted(self) -> None:
+        if self._backup is not None:
+            self._backup.greeted()
 
     def _on_command(self, command: Command) -> CommandAck:
         backup = self._backup

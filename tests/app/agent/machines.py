@@ -137,6 +137,21 @@ def _parsed(
     return parser.parse_intermixed_args([str(word) for word in words])
 
 
+@asynccontextmanager
+async def a_backup(
+    server: Server, source: Path, state: Path, *more: object
+) -> AsyncIterator[asyncio.Task[int]]:
+    """Run an agent that enrols and backs ``source`` up; it is stopped with the block, whatever happens."""
+    words = ("--server", server.url, "--name", "laptop", "--code", await server.code("laptop"))
+    working = asyncio.create_task(agent(source, *words, "--state", state, *(more or ("--once",))))
+    try:
+        yield working
+    finally:
+        working.cancel()
+        done, _ = await asyncio.wait({working}, timeout=30)
+        assert done, "the agent outlived its cancellation"
+
+
 async def agent(*words: object) -> int:
     """Run the agent in this process, as its command line would; return its exit code."""
     return await command.obey(_parsed(command.add_arguments, words))

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from app.agent import reading, send
+from app.agent.link import Link
 from app.agent.upload import LargeContent, Uploader
+from streams.failures import ServerUnreachable
 from streams.vocabulary import RunState, RunTrigger
-from tests.app.agent.machines import Server, a_line, a_server, agent, restore
+from tests.app.agent.machines import Server, a_backup, a_line, a_server, agent, restore
 from tests.app.agent.trees import facts, make_odd_tree, write
+from tests.servers import until
 
 
 @pytest.fixture
@@ -218,6 +221,77 @@ async def test_a_restart_of_the_server_in_mid_upload_is_survived(
         assert await back(server, tmp_path / "back") == 0
         assert (await server.runs())[-1].state is RunState.COMPLETE
     assert facts(tmp_path / "back") == facts(source)
+
+
+async def test_after_a_restart_the_run_is_open_again_while_its_upload_still_goes_on(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "large").write_bytes(os.urandom(6_000_000))
+    send_from, began, reopened = Uploader._send_from, asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Uploader, content: LargeContent, offset: int) -> None:
+        began.set()
+        await reopened.wait()
+        await send_from(self, content, offset)
+
+    monkeypatch.setattr(Uploader, "_send_from", slow)
+    async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
+        await began.wait()
+        await server.stop()
+        await server.start()
+        await server.states(RunState.FAILED, RunState.RUNNING)
+        await until(server.room.progress.all)
+        reopened.set()
+        assert await working == 0
+        await server.states(RunState.FAILED, RunState.COMPLETE)
+
+
+@pytest.mark.parametrize("more", [("--once",), ("--every", "1d")])
+async def test_an_agent_that_is_cancelled_while_its_line_breaks_still_ends(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    (source / "large").write_bytes(os.urandom(1_000_000))
+    began = asyncio.Event()
+
+    async def breaking(*_: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ServerUnreachable("The connection was lost at that moment.") from None
+
+    monkeypatch.setattr(Uploader, "_send_from", breaking)
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", *more) as working,
+    ):
+        await began.wait()
+        working.cancel()
+        assert await asyncio.wait_for(working, 10) == 2
+
+
+async def test_a_link_that_is_cancelled_while_it_breaks_still_ends(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "file").write_bytes(b"x")
+    began = asyncio.Event()
+
+    async def breaking(*_: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionResetError from None
+
+    monkeypatch.setattr(Link, "_send", breaking)
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
+    ):
+        await began.wait()
+        await server.states(RunState.COMPLETE)
+        working.cancel()
+        assert await asyncio.wait_for(working, 10) == 2
 
 
 async def test_a_service_obeys_and_reports(source: Path, tmp_path: Path) -> None:
