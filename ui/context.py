@@ -63,7 +63,7 @@ class Look:
     format: Formatter = field(default_factory=Formatter)
     density: Density = Density.STANDARD
     theme: str = "system"
-    frame_s: float = 1 / 30
+    frame_s: float = 1 / 60
 
 
 def _ignore_latency(_seconds: float) -> None:
@@ -83,7 +83,7 @@ class UiContext:
     """Time, drawing, words and memory, shared by all views of one window."""
 
     scheduler: SchedulerBase
-    frame_s: float = 1 / 30
+    frame_s: float = 1 / 60
     clock: Callable[[], datetime] = utc_now
     report: Callable[[str, BaseException], None] = _report_nowhere
     """Logs an exception that is a bug, with its trace: where it happened and what."""

@@ -88,7 +88,7 @@ class StreamSettings(Section):
     """The other times of the streams."""
 
     frame_s: float = setting(
-        1 / 30, "Least time between two updates of one control on the screen.", "seconds", ge=0.004, le=1
+        1 / 60, "Least time between two updates of one control on the screen.", "seconds", ge=0.004, le=1
     )
     settle_s: float = setting(
         0.25, "Quiet time to wait for after files have changed before a list of them is read again.",
