@@ -50,6 +50,7 @@ class Writer:
         self._now = now
         self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._taking = False
         self._thread = ThreadPoolExecutor(1, "catalogue writer")
 
     @property
@@ -61,11 +62,12 @@ class Writer:
         """Open the connection and begin to take writes."""
         with translated(self._path):
             connection = await self._in_thread(self._engine.connect)
+        self._taking = True
         self._task = asyncio.create_task(self._serve(connection), name="catalogue writer")
 
     async def write(self, work: Work[T]) -> T:
         """Return what ``work`` returns, once it is durable."""
-        if self._task is None or self._task.done():
+        if not self._taking:
             raise RuntimeError("the catalogue is closed")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put_nowait(_Job(work, answer))
@@ -75,8 +77,11 @@ class Writer:
     async def close(self) -> None:
         """Finish the writes that wait, then close the connection."""
         if self._task is not None:
+            self._taking = False
             self._jobs.put_nowait(None)
-            await self._task
+            await asyncio.wait({self._task})
+            if not self._task.cancelled():
+                self._task.result()
         await self._in_thread(self._engine.dispose)
         self._thread.shutdown(wait=False)
 
@@ -84,12 +89,21 @@ class Writer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     async def _serve(self, connection: Connection) -> None:
+        jobs: list[_Job] = []
         try:
             last = False
             while not last:
                 jobs, last = await self._waiting_jobs()
                 await self._together(connection, [job for job in jobs if not job.answer.cancelled()])
+        except asyncio.CancelledError:
+            # Nobody may wait for a write that is not answered any more.
+            while not self._jobs.empty():
+                jobs += filter(None, (self._jobs.get_nowait(),))
+            for job in jobs:
+                job.answer.cancel()
+            raise
         finally:
+            self._taking = False
             await self._in_thread(connection.close)
 
     async def _waiting_jobs(self) -> tuple[list[_Job], bool]:

@@ -20,10 +20,14 @@ from app.catalogue.errors import (
     translated,
 )
 from app.catalogue.schema import SCHEMA_VERSION, metadata
+from app.catalogue.transaction import Transaction
+from app.catalogue.writer import Writer
 from streams.failures import NotADatabase
+from streams.records.base import utc_now
 from streams.records.events import Event
 from streams.vocabulary import ClientState, EventKind
 from tests.app.catalogue.seeds import back_up, enrol, entry
+from tests.servers import lay_blank
 
 
 async def test_it_keeps_everything_over_a_reopening(tmp_path: Path) -> None:
@@ -213,3 +217,29 @@ async def test_a_closed_catalogue_says_so(tmp_path: Path) -> None:
     await catalogue.close()
     with pytest.raises(RuntimeError, match="closed"):
         await catalogue.enrolments.create("desk")
+
+
+async def test_no_write_waits_for_a_writer_that_closes(tmp_path: Path) -> None:
+    async def committed(_: Transaction) -> None:
+        pass
+
+    lay_blank(tmp_path)
+    writer = Writer(tmp_path / "catalogue.db", committed=committed, now=utc_now)
+    await writer.open()
+    ending = asyncio.create_task(writer.close())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="closed"):
+        async with asyncio.timeout(5):
+            await writer.write(lambda _: None)
+    await ending
+
+
+async def test_no_write_waits_for_a_writer_that_was_cancelled(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    writes = [asyncio.create_task(catalogue.clients.set_goal(client.id, goal)) for goal in (77, 78)]
+    await asyncio.sleep(0)
+    writer = next(task for task in asyncio.all_tasks() if task.get_name() == "catalogue writer")
+    writer.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*writes, return_exceptions=True)
+    assert all(write.done() for write in writes)
