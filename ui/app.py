@@ -8,11 +8,13 @@ from streams.bag import Streams
 from streams.commands import Commands
 from ui import theme
 from ui.context import UiContext
+from ui.mounting import quicken
 from ui.shell import Shell
 
 _log = logging.getLogger(__name__)
 
 ft.context.disable_auto_update()
+quicken()
 
 
 def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
