@@ -84,9 +84,14 @@ def _odd() -> ft.Control:
     )
 
 
-async def test_what_is_nested_in_values_is_found_in_the_order_of_declaration() -> None:
+async def test_what_is_nested_in_values_is_found_in_the_order_of_declaration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = {}
     for name, configure in (("stock", mounting._stock), ("quick", mounting._configure)):
+        monkeypatch.setattr(
+            DiffBuilder, "_configure_dataclass", configure
+        )  # the stock one calls itself by name
         async with PageHarness.open() as page:
             root = _odd()
             builder = DiffBuilder(None, root, control_cls=ft.BaseControl)
