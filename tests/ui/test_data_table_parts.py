@@ -1,9 +1,12 @@
 """The arithmetic of a table: selection, window, keys and columns, without a control."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from ui.components.data_table_columns import Column, TextCell, columns_that_fit, lanes_that_fit
+from ui.components.data_table_columns import Column, TextCell, lanes_that_fit
 from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_layout import ColumnChoice, Layout, drag_edge, kept_choice, lay_out
 from ui.components.data_table_selection import Selection
 from ui.components.data_table_window import Window
 
@@ -114,11 +117,15 @@ def column(key: str, width: int, priority: int = 0) -> Column[str]:
     return Column(key, key, TextCell, width=width, priority=priority)
 
 
+def fitting(columns: Sequence[Column[str]], width: float, choice: ColumnChoice | None = None) -> set[str]:
+    return set(lay_out(columns, choice or ColumnChoice(), width, gap=10, fixed=50).shown)
+
+
 def test_the_least_needed_columns_go_first_and_the_needed_stay() -> None:
     columns = (column("name", 100), column("id", 80, 5), column("seen", 90, 4), column("size", 80, 2))
-    assert columns_that_fit(columns, 1000, 10, 50) == {"name", "id", "seen", "size"}
-    assert columns_that_fit(columns, 400, 10, 50) == {"name", "seen", "size"}
-    assert columns_that_fit(columns, 10, 10, 50) == {"name"}
+    assert fitting(columns, 1000) == {"name", "id", "seen", "size"}
+    assert fitting(columns, 400) == {"name", "seen", "size"}
+    assert fitting(columns, 10) == {"name"}
 
 
 @pytest.mark.parametrize(
@@ -137,3 +144,74 @@ def test_as_many_lanes_as_are_needed_and_fit(
     records: int, per_lane: int, width: float, screens: int | None, lanes: int
 ) -> None:
     assert lanes_that_fit(records, per_lane, width, screens) == lanes
+
+
+FLEET = (
+    Column("name", "Name", TextCell, min_width=130),
+    column("id", 80, 5),
+    column("state", 140),
+    column("seen", 90, 4),
+    column("size", 80, 2),
+)
+
+
+def stood(width: float, choice: ColumnChoice | None = None) -> Layout:
+    return lay_out(FLEET, choice or ColumnChoice(), width, gap=10, fixed=50)
+
+
+def pixels(layout: Layout, width: float) -> dict[str, float]:
+    return {key: layout.pixels(key, width, 10, 50) for key in layout.shown}
+
+
+def test_what_was_hidden_stays_hidden_and_what_was_asked_for_goes_last() -> None:
+    assert stood(1000, ColumnChoice().hide("seen")).shown == {"name", "id", "state", "size"}
+    assert stood(450).shown == {"name", "state", "size"}
+    wants = ColumnChoice().want("id")
+    assert stood(450, wants).shown == {"name", "id", "state"}
+    assert stood(300, wants).shown == {"name", "state"}
+    assert stood(1000, wants.hide("id").want("id").hide("id")).shown == {"name", "state", "seen", "size"}
+
+
+def test_room_that_is_left_goes_to_what_still_fits() -> None:
+    columns = (column("name", 100), column("wide", 200, 1), column("slim", 50, 2))
+    assert fitting(columns, 300) == {"name", "slim"}
+
+
+def test_a_dragged_edge_follows_the_pointer_and_moves_nothing_else() -> None:
+    before = pixels(stood(1000), 1000)
+    for left, right in (("name", "id"), ("id", "state"), ("state", "seen")):
+        widths = drag_edge(FLEET, stood(1000), left, before, 20)
+        after = pixels(stood(1000, ColumnChoice().resize(widths)), 1000)
+        moved = {key: after[key] - before[key] for key in before if after[key] != before[key]}
+        assert moved == {left: 20, right: -20}
+
+
+def test_a_column_is_dragged_no_narrower_than_can_be_read() -> None:
+    before = pixels(stood(1000), 1000)
+    widths = drag_edge(FLEET, stood(1000), "id", before, -500)
+    assert widths == {"id": 48, "state": 140 + 80 - 48}
+    widths = drag_edge(FLEET, stood(1000), "id", before, 500)
+    assert widths == {"id": 80 + 140 - 48, "state": 48}
+
+
+def test_where_every_column_takes_its_part_something_still_takes_what_is_left() -> None:
+    columns = tuple(Column(key, key, TextCell, min_width=90, flex=100) for key in "ab")
+    layout = lay_out(columns, ColumnChoice(), 470, gap=10, fixed=50)
+    before = {key: layout.pixels(key, 470, 10, 50) for key in "ab"}
+    assert before == {"a": 200, "b": 200}
+    choice = ColumnChoice().resize(drag_edge(columns, layout, "a", before, 100))
+    wider = lay_out(columns, choice, 870, gap=10, fixed=50)
+    assert {key: wider.pixels(key, 870, 10, 50) for key in "ab"} == {"a": 600, "b": 200}
+
+
+def test_widths_of_a_wider_window_do_not_push_the_needed_out() -> None:
+    wide = ColumnChoice().resize({"name": 700, "state": 300})
+    assert pixels(stood(1400, wide), 1400)["state"] == 300
+    assert pixels(stood(400, wide), 400)["state"] == 140
+
+
+def test_a_choice_is_remembered_and_one_that_cannot_be_read_is_none() -> None:
+    choice = ColumnChoice().hide("seen").want("id").resize({"state": 99})
+    assert kept_choice(choice.kept()) == choice
+    assert kept_choice(None) == kept_choice("x") == kept_choice({"widths": {"a": "b"}}) == ColumnChoice()
+    assert choice.resize({"state": None}).widths == {}

@@ -14,6 +14,7 @@ import flet as ft
 
 from ui.components.data_table_columns import Column, RowAction
 from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_layout import kept_choice
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_view import K, R, TableView
 from ui.theme import INK, Density, Tone
@@ -37,6 +38,8 @@ class TableEvents(Generic[K]):
     """Column key and whether it descends; the table has sorted already unless it shows pages."""
     on_cancel: Callable[[], None] | None = None
     """Escape with nothing selected."""
+    on_columns: Callable[[dict[str, object]], None] | None = None
+    """The user chose or resized columns; what is given brings that back as ``columns_kept``."""
 
 
 class DataTable(TableView[K, R]):
@@ -57,7 +60,9 @@ class DataTable(TableView[K, R]):
         paged: bool = False,
         density: Density = Density.STANDARD,
         label: str = "Table",
+        columns_kept: object = None,
     ) -> None:
+        events = events or TableEvents()
         super().__init__(
             columns,
             name=name,
@@ -68,9 +73,11 @@ class DataTable(TableView[K, R]):
             hand=RowHand(self._on_click, self._on_check, self._on_menu if actions is not None else None),
             on_sort=self._on_sort,
             on_check_all=self._on_check_all,
+            choice=kept_choice(columns_kept),
+            on_columns=events.on_columns,
         )
         self._actions = actions
-        self._events: TableEvents[K] = events or TableEvents()
+        self._events = events
         self._keys = Keys()
         self._menu = ft.ContextMenu(content=self._body.control, secondary_trigger=None, expand=True)
         self._listener = ft.KeyboardListener(

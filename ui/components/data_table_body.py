@@ -1,13 +1,15 @@
 """The body of a table: a pool of rows that fills the room there is, and what is laid over it."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import flet as ft
 
-from ui.components.data_table_columns import Column, columns_that_fit, lanes_that_fit
+from ui.components.data_table_arranging import Arranging
+from ui.components.data_table_columns import Column, lanes_that_fit
 from ui.components.data_table_head import LANE_GAP, TableHeads, lane_divider
-from ui.components.data_table_row import ACCENT_WIDTH, CHECK_WIDTH, GAP, MENU_WIDTH, RowHand, TableRow
+from ui.components.data_table_row import RowHand, TableRow
 from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.components.data_table_scrollbar import Scrollbar
 from ui.components.data_table_window import Window
@@ -25,6 +27,7 @@ class TableBody:
     def __init__(
         self,
         columns: Sequence[Column[Any]],
+        arranging: Arranging,
         head: TableHeads,
         window: Window,
         *,
@@ -32,7 +35,8 @@ class TableBody:
         hand: RowHand,
         on_move: Callable[[int], None],
     ) -> None:
-        self._columns, self._head, self._window, self._hand = columns, head, window, hand
+        self._columns, self._arranging, self._head = columns, arranging, head
+        self._window, self._hand = window, hand
         self._height = 0.0
         self.reshaped = False
         """Rows, lanes or columns changed: they must be sent together, new ones cannot be updated yet."""
@@ -41,7 +45,7 @@ class TableBody:
         self.width = 0.0
         self.row_height = density.row_height
         self.rows: list[TableRow] = []
-        self.columns_shown = frozenset(column.key for column in columns)
+        self.columns_shown = arranging.layout.shown
         self.scrollbar = Scrollbar(window, on_move)
         self.lanes = 1
         self.per_lane = FIRST_ROWS
@@ -59,7 +63,7 @@ class TableBody:
         count = self.per_lane * self.lanes
         while len(self.rows) < count:
             row = TableRow(len(self.rows), self._columns, self.row_height, self._hand)
-            row.set_columns(self.columns_shown)
+            row.set_layout(self._arranging.layout)
             row.control.visible = False
             self.rows.append(row)
         parts: list[ft.Control] = []
@@ -98,7 +102,7 @@ class TableBody:
         changed = shape != (self.per_lane, self.lanes)
         if changed:
             self._lay_out()
-        return self._fit_columns() or changed
+        return self.fit_columns() or changed
 
     @property
     def lane_width(self) -> float:
@@ -125,16 +129,16 @@ class TableBody:
         lane = min(self.lanes - 1, int(place.x // (self.lane_width + LANE_GAP)))
         return lane * self.per_lane + min(self.per_lane - 1, int(place.y // self.row_height))
 
-    def _fit_columns(self) -> bool:
-        fixed = ACCENT_WIDTH + CHECK_WIDTH + MENU_WIDTH + 2 * GAP
-        shown = columns_that_fit(self._columns, self.lane_width, GAP, fixed)
-        if shown == self.columns_shown:
+    def fit_columns(self) -> bool:
+        """Let the columns stand in the room there is; return whether any stands otherwise now."""
+        if not self._arranging.fit(self.lane_width if self.width else math.inf):
             return False
-        self.columns_shown = shown
+        layout = self._arranging.layout
+        self.columns_shown = layout.shown
         self.reshaped = True
-        self._head.show_columns(shown)
+        self._head.show_layout(layout)
         for row in self.rows:
-            row.set_columns(shown)
+            row.set_layout(layout)
         return True
 
     def place_scrollbar(self) -> list[ft.Control]:

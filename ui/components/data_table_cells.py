@@ -5,6 +5,7 @@ from typing import Any, Protocol, cast
 import flet as ft
 
 from ui.components.data_table_columns import CellKind, CellValue, Column, ProgressCell, StatusCell, TextCell
+from ui.components.data_table_layout import Layout
 from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
 
 SMALL_SIZE = 12
@@ -138,3 +139,10 @@ def place(control: ft.LayoutControl, column: Column[Any]) -> ft.LayoutControl:
     else:
         control.expand = column.flex
     return control
+
+
+def give_room(control: ft.LayoutControl, layout: Layout, key: str) -> None:
+    """Give a control of a column the room that it has in a layout, or take it away."""
+    control.visible = key in layout.widths
+    if control.visible:
+        control.width, control.expand = layout.widths[key], layout.parts.get(key)

@@ -1,6 +1,6 @@
 """How a column of a table is described, and the values its cells can show."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -50,6 +50,9 @@ class ProgressCell:
     tooltip: str = ""
 
 
+_NARROWEST = {CellKind.STATUS: 72, CellKind.PROGRESS: 112}
+"""Where less would cut what is not text."""
+
 CellValue = TextCell | StatusCell | ProgressCell
 
 
@@ -58,7 +61,8 @@ class Column(Generic[R]):
     """One column: its head, its room, and what its cells show of a record.
 
     A column has a ``width`` in pixels or takes its part (``flex``) of what is left, at least ``min_width``.
-    Where the table is too narrow, the columns of the highest ``priority`` go first; 0 always stays.
+    Where the table is too narrow, the columns of the highest ``priority`` go first; 0 always stays, unless
+    the user hides it. The first column names the row and cannot be hidden.
     """
 
     key: str
@@ -79,6 +83,11 @@ class Column(Generic[R]):
     def room(self) -> int:
         """The pixels it needs at least."""
         return self.min_width if self.width is None else self.width
+
+    @property
+    def narrowest(self) -> int:
+        """The pixels below which it cannot be dragged."""
+        return min(self.room, _NARROWEST.get(self.kind, 48))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +112,3 @@ def lanes_that_fit(records: int, per_lane: int, width: float, screens: int | Non
         return 1
     wanted = -(-records // (per_lane * screens))
     return max(1, min(wanted, int(width // LANE_MIN_WIDTH)))
-
-
-def columns_that_fit(columns: Sequence[Column[Any]], width: float, gap: int, fixed: int) -> frozenset[str]:
-    """Return the keys of the columns to show in ``width`` pixels, ``fixed`` of which are taken already.
-
-    Columns go by falling priority, of equals the last one first; those of priority 0 always stay.
-    """
-    shown = list(columns)
-    while sum(column.room + gap for column in shown) + fixed > width:
-        candidates = [column for column in shown if column.priority > 0]
-        if not candidates:
-            break
-        highest = max(column.priority for column in candidates)
-        shown.remove([column for column in candidates if column.priority == highest][-1])
-    return frozenset(column.key for column in shown)

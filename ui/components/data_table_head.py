@@ -5,13 +5,14 @@ from typing import Any
 
 import flet as ft
 
-from ui.components.data_table_cells import place
+from ui.components.data_table_cells import give_room, place
 from ui.components.data_table_columns import Column
+from ui.components.data_table_edge import HEAD_HEIGHT, EdgeHand, HeadEdge
+from ui.components.data_table_layout import Layout
 from ui.components.data_table_row import ACCENT_WIDTH, GAP, MENU_WIDTH, check_box
 from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.theme import LINE, QUIET_INK
 
-HEAD_HEIGHT = 34
 LANE_GAP = 13
 """A line and its margin between two lanes of rows."""
 
@@ -25,6 +26,7 @@ class TableHead:
         *,
         on_sort: Callable[[str], None],
         on_check: Callable[[], None],
+        edges: EdgeHand,
         menu: bool,
     ) -> None:
         self._columns = columns
@@ -35,11 +37,15 @@ class TableHead:
         self.check = check_box(
             value=False, semantics_label="Select all rows", on_change=lambda _event: on_check()
         )
-        tail: list[ft.Control] = [ft.Container(width=MENU_WIDTH)] if menu else []
+        self._edges = {column.key: HeadEdge(column.key, edges) for column in columns}
+        before = ft.Container(width=ACCENT_WIDTH + GAP)
+        parts: list[ft.Control] = [before, self.check, ft.Container(width=GAP)]
+        for column in columns:
+            parts += [self._cells[column.key], self._edges[column.key].control]
         self.control = ft.Container(
             ft.Row(
-                [ft.Container(width=ACCENT_WIDTH), self.check, *self._cells.values(), *tail],
-                spacing=GAP,
+                [*parts, *([ft.Container(width=MENU_WIDTH)] if menu else [])],
+                spacing=0,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
             height=HEAD_HEIGHT,
@@ -78,10 +84,12 @@ class TableHead:
                 ("sorted descending" if descending else "sorted ascending") if name == key else None
             )
 
-    def show_columns(self, shown: frozenset[str]) -> None:
-        """Show only these columns."""
+    def show_layout(self, layout: Layout) -> None:
+        """Let the labels stand as the columns do."""
+        last = next((c.key for c in reversed(self._columns) if c.key in layout.shown), "")
         for column in self._columns:
-            self._cells[column.key].visible = column.key in shown
+            give_room(self._cells[column.key], layout, column.key)
+            self._edges[column.key].show(there=column.key in layout.shown, last=column.key == last)
 
     def set_checked(self, covered: bool | None) -> bool:
         """Set the state of "all"; return whether the checkbox must be updated."""
@@ -102,16 +110,20 @@ class TableHeads:
         *,
         on_sort: Callable[[str], None],
         on_check: Callable[[], None],
+        edges: EdgeHand,
+        chooser: ft.Control,
         menu: bool,
     ) -> None:
-        self._make = lambda: TableHead(columns, on_sort=on_sort, on_check=on_check, menu=menu)
+        self._make = lambda: TableHead(columns, on_sort=on_sort, on_check=on_check, edges=edges, menu=menu)
         self._sort: tuple[str | None, bool] = (None, False)
-        self._shown = frozenset(column.key for column in columns)
+        self._layout: Layout | None = None
         self._covered: bool | None = False
         self.heads: list[TableHead] = []
         self._row = ft.Row([], spacing=0)
+        # In the corner over the menus of the rows, once however many lanes there are.
+        corner = ft.Container(chooser, right=0, top=0, width=MENU_WIDTH, height=HEAD_HEIGHT, visible=menu)
         self.control = ft.Container(
-            self._row,
+            ft.Stack([self._row, corner]),
             height=HEAD_HEIGHT,
             padding=ft.Padding.only(right=SCROLLBAR_WIDTH),
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
@@ -126,7 +138,8 @@ class TableHeads:
         while len(self.heads) < lanes:
             head = self._make()
             head.show_sort(*self._sort)
-            head.show_columns(self._shown)
+            if self._layout is not None:
+                head.show_layout(self._layout)
             head.set_checked(self._covered)
             self.heads.append(head)
         parts: list[ft.Control] = []
@@ -142,11 +155,11 @@ class TableHeads:
         for head in self.heads:
             head.show_sort(key, descending)
 
-    def show_columns(self, shown: frozenset[str]) -> None:
-        """Show only these columns."""
-        self._shown = shown
+    def show_layout(self, layout: Layout) -> None:
+        """Let the labels stand as the columns do."""
+        self._layout = layout
         for head in self.heads:
-            head.show_columns(shown)
+            head.show_layout(layout)
 
     def set_checked(self, covered: bool | None) -> list[ft.Control]:
         """Set the state of "all"; return the checkboxes to update."""

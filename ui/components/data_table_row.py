@@ -6,8 +6,9 @@ from typing import Any
 
 import flet as ft
 
-from ui.components.data_table_cells import cell_of
+from ui.components.data_table_cells import cell_of, give_room
 from ui.components.data_table_columns import Column
+from ui.components.data_table_layout import Layout
 from ui.theme import LINE, QUIET_INK, SELECTED
 
 GAP = 16
@@ -81,10 +82,10 @@ class TableRow:
         self.control.height = height
         self.accent.height = height
 
-    def set_columns(self, shown: frozenset[str]) -> None:
-        """Show only these columns."""
+    def set_layout(self, layout: Layout) -> None:
+        """Let the cells stand as the columns do."""
         for column, cell in zip(self.columns, self.cells, strict=True):
-            cell.control.visible = column.key in shown
+            give_room(cell.control, layout, column.key)
 
     def show(self, record: Any, shown: frozenset[str], name: str) -> list[ft.Control]:
         """Bind the cells to a record; return the leaves that changed."""

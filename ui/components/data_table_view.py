@@ -6,9 +6,11 @@ from typing import Generic, TypeVar
 
 import flet as ft
 
+from ui.components.data_table_arranging import Arranging
 from ui.components.data_table_body import MANY, TableBody
 from ui.components.data_table_columns import Column
 from ui.components.data_table_head import HEAD_HEIGHT, TableHeads
+from ui.components.data_table_layout import ColumnChoice
 from ui.components.data_table_order import KeyedOrder, SortKey
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_selection import Selection
@@ -60,6 +62,8 @@ class TableView(Generic[K, R]):
         hand: RowHand,
         on_sort: Callable[[str], None],
         on_check_all: Callable[[], None],
+        choice: ColumnChoice,
+        on_columns: Callable[[dict[str, object]], None] | None,
     ) -> None:
         self._columns = {column.key: column for column in columns}
         self._name, self._paged = name, paged
@@ -73,12 +77,25 @@ class TableView(Generic[K, R]):
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._arranging = Arranging(columns, choice, redraw=self._rearrange, tell=on_columns)
         self._head = TableHeads(
-            columns, on_sort=on_sort, on_check=on_check_all, menu=hand.on_menu is not None
+            columns,
+            on_sort=on_sort,
+            on_check=on_check_all,
+            edges=self._arranging.edges,
+            chooser=self._arranging.chooser.control,
+            menu=hand.on_menu is not None,
         )
         self._head.show_sort(sort, descending)
+        self._head.show_layout(self._arranging.layout)
         self._body = TableBody(
-            columns, self._head, self._window, density=density, hand=hand, on_move=self._go
+            columns,
+            self._arranging,
+            self._head,
+            self._window,
+            density=density,
+            hand=hand,
+            on_move=self._go,
         )
         self.control = TableRoot(expand=True)
         self.control.on_unmount = self._end_timers
@@ -234,6 +251,11 @@ class TableView(Generic[K, R]):
         """Fit the columns to a width that is about to change, before the client reports it."""
         if self._body.width and self._body.fit(self._body.width + wider):
             self.refresh()
+
+    def _rearrange(self) -> None:
+        self._body.fit_columns()
+        self._body.reshaped = True  # what the chooser says may be new though the columns stand as before
+        self.refresh()
 
     def _go(self, offset: int) -> None:
         if self._window.go(offset):

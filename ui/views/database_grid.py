@@ -21,6 +21,9 @@ _MARGIN = 130
 """Room for the checkbox, the menu and the scrollbar of a table."""
 _GAP = 12
 _NARROWEST, _WIDEST = 84, 300
+_KEPT = "database.columns"
+_MOST_KEPT = 50
+"""So many tables and answers are remembered with the columns that were chosen."""
 _numbers = itertools.count()
 
 
@@ -107,8 +110,13 @@ class Grid:
             name=lambda row: f"row {', '.join(str(part) for part in row.key)}",
             actions=self._actions,
             events=TableEvents(
-                on_open=self._open, on_current=self._walk, on_sort=self._on_sort, on_cancel=self._on_cancel
+                on_open=self._open,
+                on_current=self._walk,
+                on_sort=self._on_sort,
+                on_cancel=self._on_cancel,
+                on_columns=self._keep_columns,
             ),
+            columns_kept=self._all_kept().get(self._signature()),
             paged=True,
             density=self._context.density,
             label=self._label,
@@ -141,6 +149,20 @@ class Grid:
             sortable=column.sortable,
             tooltip=column.tooltip,
         )
+
+    def _signature(self) -> str:
+        """Return what a table or an answer is known by: the names of its columns."""
+        return "|".join(column.name for column in self._columns)
+
+    def _all_kept(self) -> dict[str, object]:
+        kept = self._context.prefs.get(_KEPT)
+        return {str(name): value for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+    def _keep_columns(self, chosen: dict[str, object]) -> None:
+        kept = self._all_kept()
+        kept.pop(self._signature(), None)
+        kept[self._signature()] = chosen
+        self._context.prefs.put(_KEPT, dict(list(kept.items())[-_MOST_KEPT:]))
 
     def _actions(self, row: GridRow) -> Sequence[RowAction]:
         copy = RowAction("Copy row as JSON", ft.Icons.CONTENT_COPY, lambda: self._copy(row))

@@ -51,7 +51,8 @@ class FilesView(BoundView):
     """Files page by page; sorting, searching and filtering happen in the database."""
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
-        self._filter = kept_filter(context.prefs.get("files.filter"))
+        prefs = context.prefs
+        self._filter = kept_filter(prefs.get("files.filter"))
         self._page_number: int | None = 0
         self._page: FilePage | None = None
         self._fresh_for: FileQuery | None = None
@@ -77,7 +78,9 @@ class FilesView(BoundView):
                 on_selection=self._on_selection,
                 on_sort=self._on_sort,
                 on_cancel=self._on_close,
+                on_columns=lambda kept: prefs.put("files.columns", kept),
             ),
+            columns_kept=prefs.get("files.columns"),
             sort=self._filter.sort,
             descending=self._filter.descending,
             paged=True,
