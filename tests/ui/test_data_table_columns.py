@@ -30,9 +30,13 @@ class Desk:
             columns_kept=kept,
         )
         page.mount(self.table.control)
-        self.table._on_size(ft.LayoutSizeChangeEvent("size", self.table.control, width=800.0, height=200.0))
+        self.resize(800.0)
         self.table.apply({number: f"row {number}" for number in range(20)}, full=True)
         page.clear()
+
+    def resize(self, width: float) -> None:
+        control: ft.LayoutControl = self.table.control
+        self.table._on_size(ft.LayoutSizeChangeEvent("size", control, width=width, height=200.0))
 
     def heads(self, lane: int = 0) -> list[str]:
         return [text for text in self.page.texts(self.table._head.heads[lane].control) if text]
@@ -75,8 +79,7 @@ async def test_a_column_is_hidden_and_shown_and_both_are_remembered(desk: Desk) 
 
 
 async def test_a_column_without_room_says_so_and_comes_in_place_of_others_when_asked_for(desk: Desk) -> None:
-    narrow = ft.LayoutSizeChangeEvent("size", desk.table.control, width=360.0, height=200.0)
-    desk.table._on_size(narrow)
+    desk.resize(360.0)
     assert desk.heads() == ["Name", "Size"]
     assert "no room" in desk.page.texts()
     await desk.toggle("ID")
@@ -109,7 +112,7 @@ async def test_what_was_chosen_holds_after_a_start_and_in_every_lane() -> None:
         desk = Desk(page, kept={"hidden": ["id"], "wanted": [], "widths": {"size": 120}})
         assert desk.heads() == ["Name", "Size"]
         desk.table.set_screens(1)
-        desk.table._on_size(ft.LayoutSizeChangeEvent("size", desk.table.control, width=1300.0, height=200.0))
+        desk.resize(1300.0)
         assert desk.heads(1) == ["Name", "Size"]
         await desk.toggle("ID")
         assert desk.heads(0) == desk.heads(1) == ["Name", "ID", "Size"]

@@ -12,6 +12,7 @@ from ui.components.data_table_columns import Column
 from ui.components.data_table_head import HEAD_HEIGHT, TableHeads
 from ui.components.data_table_layout import ColumnChoice
 from ui.components.data_table_order import KeyedOrder, SortKey
+from ui.components.data_table_root import TableRoot
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_selection import Selection
 from ui.components.data_table_window import Window
@@ -22,26 +23,6 @@ R = TypeVar("R")
 
 SETTLE_S = 4.0
 """Live values re-sort the rows at most this often."""
-
-
-@ft.control(isolated=True)
-class TableRoot(ft.Container):
-    """The boundary of a table: an update of the page never walks into it."""
-
-    def init(self) -> None:
-        """Begin unmounted."""
-        self.mounted = False
-        self.on_unmount: Callable[[], None] | None = None
-
-    def did_mount(self) -> None:
-        """Note that updates can be sent now."""
-        self.mounted = True
-
-    def will_unmount(self) -> None:
-        """Note that updates can no longer be sent, and end the timers."""
-        self.mounted = False
-        if self.on_unmount is not None:
-            self.on_unmount()
 
 
 class TableView(Generic[K, R]):
