@@ -63,8 +63,7 @@ class Cell(Generic[T]):
     def put(self, value: T) -> None:
         """Take a new value, or the same one confirmed."""
         shown = self._shown
-        same = shown.health is _OK and (value is shown.value or bool(value == shown.value))
-        if same:
+        if shown.health is _OK and (value is shown.value or value == shown.value):
             self._heard_s, self._at = self._seconds(), None
         else:
             self._hear()

@@ -136,7 +136,8 @@ class LoopScheduler(JobScheduler):
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: OnError) -> None:
-        super().__init__(on_error, loop.time)
+        plain = type(loop).time is asyncio.BaseEventLoop.time
+        super().__init__(on_error, time.monotonic if plain else loop.time)  # the same clock without a detour
         self._loop = loop
 
     def _post(self, job: Job) -> None:

@@ -29,7 +29,7 @@ class Snapshot(Generic[T]):
     failure: Failure | None = None
 
 
-class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False):
+class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False, gc=False):
     """What changed in a keyed subject since the last delta; ``full`` replaces all that was known.
 
     Equal deltas do the same, whenever it was committed. A struct, because one is made for every event.

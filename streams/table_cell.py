@@ -126,20 +126,17 @@ class TableCell(Generic[K, V]):
         elif value.full:
             self.replace(value.changed, committed_at=value.committed_at)
         elif self._loaded and len(value.changed) == 1 and not value.removed:
-            self._take_one(value)
-        else:
-            self.apply(value.changed, value.removed, value.committed_at)
-
-    def _take_one(self, delta: Delta[K, V]) -> None:
-        rows = self._rows
-        for key, row in delta.changed.items():
+            rows = self._rows
+            ((key, row),) = value.changed.items()
             known = rows.get(key, _MISSING)
             if known is row or known == row:
                 self._count.confirm()
                 return
             rows[key] = row
-        self._subject.on_next(delta)
-        self._count.put(len(rows))
+            self._subject.on_next(value)  # one change, as most are, is handed on as it came
+            self._count.put(len(rows))
+        else:
+            self.apply(value.changed, value.removed, value.committed_at)
 
     def _subscribe(
         self, observer: abc.ObserverBase[Delta[K, V]], _: abc.SchedulerBase | None = None

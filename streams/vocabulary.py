@@ -3,7 +3,13 @@
 from enum import StrEnum
 
 
-class ClientState(StrEnum):
+class Word(StrEnum):
+    """One word of the vocabulary; as a key it is worth its text, and costs no more."""
+
+    __hash__ = str.__hash__
+
+
+class ClientState(Word):
     """How a client machine stands towards the server right now."""
 
     ONLINE = "online"
@@ -14,7 +20,7 @@ class ClientState(StrEnum):
     """Known to the server, but its agent has not connected once."""
 
 
-class RunState(StrEnum):
+class RunState(Word):
     """Where one backup of one client stands."""
 
     QUEUED = "queued"
@@ -31,7 +37,7 @@ class RunState(StrEnum):
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
-class RunTrigger(StrEnum):
+class RunTrigger(Word):
     """Who asked for a backup."""
 
     SCHEDULE = "schedule"
@@ -40,7 +46,7 @@ class RunTrigger(StrEnum):
     """Started by hand at the client."""
 
 
-class EntryKind(StrEnum):
+class EntryKind(Word):
     """What a name in a backup stands for."""
 
     FILE = "file"
@@ -48,7 +54,7 @@ class EntryKind(StrEnum):
     LINK = "link"
 
 
-class FileState(StrEnum):
+class FileState(Word):
     """What is known about the stored bytes of a file."""
 
     VERIFIED = "verified"
@@ -61,7 +67,7 @@ class FileState(StrEnum):
     """Deleted by an operator; can be undeleted until it is purged."""
 
 
-class ServerState(StrEnum):
+class ServerState(Word):
     """Whether the server takes new backups."""
 
     RUNNING = "running"
@@ -70,7 +76,7 @@ class ServerState(StrEnum):
     STOPPED = "stopped"
 
 
-class TransferKind(StrEnum):
+class TransferKind(Word):
     """What moves bytes."""
 
     UPLOAD = "upload"
@@ -78,7 +84,7 @@ class TransferKind(StrEnum):
     VERIFY = "verify"
 
 
-class TransferState(StrEnum):
+class TransferState(Word):
     """Where a transfer stands."""
 
     QUEUED = "queued"
@@ -88,7 +94,7 @@ class TransferState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class LinkState(StrEnum):
+class LinkState(Word):
     """How the console is connected to the server."""
 
     CONNECTING = "connecting"
@@ -100,7 +106,7 @@ class LinkState(StrEnum):
     DOWN = "down"
 
 
-class Health(StrEnum):
+class Health(Word):
     """What a value on the screen is worth."""
 
     LOADING = "loading"
@@ -109,7 +115,7 @@ class Health(StrEnum):
     ERROR = "error"
 
 
-class Topic(StrEnum):
+class Topic(Word):
     """What a console can ask the event socket for."""
 
     CLIENTS = "clients"
@@ -125,7 +131,7 @@ class Topic(StrEnum):
     LOGS = "logs"
 
 
-class EventKind(StrEnum):
+class EventKind(Word):
     """What a numbered event says has happened."""
 
     CLIENT_ENROLLED = "client_enrolled"
@@ -134,6 +140,7 @@ class EventKind(StrEnum):
     CLIENT_DISCONNECTED = "client_disconnected"
     CLIENT_ALLOWED = "client_allowed"
     CLIENT_CHANGED = "client_changed"
+    CLIENT_REMOVED = "client_removed"
     BACKUP_REQUESTED = "backup_requested"
     RUN_STARTED = "run_started"
     RUN_FINISHED = "run_finished"
@@ -147,14 +154,14 @@ class EventKind(StrEnum):
     SERVER_STOPPED = "server_stopped"
 
 
-class Scope(StrEnum):
+class Scope(Word):
     """What a bearer token allows."""
 
     CONSOLE = "console"
     AGENT = "agent"
 
 
-class LogLevel(StrEnum):
+class LogLevel(Word):
     """How much a log line matters."""
 
     DEBUG = "debug"
@@ -163,7 +170,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class LogSource(StrEnum):
+class LogSource(Word):
     """Which part of Tidewatch says a log line."""
 
     CONSOLE = "console"

@@ -39,7 +39,7 @@ class Listeners:
 
     def __init__(self, on_changed: Callable[[], None]) -> None:
         self._on_changed = on_changed
-        self._listeners: list[_Listener] = []
+        self._listeners: tuple[_Listener, ...] = ()
         self._wanted: Counter[Topic] = Counter()
         self.connected = False
 
@@ -61,14 +61,14 @@ class Listeners:
             observer: abc.ObserverBase[FeedItem], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             listener = _Listener(asked, observer)
-            self._listeners.append(listener)
+            self._listeners = (*self._listeners, listener)
             self._wanted.update(asked)
             self._on_changed()
             if not self.connected:
                 observer.on_next(Lost())
 
             def leave() -> None:
-                self._listeners.remove(listener)
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
                 self._wanted.subtract(asked)
                 self._on_changed()
 
@@ -79,7 +79,7 @@ class Listeners:
     def synced(self, topics: frozenset[Topic], epoch: str, *, again: bool = False) -> None:
         """Tell those whose topics are among these that they flow from now on; ``again`` after a gap."""
         news = Synced(epoch)
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             if listener.topics <= topics and (again or not listener.synced):
                 listener.synced = True
                 _hand(listener, news)
@@ -87,14 +87,14 @@ class Listeners:
     def lost(self) -> None:
         """Tell all that nothing flows for now."""
         self.connected = False
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             listener.synced = False
             _hand(listener, Lost())
 
     def tell(self, frame: Frame) -> None:
         """Hand a frame to those who listen to one of its topics."""
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
-        for listener in tuple(self._listeners):
+        for listener in self._listeners:
             if not listener.topics.isdisjoint(topics):
                 _hand(listener, frame)
 

@@ -9,7 +9,7 @@ from streams.failures import ServerUnreachable
 T = TypeVar("T")
 
 
-class Ok(msgspec.Struct, Generic[T], frozen=True):
+class Ok(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A read that gave a value. A struct, because one is made for every event."""
 
     value: T

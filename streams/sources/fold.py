@@ -48,15 +48,16 @@ class NumberedFold(Generic[K, V]):
         return self._apply(changed, removed, full=full)
 
     def write(self, seq: int, key: K, row: V | None, at: datetime | None = None) -> Delta[K, V] | None:
-        """Take what an event says of a row, None for gone; return what it changes, if anything."""
+        """Take what an event says of a row, None for gone; return it, unless something later is known.
+
+        Whether the row is another than before is left to the table that follows: it compares anyway.
+        """
         numbers, rows = self._numbers, self.rows
         if seq <= self._known or seq <= numbers.get(key, 0):
             return None
         numbers[key] = seq
         if row is None:
             return self._apply({}, frozenset({key} & rows.keys()), at=at)
-        if rows.get(key) == row:
-            return None
         rows[key] = row
         return Delta({key: row}, _NO_KEYS, False, at)
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from streams.operators.results import Failed, Ok
+from streams.records.events import Event
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.reading import Item
@@ -23,10 +24,11 @@ def folding(
     """Give answers to ``read`` and what the feed says to ``hear``; what they return has changed."""
 
     def take(item: Item[T]) -> Ok[Delta[K, V]] | Failed | None:
-        if isinstance(item, Ok):
-            return Ok(read(item.value) or _NOTHING)
-        if isinstance(item, Failed):
-            return item
+        if not isinstance(item, Event):  # hundreds of events come a second, and are asked nothing else
+            if isinstance(item, Ok):
+                return Ok(read(item.value) or _NOTHING)
+            if isinstance(item, Failed):
+                return item
         delta = hear(item)
         return None if delta is None else Ok(delta)
 

@@ -85,15 +85,6 @@ class Reading:
             nudging = SerialDisposable()
             started = False
 
-            def hand(item: Item[T]) -> None:
-                try:
-                    result = take(item)
-                except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
-                    observer.on_error(error)
-                    return
-                if result is not None:
-                    observer.on_next(result)
-
             def start(*_: Any) -> None:
                 nonlocal started
                 if started:
@@ -108,11 +99,17 @@ class Reading:
                     backoff=self.backoff,
                     refresh_stream=rx.merge(now_subject, soon),
                 )
-                polling.disposable = listen(polls, hand, observer.on_error, observer.on_completed)
+                polling.disposable = listen(polls, on_item, observer.on_error, observer.on_completed)
 
-            def on_item(item: FeedItem) -> None:
-                hand(item)
-                if isinstance(item, Event):
+            def on_item(item: Item[T]) -> None:
+                try:
+                    result = take(item)
+                except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
+                    observer.on_error(error)
+                    return
+                if result is not None:
+                    observer.on_next(result)
+                if isinstance(item, Event):  # first: hundreds of them come a second
                     if again is not None and again(item):
                         soon_subject.on_next(item)
                 elif isinstance(item, Synced | Lost):
@@ -122,7 +119,7 @@ class Reading:
                         start()
                     elif isinstance(item, Synced):
                         now_subject.on_next(item)
-                elif again is not None and again(item):
+                elif again is not None and not isinstance(item, Ok | Failed) and again(item):
                     soon_subject.on_next(item)
 
             waiting = self.scheduler.schedule_relative(SYNC_S, start)

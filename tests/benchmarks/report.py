@@ -26,6 +26,10 @@ class Sample:
         ordered = sorted(self.values)
         return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
 
+    def less(self, value: float) -> "Sample":
+        """Return what is left of each when ``value`` is taken off."""
+        return Sample(tuple(each - value for each in self.values), self.unit)
+
     def words(self) -> str:
         """Return median and spread (10th to 90th percentile) for a person."""
         if len(self.values) == 1:
