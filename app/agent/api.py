@@ -1,9 +1,6 @@
 """The server's HTTP API, as agent and restore speak it; every failure is one of ours."""
 
 import asyncio
-import errno
-import socket
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
@@ -13,35 +10,14 @@ import msgspec
 import structlog
 
 from app.agent.address import Address
+from app.agent.failures import AGENT_TOKEN, HINTS, Refusal, failure_of, unknown_token
 from app.protocol import Health, Problem
-from streams.failures import (
-    CommandFailed,
-    ServerRefused,
-    ServerUnreachable,
-    TidewatchError,
-    WrongCertificate,
-    WrongToken,
-    WrongVersion,
-)
+from streams.failures import CommandFailed, TidewatchError, WrongToken, WrongVersion
 from streams.records.events import PROTOCOL_VERSION
 
 CONNECT_S = 10.0
 ANSWER_S = 120.0
 BODY_CHUNK_BYTES = 256 * 1024
-PASSING_CODES = frozenset(
-    {
-        "internal",
-        "database_locked",
-        "catalogue_locked",
-        "shutting_down",
-        "too_many_uploads",
-        "upload_in_progress",
-        "offset_mismatch",
-        "upload_incomplete",
-    }
-)
-"""Refusals that another try may get past."""
-
 T = TypeVar("T")
 
 
@@ -51,65 +27,21 @@ def _correlation() -> dict[str, str]:
     return {"X-Correlation-Id": str(correlation_id)} if correlation_id else {}
 
 
-class Refusal(CommandFailed):
-    """The server said no; ``server_code`` is its word for it."""
-
-    def __init__(
-        self, problem: Problem, *, status: int, retry_after_s: float | None = None, hint: str = ""
-    ) -> None:
-        super().__init__(problem.message, code=problem.code, hint=hint)
-        self.detail = problem.detail
-        self.status = status
-        self.retry_after_s = retry_after_s
-
-
-def is_passing(error: TidewatchError) -> bool:
-    """Return whether the same request may go well a little later."""
-    if isinstance(error, Refusal):
-        return error.server_code in PASSING_CODES or error.status in (502, 503, 504)
-    return isinstance(error, ServerUnreachable | ServerRefused)
-
-
-def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
-    """Return in one phrase why TLS failed."""
-    cause = (
-        error.certificate_error
-        if isinstance(error, aiohttp.ClientConnectorCertificateError)
-        else error.os_error
-    )
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message
-    return getattr(cause, "reason", None) or str(cause)
-
-
-def failure_of(error: Exception, address: object) -> TidewatchError:
-    """Return what an exception of the network means, in our words."""
-    hint = "Check the address given with --server (http:// or https://), and that the server runs."
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return WrongCertificate(
-            f"{address}: the connection cannot be trusted: {_distrust(error)}.",
-            hint="Name the server's authority with agent.ca_file, or check https:// against http://.",
-        )
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error
-        if isinstance(reason, socket.gaierror):
-            return ServerUnreachable(f"{address}: there is no host of that name.", hint=hint)
-        if reason.errno == errno.ECONNREFUSED:
-            return ServerRefused(f"{address}: nothing listens there.", hint=hint)
-        return ServerUnreachable(f"{address} cannot be reached: {reason.strerror or reason}.", hint=hint)
-    if isinstance(error, TimeoutError):
-        return ServerUnreachable(f"{address} does not answer.", hint=hint)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return WrongVersion(f"{address} answers, but not as a Tidewatch server does.", hint=hint)
-    return ServerUnreachable(f"{address}: the connection was lost.", hint=hint)
-
-
 class Api:
     """Requests to one server with one token; open it with ``async with``."""
 
-    def __init__(self, address: Address, token: str | None = None, *, connections: int = 16) -> None:
+    def __init__(
+        self,
+        address: Address,
+        token: str | None = None,
+        *,
+        connections: int = 16,
+        token_hint: str = AGENT_TOKEN,
+    ) -> None:
         self.address = address
         self.token = token
+        self.token_hint = token_hint
+        """What to do where the token is good no more."""
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -220,10 +152,13 @@ class Api:
                 code=f"http_{response.status}", message=f"The server answered {response.status}."
             )
         if response.status == 401:
-            return WrongToken("The server does not know this token: it was revoked or is not of this server.")
+            return unknown_token(self.address, self.token_hint)
         after = response.headers.get("Retry-After", "")
         return Refusal(
-            problem, status=response.status, retry_after_s=float(after) if after.isdecimal() else None
+            problem,
+            status=response.status,
+            retry_after_s=float(after) if after.isdecimal() else None,
+            hint=HINTS.get(problem.code, ""),
         )
 
 

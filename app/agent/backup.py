@@ -48,6 +48,8 @@ class Outcome:
     bytes_sent: int
     duration_s: float
     error: TidewatchError | None = None
+    begun: bool = True
+    """Whether the server knows of it."""
 
     @property
     def exit_code(self) -> int:
@@ -124,7 +126,8 @@ class Backup:
             await self._give_up(state, error.message)
             end_if_cancelled()
         duration_s = asyncio.get_running_loop().time() - began
-        return Outcome(state, self.counts, self._uploader.bytes_sent, duration_s, error)
+        begun = bool(self.run_id)
+        return Outcome(state, self.counts, self._uploader.bytes_sent, duration_s, error, begun)
 
     async def _give_up(self, state: RunState, reason: str) -> None:
         if not self.run_id:

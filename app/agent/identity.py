@@ -8,9 +8,10 @@ import msgspec
 
 from app.agent.address import Address
 from app.agent.api import Api
+from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
-from streams.failures import ConfigRejected
+from streams.failures import CommandFailed, ConfigRejected
 
 FILE_NAME = "identity.json"
 
@@ -74,7 +75,14 @@ async def enrol(address: Address, name: str, code: str) -> Identity:
     )
     async with Api(address) as api:
         await api.health()
-        reply = await api.call("POST", "/api/enrol", EnrolReply, json=request)
+        try:
+            reply = await api.call("POST", "/api/enrol", EnrolReply, json=request)
+        except Refusal as refusal:
+            raise CommandFailed(
+                f"{address} does not enrol {name!r}: {refusal.message}",
+                code=refusal.server_code,
+                hint=refusal.hint,
+            ) from None
     return Identity(client_id=reply.client_id, token=reply.token, server=str(address), name=name)
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import structlog
 
-from app.agent.api import Api, Refusal
+from app.agent.api import Api
+from app.agent.failures import Refusal
 from app.agent.index import UNSURE, FullRow, Index
 from app.agent.names import split
 from app.agent.patience import Patience

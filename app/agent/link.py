@@ -6,8 +6,9 @@ from collections.abc import Callable
 import aiohttp
 import msgspec
 
-from app.agent.api import Api, failure_of
+from app.agent.api import Api
 from app.agent.backoff import Backoff
+from app.agent.failures import HINTS, failure_of, unknown_token
 from app.protocol import (
     CLOSE_DISCONNECTED,
     CLOSE_WRONG_TOKEN,
@@ -37,9 +38,7 @@ class ShutOut(TidewatchError):
     code = "client_disconnected"
 
     def __init__(self) -> None:
-        super().__init__(
-            "An operator has disconnected this client.", hint="It may come back when it is allowed again."
-        )
+        super().__init__("An operator has disconnected this client.", hint=HINTS["client_disconnected"])
 
 
 class Link:
@@ -116,7 +115,7 @@ class Link:
                 sender.cancel()
         except aiohttp.WSServerHandshakeError as error:
             if error.status == 401:
-                raise WrongToken("The server does not know this agent's token: it was revoked.") from None
+                raise self._unknown_token() from None
             raise failure_of(error, url) from None
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise failure_of(error, url) from None
@@ -156,12 +155,14 @@ class Link:
         if socket.close_code == CLOSE_WRONG_TOKEN:
             self._refuse("wrong_token")
 
-    @staticmethod
-    def _refuse(code: str) -> None:
+    def _refuse(self, code: str) -> None:
         if code == "client_disconnected":
             raise ShutOut
         if code == "wrong_token":
-            raise WrongToken("The server has revoked this agent's token.")
+            raise self._unknown_token()
+
+    def _unknown_token(self) -> WrongToken:
+        return unknown_token(self._api.address, self._api.token_hint)
 
     async def _send(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.agent.api import Refusal, is_passing
 from app.agent.backoff import Backoff
+from app.agent.failures import Refusal, is_passing
 from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.agent.backoff import Backoff
+from app.agent.failures import CONSOLE_TOKEN
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
@@ -123,7 +124,8 @@ async def _obey(args: argparse.Namespace) -> int:
     terminal = Terminal()
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()
-    async with Api(address, token, connections=settings.files_in_flight + 2) as api:
+    connections = settings.files_in_flight + 2
+    async with Api(address, token, connections=connections, token_hint=CONSOLE_TOKEN) as api:
         await api.health()
         plan = await _plan(args, api, patience, at)
         tree = await asyncio.to_thread(TargetTree, args.to)

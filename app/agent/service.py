@@ -152,7 +152,9 @@ class Service:
                 return 2
             trigger, self._asked = self._asked or RunTrigger.SCHEDULE, None
             outcome = await self._back_up(trigger)
-            if outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
+            if isinstance(outcome.error, WrongToken):
+                self._refused = outcome.error
+            elif outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
                 await asyncio.to_thread(self._setup.index.keep_fact, LAST_DONE, self._now().isoformat())
                 wait_s = self._setup.settings.schedule_s
             elif outcome.state is RunState.CANCELLED:
@@ -212,8 +214,11 @@ class Service:
             "changes while it is read", [(path, "stored as it was read") for path in counts.inconsistent]
         )
         terminal.tell("not backed up", counts.failed)
-        if outcome.error is not None:
+        # A service that is refused for good says so once, when it ends.
+        if outcome.error is not None and (self._once or not isinstance(outcome.error, WrongToken)):
             complain(outcome.error)
+        if not outcome.begun:
+            return
         numbers = (
             f"{counts.files_seen:,} files, {counts.files_new:,} new, {counts.files_changed:,} changed,"
             f" {counts.files_vanished:,} vanished, {len(counts.failed):,} failed"

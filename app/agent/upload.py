@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.agent.api import Api, Refusal
+from app.agent.api import Api
+from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.reading import FileFailed, FileGone

@@ -8,7 +8,8 @@ from random import Random
 
 import structlog
 
-from app.agent.api import Api, Refusal
+from app.agent.api import Api
+from app.agent.failures import Refusal
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.roster import FLAKY_REASONS, Temper

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import socket
@@ -9,7 +10,8 @@ import trustme
 
 from app.agent.command import seconds_of
 from streams.failures import ConfigRejected
-from tests.app.agent.machines import a_server, agent, restore
+from streams.vocabulary import RunState
+from tests.app.agent.machines import a_backup, a_server, agent, restore
 
 
 @pytest.fixture
@@ -31,7 +33,8 @@ def words(tmp_path: Path, url: str, code: str = "CODE") -> tuple[object, ...]:
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    told = capsys.readouterr().err
+    out, told = capsys.readouterr()
+    assert "laptop: " not in out, out
     assert told.startswith("tidewatch: "), told
     assert told.count("\n") == 1, told
     assert "Traceback" not in told
@@ -75,12 +78,18 @@ async def test_codes_work_once_and_for_their_name(
     async with a_server(tmp_path / "data") as server:
         code = await server.code("laptop")
         assert await agent(source, *words(tmp_path, server.url, "WRONG-CODE")) == 2
-        assert "code" in one_line(capsys).lower()
+        line = one_line(capsys)
+        assert server.url in line and "no enrolment code for laptop" in line and "server enrol" in line
         assert await agent(source, *words(tmp_path, server.url, code)) == 0
         capsys.readouterr()
         used = words(tmp_path / "other", server.url, code)
         assert await agent(source, *used) == 2
-        assert "used" in one_line(capsys).lower()
+        line = one_line(capsys)
+        assert server.url in line and "has been used" in line and "server enrol" in line
+        old = (await server.room.catalogue.enrolments.create("laptop", valid_s=-1)).code
+        assert await agent(source, *words(tmp_path / "other", server.url, old)) == 2
+        line = one_line(capsys)
+        assert server.url in line and "has expired" in line and "server enrol" in line
         assert await agent(source, *words(tmp_path, server.url, code)) == 0
 
 
@@ -92,8 +101,10 @@ async def test_a_revoked_token_is_one_line_and_a_fresh_code_mends_it(
         client_id = await server.client_id("laptop")
         await server.room.catalogue.tokens.revoke_client(client_id)
         capsys.readouterr()
-        assert await agent(source, "--state", tmp_path / "state", "--once") == 2
-        assert "token" in one_line(capsys)
+        for more in (("--once",), ()):
+            assert await agent(source, "--state", tmp_path / "state", *more) == 2
+            line = one_line(capsys)
+            assert server.url in line and "revoked" in line and "server enrol" in line
         assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
         assert await server.client_id("laptop") == client_id
 
@@ -124,6 +135,21 @@ async def test_what_is_missing_or_not_ours_is_one_line(
         assert "damaged" in one_line(capsys)
 
 
+async def test_a_service_whose_token_is_revoked_in_mid_backup_says_so_once(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "large").write_bytes(os.urandom(30_000_000))
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
+    ):
+        await server.states(RunState.RUNNING)
+        await server.room.catalogue.tokens.revoke_client(await server.client_id("laptop"))
+        async with asyncio.timeout(30):
+            assert await working == 2
+        assert capsys.readouterr().err.count("revoked") == 1
+
+
 async def test_a_stopped_server_is_one_line(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +171,7 @@ async def test_restore_says_what_is_wrong(
         for args, expected in (
             (("stranger", *good, token), "no client 'stranger'"),
             (("laptop", *good, tmp_path / "missing"), "cannot be read"),
-            (("laptop", *good, tmp_path / "bad"), "token"),
+            (("laptop", *good, tmp_path / "bad"), "console.token"),
             (("laptop", *good, token, "--at", "yesterday"), "is not a time"),
             (("laptop", *good, token, "--at", "2001-01-01"), "has no files"),
             (("laptop", *good, token, "*.nothing"), "matches"),

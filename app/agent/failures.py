@@ -1,0 +1,109 @@
+"""What goes wrong between agent and server, in our words: what, where, and what to do."""
+
+import errno
+import socket
+import ssl
+
+import aiohttp
+
+from app.protocol import Problem
+from streams.failures import (
+    CommandFailed,
+    ServerRefused,
+    ServerUnreachable,
+    TidewatchError,
+    WrongCertificate,
+    WrongToken,
+    WrongVersion,
+)
+
+PASSING_CODES = frozenset(
+    {
+        "internal",
+        "database_locked",
+        "catalogue_locked",
+        "shutting_down",
+        "too_many_uploads",
+        "upload_in_progress",
+        "offset_mismatch",
+        "upload_incomplete",
+    }
+)
+"""Refusals that another try may get past."""
+
+_NEW_CODE = "Get a new one on the server with: python -m app server enrol NAME --data DIR."
+HINTS = {
+    "wrong_code": f"Check --name and --code. {_NEW_CODE}",
+    "code_used": f"Each code works once. {_NEW_CODE}",
+    "code_expired": _NEW_CODE,
+    "too_many_attempts": "Wait a minute, then try again with the right code.",
+    "disk_full": "Make room on the server's disk; what was sent is kept, the next backup goes on from there.",
+    "server_stopped": "Start it again in the console, or wait until somebody does.",
+    "client_disconnected": "An operator has to allow it again in the console.",
+}
+"""What the person at the client can do about a refusal."""
+AGENT_TOKEN = (
+    "Enrol again: get a code on the server with: python -m app server enrol NAME --data DIR,"
+    " and give it once with --code."
+)
+CONSOLE_TOKEN = "Give the console.token that lies in the data folder of this server."
+
+
+class Refusal(CommandFailed):
+    """The server said no; ``server_code`` is its word for it."""
+
+    def __init__(
+        self, problem: Problem, *, status: int, retry_after_s: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(problem.message, code=problem.code, hint=hint)
+        self.detail = problem.detail
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+def is_passing(error: TidewatchError) -> bool:
+    """Return whether the same request may go well a little later."""
+    if isinstance(error, Refusal):
+        return error.server_code in PASSING_CODES or error.status in (502, 503, 504)
+    return isinstance(error, ServerUnreachable | ServerRefused)
+
+
+def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    """Return in one phrase why TLS failed."""
+    cause = (
+        error.certificate_error
+        if isinstance(error, aiohttp.ClientConnectorCertificateError)
+        else error.os_error
+    )
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    if getattr(cause, "reason", None) == "WRONG_VERSION_NUMBER":
+        return "it does not speak TLS"
+    return getattr(cause, "reason", None) or str(cause)
+
+
+def failure_of(error: Exception, address: object) -> TidewatchError:
+    """Return what an exception of the network means, in our words."""
+    hint = "Check the address given with --server (http:// or https://), and that the server runs."
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return WrongCertificate(
+            f"{address}: the connection cannot be trusted: {_distrust(error)}.",
+            hint="Name the server's authority with agent.ca_file, or check https:// against http://.",
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error
+        if isinstance(reason, socket.gaierror):
+            return ServerUnreachable(f"{address}: there is no host of that name.", hint=hint)
+        if reason.errno == errno.ECONNREFUSED:
+            return ServerRefused(f"{address}: nothing listens there.", hint=hint)
+        return ServerUnreachable(f"{address} cannot be reached: {reason.strerror or reason}.", hint=hint)
+    if isinstance(error, TimeoutError):
+        return ServerUnreachable(f"{address} does not answer.", hint=hint)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return WrongVersion(f"{address} answers, but not as a Tidewatch server does.", hint=hint)
+    return ServerUnreachable(f"{address}: the connection was lost.", hint=hint)
+
+
+def unknown_token(address: object, hint: str) -> WrongToken:
+    """Return what is said of a token that is good no more."""
+    return WrongToken(f"{address}: the token was revoked, or is not of this server.", hint=hint)
