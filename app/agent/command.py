@@ -14,11 +14,11 @@ Exit codes: 0 complete, 1 some files could not be read, 2 not done.
 import argparse
 import asyncio
 import os
-import signal
 from pathlib import Path
 
 import platformdirs
 
+from app.agent import foreground
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.agent.backup import Plan
@@ -27,14 +27,13 @@ from app.agent.ignore import Ignore
 from app.agent.index import Index
 from app.agent.scan import checked_roots
 from app.agent.service import Service, Setup
-from app.agent.terminal import Terminal, complain
+from app.agent.terminal import Terminal
 from app.config import AgentSettings, find_file, load_settings
-from streams.failures import ConfigRejected, TidewatchError, WrongToken
+from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-NOT_DONE = 2
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPED = "The agent was stopped."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,31 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the agent; every failure of the outside world is one line."""
-    try:
-        return asyncio.run(obey(args))
-    except KeyboardInterrupt:
-        complain(TidewatchError("The agent was stopped."))
-        return NOT_DONE
+    """Do what the command line says and return the exit code; every failure is one line."""
+    return foreground.run(_obey(args), STOPPED)
 
 
 async def obey(args: argparse.Namespace) -> int:
-    """Do what the command line says and return the exit code; end early when told to by a signal."""
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await _obey(args)
-    except TidewatchError as error:
-        complain(error)
-    except asyncio.CancelledError:
-        complain(TidewatchError("The agent was stopped."))
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-    return NOT_DONE
+    """Do what ``run`` does, in a loop that runs already."""
+    return await foreground.attended(_obey(args), STOPPED)
 
 
 def settings_of(args: argparse.Namespace) -> AgentSettings:

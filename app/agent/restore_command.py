@@ -12,11 +12,11 @@ Exit codes: 0 everything restored, 1 some files were damaged or could not be wri
 
 import argparse
 import asyncio
-import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.agent import foreground
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.agent.backoff import Backoff
@@ -26,13 +26,12 @@ from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
 from app.agent.restore_plan import Item, RestorePlan
 from app.agent.restore_tree import TargetTree
-from app.agent.terminal import Terminal, complain, size_text
+from app.agent.terminal import Terminal, size_text
 from app.config import AgentSettings, find_file, load_settings
-from streams.failures import ConfigRejected, TidewatchError
+from streams.failures import ConfigRejected
 from streams.vocabulary import EntryKind
 
-NOT_DONE = 2
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPED = "The restore was stopped."
 PATIENCE_S = 60.0
 SHOWN_EVERY_S = 0.1
 
@@ -62,31 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore; every failure of the outside world is one line."""
-    try:
-        return asyncio.run(obey(args))
-    except KeyboardInterrupt:
-        complain(TidewatchError("The restore was stopped."))
-        return NOT_DONE
+    """Do what the command line says and return the exit code; every failure is one line."""
+    return foreground.run(_obey(args), STOPPED)
 
 
 async def obey(args: argparse.Namespace) -> int:
-    """Do what the command line says and return the exit code; end early when told to by a signal."""
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        return await _obey(args)
-    except TidewatchError as error:
-        complain(error)
-    except asyncio.CancelledError:
-        complain(TidewatchError("The restore was stopped."))
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-    return NOT_DONE
+    """Do what ``run`` does, in a loop that runs already."""
+    return await foreground.attended(_obey(args), STOPPED)
 
 
 def time_of(text: str | None) -> datetime | None:
