@@ -227,7 +227,9 @@ def lay_blank(data_dir: Path) -> None:
 
 
 @asynccontextmanager
-async def a_server(data_dir: Path, *, blank: bool = True, **limits: Any) -> AsyncIterator[RunningServer]:
+async def a_server(
+    data_dir: Path, *, blank: bool = True, new_catalogue: bool = False, **limits: Any
+) -> AsyncIterator[RunningServer]:
     """Run a server on ``data_dir``; ``limits`` replace those of ``Limits``.
 
     Without ``blank`` it makes its catalogue itself.
@@ -235,7 +237,9 @@ async def a_server(data_dir: Path, *, blank: bool = True, **limits: Any) -> Asyn
     if blank:
         await asyncio.to_thread(lay_blank, data_dir)
     bounds = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, **limits})
-    async with running_room(data_dir, host="127.0.0.1", port=0, settings=bounds) as (room, info):
+    async with running_room(
+        data_dir, host="127.0.0.1", port=0, settings=bounds, new_catalogue=new_catalogue
+    ) as (room, info):
         token = await asyncio.to_thread(info.token_file.read_text)
         server = RunningServer(info, room, token.strip())
         try:

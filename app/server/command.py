@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port of the HTTP API (default 1256; 0 takes a free one)")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM) for TLS")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key (PEM) of --tls-cert")
+    parser.add_argument(
+        "--new-catalogue",
+        action="store_true",
+        help="start although catalogue.db is gone; what was backed up before cannot be restored then",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
 
@@ -72,6 +77,7 @@ def _run_server(args: argparse.Namespace) -> int:
                 port=settings.port,
                 settings=settings,
                 tls=tls,
+                new_catalogue=args.new_catalogue,
                 ready=ready,
                 stop=ending.stop,
             )

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.server.problems import FolderInUse, FolderUnwritable
+from app.catalogue.blank import never_used
+from app.server.problems import CatalogueLost, FolderInUse, FolderUnwritable
+from app.store.layout import holds_contents
 
 CATALOGUE_FILE = "catalogue.db"
 STORE_FOLDER = "store"
@@ -42,6 +44,18 @@ def held(data_dir: Path) -> Generator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def check_catalogue_is_there(data_dir: Path) -> None:
+    """Raise ``CatalogueLost`` where contents are stored and no catalogue knows whose they are."""
+    catalogue = data_dir / CATALOGUE_FILE
+    if never_used(catalogue) and holds_contents(data_dir / STORE_FOLDER):
+        raise CatalogueLost(
+            f"{data_dir} holds stored files, but {catalogue} is missing or has never known a client:"
+            " nothing could be restored from it.",
+            hint=f"Put a copy of {CATALOGUE_FILE} back, or begin anew beside the old contents with"
+            " --new-catalogue.",
+        )
 
 
 def read_token(file: Path) -> str:

@@ -80,6 +80,13 @@ class FolderInUse(StartFailed):
     exit_code = 7
 
 
+class CatalogueLost(StartFailed):
+    """The store is filled, and the catalogue that knows what its contents are is not there."""
+
+    code = "catalogue_lost"
+    exit_code = 9
+
+
 class BadCertificate(StartFailed):
     """The certificate or its key cannot be read, or they do not belong together."""
 

@@ -17,6 +17,7 @@ from app.server.folder import (
     CATALOGUE_FILE,
     STORE_FOLDER,
     TOKEN_FILE,
+    check_catalogue_is_there,
     held,
     read_token,
     writable,
@@ -69,15 +70,23 @@ async def serve(
     settings: ServerSettings | Limits,
     tls: ssl.SSLContext | None = None,
     simulated: bool = False,
+    new_catalogue: bool = False,
     ready: Callable[[ServerInfo], None] | None = None,
     stop: asyncio.Event,
 ) -> None:
     """Run a server on ``data_dir`` until ``stop`` is set; ``ready`` is called once it answers.
 
-    Raises a ``TidewatchError`` where it cannot start: port taken, folder not writable, in use or newer.
+    Raises a ``TidewatchError`` where it cannot start: port taken, folder not writable, in use or newer, or
+    its catalogue lost, unless a ``new_catalogue`` is wished.
     """
     async with running_room(
-        data_dir, host=host, port=port, settings=settings, tls=tls, simulated=simulated
+        data_dir,
+        host=host,
+        port=port,
+        settings=settings,
+        tls=tls,
+        simulated=simulated,
+        new_catalogue=new_catalogue,
     ) as (_, info):
         if ready is not None:
             ready(info)
@@ -94,6 +103,7 @@ async def running_room(
     settings: ServerSettings | Limits,
     tls: ssl.SSLContext | None = None,
     simulated: bool = False,
+    new_catalogue: bool = False,
 ) -> AsyncGenerator[tuple[Room, ServerInfo]]:
     """Run a server for the length of a block; gives its parts and where it is."""
     limits = settings if isinstance(settings, Limits) else Limits.of(settings)
@@ -106,6 +116,8 @@ async def running_room(
         stack.callback(folder.__exit__, None, None, None)
         port, events_port = http_socket.getsockname()[1], event_socket.getsockname()[1]
 
+        if not new_catalogue:
+            await asyncio.to_thread(check_catalogue_is_there, data_dir)
         store = Store(data_dir / STORE_FOLDER)
         with writable(data_dir):
             await store.prepare()

@@ -54,6 +54,13 @@ class Layout:
         return [self.root / f"{number:02x}" for number in range(256)]
 
 
+def holds_contents(root: Path) -> bool:
+    """Return whether a store is at ``root`` and keeps any content."""
+    return any(
+        next(folder.iterdir(), None) is not None for folder in Layout(root).folders() if folder.is_dir()
+    )
+
+
 def sync_directory(folder: Path) -> None:
     """Make the entries of a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

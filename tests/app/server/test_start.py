@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 
 from app.__main__ import main
-from app.server.folder import held
+from app.server.folder import CATALOGUE_FILE, held
 from app.server.ports import listen
-from app.server.problems import PortTaken
-from tests.servers import a_server
+from app.server.problems import CatalogueLost, PortTaken
+from tests.servers import a_server, lay_blank
 
 
 async def prepared(folder: Path) -> None:
@@ -63,6 +63,35 @@ def test_what_stands_in_the_way_is_one_line(tmp_path: Path, capsys: pytest.Captu
             out, err = capsys.readouterr()
             assert (found, out) == (code, ""), (words, err)
             assert err.startswith("tidewatch: ") and err.count("\n") == 1 and text in err, err
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "one that knows nobody"])
+async def test_a_lost_catalogue_stops_the_start_and_is_left_as_it_is(tmp_path: Path, left: str) -> None:
+    async with a_server(tmp_path) as server:
+        await (await server.enrol("alpha")).back_up({"/etc/a": b"a"})
+    file = tmp_path / CATALOGUE_FILE
+    file.unlink()
+    if left == "an empty file":
+        file.touch()
+    elif left == "one that knows nobody":
+        lay_blank(tmp_path)
+    before = file.read_bytes() if file.exists() else None
+    with pytest.raises(CatalogueLost, match="nothing could be restored"):
+        async with a_server(tmp_path, blank=False):
+            pass
+    assert (file.read_bytes() if file.exists() else None) == before
+    async with a_server(tmp_path, blank=False, new_catalogue=True) as server:
+        # What is stored already need not be sent again.
+        await (await server.enrol("alpha")).back_up({"/etc/a": b"a"})
+
+
+async def test_a_catalogue_whose_clients_were_all_removed_is_not_lost(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        await (await server.enrol("alpha")).back_up({"/etc/a": b"a"})
+    with closing(sqlite3.connect(tmp_path / CATALOGUE_FILE)) as database, database:
+        database.execute("delete from clients")
+    async with a_server(tmp_path):
+        pass
 
 
 async def test_two_neighbouring_ports_are_taken_or_none() -> None:

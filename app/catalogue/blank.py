@@ -1,0 +1,20 @@
+"""Whether a catalogue has ever been used, asked before anything opens or makes it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def never_used(path: Path) -> bool:
+    """Return whether no catalogue is at ``path``, or one that has never known a client; blocks.
+
+    What cannot be read counts as used: opening it says what is wrong with it.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return True
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM sequences WHERE name = 'clients'").fetchone()
+    except sqlite3.Error:
+        return False
+    return row is None or row[0] == 0
