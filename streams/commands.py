@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streams.records.base import Record
+from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
 
@@ -51,6 +52,14 @@ class Commands(Protocol):
 
     async def set_goal(self, client_id: str, goal_s: float) -> None:
         """Set the age that the last good backup of a client should not exceed."""
+        ...
+
+    async def holdings(self, client_id: str) -> ClientHoldings:
+        """Say what would be lost with a client."""
+        ...
+
+    async def remove_client(self, client_id: str) -> ClientHoldings:
+        """Remove a client for good, with its runs, files and versions; return what that was."""
         ...
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:

@@ -7,13 +7,15 @@ from app.bridge.download import download
 from app.bridge.http import HttpClient
 from app.protocol import BackupRequest, ClientIds, FileIds, Goal, ServerStateReply, StopRequest
 from streams.commands import Outcome
-from streams.records.clients import Client
+from streams.records.clients import Client, ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
 
 VERIFY_S = 3600.0
 """How long a verification may take; its progress is among the transfers meanwhile."""
 COMMAND_S = 30.0
+REMOVE_S = 300.0
+"""How long removing a client may take: all rows of its files go in one transaction."""
 
 
 class ServerCommands:
@@ -55,6 +57,14 @@ class ServerCommands:
     async def set_goal(self, client_id: str, goal_s: float) -> None:
         """PATCH /api/clients/{id}."""
         await self._http.send("PATCH", f"/api/clients/{client_id}", Client, Goal(goal_s=goal_s))
+
+    async def holdings(self, client_id: str) -> ClientHoldings:
+        """GET /api/clients/{id}/holdings."""
+        return await self._http.get(f"/api/clients/{client_id}/holdings", ClientHoldings)
+
+    async def remove_client(self, client_id: str) -> ClientHoldings:
+        """DELETE /api/clients/{id}."""
+        return await self._http.send("DELETE", f"/api/clients/{client_id}", ClientHoldings, limit_s=REMOVE_S)
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         """POST /api/files/verify."""

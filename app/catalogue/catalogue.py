@@ -18,6 +18,7 @@ from app.catalogue.files import Files
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
+from app.catalogue.removal import Removal
 from app.catalogue.runs import Runs
 from app.catalogue.schema import meta
 from app.catalogue.tokens import Tokens
@@ -64,6 +65,7 @@ class Catalogue:
         self.activity = ActivityLog(self.readers, self.writer)
         self.metrics = Metrics(self.readers, self.writer, now=now)
         self.analytics = Analytics(self.readers, self.writer, self.metrics, now=now)
+        self.removal = Removal(self.readers, self.writer, self.tokens)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None

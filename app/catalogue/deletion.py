@@ -156,15 +156,16 @@ def purge(
                 client=client,
                 files=FilesChanged(client_id=client.id, count=len(rows)),
             )
-    _drop_contents(transaction, sorted(contents), remove)
+    drop_contents(transaction, sorted(contents), remove)
     return len(rows)
 
 
-def _drop_contents(
+def drop_contents(
     transaction: Transaction,
     ids: Sequence[int],
     remove: Remove,
 ) -> None:
+    """Take those of these contents that no version needs out of catalogue and store."""
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
         needed = select(file_versions.c.blob_id).where(file_versions.c.blob_id.in_(part))

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -186,6 +186,7 @@ file_versions = Table(
     Column("link_target", LargeBinary),
     Column("inconsistent", Boolean, nullable=False, default=False),
     Index("ix_file_versions_file", "file_id", "id"),
+    Index("ix_file_versions_run", "run_id"),
     Index("ix_file_versions_blob", "blob_id"),
 )
 """A version holds from ``created_at`` until ``ended_at``: the next version, or the file's vanishing."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from app.catalogue import schema
 from app.catalogue.aliases import AnyRow
 from app.catalogue.times import to_us
-from streams.records.clients import Client
+from streams.records.clients import Client, ClientRemoved
 from streams.records.events import Event, encode
 from streams.records.files import FilesChanged
 from streams.records.runs import Run
@@ -131,6 +131,7 @@ class Transaction:
         client: Client | None = None,
         run: Run | None = None,
         files: FilesChanged | None = None,
+        removed: ClientRemoved | None = None,
         server_state: ServerState | None = None,
         told: Told | None = None,
         client_no: int | None = None,
@@ -173,6 +174,7 @@ class Transaction:
             kind=kind,
             topics=topics,
             client=client,
+            removed=removed,
             run=run,
             files=files,
             server_state=server_state,

@@ -40,8 +40,9 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     files = await catalogue.files.purge(
         utc_now() - timedelta(days=limits.keep_deleted_days), store.delete_many
     )
+    contents = await catalogue.removal.collect(store.delete_many)
     await catalogue.activity.purge(utc_now() - timedelta(days=limits.keep_events_days))
     await catalogue.metrics.rollup()
     await asyncio.to_thread(checkpoint, catalogue.path)
     await catalogue.analytics.forget()
-    log.info("tidied", events_purged=events, files_purged=files)
+    log.info("tidied", events_purged=events, files_purged=files, contents_collected=contents)

@@ -13,6 +13,7 @@ from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.logbook import Logbook
 from app.server.progress import ProgressBoard
+from app.server.removal import ClientRemoval
 from app.server.roster import Roster
 from app.server.running import RunningRuns
 from app.server.status import StatusSampler
@@ -43,6 +44,7 @@ class Room:
     running: RunningRuns
     switch: Switch
     backups: Backups
+    removal: ClientRemoval
     uploads: UploadGate
     verification: Verification
     status: StatusSampler
@@ -110,6 +112,7 @@ def furnish(
         running=running,
         switch=switch,
         backups=backups,
+        removal=ClientRemoval(catalogue=catalogue, store=store, agents=agents, running=running, tasks=tasks),
         uploads=UploadGate(limits),
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks

@@ -34,6 +34,18 @@ class Client(Record, frozen=True, kw_only=True):
     agent_version: str = ""
 
 
+class ClientHoldings(Record, frozen=True, kw_only=True):
+    """What is kept of a client, and is lost with it."""
+
+    client_id: str
+    name: str
+    files: int
+    """With all their versions, those no longer on the machine and deleted ones too."""
+    bytes: int
+    """Size of its present files before compression and deduplication."""
+    runs: int
+
+
 class ClientRemoved(Record, frozen=True, kw_only=True):
     """A client that the server no longer knows."""
 

@@ -23,6 +23,8 @@ ACTS: dict[str, Act] = {
     "disconnect": lambda s: s.commands.disconnect([s.client_id]),
     "allow": lambda s: s.commands.allow([s.client_id]),
     "set_goal": lambda s: s.commands.set_goal(s.client_id, 3600.0),
+    "holdings": lambda s: s.commands.holdings(s.client_id),
+    "remove_client": lambda s: s.commands.remove_client(s.client_id),
     "verify_files": lambda s: s.commands.verify_files([s.file_id]),
     "verify_client": lambda s: s.commands.verify_client(s.client_id),
     "delete_files": lambda s: s.commands.delete_files([s.file_id]),
@@ -54,6 +56,13 @@ async def test_a_cancelled_run_comes_back_as_it_has_ended(screen: Screen) -> Non
     run = await screen.commands.cancel_run(screen.run_id)
     assert run.id == screen.run_id
     assert run.state.ended
+
+
+async def test_what_is_lost_with_a_client_is_told_before_and_after(screen: Screen) -> None:
+    held = await screen.commands.holdings(screen.client_id)
+    assert (held.client_id, bool(held.name)) == (screen.client_id, True)
+    assert min(held.files, held.bytes, held.runs) >= 0
+    assert await screen.commands.remove_client(screen.client_id) == held
 
 
 async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> None:

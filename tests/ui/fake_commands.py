@@ -7,6 +7,7 @@ from typing import Any
 from streams.commands import Outcome
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
+from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
 from streams.vocabulary import RunState, RunTrigger
@@ -53,6 +54,14 @@ class FakeCommands:
     async def set_goal(self, client_id: str, goal_s: float) -> None:
         self._call("set_goal", (client_id, goal_s))
 
+    async def holdings(self, client_id: str) -> ClientHoldings:
+        self._call("holdings", client_id)
+        return _holdings(client_id)
+
+    async def remove_client(self, client_id: str) -> ClientHoldings:
+        self._call("remove_client", client_id)
+        return _holdings(client_id)
+
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         self._call("verify_files", tuple(file_ids))
         return VerifyResult(checked=len(file_ids))
@@ -80,3 +89,7 @@ class FakeCommands:
         self.calls.append((name, argument))
         if self.refuse is not None:
             raise self.refuse
+
+
+def _holdings(client_id: str) -> ClientHoldings:
+    return ClientHoldings(client_id=client_id, name="app-01", files=1204, bytes=312 * 1024**2, runs=118)

@@ -355,3 +355,33 @@ async def test_compact_rows_stand_side_by_side_only_where_there_is_plenty_of_roo
     async with PageHarness.open(width=width) as page:
         page.context.density = Density.COMPACT
         assert Desk(page).view._beside.selected is beside
+
+
+async def test_a_client_is_removed_only_once_its_name_was_typed(desk: Desk) -> None:
+    first = fleet.client_id("app-01")
+    await desk.menu(0, "Remove for good…")
+    assert desk.commands.calls == [("holdings", first)]
+    dialog = desk.page.find(ft.AlertDialog)
+    assert {"Remove app-01 for good?", "1,204 files with all versions", "312 MiB"} <= set(
+        desk.page.texts(dialog)
+    )
+    button = desk.page.find(ft.FilledButton, dialog, content="Remove for good")
+    field = desk.page.find(ft.TextField, dialog)
+    assert button.disabled
+    await desk.page.fire(field, "change", "app-0", value="app-0")
+    assert button.disabled
+    await desk.page.fire(field, "change", "app-01", value="app-01")
+    assert not button.disabled
+    await desk.page.fire(button, "click")
+    assert desk.commands.calls[-1] == ("remove_client", first)
+    assert desk.messages[0] == "app-01 was removed for good"
+    assert "118 backups" in desk.page.context.messages.all[0].detail
+
+
+async def test_a_removal_that_was_not_confirmed_or_refused_says_nothing_was_removed(desk: Desk) -> None:
+    await desk.menu(0, "Remove for good…")
+    await desk.page.fire(desk.page.find(ft.TextButton, content="Not now"), "click")
+    assert [name for name, _ in desk.commands.calls] == ["holdings"]
+    desk.commands.refuse = CommandFailed("The disk is full.")
+    await desk.menu(0, "Remove for good…")
+    assert desk.messages == ["Remove app-01: The disk is full."]

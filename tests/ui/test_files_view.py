@@ -407,3 +407,15 @@ async def test_cards_that_are_no_longer_fresh_say_of_when_they_are(desk: Desk) -
     desk.streams.lose()
     desk.page.frame()
     assert desk.page.texts().count("as of 12:00:00") == 4
+
+
+async def test_the_filter_lets_go_of_a_client_that_was_removed(desk: Desk) -> None:
+    desk.streams.fill()
+    desk.page.frame()
+    gone = fleet.client_id("web-02")
+    desk.view.arrive(f"client:{gone}")
+    desk.page.frame()
+    assert desk.queries[-1].client_id == gone
+    desk.streams.clients.remove(gone)
+    desk.page.frame()
+    assert desk.queries[-1].client_id is None

@@ -11,8 +11,8 @@ import flet as ft
 
 from ui.components.data_table_body import MANY
 from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_root import TableRoot
 from ui.components.data_table_scrollbar import Scrollbar
-from ui.components.data_table_view import TableRoot
 from ui.components.data_table_window import Window
 from ui.theme import CARD
 
@@ -55,7 +55,7 @@ class LineList(Generic[T]):
         on_cancel: Callable[[], None],
         label: str,
     ) -> None:
-        self._make_row, self._row_height = make_row, row_height
+        self._make_row, self._row_height, self._least_height = make_row, row_height, row_height
         self._on_scroll, self._on_open, self._on_cancel = on_scroll, on_open, on_cancel
         self.lines: Sequence[T] = ()
         self.current: T | None = None
@@ -120,7 +120,9 @@ class LineList(Generic[T]):
         """Take the height there is."""
         follow = self.at_end
         self._height = height
-        self._grow(max(1, int(height // self._row_height)))
+        visible = max(1, int(height // self._least_height))
+        self._fit(height / visible if height > 0 else self._row_height)
+        self._grow(visible)
         self.show(offset=None if follow else self.window.offset)
 
     async def focus(self) -> None:
@@ -129,6 +131,15 @@ class LineList(Generic[T]):
             await self._listener.focus()
         except (RuntimeError, TimeoutError) as error:
             _log.debug("the lines could not take the keyboard: %s", error)
+
+    def _fit(self, row_height: float) -> None:
+        """Make rows a little higher, so that they fill the room and the last line stands at its foot."""
+        fitted = round(max(self._least_height, row_height), 2)
+        if fitted != self._row_height:
+            self._row_height = fitted
+            for row in self.rows:
+                row.control.height = fitted
+            self._all_later = True
 
     def _grow(self, visible: int) -> None:
         while len(self.rows) < visible:

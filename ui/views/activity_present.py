@@ -35,6 +35,11 @@ _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
     ),
     EventKind.CLIENT_ALLOWED: ("{client} is allowed again", ft.Icons.CHECK_CIRCLE, Tone.OK),
     EventKind.CLIENT_CHANGED: ("{client} has new settings", ft.Icons.TUNE, Tone.QUIET),
+    EventKind.CLIENT_REMOVED: (
+        "{client} was removed for good, with {files}",
+        ft.Icons.DELETE_FOREVER,
+        Tone.WARNING,
+    ),
     EventKind.BACKUP_REQUESTED: ("Backup of {client} asked for", ft.Icons.SCHEDULE, Tone.QUIET),
     EventKind.RUN_STARTED: ("{client} began its backup", ft.Icons.SYNC, Tone.BUSY),
     EventKind.FILES_CHANGED: ("{files} of {client} changed", ft.Icons.SYNC, Tone.BUSY),
@@ -56,7 +61,9 @@ _ENDINGS: Final = {
 
 def present_activity(activity: Activity, now: datetime, words: Formatter) -> ActivityLine:
     """Return one line: when, what in an icon, what in words, and whose it is."""
-    client = activity.client_name or "all clients"
+    removed = activity.kind is EventKind.CLIENT_REMOVED
+    # Of a client that is gone the line has only the name, in the place of a reason.
+    client = (activity.reason if removed else activity.client_name) or "all clients"
     if activity.kind is EventKind.RUN_FINISHED:
         state = activity.run_state or (RunState.COMPLETE if activity.reason is None else RunState.FAILED)
         shown = look(state)
@@ -73,7 +80,7 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
     else:
         pattern, icon, tone = _PLAIN[activity.kind]
         text = pattern.format(client=client, files=_files(activity.files))
-    if activity.reason:
+    if activity.reason and not removed:
         text = f"{text}: {activity.reason}"
     same_day = activity.at.astimezone(words.zone).date() == now.astimezone(words.zone).date()
     return ActivityLine(

@@ -16,7 +16,13 @@ from ui.views.backup_ends import force_backup
 from ui.views.client_details_present import present_goal
 from ui.views.clients_present import ClientRow
 from ui.views.copying import copy_link
-from ui.views.outcomes import present_cancelled, present_clients, present_outcome, present_verified
+from ui.views.outcomes import (
+    present_cancelled,
+    present_clients,
+    present_lost,
+    present_outcome,
+    present_verified,
+)
 
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
@@ -61,9 +67,9 @@ class ClientActions:
             who = self._who(ids)
             question = Question(
                 title=f"Disconnect {who}?",
-                text="Its running backup ends, and nothing is backed up until it is allowed again."
+                text="A running backup ends, and nothing of it is backed up until it is allowed again."
                 if len(ids) == 1
-                else "Their running backups end, and nothing is backed up until they are allowed again.",
+                else "Running backups end, and nothing of them is backed up until they are allowed again.",
                 verb="Disconnect",
                 names=[names[key] for key in ids] if len(ids) > 1 else (),
                 destructive=True,
@@ -124,6 +130,30 @@ class ClientActions:
     def _copy(self, link: str) -> None:
         self._act("Copy link", copy_link(self._context, link))
 
+    def remove(self, client_id: str) -> None:
+        """Remove a client for good, after saying what is lost with it and having its name typed."""
+
+        async def run() -> None:
+            name = self._who([client_id])
+            held = await self._commands.holdings(client_id)
+            question = Question(
+                title=f"Remove {name} for good?",
+                text="This cannot be undone. Its agent may not connect any more, and nothing of it can be "
+                "restored. Lost is:",
+                verb="Remove for good",
+                names=present_lost(held, self._context.format),
+                destructive=True,
+                type_name=held.name,
+            )
+            if not await ask(self._page(), self._context, question):
+                return
+            self._context.messages.info(f"Removing {name}…")
+            lost = await self._commands.remove_client(client_id)
+            what = ", ".join(present_lost(lost, self._context.format))
+            self._context.messages.done(f"{lost.name} was removed for good", detail=f"Gone with it: {what}.")
+
+        self._act(f"Remove {self._who([client_id])}", run())
+
     def set_goal(self, client_id: str, goal_s: float) -> None:
         """Set how old the last good backup of a client may be."""
 
@@ -164,6 +194,9 @@ class ClientActions:
             RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(key))),
             shut_or_allow,
+            RowAction(
+                "Remove for good…", ft.Icons.DELETE_FOREVER, lambda: self.remove(key), destructive=True
+            ),
         )
 
     def _who(self, ids: Sequence[str]) -> str:

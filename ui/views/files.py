@@ -310,6 +310,9 @@ class FilesView(BoundView):
         self._clients.update((key, client.name) for key, client in delta.changed.items())
         for key in delta.removed:
             self._clients.pop(key, None)
+        if self._filter.client_id in delta.removed:
+            # It was removed for good: to ask for its files would only fail.
+            self._set_filter(replace(self._filter, client_id=ANY))
         self.touch(*self._tools.know_clients(self._clients))
 
     # -- selection and versions

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from streams.commands import Outcome
+from streams.records.clients import ClientHoldings
 from streams.records.runs import Run
 from streams.records.server import Activity
 from streams.vocabulary import RunState
-from ui.format import count_text
+from ui.format import Formatter, count_text
 from ui.theme import look
 
 
@@ -58,6 +59,13 @@ def present_verified(checked: int, damaged: Sequence[str]) -> str:
     return f"{files} checked, {count_text(len(damaged))} damaged: {', '.join(damaged[:3])}" + (
         " …" if len(damaged) > 3 else ""
     )
+
+
+def present_lost(held: ClientHoldings, words: Formatter) -> tuple[str, ...]:
+    """Return what is lost with a client, a part each."""
+    files = "1 file" if held.files == 1 else f"{count_text(held.files)} files"
+    runs = "1 backup" if held.runs == 1 else f"{count_text(held.runs)} backups"
+    return f"{files} with all versions", words.size(held.bytes), f"{runs} in its history"
 
 
 def present_cancelled(name: str, run: Run) -> str:

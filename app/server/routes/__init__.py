@@ -8,6 +8,7 @@ from app.server.routes.content import CONTENT
 from app.server.routes.enrolment import ENROLMENT
 from app.server.routes.files import FILES
 from app.server.routes.logs import LOGS
+from app.server.routes.removal import REMOVAL
 from app.server.routes.runs import RUNS
 from app.server.routes.service import SERVICE
 from app.server.routes.sockets import SOCKETS
@@ -17,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     *SERVICE,
     *STATUS,
     *CLIENTS,
+    *REMOVAL,
     *RUNS,
     *FILES,
     *ANALYTICS,

@@ -112,6 +112,8 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("POST", "/api/enrolments", {"name": "gamma"})
     run = await agent.begin()
     await check("POST", "/api/runs/{run_id}/cancel", run_id=run.id)
+    await check("GET", "/api/clients/{client_id}/holdings", client_id=other.client_id)
+    await check("DELETE", "/api/clients/{client_id}", client_id=other.client_id)
     await check("POST", "/api/server/stop", {"timeout_s": 0})
     await check("POST", "/api/server/start")
     wanted = {
@@ -168,6 +170,8 @@ BAD = [
     ("POST", "/api/server/stop", b'{"timeout_s":"x"}', 400),
     ("POST", "/api/server/stop", b'{"timeout_s":-1}', 400),
     ("POST", "/api/clients/nobody/verify", None, 404),
+    ("GET", "/api/clients/nobody/holdings", None, 404),
+    ("DELETE", "/api/clients/nobody", None, 404),
     ("PATCH", "/api/clients/nobody", b'{"goal_s":1}', 404),
     ("POST", "/api/files/delete", b"[" * 5000, 400),
     ("POST", "/api/files/delete", b" " * (17 * 1024 * 1024), 413),

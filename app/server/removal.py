@@ -1,0 +1,41 @@
+"""Removing clients for good: shut out, their runs ended, then forgotten with all that is kept of them."""
+
+import structlog
+
+from app.catalogue.catalogue import Catalogue
+from app.server.agents import AgentsHub
+from app.server.running import RunningRuns
+from app.store.store import Store
+from app.tasks import Tasks
+from streams.records.clients import ClientHoldings
+
+log = structlog.stdlib.get_logger(__name__)
+
+REMOVED = "the client was removed by an operator"
+
+
+class ClientRemoval:
+    """What an operator cannot take back."""
+
+    def __init__(
+        self, *, catalogue: Catalogue, store: Store, agents: AgentsHub, running: RunningRuns, tasks: Tasks
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._agents = agents
+        self._running = running
+        self._tasks = tasks
+
+    async def remove(self, client_id: str) -> ClientHoldings:
+        """Remove a client; its contents leave the store afterwards. Raises UnknownClient."""
+        # Shut out first, so that nothing of it arrives while it goes.
+        await self._agents.shut_out(client_id)
+        for run in self._running.of(client_id):
+            await self._running.fail(run.id, REMOVED)
+        held = await self._catalogue.removal.remove(client_id)
+        self._tasks.start(self._collect(), f"collect-{client_id[:8]}")
+        return held
+
+    async def _collect(self) -> None:
+        collected = await self._catalogue.removal.collect(self._store.delete_many)
+        log.info("contents_collected", count=collected)
