@@ -22,7 +22,7 @@ from app.config import Settings
 from app.config.desk import SettingsDesk, open_desk
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
-from app.local_zone import LocalZone
+from app.local_zone import LOCAL_ZONE
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
 from app.simulation import simulated_server
@@ -160,7 +160,7 @@ def place_of(link: str) -> Place:
 
 def time_zone(name: str) -> tzinfo:
     """Return the zone of the setting ui.time_zone."""
-    return LocalZone() if name == "local" else ZoneInfo(name)
+    return LOCAL_ZONE if name == "local" else ZoneInfo(name)
 
 
 @asynccontextmanager

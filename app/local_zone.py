@@ -1,6 +1,7 @@
 """The time zone of this machine, with its changes to summer time and back."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 
 
 class LocalZone(tzinfo):
@@ -28,3 +29,7 @@ class LocalZone(tzinfo):
     @staticmethod
     def _fixed(local: datetime) -> datetime:
         return local.replace(tzinfo=None).astimezone()
+
+
+LOCAL_ZONE: Final = LocalZone()
+"""The one there is: two that say the same are no change of the settings."""

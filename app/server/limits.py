@@ -36,7 +36,7 @@ class Limits:
     replay_events: int = 5000
     reader_events: int = 10_000
     reader_bytes: int = 32 * 1024 * 1024
-    reader_log_lines: int = 3000
+    reader_log_lines: int = 12_000
     """Log lines that wait for one console; older ones are dropped and counted."""
     send_s: float = 20.0
     """How long one frame may take to leave before its reader counts as one that does not read."""

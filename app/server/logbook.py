@@ -28,7 +28,7 @@ WAITING_LINES = 20_000
 """Lines that wait for the disk; more are lost for the file, and it says how many."""
 FRAME_LINES = 500
 FRAME_EVERY_S = 0.1
-FRAME_WAITING_LINES = 2000
+FRAME_WAITING_LINES = 10_000
 """Lines that wait for the next frame; more are counted as dropped."""
 WRITE_EVERY_S = 0.5
 MOST_READ = 20_000

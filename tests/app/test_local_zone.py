@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.local_zone import LocalZone
+from app.local_zone import LOCAL_ZONE
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
 
 
 def test_it_says_what_the_zone_of_the_machine_says(berlin: ZoneInfo) -> None:
-    zone = LocalZone()
+    zone = LOCAL_ZONE
     for first in (datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)):
         for step in range(40):
             at = first + timedelta(minutes=15 * step)

@@ -20,8 +20,11 @@ BENCHMARKS = {
     "agent": "scan, first backup, and the server's memory with large files",
     "quiet": "60 quiet clients: processor, memory, requests",
     "analytics": "questions about 30 days of 1,000 clients",
+    "flood": "5,000 log lines a second with the log view open: memory, answers, what is lost",
     "screen": "event to screen in a real browser, 60 clients, 200 events a second",
 }
+
+WITH_FULL_LENGTH = frozenset({"flood"})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE too")
     parser.add_argument("--only", choices=sorted(BENCHMARKS), action="append", help="measure only this one")
     parser.add_argument("--quick", action="store_true", help="shorter measurements, to see that they run")
+    parser.add_argument("--full", action="store_true", help="the flood for ten minutes, not for one")
     return parser
 
 
@@ -47,7 +51,8 @@ def main() -> int:
         console.print(f"[dim]{name}: {BENCHMARKS[name]} ...[/dim]")
         try:
             module = importlib.import_module(f"tests.benchmarks.{name}")
-            results: list[Result] = asyncio.run(module.measure(quick=words.quick))
+            length = {"full": words.full} if name in WITH_FULL_LENGTH else {}
+            results: list[Result] = asyncio.run(module.measure(quick=words.quick, **length))
         except Exception:  # noqa: BLE001  (one that cannot be measured must not cost the others)
             broken += 1
             console.print(f"[red]{name} could not be measured[/red]")

@@ -94,7 +94,7 @@ async def test_it_stands_still_when_scrolled_and_counts_what_comes(desk: Desk) -
         desk.say("more")
     assert desk.rows() == before
     assert desk.has("3 new")
-    await desk.click(desk.view._pill)
+    await desk.click(desk.view._notes.pill)
     assert desk.rows()[-1] == "more" and not desk.has("3 new")
 
 
@@ -204,7 +204,7 @@ async def test_arriving_at_a_time_shows_it_and_stands_still(desk: Desk) -> None:
     assert abs((shown.at - moment).total_seconds()) < 3
     assert desk.view._shelf.paused
     assert desk.has("up to ")
-    await desk.click(desk.view._pill)
+    await desk.click(desk.view._notes.pill)
     assert desk.logs.filters[-1].until is None
 
 
@@ -212,7 +212,7 @@ async def test_dropped_lines_are_counted_and_shown(desk: Desk) -> None:
     desk.logs.say(dropped=1200)
     desk.logs.say(dropped=34)
     desk.pass_s(0.2)
-    assert desk.has("1,234 dropped")
+    assert desk.has("1,234 lines dropped")
 
 
 async def test_a_server_that_is_lost_leaves_the_lines(desk: Desk) -> None:

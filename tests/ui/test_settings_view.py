@@ -192,7 +192,7 @@ async def test_what_waits_can_be_discarded(tmp_path: Path) -> None:
         await s.until_saved()
         await s.h.fire(s.h.find(ft.TextButton, content="Discard"), "click")
         assert s.field("connection.mock_mode")._input.value is True
-        assert not s.view._banner.visible
+        assert not s.view._banner.control.visible
 
 
 async def test_the_connection_is_tested_check_by_check(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ class HeatMap(ft.Semantics):
         )
         self._head = cv.Canvas([], height=HEAD_HEIGHT)
         self._cells = cv.Canvas([])
+        self._height = 0.0
         self._hand = ft.GestureDetector(
             content=self._cells,
             hover_interval=40,
@@ -86,12 +87,10 @@ class HeatMap(ft.Semantics):
             on_exit=lambda _: self._look(None),
             on_tap_up=self._on_tap,
         )
+        self._rows = ft.Column([self._hand], scroll=ft.ScrollMode.AUTO, spacing=0)
         super().__init__(
             content=ft.Container(
-                ft.Column(
-                    [self._head, ft.Column([self._hand], scroll=ft.ScrollMode.AUTO, expand=True, spacing=0)],
-                    spacing=0,
-                ),
+                ft.Column([self._head, self._rows], spacing=0),
                 on_size_change=self._on_size_change,
                 size_change_interval=100,
             ),
@@ -116,6 +115,10 @@ class HeatMap(ft.Semantics):
         place = (width - NAMES_WIDTH) / plot.columns
         self._head.width = self._cells.width = width
         self._cells.height = ROW_HEIGHT * len(plot.rows)
+        # As high as whole rows are, so that none is cut; a scrollbar says that there are more.
+        fitting = max(1, int((self._height - HEAD_HEIGHT) // ROW_HEIGHT))
+        self._rows.height = ROW_HEIGHT * min(fitting, len(plot.rows))
+        self._rows.scroll = ft.ScrollMode.ALWAYS if len(plot.rows) > fitting else ft.ScrollMode.AUTO
         self._head.shapes = [
             cv.Text(NAMES_WIDTH + place * column + 1, 2, text, style=ft.TextStyle(size=10.5, color=QUIET_INK))
             for column, text in plot.heads
@@ -130,9 +133,9 @@ class HeatMap(ft.Semantics):
         ]
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        width = event.width - SCROLLBAR
-        if width != self._width:
-            self._width = width
+        width, height = event.width - SCROLLBAR, event.height
+        if (width, height) != (self._width, self._height):
+            self._width, self._height = width, height
             self._draw()
             self.update()
 

@@ -9,6 +9,10 @@ from reactivex import Observable
 from streams.snapshot import Snapshot
 from ui.bound import BoundView
 from ui.components.card import card
+from ui.components.chart_bars import BarChart
+from ui.components.chart_heat import HeatMap, HeatPlot
+from ui.components.chart_lines import LineChart
+from ui.components.chart_model import BarPlot, LinePlot
 from ui.components.choice_row import ChoiceRow
 from ui.components.states import Empty, StateBox
 from ui.context import UiContext
@@ -17,6 +21,8 @@ from ui.theme import card_title, small_text
 from ui.views.analytics_present import Drawn
 
 T = TypeVar("T")
+
+Chart = BarChart | LineChart | HeatMap
 
 
 class ChartPart(BoundView, Generic[T]):
@@ -29,8 +35,7 @@ class ChartPart(BoundView, Generic[T]):
         context: UiContext,
         key: str,
         title: str,
-        chart: ft.Control,
-        show: Callable[[Drawn], bool],
+        chart: Chart,
         present: Callable[[T, str, Formatter], Drawn],
         is_empty: Callable[[T], bool],
         empty: Empty,
@@ -38,7 +43,7 @@ class ChartPart(BoundView, Generic[T]):
         footer: Sequence[ft.Control] = (),
         expand: int | bool = True,
     ) -> None:
-        self._present, self._chart, self._draw_in = present, chart, show
+        self._present, self._chart = present, chart
         self._value: T | None = None
         self._pref = f"analytics.{key}"
         kept = str(context.prefs.get(self._pref, ""))
@@ -79,10 +84,23 @@ class ChartPart(BoundView, Generic[T]):
             self._title.value = drawn.title
             self.touch(self._title)
         self._say_head(drawn.head, drawn.head_exact)
-        if self._draw_in(drawn):
+        if _draw(self._chart, drawn.plot):
             self.touch(self._chart)
 
     def _say_head(self, text: str, exact: str) -> None:
         if (text, exact or None) != (self._head.value, self._head.tooltip):
             self._head.value, self._head.tooltip = text, exact or None
             self.touch(self._head)
+
+
+def _draw(chart: Chart, plot: BarPlot | LinePlot | HeatPlot) -> bool:
+    """Put a plot into the chart for its kind; return whether anything changed."""
+    match chart, plot:
+        case BarChart(), BarPlot():
+            return chart.show(plot)
+        case LineChart(), LinePlot():
+            return chart.show(plot)
+        case HeatMap(), HeatPlot():
+            return chart.show(plot)
+        case _:
+            raise TypeError(f"{type(chart).__name__} cannot draw a {type(plot).__name__}")

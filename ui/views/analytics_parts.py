@@ -1,8 +1,8 @@
 """The seven cards of the analytics view, and the streams of one range that they look at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import flet as ft
 from reactivex import Observable
@@ -11,12 +11,10 @@ from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat,
 from streams.snapshot import Snapshot
 from streams.sources.analytics import AnalyticsStreams
 from ui.components.chart_bars import BarChart
-from ui.components.chart_heat import HeatMap, HeatPlot, legend
+from ui.components.chart_heat import HeatMap, legend
 from ui.components.chart_lines import LineChart
-from ui.components.chart_model import BarPlot, LinePlot
 from ui.components.states import Empty
 from ui.context import Place, UiContext
-from ui.format import Formatter
 from ui.theme import small_text
 from ui.views.analytics_cards import ChartPart
 from ui.views.analytics_load import (
@@ -29,15 +27,12 @@ from ui.views.analytics_load import (
     present_storage,
 )
 from ui.views.analytics_present import (
-    Drawn,
     is_idle,
     present_backups,
     present_heat,
     present_success,
     present_volume,
 )
-
-T = TypeVar("T")
 
 SENT: Final = "Sent"
 SEEN: Final = "Seen"
@@ -72,38 +67,45 @@ class Parts:
     """The cards, by name; ``look_at`` turns all of them to another range."""
 
     def __init__(self, asked: Asked, context: UiContext) -> None:
-        def backups(history: BackupHistory, _choice: str, words: Formatter) -> Drawn:
-            return present_backups(history, words)
-
-        def volume(history: BackupHistory, choice: str, words: Formatter) -> Drawn:
-            return present_volume(history, words, seen=choice == SEEN)
-
-        def success(history: BackupHistory, _choice: str, words: Formatter) -> Drawn:
-            return present_success(history, words)
-
-        def storage(trend: StorageTrend, _choice: str, words: Formatter) -> Drawn:
-            return present_storage(trend, words)
-
-        self.backups = _bars(asked.backups, context, "backups", "Backups", present=backups)
-        self.volume = _bars(
-            asked.backups, context, "volume", "Data volume", present=volume, choices=(SENT, SEEN)
-        )
-        self.success = _lines(
+        self.backups = ChartPart(
             asked.backups,
-            context,
-            "success",
-            "Success rate",
-            present=success,
+            context=context,
+            key="backups",
+            title="Backups",
+            chart=BarChart(),
+            present=lambda history, _choice, words: present_backups(history, words),
+            is_empty=is_idle,
+            empty=NO_BACKUPS,
+        )
+        self.volume = ChartPart(
+            asked.backups,
+            context=context,
+            key="volume",
+            title="Data volume",
+            chart=BarChart(),
+            present=lambda history, choice, words: present_volume(history, words, seen=choice == SEEN),
+            is_empty=is_idle,
+            empty=NO_BACKUPS,
+            choices=(SENT, SEEN),
+        )
+        self.success = ChartPart(
+            asked.backups,
+            context=context,
+            key="success",
+            title="Success rate",
+            chart=LineChart(),
+            present=lambda history, _choice, words: present_success(history, words),
             is_empty=is_idle,
             empty=NO_BACKUPS,
         )
         self.hours = _heat(asked.hours, context)
-        self.storage = _lines(
+        self.storage = ChartPart(
             asked.storage,
-            context,
-            "storage",
-            "Storage, with forecast",
-            present=storage,
+            context=context,
+            key="storage",
+            title="Storage, with forecast",
+            chart=LineChart(),
+            present=lambda trend, _choice, words: present_storage(trend, words),
             is_empty=lambda trend: not has_points(trend.history),
             empty=NO_SAMPLES,
         )
@@ -129,56 +131,6 @@ class Parts:
         self.console.look_at(asked.console)
 
 
-def _bars(
-    stream: Observable[Snapshot[BackupHistory]],
-    context: UiContext,
-    key: str,
-    title: str,
-    *,
-    present: Callable[[BackupHistory, str, Formatter], Drawn],
-    choices: Sequence[str] = (),
-) -> ChartPart[BackupHistory]:
-    chart = BarChart()
-    return ChartPart(
-        stream,
-        context=context,
-        key=key,
-        title=title,
-        chart=chart,
-        show=lambda drawn: isinstance(drawn.plot, BarPlot) and chart.show(drawn.plot),
-        present=present,
-        is_empty=is_idle,
-        empty=NO_BACKUPS,
-        choices=choices,
-    )
-
-
-def _lines(
-    stream: Observable[Snapshot[T]],
-    context: UiContext,
-    key: str,
-    title: str,
-    *,
-    present: Callable[[T, str, Formatter], Drawn],
-    is_empty: Callable[[T], bool],
-    empty: Empty,
-    choices: Sequence[str] = (),
-) -> ChartPart[T]:
-    chart = LineChart()
-    return ChartPart(
-        stream,
-        context=context,
-        key=key,
-        title=title,
-        chart=chart,
-        show=lambda drawn: isinstance(drawn.plot, LinePlot) and chart.show(drawn.plot),
-        present=present,
-        is_empty=is_empty,
-        empty=empty,
-        choices=choices,
-    )
-
-
 def _load(
     stream: Observable[Snapshot[LoadHistory]],
     context: UiContext,
@@ -187,15 +139,15 @@ def _load(
     *,
     from_first: bool = False,
 ) -> ChartPart[LoadHistory]:
-    def present(history: LoadHistory, choice: str, words: Formatter) -> Drawn:
-        return present_load(title, history, metric_of(metrics, choice), words, from_first=from_first)
-
-    return _lines(
+    return ChartPart(
         stream,
-        context,
-        title.lower(),
-        title,
-        present=present,
+        context=context,
+        key=title.lower(),
+        title=title,
+        chart=LineChart(),
+        present=lambda history, choice, words: present_load(
+            title, history, metric_of(metrics, choice), words, from_first=from_first
+        ),
         is_empty=lambda history: not has_points(history),
         empty=NO_SAMPLES,
         choices=[metric.name for metric in metrics],
@@ -209,14 +161,12 @@ def _heat(stream: Observable[Snapshot[ClientHeat]], context: UiContext) -> Chart
         looked.value = text
         looked.update()
 
-    chart = HeatMap(on_look=look, on_open=lambda show: context.go(Place("clients", show)))
     return ChartPart(
         stream,
         context=context,
         key="hours",
         title="Activity by client and hour",
-        chart=chart,
-        show=lambda drawn: isinstance(drawn.plot, HeatPlot) and chart.show(drawn.plot),
+        chart=HeatMap(on_look=look, on_open=lambda show: context.go(Place("clients", show))),
         present=lambda heat, _choice, words: present_heat(heat, words),
         is_empty=lambda heat: not any(any(client.runs) for client in heat.clients),
         empty=NO_CLIENTS,

@@ -12,7 +12,7 @@ from streams.bag import Streams
 from streams.commands import Commands
 from streams.logs import LogChange
 from streams.operators.conflate import conflate_merge
-from streams.records.log_match import Search, WrongExpression
+from streams.records.log_match import Search
 from streams.records.logs import LogFilter, LogLine
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
@@ -21,20 +21,24 @@ from ui.components.line_list import LineList
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
-from ui.format import count_text
 from ui.links import filter_link
-from ui.theme import GAP, PAGE_PADDING, SIZE_BODY, Density, small_text
+from ui.theme import GAP, PAGE_PADDING, Density
 from ui.views.copying import copy_link
 from ui.views.logs_arrive import led_to
 from ui.views.logs_details import LogDetails
 from ui.views.logs_export import LogExport
-from ui.views.logs_filters import DroppedNote, LogFilters
+from ui.views.logs_filters import LogFilters
+from ui.views.logs_memory import keep_filter, kept_filter
+from ui.views.logs_notes import LogNotes
 from ui.views.logs_present import copy_text, present_volume
 from ui.views.logs_row import LogRow, Marking
 from ui.views.logs_shelf import Shelf
 from ui.views.logs_volume import VolumeBars
 
 REDRAW_S: Final = 0.1
+FLOOD_LINES: Final = 100
+FLOOD_REDRAW_S: Final = 0.3
+"""How often a list is drawn of which every line is another one, which nobody reads at that pace."""
 VOLUME_S: Final = 0.9
 """A little less than the beat of a second, which is not quite even."""
 AROUND: Final = timedelta(seconds=30)
@@ -50,6 +54,7 @@ class LogsView(BoundView):
         self._shelf = Shelf()
         self._goal: datetime | None = None
         self._volume_at: datetime | None = None
+        self._flooded = False
         self._marking = Marking()
         self._filters = LogFilters(
             context.format,
@@ -60,7 +65,7 @@ class LogsView(BoundView):
         )
         self._list: LineList[LogLine] = LineList(
             lambda slot, on_open: LogRow(
-                context.format, self._marking, on_open=on_open, on_copy=lambda _event: self._on_copy(slot)
+                context.format, self._marking, on_open=on_open, on_copy=lambda _event: self._copy_slot(slot)
             ),
             row_height=_ROW_HEIGHTS[context.density],
             on_scroll=self._on_scroll,
@@ -73,21 +78,18 @@ class LogsView(BoundView):
         self._details = LogDetails(
             context.format,
             go=self._go,
-            on_copy=self._copy_open,
+            on_copy=self._copy,
             on_around=self._around,
             on_link=self._copy_link,
             on_close=self._on_close,
         )
         self._export = LogExport(self._streams, lambda: self.page)
-        self._dropped_note = DroppedNote()
-        self._count = small_text()
+        self._notes = LogNotes(self._follow)
         self._box = table_box(self._list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
-        self._pill_text = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=ft.FontWeight.W_600)
-        self._pill = self._make_pill()
         self._main = ft.Row(
             [
                 ft.Stack(
-                    [table_surface([self._box]), self._pill],
+                    [table_surface([self._box]), self._notes.pill],
                     expand=True,
                     fit=ft.StackFit.EXPAND,
                     alignment=ft.Alignment.BOTTOM_CENTER,
@@ -102,9 +104,9 @@ class LogsView(BoundView):
             [
                 self._filters.scopes,
                 ft.Container(expand=True),
-                self._dropped_note.control,
+                self._notes.dropped,
                 self._box.note,
-                self._count,
+                self._notes.count,
             ],
             height=24,
             spacing=12,
@@ -123,29 +125,11 @@ class LogsView(BoundView):
         changes = self._filter_subject.pipe(
             ops.map(lambda wanted: self._streams.lines(wanted, self._more_subject)),
             ops.switch_latest(),
-            conflate_merge(LogChange.merge, REDRAW_S, scheduler=context.scheduler),
+            conflate_merge(LogChange.merge, self._redraw_s, scheduler=context.scheduler),
         )
         self.bind(changes, self._show_change, merge=LogChange.merge, box=self._box, name="show_change")
         self._box.log_of = lambda _at: None  # its own failure would lead from the log to the log
         self.bind(context.seconds, self._show_volume, name="show_volume")
-
-    def _make_pill(self) -> ft.Container:
-        return ft.Container(
-            ft.Row(
-                [ft.Icon(ft.Icons.EXPAND_MORE, size=16, color=ft.Colors.ON_PRIMARY), self._pill_text],
-                spacing=4,
-                tight=True,
-            ),
-            height=30,
-            bottom=12,
-            padding=ft.Padding.symmetric(horizontal=14),
-            border_radius=15,
-            bgcolor=ft.Colors.PRIMARY,
-            ink=True,
-            visible=False,
-            tooltip="Follow again",
-            on_click=lambda _event: self._follow(),
-        )
 
     # -- what is shown
 
@@ -154,11 +138,15 @@ class LogsView(BoundView):
         top = shelf.key_at(self._list.window.offset) if shelf.paused else None
         shelf.take(change)
         self._list.show(offset=shelf.shown.index_of(top) if top is not None else None)
+        self._flooded = len(change.lines) > FLOOD_LINES
         self._learn_name(change.lines)
         self._show_state(change)
         if self._goal is not None:
             self._reach(self._goal)
         self._show_volume(None)
+
+    def _redraw_s(self) -> float:
+        return FLOOD_REDRAW_S if self._flooded and not self._shelf.paused else REDRAW_S
 
     def _show_state(self, change: LogChange) -> None:
         lines = self._shelf.lines
@@ -181,20 +169,10 @@ class LogsView(BoundView):
                 "No line so far; looking further back." if change.more else "No line matches these filters."
             )
             self._list.show_overlay(nothing_found(word, clear))
-        self.touch(*self._dropped_note.show(self._shelf.dropped))
         self._show_count()
 
     def _show_count(self) -> None:
-        shelf = self._shelf
-        more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
-        text = f"{count_text(len(shelf.lines))} lines{more}" if shelf.lines else ""
-        if text != self._count.value:
-            self._count.value = text
-            self.touch(self._count)
-        word = f"{count_text(shelf.new)} new" if shelf.new else "Follow"
-        if (self._pill.visible, self._pill_text.value) != (shelf.paused, word):
-            self._pill.visible, self._pill_text.value = shelf.paused, word
-            self.touch(self._pill)
+        self.touch(*self._notes.show(self._shelf))
 
     def _show_volume(self, now: datetime | None) -> None:
         """Draw the bars anew, but not more often than once a second while lines come."""
@@ -278,21 +256,13 @@ class LogsView(BoundView):
         self._filter_subject.on_next(wanted)
 
     def _remember(self) -> None:
-        wanted = self._filters.value
-        self.context.prefs.put(
-            "logs.filter",
-            {"sources": sorted(wanted.sources), "levels": sorted(wanted.levels), "text": wanted.text},
-        )
-        self.context.prefs.put("logs.paused", self._shelf.by_hand)
+        keep_filter(self.context.prefs, self._filters.value, paused=self._shelf.by_hand)
 
     def _recall(self) -> None:
-        try:
-            kept = msgspec.convert(self.context.prefs.get("logs.filter", {}), LogFilter)
-            self._marking.search = Search(kept.text)
-        except (msgspec.ValidationError, WrongExpression):
-            return  # from another version
+        kept, paused = kept_filter(self.context.prefs)
+        self._marking.search = Search(kept.text)
         self._filters.set(kept)
-        if self.context.prefs.get("logs.paused") is True:
+        if paused:
             self._shelf.pause(by_hand=True)
             self._filters.show_paused(True)
 
@@ -321,37 +291,33 @@ class LogsView(BoundView):
         else:
             self.context.go(place)
 
-    def _around(self) -> None:
-        if self._details.line is not None:
-            self.arrive(f"at:{self._details.line.at.isoformat()}")
+    def _around(self, line: LogLine) -> None:
+        self.arrive(f"at:{line.at.isoformat()}")
 
-    def _on_copy(self, slot: int) -> None:
+    def _copy_slot(self, slot: int) -> None:
         index = self._list.window.offset + slot
         if index < len(self._shelf.lines):
-            self.act("Copy line", self._copy(self._shelf.lines[index]))
+            self._copy(self._shelf.lines[index])
 
-    def _copy_open(self) -> None:
-        if self._details.line is not None:
-            self.act("Copy line", self._copy(self._details.line))
+    def _copy(self, line: LogLine) -> None:
+        async def copy() -> None:
+            await ft.Clipboard().set(copy_text(line))
+            self.context.messages.done("Line copied")
 
-    def _copy_link(self) -> None:
-        if self._details.line is not None:
-            at = self._details.line.at.isoformat()
-            self.act("Copy link", copy_link(self.context, filter_link("logs", at=at)))
+        self.act("Copy line", copy())
 
-    async def _copy(self, line: LogLine) -> None:
-        await ft.Clipboard().set(copy_text(line))
-        self.context.messages.done("Line copied")
+    def _copy_link(self, line: LogLine) -> None:
+        self.act("Copy link", copy_link(self.context, filter_link("logs", at=line.at.isoformat())))
 
     # -- export
 
     def _on_export(self, kind: str) -> None:
-        self.act("Export log", self._do_export(kind))
+        async def export() -> None:
+            told = await self._export.save(self._filters.value, kind, self.context.clock())
+            if told is not None:
+                self.context.messages.done(f"Log exported: {told}")
 
-    async def _do_export(self, kind: str) -> None:
-        told = await self._export.save(self._filters.value, kind, self.context.clock())
-        if told is not None:
-            self.context.messages.done(f"Log exported: {told}")
+        self.act("Export log", export())
 
     # -- arriving
 

@@ -24,9 +24,9 @@ class LogDetails:
         formatter: Formatter,
         *,
         go: Callable[[Place], None],
-        on_copy: Callable[[], None],
-        on_around: Callable[[], None],
-        on_link: Callable[[], None],
+        on_copy: Callable[[LogLine], None],
+        on_around: Callable[[LogLine], None],
+        on_link: Callable[[LogLine], None],
         on_close: Callable[[], None],
     ) -> None:
         self._format, self._go = formatter, go
@@ -53,9 +53,11 @@ class LogDetails:
             label="Log line",
             subtitle=self._badge,
             foot=[
-                foot_button("Copy", on_copy, filled=True),
-                foot_button("Copy link", on_link),
-                foot_button("Around it", on_around, tooltip="Show all lines of that time"),
+                foot_button("Copy", lambda: self._with_line(on_copy), filled=True),
+                foot_button("Copy link", lambda: self._with_line(on_link)),
+                foot_button(
+                    "Around it", lambda: self._with_line(on_around), tooltip="Show all lines of that time"
+                ),
             ],
         )
         self.control = self.panel.control
@@ -87,6 +89,10 @@ class LogDetails:
         """Show no line; the owner updates ``control``."""
         self.line = None
         self.control.visible = False
+
+    def _with_line(self, act: Callable[[LogLine], None]) -> None:
+        if self.line is not None:
+            act(self.line)
 
     def _lead(self, lead: Lead) -> ft.Control:
         return ft.TextButton(

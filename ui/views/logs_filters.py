@@ -12,7 +12,7 @@ from streams.vocabulary import LogLevel, LogSource
 from ui.components.toggle_chips import Toggle, ToggleChips
 from ui.components.toolbar import SearchField, toolbar
 from ui.format import Formatter
-from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone, small_text
+from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone
 from ui.views.logs_present import LEVEL_LOOKS
 
 SEARCH_WAIT_S: Final = 0.25
@@ -192,25 +192,3 @@ def _button(content: list[ft.Control], on_click: Callable[[Any], None] | None) -
         ink=on_click is not None,
         on_click=on_click,
     )
-
-
-class DroppedNote:
-    """Says how many lines could not be kept up with; not there while there are none."""
-
-    def __init__(self) -> None:
-        self._text = small_text("", color=Tone.WARNING.color)
-        self.control = ft.Row(
-            [ft.Icon(ft.Icons.WARNING_AMBER, size=14, color=Tone.WARNING.color), self._text],
-            spacing=4,
-            tight=True,
-            visible=False,
-            tooltip="More was said than this console could take in. The files of the server's log have it.",
-        )
-
-    def show(self, count: int) -> list[ft.Control]:
-        """Show the count; return the controls to update."""
-        text = f"{count:,} dropped"
-        if (self._text.value == text) and self.control.visible == (count > 0):
-            return []
-        self._text.value, self.control.visible = text, count > 0
-        return [self.control]

@@ -18,14 +18,13 @@ from ui.theme import (
     PAGE_PADDING,
     QUIET_INK,
     RADIUS,
-    SELECTED,
     SIZE_BODY,
-    Tone,
     small_text,
 )
 from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import SettingField
 from ui.views.settings_files import SettingsFiles
+from ui.views.settings_parts import NotSaved, section_entry
 from ui.views.settings_present import fits, ordered, present_section
 
 _LIST_WIDTH = 200
@@ -48,22 +47,7 @@ class SettingsView(BoundView):
         self._list = ft.Column([], spacing=2, width=_LIST_WIDTH)
         self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
         self._about = ft.Text("", size=SIZE_BODY, color=QUIET_INK)
-        self._banner_text = ft.Text("", size=SIZE_BODY, color=INK, expand=True)
-        self._banner = ft.Container(
-            ft.Row(
-                [
-                    ft.Icon(ft.Icons.WARNING_AMBER, size=18, color=Tone.WARNING.color),
-                    self._banner_text,
-                    ft.TextButton("Discard", on_click=lambda _: self._on_discard()),
-                    ft.TextButton("Save again", on_click=lambda _: self._save_soon()),
-                ],
-                spacing=10,
-            ),
-            bgcolor=Tone.WARNING.tint(),
-            border_radius=RADIUS,
-            padding=ft.Padding.symmetric(vertical=4, horizontal=14),
-            visible=False,
-        )
+        self._banner = NotSaved(on_discard=self._on_discard, on_again=self._save_soon)
         self._body = ft.Column([], spacing=0, tight=True)
         self._scroll = ft.Column(
             [
@@ -97,7 +81,7 @@ class SettingsView(BoundView):
             content=ft.Column(
                 [
                     toolbar([self._search.control, self._where], buttons),
-                    self._banner,
+                    self._banner.control,
                     ft.Row(
                         [self._list, surface],
                         spacing=GAP,
@@ -202,34 +186,11 @@ class SettingsView(BoundView):
             self._fields[name].highlight(name == self._lit)
         top = [self._connection.control] if self._section == "connection" and not self._text else []
         self._body.controls = [*top, *(self._fields[name].control for name in shown)]
-        self._list.controls = [self._entry(name) for name in ordered(sheet)]
+        self._list.controls = [
+            section_entry(name, chosen=name == self._section and not self._text, on_choose=self._on_section)
+            for name in ordered(sheet)
+        ]
         self.touch(self._scroll, self._list)
-
-    def _entry(self, name: str) -> ft.Control:
-        look, chosen = present_section(name), name == self._section and not self._text
-        return ft.Semantics(
-            content=ft.Container(
-                ft.Row(
-                    [
-                        ft.Icon(look.icon, size=18, color=INK if chosen else QUIET_INK),
-                        ft.Text(
-                            look.title,
-                            size=SIZE_BODY,
-                            color=INK,
-                            weight=ft.FontWeight.W_600 if chosen else ft.FontWeight.W_400,
-                        ),
-                    ],
-                    spacing=10,
-                ),
-                height=36,
-                padding=ft.Padding.symmetric(horizontal=12),
-                border_radius=8,
-                bgcolor=SELECTED if chosen else None,
-                ink=True,
-                on_click=lambda _: self._on_section(name),
-            ),
-            selected=chosen,
-        )
 
     def _on_section(self, name: str) -> None:
         self._text, self._lit = "", ""
@@ -266,14 +227,14 @@ class SettingsView(BoundView):
             await self._settings.save(drafts)
         except ConfigRejected as error:
             self.touch(*(self._fields[name].keep(text) for name, text in drafts.items()))
-            self._show_banner(f"Not saved: {error.line()}")
+            self.touch(*self._banner.show(f"Not saved: {error.line()}"))
             self.touch(*self._connection.show_values(self._meant()))
             return
         for name, text in drafts.items():
             if self._drafts.get(name, "") == text:
                 del self._drafts[name]
         self.touch(*(self._fields[name].forget() for name in drafts if name not in self._drafts))
-        self._show_banner("")
+        self.touch(*self._banner.show(""))
         self._say_saved(list(drafts))
 
     def _say_saved(self, names: list[str]) -> None:
@@ -284,17 +245,12 @@ class SettingsView(BoundView):
         elif names and all(not name.startswith("ui.") for name in names):  # of the others one sees it
             self.context.messages.done("Saved, and in force")
 
-    def _show_banner(self, text: str) -> None:
-        if (self._banner_text.value, self._banner.visible) != (text, bool(text)):
-            self._banner_text.value, self._banner.visible = text, bool(text)
-            self.touch(self._banner)
-
     def _on_discard(self) -> None:
         names = list(self._drafts)
         self._drafts.clear()
         self.touch(*(self._fields[name].forget() for name in names))
         self.touch(*self._connection.show_values(self._meant()))
-        self._show_banner("")
+        self.touch(*self._banner.show(""))
 
     def _on_reset_all(self) -> None:
         named = [s for s in self._sheet.all() if s.source is SettingSource.FILE] if self._sheet else []

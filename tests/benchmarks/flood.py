@@ -1,0 +1,136 @@
+"""5,000 log lines a second through a real server and console into a real browser: memory, answers, losses."""
+
+import asyncio
+import json
+import re
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from playwright.async_api import TimeoutError as NotSeen
+
+from tests.benchmarks.report import Result, Sample
+from tests.e2e.driver import Screen, find_chromium, open_browser, open_screen
+from tests.e2e.processes import Program, run_console, run_program, write_configuration
+
+RATE = 5000
+QUICK_S, SHORT_S, FULL_S = 10.0, 60.0, 600.0
+ANSWER_S = 1.0
+"""A filter or a pause that takes longer is felt as a hang; the pause before a search is told is in it."""
+GROWTH_BYTES = 60_000_000
+"""What console and server may grow by after their buffers are full."""
+WARM_UP_RATIO = 0.2
+CYCLE_S = 5.0
+DROPPED = re.compile(r"([\d,]+) lines? dropped")
+
+_WORDS = """[...document.querySelectorAll('flt-semantics, flt-semantics span')]
+    .map(n => n.getAttribute('aria-label') || (n.children.length ? '' : n.textContent)).join('\\n')"""
+FILTERED = f"() => {{ const t = {_WORDS}; return t.includes('marked line') && !t.includes('flood line') }}"
+ALL = f"() => {_WORDS}.includes('flood line')"
+STANDS = f"() => /[0-9,]+ new/.test({_WORDS})"
+
+
+@dataclass(slots=True)
+class _Seen:
+    console_mb: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    server_mb: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    answers_ms: dict[str, list[float]] = field(default_factory=lambda: {"filter": [], "pause": []})
+    dropped: int = 0
+
+
+async def measure(*, quick: bool = False, full: bool = False) -> list[Result]:
+    """Flood for a minute, or for ten of them in full, while somebody filters and pauses."""
+    chromium = find_chromium()
+    if chromium is None:
+        raise RuntimeError("no Chromium on this machine")
+    seconds = QUICK_S if quick else FULL_S if full else SHORT_S
+    with tempfile.TemporaryDirectory(prefix="tidewatch-bench-") as folder:
+        root = Path(folder)
+        words = ("tests.benchmarks.flooding", "--data", str(root / "data"), "--rate", str(RATE))
+        async with run_program(*words, keep_stdin=True) as server:
+            told = json.loads((await server.line(re.compile(r"^\{.*\}$"), within_s=60))[0])
+            config = write_configuration(root, port=told["port"], database_path=Path(told["database_path"]))
+            async with (
+                run_console("--config", str(config)) as (console, url),
+                open_browser(chromium) as browser,
+                open_screen(browser, url) as screen,
+            ):
+                await screen.go("Logs")
+                await screen.see("Pause or follow", within_s=30)
+                _tell(server)
+                await _wait(screen, ALL)
+                seen = await _watch(screen, console, server, seconds)
+            _end(server)
+            said = json.loads((await server.line(re.compile(r'^\{"said".*\}$'), within_s=60))[0])["said"]
+    return _results(seen, said, seconds)
+
+
+async def _watch(screen: Screen, console: Program, server: Program, seconds: float) -> _Seen:
+    seen, start = _Seen(), time.monotonic()
+    parts = ((psutil.Process(console.process.pid), seen.console_mb),
+             (psutil.Process(server.process.pid), seen.server_mb))  # fmt: skip
+    while (at := time.monotonic() - start) < seconds:
+        for process, into in parts:
+            into.append((at, process.memory_info().rss / 1e6))
+        await screen.tap(screen.field("Text or /regex/"))
+        for text, shown in (("/marked .?ine/", FILTERED), ("", ALL)):
+            await screen.page.keyboard.press("Control+a")
+            begun = time.perf_counter()
+            await (screen.page.keyboard.type(text) if text else screen.page.keyboard.press("Delete"))
+            await _wait(screen, shown)
+            seen.answers_ms["filter"].append((time.perf_counter() - begun) * 1000)
+        await screen.tap(screen.text("Pause or follow"))
+        begun = time.perf_counter()
+        await _wait(screen, STANDS)
+        seen.answers_ms["pause"].append((time.perf_counter() - begun) * 1000)
+        await screen.tap(screen.text("Pause or follow"))
+        await asyncio.sleep(max(0.0, CYCLE_S - (time.monotonic() - start - at)))
+    found = DROPPED.search(await screen.words())
+    seen.dropped = int(found[1].replace(",", "")) if found else 0
+    return seen
+
+
+async def _wait(screen: Screen, shown: str) -> None:
+    try:
+        await screen.page.wait_for_function(shown, timeout=60_000)
+    except NotSeen as error:
+        raise AssertionError(f"not within 60 s: {shown}\n{await screen.words()}") from error
+
+
+def _tell(program: Program) -> None:
+    assert program.process.stdin is not None
+    program.process.stdin.write(b"flood\n")
+
+
+def _end(program: Program) -> None:
+    assert program.process.stdin is not None
+    program.process.stdin.close()
+
+
+def _results(seen: _Seen, said: int, seconds: float) -> list[Result]:
+    what = f"{RATE:,} log lines a second for {seconds:g} s, the log view open"
+    results: list[Result] = []
+    for name, samples in (("console", seen.console_mb), ("server", seen.server_mb)):
+        full = [value for at, value in samples if at >= seconds * WARM_UP_RATIO] or [samples[-1][1]]
+        growth = max(full) - full[0]
+        times = "  ".join(f"{at:.0f} s: {value:.0f}" for at, value in samples[:: max(1, len(samples) // 8)])
+        results.append(
+            Result(f"flood/{name} memory", what, Sample(tuple(full), "MB"),
+                   f"grows by less than {GROWTH_BYTES / 1e6:.0f} MB once warm", growth < GROWTH_BYTES / 1e6,
+                   notes=times)
+        )  # fmt: skip
+    for name, taken in seen.answers_ms.items():
+        ours = Sample(tuple(taken), "ms")
+        results.append(
+            Result(f"flood/{name}", f"from the key to what it shows; {what}", ours,
+                   f"median under {ANSWER_S * 1000:.0f} ms", ours.median < ANSWER_S * 1000,
+                   notes=f"slowest {max(taken):.0f} ms")
+        )  # fmt: skip
+    note = f"of {said:,} lines said; the files of the server's log are bounded too"
+    shown = Sample((float(seen.dropped),), "lines")
+    results.append(
+        Result("flood/dropped", "lines that the screen says were dropped", shown, "", None, notes=note)
+    )
+    return results

@@ -1,0 +1,59 @@
+"""What the log view says about its list: how many lines, how many were dropped, and how many are new."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from ui.format import count_text
+from ui.theme import SIZE_BODY, Tone, small_text
+from ui.views.logs_shelf import Shelf
+
+
+class LogNotes:
+    """``count`` and ``dropped`` stand above the list, ``pill`` lies over its foot while it stands still."""
+
+    def __init__(self, on_follow: Callable[[], None]) -> None:
+        self.count = small_text()
+        self._dropped = small_text("", color=Tone.WARNING.color)
+        self.dropped = ft.Row(
+            [ft.Icon(ft.Icons.WARNING_AMBER, size=14, color=Tone.WARNING.color), self._dropped],
+            spacing=4,
+            tight=True,
+            visible=False,
+            tooltip="More was said than this console could take in. The files of the server's log have it.",
+        )
+        self._new = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=ft.FontWeight.W_600)
+        self.pill = ft.Container(
+            ft.Row(
+                [ft.Icon(ft.Icons.EXPAND_MORE, size=16, color=ft.Colors.ON_PRIMARY), self._new],
+                spacing=4,
+                tight=True,
+            ),
+            height=30,
+            bottom=12,
+            padding=ft.Padding.symmetric(horizontal=14),
+            border_radius=15,
+            bgcolor=ft.Colors.PRIMARY,
+            ink=True,
+            visible=False,
+            tooltip="Follow again",
+            on_click=lambda _event: on_follow(),
+        )
+
+    def show(self, shelf: Shelf) -> list[ft.Control]:
+        """Take what the shelf says; return the controls to update."""
+        changed: list[ft.Control] = []
+        more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
+        text = f"{count_text(len(shelf.lines))} lines{more}" if shelf.lines else ""
+        if text != self.count.value:
+            self.count.value = text
+            changed.append(self.count)
+        word = f"{count_text(shelf.new)} new" if shelf.new else "Follow"
+        if (self.pill.visible, self._new.value) != (shelf.paused, word):
+            self.pill.visible, self._new.value = shelf.paused, word
+            changed.append(self.pill)
+        lost = f"{shelf.dropped:,} line{'' if shelf.dropped == 1 else 's'} dropped"
+        if shelf.dropped and lost != self._dropped.value:
+            self._dropped.value, self.dropped.visible = lost, True
+            changed.append(self.dropped)
+        return changed
