@@ -234,7 +234,7 @@ def _mapped(request: web.Request, error: Exception) -> web.Response:
         message = getattr(error, "message", "") or str(error)
         if STATUS_OF_CODE[code] >= 500:
             log.warning("refused", code=code, path=request.path, reason=message)
-        return _problem(code, message)
+        return _problem(code, message, getattr(error, "hint", ""))
     log.error("request_failed", method=request.method, path=request.path, exc_info=error)
     return _problem("internal", "The server made a mistake; its log says more.", request[REQUEST_ID])
 

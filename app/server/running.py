@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.errors import RunEnded
+from app.catalogue.errors import CatalogueFull, CatalogueLocked, CatalogueUnwritable, RunEnded
 from app.protocol import FinishRun
 from app.server.agents import AgentsHub
 from app.server.limits import Limits
@@ -34,6 +34,8 @@ class RunningRuns:
         self._progress = progress
         self._limits = limits
         self._ends: dict[int, asyncio.Event] = {}
+        self._owed: dict[int, FinishRun] = {}
+        """Ends that could not be written, since the disk was full say; written as soon as it goes."""
 
     def note(self, event: Event) -> None:
         """Follow runs as they begin and end."""
@@ -63,14 +65,20 @@ class RunningRuns:
         if run.client_id != client_id:
             raise Refused("unknown_run", "No run of this client has this id.")
 
+    async def finish(self, run_id: int, finish: FinishRun) -> Run:
+        """End a run with its result; one that cannot be written now is not forgotten."""
+        try:
+            return await self._catalogue.runs.finish(run_id, finish)
+        except (CatalogueFull, CatalogueLocked, CatalogueUnwritable):
+            self._owed[run_id] = finish
+            raise
+
     async def fail(self, run_id: int, reason: str) -> None:
         """End a run from here with what it has counted so far; one that has ended meanwhile stays."""
         run = await self._catalogue.runs.one(run_id)
         counts = {name: getattr(run, name) for name in COUNTS}
         try:
-            await self._catalogue.runs.finish(
-                run_id, FinishRun(state=RunState.FAILED, reason=reason, **counts)
-            )
+            await self.finish(run_id, FinishRun(state=RunState.FAILED, reason=reason, **counts))
         except RunEnded:
             log.debug("run_ended_meanwhile", run=run_id)
 
@@ -117,7 +125,16 @@ class RunningRuns:
         """Fail the runs whose agents have been away and silent for too long, until cancelled."""
         while True:
             await asyncio.sleep(min(SWEEP_S, self._limits.run_lost_s))
+            for run_id, finish in list(self._owed.items()):
+                await self._pay(run_id, finish)
             for run in self._progress.runs():
                 away = not self._agents.connected(run.client_id)
                 if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
                     await self.fail(run.id, WENT_AWAY)
+
+    async def _pay(self, run_id: int, finish: FinishRun) -> None:
+        try:
+            await self._catalogue.runs.finish(run_id, finish)
+        except RunEnded:
+            log.debug("run_ended_meanwhile", run=run_id)
+        self._owed.pop(run_id, None)

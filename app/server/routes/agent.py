@@ -27,6 +27,7 @@ from app.protocol import (
 )
 from app.server.auth import agent_scope
 from app.server.call import Route
+from app.server.disk import CHECK_BYTES, check_free
 from app.server.problems import Refused
 from app.server.room import Room
 from app.server.transfers import OpenTransfer
@@ -113,7 +114,7 @@ async def upload(
     left = query.size - query.offset
     if left < 0 or (request.content_length is not None and request.content_length > left):
         raise Refused("bad_request", "The body is larger than the content.")
-    await _room_on_disk(room, left)
+    await check_free(room.data_dir, room.limits.least_free_bytes, left)
     transfer: OpenTransfer | None = None
     if query.size > room.limits.transfer_bytes:
         transfer = room.transfers.begin(
@@ -147,6 +148,7 @@ async def _chunks(
     """Read a body in chunks; one whose sender falls silent ends with an error, what came is kept."""
     content = request.content
     client_id = agent_scope(token)
+    unchecked = 0
     while True:
         try:
             async with asyncio.timeout(room.limits.upload_idle_s):
@@ -159,6 +161,10 @@ async def _chunks(
         room.agents.heard(client_id)
         if transfer is not None:
             transfer.advance(len(chunk))
+        unchecked += len(chunk)
+        if unchecked >= CHECK_BYTES:
+            unchecked = 0
+            await check_free(room.data_dir, room.limits.least_free_bytes)
         yield chunk
 
 
@@ -172,7 +178,7 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
         raise Refused("payload_too_large", "The batch is too large.")
     async with room.uploads.turn(agent_scope(token)):
         body = await request.read()
-        await _room_on_disk(room, len(body))
+        await check_free(room.data_dir, room.limits.least_free_bytes, len(body))
         try:
             blobs = list(decode_batch(body))
         except ValueError as error:
@@ -211,18 +217,12 @@ async def finish(room: Room, token: TokenInfo, run_id: int, body: FinishRun) -> 
     if not body.state.ended:
         raise Refused("bad_request", f"A run cannot end as {RunState(body.state)}.")
     await room.running.own(agent_scope(token), run_id)
-    return await room.catalogue.runs.finish(run_id, body)
+    return await room.running.finish(run_id, body)
 
 
 def _checked(sha256: str) -> None:
     if not SHA256.fullmatch(sha256):
         raise Refused("bad_request", "A content is named by 64 lower-case hexadecimal digits.")
-
-
-async def _room_on_disk(room: Room, size_bytes: int) -> None:
-    free = (await room.status.current()).disk_free_bytes
-    if free - size_bytes < room.limits.least_free_bytes:
-        raise Refused("disk_full", "The server's disk has no room for that.", headers={"Retry-After": "60"})
 
 
 UPLOAD_CODES = ("hash_mismatch", "too_many_uploads", "disk_full")

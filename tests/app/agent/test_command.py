@@ -159,6 +159,18 @@ async def test_a_stopped_server_is_one_line(
         assert "takes no new backups" in one_line(capsys)
 
 
+async def test_a_full_disk_at_the_server_ends_the_run_at_once_and_says_what_to_do(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data", least_free_bytes=2**60) as server:
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 2
+        told = capsys.readouterr()
+        assert "disk is full" in told.err and "Make room" in told.err and told.err.count("\n") == 1
+        (run,) = await server.runs()
+        assert run.state is RunState.FAILED
+        assert run.reason is not None and "disk is full" in run.reason
+
+
 async def test_restore_says_what_is_wrong(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,71 @@
+"""A disk that runs full: uploads leave the server what it needs, and runs end with the reason."""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from app.catalogue.errors import CatalogueFull
+from app.catalogue.runs import Runs
+from app.protocol import FinishRun
+from app.server import disk
+from streams.records.runs import Run
+from streams.vocabulary import RunState
+from tests.servers import a_server, sha256_of, until
+
+
+async def test_an_upload_stops_before_it_takes_what_is_kept_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = os.urandom(30 * 1024 * 1024)
+    async with a_server(tmp_path, least_free_bytes=1000) as server:
+        agent = await server.enrol("alpha")
+        free = 100_000_000
+
+        def shrinking(_: Path) -> int:
+            received = server.room.transfers.received_bytes
+            return free if received < 10 * 1024 * 1024 else 900
+
+        monkeypatch.setattr(disk, "free_bytes", shrinking)
+        path = f"/api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)}"
+        async with agent.http.put(path, data=io.BytesIO(content)) as response:
+            problem = await response.json()
+            assert (response.status, problem["code"]) == (507, "disk_full")
+            assert "disk is full" in problem["message"]
+        assert server.room.transfers.received_bytes < 20 * 1024 * 1024
+        asked = {"hashes": [sha256_of(content)]}
+        answer = await server.post("/api/agent/blobs/missing", asked, http=agent.http)
+        assert answer["missing"][0]["received_bytes"] > 5 * 1024 * 1024
+
+
+async def test_the_end_of_a_run_that_cannot_be_written_is_written_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path, run_lost_s=0.05) as server:
+        agent = await server.enrol("alpha")
+        async with agent.socket():
+            run = await agent.begin()
+            finish, full = Runs.finish, True
+
+            async def refusing(self: Runs, run_id: int, body: FinishRun) -> Run:
+                if full:
+                    raise CatalogueFull(
+                        "The catalogue cannot grow: the disk is full.", hint="Make room on it."
+                    )
+                return await finish(self, run_id, body)
+
+            monkeypatch.setattr(Runs, "finish", refusing)
+            told = {"state": "failed", "reason": "The disk of the store is full.", "files_seen": 7}
+            async with agent.http.post(f"/api/agent/runs/{run.id}/finish", json=told) as response:
+                assert response.status == 507
+                assert (await response.json())["detail"] == "Make room on it."
+            assert (await server.room.catalogue.runs.one(run.id)).state is RunState.RUNNING
+            full = False
+
+            async def ended() -> bool:
+                return (await server.room.catalogue.runs.one(run.id)).state.ended
+
+            await until(ended)
+            one = await server.room.catalogue.runs.one(run.id)
+            assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, told["reason"], 7)
