@@ -7,19 +7,24 @@ from typing import Any, Generic, Protocol, TypeVar
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
+from streams.operators.conflate import conflate_into
+from streams.operators.frames import Frames
 from streams.snapshot import Delta
 from ui.components.states import StateBox
 
 T = TypeVar("T")
 
-_NOTHING: Any = object()
-
 
 class Looker(Protocol):
     """What a binding needs of the view that it belongs to."""
 
-    def want_frame(self) -> None:
-        """Have the view drawn in the next frame."""
+    @property
+    def frames(self) -> Frames:
+        """The beat of the screen."""
+        ...
+
+    def note_commit(self, committed_at: datetime) -> None:
+        """Note that something is drawn in this frame that the server committed then."""
         ...
 
     def wait_for(self, box: StateBox) -> None:
@@ -54,7 +59,6 @@ class Binding(Generic[T]):
     ) -> None:
         self._view, self._stream, self._show, self._merge = view, stream, show, merge
         self.name, self.box = name, box
-        self._pending: T = _NOTHING
         self._subscription: DisposableBase | None = None
         self._turn = 0
         self._failed = False
@@ -85,7 +89,7 @@ class Binding(Generic[T]):
 
         def on_next(value: T) -> None:
             if turn == self._turn:
-                self._offer(value)
+                self._draw(value)
 
         def on_error(error: Exception) -> None:
             if turn == self._turn:
@@ -94,7 +98,8 @@ class Binding(Generic[T]):
         self._subscription = _Starting()
         if self.box is not None:
             self._view.wait_for(self.box)
-        subscription = self._stream.subscribe(on_next, on_error)
+        per_frame = conflate_into(_same, self._overtake, _same, lambda: self._view.frames)
+        subscription = self._stream.pipe(per_frame).subscribe(on_next, on_error)
         if self._turn == turn:
             self._subscription = subscription
         else:
@@ -103,36 +108,29 @@ class Binding(Generic[T]):
     def stop(self) -> None:
         """Dispose of the subscription and of what was not shown yet."""
         self._turn += 1
-        subscription, self._subscription, self._pending = self._subscription, None, _NOTHING
+        subscription, self._subscription = self._subscription, None
         if subscription is not None:
             subscription.dispose()
 
-    def _offer(self, value: T) -> None:
-        if self._pending is not _NOTHING:
-            self._view.overtaken(self._merge is not None)
-            if self._merge is not None:
-                value = self._merge(self._pending, value)
-        self._pending = value
-        self._view.want_frame()
+    def _overtake(self, earlier: T, later: T) -> T:
+        self._view.overtaken(self._merge is not None)
+        return later if self._merge is None else self._merge(earlier, later)
 
-    def draw(self) -> datetime | None:
-        """Show the newest value, if one has come; return the oldest commit that it carries."""
-        value, self._pending = self._pending, _NOTHING
-        if value is _NOTHING:
-            return None
+    def _draw(self, value: T) -> None:
         try:
             self._show(value)
         except Exception as error:  # noqa: BLE001  (whatever one part does, the others go on; it is reported)
             if not self._failed:  # said once when it starts, not with every frame
                 self._failed = True
                 self._view.failed(self, error)
-            return None
+            return
         if self._failed:
             self._failed = False
             if self.box is not None:
                 self.box.heal()
                 self._view.touch_box(self.box)
-        return value.committed_at if isinstance(value, Delta) and not value.full else None
+        if isinstance(value, Delta) and not value.full and value.committed_at is not None:
+            self._view.note_commit(value.committed_at)
 
 
 class _Starting(DisposableBase):
@@ -140,3 +138,7 @@ class _Starting(DisposableBase):
 
     def dispose(self) -> None:
         """Nothing is held yet."""
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -10,6 +10,7 @@ from reactivex import Observable
 
 from streams.bag import TableStream
 from streams.failures import Failure, TidewatchError
+from streams.operators.frames import Frames
 from streams.snapshot import Delta, Snapshot
 from ui.binding import Binding
 from ui.components.states import StateBox
@@ -41,6 +42,7 @@ class BoundView(ft.Container):
         self._bindings: list[Binding[Any]] = []
         self._inner: list[BoundView] = []
         self._touched: dict[ft.Control, None] = {}
+        self._commits: list[datetime] = []
         self._boxes: dict[StateBox, list[Callable[[], None]]] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._mounted = False
@@ -128,7 +130,7 @@ class BoundView(ft.Container):
         for control in controls:
             self._touched[control] = None
         if controls:
-            self.want_frame()
+            self._want_drawn()
 
     def touch_box(self, box: StateBox) -> None:
         """Have what changed of ``box`` updated in the next frame."""
@@ -217,13 +219,22 @@ class BoundView(ft.Container):
         for view in self._inner:
             view.set_awake(looking)
         if looking and self._touched:
-            self.want_frame()
+            self._want_drawn()
 
     # -- drawing
 
-    def want_frame(self) -> None:
-        """Have this view drawn in the next frame."""
-        self.context.frames.want(self._draw)
+    @property
+    def frames(self) -> Frames:
+        """The beat of the screen."""
+        return self.context.frames
+
+    def _want_drawn(self) -> None:
+        self.context.frames.want_drawn(self._draw)
+
+    def note_commit(self, committed_at: datetime) -> None:
+        """Note that something is drawn in this frame that the server committed then."""
+        self._commits.append(committed_at)
+        self._want_drawn()
 
     def wait_for(self, box: StateBox) -> None:
         """Show the skeleton of ``box``, or that what it shows is old, once that has become noticeable."""
@@ -269,7 +280,7 @@ class BoundView(ft.Container):
     def _draw(self) -> None:
         if not (self._mounted and self._awake):
             return  # what was touched is kept until somebody can see it
-        commits = [commit for binding in self._bindings if (commit := binding.draw()) is not None]
+        commits, self._commits = self._commits, []
         touched, self._touched = self._touched, {}
         fresh = {control: None for control in touched if not _on_page(control)}
         for control in touched:

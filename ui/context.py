@@ -8,13 +8,13 @@ from typing import Protocol
 import reactivex as rx
 from reactivex import Observable
 from reactivex import operators as ops
-from reactivex.abc import SchedulerBase
 
 from streams.commands import Outcome
+from streams.operators.frames import Frames
 from streams.records.base import utc_now
+from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
 from ui.format import Formatter
-from ui.frames import Frames
 from ui.messages import Messages
 from ui.palette import Palette
 from ui.theme import Density
@@ -82,7 +82,7 @@ def _report_nowhere(_where: str, _error: BaseException) -> None:
 class UiContext:
     """Time, drawing, words and memory, shared by all views of one window."""
 
-    scheduler: SchedulerBase
+    scheduler: JobScheduler
     frame_s: float = 1 / 60
     clock: Callable[[], datetime] = utc_now
     report: Callable[[str, BaseException], None] = _report_nowhere

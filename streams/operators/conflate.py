@@ -6,8 +6,10 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from streams.operators.kinds import Operator, Seconds, seconds_of
+from streams.operators.frames import Frames
+from streams.operators.kinds import Operator, Seconds
 from streams.operators.listening import listen
+from streams.schedulers import JobScheduler
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -15,9 +17,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-def conflate(
-    key: Callable[[T], K], every_s: Seconds, *, scheduler: abc.SchedulerBase
-) -> Operator[T, dict[K, T]]:
+def conflate(key: Callable[[T], K], every_s: Seconds, *, scheduler: JobScheduler) -> Operator[T, dict[K, T]]:
     """Emit the newest value of each key that changed, as one new dictionary, at most once in ``every_s``.
 
     The first value after a quiet time goes out with all others of the same turn of the loop; those that come
@@ -38,11 +38,11 @@ def conflate(
         pending[key(value)] = value
         return pending
 
-    return conflate_into(first, add, _same, every_s, scheduler=scheduler)
+    return conflate_into(first, add, _same, lambda: Frames(scheduler, every_s))
 
 
 def conflate_merge(
-    merge: Callable[[A, A], A], every_s: Seconds, *, scheduler: abc.SchedulerBase
+    merge: Callable[[A, A], A], every_s: Seconds, *, scheduler: JobScheduler
 ) -> Operator[A, A]:
     """Emit what ``merge(earlier, later)`` makes of the values, at most once in ``every_s``, as ``conflate``.
 
@@ -53,45 +53,30 @@ def conflate_merge(
         result:   a---x-----d--|
         where x = "bc"
     """
-    return conflate_into(_same, merge, _same, every_s, scheduler=scheduler)
+    return conflate_into(_same, merge, _same, lambda: Frames(scheduler, every_s))
 
 
 def conflate_into(
-    first: Callable[[T], A],
-    add: Callable[[A, T], A],
-    finish: Callable[[A], B],
-    every_s: Seconds,
-    *,
-    scheduler: abc.SchedulerBase,
+    first: Callable[[T], A], add: Callable[[A, T], A], finish: Callable[[A], B], frames: Callable[[], Frames]
 ) -> Operator[T, B]:
-    """Gather values into something that ``finish`` turns into one delivery, at most once in ``every_s``.
+    """Gather values into something that ``finish`` turns into one delivery a frame.
 
-    ``first`` starts it with a value and ``add`` puts one more in; it may change what it was given.
+    ``first`` starts it with a value and ``add`` puts one more in; it may change what it was given. ``frames``
+    is asked at each subscription: those that get the same ones are delivered together.
     """
 
     def conflated(source: Observable[T]) -> Observable[B]:
         def subscribe(
             observer: abc.ObserverBase[B], scheduler_: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            beat = frames()
             pending: Any = None
             has_pending = False
-            in_frame = False
-            timer: abc.DisposableBase | None = None
 
-            def on_frame(*_: Any) -> None:
-                nonlocal in_frame, timer
-                if not has_pending:
-                    in_frame = False
-                    return
-                wait_s = seconds_of(every_s)
-                if wait_s > 0:
-                    timer = scheduler.schedule_relative(wait_s, on_frame)
-                else:
-                    in_frame = False
-                flush()
-
-            def flush() -> None:
+            def deliver() -> None:
                 nonlocal pending, has_pending
+                if not has_pending:
+                    return
                 gathered, pending, has_pending = pending, None, False
                 try:
                     whole = finish(gathered)
@@ -101,7 +86,7 @@ def conflate_into(
                 observer.on_next(whole)
 
             def on_next(value: T) -> None:
-                nonlocal pending, has_pending, in_frame, timer
+                nonlocal pending, has_pending
                 try:
                     if has_pending:
                         pending = add(pending, value)
@@ -111,19 +96,17 @@ def conflate_into(
                     observer.on_error(error)
                     return
                 has_pending = True
-                if not in_frame:
-                    in_frame = True
-                    timer = scheduler.schedule(on_frame)
+                beat.want(deliver)
 
             def on_completed() -> None:
-                if has_pending:
-                    flush()
+                deliver()
                 observer.on_completed()
 
             def dispose() -> None:
+                nonlocal pending, has_pending
                 subscription.dispose()
-                if timer is not None:
-                    timer.dispose()
+                pending, has_pending = None, False
+                beat.forget(deliver)
 
             subscription = listen(source, on_next, observer.on_error, on_completed, scheduler_)
             return Disposable(dispose)

@@ -4,17 +4,17 @@ from collections.abc import Hashable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from reactivex import abc
-
 from streams.operators.conflate import conflate_into
+from streams.operators.frames import Frames
 from streams.operators.kinds import Operator, Seconds
+from streams.schedulers import JobScheduler
 from streams.snapshot import Delta
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-def conflate_deltas(every_s: Seconds, *, scheduler: abc.SchedulerBase) -> Operator[Delta[K, V], Delta[K, V]]:
+def conflate_deltas(every_s: Seconds, *, scheduler: JobScheduler) -> Operator[Delta[K, V], Delta[K, V]]:
     """Emit one delta that does what all those of a frame do, at most once in ``every_s``.
 
     As ``conflate_merge(Delta.merge, every_s)``, but without a new mapping for each delta on the way.
@@ -26,7 +26,7 @@ def conflate_deltas(every_s: Seconds, *, scheduler: abc.SchedulerBase) -> Operat
         result:   a---x-----d--|
         where x does what b and then c do
     """
-    return conflate_into(_Gathering, _Gathering.add, _Gathering.delta, every_s, scheduler=scheduler)
+    return conflate_into(_Gathering, _Gathering.add, _Gathering.delta, lambda: Frames(scheduler, every_s))
 
 
 class _Gathering(Generic[K, V]):

@@ -26,8 +26,8 @@ from flet.messaging.protocol import (
 )
 from flet.messaging.session import Session
 from flet.pubsub.pubsub_hub import PubSubHub
-from reactivex.scheduler import VirtualTimeScheduler
 
+from streams.virtual_time import VirtualScheduler
 from ui.context import UiContext
 from ui.mounting import held_in, may_hold_controls, quicken
 
@@ -95,7 +95,7 @@ class PageHarness:
         self.connection.send_message(
             Message(MessageAction.REGISTER_CLIENT, {"page": self.session.get_page_patch()})
         )
-        self.scheduler = VirtualTimeScheduler()
+        self.scheduler = VirtualScheduler()
         self.reports: list[tuple[str, BaseException]] = []
         self.latencies: list[float] = []
         self.context = UiContext(
@@ -123,11 +123,11 @@ class PageHarness:
 
     def now(self) -> datetime:
         """The clock of the context: noon and what has been advanced since."""
-        return NOON + timedelta(seconds=self.scheduler.clock)
+        return NOON + timedelta(milliseconds=self.scheduler.frame)
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass, with all that is due in it."""
-        self.scheduler.advance_by(seconds)
+        self.scheduler.advance_to(self.scheduler.frame + seconds * 1000)
 
     def frame(self, count: int = 1) -> None:
         """Let so many frames be drawn."""
