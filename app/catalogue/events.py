@@ -17,6 +17,9 @@ from streams.records.events import Event
 from streams.records.server import Activity
 from streams.vocabulary import EventKind, ServerState, Topic
 
+MOST_KEPT = 100_000
+"""Events that are kept for consoles that were away, however young they are."""
+
 decode_event = msgspec.json.Decoder(Event).decode
 
 
@@ -50,13 +53,17 @@ class Events:
         rows = await self._readers.rows(select(func.min(events.c.seq)))
         return rows[0][0]
 
-    async def purge(self, keep: int = 100_000) -> int:
-        """Delete all but the newest ``keep`` events; return how many went."""
+    async def purge(self, older_than: datetime | None = None, *, keep: int = MOST_KEPT) -> int:
+        """Delete events from before a time, and all but the newest ``keep``; return how many went."""
 
         def work(transaction: Transaction) -> int:
-            last = transaction.sequences.get("events", 0)
-            gone = transaction.run(delete(events).where(events.c.seq <= last - keep))
-            return gone.rowcount
+            first_kept = transaction.sequences.get("events", 0) - keep + 1
+            if older_than is not None:
+                # Numbers rise with time: only what goes is looked at, and one event more.
+                young = select(events.c.seq).where(events.c.at >= to_us(older_than)).order_by(events.c.seq)
+                rows = transaction.all(young.limit(1))
+                first_kept = max(first_kept, rows[0].seq if rows else first_kept + keep)
+            return transaction.run(delete(events).where(events.c.seq < first_kept)).rowcount
 
         return await self._writer.write(work)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.events import MOST_KEPT
 from app.catalogue.wellness import check, checkpoint
 from app.server.limits import Limits
 from app.store.store import Store
@@ -36,12 +37,13 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
 
 async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     """Purge and roll up once."""
-    events = await catalogue.events.purge()
+    too_old = utc_now() - timedelta(days=limits.keep_events_days)
+    events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     files = await catalogue.files.purge(
         utc_now() - timedelta(days=limits.keep_deleted_days), store.delete_many
     )
     contents = await catalogue.removal.collect(store.delete_many)
-    await catalogue.activity.purge(utc_now() - timedelta(days=limits.keep_events_days))
+    await catalogue.activity.purge(too_old)
     await catalogue.metrics.rollup()
     await asyncio.to_thread(checkpoint, catalogue.path)
     await catalogue.analytics.forget()

@@ -85,6 +85,9 @@ async def test_events_are_found_by_number_and_topic_and_purged(
     assert await catalogue.events.purge(keep=2) == len(told) - 2
     assert await catalogue.events.oldest_seq() == told[-2].seq
     assert await catalogue.activity.page() == lines
+    assert await catalogue.events.purge(told[-1].at) == 1
+    assert await catalogue.events.purge(told[-1].at + DAY) == 1
+    assert await catalogue.events.oldest_seq() is None
     assert await catalogue.activity.purge(START + DAY) == len(lines)
 
 

@@ -93,7 +93,7 @@ async def test_purged_and_too_many_events_are_reset(tmp_path: Path) -> None:
         async with server.events() as console:
             await console.resume(server.room.catalogue.epoch, 1, Topic.SERVER)
             assert isinstance(await console.frame(), Reset)
-        await server.room.catalogue.events.purge(5)
+        await server.room.catalogue.events.purge(keep=5)
         last = server.room.catalogue.last_seq
         async with server.events() as console:
             await console.resume(server.room.catalogue.epoch, last - 10, Topic.SERVER)
