@@ -1,8 +1,7 @@
 """The beat of the screen: what has changed is delivered and drawn together, at most once per frame."""
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from reactivex import abc
 
@@ -39,30 +38,31 @@ class Frames:
 
     def want(self, deliver: Draw) -> None:
         """Have ``deliver`` called in the next frame; wanting it twice calls it once."""
-        self._take(self._values, deliver)
+        with self._lock:
+            self._values[deliver] = None
+            if self._armed:
+                return
+            self._armed = True
+        self._arm()
 
     def want_drawn(self, draw: Draw) -> None:
         """Have ``draw`` called once the values of a frame are delivered: of this one, if that goes on."""
-        self._take(self._drawings, draw)
+        with self._lock:
+            self._drawings[draw] = None
+            if self._armed:
+                return
+            self._armed = True
+        self._arm()
 
     def forget(self, deliver: Draw) -> None:
         """Call ``deliver`` off."""
         with self._lock:
             self._values.pop(deliver, None)
-            idle = not (self._values or self._drawings)
-            job = self._job if idle else None
+            job = None if self._values or self._drawings else self._job
             if job is not None:
                 self._job, self._armed = None, False
         if job is not None:
             job.dispose()
-
-    def _take(self, wanted: dict[Draw, None], call: Draw) -> None:
-        with self._lock:
-            wanted[call] = None
-            if self._armed:
-                return
-            self._armed = True
-        self._arm()
 
     def _arm(self) -> None:
         left_s = self._due_s - self._scheduler.seconds()
@@ -75,24 +75,27 @@ class Frames:
         self._job = None
         self._due_s = self._scheduler.seconds() + seconds_of(self._gap_s)
         self.drawn += 1
-        fault = self._call(self._values)
-        fault = self._call(self._drawings) or fault
         with self._lock:
-            self._armed = bool(self._values or self._drawings)
-        if self._armed:
+            values, self._values = self._values, {}
+        fault = _call(values)
+        if self._drawings:
+            with self._lock:
+                drawings, self._drawings = self._drawings, {}
+            fault = _call(drawings) or fault
+        with self._lock:
+            again = self._armed = bool(self._values or self._drawings)
+        if again:
             self._arm()
         if fault is not None:
             raise fault
 
-    def _call(self, wanted: dict[Draw, None]) -> Exception | None:
-        """Call all; return what one of them has raised, once the others have had their turn."""
-        with self._lock:
-            calls: list[Any] = list(wanted)
-            wanted.clear()
-        fault: Exception | None = None
-        for call in calls:
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001  (raised by _flush)
-                fault = fault or error
-        return fault
+
+def _call(wanted: Iterable[Draw]) -> Exception | None:
+    """Call all; return what one of them has raised, once the others have had their turn."""
+    fault: Exception | None = None
+    for call in wanted:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001  (raised by _flush)
+            fault = fault or error
+    return fault

@@ -1,4 +1,4 @@
-"""The beat of the screen: at once after a quiet time, then at its rate; values first, then what they changed."""
+"""The beat of the screen: at once after a quiet time, then at its rate; values first, then the drawing."""
 
 import pytest
 
