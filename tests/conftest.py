@@ -1,8 +1,103 @@
-"""How a parallel run shares out the tests: what must not meet, and what is dear to prepare twice."""
+"""What kind each test is, where tests write, and how a parallel run shares them out."""
+
+import gc
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+SLOW: Final = ("tests/e2e/",)
+"""Whole programs, most of them before a real browser."""
+INTEGRATION: Final = (
+    "tests/app/agent/test_command.py",
+    "tests/app/agent/test_restore.py",
+    "tests/app/agent/test_round_trip.py",
+    "tests/app/bridge/test_commands.py",
+    "tests/app/bridge/test_live.py",
+    "tests/app/bridge/test_start.py",
+    "tests/app/server/",
+    "tests/app/test_console.py",
+    "tests/app/test_main.py",
+    "tests/architecture/test_layers.py",
+)
+"""A real server, agent or console over sockets, or a program that is started; single tests by their mark."""
+MEMORY: Final = Path("/dev/shm")
+ROOM: Final = 4 * 1024**3
+"""So much must be free there; containers often have 64 MiB."""
+
+
+def _write_to_memory() -> None:
+    """Let ``tmp_path`` be in memory where there is room: what is synced a thousand times waits for a disk."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+_write_to_memory()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test as what it is, before ``-m`` chooses."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if file.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+        elif file.startswith(INTEGRATION):
+            item.add_marker(pytest.mark.integration)
+        elif not item.get_closest_marker("integration"):
+            item.add_marker(pytest.mark.unit)
+
+
+_reached: list[str] | None = None
+"""What the running unit test has started or listens on; nothing else is looked at."""
+
+
+def _watch(event: str, args: tuple[Any, ...]) -> None:
+    if _reached is None:
+        return
+    if event == "subprocess.Popen" or (event == "socket.bind" and isinstance(args[1], tuple)):
+        _reached.append(f"{event} {args[1]!r}")
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hold unit tests to what they are: no program, no server."""
+    global _reached  # noqa: PLW0603  (an audit hook cannot be taken away, nor told which test it is)
+    _reached = [] if item.get_closest_marker("unit") else None
+    try:
+        return (yield)
+    finally:
+        _reached = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a unit test that has reached out."""
+    result = yield
+    assert not _reached, f"not a unit test, see INTEGRATION in tests/conftest.py: {_reached}"
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop() -> Iterator[Any]:
+    """Keep what is loaded by now out of every full collection, and collect less often than a program would.
+
+    A mounted view is a hundred thousand objects that refer to each other: with the usual thresholds the
+    collector takes a third of the time of the tests of the views.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+    return (yield)
 
 
 class _Sharing(LoadScopeScheduling):

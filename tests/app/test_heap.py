@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Iterator
+
+import pytest
 
 from app.heap import still_heap
 
@@ -10,6 +13,14 @@ from app.heap import still_heap
 class _Node:
     def __init__(self) -> None:
         self.me = self
+
+
+@pytest.fixture(autouse=True)
+def _nothing_put_aside() -> Iterator[None]:
+    """Give these tests the heap that the whole run has put aside."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 async def test_puts_aside_what_survives_and_gives_it_back_at_the_end() -> None:

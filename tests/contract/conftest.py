@@ -34,7 +34,7 @@ class Screen:
     """Have a client changed on the server's side."""
 
 
-@pytest.fixture(params=["made up", "real"])
+@pytest.fixture(params=["made up", pytest.param("real", marks=pytest.mark.integration)])
 async def screen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Screen]:
     """Give every implementation in turn."""
     if request.param == "made up":
