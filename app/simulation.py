@@ -1,4 +1,4 @@
-"""The simulated server of mock mode: a child process that ends with us, however we end."""
+"""The simulated server of mock mode: a child process that ends with us, and has a successor if it dies."""
 
 import asyncio
 import json
@@ -14,14 +14,20 @@ from typing import Any
 
 import structlog
 
+from app.agent.backoff import Backoff
 from app.config import ConnectionSettings, MockSettings
 from app.server.folder import LOCK_FILE, held
+from app.tasks import Tasks
 from streams.failures import ServerUnreachable, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 
 END_S = 0.8
 """How long the child may take to end by itself; then it is killed."""
+AGAIN_S, AGAIN_CAP_S = 0.5, 30.0
+"""First and longest pause before a child that died is followed by another."""
+STEADY_S = 60.0
+"""A child that lived for so long has not died of its start."""
 PREFIX = "tidewatch-mock-"
 REMOVE = "import shutil, sys; [shutil.rmtree(folder, ignore_errors=True) for folder in sys.argv[1:]]"
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,26 +52,75 @@ async def simulated_server(mock: MockSettings, connection: ConnectionSettings) -
     """
     kept = mock.database_path
     folder = kept.parent if kept else await _temporary()
+    simulation, tasks = _Simulation(folder, mock), Tasks()
     try:
-        child = await _start(folder, mock)
-        try:
-            told = await _ready(child, folder, mock.start_s)
-            yield Simulated(_connection(connection, told), lambda: _hang_up(child))
-        finally:
-            await _end(child)
+        told = await simulation.start()
+        tasks.start(simulation.keep_up(told["port"]), "simulated server")
+        yield Simulated(_connection(connection, told), simulation.hang_up)
     finally:
+        await tasks.close()
+        await simulation.end()
         if kept is None:
             await _remove(folder)
 
 
-async def _start(folder: Path, mock: MockSettings) -> asyncio.subprocess.Process:
+class _Simulation:
+    """The child that lives now: where one dies, the next has its ports and its data, and so is the same."""
+
+    def __init__(self, folder: Path, mock: MockSettings) -> None:
+        self._folder, self._mock = folder, mock
+        self._child: asyncio.subprocess.Process | None = None
+        self._ending = False
+
+    async def start(self, port: int = 0) -> dict[str, Any]:
+        """Start a child and return where it says it is."""
+        self._child = await _start(self._folder, self._mock, port)
+        return await _ready(self._child, self._folder, self._mock.start_s)
+
+    async def keep_up(self, port: int) -> None:
+        """Start the next one whenever one dies, until it is told to end."""
+        backoff = Backoff("simulated server", base_s=AGAIN_S, cap_s=AGAIN_CAP_S)
+        clock = asyncio.get_running_loop().time
+        while self._child is not None:
+            began = clock()
+            code = await self._child.wait()
+            if self._ending:
+                return
+            if clock() - began > STEADY_S:
+                backoff.reset()
+            pause_s = backoff.next_s()
+            log.warning("simulated_server_died", code=code, again_in_s=round(pause_s, 1))
+            await asyncio.sleep(pause_s)
+            if self._ending:
+                return
+            try:
+                await self.start(port)
+            except ServerUnreachable as error:
+                log.warning("simulated_server_not_started", reason=error.message)
+                await _end(self._child)
+
+    def hang_up(self) -> None:
+        """Tell the child to end, without waiting."""
+        self._ending = True
+        if self._child is not None:
+            _hang_up(self._child)
+
+    async def end(self) -> None:
+        """See the child end."""
+        self.hang_up()
+        if self._child is not None:
+            await _end(self._child)
+
+
+async def _start(folder: Path, mock: MockSettings, port: int) -> asyncio.subprocess.Process:
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    with await asyncio.to_thread(_errors(folder).open, "wb") as errors:
+    # What the one before said at its end is kept.
+    with await asyncio.to_thread(_errors(folder).open, "ab" if port else "wb") as errors:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "app.fleet.child", "--data", str(folder)),
-            *("--clients", str(mock.clients), "--seed", str(mock.seed)),
+            *("--clients", str(mock.clients), "--seed", str(mock.seed), "--port", str(port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -25,7 +25,7 @@ from streams.failures import (
     WrongVersion,
 )
 
-CHECK_HOST = "Check connection.host and connection.port, and that the server runs."
+CHECK_HOST = "Check that the server runs, and connection.host and connection.port where they are set."
 CHECK_TOKEN = "Check connection.token or token_file; a revoked token does not come back."
 CHECK_CERTIFICATE = "Check connection.tls and connection.ca_file."
 CHECK_VERSION = "Check connection.port, and that console and server are of the same release."

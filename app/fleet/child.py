@@ -1,4 +1,4 @@
-"""Run the backup server on free loopback ports with a simulated fleet; the console of mock mode starts this.
+"""Run the backup server on loopback ports with a simulated fleet; the console of mock mode starts this.
 
 Prints one line of JSON when it is ready, and ends when its standard input does, so that it cannot outlive the
 console that started it, however that ends.
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the server's folder")
     parser.add_argument("--clients", type=int, default=45, metavar="N", help="how many (default: 45)")
     parser.add_argument("--seed", type=int, default=1256, metavar="S", help="start of chance (default: 1256)")
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="port (default: one that is free)")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
     parser.add_argument(
         "--quiet", action="store_true", help="all clients are online and send heartbeats and nothing else"
@@ -55,19 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logs(level="info", file=words.log)
     plan = Plan(words.clients, words.seed, quiet=words.quiet, events_per_second=words.events_per_second)
     try:
-        asyncio.run(_run(words.data, plan))
+        asyncio.run(_run(words.data, words.port, plan))
     except TidewatchError as error:
         print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 
 
-async def _run(data: Path, plan: Plan) -> None:
+async def _run(data: Path, port: int, plan: Plan) -> None:
     with still_heap(asyncio.get_running_loop()):
-        await _serve(data, plan)
+        await _serve(data, port, plan)
 
 
-async def _serve(data: Path, plan: Plan) -> None:
+async def _serve(data: Path, port: int, plan: Plan) -> None:
     stop = asyncio.Event()
     _stop_with_parent(stop)
     data.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ async def _serve(data: Path, plan: Plan) -> None:
         serve(
             data,
             host=HOST,
-            port=0,
+            port=port,
             settings=ServerSettings(),
             simulated=True,
             ready=ready.set_result,

@@ -1,5 +1,7 @@
 """What the console is made of: its child that does not start, its preferences, and the guard of web mode."""
 
+import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from app.simulation import simulated_server
 from app.tasks import Tasks
 from app.web import OriginGuard, listen
 from streams.failures import ConfigRejected, ServerUnreachable
+from tests.servers import until
 
 
 @pytest.mark.parametrize("link", ["nowhere", "nowhere/7", "select 1"])
@@ -57,6 +60,31 @@ async def test_a_child_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch
     with pytest.raises(ServerUnreachable, match="not ready within 1 s"):
         async with simulated_server(mock, ConnectionSettings()):
             pass
+
+
+async def test_a_child_that_dies_is_followed_by_one_at_the_same_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, starts = tmp_path / "python", tmp_path / "starts"
+    told = '{"host": "127.0.0.1", "port": 4242, "token_file": "t", "database_path": "d"}'
+    program.write_text(f"#!/bin/sh\necho $$ \"$@\" >> {starts}\necho '{told}'\nexec cat\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("app.simulation.sys.executable", str(program))
+    monkeypatch.setattr("app.simulation.AGAIN_S", 0.01)
+    mock = MockSettings(database_path=tmp_path / "kept" / "catalogue.db", start_s=30)
+
+    def lines() -> list[list[str]]:
+        return [line.split() for line in starts.read_text().splitlines()]
+
+    async with simulated_server(mock, ConnectionSettings()) as simulated:
+        assert simulated.connection.port == 4242
+        for number in (1, 2):
+            os.kill(int(lines()[-1][0]), signal.SIGKILL)
+            await until(lambda number=number: len(lines()) > number)
+        simulated.hang_up()
+    first, *later = lines()
+    assert first[-2:] == ["--port", "0"]
+    assert [line[1:] for line in later] == [[*first[1:-1], "4242"]] * 2
 
 
 async def test_preferences_outlive_the_program(tmp_path: Path) -> None:

@@ -102,3 +102,27 @@ async def test_the_child_ends_with_a_console_that_is_killed(tmp_path: Path) -> N
         assert len(child) == 1
         process.kill()
         await gone(child)
+
+
+async def test_a_child_that_is_killed_comes_back_where_it_was(tmp_path: Path) -> None:
+    def ports() -> set[int]:
+        try:
+            found = [c for child in children(process) for c in child.net_connections()]
+        except psutil.NoSuchProcess:  # it has ended since it was listed
+            return set()
+        return {c.laddr.port for c in found if c.status == "LISTEN"}
+
+    async with console(tmp_path, "--web") as (process, _):
+        (child,), taken = children(process), ports()
+        child.kill()
+        await gone([child])
+        await until(lambda: ports() == taken, 60)
+        url = f"http://127.0.0.1:{min(taken)}/health"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            assert (await answer.json())["simulated"]
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            _, err = await process.communicate()
+        assert process.returncode == 0
+        assert err.count(b"simulated_server_died") == 1 and b"Traceback" not in err
+        await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")))
