@@ -1,6 +1,7 @@
 """Thirty days of backups that a simulated machine has behind it, worked out from what is on its disk now."""
 
 import bisect
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -135,7 +136,7 @@ def _fill(
         if first < len(good):
             good[first].new_count += 1
     _add_vanished(machine, good, rng)
-    _count(good)
+    _count(runs, rng)
 
 
 def _earlier(
@@ -170,11 +171,15 @@ def _add_vanished(machine: Machine, good: list[PastRun], rng: Random) -> None:
         good[gone].vanished.append(path)
 
 
-def _count(good: list[PastRun]) -> None:
-    """Let each run say how many files and bytes it saw."""
+def _count(runs: list[PastRun], rng: Random) -> None:
+    """Let each run say how many files and bytes it saw; one that broke off had seen a part of them."""
     sizes: dict[str, int] = {}
     total = 0
-    for run in good:
+    for run in runs:
+        if not run.good:
+            share = rng.uniform(0.15, 0.95)
+            run.seen_count, run.seen_bytes = math.ceil(len(sizes) * share), math.ceil(total * share)
+            continue
         for file in run.written:
             total += file.size_bytes - sizes.get(file.path, 0)
             sizes[file.path] = file.size_bytes

@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from app.fleet.past import HISTORY_DAYS, Past, make_past
-from app.fleet.roster import DAY_S, Machine, Temper, make_roster
+from app.fleet.roster import DAY_S, FLAKY_REASONS, Machine, Temper, make_roster
 from app.fleet.trees import make_tree
 from streams.vocabulary import RunState
 
@@ -41,6 +43,18 @@ def test_the_last_version_kept_of_each_file_is_the_one_on_the_disk(machine: Mach
     for run in past.runs:
         assert all(file.mtime_ns / 1e9 <= run.started_s for file in run.written)
         assert len({file.path for file in run.written}) == len(run.written)
+
+
+@pytest.mark.parametrize("machine", ROSTER, ids=lambda machine: machine.name)
+def test_every_run_has_seen_something(machine: Machine) -> None:
+    for run in past_of(machine).runs:
+        assert run.seen_count > 0 and run.seen_bytes > 0
+
+
+def test_no_reason_tells_of_a_time_that_the_run_may_not_have_taken() -> None:
+    reasons = {run.reason or "" for machine in ROSTER for run in past_of(machine).runs} | set(FLAKY_REASONS)
+    reasons |= {machine.reason or "" for machine in make_roster(60, SEED)}
+    assert not [reason for reason in reasons if re.search(r"\d+ (s|min|h)\b", reason)]
 
 
 def test_the_same_seed_gives_the_same_past() -> None:
