@@ -244,6 +244,7 @@ class Shell(ft.Stack):
         if act is not None and self._do(act):
             return
         if self._palette.visible:
+            self._palette.take_key(event)
             return
         number = keys.view_number(event, self.context.typing)
         if number is not None and number < len(self._specs):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import flet as ft
 import pytest
 import reactivex as rx
+from reactivex.subject import Subject
 
 from streams.records.database import Outline, TableInfo
 from tests.ui import fleet
@@ -251,3 +252,65 @@ async def test_an_error_leads_to_its_log_lines() -> None:
         s.h.frame()
         await s.h.fire(s.h.find(ft.IconButton, tooltip="Show log"), "click")
         assert s.shell.current == "logs"
+
+
+async def test_enter_before_the_answers_are_there_chooses_the_first_that_comes() -> None:
+    async with stage() as s:
+        chosen: list[str] = []
+        answers: Subject[Sequence[PaletteEntry]] = Subject()
+        s.h.context.palette.offer_search("files", lambda _text: answers)
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "zzqq.conf")
+        palette = s.shell._palette
+        await s.h.fire(palette.field, "submit")
+        assert palette.visible
+        s.h.advance(0.4)
+        found = PaletteEntry("Files", "zzqq.conf", ft.Icons.ABC, lambda: chosen.append("zzqq.conf"))
+        answers.on_next([found])
+        s.h.frame()
+        assert chosen == ["zzqq.conf"]
+        assert not palette.visible
+
+
+async def test_what_is_typed_after_an_early_enter_is_not_chosen_by_it() -> None:
+    async with stage() as s:
+        answers: Subject[Sequence[PaletteEntry]] = Subject()
+        s.h.context.palette.offer_search("files", lambda _text: answers)
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "zzqq.conf")
+        await s.h.fire(s.shell._palette.field, "submit")
+        await _type(s, "zzqq.conf2")
+        s.h.advance(0.4)
+        answers.on_next([entry("zzqq.conf2", "Files")])
+        s.h.frame()
+        assert s.shell._palette.visible
+
+
+async def test_enter_is_not_lost_where_the_field_had_to_let_go_of_the_keyboard() -> None:
+    async with stage() as s:
+        await _press(s.h, "K", ctrl=True)
+        palette = s.shell._palette
+        await s.h.fire(palette.field, "focus")
+        await _type(s, "reconnect")
+        await _press(s.h, "Enter")
+        assert palette.visible  # the field has the key and will tell
+        calls: list[object] = []
+        s.h.connection.replies["focus"] = calls.append
+        await s.h.fire(palette.field, "blur")  # as a rebuilt tree for screen readers does
+        assert len(calls) == 1  # it takes the keyboard back
+        await _press(s.h, "Enter")
+        await s.h.fire(palette.field, "submit")
+        await s.h.settle()
+        assert s.commands.calls == [("reconnect", None)]
+
+
+async def test_enter_on_another_control_of_the_palette_is_not_taken_for_the_field() -> None:
+    async with stage() as s:
+        await _press(s.h, "K", ctrl=True)
+        palette = s.shell._palette
+        await s.h.fire(palette.field, "focus")
+        await _type(s, "lab-printer")
+        await _press(s.h, "Tab")
+        await s.h.fire(palette.field, "blur")
+        await _press(s.h, "Enter")
+        assert palette.visible

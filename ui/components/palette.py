@@ -54,6 +54,8 @@ class PaletteView(BoundView):
         self._chosen = 0
         self._rows: list[ft.Container] = []
         self._queries: BehaviorSubject[str] = BehaviorSubject("")
+        self._awaited = self._submitted = False
+        self._has_keyboard = self._walked_out = False
         self.field = ft.TextField(
             hint_text="Search or jump…",
             text_size=15,
@@ -63,8 +65,11 @@ class PaletteView(BoundView):
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=12),
             expand=True,
             ignore_up_down_keys=True,
+            autofocus=True,
             on_change=self._on_text,
             on_submit=self._on_submit,
+            on_focus=self._on_focus,
+            on_blur=self._on_blur,
         )
         self._list = ft.Column([], spacing=0, tight=True)
         super().__init__(
@@ -135,11 +140,15 @@ class PaletteView(BoundView):
     def _show_found(self, found: Found) -> None:
         self._found.update(found)
         self._show_list(keep=True)
+        self._awaited = self._awaited and not any(found.values())
+        if self._submitted and self.shown:
+            self._choose(self.shown[self._chosen])
 
     def _on_text(self) -> None:
         query = (self.field.value or "").strip()
         self._queries.on_next(query)
-        if len(query) < SHORTEST_SEARCH:
+        self._awaited, self._submitted = len(query) >= SHORTEST_SEARCH, False
+        if not self._awaited:
             self._found = {}
         self._show_list()
 
@@ -151,6 +160,7 @@ class PaletteView(BoundView):
         self._found = {}
         self._entries = list(self.context.palette.entries())
         self._queries.on_next("")
+        self._awaited = self._submitted = self._has_keyboard = self._walked_out = False
         self.context.typing = True
         self.set_visible(True)
         self._show_list()
@@ -158,6 +168,15 @@ class PaletteView(BoundView):
 
     async def _take_keyboard(self) -> None:
         await self.field.focus()
+
+    def _on_focus(self) -> None:
+        self._has_keyboard, self._walked_out = True, False
+
+    def _on_blur(self) -> None:
+        self._has_keyboard = False
+        if self.visible and not self._walked_out:
+            # Enter takes the keyboard from a field; so may the tree for screen readers when it is rebuilt.
+            self.act("Search", self._take_keyboard())
 
     def _link(self, query: str) -> list[PaletteEntry]:
         place = parse_link(query)
@@ -225,11 +244,20 @@ class PaletteView(BoundView):
         self._rows[self._chosen].bgcolor = SELECTED
         self.touch(self._rows[before], self._rows[self._chosen])
 
+    def take_key(self, event: ft.KeyboardEvent) -> None:
+        """Take a key that came while the palette is open: Enter, where the field has lost the keyboard."""
+        if event.key == "Tab":
+            self._walked_out = True
+        elif event.key == "Enter" and not (self._has_keyboard or self._walked_out):
+            self._on_submit()
+
     def _on_submit(self) -> None:
+        if not self.visible:
+            return  # the key was heard before the field told of it
         if self.shown:
             self._choose(self.shown[self._chosen])
         else:
-            self.act("Search", self._take_keyboard())
+            self._submitted = self._awaited  # what is found yet will be chosen when it comes
 
     def _choose(self, entry: PaletteEntry) -> None:
         self._on_close()
