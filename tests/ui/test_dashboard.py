@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import flet as ft
+import pytest
 from msgspec.structs import replace
 
 from streams.commands import Outcome
@@ -338,3 +339,12 @@ async def test_time_alone_costs_only_what_it_changes() -> None:
         s.h.clear()
         s.h.advance(timedelta(seconds=1).total_seconds())
         assert s.h.patches <= 1
+
+
+async def test_no_line_of_activity_is_cut_at_the_lower_edge() -> None:
+    async with stage() as s:
+        lines = s.h.find(ft.ListView, s.view.activity)
+        await s.h.fire(lines, "size_change", {"w": 600.0, "h": 200.0})
+        assert lines.item_extent == pytest.approx(200 / 7, abs=0.01)
+        await s.h.fire(lines, "size_change", {"w": 600.0, "h": 12.0})
+        assert lines.item_extent == 26

@@ -25,7 +25,14 @@ class ActivityPart(BoundView):
         self._drawn: list[int] = []
         self._hovered = False
         self._held = small_text()
-        self._list = ft.ListView([], spacing=0, item_extent=_ROW_HEIGHT, expand=True)
+        self._list = ft.ListView(
+            [],
+            spacing=0,
+            item_extent=_ROW_HEIGHT,
+            expand=True,
+            on_size_change=self._on_size_change,
+            size_change_interval=60,
+        )
         self.box = StateBox(
             self._list,
             empty=Empty("Nothing has happened yet.", ft.Icons.HISTORY),
@@ -45,6 +52,14 @@ class ActivityPart(BoundView):
             expand=5,
         )
         self.bind_snapshot(streams.activity, self.box, self._show_activity, is_empty=lambda lines: not lines)
+
+    def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        """Make the rows a little higher, so that none of them is cut at the lower edge."""
+        rows = int(event.height // _ROW_HEIGHT)
+        height = round(event.height / rows, 2) if rows else _ROW_HEIGHT
+        if height != self._list.item_extent:
+            self._list.item_extent = height
+            self.touch(self._list)
 
     def _on_hover(self, event: ft.ControlEvent) -> None:
         self._hovered = bool(event.data) and event.data != "false"
@@ -90,7 +105,6 @@ class ActivityPart(BoundView):
                 ],
                 spacing=10,
             ),
-            height=_ROW_HEIGHT,
             border_radius=4,
         )
         if line.client_id is not None:
