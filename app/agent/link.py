@@ -24,6 +24,7 @@ from app.protocol import (
 )
 from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError, WrongToken
+from streams.records.clients import Client
 
 RECEIVE_S = 30.0
 """The server pings every 10 s; nothing for so long and the connection is dead."""
@@ -53,7 +54,7 @@ class Link:
         heartbeat_s: float,
         on_command: Callable[[Command], CommandAck],
         on_refused: Callable[[TidewatchError], None],
-        on_greeted: Callable[[], None] = lambda: None,
+        on_greeted: Callable[[Client], None] = lambda _: None,
         say: Callable[[str], None] = lambda _: None,
         shut_out_s: float = SHUT_OUT_S,
     ) -> None:
@@ -136,13 +137,13 @@ class Link:
                 self._say("The server sent a frame that cannot be read; it is of another release.")
                 break
             match frame:
-                case AgentHello():
+                case AgentHello(client=client):
                     self._backoff.reset()
                     self.connected.set()
                     if self._lost:
                         self._say("Connected again.")
                     self._lost = False
-                    self._on_greeted()
+                    self._on_greeted(client)
                 case Command():
                     self._acks.append(self._on_command(frame))
                     self._wake.set()

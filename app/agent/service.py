@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
@@ -15,17 +17,22 @@ from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.terminal import Terminal, complain, size_text
 from app.config import AgentSettings
-from app.protocol import AgentProgress, Command, CommandAck
+from app.protocol import AgentProgress, Command, CommandAck, FinishRun
 from app.tasks import Tasks
 from streams.failures import TidewatchError, WrongToken
 from streams.records.base import utc_now
+from streams.records.clients import Client
+from streams.records.runs import Run
 from streams.vocabulary import RunState, RunTrigger
+
+log = structlog.stdlib.get_logger(__name__)
 
 RETRY_S = 300.0
 """After a backup that did not come to its end."""
 GREETING_S = 3.0
 """How long a single backup waits for its socket, so that it is seen from its first file on."""
 LAST_DONE = "last_done_at"
+LEFT = "the agent ended in the middle of it, and was started again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,13 @@ class Service:
         self._asked: RunTrigger | None = None
         self._wake = asyncio.Event()
         self._link: Link | None = None
+        self._tasks = Tasks()
         self._refused: TidewatchError | None = None
         """Why the server will not have us, for as long as that is so."""
 
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
-        tasks = Tasks()
+        tasks = self._tasks
         try:
             self._link = await self._connect()
             tasks.start(self._follow(self._link), "agent-link")
@@ -115,9 +123,19 @@ class Service:
         if self._backup is not None:
             self._backup.abort(error)
 
-    def _on_greeted(self) -> None:
+    def _on_greeted(self, client: Client) -> None:
         if self._backup is not None:
             self._backup.greeted()
+        elif client.running_run_id is not None and not self._once:
+            self._tasks.start(self._disown(client.running_run_id), "agent-disown")
+
+    async def _disown(self, run_id: int) -> None:
+        """End a run that an agent before us has left; as long as it runs nobody could ask for another."""
+        path, left = f"/api/agent/runs/{run_id}/finish", FinishRun(state=RunState.FAILED, reason=LEFT)
+        try:
+            await self._setup.api.call("POST", path, Run, json=left)
+        except TidewatchError as error:
+            log.info("run_not_ended", run=run_id, reason=error.message)
 
     def _on_command(self, command: Command) -> CommandAck:
         backup = self._backup

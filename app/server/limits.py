@@ -12,6 +12,8 @@ class Limits:
     uploads_per_client: int = 4
     uploads_at_once: int = 24
     """Of all clients together; more wait in a fair queue."""
+    uploads_first: int = 64
+    """How many more may be in, one of each client that has none: long uploads of some shut nobody out."""
     uploads_waiting: int = 32
     """Of one client; more are answered 429."""
     body_bytes: int = 16 * 1024 * 1024

@@ -1,4 +1,8 @@
-"""The gate of uploads: so many of one client at once, so many of all, and each client its turn."""
+"""The gate of uploads: so many of one client at once, so many of all, and each client its turn.
+
+An upload may take hours, and its turn lasts as long: so a client that has none in gets in even where others
+have taken all the places.
+"""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -69,10 +73,7 @@ class UploadGate:
         self._admit()
 
     def _admit(self) -> None:
-        while self._total < self._limits.uploads_at_once:
-            client_id = next((name for name in self._waiting if self._may(name)), None)
-            if client_id is None:
-                return
+        while (client_id := next((name for name in self._waiting if self._may(name)), None)) is not None:
             queue = self._waiting[client_id]
             place = queue.popleft()
             if queue:
@@ -85,4 +86,6 @@ class UploadGate:
                 place.set_result(None)
 
     def _may(self, client_id: str) -> bool:
-        return self._running.get(client_id, 0) < self._limits.uploads_per_client
+        own, limits = self._running.get(client_id, 0), self._limits
+        places = limits.uploads_at_once + (0 if own else limits.uploads_first)
+        return own < limits.uploads_per_client and self._total < places

@@ -1,12 +1,15 @@
 import asyncio
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.agent import reading, send
 from app.agent.link import Link
+from app.agent.service import LAST_DONE
 from app.agent.upload import LargeContent, Uploader
 from streams.failures import ServerUnreachable
 from streams.vocabulary import RunState, RunTrigger
@@ -312,6 +315,26 @@ async def test_a_service_obeys_and_reports(source: Path, tmp_path: Path) -> None
         finally:
             serving.cancel()
             assert await serving == 2
+
+
+async def test_a_service_ends_the_run_that_the_one_before_it_left(source: Path, tmp_path: Path) -> None:
+    (source / "file").write_bytes(b"x")
+
+    def noted() -> bool:
+        with closing(sqlite3.connect(tmp_path / "state" / "index.db")) as index:
+            return bool(index.execute("SELECT 1 FROM facts WHERE name = ?", (LAST_DONE,)).fetchone())
+
+    async with a_server(tmp_path / "data") as server:
+        async with a_backup(server, source, tmp_path / "state", "--every", "1d"):
+            await server.states(RunState.COMPLETE)
+            await until(noted)
+        client_id = await server.client_id("laptop")
+        await server.room.catalogue.runs.start(client_id, RunTrigger.SCHEDULE, "of one that was killed")
+        async with a_backup(server, source, tmp_path / "state", "--every", "1d"):
+            await server.states(RunState.COMPLETE, RunState.FAILED)
+            outcome = await server.room.backups.request([client_id])
+            assert outcome.done == (client_id,)
+            await server.states(RunState.COMPLETE, RunState.FAILED, RunState.COMPLETE)
 
 
 async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -> None:

@@ -38,8 +38,29 @@ async def test_clients_take_turns_whatever_they_ask_for() -> None:
     assert (gate.running, gate.waiting) == (0, 0)
 
 
+async def test_long_uploads_of_a_few_clients_keep_nobody_else_out() -> None:
+    gate = UploadGate(Limits(uploads_per_client=2, uploads_at_once=4, uploads_first=2))
+    entered: list[str] = []
+
+    async def for_ever(client_id: str) -> None:
+        async with gate.turn(client_id):
+            entered.append(client_id)
+            await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(for_ever(name)) for name in ("a", "a", "b", "b", "c", "c", "d", "d", "e")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    # One of each beyond what all may have together, but not without bound.
+    assert entered == ["a", "a", "b", "b", "c", "d"]
+    assert (gate.running, gate.waiting) == (6, 3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (gate.running, gate.waiting) == (0, 0)
+
+
 async def test_who_leaves_the_queue_leaves_no_hole() -> None:
-    gate = UploadGate(Limits(uploads_per_client=1, uploads_at_once=1, uploads_waiting=2))
+    gate = UploadGate(Limits(uploads_per_client=1, uploads_at_once=1, uploads_first=0, uploads_waiting=2))
     held = gate.turn("a")
     await held.__aenter__()
     waiting = [asyncio.create_task(gate.turn(name).__aenter__()) for name in ("a", "b")]
