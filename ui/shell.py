@@ -1,6 +1,5 @@
 """The frame around all views: rail, top bar, what lies over the page, and who is looking."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from ui.offers import Offers
 from ui.palette import PaletteEntry
 from ui.rail import Rail
 from ui.room import TOPBAR_HEIGHT
+from ui.stage import Stage
 from ui.theme import PAGE
 from ui.topbar import TopBar
 from ui.views.backup_ends import BackupEnds
@@ -28,7 +28,7 @@ from ui.views.registry import VIEWS, ViewSpec
 
 
 class Shell(ft.Stack):
-    """All views, each made when it is first shown and then kept; one that is hidden looks at nothing."""
+    """The frame and what it holds; each view is on the stage."""
 
     def __init__(
         self,
@@ -41,17 +41,14 @@ class Shell(ft.Stack):
     ) -> None:
         self._host = page
         self.context = context
-        self._streams, self._commands = streams, commands
         self._specs = tuple(views)
-        self._views: dict[str, BoundView] = {}
-        self._left: set[asyncio.Task[None]] = set()
-        self._awake = True
         names = [spec.name for spec in self._specs]
         context.places = frozenset(names)
         remembered = context.prefs.get("shell.view")
-        self._current = str(remembered) if remembered in names else names[0]
-        self._stack = ft.Stack([], expand=True, fit=ft.StackFit.EXPAND)
-        self._made(self._current).set_visible(True)
+        first = str(remembered) if remembered in names else names[0]
+        self._stage = Stage(
+            self._specs, first, context=context, build=lambda spec: spec.build(streams, commands, context)
+        )
         self._topbar = TopBar(
             streams=streams,
             context=context,
@@ -79,9 +76,9 @@ class Shell(ft.Stack):
         self._scrim = ft.Container(
             left=0, top=0, right=0, bottom=0, visible=False, on_click=lambda _: self.close_panels()
         )
-        self._rail = Rail(self._specs, names.index(self._current), self._on_rail)
+        self._rail = Rail(self._specs, names.index(first), self._on_rail)
         self._rail.fit(page.width)
-        body = ft.Column([self._topbar, self._lost, self._stack], spacing=0, expand=True)
+        body = ft.Column([self._topbar, self._lost, self._stage.control], spacing=0, expand=True)
         frame = ft.Container(
             ft.Row(
                 [self._rail.control, body],
@@ -96,7 +93,7 @@ class Shell(ft.Stack):
             bgcolor=PAGE,
         )
         super().__init__([frame, self._scrim, *self._panels, self._toasts, self._ends], expand=True)
-        self._topbar.show_title(self._spec(self._current).label)
+        self._topbar.show_title(self._spec(first).label)
         context.go = self.go
         self._offers = Offers(
             streams=streams,
@@ -114,38 +111,28 @@ class Shell(ft.Stack):
     @property
     def current(self) -> str:
         """The name of the view that is shown."""
-        return self._current
+        return self._stage.current
 
     def view(self, name: str) -> BoundView:
         """Return a view by its name; makes it if it was not shown yet."""
-        return self._made(name)
-
-    def _made(self, name: str) -> BoundView:
-        view = self._views.get(name)
-        if view is None:
-            view = self._views[name] = self._spec(name).build(self._streams, self._commands, self.context)
-            view.set_visible(False)
-            view.set_awake(self._awake)
-            self._stack.controls.append(view)
-        return view
+        return self._stage.view(name)
 
     def go(self, place: Place) -> None:
         """Show a view, and there what ``place`` names."""
         if place.view not in self.context.places:
             return
         self.close_panels()
-        view = self._made(place.view)
-        if place.view != self._current:
-            self._views[self._current].set_visible(False)
-            self._current = place.view
-            view.set_visible(True)
+        if place.view != self._stage.current:
             self._rail.choose([s.name for s in self._specs].index(place.view))
             self._topbar.show_title(self._spec(place.view).label)
             self.context.typing = False
             self.context.prefs.put("shell.view", place.view)
-            self._stack.update()
-        if place.show:
-            view.arrive(place.show)
+
+        def arrive(view: BoundView) -> None:
+            if place.show:
+                view.arrive(place.show)
+
+        self._stage.show(place.view, arrive)
 
     def apply(self, look: Look) -> None:
         """Show everything in another way, at once; views that cannot are built anew, where they were left."""
@@ -158,20 +145,7 @@ class Shell(ft.Stack):
             context.theme = look.theme
             self.set_theme(_theme_mode(look.theme))
         if redraw:
-            for name in [name for name, view in self._views.items() if not view.restyle()]:
-                self._drop(name)
-            # Two updates: Flet freezes a control that takes the place of one with its key in the same update.
-            self._stack.update()
-            self._made(self._current).set_visible(True)
-            self._stack.update()
-
-    def _drop(self, name: str) -> None:
-        view = self._views.pop(name)
-        for task in view.release_acts():
-            self._left.add(task)
-            task.add_done_callback(self._left.discard)
-        view.set_visible(False)
-        self._stack.controls = [control for control in self._stack.controls if control is not view]
+            self._stage.rebuild()
 
     def _spec(self, name: str) -> ViewSpec:
         return next(spec for spec in self._specs if spec.name == name)
@@ -250,7 +224,9 @@ class Shell(ft.Stack):
         if number is not None and number < len(self._specs):
             self.go(Place(self._specs[number].name))
         else:
-            self._views[self._current].on_key(event)
+            view = self._stage.shown
+            if view is not None:
+                view.on_key(event)
 
     def _do(self, act: Act) -> bool:
         """Do what a key asks of the frame; return whether it was for the frame now."""
@@ -266,7 +242,8 @@ class Shell(ft.Stack):
             case Act.CLOSE:
                 return self.close_panels()
             case Act.FIND:
-                return not palette and self._views[self._current].find()
+                view = self._stage.shown
+                return not palette and view is not None and view.find()
             case Act.UP | Act.DOWN if palette:
                 self._palette.move(-1 if act is Act.UP else 1)
             case _:
@@ -312,20 +289,12 @@ class Shell(ft.Stack):
     def keep_still(self) -> None:
         """Let nothing move that need not, here and in what is made from now on."""
         self.context.still = True
-        for view in self._views.values():
-            view.keep_still()
+        self._stage.keep_still()
 
     def set_awake(self, awake: bool) -> None:
         """Stop all streams while nobody can see the window, and look again when somebody can."""
-        self._awake = awake
-        for part in (
-            *self._views.values(),
-            self._topbar,
-            self._lost,
-            self._toasts,
-            self._ends,
-            *self._panels,
-        ):
+        self._stage.set_awake(awake)
+        for part in (self._topbar, self._lost, self._toasts, self._ends, *self._panels):
             part.set_awake(awake)
 
 

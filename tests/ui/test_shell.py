@@ -1,8 +1,8 @@
 """The frame: views mounted once and looked at one at a time, keys, theme, and who is looking."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import flet as ft
@@ -31,7 +31,7 @@ class _Stage:
 
 
 @asynccontextmanager
-async def stage(**size: Any) -> AsyncIterator[_Stage]:
+async def stage(**size: Any) -> AsyncGenerator[_Stage]:
     async with PageHarness.open(**size) as h:
         streams, commands = FakeStreams(h.now), FakeCommands()
         streams.fill()
@@ -61,6 +61,40 @@ async def test_the_first_view_is_shown_with_title_chip_and_simulated_fleet() -> 
         assert s.h.page.theme_mode is ft.ThemeMode.SYSTEM
 
 
+async def test_a_first_click_is_answered_by_an_empty_frame_before_anything_is_built() -> None:
+    async with stage() as s:
+        s.shell.go(Place("files"))
+        assert s.shell.current == "files"
+        assert s.shell._stage.shown is None
+        assert s.h.patches
+        assert s.h.bytes < 6000
+        s.h.frame()
+        assert "Files" in s.h.texts()  # the title
+        s.shell.go(Place("clients"))
+        await s.h.settle()
+        assert s.shell._stage.shown is s.shell.view("clients")
+        assert "files" not in [view.key for view in s.shell._stage.made]  # nobody waits for it any more
+        assert not s.shell._stage._blank.visible
+
+
+async def test_a_view_that_cannot_be_made_says_so_and_can_be_left() -> None:
+    def build(*_: object) -> BoundView:
+        raise ZeroDivisionError
+
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        views = (VIEWS[0], replace(VIEWS[1], name="broken", label="Broken", build=build))
+        shell = Shell(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context, views=views)
+        h.mount(shell)
+        shell.go(Place("broken"))
+        await h.settle()
+        assert "Broken cannot be shown: this is a fault of the console" in h.texts(shell._stage.control)
+        assert [where for where, _ in h.reports] == ["broken"]
+        shell.go(Place(VIEWS[0].name))
+        await h.settle()
+        assert shell.view(VIEWS[0].name).looking
+
+
 async def test_a_real_fleet_is_not_called_simulated() -> None:
     async with stage() as s:
         s.streams.link.on_next(Link(state=LinkState.LIVE, since=s.h.now()))
@@ -71,6 +105,7 @@ async def test_a_real_fleet_is_not_called_simulated() -> None:
 async def test_switching_hides_one_view_and_shows_another_in_one_small_patch() -> None:
     async with stage() as s:
         s.shell.go(Place("clients"))
+        await s.h.settle()
         s.shell.go(Place("dashboard"))
         s.h.frame()
         s.h.clear()
@@ -244,6 +279,7 @@ async def test_a_place_is_handed_to_its_view_and_keys_to_the_one_that_is_shown()
         shell = Shell(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context, views=views)
         h.mount(shell)
         h.context.go(Place("probe", "failed"))
+        await h.settle()
         assert probe.arrived == ["failed"]
         assert len(subject.observers) == 1
         shell.on_key(
