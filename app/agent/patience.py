@@ -50,6 +50,9 @@ class Patience:
                 if backoff is None or moved() != last:
                     backoff, since, last = self._backoff(), loop.time(), moved()
                 busy = isinstance(error, Refusal) and error.status in (409, 429)
+                if isinstance(error, Refusal) and error.status == 429:
+                    # It is there, and will have room for us: however long that takes.
+                    since = loop.time()
                 internal += isinstance(error, Refusal) and error.server_code == "internal"
                 if loop.time() - since > self._patience_s or internal > INTERNAL_TIMES:
                     raise

@@ -1,0 +1,42 @@
+import pytest
+
+from app.agent.backoff import Backoff
+from app.agent.failures import Refusal
+from app.agent.patience import Patience
+from app.protocol import Problem
+from streams.failures import ServerUnreachable
+
+SHORT_S = 0.05
+
+
+class Attempts:
+    """Fails until it was asked so often."""
+
+    def __init__(self, failure: Exception, times: int) -> None:
+        self._failure, self._left = failure, times
+
+    async def __call__(self) -> str:
+        self._left -= 1
+        if self._left < 0:
+            return "done"
+        raise self._failure
+
+
+def patience() -> Patience:
+    return Patience(lambda: Backoff("x", base_s=0.02, cap_s=0.02), patience_s=SHORT_S)
+
+
+async def test_a_server_that_is_there_and_says_wait_is_waited_for() -> None:
+    busy = Refusal(Problem(code="too_many_uploads", message="Too many."), status=429)
+    assert await patience().through(Attempts(busy, 10)) == "done"
+
+
+async def test_a_server_that_is_away_is_given_up() -> None:
+    with pytest.raises(ServerUnreachable):
+        await patience().through(Attempts(ServerUnreachable("Nobody answers."), 10))
+
+
+async def test_what_cannot_pass_is_not_tried_again() -> None:
+    full = Refusal(Problem(code="disk_full", message="Full."), status=507)
+    with pytest.raises(Refusal):
+        await patience().through(Attempts(full, 1))
