@@ -35,7 +35,8 @@ class Desk:
         page.context.go = self.went.append
         self.view = ClientsView(streams=self.streams.bag, commands=self.commands, context=page.context)
         if rows:
-            self.view._table._body.measured = self.view._table._body.resize(1160, rows * 36)
+            self.view._table._body.resize(1160, rows * 36)
+            self.view._table._body.measured = True
         page.mount(self.view)
 
     @property
@@ -61,7 +62,7 @@ class Desk:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with PageHarness.open(height=1600) as page:
+    async with PageHarness.open() as page:
         desk = Desk(page, rows=12)
         desk.streams.fill()
         page.frame()
