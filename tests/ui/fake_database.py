@@ -93,6 +93,8 @@ class FakeDatabase:
     runs: list[FakeRun] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     exporting: Observable[ExportProgress] = field(default_factory=rx.never)
+    slow: bool = False
+    """Pages do not come by themselves."""
 
     @property
     def streams(self) -> DatabaseStreams:
@@ -143,7 +145,7 @@ class FakeDatabase:
 
     def _page(self, query: PageQuery) -> Observable[Snapshot[TablePage]]:
         self.queries.append(query)
-        self.answers.append(BehaviorSubject(self.ok(page_of(query))))
+        self.answers.append(_loading() if self.slow else BehaviorSubject(self.ok(page_of(query))))
         return self.answers[-1]
 
 

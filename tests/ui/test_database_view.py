@@ -398,3 +398,17 @@ async def test_new_counts_do_not_ask_for_the_page_again(desk: Desk) -> None:
     await desk.page.settle()
     assert "9,999 rows" in desk.page.texts()
     assert len(desk.database.queries) == asked
+
+
+async def test_rows_of_one_table_never_stand_under_the_name_of_another(desk: Desk) -> None:
+    await desk.fill()
+    desk.database.slow = True
+    desk.view._data._on_turn(Turn.NEXT)
+    await desk.page.settle()
+    assert desk.view._data._box.face == "content"  # the same table: the page before stays meanwhile
+    desk.view.open_table("sizes")
+    await desk.page.settle()
+    assert desk.view._data._box.face == "loading"
+    desk.database.answers[-1].on_next(desk.database.ok(page_of(desk.query)))
+    await desk.page.settle()
+    assert desk.view._data._box.face == "content"

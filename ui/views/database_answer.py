@@ -34,8 +34,7 @@ class Answer:
         self._words = ft.Column(
             [],
             spacing=6,
-            expand=True,
-            alignment=ft.MainAxisAlignment.CENTER,
+            tight=True,
             horizontal_alignment=ft.CrossAxisAlignment.CENTER,
         )
         self._status = ft.Text(
@@ -43,7 +42,7 @@ class Answer:
         )
         self.status = ft.Row([self._status], expand=True)
         self._plan_box = ft.Container(self._plan, padding=16, expand=True)
-        self._words_box = ft.Container(self._words, padding=16, expand=True)
+        self._words_box = ft.Container(self._words, padding=16, expand=True, alignment=ft.Alignment.CENTER)
         self.control = table_surface([self._rows, self._plan_box, self._words_box])
         self.say(ft.Icons.TERMINAL, "Write a statement and run it with Ctrl+Enter.", tone=Tone.QUIET)
 
@@ -102,11 +101,13 @@ class Answer:
         self._result = result
         if not again:
             self._page = 0
-        changed = self.tell(present_answer(result, pinned=pinned))
+        changed: list[ft.Control] = []
         if before is None or before.columns != result.columns:
             changed += self._grid.show_columns(
                 [self._column(result, at) for at in range(len(result.columns))], new=True
             )
+        parts = (present_answer(result, pinned=pinned), self._grid.left_out)
+        changed += self.tell("  ·  ".join(part for part in parts if part))
         self._show_page(before)
         if self._grid.table is not None and not result.rows:
             self._grid.table.show_overlay(small_text("No rows."))

@@ -56,7 +56,7 @@ class RowCount:
             return
         rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
         if self._filter is None:
-            self._words.value = f"{present_count(rows, capped)} rows"
+            self._words.value = f"{present_count(rows, capped)} row{'' if rows == 1 else 's'}"
         else:
             self._words.value = (
                 "" if self._exact is None else f"{present_count(self._exact, False)} rows match"

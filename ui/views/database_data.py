@@ -114,8 +114,10 @@ class DataTab(BoundView):
             ops.filter(lambda query: query is not None),
             ops.map(ask),  # pyright: ignore[reportArgumentType]
             ops.switch_latest(),
-            # While another page is on its way the former stays.
-            ops.filter(lambda snapshot: snapshot.value is not None or snapshot.failure is not None),
+            # While another page is on its way the former stays, but never under the name of another table.
+            ops.filter(
+                lambda snapshot: self._new_table or snapshot.value is not None or snapshot.failure is not None
+            ),
         )
 
     def _ask(self, query: PageQuery) -> None:
@@ -194,7 +196,8 @@ class DataTab(BoundView):
             if open_
         }
         limit = self._query.limit if self._query else len(page.rows)
-        self.touch(*self._pager.show(present_place(page, self._number, self._table, limit), ways))
+        parts = (present_place(page, self._number, self._table, limit), self._grid.left_out)
+        self.touch(*self._pager.show("  ·  ".join(part for part in parts if part), ways))
 
     def _show_counts(self) -> None:
         if self._table is not None:

@@ -15,8 +15,9 @@ from streams.records.statements import SqlProblem
 from ui.theme import LINE, MONO, RADIUS
 from ui.views.database_typing import Typing, distance
 
-IDLE_S: Final = 0.6
-"""How long nothing is typed before surplus signs are taken away: never under somebody's fingers."""
+IDLE_S: Final = 1.5
+"""How long nothing is typed before surplus signs are taken away: never under somebody's fingers, nor while
+the keys of a slow browser are on their way, which the tidied text would take the place of."""
 KEYWORDS: Final = (
     "SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "JOIN", "LEFT",
     "INNER", "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "IS",

@@ -15,6 +15,8 @@ from ui.context import UiContext
 from ui.format import Formatter
 from ui.views.database_present import GridRow, copy_value, is_numeric, present_value, value_text
 
+MOST_COLUMNS = 60
+"""Side by side; every cell is some controls, and nobody scrolls through hundreds."""
 WIDTH_ROWS = 40
 """So many rows decide how wide the columns are."""
 _MARGIN = 130
@@ -89,7 +91,7 @@ class Grid:
         self.control = ft.Container(
             ft.Row(
                 [self._inner],
-                scroll=ft.ScrollMode.AUTO,
+                scroll=ft.ScrollMode.ALWAYS,  # so that one sees that there are more columns
                 expand=True,
                 spacing=0,
                 vertical_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -106,7 +108,7 @@ class Grid:
             return []
         self._columns = columns
         self.table = DataTable(
-            [self._column(i, column) for i, column in enumerate(columns)],
+            [self._column(i, column) for i, column in enumerate(columns[:MOST_COLUMNS])],
             name=lambda row: f"row {', '.join(str(part) for part in row.key)}",
             actions=self._actions,
             events=TableEvents(
@@ -125,6 +127,12 @@ class Grid:
         self._inner.content = self.table.control
         self._fit()
         return [self._inner]
+
+    @property
+    def left_out(self) -> str:
+        """What to say where there are more columns than are shown; empty where all are."""
+        count = len(self._columns)
+        return f"{MOST_COLUMNS} of {count} columns; a row opened has all" if count > MOST_COLUMNS else ""
 
     def show_rows(self, rows: Sequence[GridRow], *, fresh: bool) -> None:
         """Show a page."""
@@ -195,5 +203,5 @@ class Grid:
             self._inner.update()
 
     def _fit(self) -> None:
-        needed = _MARGIN + sum(column.width + _GAP for column in self._columns)
+        needed = _MARGIN + sum(column.width + _GAP for column in self._columns[:MOST_COLUMNS])
         self._inner.width = max(needed, self._room)

@@ -8,6 +8,7 @@ import flet as ft
 
 from streams.failures import Failure
 from streams.records.database import (
+    COUNT_CAP,
     Blob,
     ColumnInfo,
     Edge,
@@ -27,7 +28,8 @@ from ui.theme import QUIET_INK, Tone
 
 MASK: Final = "••••••"
 _NUMBERS = ("INT", "REAL", "FLOA", "DOUB", "NUM", "DEC")
-_LINE_MARKS = str.maketrans({"\n": "⏎", "\r": None, "\t": " ", "\0": "␀"})
+# Signs that the face of the tables has.
+_LINE_MARKS = str.maketrans({"\n": " ¶ ", "\r": None, "\t": " ", "\0": "\\0"})
 
 KIND_ICONS: Final = {
     TableKind.TABLE: ft.Icons.TABLE_ROWS_OUTLINED,
@@ -161,7 +163,7 @@ def present_place(page: TablePage, number: int | None, table: TableInfo | None, 
         rows, capped = table.rows, table.capped
     of = f" of {present_count(rows, capped)}" if rows is not None else ""
     if page.ends_early:
-        of += " · no key leads further: ask for the rest with SQL"
+        return f"The last of the first {COUNT_CAP:,} rows · no key leads further: ask for the rest with SQL"
     if number is None:
         return f"The last {count_text(len(page.rows))} rows{of}" if not page.has_after else f"Rows{of}"
     start = number * limit + 1

@@ -117,7 +117,8 @@ class StatisticsTab(BoundView):
                         card("Rows by table", self._rows, expand=1),
                     ],
                     spacing=GAP,
-                    vertical_alignment=ft.CrossAxisAlignment.START,
+                    intrinsic_height=True,
+                    vertical_alignment=ft.CrossAxisAlignment.STRETCH,
                 ),
                 ft.Row(
                     [
@@ -169,7 +170,9 @@ class StatisticsTab(BoundView):
         words = self.context.format
         if len(points) < 2:
             self._line.elements = []
-            self._grown.value = f"{words.size(points[0].size_bytes)}, and no change yet" if points else "–"
+            self._grown.value = (
+                f"{words.size(points[0].size_bytes)}, and no change yet" if points else "No change yet"
+            )
             return
         corners = present_line([point.size_bytes for point in points], self._width, 66, floor=None)
         self._line.elements = [

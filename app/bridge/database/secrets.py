@@ -23,6 +23,8 @@ _SECRET = re.compile(
     r"|^(access|auth|refresh|bearer|session|id)?_?token$",
     re.IGNORECASE,
 )
+_ABOUT_SECRET = re.compile(r"_(url|uri|element|label|type|count|length)$", re.IGNORECASE)
+"""Columns that say something about a secret, such as the name of the field it is typed into."""
 _PERHAPS_SECRET = re.compile(r"key|token|hash(?!ed_at)|salt|nonce", re.IGNORECASE)
 _PUBLIC_HASH = re.compile(r"sha256|sha1|md5|checksum|etag|content|blob_hash|file_hash", re.IGNORECASE)
 _HASH_LIKE = re.compile(r"^(?:[0-9a-f]{32,}|[A-Za-z0-9+/_=$.,-]{24,})$", re.IGNORECASE)
@@ -39,7 +41,8 @@ Secrets = frozenset[tuple[str, str]]
 
 def is_secret_name(column: str, kind: str) -> bool:
     """Whether a column holds secrets by its very name."""
-    return bool(_SECRET.search(column)) and not _NUMBER_TYPE.search(kind)
+    about = _ABOUT_SECRET.search(column) or _NUMBER_TYPE.search(kind)
+    return bool(_SECRET.search(column)) and not about
 
 
 def may_be_secret(column: str, kind: str) -> bool:
