@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.heap import still_heap
+from app.heap import SELDOM, still_heap
 
 
 class _Node:
@@ -24,13 +24,15 @@ def _nothing_put_aside() -> Iterator[None]:
 
 
 async def test_puts_aside_what_survives_and_gives_it_back_at_the_end() -> None:
-    before = list(gc.callbacks)
+    before, usual = list(gc.callbacks), gc.get_threshold()
     with still_heap(asyncio.get_running_loop()):
         assert gc.get_freeze_count() == 0
+        assert gc.get_threshold() == SELDOM
         gc.collect()
         assert gc.get_freeze_count() > 1000
     assert gc.get_freeze_count() == 0
     assert gc.callbacks == before
+    assert gc.get_threshold() == usual
 
 
 async def test_leaves_young_collections_alone() -> None:
