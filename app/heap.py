@@ -11,8 +11,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 SELDOM = (20_000, 5, 5)
-"""After so many new objects the young ones are walked; a view that is built makes that many. With Python's own
-700 the collector takes a third of the time in which it is built."""
+"""After so many new objects the young ones are walked; building a view makes that many. With Python's own 700
+the collector takes a third of the time of that."""
 
 WHOLE_EVERY_S = 1800.0
 """How often everything is walked after all: what was put aside and has been given up since is found then."""
