@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-END_S = 1.8
+END_S = 1.6
 """How long all of the end may take; then the process goes as it is, which loses nothing acknowledged."""
 INTERRUPTED = 130
 

@@ -28,7 +28,6 @@ class ProgressBoard:
     def begin(self, run: Run) -> None:
         """Expect progress of ``run``."""
         self._runs[run.id] = run
-        self._rates[run.id] = Rate()
 
     def end(self, run_id: int) -> None:
         """Forget a run that has ended."""
@@ -60,7 +59,8 @@ class ProgressBoard:
         run = self._runs.get(told.run_id)
         if run is None or run.client_id != client_id:
             return
-        rate = self._rates[run.id].mark(told.bytes_done)
+        # What was done before the first word of a run is not of this run: after a restart it goes on.
+        rate = self._rates.setdefault(run.id, Rate(told.bytes_done)).mark(told.bytes_done)
         left = None if told.bytes_total is None else max(0, told.bytes_total - told.bytes_done)
         self._newest[run.id] = Progress(
             run_id=run.id,

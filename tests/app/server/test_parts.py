@@ -7,12 +7,17 @@ import pytest
 
 import app.catalogue.errors
 import app.store.errors
+from app.protocol import AgentProgress
 from app.server.attempts import Attempts
 from app.server.limits import Limits
 from app.server.pace import Rate
 from app.server.problems import STATUS_OF_CODE, Refused
+from app.server.progress import ProgressBoard
 from app.server.uploads import UploadGate
 from streams.failures import TidewatchError
+from streams.records.base import utc_now
+from streams.records.runs import Run
+from streams.vocabulary import RunState, RunTrigger
 
 ONLY_AT_START = {"catalogue_too_new"}
 
@@ -80,6 +85,21 @@ def test_a_rate_is_of_the_last_seconds() -> None:
         now = 100.0 + second
         seen = rate.mark(1000 + (second * 100 if second < 10 else 900 + (second - 9) * 500))
     assert seen == pytest.approx(500)
+
+
+def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> None:
+    board = ProgressBoard(lambda _: None, every_s=1)
+    run = Run(
+        id=2, client_id="c", client_name="alpha", state=RunState.RUNNING, trigger=RunTrigger.AGENT,
+        started_at=utc_now(),
+    )  # fmt: skip
+    board.begin(run)
+    board.note("c", AgentProgress(run_id=2, bytes_done=580_000_000, bytes_total=2_000_000_000))
+    (progress,) = board.all()
+    assert (progress.bytes_done, progress.rate_bps, progress.eta_s) == (580_000_000, 0, None)
+    board.note("c", AgentProgress(run_id=2, bytes_done=580_000_500, bytes_total=2_000_000_000))
+    (progress,) = board.all()
+    assert progress.rate_bps == 1000
 
 
 def test_guesses_are_forgotten_after_a_minute() -> None:
