@@ -75,7 +75,7 @@ async def measure(*, quick: bool = False) -> list[Result]:
                 open_screen(browser, url) as screen,
             ):
                 await screen.go("Clients")
-                await screen.row_says("accounting-pc", "online", within_s=40)
+                await screen.row_says("accounting-pc", r"\b(online|overdue)\b", within_s=40)
                 committed, changes, rate = await _follow(fleet, screen, seconds)
     latencies, missed = _match(committed, changes)
     rows = len({name for _, name, _ in changes})
