@@ -1,6 +1,7 @@
 """The clients view on a real page, with streams and commands that a test holds."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import flet as ft
@@ -60,10 +61,10 @@ class Desk:
         await self.page.fire(item, "click")
 
 
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+@asynccontextmanager
+async def open_desk(rows: int) -> AsyncIterator[Desk]:
     async with PageHarness.open() as page:
-        desk = Desk(page, rows=12)
+        desk = Desk(page, rows=rows)
         desk.streams.fill()
         page.frame()
         page.clear()
@@ -72,8 +73,22 @@ async def desk() -> AsyncIterator[Desk]:
         assert page.reports == []
 
 
-async def test_all_clients_with_their_state_and_progress(desk: Desk) -> None:
-    texts = desk.page.texts()
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """Show the first twelve clients, which most tests can do with."""
+    async with open_desk(12) as desk:
+        yield desk
+
+
+@pytest.fixture
+async def whole_desk() -> AsyncIterator[Desk]:
+    """Show all clients."""
+    async with open_desk(45) as desk:
+        yield desk
+
+
+async def test_all_clients_with_their_state_and_progress(whole_desk: Desk) -> None:
+    texts = whole_desk.page.texts()
     assert {"45", "mail-gw", "failing", "overdue", "disconnected", "backing up"} <= set(texts)
     assert any("%" in text and "MiB/s" in text for text in texts)
 
@@ -173,16 +188,18 @@ async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
     assert message.detail == "Start it first."
 
 
-async def test_the_menu_of_a_running_client_cancels(desk: Desk) -> None:
-    await desk.menu(desk.names().index("web-01"), "Cancel backup")
-    assert desk.commands.calls == [("cancel_run", 8800)]
-    assert desk.messages == ["Backup of web-01 cancelled; what was stored is kept"]
+async def test_the_menu_of_a_running_client_cancels(whole_desk: Desk) -> None:
+    await whole_desk.menu(whole_desk.names().index("web-01"), "Cancel backup")
+    assert whole_desk.commands.calls == [("cancel_run", 8800)]
+    assert whole_desk.messages == ["Backup of web-01 cancelled; what was stored is kept"]
 
 
-async def test_a_backup_that_ended_before_it_could_be_cancelled_is_not_called_cancelled(desk: Desk) -> None:
-    desk.commands.cancelled_as = RunState.COMPLETE
-    await desk.menu(desk.names().index("web-01"), "Cancel backup")
-    assert desk.messages == ["Backup of web-01 had ended already: complete"]
+async def test_a_backup_that_ended_before_it_could_be_cancelled_is_not_called_cancelled(
+    whole_desk: Desk,
+) -> None:
+    whole_desk.commands.cancelled_as = RunState.COMPLETE
+    await whole_desk.menu(whole_desk.names().index("web-01"), "Cancel backup")
+    assert whole_desk.messages == ["Backup of web-01 had ended already: complete"]
 
 
 async def test_disconnect_asks_first(desk: Desk) -> None:
@@ -195,10 +212,10 @@ async def test_disconnect_asks_first(desk: Desk) -> None:
     assert desk.messages == ["Disconnected app-01"]
 
 
-async def test_a_disconnected_client_can_be_allowed(desk: Desk) -> None:
-    slot = next(i for i, c in enumerate(desk.rows()) if c.state is ClientState.DISCONNECTED)
-    await desk.menu(slot, "Allow again")
-    assert desk.commands.calls == [("allow", (fleet.client_id("lab-scope"),))]
+async def test_a_disconnected_client_can_be_allowed(whole_desk: Desk) -> None:
+    slot = next(i for i, c in enumerate(whole_desk.rows()) if c.state is ClientState.DISCONNECTED)
+    await whole_desk.menu(slot, "Allow again")
+    assert whole_desk.commands.calls == [("allow", (fleet.client_id("lab-scope"),))]
 
 
 async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
