@@ -9,6 +9,7 @@ from streams.commands import Commands
 from ui import theme
 from ui.context import UiContext
 from ui.mounting import quicken
+from ui.schemes import DARK, LIGHT, theme_of
 from ui.shell import Shell
 
 _log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     page.padding = 0
     page.spacing = 0
     page.fonts = dict(theme.FONTS)
-    page.theme = theme.theme_of(theme.LIGHT)
-    page.dark_theme = theme.theme_of(theme.DARK)
+    page.theme = theme_of(LIGHT)
+    page.dark_theme = theme_of(DARK)
     page.bgcolor = theme.PAGE
     page.window.min_width, page.window.min_height = 1024, 640
     shell = Shell(page, streams=streams, commands=commands, context=context)

@@ -154,7 +154,7 @@ async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> 
     desk.view.arrive(f"client:{second}")
     desk.page.frame()
     assert late.observers == []
-    assert all(not bar.height for bar in details._bars)
+    assert all(not bar.height for bar in details._bars.bars)
 
 
 async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
@@ -164,9 +164,9 @@ async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
     details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
     desk.view.arrive(f"client:{first}")
     desk.page.frame()
-    await desk.page.fire(details._bars[-1], "click")
+    await desk.page.fire(details._bars.bars[-1], "click")
     assert desk.went[-1] == Place("logs", f"run:{run.id}")
-    assert details._bars[0].on_click is None
+    assert details._bars.bars[0].on_click is None
 
 
 def streams_with_runs(desk: Desk, answers: dict[str, rx.Observable[Snapshot[RunPage]]]) -> Streams:

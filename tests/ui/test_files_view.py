@@ -334,7 +334,7 @@ async def test_versions_of_a_file_each_with_its_download(desk: Desk) -> None:
 async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> None:
     await desk.menu(2, "All versions")
     file = fleet.file_of(2, desk.page.now())
-    page = desk.view._page
+    page = desk.view._pages._page
     assert page is not None
     changed = msgspec.structs.replace(file, state=FileState.DELETED)
     rows = tuple(changed if row.id == file.id else row for row in page.rows)

@@ -6,10 +6,10 @@ import flet as ft
 import pytest
 
 from streams import vocabulary
-from ui import theme
+from ui import schemes
 from ui.theme import Density, Tone, look, states_with_looks
 
-_SCHEMES = {"light": theme.LIGHT, "dark": theme.DARK}
+_SCHEMES = {"light": schemes.LIGHT, "dark": schemes.DARK}
 _SURFACES = ("surface", "surface_container_lowest", "surface_container", "surface_bright")
 
 

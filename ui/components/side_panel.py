@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, SIZE_SMALL
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, SIZE_SMALL
 
 WIDTH = 360
 
@@ -92,6 +92,12 @@ def section(title: str, body: ft.Control, trailing: ft.Control | None = None) ->
     return ft.Column([ft.Row(row, height=22), body], spacing=4, tight=True)
 
 
+_FILLED = {
+    ft.ControlState.DEFAULT: SELECTED,
+    ft.ControlState.DISABLED: ft.Colors.with_opacity(0.06, ft.Colors.ON_SURFACE),
+}
+
+
 def foot_button(
     label: str, on_click: Callable[[], None], *, filled: bool = False, tooltip: str = ""
 ) -> ft.TextButton | ft.FilledTonalButton:
@@ -104,6 +110,7 @@ def foot_button(
         style=ft.ButtonStyle(
             padding=ft.Padding.symmetric(horizontal=12 if filled else 9),
             text_style=ft.TextStyle(size=SIZE_BODY),
+            bgcolor=_FILLED if filled else None,
         ),
         on_click=lambda _event: on_click(),
     )

@@ -1,7 +1,6 @@
 """What a part of the screen shows when it has nothing to show, or nothing fresh: one box of one size."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -11,8 +10,9 @@ import flet as ft
 from streams.failures import Failure
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
-from ui.format import age_text, rough_duration_text
-from ui.theme import FADE_MS, INK, QUIET_INK, SIZE_BODY, Tone, small_text
+from ui.components.state_layers import Empty, ErrorLayer, empty_layer, skeleton
+from ui.format import age_text
+from ui.theme import Tone, small_text
 
 _DIMMED: Final = 0.72
 
@@ -25,16 +25,6 @@ class _Face(StrEnum):
     CONTENT = "content"
     EMPTY = "empty"
     ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Empty:
-    """What an empty part says: an icon, one sentence why, and one thing to do."""
-
-    text: str
-    icon: ft.IconData = ft.Icons.INBOX
-    action_label: str = ""
-    on_action: Callable[[], Any] | None = None
 
 
 @ft.control(isolated=True)
@@ -66,9 +56,9 @@ class StateBox(ft.Stack):
     ) -> None:
         self._slot = _Slot(content=body, visible=False, opacity=1.0)
         self._compact = compact
-        self._skeleton = _skeleton(skeleton_rows, skeleton_height, compact)
-        self._empty = _empty_layer(empty or Empty("Nothing here."), compact)
-        self._error = _ErrorLayer(compact, self._retry)
+        self._skeleton = skeleton(skeleton_rows, skeleton_height, compact)
+        self._empty = empty_layer(empty or Empty("Nothing here."), compact)
+        self._error = ErrorLayer(compact, self._retry)
         self._note_text = small_text("", color=Tone.WARNING.color)
         self.note = ft.Row(
             [self._note_text]
@@ -231,94 +221,3 @@ class StateBox(ft.Stack):
 
     def _mark(self, control: ft.Control) -> None:
         self._changed[control] = None
-
-
-def _bar(width: int, height: int) -> ft.Container:
-    return ft.Container(
-        width=width,
-        height=height,
-        border_radius=4,
-        bgcolor=ft.Colors.with_opacity(0.08, ft.Colors.ON_SURFACE),
-    )
-
-
-def _skeleton(rows: int, height: int, compact: bool) -> ft.Container:
-    widths = (280, 360, 220, 320, 260)
-    bars: list[ft.Control] = [_bar(96 if compact else widths[i % len(widths)], height) for i in range(rows)]
-    return ft.Container(
-        ft.Semantics(content=ft.Column(bars, spacing=12, tight=True), label="Loading", container=True),
-        visible=False,
-        clip_behavior=ft.ClipBehavior.HARD_EDGE,
-        alignment=ft.Alignment.TOP_LEFT,
-        padding=ft.Padding.only(top=4),
-        animate_opacity=FADE_MS,
-    )
-
-
-def _empty_layer(empty: Empty, compact: bool) -> ft.Container:
-    words = ft.Text(
-        empty.text, size=SIZE_BODY, color=QUIET_INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS
-    )
-    icon = ft.Icon(empty.icon, size=18 if compact else 22, color=QUIET_INK)
-    parts: list[ft.Control] = [icon, words]
-    if empty.on_action is not None:
-        parts.append(
-            ft.TextButton(empty.action_label, on_click=lambda _: empty.on_action and empty.on_action())
-        )
-    return ft.Container(
-        ft.Row(
-            parts,
-            alignment=ft.MainAxisAlignment.START if compact else ft.MainAxisAlignment.CENTER,
-            spacing=10,
-        ),
-        visible=False,
-    )
-
-
-class _ErrorLayer(ft.Container):
-    """What failed, why, since when, a way to try again, and one to its log lines."""
-
-    def __init__(self, compact: bool, on_retry: Callable[[], Any]) -> None:
-        self._log = ft.TextButton("Show log", visible=False)
-        self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
-        self._why = small_text()
-        self._failure: Failure | None = None
-        self._compact = compact
-        icon = ft.Icon(ft.Icons.ERROR, size=18 if compact else 22, color=Tone.BAD.color)
-        if compact:
-            content = ft.Row([icon, ft.Container(self._what, expand=True)], spacing=8)
-        else:
-            content = ft.Row(
-                [
-                    icon,
-                    ft.Column(
-                        [self._what, self._why],
-                        spacing=2,
-                        tight=True,
-                        expand=True,
-                    ),
-                    self._log,
-                    ft.OutlinedButton("Try again", on_click=lambda _: on_retry()),
-                ],
-                spacing=12,
-            )
-        super().__init__(content, visible=False)
-
-    def show(self, failure: Failure, now: datetime, show_log: Callable[[], Any] | None) -> None:
-        """Word ``failure``; ``show_log`` leads to its log lines, where there are any."""
-        self._failure = failure
-        self._log.visible = show_log is not None
-        self._log.on_click = show_log
-        self._what.value = "No data" if self._compact else failure.message
-        self.tooltip = f"{failure.message} {failure.hint}".strip() if self._compact else None
-        self.age(now)
-
-    def age(self, now: datetime) -> bool:
-        """Let its age grow; return whether that changed the words."""
-        if self._failure is None:
-            return False
-        since = f"Failing for {rough_duration_text((now - self._failure.since).total_seconds())}."
-        words = " ".join(part for part in (self._failure.hint, since) if part)
-        changed = words != self._why.value
-        self._why.value = words
-        return changed

@@ -10,22 +10,27 @@ from streams.records.runs import RunPage
 from streams.records.server import Activity
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
-from ui.components.progress import ProgressLine
 from ui.components.side_panel import Facts, SidePanel, foot_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, age_text
-from ui.theme import BACKING_UP, INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
-from ui.views.activity_present import ActivityLine, present_activity
+from ui.theme import BACKING_UP, INK, MONO, QUIET_INK, SIZE_SMALL
+from ui.views.activity_present import present_activity
 from ui.views.client_actions import ClientActions
 from ui.views.client_details_present import (
     GOALS_S,
     present_failures,
     present_goal,
     present_run_bars,
-    present_running,
-    present_running_head,
+)
+from ui.views.client_parts import (
+    BARS_HEIGHT,
+    RUNS,
+    RunBars,
+    RunningPart,
+    activity_line,
+    failure_line,
 )
 from ui.views.clients_present import (
     ClientRow,
@@ -34,11 +39,8 @@ from ui.views.clients_present import (
     present_seen,
     present_state,
     present_state_why,
-    progress_ratio,
 )
 
-RUNS = 30
-BARS_HEIGHT = 56
 _LINES = 8
 
 
@@ -51,7 +53,7 @@ class ClientDetails(BoundView):
         self._streams, self._actions = streams, actions
         self._row: ClientRow | None = None
         self._state = StatusBadge(BACKING_UP)
-        self._build_running()
+        self._running = RunningPart(self._on_cancel)
         self._facts = Facts(
             {
                 "id": "ID",
@@ -71,12 +73,9 @@ class ClientDetails(BoundView):
             tooltip="Change how old the last good backup may be",
             menu_position=ft.PopupMenuPosition.UNDER,
         )
-        self._bars = [ft.Container(expand=True, height=0, border_radius=2, bgcolor=LINE) for _ in range(RUNS)]
-        bars = ft.Row(
-            list(self._bars), spacing=2, height=BARS_HEIGHT, vertical_alignment=ft.CrossAxisAlignment.END
-        )
+        self._bars = RunBars(lambda run_id: self.context.go(Place("logs", f"run:{run_id}")))
         self._runs_box = StateBox(
-            bars,
+            self._bars.control,
             empty=Empty("No backup has run yet.", ft.Icons.HISTORY),
             skeleton_rows=2,
             compact=True,
@@ -96,7 +95,7 @@ class ClientDetails(BoundView):
         self._start = foot_button("Back up now", self._on_start, filled=True)
         body = ft.Column(
             [
-                self._running,
+                self._running.control,
                 self._facts.control,
                 section("Goal", ft.Row([self._goal], tight=True)),
                 section("Last 30 runs", self._runs_box, self._runs_box.note),
@@ -179,77 +178,27 @@ class ClientDetails(BoundView):
         for name, (text, tooltip) in facts.items():
             self.touch(*self._facts.set(name, text, tooltip))
         self._show_goal(client.goal_s)
-        self._show_running(row)
+        self.touch(*self._running.show(row, words))
         shut = client.state is ClientState.DISCONNECTED
         label = "Allow again" if shut else "Disconnect…"
         if self._toggle_shut.content != label or self._start.disabled != (shut or row.running):
             self._toggle_shut.content, self._start.disabled = label, shut or row.running
             self.touch(self._toggle_shut, self._start)
 
-    def _show_running(self, row: ClientRow) -> None:
-        if self._running.visible != row.running:
-            self._running.visible = row.running
-            self.touch(self._running)
-        if not row.running:
-            return
-        progress, words = row.progress, self.context.format
-        ratio = progress_ratio(progress) if progress is not None else None
-        told = (
-            present_running_head(progress, words),
-            "" if progress is None else present_running(progress, words),
-            "" if progress is None else progress.current_path,
-        )
-        for text, value in zip(self._running_texts, told, strict=True):
-            if text.value != value:
-                text.value = value
-                self.touch(text)
-        if self._bar.set(ratio):
-            self.touch(self._bar)
-
     def _show_runs(self, page: RunPage) -> None:
         words, now = self.context.format, self.context.clock()
-        bars = present_run_bars(page.rows[:RUNS], words, now)
-        for box, bar in zip(self._bars, (None,) * (RUNS - len(bars)) + bars, strict=True):
-            box.height = 0 if bar is None else round(bar.height * BARS_HEIGHT)
-            box.bgcolor = None if bar is None else bar.tone.color
-            box.tooltip = None if bar is None else bar.story
-            box.on_click = None if bar is None else self._to_run(bar.run_id)
+        changed = self._bars.show(present_run_bars(page.rows[:RUNS], words, now))
         failures = present_failures(page.rows, words, now)
-        self._failures.controls = [_failure_line(text) for text in failures]
+        self._failures.controls = [failure_line(text) for text in failures]
         self._failures_part.visible = bool(failures)
-        self.touch(*self._bars, self._failures_part)
+        self.touch(*changed, self._failures_part)
 
     def _show_activity(self, lines: tuple[Activity, ...]) -> None:
         words, now = self.context.format, self.context.clock()
-        self._lines.controls = [_line(present_activity(line, now, words)) for line in lines[:_LINES]]
+        self._lines.controls = [activity_line(present_activity(line, now, words)) for line in lines[:_LINES]]
         self.touch(self._lines)
 
     # -- parts
-
-    def _build_running(self) -> None:
-        self._bar = ProgressLine(expand=True, semantics_label="Backup progress")
-        self._running_texts = (small_text(color=Tone.BUSY.color), small_text(), small_text())
-        self._running_texts[2].font_family = MONO
-        cancel = ft.TextButton(
-            "Cancel", height=28, on_click=lambda _event: self._on_cancel(), tooltip="End this backup"
-        )
-        head, line, path = self._running_texts
-        self._running = ft.Container(
-            ft.Column(
-                [
-                    ft.Row([ft.Container(head, expand=True), cancel], height=28),
-                    ft.Row([self._bar]),
-                    line,
-                    path,
-                ],
-                spacing=4,
-                tight=True,
-            ),
-            padding=10,
-            border_radius=8,
-            bgcolor=Tone.BUSY.tint(0.08),
-            visible=False,
-        )
 
     def _goal_content(self) -> ft.Row:
         self._goal_text = ft.Text("", size=13, color=INK)
@@ -294,9 +243,6 @@ class ClientDetails(BoundView):
         if self._row is not None:
             self.context.go(Place("logs", f"client:{self._row.client.id}"))
 
-    def _to_run(self, run_id: int) -> Callable[[], None]:
-        return lambda: self.context.go(Place("logs", f"run:{run_id}"))
-
     def _on_files(self) -> None:
         if self._row is not None:
             self._actions.show_files(self._row.client.id)
@@ -313,31 +259,3 @@ class ClientDetails(BoundView):
     def _on_goal(self, seconds: float) -> None:
         if self._row is not None and self._row.client.goal_s != seconds:
             self._actions.set_goal(self._row.client.id, seconds)
-
-
-def _failure_line(text: str) -> ft.Row:
-    words = ft.Text(
-        text, size=12, color=INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, expand=True, tooltip=text
-    )
-    icon = ft.Icon(ft.Icons.ERROR, size=14, color=Tone.BAD.color)
-    return ft.Row([icon, words], spacing=6, vertical_alignment=ft.CrossAxisAlignment.START)
-
-
-def _line(line: ActivityLine) -> ft.Row:
-    return ft.Row(
-        [
-            ft.Icon(line.icon, size=14, color=line.tone.color, tooltip=line.exact),
-            ft.Text(
-                line.text,
-                size=12,
-                color=INK,
-                no_wrap=True,
-                overflow=ft.TextOverflow.ELLIPSIS,
-                expand=True,
-                tooltip=line.text,
-            ),
-            ft.Text(line.clock, size=SIZE_SMALL, color=QUIET_INK, no_wrap=True),
-        ],
-        spacing=6,
-        height=16,
-    )

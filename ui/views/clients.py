@@ -1,7 +1,5 @@
 """The clients view: cards, toolbar, the table of all clients, and the details of one at its right."""
 
-from collections.abc import Mapping, Sequence
-
 import flet as ft
 
 from streams.bag import Streams
@@ -36,6 +34,7 @@ from ui.views.clients_present import (
     matcher,
     present_cards,
 )
+from ui.views.clients_rows import ClientRows
 
 _AGES_S = 10
 """Ages in the table grow this often; between two of these only what changed is drawn."""
@@ -48,15 +47,13 @@ class ClientsView(BoundView):
     """All clients, live; every command's effect comes back on the streams."""
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
-        self._clients: dict[str, Client] = {}
-        self._progress: dict[str, Progress] = {}
-        self._run_clients: dict[int, str] = {}
+        self._rows = ClientRows()
         self._state, self._text = ALL, ""
         self._ticks = 0
         self._wanted = ""
         prefs = context.prefs
         self._actions = ClientActions(
-            commands, context, act=self.act, page=lambda: self.page, names=self._names
+            commands, context, act=self.act, page=lambda: self.page, names=self._rows.names
         )
         self._details = ClientDetails(streams, context, actions=self._actions, on_close=self._on_close)
         kept = prefs.get("clients.sort", ["name", False])
@@ -184,14 +181,12 @@ class ClientsView(BoundView):
     def _open_wanted(self) -> None:
         """Open the client somebody was led to by its id or name, once it is known."""
         wanted = self._wanted
-        key = wanted if wanted in self._clients else None
-        if key is None and wanted:
-            key = next((key for key, client in self._clients.items() if client.name == wanted), None)
+        key = self._rows.find(wanted) if wanted else None
         if key is not None:
             self._wanted = ""
             self._table.set_current(key, reveal=True)
             self._on_open(key)
-        elif self._clients:
+        elif self._rows.clients:
             self._wanted = ""
             self.context.messages.warn(f"There is no client {wanted}")
 
@@ -203,42 +198,20 @@ class ClientsView(BoundView):
     # -- drawing
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
-        if delta.full:
-            self._clients = dict(delta.changed)
-        else:
-            self._clients.update(delta.changed)
-        for key in delta.removed:
-            self._clients.pop(key, None)
-        changed = {key: ClientRow(client, self._progress.get(key)) for key, client in delta.changed.items()}
+        changed = self._rows.take_clients(delta)
         self._table.apply(changed, delta.removed, full=delta.full)
         self.touch(*self._bar.show(len(self._table.selection)))
         self._show_around()
         shown = self._details.client_id
         if shown in changed:
             self._details.refresh(changed[shown])
-        elif shown is not None and shown not in self._clients:
+        elif shown is not None and shown not in self._rows.clients:
             self._on_close()
         if self._wanted:
             self._open_wanted()
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
-        before = set(self._run_clients.values())
-        if delta.full:
-            self._run_clients, self._progress = {}, {}
-        for run_id in delta.removed:
-            client_id = self._run_clients.pop(run_id, None)
-            if client_id is not None:
-                self._progress.pop(client_id, None)
-        for run_id, progress in delta.changed.items():
-            self._run_clients[run_id] = progress.client_id
-            self._progress[progress.client_id] = progress
-        moved = {progress.client_id for progress in delta.changed.values()}
-        touched = moved | (before - set(self._run_clients.values()))
-        rows = {
-            key: ClientRow(self._clients[key], self._progress.get(key))
-            for key in touched
-            if key in self._clients
-        }
+        rows = self._rows.take_progress(delta)
         self._table.apply(rows)
         shown = self._details.client_id
         if shown in rows:
@@ -253,10 +226,10 @@ class ClientsView(BoundView):
                 self._details.refresh(row)
 
     def _show_around(self) -> None:
-        words = present_cards(list(self._clients.values()), self.context.format)
+        words = present_cards(list(self._rows.clients.values()), self.context.format)
         chosen = self._state if self._state in words and self._state != ALL else None
         self.touch(*self._cards.show(words, chosen))
-        shown, total = len(self._table), len(self._clients)
+        shown, total = len(self._table), len(self._rows.clients)
         text = f"{shown:,} of {total:,}" if shown != total else ""
         if self._count.value != text:
             self._count.value = text
@@ -281,7 +254,7 @@ class ClientsView(BoundView):
         self.touch(*self._menu.set(state))
         if self._search.value != text:
             self.touch(*self._search.set(text))
-        average = average_bytes(self._clients.values())
+        average = average_bytes(self._rows.clients.values())
         self._table.filter_by(matcher(state, text, clock=self.context.clock, average=average))
         self._show_around()
 
@@ -304,12 +277,7 @@ class ClientsView(BoundView):
 
     def _selected(self, *, shut: bool | None = None) -> list[str]:
         """Return the chosen clients: all, those that are disconnected, or only the others."""
-        chosen = self._table.selection.keys
-        found = [client for key, client in self._clients.items() if key in chosen]
-        return [c.id for c in found if shut is None or (c.state is ClientState.DISCONNECTED) is shut]
-
-    def _names(self, ids: Sequence[str]) -> Mapping[str, str]:
-        return {key: self._clients[key].name if key in self._clients else key for key in ids}
+        return self._rows.chosen(self._table.selection.keys, shut=shut)
 
     def _on_selection(self, keys: frozenset[str]) -> None:
         self.touch(*self._bar.show(len(keys)))

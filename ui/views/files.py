@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import flet as ft
-from reactivex import Observable
-from reactivex import operators as ops
-from reactivex.subject import BehaviorSubject
 
 from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.clients import Client
-from streams.records.files import BackupFile, FilePage, FileQuery, FilesSummary
+from streams.records.files import BackupFile, FilesSummary
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import FileState, Health
 from ui.bound import BoundView
@@ -30,6 +27,7 @@ from ui.links import filters_of
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.file_actions import FileActions
 from ui.views.file_filters import FileFilters
+from ui.views.file_pages import Asked, FilePages
 from ui.views.file_versions import FileVersions
 from ui.views.files_present import (
     ANY,
@@ -38,13 +36,9 @@ from ui.views.files_present import (
     file_columns,
     kept_filter,
     present_cards,
-    present_place,
 )
 from ui.views.transfers import HEAD_HEIGHT as STRIP_HEIGHT
 from ui.views.transfers import TransferStrip
-
-Asked = tuple[FileQuery, FilePage]
-"""A page with the query it answers, so that an answer is never taken for that of another query."""
 
 
 class FilesView(BoundView):
@@ -53,9 +47,6 @@ class FilesView(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         prefs = context.prefs
         self._filter = kept_filter(prefs.get("files.filter"))
-        self._page_number: int | None = 0
-        self._page: FilePage | None = None
-        self._fresh_for: FileQuery | None = None
         self._picked: dict[int, BackupFile] = {}
         self._clients: dict[str, str] = {}
         self._wanted = ""
@@ -133,10 +124,8 @@ class FilesView(BoundView):
         self.adopt(self._versions)
         self.adopt(self._transfers)
         self._card_words: dict[str, CardWords] | None = None
-        self._query = self._filter.query(context.clock())
-        self._queries_subject: BehaviorSubject[FileQuery] = BehaviorSubject(self._query)
-        self._streams = streams
-        self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
+        self._pages = FilePages(streams.file_page, self._filter.query(context.clock()))
+        self.bind_snapshot(self._pages.stream, self._box, self._show_page, is_empty=self._is_empty)
         self.bind(streams.files_summary, self._show_summary)
         self.bind(
             streams.clients.deltas, self._show_clients, merge=lambda a, b: a.merge(b), name="show_clients"
@@ -151,55 +140,21 @@ class FilesView(BoundView):
 
     # -- asking
 
-    def _pages(self) -> Observable[Snapshot[Asked]]:
-        """The pages of whatever was asked last; while a new one is on its way the former stays."""
-
-        def ask(query: FileQuery) -> Observable[Snapshot[Asked]]:
-            def tag(snapshot: Snapshot[FilePage]) -> Snapshot[Asked]:
-                value = None if snapshot.value is None else (query, snapshot.value)
-                return Snapshot(value, snapshot.health, snapshot.at, snapshot.cadence_s, snapshot.failure)
-
-            return self._streams.file_page(query).pipe(ops.map(tag))
-
-        return self._queries_subject.pipe(
-            ops.map(ask),
-            ops.switch_latest(),
-            ops.filter(lambda snapshot: snapshot.value is not None or snapshot.failure is not None),
-        )
-
-    def _ask(self, cursor: str | None = None) -> None:
+    def _ask(self, cursor: str | None = None, *, first: bool = False) -> None:
         self.context.prefs.put("files.filter", asdict(self._filter))
-        self._query = self._filter.query(self.context.clock(), cursor)
-        self._fresh_for = self._query
-        self._queries_subject.on_next(self._query)
+        self._pages.ask(self._filter.query(self.context.clock(), cursor), first=first)
 
     def _on_filter(self, chosen: FileFilter) -> None:
         self._filter = replace(chosen, sort=self._filter.sort, descending=self._filter.descending)
-        self._page_number = 0
         self._show_chosen_card()
-        self._ask()
+        self._ask(first=True)
 
     def _on_sort(self, key: str, descending: bool) -> None:
         self._filter = replace(self._filter, sort=key, descending=descending)
-        self._page_number = 0
-        self._ask()
+        self._ask(first=True)
 
     def _on_turn(self, turn: Turn) -> None:
-        page = self._page
-        if page is None:
-            return
-        number = self._page_number
-        if turn is Turn.FIRST:
-            self._page_number, cursor = 0, None
-        elif turn is Turn.LAST:
-            self._page_number, cursor = None, page.last_cursor
-        elif turn is Turn.NEXT:
-            self._page_number = None if number is None else number + 1
-            cursor = page.next_cursor
-        else:
-            self._page_number = None if number is None else max(0, number - 1)
-            cursor = page.previous_cursor
-        self._ask(cursor)
+        self._ask(self._pages.turn(turn))
 
     def _set_filter(self, chosen: FileFilter) -> None:
         self.touch(*self._tools.set(chosen))
@@ -253,26 +208,13 @@ class FilesView(BoundView):
         return not page.rows and not self._filter.narrows and query.cursor is None
 
     def _show_page(self, asked: Asked) -> None:
-        query, page = asked
-        if query is not self._query:
+        fresh = self._pages.take(asked)
+        if fresh is None:
             return
-        fresh, self._fresh_for = self._fresh_for is query, None
-        self._page = page
-        if query.cursor is None or page.previous_cursor is None:
-            self._page_number = 0
+        page = asked[1]
         self._table.show_page([(file.id, file) for file in page.rows], fresh=fresh)
         self._picked.update((file.id, file) for file in page.rows if file.id in self._picked)
-        ways = {
-            turn
-            for turn, open_ in (
-                (Turn.FIRST, page.previous_cursor is not None),
-                (Turn.PREVIOUS, page.previous_cursor is not None),
-                (Turn.NEXT, page.next_cursor is not None),
-                (Turn.LAST, page.next_cursor is not None and page.last_cursor is not None),
-            )
-            if open_
-        }
-        self.touch(*self._pager.show(present_place(page, self._page_number), ways))
+        self.touch(*self._pager.show(self._pages.place, self._pages.ways))
         self.touch(*self._tools.see_types(file.suffix for file in page.rows))
         if page.rows:
             self._table.show_overlay(None)

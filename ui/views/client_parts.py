@@ -1,0 +1,119 @@
+"""Parts of a client's details: its running backup, its last runs as bars, lines of what happened."""
+
+from collections.abc import Callable, Sequence
+
+import flet as ft
+
+from ui.components.progress import ProgressLine
+from ui.format import Formatter
+from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
+from ui.views.activity_present import ActivityLine
+from ui.views.client_details_present import RunBar, present_running, present_running_head
+from ui.views.clients_present import ClientRow, progress_ratio
+
+RUNS = 30
+BARS_HEIGHT = 56
+
+
+class RunningPart:
+    """How far the backup that runs now is, and a way to end it; not there while none runs."""
+
+    def __init__(self, on_cancel: Callable[[], None]) -> None:
+        self._bar = ProgressLine(expand=True, semantics_label="Backup progress")
+        self._texts = (small_text(color=Tone.BUSY.color), small_text(), small_text())
+        head, line, path = self._texts
+        path.font_family = MONO
+        cancel = ft.TextButton(
+            "Cancel", height=28, on_click=lambda _event: on_cancel(), tooltip="End this backup"
+        )
+        self.control = ft.Container(
+            ft.Column(
+                [
+                    ft.Row([ft.Container(head, expand=True), cancel], height=28),
+                    ft.Row([self._bar]),
+                    line,
+                    path,
+                ],
+                spacing=4,
+                tight=True,
+            ),
+            padding=10,
+            border_radius=8,
+            bgcolor=Tone.BUSY.tint(0.08),
+            visible=False,
+        )
+
+    def show(self, row: ClientRow, words: Formatter) -> list[ft.Control]:
+        """Show how far it is; return what changed."""
+        changed: list[ft.Control] = []
+        if self.control.visible != row.running:
+            self.control.visible = row.running
+            changed.append(self.control)
+        if not row.running:
+            return changed
+        progress = row.progress
+        told = (
+            present_running_head(progress, words),
+            "" if progress is None else present_running(progress, words),
+            "" if progress is None else progress.current_path,
+        )
+        for text, value in zip(self._texts, told, strict=True):
+            if text.value != value:
+                text.value = value
+                changed.append(text)
+        if self._bar.set(progress_ratio(progress) if progress is not None else None):
+            changed.append(self._bar)
+        return changed
+
+
+class RunBars:
+    """The last runs as bars, oldest first; each leads to the log lines of its run."""
+
+    def __init__(self, on_run: Callable[[int], None]) -> None:
+        self._on_run = on_run
+        self.bars = [ft.Container(expand=True, height=0, border_radius=2, bgcolor=LINE) for _ in range(RUNS)]
+        self.control = ft.Row(
+            list(self.bars), spacing=2, height=BARS_HEIGHT, vertical_alignment=ft.CrossAxisAlignment.END
+        )
+
+    def show(self, bars: Sequence[RunBar]) -> list[ft.Control]:
+        """Show these; return what changed."""
+        for box, bar in zip(self.bars, (*(None,) * (RUNS - len(bars)), *bars), strict=True):
+            box.height = 0 if bar is None else round(bar.height * BARS_HEIGHT)
+            box.bgcolor = None if bar is None else bar.tone.color
+            box.tooltip = None if bar is None else bar.story
+            box.on_click = None if bar is None else self._to(bar.run_id)
+        return list(self.bars)
+
+    def _to(self, run_id: int) -> Callable[[], None]:
+        return lambda: self._on_run(run_id)
+
+
+def failure_line(text: str) -> ft.Row:
+    """Return a line for a run that did not end well."""
+    words = ft.Text(
+        text, size=12, color=INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, expand=True, tooltip=text
+    )
+    icon = ft.Icon(ft.Icons.ERROR, size=14, color=Tone.BAD.color)
+    return ft.Row([icon, words], spacing=6, vertical_alignment=ft.CrossAxisAlignment.START)
+
+
+def activity_line(line: ActivityLine) -> ft.Row:
+    """Return a line of what happened."""
+    return ft.Row(
+        [
+            ft.Icon(line.icon, size=14, color=line.tone.color, tooltip=line.exact),
+            ft.Text(
+                line.text,
+                size=12,
+                color=INK,
+                no_wrap=True,
+                overflow=ft.TextOverflow.ELLIPSIS,
+                expand=True,
+                tooltip=line.text,
+            ),
+            ft.Text(line.clock, size=SIZE_SMALL, color=QUIET_INK, no_wrap=True),
+        ],
+        spacing=6,
+        height=16,
+    )
