@@ -68,7 +68,7 @@ def _what_else(path: Path, head: bytes, size: int) -> TidewatchError:
         hint = "It begins with zeros: a disk has lost its beginning. Restore it from a backup."
         return DatabaseDamaged(f"{path}: damaged.", hint=hint)
     if size % 512 == 0 and not head.startswith(_ARCHIVES) and _bits_per_byte(head) > _RANDOM_BITS:
-        hint = "Its content looks random, as SQLCipher leaves it. The console cannot decrypt it."
+        hint = "Its content looks random, as SQLCipher leaves it."
         return DatabaseEncrypted(f"{path}: encrypted, or not a database.", hint=hint)
     return NotADatabase(f"{path}: not a database.", hint=f"It is another kind of file. {CHECK_PATH}")
 
