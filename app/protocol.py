@@ -1,10 +1,10 @@
-"""What server, agent and console say to each other over HTTP, and server and agent over their socket.
+"""What server, agent and console say to each other over HTTP.
 
 The records that reach the screen are in ``streams/records``; here is what only machines exchange. JSON
-through msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC.
+through msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC. What server and agent say over their
+socket is in ``agent_frames``, many small contents in one body in ``batches``.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -18,14 +18,6 @@ from streams.vocabulary import EntryKind, RunState, RunTrigger, ServerState
 
 SERVER_NAME = "tidewatch"
 SERVER_VERSION = "0.1.0"
-HEARTBEAT_S = 10.0
-"""How often an agent says that it is there."""
-BATCH_BLOB_BYTES = 256 * 1024
-"""The largest file that may travel in a batch."""
-BATCH_BYTES = 8 * 1024 * 1024
-"""The largest batch."""
-BATCH_HEAD_BYTES = 40
-"""What stands before each content of a batch: its hash and its length."""
 BATCH_VERSIONS = 1000
 """How many versions may be asked for at once."""
 CLOSE_WRONG_TOKEN = 4401
@@ -238,86 +230,5 @@ class BatchStored(Record, frozen=True, kw_only=True):
     stored: tuple[str, ...]
 
 
-# Frames of the agent socket, one JSON object each, told apart by ``type``.
-
-
-class AgentHello(Record, frozen=True, kw_only=True, tag_field="type", tag="agent_hello"):
-    """The server's first frame to an agent."""
-
-    protocol: int
-    client: Client
-    heartbeat_s: float = HEARTBEAT_S
-
-
-class Command(Record, frozen=True, kw_only=True, tag_field="type", tag="command"):
-    """Asks an agent to do something now; answered by a CommandAck of the same id."""
-
-    id: int
-    kind: str
-    """``backup`` or ``cancel``."""
-    run_id: int | None = None
-    """The run to cancel."""
-    trigger: RunTrigger = RunTrigger.OPERATOR
-
-
-class AgentProblem(Record, frozen=True, kw_only=True, tag_field="type", tag="problem"):
-    """Why the server closes this agent's socket."""
-
-    code: str
-    message: str
-
-
-class Heartbeat(Record, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
-    """An agent is there."""
-
-
-class AgentProgress(Record, frozen=True, kw_only=True, tag_field="type", tag="progress"):
-    """How far an agent's running backup is; only the newest counts."""
-
-    run_id: Number
-    files_done: Number = 0
-    files_total: Number | None = None
-    bytes_done: Number = 0
-    bytes_total: Number | None = None
-    current_path: str = ""
-
-
-class CommandAck(Record, frozen=True, kw_only=True, tag_field="type", tag="ack"):
-    """Whether an agent does what it was told."""
-
-    id: int
-    accepted: bool
-    reason: str | None = None
-
-
-ToAgentFrame = AgentHello | Command | AgentProblem
-FromAgentFrame = Heartbeat | AgentProgress | CommandAck
-
 encode = msgspec.json.Encoder().encode
 """Frame or record to JSON bytes."""
-decode_to_agent = msgspec.json.Decoder(ToAgentFrame).decode
-"""JSON bytes to a frame for an agent; raises ``msgspec.DecodeError`` on anything else."""
-decode_from_agent = msgspec.json.Decoder(FromAgentFrame).decode
-"""JSON bytes to a frame of an agent; raises ``msgspec.DecodeError`` on anything else."""
-
-
-def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
-    """Pack small contents into one body, as it is sent and fetched: hash, length, bytes, and so on."""
-    parts: list[bytes] = []
-    for sha256, content in blobs:
-        parts += (bytes.fromhex(sha256), len(content).to_bytes(8, "big"), content)
-    return b"".join(parts)
-
-
-def decode_batch(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Unpack the body of a batch; raises ``ValueError`` for one that is cut short or too large."""
-    at, end = 0, len(body)
-    while at < end:
-        start = at + 40
-        length = int.from_bytes(body[at + 32 : start], "big")
-        if start > end or start + length > end:
-            raise ValueError("the batch is cut short")
-        if length > BATCH_BLOB_BYTES:
-            raise ValueError(f"a content of {length} bytes is too large for a batch")
-        yield body[at : at + 32].hex(), body[start : start + length]
-        at = start + length

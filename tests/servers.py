@@ -14,17 +14,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from app.agent_frames import ToAgentFrame, decode_to_agent
+from app.batches import encode_batch
 from app.catalogue.migrate import migrate
-from app.protocol import (
-    AgentEntry,
-    EnrolReply,
-    FinishRun,
-    StartRun,
-    ToAgentFrame,
-    decode_to_agent,
-    encode,
-    encode_batch,
-)
+from app.protocol import AgentEntry, EnrolReply, FinishRun, StartRun, encode
 from app.server.folder import CATALOGUE_FILE
 from app.server.limits import Limits
 from app.server.room import Room

@@ -15,8 +15,9 @@ from app.agent.patience import Patience
 from app.agent.scan import Found, Scanner, checked_roots
 from app.agent.send import Sender
 from app.agent.upload import Uploader
+from app.agent_frames import AgentProgress
+from app.batches import BATCH_BLOB_BYTES
 from app.config import AgentSettings
-from app.protocol import BATCH_BLOB_BYTES, AgentProgress
 from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError
 from streams.vocabulary import RunState, RunTrigger

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from app.agent.names import shown
-from app.protocol import AgentProgress, FinishRun
+from app.agent_frames import AgentProgress
+from app.protocol import FinishRun
 from streams.vocabulary import RunState
 
 REASONS_TOLD = 3

@@ -9,9 +9,7 @@ import msgspec
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import HINTS, failure_of, unknown_token
-from app.protocol import (
-    CLOSE_DISCONNECTED,
-    CLOSE_WRONG_TOKEN,
+from app.agent_frames import (
     AgentHello,
     AgentProblem,
     AgentProgress,
@@ -20,8 +18,8 @@ from app.protocol import (
     FromAgentFrame,
     Heartbeat,
     decode_to_agent,
-    encode,
 )
+from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
 from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError, WrongToken
 from streams.records.clients import Client

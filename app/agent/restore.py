@@ -17,7 +17,8 @@ from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.restore_plan import Item, RestorePlan, batches
 from app.agent.restore_tree import InTheWay, TargetTree
-from app.protocol import BATCH_HEAD_BYTES, ClientList, VersionIds, VersionPage, decode_batch
+from app.batches import BATCH_HEAD_BYTES, decode_batch
+from app.protocol import ClientList, VersionIds, VersionPage
 from streams.failures import CommandFailed, ConfigRejected, TidewatchError
 from streams.records.clients import Client
 from streams.vocabulary import EntryKind

@@ -8,7 +8,7 @@ import msgspec
 
 from app.agent.ignore import compiled, text_of
 from app.agent.names import parts_of
-from app.protocol import BATCH_BLOB_BYTES
+from app.batches import BATCH_BLOB_BYTES
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
 

@@ -13,7 +13,7 @@ from app.agent.names import reason_of, shown
 from app.agent.reading import Content, FileFailed, FileGone, copy_once, read_hash, read_small
 from app.agent.scan import Found
 from app.agent.upload import ContentChanged, LargeContent, Uploader
-from app.protocol import BATCH_BLOB_BYTES
+from app.batches import BATCH_BLOB_BYTES
 
 REREAD_S = 0.2
 

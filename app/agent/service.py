@@ -16,8 +16,9 @@ from app.agent.index import Index
 from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.terminal import Terminal, complain, size_text
+from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
-from app.protocol import AgentProgress, Command, CommandAck, FinishRun
+from app.protocol import FinishRun
 from app.tasks import Tasks
 from streams.failures import TidewatchError, WrongToken
 from streams.records.base import utc_now

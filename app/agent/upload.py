@@ -12,15 +12,8 @@ from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.reading import FileFailed, FileGone
-from app.protocol import (
-    BATCH_BYTES,
-    BATCH_HEAD_BYTES,
-    BatchStored,
-    BlobStored,
-    Hashes,
-    MissingReply,
-    encode_batch,
-)
+from app.batches import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
+from app.protocol import BatchStored, BlobStored, Hashes, MissingReply
 from streams.failures import ServerUnreachable
 
 CHUNK_BYTES = 1024 * 1024

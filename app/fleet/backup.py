@@ -10,14 +10,14 @@ import structlog
 
 from app.agent.api import Api
 from app.agent.failures import Refusal
+from app.agent_frames import AgentProgress
+from app.batches import BATCH_BLOB_BYTES, encode_batch
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.roster import FLAKY_REASONS, Temper
 from app.protocol import (
-    BATCH_BLOB_BYTES,
     Accepted,
     AgentEntry,
-    AgentProgress,
     BatchStored,
     BlobStored,
     Entries,
@@ -26,7 +26,6 @@ from app.protocol import (
     MissingReply,
     StartRun,
     Vanished,
-    encode_batch,
 )
 from streams.records.runs import Run
 from streams.vocabulary import EntryKind, RunState, RunTrigger

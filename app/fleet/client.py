@@ -8,11 +8,11 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.link import Link
+from app.agent_frames import AgentProgress, Command, CommandAck
 from app.fleet.backup import Backup
 from app.fleet.content import Contents
 from app.fleet.disk import Disk
 from app.fleet.roster import Temper
-from app.protocol import AgentProgress, Command, CommandAck
 from app.tasks import Tasks
 from streams.failures import TidewatchError
 from streams.records.base import utc_now

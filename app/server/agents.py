@@ -12,10 +12,7 @@ import msgspec
 import structlog
 from aiohttp import ClientConnectionError, WSMsgType, web
 
-from app.catalogue.catalogue import Catalogue
-from app.protocol import (
-    CLOSE_DISCONNECTED,
-    CLOSE_WRONG_TOKEN,
+from app.agent_frames import (
     AgentHello,
     AgentProblem,
     AgentProgress,
@@ -25,8 +22,9 @@ from app.protocol import (
     Heartbeat,
     ToAgentFrame,
     decode_from_agent,
-    encode,
 )
+from app.catalogue.catalogue import Catalogue
+from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.protocol import AgentProgress
+from app.agent_frames import AgentProgress
 from app.server.hub import ConflatedFrame
 from app.server.pace import Rate, Ticker
 from streams.records.base import utc_now

@@ -9,9 +9,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from app.batches import BATCH_BYTES, decode_batch
 from app.catalogue.tokens import TokenInfo
 from app.protocol import (
-    BATCH_BYTES,
     Accepted,
     BatchStored,
     BlobStored,
@@ -23,7 +23,6 @@ from app.protocol import (
     StartRun,
     Vanished,
     VersionPage,
-    decode_batch,
 )
 from app.server.auth import agent_scope
 from app.server.call import Route

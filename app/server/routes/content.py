@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import ClientConnectionError, web
 
-from app.protocol import BATCH_BLOB_BYTES, BATCH_BYTES, VersionIds, encode_batch
+from app.batches import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
+from app.protocol import VersionIds
 from app.server.call import Route, abort
 from app.server.problems import Refused
 from app.server.room import Room

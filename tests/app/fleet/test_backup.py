@@ -5,19 +5,13 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+from app.agent_frames import AgentProgress
+from app.batches import decode_batch
 from app.fleet.backup import Backup
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.roster import Temper, make_roster
-from app.protocol import (
-    Accepted,
-    AgentProgress,
-    BatchStored,
-    FinishRun,
-    MissingBlob,
-    MissingReply,
-    decode_batch,
-)
+from app.protocol import Accepted, BatchStored, FinishRun, MissingBlob, MissingReply
 from streams.records.base import utc_now
 from streams.records.runs import Run
 from streams.virtual_loop import run_virtual

@@ -5,17 +5,9 @@ import io
 import os
 from pathlib import Path
 
-from app.protocol import (
-    AgentHello,
-    AgentProgress,
-    Command,
-    CommandAck,
-    FinishRun,
-    VersionIds,
-    decode_batch,
-    encode,
-    encode_batch,
-)
+from app.agent_frames import AgentHello, AgentProgress, Command, CommandAck
+from app.batches import decode_batch, encode_batch
+from app.protocol import FinishRun, VersionIds, encode
 from streams.commands import Outcome
 from streams.records.clients import Client
 from streams.records.events import ProgressFrame, TransferFrame

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientPayloadError
 
-from app.protocol import Command, CommandAck, FinishRun, encode
+from app.agent_frames import Command, CommandAck
+from app.protocol import FinishRun, encode
 from streams.commands import Outcome
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileVersion, VerifyResult

@@ -6,7 +6,8 @@ from typing import Any
 
 import jsonschema
 
-from app.protocol import AgentProgress, FinishRun, encode
+from app.agent_frames import AgentProgress
+from app.protocol import FinishRun, encode
 from app.server.problems import STATUS_OF_CODE
 from app.server.routes import ROUTES
 from streams.records.files import FilePage

@@ -7,7 +7,7 @@ import pytest
 
 import app.catalogue.errors
 import app.store.errors
-from app.protocol import AgentProgress
+from app.agent_frames import AgentProgress
 from app.server.attempts import Attempts
 from app.server.limits import Limits
 from app.server.pace import Rate
