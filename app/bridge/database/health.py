@@ -4,15 +4,21 @@ import sqlite3
 import time
 from pathlib import Path
 
+import structlog
+
 from app.bridge.database.connection import Reader
 from app.bridge.database.locks import lock_holders
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
+
+log = structlog.stdlib.get_logger(__name__)
 
 CHECK_S = 3600.0
 SIZES_S = 8.0
 """Time for measuring tables and indexes, which reads every page of the file."""
 SIZES_LONG_S = 600.0
 MOST_PROBLEMS = 100
+TOLD_PROBLEMS = 5
+"""In the log; the view has all of them."""
 
 
 def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: float) -> DatabaseHealth:
@@ -89,4 +95,9 @@ def check(reader: Reader) -> CheckResult:
             raise
         lines = [str(error)]  # damaged so badly that even the check cannot go on
     problems = tuple(part for text in lines for part in text.splitlines() if text != "ok")
-    return CheckResult(problems=problems, took_s=time.monotonic() - start)
+    took_s = time.monotonic() - start
+    if problems:
+        log.error("integrity_damaged", findings="; ".join(problems[:TOLD_PROBLEMS]), seconds=round(took_s, 3))
+    else:
+        log.info("integrity_ok", seconds=round(took_s, 3))
+    return CheckResult(problems=problems, took_s=took_s)

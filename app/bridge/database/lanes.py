@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
 from app.bridge.database.outline import read_schema
 from streams.failures import QueryCancelled, TidewatchError
 from streams.records.database import TableInfo
 from streams.records.database_state import SlowQuery
+
+log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ class SlowLog:
         if took_s >= SLOW_S:
             query = SlowQuery(sql=" ".join(what.split())[:400], took_s=took_s, ended_ago_s=0, outcome=outcome)
             self._kept.appendleft((time.monotonic(), query))
+            log.info("slow_statement", seconds=round(took_s, 3), sql=query.sql, outcome=outcome)
 
     def read(self) -> tuple[SlowQuery, ...]:
         """Return what is kept, with its age."""

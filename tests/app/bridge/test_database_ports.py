@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import pytest
 from reactivex import Observable
 
+from app.bridge.database import health as health_module
+from app.bridge.database import lanes
 from app.bridge.database.ports import DatabasePorts
 from streams.failures import (
     CommandFailed,
@@ -290,7 +292,11 @@ async def test_a_cancelled_or_wrong_export_leaves_nothing(ports: DatabasePorts, 
     assert (folder / "c.csv").read_text() == "mine"
 
 
-async def test_sizes_health_and_check(ports: DatabasePorts) -> None:
+async def test_sizes_health_and_check(ports: DatabasePorts, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for module in (health_module, lanes):
+        monkeypatch.setattr(module.log, "info", lambda event, **_: said.append(event))
+    monkeypatch.setattr(lanes, "SLOW_S", 0.0)
     sizes = await answer(ports.statistics(True))
     assert {"clients", "by_name"} <= {part.name for part in sizes.parts}
     assert next(part for part in sizes.parts if part.name == "by_name").table == "clients"
@@ -298,6 +304,7 @@ async def test_sizes_health_and_check(ports: DatabasePorts) -> None:
     assert health.journal_mode == "wal"
     assert health.wal_bytes is not None
     assert (await answer(ports.check())).problems == ()
+    assert {"slow_statement", "integrity_ok"} <= set(said)
 
 
 def _locked(path: Path) -> None:
