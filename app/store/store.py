@@ -3,15 +3,12 @@
 import asyncio
 import itertools
 import os
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-from app.store import small
+from app.store import small, upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -19,20 +16,15 @@ from app.store.errors import (
     StoreFull,
     StoreUnwritable,
     UploadIncomplete,
-    full_disk_said,
 )
 from app.store.inflow import Inflow
 from app.store.layout import Layout, sync_directory
 from app.store.reader import Reader, opened
-from app.store.upload import DATA, TABLE, Upload, forget, received_bytes
-
-T = TypeVar("T")
-Closable = TypeVar("Closable", Upload, Reader)
+from app.store.threads import Threads, to_the_end
+from app.store.upload import DATA, Upload, forget, received_bytes
 
 CHECKED_FIRST_BYTES = 4 << 20
 """Contents up to this size are checked before their first byte is handed out."""
-KEPT_UPLOAD_S = 7 * 86400
-"""How long an interrupted upload waits for its rest, in seconds."""
 
 
 class Store:
@@ -40,8 +32,8 @@ class Store:
 
     def __init__(self, root: Path, *, threads: int | None = None) -> None:
         self._layout = Layout(root)
-        self._width = threads or min(8, (os.cpu_count() or 2) * 2 + 2)
-        self._threads = ThreadPoolExecutor(self._width, "store")
+        self._threads = Threads(threads or min(8, (os.cpu_count() or 2) * 2 + 2))
+        self._run, self._taken = self._threads.run, self._threads.taken
         self._unique = itertools.count()
         self._uploading: set[str] = set()
         self._settling: Counter[str] = Counter()
@@ -51,7 +43,7 @@ class Store:
     async def prepare(self) -> None:
         """Make the folders and clear what a crash has left; raises StoreUnwritable."""
         try:
-            await self._run(self._prepare)
+            await self._run(upkeep.prepare, self._layout)
         except OSError as error:
             raise StoreUnwritable(
                 f"The store {self._layout.root} cannot be written: {error.strerror}.",
@@ -60,7 +52,7 @@ class Store:
 
     async def close(self) -> None:
         """End the threads once their work is done."""
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._threads.close()
 
     async def has(self, sha256: str) -> bool:
         """Return whether a content is there, whole as far as is known."""
@@ -112,7 +104,7 @@ class Store:
         contents = dict(items)
         for sha256 in contents:
             self._layout.blob(sha256)
-        parts = [list(contents.items())[first :: self._width] for first in range(self._width)]
+        parts = [list(contents.items())[first :: self._threads.width] for first in range(self._threads.width)]
         self._settling.update(contents.keys())
         try:
             done = await asyncio.gather(
@@ -149,7 +141,7 @@ class Store:
     async def read_many(self, hashes: Collection[str]) -> dict[str, bytes]:
         """Return small contents, each checked; those that are not there whole are left out, see ``open``."""
         listed = list(hashes)
-        parts = [listed[first :: self._width] for first in range(self._width)]
+        parts = [listed[first :: self._threads.width] for first in range(self._threads.width)]
         found = await asyncio.gather(
             *(self._run(small.read_all, self._layout, part) for part in parts if part)
         )
@@ -168,7 +160,7 @@ class Store:
             while piece := await self._rest(reader):
                 yield piece
         except Damaged:
-            await self._run(self._set_aside, sha256)
+            await self._set_aside(sha256)
             raise
         finally:
             reader.close()
@@ -183,7 +175,7 @@ class Store:
             while await self._rest(reader):
                 pass
         except Damaged:
-            await self._run(self._set_aside, sha256)
+            await self._set_aside(sha256)
             return False
         finally:
             reader.close()
@@ -192,7 +184,7 @@ class Store:
     async def size_on_disk(self) -> int:
         """Return the bytes of all contents on the disk; counted once, then kept up."""
         if self._bytes is None:
-            self._bytes = await self._run(self._scan)
+            self._bytes = await self._run(upkeep.bytes_of, self._layout)
         return self._bytes
 
     async def delete(self, sha256: str) -> None:
@@ -201,21 +193,10 @@ class Store:
 
     async def delete_many(self, hashes: Collection[str]) -> None:
         """Remove contents; those that are not there are passed over."""
-        self._count(-await self._run(self._delete, hashes))
+        self._count(-await self._run(upkeep.delete, self._layout, hashes))
 
     def _name(self) -> str:
         return str(next(self._unique))
-
-    def _prepare(self) -> None:
-        self._layout.make()
-        for path in self._layout.tmp.iterdir():
-            partial = path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1
-            if not partial or time.time() - path.stat().st_mtime > KEPT_UPLOAD_S:
-                path.unlink()
-        self._layout.probe()
-        # A process that was killed may have left entries that are there, but not durable.
-        for folder in self._layout.folders():
-            sync_directory(folder)
 
     async def _receive(
         self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes], data: Path
@@ -260,7 +241,7 @@ class Store:
             # One turn of a thread for a small content: most are, and each turn costs more than they do.
             return await self._taken(open_it, path, sha256, start, end)
         except Damaged:
-            await self._run(self._set_aside, sha256)
+            await self._set_aside(sha256)
             raise
         except FileNotFoundError as error:
             if await self._run(self._layout.damaged(sha256).exists):
@@ -268,6 +249,9 @@ class Store:
                     f"The stored bytes of {sha256} were found damaged.", hint="Back up its client again."
                 ) from error
             raise BlobMissing(f"The store has no content {sha256}.") from error
+
+    async def _set_aside(self, sha256: str) -> None:
+        self._count(-await self._run(upkeep.set_aside, self._layout, sha256))
 
     def _partial(self, sha256: str) -> Path:
         self._layout.blob(sha256)
@@ -288,65 +272,6 @@ class Store:
         there = self._sizes(hashes)
         return {sha256: received_bytes(self._partial(sha256)) for sha256 in hashes if sha256 not in there}
 
-    def _set_aside(self, sha256: str) -> None:
-        path = self._layout.blob(sha256)
-        try:
-            size = path.stat().st_size
-            path.replace(self._layout.damaged(sha256))
-        except FileNotFoundError:
-            return
-        with full_disk_said():
-            sync_directory(path.parent)
-        self._count(-size)
-
-    def _delete(self, hashes: Collection[str]) -> int:
-        freed = 0
-        for sha256 in hashes:
-            path = self._layout.blob(sha256)
-            self._layout.damaged(sha256).unlink(missing_ok=True)
-            try:
-                freed += path.stat().st_size
-                path.unlink()
-            except FileNotFoundError:
-                continue
-        return freed
-
-    def _scan(self) -> int:
-        total = 0
-        for folder in self._layout.folders():
-            with os.scandir(folder) as entries:
-                total += sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-        return total
-
     def _count(self, change: int) -> None:
         if self._bytes is not None:
             self._bytes += change
-
-    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do work in a thread; a cancelled caller leaves when it is done: no file is pulled away."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        await to_the_end(future)
-        return future.result()
-
-    async def _taken(self, work: Callable[..., Closable], *arguments: Any) -> Closable:
-        """Do work that opens something; a caller who is cancelled meanwhile leaves nothing open."""
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        try:
-            await to_the_end(future)
-        except asyncio.CancelledError:
-            if future.exception() is None:
-                future.result().close()
-            raise
-        return future.result()
-
-
-async def to_the_end(work: "asyncio.Future[Any]") -> None:
-    """Wait until ``work`` is done, whatever its outcome; only then be cancelled."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
