@@ -1,6 +1,7 @@
 """5,000 log lines a second through a real server and console into a real browser: memory, answers, losses."""
 
 import asyncio
+import contextlib
 import json
 import re
 import tempfile
@@ -23,6 +24,9 @@ GROWTH_BYTES = 60_000_000
 """What console and server may grow by after their buffers are full."""
 WARM_UP_RATIO = 0.2
 CYCLE_S = 5.0
+LONGEST_S = 60.0
+"""How long an answer is waited for."""
+SEARCH, EXPRESSION = "Text or /regex/", "/marked .?ine/"
 DROPPED = re.compile(r"([\d,]+) lines? dropped")
 
 _WORDS = """[...document.querySelectorAll('flt-semantics, flt-semantics span')]
@@ -60,7 +64,7 @@ async def measure(*, quick: bool = False, full: bool = False) -> list[Result]:
                 await screen.go("Logs")
                 await screen.see("Pause or follow", within_s=30)
                 _tell(server)
-                await _wait(screen, ALL)
+                await screen.page.wait_for_function(ALL, timeout=LONGEST_S * 1000)
                 seen = await _watch(screen, console, server, seconds)
             _end(server)
             said = json.loads((await server.line(re.compile(r'^\{"said".*\}$'), within_s=60))[0])["said"]
@@ -74,17 +78,12 @@ async def _watch(screen: Screen, console: Program, server: Program, seconds: flo
     while (at := time.monotonic() - start) < seconds:
         for process, into in parts:
             into.append((at, process.memory_info().rss / 1e6))
-        await screen.tap(screen.field("Text or /regex/"))
-        for text, shown in (("/marked .?ine/", FILTERED), ("", ALL)):
-            await screen.page.keyboard.press("Control+a")
-            begun = time.perf_counter()
-            await (screen.page.keyboard.type(text) if text else screen.page.keyboard.press("Delete"))
-            await _wait(screen, shown)
-            seen.answers_ms["filter"].append((time.perf_counter() - begun) * 1000)
-        await screen.tap(screen.text("Pause or follow"))
+        for text, shown in ((EXPRESSION, FILTERED), ("", ALL)):
+            begun = await _search(screen, text)
+            seen.answers_ms["filter"].append(await _answered(screen, shown, begun))
         begun = time.perf_counter()
-        await _wait(screen, STANDS)
-        seen.answers_ms["pause"].append((time.perf_counter() - begun) * 1000)
+        await screen.tap(screen.text("Pause or follow"))
+        seen.answers_ms["pause"].append(await _answered(screen, STANDS, begun))
         await screen.tap(screen.text("Pause or follow"))
         await asyncio.sleep(max(0.0, CYCLE_S - (time.monotonic() - start - at)))
     found = DROPPED.search(await screen.words())
@@ -92,11 +91,24 @@ async def _watch(screen: Screen, console: Program, server: Program, seconds: flo
     return seen
 
 
-async def _wait(screen: Screen, shown: str) -> None:
-    try:
-        await screen.page.wait_for_function(shown, timeout=60_000)
-    except NotSeen as error:
-        raise AssertionError(f"not within 60 s: {shown}\n{await screen.words()}") from error
+async def _search(screen: Screen, text: str) -> float:
+    """Type into the search field, again where a busy browser lost a key; return when it was typed."""
+    found = screen.field(SEARCH)
+    async with asyncio.timeout(LONGEST_S):
+        while True:
+            begun = time.perf_counter()
+            await screen.tap(found)
+            await screen.page.keyboard.press("Control+a")
+            await (screen.page.keyboard.type(text) if text else screen.page.keyboard.press("Delete"))
+            if await found.input_value() == text:
+                return begun
+
+
+async def _answered(screen: Screen, shown: str, begun: float) -> float:
+    """Return how many milliseconds it took until something was shown; so many at least where it never was."""
+    with contextlib.suppress(NotSeen):
+        await screen.page.wait_for_function(shown, timeout=LONGEST_S * 1000)
+    return (time.perf_counter() - begun) * 1000
 
 
 def _tell(program: Program) -> None:

@@ -1,91 +1,31 @@
 """The database view on a real page, with a database that a test holds."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import flet as ft
 import msgspec
 import pytest
-import reactivex as rx
-from reactivex.subject import Subject
 
 from streams.failures import Failure
 from streams.records.database import (
-    AnswerQuery,
     ColumnFilter,
     Direction,
     FilterKind,
-    LongText,
     Outline,
     PageQuery,
 )
-from streams.records.statements import ExportFormat, ExportProgress, SqlProblem, SqlResult
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
-from tests.ui.fake_commands import FakeCommands
+from tests.ui.database_desk import Desk, open_desk
 from tests.ui.fake_database import CLIENTS, page_of
-from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
 from ui.components.pager import Turn
-from ui.views.database import DatabaseView
-
-
-class Desk:
-    """The view and the database behind it."""
-
-    def __init__(self, page: PageHarness) -> None:
-        self.page = page
-        streams = FakeStreams(page.now)
-        self.database = streams.database
-        self.view = DatabaseView(streams=streams.bag, commands=FakeCommands(), context=page.context)
-        page.mount(self.view)
-
-    async def fill(self) -> None:
-        self.database.fill()
-        await self.page.settle()
-        await self.page.settle()
-        self.resize()
-
-    def resize(self) -> None:
-        table = self.view._data._grid.table
-        assert table is not None
-        table._body.resize(900, 500)
-        table.refresh()
-        self.page.frame()
-
-    @property
-    def query(self) -> PageQuery:
-        return self.database.queries[-1]
-
-    async def tab(self, name: str) -> None:
-        self.view.show_tab(name)
-        await self.page.settle()
-
-    async def run(self, sql: str) -> None:
-        self.view.sql._editor.value = sql
-        self.view.on_key(_key("Enter", ctrl=True))
-        await self.page.settle()
-
-    async def answer(self, **parts: Any) -> None:
-        run = self.database.runs[-1]
-        run.stream.on_next(self.database.ok(SqlResult(sql=run.sql, **parts)))
-        await self.page.settle()
-
-
-def _key(key: str, *, ctrl: bool = False) -> ft.KeyboardEvent:
-    return ft.KeyboardEvent(
-        name="keyboard_event", control=None, key=key, ctrl=ctrl, shift=False, alt=False, meta=False
-    )  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with PageHarness.open(web=True) as page:
-        desk = Desk(page)
+    async with open_desk() as desk:
         yield desk
-        assert page.crashes == []
-        assert page.reports == []
 
 
 async def test_tables_with_their_rows_and_sizes(desk: Desk) -> None:
@@ -181,151 +121,6 @@ async def test_a_row_opens_beside_the_table(desk: Desk) -> None:
     data._on_close()
     await desk.page.settle()
     assert not data._panel.visible
-
-
-async def test_ctrl_enter_runs_and_shows_rows_time_and_history(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    await desk.run("select a;\n")
-    assert desk.database.runs[-1].sql == "select a"
-    assert desk.view.sql._stop.visible
-    await desk.answer(columns=("a", "a"), rows=((1, "x"), (2, "y")), took_s=0.012)
-    texts = desk.page.texts(desk.view.sql)
-    assert "2 rows  ·  12 ms" in texts
-    assert "select a" in texts
-    assert {"x", "y"} <= set(texts)
-    assert not desk.view.sql._stop.visible
-    assert desk.page.context.prefs.get("database.history") == ["select a"]
-
-
-async def test_a_row_of_an_answer_opens_with_its_values_whole(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    sql = desk.view.sql
-    await desk.run("SELECT note, note FROM clients")
-    await desk.answer(columns=("note", "note"), rows=(("short", LongText("who")), ("b", "c")))
-    table = sql._answer._grid.table
-    assert table is not None
-    table._body.resize(600, 300)
-    table.refresh()
-    await table._on_click(0)
-    await desk.page.settle()
-    assert desk.page.texts(sql._panel)[0] == "Row 1"
-    assert not sql._lists.control.visible
-    await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
-    query = AnswerQuery(sql="SELECT note, note FROM clients", row=0, column=1)
-    assert desk.database.asked[-1] == ("value", query)
-    assert "whole" in desk.page.texts(sql._panel)
-    await desk.run("SELECT note FROM clients")
-    await desk.answer(columns=("note",), rows=((LongText("as it was"),),))
-    table = sql._answer._grid.table
-    assert table is not None
-    table._body.resize(600, 300)
-    table.refresh()
-    await table._on_click(0)
-    await desk.page.settle()
-    await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
-    assert "It has changed since. Run the statement again." in desk.page.texts(sql._panel)
-    await desk.run("SELECT 1")
-    await desk.answer(columns=("1",), rows=((1,),))
-    assert not sql._panel.visible
-    assert sql._lists.control.visible
-
-
-async def test_an_error_is_shown_at_its_place(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    await desk.run("select\nnmae")
-    await desk.answer(
-        problem=SqlProblem(code="query_failed", message="No such column: nmae", line=2, column=1)
-    )
-    assert "Line 2, column 1: No such column: nmae" in desk.page.texts()
-    assert [(issue.line, issue.message) for issue in desk.view.sql._editor.issues] == [
-        (1, "No such column: nmae")
-    ]
-
-
-async def test_cancel_closes_the_run_and_a_late_answer_is_not_shown(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    await desk.run("select 1")
-    await desk.page.fire(desk.view.sql._stop, "click")
-    assert desk.database.runs[-1].closed
-    await desk.answer(columns=("late",), rows=((1,),))
-    assert "late" not in desk.page.texts()
-    await desk.run("select 2")
-    await desk.run("select 3")
-    assert desk.database.runs[1].closed
-    assert not desk.database.runs[2].closed
-    await desk.answer(columns=("third",), rows=((3,),))
-    assert "third" in desk.page.texts()
-
-
-async def test_a_pinned_statement_is_run_as_one_and_marks_new_rows(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    await desk.run("select a")
-    await desk.answer(columns=("a",), rows=((1,),))
-    desk.view.sql._on_pin()
-    await desk.page.settle()
-    assert desk.database.runs[-1].pinned
-    await desk.answer(columns=("a",), rows=((1,),))
-    await desk.answer(columns=("a",), rows=((1,), (42,)))
-    new = desk.page.find(ft.Text, desk.view.sql._answer.control, value="42")
-    old = desk.page.find(ft.Text, desk.view.sql._answer.control, value="1")
-    assert new.color != old.color
-
-
-async def test_the_plan_marks_a_full_scan(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    desk.view.sql._editor.value = "select * from clients"
-    desk.view.sql._on_explain()
-    await desk.page.settle()
-    assert "full scan: reads every row" in desk.page.texts()
-    assert "SCAN clients" in desk.page.texts()
-
-
-async def test_a_saved_statement_is_kept_and_comes_back(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    desk.view.sql._editor.value = "select saved"
-    desk.view.sql._on_save()
-    await desk.page.settle()
-    assert desk.page.context.prefs.get("database.saved") == ["select saved"]
-    desk.view.sql.put("other")
-    desk.view.sql._lists._on_pick("select saved")
-    assert desk.view.sql._editor.value == "select saved"
-
-
-async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> None:
-    await desk.fill()
-    await desk.tab("sql")
-    await desk.run("select a")
-    await desk.answer(columns=("a",), rows=((1,),))
-    progress: Subject[ExportProgress] = Subject()
-    disposed: list[bool] = []
-    desk.database.exporting = progress.pipe(rx.operators.finally_action(lambda: disposed.append(True)))
-    desk.view.sql._on_export(ExportFormat.CSV)
-    async with asyncio.timeout(30):
-        while not any(asked[0] == "export" for asked in desk.database.asked):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    await desk.page.settle()
-    progress.on_next(ExportProgress(rows=5000, size_bytes=2048))
-    await desk.page.settle()
-    assert "Exporting: 5,000 rows, 2.0 KiB" in desk.page.texts()
-    desk.view.sql.cancel()
-    async with asyncio.timeout(30):
-        while desk.view.sql._exporting is not None or not disposed:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    await desk.page.settle()
-    assert "The export was cancelled; no file is left." in desk.page.texts()
-
-
-async def test_names_are_offered_while_typing(desk: Desk) -> None:
-    await desk.fill()
-    words = desk.view.sql._editor.autocomplete_words or []
-    assert {"SELECT", "clients", "token_hash"} <= set(words)
 
 
 async def test_statistics_and_health(desk: Desk) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
+from app.bridge.database.ports import DatabasePorts
+from streams.operators.spawning import task_spawner
+from tests.app.bridge.databases import make
 from tests.app.bridge.support import Served, serving
 
 
@@ -20,3 +23,15 @@ def loop_is_never_blocked() -> Iterator[None]:
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     async with serving(tmp_path / "data") as server:
         yield server
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return make(tmp_path / "some.db")
+
+
+@pytest.fixture
+async def ports(path: Path) -> AsyncIterator[DatabasePorts]:
+    ports = DatabasePorts(path, task_spawner())
+    yield ports
+    await ports.close()
