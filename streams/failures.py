@@ -22,7 +22,7 @@ class TidewatchError(Exception):
 
     def line(self) -> str:
         """Return the one line a command prints before it exits."""
-        return f"{self.message}  {self.hint}".strip()
+        return f"{self.message} {self.hint}".strip()
 
 
 class ServerUnreachable(TidewatchError):
