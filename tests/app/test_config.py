@@ -69,19 +69,19 @@ def test_relative_paths_lie_beside_the_file(write: Any) -> None:
 
 
 REFUSED = [
-    ("[connection]\nhots = 1", "line 2: connection.hots is not a setting.  Did you mean host?"),
-    ("[conection]\nhost = 1", "line 1: conection is not a setting.  Did you mean connection?"),
+    ("[connection]\nhots = 1", "line 2: connection.hots is not a setting. Did you mean host?"),
+    ("[conection]\nhost = 1", "line 1: conection is not a setting. Did you mean connection?"),
     (
         "[polling]\n\ncritical_s = 0.01",
         "line 3: polling.critical_s = 0.01 is not allowed; it must be a number from",
     ),
     (
         "[mock]\nclients = 5",
-        "must be a whole number from 30 to 60 clients.  Change it, or leave it out for the",
+        "must be a whole number from 30 to 60 clients. Change it, or leave it out for the",
     ),
     ("[ui]\ntheme = 'blue'", "it must be one of 'system', 'light', 'dark'"),
     ("[connection]\ntoken = 7", "connection.token = (not shown) is not allowed; it must be a text"),
-    ("connection = 3", "connection must be a table.  Write [connection] on a line of its own."),
+    ("connection = 3", "connection must be a table. Write [connection] on a line of its own."),
     (
         "[connection]\nmock_mode = false",
         "connection.database_path is needed when connection.mock_mode is false",

@@ -63,7 +63,7 @@ def test_a_failure_is_one_line_and_an_exit_code(
 ) -> None:
     assert commands.main(["server", "--flag", "refused"]) == 11
     captured = capsys.readouterr()
-    assert captured.err == "tidewatch: http://x:1: refused.  Start it.\n"
+    assert captured.err == "tidewatch: http://x:1: refused. Start it.\n"
     assert captured.out == ""
 
 
