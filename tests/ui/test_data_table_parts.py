@@ -172,9 +172,10 @@ def test_what_was_hidden_stays_hidden_and_what_was_asked_for_goes_last() -> None
     assert stood(1000, wants.hide("id").want("id").hide("id")).shown == {"name", "state", "seen", "size"}
 
 
-def test_room_that_is_left_goes_to_what_still_fits() -> None:
+def test_what_matters_less_does_not_stand_where_more_had_no_room() -> None:
     columns = (column("name", 100), column("wide", 200, 1), column("slim", 50, 2))
-    assert fitting(columns, 300) == {"name", "slim"}
+    assert fitting(columns, 300) == {"name"}
+    assert fitting(columns, 300, ColumnChoice().want("wide").want("slim")) == {"name", "slim"}
 
 
 def test_a_dragged_edge_follows_the_pointer_and_moves_nothing_else() -> None:

@@ -53,9 +53,9 @@ class TableBody:
         self._records = 0
         self.lists = ft.Row([], spacing=0, vertical_alignment=ft.CrossAxisAlignment.START)
         self.overlay = ft.Container(bgcolor=CARD, visible=False, left=0, top=0, right=0, bottom=0)
-        self.control = ft.Stack(
-            [self.lists, self.overlay], expand=True, clip_behavior=ft.ClipBehavior.HARD_EDGE
-        )
+        # A stack clips only what it placed too far out, not a column that is longer than its room.
+        clipped = ft.Container(self.lists, clip_behavior=ft.ClipBehavior.HARD_EDGE)
+        self.control = ft.Stack([clipped, self.overlay], expand=True)
         self._lay_out()
 
     def _lay_out(self) -> None:

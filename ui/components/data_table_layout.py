@@ -75,7 +75,7 @@ def lay_out(
     """Return what stands in ``width`` pixels, ``fixed`` of which are taken already.
 
     Columns go by falling priority, of equals the last one first; those of priority 0 stay, those that the
-    user wants as long as there is room. A later one takes the room that is left if it fits.
+    user wants as long as there is room.
     """
     widths: dict[str, int] = dict(choice.widths)
     kept = [column for column in columns if column.key not in choice.hidden]
@@ -89,6 +89,8 @@ def lay_out(
     for column in sorted(kept, key=rank):
         if not column.priority or _needed([*shown, column], widths, gap) + fixed <= width:
             shown.append(column)
+        elif column.key not in choice.wanted:
+            break  # what matters less does not stand where this had no room
     shown.sort(key=columns.index)
     if all(column.width is not None or column.key in widths for column in shown):
         # Something has to take what is left: those that do by nature, in proportion to what was chosen.

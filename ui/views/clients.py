@@ -156,6 +156,7 @@ class ClientsView(BoundView):
             wide = (self.page.width or 0) >= WIDE_FROM
             self._beside.selected = wide and self.context.density is Density.COMPACT
             self._table.set_screens(self._screens())
+            self.touch(self._beside)
         above = CARDS_HEIGHT + TOOLS_HEIGHT + 2 * GAP
         self._table.guess(*room_for_table(self.page, above=above))
 
