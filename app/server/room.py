@@ -76,6 +76,7 @@ def furnish(
     backups = Backups(
         catalogue=catalogue, roster=roster, agents=agents, running=running, switch=switch, tasks=tasks
     )
+    uploads = UploadGate(limits)
     status = StatusSampler(
         data_dir=data_dir,
         catalogue=catalogue,
@@ -86,6 +87,7 @@ def furnish(
         progress=progress,
         transfers=transfers,
         switch=switch,
+        uploads=uploads,
         limits=limits,
         connections=connections,
     )
@@ -113,7 +115,7 @@ def furnish(
         switch=switch,
         backups=backups,
         removal=ClientRemoval(catalogue=catalogue, store=store, agents=agents, running=running, tasks=tasks),
-        uploads=UploadGate(limits),
+        uploads=uploads,
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),

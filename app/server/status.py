@@ -20,6 +20,7 @@ from app.server.progress import ProgressBoard
 from app.server.roster import Roster
 from app.server.switch import Switch
 from app.server.transfers import TransferBoard
+from app.server.uploads import UploadGate
 from app.store.store import Store
 from streams.records.base import utc_now
 from streams.records.events import StatusFrame
@@ -64,6 +65,7 @@ class StatusSampler:
         progress: ProgressBoard,
         transfers: TransferBoard,
         switch: Switch,
+        uploads: UploadGate,
         limits: Limits,
         connections: Callable[[], int],
     ) -> None:
@@ -76,6 +78,7 @@ class StatusSampler:
         self._progress = progress
         self._transfers = transfers
         self._switch = switch
+        self._uploads = uploads
         self._limits = limits
         self._connections = connections
         self._started_at: datetime = utc_now()
@@ -159,6 +162,7 @@ class StatusSampler:
             "transfers_active": len(self._transfers),
             "write_queue": self._catalogue.write_queue,
             "event_queue": self._hub.lag,
+            "upload_queue": self._uploads.waiting,
             "last_seq": self._catalogue.last_seq,
         }
 

@@ -33,6 +33,8 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     write_queue: int
     event_queue: int
     last_seq: int
+    upload_queue: int = 0
+    """Uploads that wait for their turn."""
 
 
 class Transfer(Record, frozen=True, kw_only=True):

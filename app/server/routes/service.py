@@ -40,11 +40,11 @@ async def openapi() -> dict[str, Any]:
 
 
 async def metrics(room: Room) -> web.Response:
-    """Tell the server's load as Prometheus reads it.
+    """Tell the server's load, and how safe each client is, as Prometheus reads it.
 
     GET /metrics: 200.
     """
-    body = exposition(await room.status.current())
+    body = exposition(await room.status.current(), room.roster.all(), room.transfers)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
