@@ -33,8 +33,8 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
             raise Refused("forbidden", f"A token of scope {token.scope} cannot do this.")
         if token.client_id is not None:
             agents.heard(token.client_id)
-            if request.method != "GET" and roster.shut_out(token.client_id):
-                raise Refused("client_disconnected", "An operator has disconnected this client.")
+            if request.method != "GET":
+                refuse_shut_out(roster, token.client_id)
         request[TOKEN] = token
         if token.client_id is None:
             return await handler(request)
@@ -61,6 +61,12 @@ async def _token(request: web.Request, check: CheckToken) -> TokenInfo:
             headers={"WWW-Authenticate": 'Bearer realm="tidewatch"'},
         )
     return token
+
+
+def refuse_shut_out(roster: Roster, client_id: str) -> None:
+    """Raise where an operator has disconnected this client."""
+    if roster.shut_out(client_id):
+        raise Refused("client_disconnected", "An operator has disconnected this client.")
 
 
 def agent_scope(token: TokenInfo) -> str:

@@ -24,7 +24,7 @@ from app.protocol import (
     Vanished,
     VersionPage,
 )
-from app.server.auth import agent_scope
+from app.server.auth import agent_scope, refuse_shut_out
 from app.server.call import Route
 from app.server.disk import CHECK_BYTES, check_free
 from app.server.problems import Refused
@@ -163,6 +163,7 @@ async def _chunks(
         unchecked += len(chunk)
         if unchecked >= CHECK_BYTES:
             unchecked = 0
+            refuse_shut_out(room.roster, client_id)
             await check_free(room.data_dir, room.limits.least_free_bytes)
         yield chunk
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ async def test_a_disconnected_client_is_out_until_it_is_allowed(running_server: 
         await told(socket)
         client = await running_server.get(f"/api/clients/{agent.client_id}", Client)
         assert client.state is ClientState.ONLINE
+
+
+async def test_a_disconnected_client_sends_no_further(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    content, shut_out = os.urandom(20_000_000), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield content[:1_000_000]
+        await shut_out.wait()
+        for start in range(1_000_000, len(content), 1_000_000):
+            yield content[start : start + 1_000_000]
+
+    path = f"/api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)}"
+    sending = asyncio.create_task(agent.http.put(path, data=slowly()))
+    await until(lambda: running_server.room.uploads.running)
+    await running_server.post("/api/clients/disconnect", {"client_ids": [agent.client_id]})
+    shut_out.set()
+    async with await sending as response:
+        assert (response.status, (await response.json())["code"]) == (409, "client_disconnected")
 
 
 async def test_stop_refuses_new_runs_and_lets_running_ones_end(running_server: RunningServer) -> None:
