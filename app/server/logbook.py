@@ -31,8 +31,8 @@ FRAME_EVERY_S = 0.1
 FRAME_WAITING_LINES = 10_000
 """Lines that wait for the next frame; more are counted as dropped."""
 WRITE_EVERY_S = 0.5
-MOST_READ = 20_000
-"""Lines of the files that one question looks at; the next page goes on from there."""
+MOST_READ = 5000
+"""Lines of the files that one question looks at; the next page goes on from there, and so each comes soon."""
 NOT_OURS = ("app.fleet", "app.agent")
 """Agents that run in this process, as in the simulated fleet, have logs of their own."""
 

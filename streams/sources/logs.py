@@ -19,6 +19,8 @@ from streams.sources.reading import Item, Reading
 from streams.vocabulary import LogSource, Topic
 
 SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE})
+FEW_LINES = 40
+"""With fewer of them older ones are asked for at once: a question looks at a part of the log only."""
 LEAST_SHIFT_S = 1.0
 """Clocks that differ by less are taken as one; correcting by what is merely measured would shuffle lines."""
 
@@ -58,7 +60,7 @@ def log_lines(
         def tell(change: LogChange | None) -> None:
             if change is not None:
                 observer.on_next(change)
-            if gather.found_none_yet:
+            if gather.found_few_yet:
                 ask_older()
 
         def ask_older(*_: object) -> None:
@@ -129,16 +131,18 @@ class Gather:
         self._known_upto = -1
         """Every line of the server up to this id, and not below the oldest page, is known."""
         self._newest = -1
-        self._empty_so_far = False
+        self._found = 0
+        """Lines that the pages had so far."""
         self._shift = timedelta()
         self._held: list[LogLine] = []
         """Own lines from before the oldest page: they would stand where lines of the server are missing."""
         self.next_before: int | None = None
 
     @property
-    def found_none_yet(self) -> bool:
-        """Whether the last page had nothing that was wanted, but older ones may."""
-        return self._empty_so_far and self.next_before is not None
+    def found_few_yet(self) -> bool:
+        """Whether the pages had less than fills a screen, but older ones may have more."""
+        fine = self._loaded and self._failure is None
+        return fine and self._found < FEW_LINES and self.next_before is not None
 
     def begin(self) -> LogChange:
         """Return what is known at once: this console's own lines, unless the server's have to come first."""
@@ -175,7 +179,7 @@ class Gather:
     def older(self, page: LogPage) -> LogChange:
         """Take a page from before all that is known."""
         self.next_before = page.next_before
-        self._empty_so_far = not page.lines
+        self._found += len(page.lines)
         return self._change([*self._lines_of(page.lines), *self._release()])
 
     def failed(self, error: Exception) -> LogChange:
@@ -196,7 +200,7 @@ class Gather:
         if first or gap:
             self._loaded = True
             self.next_before = page.next_before
-            self._empty_so_far = not page.lines
+            self._found = len(page.lines)
             self._set_shift()
             self._held = [line for line in self._own.newest() if self._matches(line)]
             fresh = list(page.lines)

@@ -20,6 +20,7 @@ from app.server.run import ServerInfo, serve
 FILL = "a line like many others of a server that has much to say"
 MARK_EVERY_S = 1.0
 BEAT_S = 0.01
+BATCH = 100
 
 log = structlog.stdlib.get_logger("app.server.flood")
 
@@ -69,6 +70,8 @@ async def _say(rate: int, stop: asyncio.Event) -> int:
         for number in range(said, int(passed * rate)):
             log.info("flood_line", number=number, text=FILL, client="web-01", run=number % 1000)
             said += 1
+            if said % BATCH == 0:
+                await asyncio.sleep(0)  # as requests do, each of which says some lines
         if passed >= marks * MARK_EVERY_S:
             marks += 1
             log.warning("marked_line", number=marks)

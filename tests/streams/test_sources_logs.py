@@ -142,17 +142,22 @@ def test_own_lines_from_before_the_oldest_page_wait_for_it(m: Marbles) -> None:
     assert len(bench.asked) == 2, "there is nothing older to be asked for"
 
 
-def test_a_page_in_which_nothing_was_found_leads_on_to_the_next(m: Marbles) -> None:
+def test_pages_in_which_little_was_found_lead_on_until_a_screen_is_full(
+    m: Marbles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.sources.logs.FEW_LINES", 3)
     bench = Bench(m)
     bench.newest = [page(next_before=50)]
     bench.older = {
         id_at(AT + timedelta(seconds=50)): page(next_before=20),
-        id_at(AT + timedelta(seconds=20)): page(3, next_before=3),
+        id_at(AT + timedelta(seconds=20)): page(13, 14, next_before=13),
+        id_at(AT + timedelta(seconds=13)): page(2, 3, next_before=2),
     }
     bench.at(0.1, Synced("e"))
     bench.play(1)
-    assert bench.known == [3]
-    assert len(bench.asked) == 3
+    assert bench.known == [2, 3, 13, 14]
+    assert len(bench.asked) == 4
+    assert bench.seen[-1].more
 
 
 def test_what_was_missed_while_the_socket_was_down_comes_with_the_next_page(m: Marbles) -> None:
@@ -167,7 +172,8 @@ def test_what_was_missed_while_the_socket_was_down_comes_with_the_next_page(m: M
     assert not any(change.full for change in bench.seen[1:])
 
 
-def test_a_gap_wider_than_a_page_starts_the_list_over(m: Marbles) -> None:
+def test_a_gap_wider_than_a_page_starts_the_list_over(m: Marbles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.sources.logs.FEW_LINES", 2)
     bench = Bench(m)
     bench.newest = [page(1, 2), page(50, 51, next_before=50)]
     bench.at(0.1, Synced("e"))
