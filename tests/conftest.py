@@ -19,14 +19,20 @@ INTEGRATION: Final = (
     "tests/app/agent/test_restore.py",
     "tests/app/agent/test_round_trip.py",
     "tests/app/bridge/test_commands.py",
+    "tests/app/bridge/test_database",
     "tests/app/bridge/test_live.py",
     "tests/app/bridge/test_start.py",
+    "tests/app/catalogue/",
     "tests/app/server/",
+    "tests/app/store/",
     "tests/app/test_console.py",
     "tests/app/test_main.py",
     "tests/architecture/test_layers.py",
 )
-"""A real server, agent or console over sockets, or a program that is started; single tests by their mark."""
+"""A real server or agent over sockets, a real database or store on a disk, or a program that is started.
+
+Single tests say so by their mark.
+"""
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 4 * 1024**3
 """So much must be free there; containers often have 64 MiB."""
@@ -39,6 +45,14 @@ def _write_to_memory() -> None:
 
 
 _write_to_memory()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare the unit tests the loading of all others; marks are given to what has been loaded."""
+    if config.getoption("markexpr") != "unit":
+        return None
+    place = collection_path.relative_to(config.rootpath).as_posix() + "/" * collection_path.is_dir()
+    return place.startswith((*SLOW, *INTEGRATION)) or None
 
 
 @pytest.hookimpl(tryfirst=True)
