@@ -29,7 +29,7 @@ _stock = DiffBuilder._configure_dataclass
 @cache
 def may_hold_controls(kind: type) -> bool:
     """Whether a value of this type can be, or have in it, a control."""
-    return issubclass(kind, list | dict | type) or dataclasses.is_dataclass(kind)
+    return issubclass(kind, list | dict) or dataclasses.is_dataclass(kind)
 
 
 @cache
@@ -73,7 +73,7 @@ class _Round:
         if isinstance(item, dict | list):
             for value in item.values() if isinstance(item, dict) else item:
                 self.take(value, parent, frozen)
-        elif may_hold_controls(type(item)) and dataclasses.is_dataclass(item):
+        elif may_hold_controls(type(item)):  # a dataclass, then
             self._take_dataclass(item, parent, frozen, known_already)
 
     def _take_dataclass(self, item: Any, parent: Any, frozen: bool, known_already: bool) -> None:
