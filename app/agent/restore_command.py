@@ -26,7 +26,7 @@ from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
 from app.agent.restore_plan import Item, RestorePlan
 from app.agent.restore_tree import TargetTree
-from app.agent.terminal import Terminal, size_text
+from app.agent.terminal import Terminal, counted, size_text
 from app.config import AgentSettings, find_file, load_settings
 from streams.failures import ConfigRejected
 from streams.vocabulary import EntryKind
@@ -173,10 +173,12 @@ def _report(
     terminal.tell("refused", plan.refused)
     terminal.tell("not restored", done.failed)
     if done.stripped_bits:
-        terminal.say(f"{done.stripped_bits:,} files lost their set-user-id or set-group-id bit.")
-    files = f"{done.files:,} files ({size_text(done.size_bytes)})"
+        terminal.say(
+            f"Set-user-id and set-group-id bits were left out of {counted(done.stripped_bits, 'file')}."
+        )
+    files = f"{counted(done.files, 'file')} ({size_text(done.size_bytes)})"
     terminal.result(
-        f"{args.name}: restored {files}, {done.folders:,} folders and {done.links:,} links"
+        f"{args.name}: restored {files}, {counted(done.folders, 'folder')} and {counted(done.links, 'link')}"
         f" into {args.to} in {duration_s:.1f} s;"
         f" {len(plan.refused):,} refused, {len(done.failed):,} failed"
     )

@@ -15,7 +15,7 @@ from app.agent.backup import Backup, Outcome, Plan
 from app.agent.index import Index
 from app.agent.link import Link
 from app.agent.patience import Patience
-from app.agent.terminal import Terminal, complain, size_text
+from app.agent.terminal import Terminal, complain, counted, size_text
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
 from app.protocol import FinishRun
@@ -239,8 +239,9 @@ class Service:
         if not outcome.begun:
             return
         numbers = (
-            f"{counts.files_seen:,} files, {counts.files_new:,} new, {counts.files_changed:,} changed,"
-            f" {counts.files_vanished:,} vanished, {len(counts.failed):,} failed"
+            f"{counted(counts.files_seen, 'file')}, {counts.files_new:,} new,"
+            f" {counts.files_changed:,} changed, {counts.files_vanished:,} vanished,"
+            f" {len(counts.failed):,} failed"
         )
         sent, seen = size_text(outcome.bytes_sent), size_text(counts.bytes_seen)
         terminal.result(

@@ -23,6 +23,11 @@ def size_text(size: int) -> str:
     return f"{size:,} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count of things for people."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def complain(error: TidewatchError) -> None:
     """Print the one line of a failure."""
     sys.stderr.write(f"tidewatch: {error.line()}\n")
@@ -64,7 +69,11 @@ class Terminal:
             self._bar.start()
             self._task = self._bar.add_task("", total=None, current="")
         assert self._task is not None
-        of = f"{files:,} of {files_total:,} files" if files_total is not None else f"{files:,} files …"
+        of = (
+            f"{files:,} of {files_total:,} files"
+            if files_total is not None
+            else f"{counted(files, 'file')} …"
+        )
         tail = current if len(current) <= PATH_WIDTH else f"…{current[-PATH_WIDTH:]}"
         self._bar.update(self._task, completed=done, total=total, description=of, current=tail)
 

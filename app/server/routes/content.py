@@ -80,7 +80,7 @@ async def contents(room: Room, body: VersionIds) -> web.StreamResponse:
             TransferKind.DOWNLOAD,
             client_id=client_id,
             client_name=room.roster.name(client_id),
-            label=f"{len(sizes):,} small files",
+            label="1 small file" if len(sizes) == 1 else f"{len(sizes):,} small files",
             total_bytes=sum(sizes),
             done_bytes=sum(sizes),
         ).end(TransferState.COMPLETE)

@@ -200,7 +200,7 @@ async def test_settings_ignore_too(source: Path, tmp_path: Path, capsys: pytest.
     async with a_server(tmp_path / "data") as server:
         code = await server.code("laptop")
         assert await agent(source, *words(tmp_path, server.url, code), "--config", config) == 0
-        assert "1 files, 1 new" in capsys.readouterr().out
+        assert "1 file, 1 new" in capsys.readouterr().out
 
 
 def test_times_are_written_with_their_unit() -> None:
