@@ -17,7 +17,7 @@ CLIENT = "workbench"
 LARGE_BYTES = 33 * 1024**2
 
 
-async def test_a_file_is_downloaded_deleted_brought_back_and_verified(
+async def test_a_file_is_downloaded_deleted_brought_back_verified_and_lost_with_its_client(
     browser: Browser, tmp_path: Path
 ) -> None:
     folder, home = tmp_path / "folder", tmp_path / "home"
@@ -52,4 +52,13 @@ async def test_a_file_is_downloaded_deleted_brought_back_and_verified(
             await screen.tap(screen.button("Undo"))
             await screen.see(f"{small.name} brought back")
             await screen.choose(str(small), "Verify")
-            await screen.see(re.compile("1 file checked, as it should be"))
+            await screen.see(re.compile("1 version checked, as it should be"))
+
+            await screen.go("Clients")
+            await screen.choose(CLIENT, "Remove for good…")
+            await screen.see(f"Remove {CLIENT} for good?")
+            await screen.see("2 files with all versions")
+            await screen.fill(f"Type {CLIENT} to go on", CLIENT)
+            await screen.page.keyboard.press("Enter")
+            await screen.see(f"{CLIENT} was removed for good")
+            await screen.see(re.compile("No client is enrolled yet"))

@@ -396,6 +396,16 @@ async def test_a_client_is_removed_only_once_its_name_was_typed(desk: Desk) -> N
     assert "118 backups" in desk.page.context.messages.all[0].detail
 
 
+async def test_enter_removes_only_once_the_name_is_right(desk: Desk) -> None:
+    await desk.menu(0, "Remove for good…")
+    field = desk.page.find(ft.TextField, desk.page.find(ft.AlertDialog))
+    await desk.page.fire(field, "submit")
+    assert [name for name, _ in desk.commands.calls] == ["holdings"]
+    await desk.page.fire(field, "change", "app-01", value="app-01")
+    await desk.page.fire(field, "submit")
+    assert [name for name, _ in desk.commands.calls] == ["holdings", "remove_client"]
+
+
 async def test_a_removal_that_was_not_confirmed_or_refused_says_nothing_was_removed(desk: Desk) -> None:
     await desk.menu(0, "Remove for good…")
     await desk.page.fire(desk.page.find(ft.TextButton, content="Not now"), "click")

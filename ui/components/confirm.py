@@ -77,6 +77,10 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
                 yes.disabled = not right
                 yes.update()
 
+        def on_submit() -> None:
+            if not yes.disabled:
+                close(True)
+
         def set_typing(typing: bool) -> None:
             context.typing = typing
 
@@ -84,8 +88,10 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             ft.TextField(
                 label=f"Type {question.type_name} to go on",
                 on_change=on_change,
+                on_submit=on_submit,
                 autofocus=True,
                 dense=True,
+                width=420,
                 on_focus=lambda _: set_typing(True),
                 on_blur=lambda _: set_typing(False),
             )
