@@ -62,6 +62,7 @@ async def test_a_backup_that_is_asked_for_is_seen_to_begin_and_to_end(screen: Sc
     await screen.choose(QUICK, "Back up now")
     await screen.row_says(QUICK, r"backing up")
     await screen.row_says(QUICK, r"\d+ %")
+    await screen.see(re.compile(rf"{QUICK} backed up, "), within_s=120)  # told, wherever one is by then
     said = await screen.row_says(QUICK, r"online", within_s=120)
     assert re.search(r"(now|\d+ s ago)\s+(now|\d+ s ago)", said), said
     await screen.fill("Find a client", "")
