@@ -48,5 +48,5 @@ async def test_finds_what_was_given_up_after_it_had_been_put_aside() -> None:
         weakref.finalize(node, gone.set)
         gc.collect()
         del node
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await gone.wait()

@@ -42,7 +42,7 @@ def _over_run_task(on_error: OnError) -> JobScheduler:
 both = pytest.mark.parametrize("make", [_over_loop, _over_run_task])
 
 
-async def _until(condition: Callable[[], object], within_s: float = 5.0) -> None:
+async def _until(condition: Callable[[], object], within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110  (a condition with a deadline; nothing tells us)
             await asyncio.sleep(0.001)
@@ -203,15 +203,26 @@ async def test_from_other_threads_it_runs_soon_and_in_order(make: Make) -> None:
 
 
 @both
-async def test_an_idle_loop_wakes_for_another_thread(make: Make) -> None:
+async def test_an_idle_loop_wakes_for_another_thread(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler = make(lambda error: pytest.fail(repr(error)))
-    ran = asyncio.Event()
-    waiting = asyncio.ensure_future(asyncio.wait_for(ran.wait(), 30))
-    await asyncio.sleep(0.01)
-    thread = threading.Thread(target=lambda: scheduler.schedule(lambda *_: ran.set()))
+    ran, idle = asyncio.Event(), threading.Event()
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    select = selector.select
+
+    def selecting(timeout: float | None = None) -> Any:
+        if timeout is None or timeout > 1:
+            idle.set()  # nothing is due: only the other thread can wake it
+        return select(timeout)
+
+    def strange() -> None:
+        if idle.wait(30):
+            scheduler.schedule(lambda *_: ran.set())
+
+    monkeypatch.setattr(selector, "select", selecting)
+    thread = threading.Thread(target=strange)
     thread.start()
-    assert await waiting
-    thread.join()
+    assert await asyncio.wait_for(ran.wait(), 40)
+    thread.join(30)
 
 
 @both
@@ -233,7 +244,9 @@ async def test_disposal_from_another_thread_holds_and_never_waits(make: Make) ->
     thread.start()
     thread.join(30)  # the loop stands still meanwhile, and must not be needed
     assert disposed.is_set()
-    await asyncio.sleep(0.1)
+    later = asyncio.Event()  # timers run in the order in which they are due
+    scheduler.schedule_relative(0.06, lambda *_: later.set())  # pyright: ignore
+    await asyncio.wait_for(later.wait(), 30)
     assert ran == []
 
 

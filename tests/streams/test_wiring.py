@@ -55,7 +55,7 @@ class Page:
         async def body() -> Any:
             return handler(*args)
 
-        return self.run_task(body).result(10)
+        return self.run_task(body).result(30)
 
     def until(self, condition: Callable[[], object]) -> None:
         async def body() -> None:
@@ -63,11 +63,11 @@ class Page:
                 while not condition():  # noqa: ASYNC110  (a condition with a deadline)
                     await asyncio.sleep(0.001)
 
-        self.run_task(body).result(15)
+        self.run_task(body).result(40)
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(30)
         self.loop.close()
 
 

@@ -270,7 +270,7 @@ async def test_an_agent_that_is_cancelled_while_its_line_breaks_still_ends(
     ):
         await began.wait()
         working.cancel()
-        assert await asyncio.wait_for(working, 10) == 2
+        assert await asyncio.wait_for(working, 30) == 2
 
 
 async def test_a_link_that_is_cancelled_while_it_breaks_still_ends(
@@ -294,7 +294,7 @@ async def test_a_link_that_is_cancelled_while_it_breaks_still_ends(
         await began.wait()
         await server.states(RunState.COMPLETE)
         working.cancel()
-        assert await asyncio.wait_for(working, 10) == 2
+        assert await asyncio.wait_for(working, 30) == 2
 
 
 async def test_a_service_obeys_and_reports(source: Path, tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ async def test_no_write_waits_for_a_writer_that_closes(tmp_path: Path) -> None:
     ending = asyncio.create_task(writer.close())
     await asyncio.sleep(0)
     with pytest.raises(RuntimeError, match="closed"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await writer.write(lambda _: None)
     await ending
 
@@ -240,6 +240,6 @@ async def test_no_write_waits_for_a_writer_that_was_cancelled(catalogue: Catalog
     await asyncio.sleep(0)
     writer = next(task for task in asyncio.all_tasks() if task.get_name() == "catalogue writer")
     writer.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.gather(*writes, return_exceptions=True)
     assert all(write.done() for write in writes)

@@ -131,14 +131,15 @@ async def test_an_open_socket_is_what_makes_a_client_online(running_server: Runn
 
 
 async def test_a_quick_reconnect_does_not_flicker(tmp_path: Path) -> None:
-    async with a_server(tmp_path, offline_grace_s=0.5) as server:
+    async with a_server(tmp_path, offline_grace_s=3600) as server:
         agent = await server.enrol("alpha")
         async with agent.socket() as socket:
             await told(socket)
+        await until(lambda: any(task.get_name().startswith("gone-") for task in asyncio.all_tasks()))
         async with agent.socket() as socket:
             await told(socket)
             seq = server.room.catalogue.last_seq
-            await asyncio.sleep(0.6)
+            await server.room.agents._settle(agent.client_id)  # what is done when the grace is over
             assert server.room.catalogue.last_seq == seq
 
 
