@@ -29,7 +29,7 @@ class Desk:
     def open(self) -> None:
         self.view = LogsView(streams=self.streams.bag, commands=FakeCommands(), context=self.page.context)
         self.page.mount(self.view)
-        self.view._list.resize(520)
+        self.view._board.list.resize(520)
         self.pass_s(0.2)
 
     def pass_s(self, seconds: float) -> None:
@@ -40,7 +40,7 @@ class Desk:
         """The messages on the screen with their fields, from the top."""
         return [
             "".join([row._message.value or "", *(span.text or "" for span in row._message.spans or [])])
-            for row in self.view._list.rows
+            for row in self.view._board.list.rows
             if row.control.visible
         ]
 
@@ -54,7 +54,7 @@ class Desk:
 
     async def wheel(self, pixels: float) -> None:
         event = ft.Offset(0, pixels)
-        self.view._list._on_wheel(type("Event", (), {"scroll_delta": event})())  # type: ignore[arg-type]
+        self.view._board.list._on_wheel(type("Event", (), {"scroll_delta": event})())  # type: ignore[arg-type]
         await self.page.settle()
         self.pass_s(0.2)
 

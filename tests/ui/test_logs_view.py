@@ -27,7 +27,7 @@ async def test_the_newest_lines_are_at_the_end_and_it_follows(desk: Desk) -> Non
     assert desk.rows()[-1].startswith(desk.logs.past[-1].message)
     desk.say("hello")
     assert desk.rows()[-1] == "hello"
-    assert len(desk.view._list.rows) < 30, "a pool of rows, not one for each line"
+    assert len(desk.view._board.list.rows) < 30, "a pool of rows, not one for each line"
     assert desk.has("501 lines")
 
 
@@ -38,7 +38,7 @@ async def test_it_stands_still_when_scrolled_and_counts_what_comes(desk: Desk) -
         desk.say("more")
     assert desk.rows() == before
     assert desk.has("3 new")
-    await desk.click(desk.view._notes.pill)
+    await desk.click(desk.view._board.notes.pill)
     assert desk.rows()[-1] == "more" and not desk.has("3 new")
 
 
@@ -47,7 +47,7 @@ async def test_scrolling_to_the_end_follows_again(desk: Desk) -> None:
     desk.say("new")
     await desk.wheel(5000)
     assert desk.rows()[-1] == "new"
-    assert not desk.view._shelf.paused
+    assert not desk.view._board.shelf.paused
 
 
 async def test_paused_by_hand_stays_paused_at_the_end(desk: Desk) -> None:
@@ -69,10 +69,10 @@ async def test_a_late_line_is_sorted_in(desk: Desk) -> None:
 async def test_older_lines_come_above_and_nothing_moves(desk: Desk) -> None:
     await desk.wheel(-26 * 470)
     assert desk.logs.asked_older == 1
-    top = desk.view._shelf.lines[desk.view._list.window.offset]
-    assert len(desk.view._shelf.lines) == 1000
+    top = desk.view._board.shelf.lines[desk.view._board.list.window.offset]
+    assert len(desk.view._board.shelf.lines) == 1000
     known = [line for line in desk.logs.past if line.level is not LogLevel.DEBUG]
-    assert top is known[-500:][desk.view._list.window.offset - 500]
+    assert top is known[-500:][desk.view._board.list.window.offset - 500]
     await desk.wheel(-26 * 5000)
     assert desk.logs.asked_older == 2
 
@@ -91,7 +91,7 @@ async def test_levels_and_sources_ask_for_other_lines(desk: Desk) -> None:
 async def test_what_is_searched_for_is_marked(desk: Desk) -> None:
     desk.view._filters._on_search("/mail-\\w+/")
     desk.pass_s(0.2)
-    row = desk.view._list.rows[0]
+    row = desk.view._board.list.rows[0]
     marked = [span.text for span in row._message.spans if span.style is not None and span.style.bgcolor]
     assert marked == ["mail-gw"]
 
@@ -118,9 +118,9 @@ async def test_nothing_found_offers_a_way_back(desk: Desk) -> None:
 async def test_a_line_leads_to_its_client_and_its_run(desk: Desk) -> None:
     desk.logs.say(desk.line(0))
     desk.pass_s(0.2)
-    row = [row for row in desk.view._list.rows if row.control.visible][-1]
+    row = [row for row in desk.view._board.list.rows if row.control.visible][-1]
     await desk.click(row.control)
-    assert desk.view._shelf.paused, "what is read does not move"
+    assert desk.view._board.shelf.paused, "what is read does not move"
     assert desk.has("Client web-03")
     buttons = desk.page.find_all(ft.TextButton, desk.view._details.control)
     await desk.click(next(b for b in buttons if "Client web-03" in desk.page.texts(b)))
@@ -144,11 +144,11 @@ async def test_arriving_at_a_time_shows_it_and_stands_still(desk: Desk) -> None:
     moment = desk.page.now() - timedelta(seconds=2000)
     desk.view.arrive(f"at:{moment.isoformat()}")
     desk.pass_s(0.5)
-    shown = desk.view._shelf.lines[desk.view._list.window.offset]
+    shown = desk.view._board.shelf.lines[desk.view._board.list.window.offset]
     assert abs((shown.at - moment).total_seconds()) < 3
-    assert desk.view._shelf.paused
+    assert desk.view._board.shelf.paused
     assert desk.has("up to ")
-    await desk.click(desk.view._notes.pill)
+    await desk.click(desk.view._board.notes.pill)
     assert desk.logs.filters[-1].until is None
 
 
@@ -197,22 +197,22 @@ async def test_a_hidden_view_asks_for_nothing(desk: Desk) -> None:
 
 
 async def test_the_bars_count_what_is_filtered(desk: Desk) -> None:
-    assert "500 lines" in str(desk.view._volume._named.value)
+    assert "500 lines" in str(desk.view._board.volume._named.value)
     desk.view._filters._on_search("mail-gw")
     desk.pass_s(0.2)
-    said = str(desk.view._volume._named.value)
+    said = str(desk.view._board.volume._named.value)
     assert "500 lines" not in said and "0 warnings" in said
 
 
 async def test_the_bars_lead_to_their_lines(desk: Desk) -> None:
-    bars = desk.view._volume
+    bars = desk.view._board.volume
     bars._size = (800.0, 40.0)
     event = type("Event", (), {"local_position": ft.Offset(400, 5)})()
     bars._on_tap(event)  # type: ignore[arg-type]
     desk.pass_s(0.2)
-    offset = desk.view._list.window.offset
+    offset = desk.view._board.list.window.offset
     assert 150 < offset < 350
-    assert desk.view._shelf.paused
+    assert desk.view._board.shelf.paused
 
 
 async def test_an_export_has_every_line_that_is_filtered_and_the_filter(desk: Desk) -> None:
@@ -243,10 +243,10 @@ async def test_a_pause_is_remembered_and_the_p_key_ends_it(desk: Desk) -> None:
     key = ft.KeyboardEvent(
         name="keyboard_event", control=desk.page.page, key="P", shift=False, ctrl=False, alt=False, meta=False
     )
-    assert desk.view.on_key(key) and desk.view._shelf.by_hand
+    assert desk.view.on_key(key) and desk.view._board.shelf.by_hand
     again = LogsView(streams=desk.streams.bag, commands=FakeCommands(), context=desk.page.context)
-    assert again._shelf.paused
-    assert desk.view.on_key(key) and not desk.view._shelf.paused
+    assert again._board.shelf.paused
+    assert desk.view.on_key(key) and not desk.view._board.shelf.paused
 
 
 async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(desk: Desk) -> None:
@@ -262,14 +262,14 @@ async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(
 
     for _ in range(6):
         second()
-    assert len(desk.view._shelf.lines) == 20_000
+    assert len(desk.view._board.shelf.lines) == 20_000
     shown: list[LogChange] = []
-    taken = desk.view._shelf.take
-    desk.view._shelf.take = lambda change: (shown.append(change), taken(change))[1]  # type: ignore[method-assign]
+    taken = desk.view._board.shelf.take
+    desk.view._board.shelf.take = lambda change: (shown.append(change), taken(change))[1]  # type: ignore[method-assign]
     desk.page.clear()
     for _ in range(4):
         second()
-    assert len(desk.view._shelf.lines) == 20_000
+    assert len(desk.view._board.shelf.lines) == 20_000
     assert len(shown) <= 4 * 10 + 1, "ten redraws a second"
     assert desk.page.bytes < 4 * 400_000
     desk.pass_s(0.2)
@@ -277,5 +277,5 @@ async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(
     for _ in range(4):
         second()
     desk.pass_s(0.2)
-    assert len(desk.view._shelf.waiting) == 10_000
+    assert len(desk.view._board.shelf.waiting) == 10_000
     assert desk.has("17,400 new"), "all but the debug lines, which are not asked for"

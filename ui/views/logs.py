@@ -1,6 +1,6 @@
 """The log view: what console, server and database say, in one list in order of time."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import flet as ft
@@ -17,32 +17,22 @@ from streams.records.logs import LogFilter, LogLine
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
 from ui.bound import BoundView
-from ui.components.line_list import LineList
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
 from ui.links import filter_link
-from ui.theme import GAP, PAGE_PADDING, Density
+from ui.theme import GAP, PAGE_PADDING
 from ui.views.copying import copy_link
 from ui.views.logs_arrive import led_to
+from ui.views.logs_board import BoardEvents, LogBoard
 from ui.views.logs_details import LogDetails
 from ui.views.logs_export import LogExport
 from ui.views.logs_filters import LogFilters
 from ui.views.logs_memory import keep_filter, kept_filter
-from ui.views.logs_notes import LogNotes
-from ui.views.logs_present import copy_text, present_volume
+from ui.views.logs_present import copy_text
 from ui.views.logs_row import LogRow, Marking
-from ui.views.logs_shelf import Shelf
-from ui.views.logs_volume import VolumeBars
 
-REDRAW_S: Final = 0.1
-FLOOD_LINES: Final = 100
-FLOOD_REDRAW_S: Final = 0.3
-"""How often a list is drawn of which every line is another one, which nobody reads at that pace."""
-VOLUME_S: Final = 0.9
-"""A little less than the beat of a second, which is not quite even."""
 AROUND: Final = timedelta(seconds=30)
-_ROW_HEIGHTS: Final = {Density.COMFORTABLE: 32, Density.STANDARD: 26, Density.COMPACT: 22}
 
 
 class LogsView(BoundView):
@@ -51,10 +41,6 @@ class LogsView(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         del commands  # a log is read
         self._streams = streams.logs
-        self._shelf = Shelf()
-        self._goal: datetime | None = None
-        self._volume_at: datetime | None = None
-        self._flooded = False
         self._marking = Marking()
         self._filters = LogFilters(
             context.format,
@@ -63,18 +49,21 @@ class LogsView(BoundView):
             on_export=self._on_export,
             on_typing=self._on_typing,
         )
-        self._list: LineList[LogLine] = LineList(
+        self._board = LogBoard(
+            context,
             lambda slot, on_open: LogRow(
                 context.format, self._marking, on_open=on_open, on_copy=lambda _event: self._copy_slot(slot)
             ),
-            row_height=_ROW_HEIGHTS[context.density],
-            on_scroll=self._on_scroll,
-            on_open=self._on_open,
-            on_cancel=self._on_close,
-            label="Log lines",
+            BoardEvents(
+                on_open=self._on_open,
+                on_close=self._on_close,
+                on_older=lambda: self._more_subject.on_next(None),
+                on_paused=lambda paused: self.touch(*self._filters.show_paused(paused)),
+                ends_early=lambda: self._filters.value.until is not None,
+                to_present=lambda: self._on_filter(msgspec.structs.replace(self._filters.value, until=None)),
+                touch=self.touch,
+            ),
         )
-        self._list.lines = self._shelf.lines
-        self._volume = VolumeBars(context.format, self._jump)
         self._details = LogDetails(
             context.format,
             go=self._go,
@@ -84,12 +73,12 @@ class LogsView(BoundView):
             on_close=self._on_close,
         )
         self._export = LogExport(self._streams, lambda: self.page)
-        self._notes = LogNotes(self._follow)
-        self._box = table_box(self._list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
+        notes = self._board.notes
+        self._box = table_box(self._board.list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
         self._main = ft.Row(
             [
                 ft.Stack(
-                    [table_surface([self._box]), self._notes.pill],
+                    [table_surface([self._box]), notes.pill],
                     expand=True,
                     fit=ft.StackFit.EXPAND,
                     alignment=ft.Alignment.BOTTOM_CENTER,
@@ -104,14 +93,14 @@ class LogsView(BoundView):
             [
                 self._filters.scopes,
                 ft.Container(expand=True),
-                self._notes.dropped,
+                notes.dropped,
                 self._box.note,
-                self._notes.count,
+                notes.count,
             ],
             height=24,
             spacing=12,
         )
-        head = ft.Column([self._volume.control, status], spacing=2)
+        head = ft.Column([self._board.volume.control, status], spacing=2)
         super().__init__(
             context=context,
             key="logs",
@@ -125,31 +114,21 @@ class LogsView(BoundView):
         changes = self._filter_subject.pipe(
             ops.map(lambda wanted: self._streams.lines(wanted, self._more_subject)),
             ops.switch_latest(),
-            conflate_merge(LogChange.merge, self._redraw_s, scheduler=context.scheduler),
+            conflate_merge(LogChange.merge, self._board.redraw_s, scheduler=context.scheduler),
         )
         self.bind(changes, self._show_change, merge=LogChange.merge, box=self._box, name="show_change")
         self._box.log_of = lambda _at: None  # its own failure would lead from the log to the log
-        self.bind(context.seconds, self._show_volume, name="show_volume")
+        self.bind(context.seconds, self._board.show_volume, name="show_volume")
 
     # -- what is shown
 
     def _show_change(self, change: LogChange) -> None:
-        shelf = self._shelf
-        top = shelf.key_at(self._list.window.offset) if shelf.paused else None
-        shelf.take(change)
-        self._list.show(offset=shelf.shown.index_of(top) if top is not None else None)
-        self._flooded = len(change.lines) > FLOOD_LINES
         self._learn_name(change.lines)
+        self._board.take(change)
         self._show_state(change)
-        if self._goal is not None:
-            self._reach(self._goal)
-        self._show_volume(None)
-
-    def _redraw_s(self) -> float:
-        return FLOOD_REDRAW_S if self._flooded and not self._shelf.paused else REDRAW_S
 
     def _show_state(self, change: LogChange) -> None:
-        lines = self._shelf.lines
+        lines = self._board.shelf.lines
         health = Health.LOADING
         if change.failure is not None:
             health = Health.ERROR
@@ -162,127 +141,59 @@ class LogsView(BoundView):
         self._box.show(snapshot, empty=not lines and not self._filters.narrows)
         self.touch_box(self._box)
         if lines or not self._filters.narrows:
-            self._list.show_overlay(None)
+            self._board.list.show_overlay(None)
         elif known:
             clear = ft.TextButton("Show all lines", on_click=lambda _event: self._on_filter(LogFilter()))
             word = (
                 "No line so far; looking further back." if change.more else "No line matches these filters."
             )
-            self._list.show_overlay(nothing_found(word, clear))
-        self._show_count()
-
-    def _show_count(self) -> None:
-        self.touch(*self._notes.show(self._shelf))
-
-    def _show_volume(self, now: datetime | None) -> None:
-        """Draw the bars anew, but not more often than once a second while lines come."""
-        at = now or self.context.clock()
-        if self._volume_at is not None and at - self._volume_at < timedelta(seconds=VOLUME_S):
-            return
-        self._volume_at = at
-        self.touch(*self._volume.show(present_volume(self._shelf.lines)))
+            self._board.list.show_overlay(nothing_found(word, clear))
 
     def _learn_name(self, lines: tuple[LogLine, ...]) -> None:
         wanted = self._filters.value.client_id
         if wanted is not None and lines and "client" in lines[-1].fields:
             self.touch(*self._filters.name_client(wanted, lines[-1].fields["client"]))
 
-    # -- standing still and following
-
-    def _pause(self, *, by_hand: bool = False) -> None:
-        self._shelf.pause(by_hand=by_hand)
-        self.touch(*self._filters.show_paused(True))
-        self._show_count()
-
-    def _follow(self) -> None:
-        self._goal = None
-        self._shelf.follow()
-        self.touch(*self._filters.show_paused(False))
-        if self._filters.value.until is not None:
-            self._on_filter(msgspec.structs.replace(self._filters.value, until=None))
-        self._list.show()
-        self._volume_at = None
-        self._show_volume(None)
-        self._show_count()
-
-    def _on_pause(self) -> None:
-        if self._shelf.paused:
-            self._follow()
-        else:
-            self._pause(by_hand=True)
-        self._remember()
-
-    def _on_scroll(self) -> None:
-        self._goal = None
-        if not self._list.at_end:
-            self._pause()
-        elif self._shelf.paused and not self._shelf.by_hand and self._filters.value.until is None:
-            self._follow()
-        self._ask_older()
-
-    def _ask_older(self) -> None:
-        if self._shelf.can_grow and self._list.near_start:
-            self._more_subject.on_next(None)
-
-    def _jump(self, moment: datetime) -> None:
-        """Show the lines from a moment on."""
-        self._pause()
-        index = next((i for i, line in enumerate(self._shelf.lines) if line.at >= moment), None)
-        if index is not None:
-            self._list.show(offset=max(0, index - 1))
-        self._ask_older()
-
-    def _reach(self, moment: datetime) -> None:
-        """Go on to a moment that was asked for before its lines were here."""
-        lines = self._shelf.lines
-        if not lines:
-            return
-        if lines[0].at <= moment or not self._shelf.can_grow:
-            self._goal = None
-            self._jump(moment)
-        else:
-            self._more_subject.on_next(None)
-
     # -- filter
 
     def _on_filter(self, wanted: LogFilter) -> None:
         self.touch(*self._filters.set(wanted))
         self._marking.search = Search(wanted.text)
-        self._shelf.paused = self._shelf.by_hand
-        self._shelf.start_over()
-        self._volume_at = None
-        self.touch(*self._filters.show_paused(self._shelf.paused))
+        self._board.start_over()
         self._remember()
         self._filter_subject.on_next(wanted)
 
     def _remember(self) -> None:
-        keep_filter(self.context.prefs, self._filters.value, paused=self._shelf.by_hand)
+        keep_filter(self.context.prefs, self._filters.value, paused=self._board.shelf.by_hand)
 
     def _recall(self) -> None:
         kept, paused = kept_filter(self.context.prefs)
         self._marking.search = Search(kept.text)
         self._filters.set(kept)
         if paused:
-            self._shelf.pause(by_hand=True)
+            self._board.shelf.pause(by_hand=True)
             self._filters.show_paused(True)
+
+    def _on_pause(self) -> None:
+        self._board.toggle()
+        self._remember()
 
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
 
     # -- one line
 
-    def _on_open(self, index: int) -> None:
-        line = self._shelf.lines[index]
-        self._pause()
+    def _on_open(self, line: LogLine) -> None:
+        self._board.pause()
         self._details.show(line)
-        self._list.set_current(line)
+        self._board.list.set_current(line)
         self.touch(self._main)
-        self.act("Walk the lines", self._list.focus())
+        self.act("Walk the lines", self._board.list.focus())
 
     def _on_close(self) -> None:
         if self._details.line is not None:
             self._details.close()
-            self._list.set_current(None)
+            self._board.list.set_current(None)
             self.touch(self._main)
 
     def _go(self, place: Place) -> None:
@@ -295,9 +206,9 @@ class LogsView(BoundView):
         self.arrive(f"at:{line.at.isoformat()}")
 
     def _copy_slot(self, slot: int) -> None:
-        index = self._list.window.offset + slot
-        if index < len(self._shelf.lines):
-            self._copy(self._shelf.lines[index])
+        line = self._board.line_at(slot)
+        if line is not None:
+            self._copy(line)
 
     def _copy(self, line: LogLine) -> None:
         async def copy() -> None:
@@ -327,16 +238,14 @@ class LogsView(BoundView):
         if led is None:
             return
         wanted, moment = led
-        self._shelf.by_hand = False
+        self._board.shelf.by_hand = False
         if moment is None:
             self._on_filter(wanted)
             return
         until = moment + AROUND
         present = until >= self.context.clock()
         self._on_filter(msgspec.structs.replace(wanted, until=None if present else until))
-        self._shelf.start_over(clear=True)
-        self._pause()
-        self._goal = moment
+        self._board.go_to(moment)
 
     def find(self) -> bool:
         """Put the keyboard into the search field."""
