@@ -155,7 +155,7 @@ async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> 
     assert "Exporting: 5,000 rows, 2.0 KiB" in desk.page.texts()
     desk.view.sql.cancel()
     async with asyncio.timeout(30):
-        while desk.view.sql._exporting is not None or not disposed:  # noqa: ASYNC110
+        while desk.view.sql._exporting.busy or not disposed:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await desk.page.settle()
     assert "The export was cancelled; no file is left." in desk.page.texts()

@@ -11,6 +11,8 @@ from reactivex import operators as ops
 
 from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
+from ui.context import UiContext
+from ui.format import count_text
 from ui.views.downloads import BROWSER_LIMIT_BYTES, free_path
 
 Tell = Callable[[ExportProgress], None]
@@ -72,6 +74,60 @@ class DatabaseExport:
             return done, str(await asyncio.to_thread(_move, written, self._folder, name))
         finally:
             await asyncio.to_thread(room.cleanup)
+
+
+class Exporting:
+    """One export at a time, and words on how far it is."""
+
+    def __init__(
+        self,
+        export: DatabaseExport,
+        context: UiContext,
+        *,
+        say: Callable[[str], None],
+        on_running: Callable[[bool], None],
+    ) -> None:
+        self._export, self._context = export, context
+        self._say, self._on_running = say, on_running
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being exported."""
+        return self._task is not None
+
+    def cancel(self) -> bool:
+        """Stop what is being exported; return whether anything was."""
+        if self._task is None:
+            return False
+        self._task.cancel()
+        return True
+
+    async def run(self, sql: str, kind: ExportFormat) -> None:
+        """Export the whole answer to a statement, in a task of its own."""
+        self._task = asyncio.current_task()
+        self._on_running(True)
+        self._say("Exporting…")
+        said = "The export was cancelled; no file is left."
+        try:
+            done = await self._export.run(sql, kind, lambda far: self._say(f"Exporting: {self._words(far)}"))
+            said = ""
+            if done is not None:
+                progress, where = done
+                said = f"{self._words(progress)}, in {where}"
+                self._context.messages.done(f"Exported to {where}", detail=self._words(progress))
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            said = "The export failed; no file is left."
+            raise
+        finally:
+            self._task = None
+            self._on_running(False)
+            self._say(said)
+
+    def _words(self, progress: ExportProgress) -> str:
+        return f"{count_text(progress.rows)} rows, {self._context.format.size(progress.size_bytes)}"
 
 
 def _move(written: Path, folder: Path, name: str) -> Path:

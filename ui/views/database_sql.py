@@ -1,22 +1,19 @@
 """The SQL tab: an editor, the answer below it, and what was run before at its side."""
 
-import asyncio
-
 import flet as ft
 import reactivex as rx
 
 from streams.records.database import Outline
-from streams.records.statements import ExportFormat, ExportProgress, SqlProblem, SqlResult
+from streams.records.statements import ExportFormat, SqlProblem, SqlResult
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
-from ui.format import count_text
 from ui.theme import GAP
 from ui.views.database_answer import Answer
 from ui.views.database_editor import SqlEditor
-from ui.views.database_export import DatabaseExport
+from ui.views.database_export import DatabaseExport, Exporting
 from ui.views.database_history import QueryLists
 from ui.views.database_present import GridRow
 from ui.views.database_row import RowPanel
@@ -36,8 +33,6 @@ class SqlTab(BoundView):
         self._sql = ""
         self._pinned = False
         self._answered = False
-        self._exporting: asyncio.Task[None] | None = None
-        self._export = DatabaseExport(streams, lambda: self.page)
         height = context.prefs.get(_HEIGHT, 170)
         self._writing = SqlEditor(
             str(context.prefs.get(_DRAFT, "") or ""),
@@ -48,6 +43,12 @@ class SqlTab(BoundView):
         self._editor, self._editor_box = self._writing.field, self._writing.control
         self._lists = QueryLists(context, self.put)
         self._answer = Answer(context, on_open=self._on_open, on_close=self._on_close)
+        self._exporting = Exporting(
+            DatabaseExport(streams, lambda: self.page),
+            context,
+            say=lambda text: self.touch(*self._answer.tell(text)),
+            on_running=self._show_running,
+        )
         self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
         self._tools = SqlTools(
             SqlActs(
@@ -134,8 +135,7 @@ class SqlTab(BoundView):
 
     def cancel(self) -> None:
         """Stop the statement that runs."""
-        if self._exporting is not None:
-            self._exporting.cancel()
+        if self._exporting.cancel():
             return
         self._end()
         self._show_running(False)
@@ -149,7 +149,7 @@ class SqlTab(BoundView):
             run.close()
 
     def _show_running(self, running: bool) -> None:
-        self._tools.show_running(running, exporting=self._exporting is not None)
+        self._tools.show_running(running, exporting=self._exporting.busy)
         self.touch(self._tools.control)
 
     def _show(self, snapshot: Snapshot[SqlResult]) -> None:
@@ -214,38 +214,11 @@ class SqlTab(BoundView):
 
     def _on_export(self, kind: ExportFormat) -> None:
         sql = self._sql or self._writing.statement
-        if not sql or self._exporting is not None:
-            self.touch(
-                *self._answer.tell("An export is running." if self._exporting else "Run a statement first.")
-            )
+        if not sql or self._exporting.busy:
+            word = "An export is running." if self._exporting.busy else "Run a statement first."
+            self.touch(*self._answer.tell(word))
             return
-        self.act("Export", self._run_export(sql, kind))
-
-    async def _run_export(self, sql: str, kind: ExportFormat) -> None:
-        self._exporting = asyncio.current_task()
-
-        def tell(progress: ExportProgress) -> None:
-            self.touch(*self._answer.tell(f"Exporting: {self._so_far(progress)}"))
-
-        self._show_running(True)
-        self.touch(*self._answer.tell("Exporting…"))
-        said = "The export was cancelled; no file is left."
-        try:
-            done = await self._export.run(sql, kind, tell)
-            said = ""
-            if done is not None:
-                progress, where = done
-                said = f"{self._so_far(progress)}, in {where}"
-                self.context.messages.done(f"Exported to {where}", detail=self._so_far(progress))
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            said = "The export failed; no file is left."
-            raise
-        finally:
-            self._exporting = None
-            self._show_running(False)
-            self.touch(*self._answer.tell(said))
+        self.act("Export", self._exporting.run(sql, kind))
 
     # -- the row beside the answer
 
@@ -269,9 +242,6 @@ class SqlTab(BoundView):
         self.touch(self._content_row)
 
     # -- small things
-
-    def _so_far(self, progress: ExportProgress) -> str:
-        return f"{count_text(progress.rows)} rows, {self.context.format.size(progress.size_bytes)}"
 
     async def _take_keyboard(self) -> None:
         await self._editor.focus()
