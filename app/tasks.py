@@ -9,6 +9,10 @@ import structlog
 log = structlog.stdlib.get_logger(__name__)
 
 
+STUBBORN_S = 5.0
+"""How long a cancelled task may take to end before it is said, and cancelled again."""
+
+
 def end_if_cancelled() -> None:
     """Raise the cancellation that this task was asked for, where something that failed just then hid it.
 
@@ -52,7 +56,10 @@ class Tasks:
         """Cancel all tasks and wait until they have ended; safe to call again."""
         self._closed = True
         own = asyncio.current_task()
-        tasks = [task for task in self._tasks if task is not own]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = {task for task in self._tasks if task is not own}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=STUBBORN_S)
+            for task in tasks:
+                log.warning("task_outlives_its_end", task=task.get_name())
