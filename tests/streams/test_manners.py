@@ -1,4 +1,7 @@
-"""What every operator owes: errors, completion and disposal pass, and nobody listening costs nothing."""
+"""What every operator owes: errors, completion and disposal pass, and nobody listening costs nothing.
+
+What begins a stream by asking again and again owes something else: an error is a value and an end is none.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +11,7 @@ import reactivex as rx
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
+import streams.operators
 from streams.marbles import Marbles
 from streams.operators import (
     audit_time,
@@ -19,7 +23,10 @@ from streams.operators import (
     gate,
     gate_latest,
     keyed_distinct,
+    live_query,
     observe_on_batched,
+    poll,
+    reconnecting,
     repeat_every,
     resubscribe,
     retry_backoff,
@@ -128,3 +135,76 @@ def test_what_an_own_function_raises_is_the_error(m: Marbles, make: Make) -> Non
     m.flush()
     assert heard[-1].kind == "error"
     assert isinstance(heard[-1].value, ZeroDivisionError)
+
+
+Ask = Callable[[Marbles, Callable[[], Observable[Any]]], Observable[Any]]
+ASKING: dict[str, Ask] = {
+    "live_query": lambda m, ask: live_query(
+        ask, rx.timer(0.006, scheduler=m.scheduler), backoff=lambda _: 0.002, scheduler=m.scheduler
+    ),
+    "poll": lambda m, ask: poll(ask, 0.006, backoff=lambda _: 0.002, scheduler=m.scheduler),
+    "reconnecting": lambda m, ask: reconnecting(ask, backoff=lambda _: 0.002, scheduler=m.scheduler),
+}
+everything_that_asks = pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
+
+
+@everything_that_asks
+def test_what_asks_asks_nothing_while_nobody_listens(m: Marbles, ask: Ask) -> None:
+    source = m.cold("a|")
+    ask(m, lambda: source)
+    m.expect_subscriptions(source).to_be()
+    m.flush()
+
+
+@everything_that_asks
+def test_disposal_stops_what_is_asked_and_silences(m: Marbles, ask: Ask) -> None:
+    source = m.cold("------a|")
+    heard = m.record(ask(m, lambda: source), "^---!")
+    m.expect_subscriptions(source).to_be("^---!")
+    m.flush()
+    assert heard == []
+
+
+@everything_that_asks
+def test_disposal_while_it_waits_is_the_end(m: Marbles, ask: Ask) -> None:
+    source = m.cold("#", error=OSError("gone"))
+    m.record(ask(m, lambda: source), "^!")
+    m.expect_subscriptions(source).to_be("(^!)")
+    m.flush()
+
+
+@everything_that_asks
+def test_an_error_is_a_value_and_it_is_asked_again(m: Marbles, ask: Ask) -> None:
+    source = m.cold("-#", error=OSError("gone"))
+    heard = m.record(ask(m, lambda: source), "^-----!")
+    m.expect_subscriptions(source).to_be("^!", "---^!")
+    m.flush()
+    assert heard
+    assert {event.kind for event in heard} == {"next"}
+
+
+@everything_that_asks
+def test_an_answer_is_not_the_end(m: Marbles, ask: Ask) -> None:
+    source = m.cold("-(a|)")
+    heard = m.record(ask(m, lambda: source), "^-------!")
+    m.flush()
+    assert {event.kind for event in heard} == {"next"}
+    assert len(heard) >= 2
+
+
+@everything_that_asks
+def test_two_who_listen_are_answered_apart(m: Marbles, ask: Ask) -> None:
+    source = m.cold("--(a|)")
+    asking = ask(m, lambda: source)
+    first, second = m.record(asking, "^--!"), m.record(asking, "---^--!")
+    m.flush()
+    assert [event.frame + 3 for event in first] == [event.frame for event in second] != []
+
+
+ELSEWHERE = {"conflate_into", "from_aiter", "from_coro", "seconds_of", "task_spawner"}
+"""What others are made of, and what begins with a coroutine: ``test_coroutines.py``."""
+
+
+def test_no_operator_is_left_out() -> None:
+    public = {name for name in streams.operators.__all__ if name[0].islower()}
+    assert public == {*OPERATORS, *ASKING, *ELSEWHERE}
