@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from app.protocol import SERVER_VERSION, Problem
 from app.server.call import Route, Signature
 from app.server.problems import STATUS_OF_CODE
+from streams.vocabulary import Scope
 
 REF = "#/components/schemas/{name}"
 PATH_PARTS = re.compile(r"{(\w+)}")
@@ -92,6 +94,17 @@ def _parameters(route: Route, signature: Signature, components: dict[str, Any]) 
     return parameters
 
 
+def _met_by_all(route: Route, signature: Signature) -> Iterator[str]:
+    """Give the refusals that a call may meet before its handler sees it."""
+    yield "bad_request"
+    if route.scope is not None:
+        yield from ("wrong_token", "forbidden")
+    if route.scope is Scope.AGENT and route.method != "GET":
+        yield "client_disconnected"
+    if "body" in signature.hints:
+        yield "payload_too_large"
+
+
 def _responses(route: Route, signature: Signature, schema_of: dict[str, Any]) -> dict[str, Any]:
     reply = _reply(signature)
     schema = {} if reply is None else {"schema": schema_of[repr(reply)]}
@@ -100,7 +113,7 @@ def _responses(route: Route, signature: Signature, schema_of: dict[str, Any]) ->
         responses["206"] = {"description": "A range.", "content": {route.content: {}}}
         responses["304"] = {"description": "Not changed."}
     by_status: dict[int, list[str]] = {}
-    for code in ("bad_request", *(("wrong_token", "forbidden") if route.scope else ()), *route.codes):
+    for code in dict.fromkeys((*_met_by_all(route, signature), *route.codes)):
         by_status.setdefault(STATUS_OF_CODE[code], []).append(code)
     problem = {"application/json": {"schema": schema_of[repr(Problem)]}}
     for status, codes in sorted(by_status.items()):

@@ -192,6 +192,18 @@ async def test_bad_requests_are_answered_in_the_one_shape(running_server: Runnin
         assert response.headers["X-Request-Id"]
 
 
+async def test_what_is_refused_before_a_handler_sees_it_is_described(running_server: RunningServer) -> None:
+    document = await running_server.get("/api/openapi.json")
+    agent = await running_server.enrol("alpha")
+    await running_server.post("/api/clients/disconnect", {"client_ids": [agent.client_id]})
+    for route in (route for route in ROUTES if route.scope is Scope.AGENT and route.method != "GET"):
+        path = route.path.replace("{run_id}", "1").replace("{sha256}", "0" * 64)
+        async with agent.http.request(route.method, path) as response:
+            code = (await response.json())["code"]
+            assert (response.status, code) == (409, "client_disconnected"), path
+        assert code in document["paths"][route.path][route.method.lower()]["responses"]["409"]["description"]
+
+
 async def test_a_request_keeps_its_id(running_server: RunningServer) -> None:
     for given, good in (("abc-1", True), ("x" * 100, False), ("new\tline", False)):
         async with running_server.http().get("/health", headers={"X-Request-Id": given}) as response:
