@@ -14,6 +14,8 @@ def never_used(path: Path) -> bool:
         return True
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            if database.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                return True
             row = database.execute("SELECT value FROM sequences WHERE name = 'clients'").fetchone()
     except sqlite3.Error:
         return False

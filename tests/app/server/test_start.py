@@ -65,7 +65,7 @@ def test_what_stands_in_the_way_is_one_line(tmp_path: Path, capsys: pytest.Captu
             assert err.startswith("tidewatch: ") and err.count("\n") == 1 and text in err, err
 
 
-@pytest.mark.parametrize("left", ["nothing", "an empty file", "one that knows nobody"])
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "no tables", "one that knows nobody"])
 async def test_a_lost_catalogue_stops_the_start_and_is_left_as_it_is(tmp_path: Path, left: str) -> None:
     async with a_server(tmp_path) as server:
         await (await server.enrol("alpha")).back_up({"/etc/a": b"a"})
@@ -73,6 +73,9 @@ async def test_a_lost_catalogue_stops_the_start_and_is_left_as_it_is(tmp_path: P
     file.unlink()
     if left == "an empty file":
         file.touch()
+    elif left == "no tables":
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("pragma journal_mode = wal")
     elif left == "one that knows nobody":
         lay_blank(tmp_path)
     before = file.read_bytes() if file.exists() else None
