@@ -62,6 +62,8 @@ class Service:
         self._tasks = Tasks()
         self._refused: TidewatchError | None = None
         """Why the server will not have us, for as long as that is so."""
+        self._shut_out = False
+        """Whether that was said; we ask again each minute, and the answer is mostly the same."""
 
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
@@ -119,12 +121,14 @@ class Service:
         if self._once or isinstance(error, WrongToken):
             self._refused = error
             self._wake.set()
-        elif self._backup is None:
+        elif self._backup is None and not self._shut_out:
             self._setup.terminal.say(error.line())
+        self._shut_out = True
         if self._backup is not None:
             self._backup.abort(error)
 
     def _on_greeted(self, client: Client) -> None:
+        self._shut_out = False
         if self._backup is not None:
             self._backup.greeted()
         elif client.running_run_id is not None and not self._once:
