@@ -1,6 +1,8 @@
 """The server's log on disk: JSON lines in files that are rotated, read from their newest line backwards."""
 
 import os
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ FILE_BYTES = 8 * 1024 * 1024
 KEPT_FILES = 6
 
 _encode = msgspec.json.Encoder().encode
+_ID = re.compile(rb'\{"id":(\d+),')
 _decode = msgspec.json.Decoder(LogLine).decode
 
 
@@ -63,8 +66,9 @@ class LogFiles:
                     rows = file.read().splitlines()
             except FileNotFoundError:
                 continue
-            for row in reversed(rows):
-                line = _read(row)
+            # Newer rows are skipped without being read: a page far back costs what the first one does.
+            for at in range(bisect_left(rows, before, key=_id_of) - 1, -1, -1):
+                line = _read(rows[at])
                 if line is not None and line.id < before:
                     # Also keeps what a rotation meanwhile would show twice from being shown twice.
                     before = line.id
@@ -77,6 +81,12 @@ class LogFiles:
         for number in range(self._kept_files - 1, 0, -1):
             with suppress(FileNotFoundError):
                 self._path(number - 1).replace(self._path(number))
+
+
+def _id_of(row: bytes) -> int:
+    """Return the id that a row begins with; that of a cut one is less than any, so that it hides no other."""
+    found = _ID.match(row)
+    return int(found[1]) if found is not None else -1
 
 
 def _read(row: bytes) -> LogLine | None:
