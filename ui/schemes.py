@@ -85,6 +85,7 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
             body_medium=ft.TextStyle(letter_spacing=0.1), label_large=ft.TextStyle(letter_spacing=0.1)
         ),
         dialog_theme=ft.DialogTheme(bgcolor=FLOAT),
+        popup_menu_theme=ft.PopupMenuTheme(color=FLOAT),
         tooltip_theme=ft.TooltipTheme(wait_duration=ft.Duration(milliseconds=350)),
         scrollbar_theme=ft.ScrollbarTheme(thickness=6, radius=3),
         page_transitions=ft.PageTransitionsTheme(

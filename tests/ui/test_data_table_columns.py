@@ -45,7 +45,7 @@ class Desk:
         return self.table._body.rows[slot].cells[column].control.width
 
     async def toggle(self, label: str) -> None:
-        items = self.page.find_all(ft.MenuItemButton)
+        items = self.page.find_all(ft.PopupMenuItem)
         item = next(item for item in items if label in self.page.texts(item))
         await self.page.fire(item, "click")
 

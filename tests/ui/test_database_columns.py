@@ -21,7 +21,7 @@ async def test_each_table_keeps_its_own_columns() -> None:
             return [text for text in page.texts(grid.table._head.heads[0].control) if text]
 
         assert await show(*CLIENTS) == ["id", "name", "state"]
-        items = page.find_all(ft.MenuItemButton)
+        items = page.find_all(ft.PopupMenuItem)
         await page.fire(next(item for item in items if "name" in page.texts(item)), "click")
         assert await show(*RUNS) == ["id", "reason"]
         assert await show(*CLIENTS) == ["id", "state"]

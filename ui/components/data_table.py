@@ -81,14 +81,19 @@ class DataTable(TableView[K, R]):
         self._keys = Keys()
         self._menu = ft.ContextMenu(content=self._body.control, secondary_trigger=None, expand=True)
         self._listener = ft.KeyboardListener(
-            content=self._assemble(label),
+            content=self._assemble(),
             on_key_down=self._on_key,
             on_key_repeat=self._on_key,
             on_key_up=lambda event: self._keys.up(event.key),
         )
-        self.control.content = self._listener
+        # The head stands beside it: a key that presses one of its buttons does nothing to the rows.
+        self.control.content = ft.Semantics(
+            label=label,
+            container=True,
+            content=ft.Column([self._head.control, ft.Container(self._listener, expand=True)], spacing=0),
+        )
 
-    def _assemble(self, label: str) -> ft.Control:
+    def _assemble(self) -> ft.Control:
         pointer = ft.GestureDetector(
             content=self._menu,
             expand=True,
@@ -97,16 +102,12 @@ class DataTable(TableView[K, R]):
             on_exit=self._on_exit,
             on_secondary_tap_down=self._on_secondary,
         )
-        sized = ft.Row(
+        return ft.Row(
             [pointer, self._body.scrollbar.control],
-            expand=True,
             spacing=0,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
             size_change_interval=60,
             on_size_change=self._on_size,
-        )
-        return ft.Semantics(
-            label=label, container=True, content=ft.Column([self._head.control, sized], spacing=0)
         )
 
     async def focus(self) -> None:
