@@ -114,6 +114,7 @@ class HeatMap(ft.Semantics):
             return
         place = (width - NAMES_WIDTH) / plot.columns
         self._head.width = self._cells.width = width
+        self._rows.width = width + SCROLLBAR
         self._cells.height = ROW_HEIGHT * len(plot.rows)
         # As high as whole rows are, so that none is cut; a scrollbar says that there are more.
         fitting = max(1, int((self._height - HEAD_HEIGHT) // ROW_HEIGHT))

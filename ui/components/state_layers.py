@@ -69,7 +69,7 @@ def empty_layer(empty: Empty, compact: bool) -> ft.Container:
 class ErrorLayer(ft.Container):
     """What failed, why, since when, a way to try again, and one to its log lines."""
 
-    def __init__(self, compact: bool, on_retry: Callable[[], Any]) -> None:
+    def __init__(self, compact: bool, on_retry: Callable[[], Any], *, stacked: bool = False) -> None:
         self._log = ft.TextButton("Show log", visible=False)
         self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
         self._why = small_text()
@@ -79,20 +79,19 @@ class ErrorLayer(ft.Container):
         if compact:
             content = ft.Row([icon, ft.Container(self._what, expand=True)], spacing=8)
         else:
-            content = ft.Row(
-                [
-                    icon,
-                    ft.Column(
-                        [self._what, self._why],
-                        spacing=2,
-                        tight=True,
-                        expand=True,
-                    ),
-                    self._log,
-                    ft.OutlinedButton("Try again", on_click=lambda _: on_retry()),
-                ],
-                spacing=12,
-            )
+            again = ft.OutlinedButton("Try again", on_click=lambda _: on_retry())
+            words = ft.Column([self._what, self._why], spacing=2, tight=True, expand=True)
+            if stacked:  # where there is not enough room for words and buttons side by side
+                content = ft.Column(
+                    [
+                        ft.Row([icon, words], spacing=12),
+                        ft.Row([ft.Container(width=22), again, self._log], spacing=12),
+                    ],
+                    spacing=8,
+                    alignment=ft.MainAxisAlignment.CENTER,
+                )
+            else:
+                content = ft.Row([icon, words, self._log, again], spacing=12)
         super().__init__(content, visible=False)
 
     def show(self, failure: Failure, now: datetime, show_log: Callable[[], Any] | None) -> None:

@@ -52,13 +52,14 @@ class StateBox(ft.Stack):
         skeleton_rows: int = 3,
         skeleton_height: int = 14,
         compact: bool = False,
+        stacked: bool = False,
         **stack: Any,
     ) -> None:
         self._slot = _Slot(content=body, visible=False, opacity=1.0)
         self._compact = compact
         self._skeleton = skeleton(skeleton_rows, skeleton_height, compact)
         self._empty = empty_layer(empty or Empty("Nothing here."), compact)
-        self._error = ErrorLayer(compact, self._retry)
+        self._error = ErrorLayer(compact, self._retry, stacked=stacked)
         self._note_text = small_text("", color=Tone.WARNING.color)
         self.note = ft.Row(
             [self._note_text]

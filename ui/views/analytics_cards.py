@@ -50,7 +50,7 @@ class ChartPart(BoundView, Generic[T]):
         self.choice = kept if kept in choices else (choices[0] if choices else "")
         self._title = card_title(title)
         self._head = small_text()
-        self.box = StateBox(chart, empty=empty, skeleton_rows=4, expand=True)
+        self.box = StateBox(chart, empty=empty, skeleton_rows=4, stacked=True, expand=True)
         row: list[ft.Control] = [self.box.note]
         if choices:
             row.append(ChoiceRow(choices, self.choice, self._on_choose, small=True, label=title))
