@@ -23,6 +23,8 @@ class Command(Record, frozen=True, kw_only=True, tag_field="type", tag="command"
     """``backup`` or ``cancel``."""
     run_id: int | None = None
     """The run to cancel."""
+    reason: str = ""
+    """Why it is to end."""
     trigger: RunTrigger = RunTrigger.OPERATOR
 
 

@@ -116,7 +116,7 @@ class Backup:
         except asyncio.CancelledError:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            error = self._aborted or RunCancelled("The agent was stopped.")
+            error = self._aborted or RunCancelled("the agent was stopped")
             state = _state_of(error)
             await self._give_up(state, error.message)
             if self._aborted is None:

@@ -30,15 +30,20 @@ CONTENTS_ASKED_S = 86400.0
 SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again without its times telling."""
 KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
+BY_OPERATOR = "cancelled by an operator"
 TYPE_OF_KIND = {kind: file_type for file_type, kind in KIND_OF_TYPE.items()}
 
 T = TypeVar("T")
 
 
 class RunCancelled(TidewatchError):
-    """The server has ended this run because an operator wished it."""
+    """This run was ended before its end; the message is the reason, as the server keeps it."""
 
     code = "run_cancelled"
+
+    def line(self) -> str:
+        """Return what the agent says of it."""
+        return f"The backup was ended: {self.message}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,7 @@ class Ledger:
             if client.running_run_id == ended:
                 return
             if client.last_run_state is RunState.CANCELLED:
-                raise RunCancelled("An operator has cancelled this backup.")
+                raise RunCancelled(BY_OPERATOR)
             await self._start()
 
     async def _rebuild(self, client: Client) -> None:

@@ -13,6 +13,7 @@ from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
 from app.agent.index import Index
+from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.terminal import Terminal, complain, counted, size_text
@@ -147,7 +148,7 @@ class Service:
         if command.kind == "cancel":
             if backup is None or command.run_id not in (None, backup.run_id):
                 return CommandAck(id=command.id, accepted=False, reason="that backup does not run here")
-            backup.cancel("Cancelled by an operator.")
+            backup.cancel(command.reason or BY_OPERATOR)
             return CommandAck(id=command.id, accepted=True)
         if command.kind != "backup":
             return CommandAck(id=command.id, accepted=False, reason=f"unknown command {command.kind!r}")

@@ -184,7 +184,7 @@ class Runs:
 
         return await self._writer.write(work)
 
-    async def cancel(self, run_id: int, reason: str = "cancelled by an operator") -> Run:
+    async def cancel(self, run_id: int, reason: str) -> Run:
         """End a run whose agent cannot be asked; what it has stored stays. Raises UnknownRun or RunEnded."""
 
         def work(transaction: Transaction) -> Run:

@@ -218,12 +218,14 @@ class AgentsHub:
         async with self._locks.setdefault(client_id, asyncio.Lock()):
             await self._catalogue.clients.allow(client_id)
 
-    async def command(self, client_id: str, kind: str, *, run_id: int | None = None) -> CommandAck | None:
+    async def command(
+        self, client_id: str, kind: str, *, run_id: int | None = None, reason: str = ""
+    ) -> CommandAck | None:
         """Tell a client what to do and return its answer; None where it is gone or silent."""
         link = self._links.get(client_id)
         if link is None:
             return None
-        command = Command(id=next(self._numbers), kind=kind, run_id=run_id)
+        command = Command(id=next(self._numbers), kind=kind, run_id=run_id, reason=reason)
         answer: asyncio.Future[CommandAck] = asyncio.get_running_loop().create_future()
         link.acks[command.id] = answer
         try:

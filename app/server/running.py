@@ -19,6 +19,7 @@ from streams.vocabulary import RunState
 log = structlog.stdlib.get_logger(__name__)
 
 WENT_AWAY = "the agent went away"
+BY_OPERATOR = "cancelled by an operator"
 COUNTS = tuple(name for name in FinishRun.__struct_fields__ if name not in ("state", "reason"))
 SWEEP_S = 5.0
 
@@ -89,17 +90,17 @@ class RunningRuns:
             if (await self._catalogue.runs.one(run_id)).state.ended:
                 raise Refused("run_ended", "This run has ended.")
         else:
-            await self.end_by_agents((run,))
+            await self.end_by_agents((run,), BY_OPERATOR)
         try:
-            return await self._catalogue.runs.cancel(run_id)
+            return await self._catalogue.runs.cancel(run_id, BY_OPERATOR)
         except RunEnded:
             return await self._catalogue.runs.one(run_id)
 
-    async def end_by_agents(self, runs: Sequence[Run]) -> None:
-        """Tell the agents to end these runs, and give those that obey a moment to do it."""
+    async def end_by_agents(self, runs: Sequence[Run], reason: str) -> None:
+        """Tell the agents to end these runs, and why; give those that obey a moment to do it."""
         ends = [self._ends.get(run.id) for run in runs]
         answers = await asyncio.gather(
-            *(self._agents.command(run.client_id, "cancel", run_id=run.id) for run in runs)
+            *(self._agents.command(run.client_id, "cancel", run_id=run.id, reason=reason) for run in runs)
         )
         obeyed = [
             asyncio.ensure_future(end.wait())

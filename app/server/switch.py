@@ -66,7 +66,7 @@ class Switch:
 
     async def _come_to_rest(self, wait_s: float) -> None:
         if not await self._running.none_left(wait_s):
-            await self._running.end_by_agents(self._running.all())
+            await self._running.end_by_agents(self._running.all(), STOPPED)
             for run in self._running.all():
                 await self._running.fail(run.id, STOPPED)
         async with self._lock:

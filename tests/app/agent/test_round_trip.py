@@ -350,7 +350,28 @@ async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -
         ended = await server.room.running.cancel(run.id)
         assert ended.state is RunState.CANCELLED
         assert await asyncio.wait_for(working, 30) == 2
-        assert [run.state for run in await server.runs()] == [RunState.CANCELLED]
+        assert [(run.state, run.reason) for run in await server.runs()] == [
+            (RunState.CANCELLED, "cancelled by an operator")
+        ]
+
+
+async def test_a_backup_that_a_stop_ends_says_that_it_was_the_stop(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "large").write_bytes(os.urandom(1_000_000))
+
+    async def for_ever(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Uploader, "_send_from", for_ever)
+    async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
+        await server.states(RunState.RUNNING)
+        await server.room.switch.stop(0)
+        assert await asyncio.wait_for(working, 30) == 2
+        assert [(run.state, run.reason) for run in await server.runs()] == [
+            (RunState.CANCELLED, "the server was stopped")
+        ]
+        assert "The backup was ended: the server was stopped.\n" in capsys.readouterr().err
 
 
 async def test_a_disconnected_client_stops_and_says_why(

@@ -98,9 +98,9 @@ async def test_open_runs_end_when_the_server_starts(catalogue: Catalogue) -> Non
     assert [each.id for each in await catalogue.clients.mark_all_offline()] == [client.id]
     assert (await catalogue.clients.one(client.id)).state is ClientState.OFFLINE
     with pytest.raises(RunEnded):
-        await catalogue.runs.cancel(run.id)
+        await catalogue.runs.cancel(run.id, "cancelled by an operator")
     with pytest.raises(UnknownRun):
-        await catalogue.runs.cancel(999)
+        await catalogue.runs.cancel(999, "")
 
 
 async def test_a_client_that_is_shut_out_cannot_start(catalogue: Catalogue, told: list[Event]) -> None:

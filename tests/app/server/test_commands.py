@@ -119,6 +119,7 @@ async def test_stop_with_a_time_ends_what_runs(tmp_path: Path) -> None:
             command = await told(socket)
             assert isinstance(command, Command)
             assert (command.kind, command.run_id) == ("cancel", obedient.id)
+            assert command.reason == "the server was stopped"
             await socket.send_str(encode(CommandAck(id=command.id, accepted=True)).decode())
             finish = FinishRun(state=RunState.CANCELLED, reason="told to")
             await server.post(f"/api/agent/runs/{obedient.id}/finish", finish, http=agent.http)
