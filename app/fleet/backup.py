@@ -70,6 +70,7 @@ class Backup:
     ) -> None:
         self._api, self._disk, self._contents, self._rng, self._report = api, disk, contents, rng, report
         self._stopped = asyncio.Event()
+        self._stop_reason = ""
         self._counts = Counts()
         self._run_id = 0
         self._path = ""
@@ -82,8 +83,9 @@ class Backup:
         """The server's number of this run; 0 before it began."""
         return self._run_id
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
         """Let the run end as cancelled at its next step."""
+        self._stop_reason = reason
         self._stopped.set()
 
     async def begin(self, trigger: RunTrigger) -> Run:
@@ -109,7 +111,7 @@ class Backup:
             if not failure:
                 await self._tell_vanished()
         except Stopped:
-            state, reason = RunState.CANCELLED, "cancelled by an operator"
+            state, reason = RunState.CANCELLED, self._stop_reason
         except Refusal as refusal:
             if refusal.server_code == "run_ended":
                 return RunState.CANCELLED

@@ -91,7 +91,7 @@ class SimulatedClient:
                 return CommandAck(id=command.id, accepted=accepted, reason=reason)
             case "cancel":
                 if self._backup is not None and command.run_id in (None, self._backup.run_id):
-                    self._backup.stop()
+                    self._backup.stop(command.reason)
                 return CommandAck(id=command.id, accepted=True)
             case _:
                 return CommandAck(id=command.id, accepted=False, reason=f"unknown command {command.kind}")

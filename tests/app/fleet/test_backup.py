@@ -51,7 +51,9 @@ class TakesAll:
         )
 
 
-def back_up() -> tuple[TakesAll, list[tuple[float, AgentProgress]]]:
+def back_up(
+    *, stopped: tuple[float, str] | None = None, state: RunState = RunState.COMPLETE
+) -> tuple[TakesAll, list[tuple[float, AgentProgress]]]:
     machine = next(m for m in make_roster(45, 1) if m.temper is Temper.STEADY)
     disk = Disk(machine, {file.path: file for file in (*OLD, *NEW)}, stored={file.path for file in OLD})
     disk.unsent = {file.path: file for file in NEW}
@@ -64,7 +66,9 @@ def back_up() -> tuple[TakesAll, list[tuple[float, AgentProgress]]]:
 
         backup = Backup(server, disk, Contents(1), Random(3), report)  # type: ignore[arg-type]
         await backup.begin(RunTrigger.SCHEDULE)
-        assert await backup.carry_out() is RunState.COMPLETE
+        if stopped is not None:
+            asyncio.get_running_loop().call_later(stopped[0], backup.stop, stopped[1])
+        assert await backup.carry_out() is state
 
     run_virtual(run())
     return server, told
@@ -94,3 +98,9 @@ def test_bytes_are_sent_all_the_while_as_the_progress_tells() -> None:
     assert max(after - before for before, after in pairwise(moments)) < 12
     for at, progress in told:
         assert progress.bytes_done <= sum(size for when, size in server.received if when <= at)
+
+
+def test_a_run_that_is_ended_tells_the_reason_it_was_given() -> None:
+    server, _ = back_up(stopped=(3.0, "the server was stopped"), state=RunState.CANCELLED)
+    assert server.finished is not None
+    assert (server.finished.state, server.finished.reason) == (RunState.CANCELLED, "the server was stopped")
