@@ -95,8 +95,8 @@ class _Simulation:
                 return
             try:
                 await self.start(port)
-            except ServerUnreachable as error:
-                log.warning("simulated_server_not_started", reason=error.message)
+            except (ServerUnreachable, OSError) as error:
+                log.warning("simulated_server_not_started", reason=str(error))
                 await _end(self._child)
 
     def hang_up(self) -> None:
