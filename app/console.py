@@ -37,7 +37,7 @@ from streams.sources.console_load import ConsoleLoad
 from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
-from ui.app import build_console
+from ui.app import build_console, dress
 from ui.context import Look, Place, UiContext
 from ui.format import Formatter, Units
 from ui.links import parse_link
@@ -67,6 +67,10 @@ class Console:
     first: list[Place]
     """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
+
+    def dress_page(self, page: ft.Page) -> None:
+        """Give a page its look before it is shown; ``before_main`` of the Flet application."""
+        dress(page, prefs=self.prefs, theme=look_of(self.watcher.current).theme)
 
     def open_page(self, page: ft.Page) -> None:
         """Build a screen on a page; ``main`` of the Flet application."""

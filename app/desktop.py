@@ -64,7 +64,7 @@ async def run_window(console: Console) -> bool:
         console.open_page(page)
 
     try:
-        await ft.run_async(main, assets_dir=str(ASSETS))
+        await ft.run_async(main, before_main=console.dress_page, assets_dir=str(ASSETS))
     except OSError as error:
         log.warning("window_failed", reason=str(error))
     return shown

@@ -136,7 +136,12 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(16)
     app: Any = ft.run(
-        console.open_page, name=token, assets_dir=str(ASSETS), no_cdn=True, export_asgi_app=True
+        console.open_page,
+        before_main=console.dress_page,
+        name=token,
+        assets_dir=str(ASSETS),
+        no_cdn=True,
+        export_asgi_app=True,
     )
     server = _Server(
         uvicorn.Config(

@@ -6,11 +6,11 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
-from ui import theme
-from ui.context import UiContext
+from ui.context import Prefs, UiContext
 from ui.mounting import quicken
 from ui.schemes import DARK, LIGHT, theme_of
-from ui.shell import Shell
+from ui.shell import Shell, chosen_mode
+from ui.theme import FONTS, PAGE
 
 _log = logging.getLogger(__name__)
 
@@ -18,18 +18,26 @@ ft.context.disable_auto_update()
 quicken()
 
 
-def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
-    """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
+def dress(page: ft.Page, *, prefs: Prefs, theme: str) -> None:
+    """Give a page its look; before it is sent for the first time, or it begins in colours of the toolkit.
+
+    ``theme`` is what the settings say: system, light or dark.
+    """
     page.title = "Tidewatch"
     page.padding = 0
     page.spacing = 0
-    page.fonts = dict(theme.FONTS)
+    page.fonts = dict(FONTS)
     page.theme = theme_of(LIGHT)
     page.dark_theme = theme_of(DARK)
-    page.bgcolor = theme.PAGE
+    page.theme_mode = chosen_mode(prefs, theme)
+    page.bgcolor = PAGE
+
+
+def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
+    """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
+    dress(page, prefs=context.prefs, theme=context.theme)
     page.window.min_width, page.window.min_height = 1024, 640
     shell = Shell(page, streams=streams, commands=commands, context=context)
-    page.theme_mode = shell.theme
     page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
 
     def on_window(event: ft.WindowEvent[ft.Window]) -> None:

@@ -14,7 +14,7 @@ from ui.components.lost_bar import LostBar
 from ui.components.messages import MessageCentre, ToastLayer
 from ui.components.palette import WIDTH as PALETTE_WIDTH
 from ui.components.palette import PaletteView
-from ui.context import Look, Place, UiContext
+from ui.context import Look, Place, Prefs, UiContext
 from ui.keys import Act
 from ui.offers import Offers
 from ui.palette import PaletteEntry
@@ -270,10 +270,7 @@ class Shell(ft.Stack):
     @property
     def theme(self) -> ft.ThemeMode:
         """The theme that was chosen last; the one of the settings if none was since these changed."""
-        kept, of_settings = self.context.prefs.get("shell.theme"), self.context.prefs.get("shell.theme_was")
-        if kept is None or of_settings not in (None, self.context.theme):
-            return _theme_mode(self.context.theme)
-        return _theme_mode(str(kept))
+        return chosen_mode(self.context.prefs, self.context.theme)
 
     def set_theme(self, mode: ft.ThemeMode) -> None:
         """Choose a theme; it holds until the settings say another one."""
@@ -296,6 +293,14 @@ class Shell(ft.Stack):
         self._stage.set_awake(awake)
         for part in (self._topbar, self._lost, self._toasts, self._ends, *self._panels):
             part.set_awake(awake)
+
+
+def chosen_mode(prefs: Prefs, theme: str) -> ft.ThemeMode:
+    """Return the theme chosen last; ``theme``, which the settings say, if none was since these changed."""
+    kept, of_settings = prefs.get("shell.theme"), prefs.get("shell.theme_was")
+    if kept is None or of_settings not in (None, theme):
+        return _theme_mode(theme)
+    return _theme_mode(str(kept))
 
 
 def _theme_mode(word: str) -> ft.ThemeMode:

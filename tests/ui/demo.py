@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flet as ft
+import msgspec
 
 from app.console import look_of
 from streams.schedulers import LoopScheduler, RunTaskScheduler
@@ -20,8 +21,8 @@ from tests.ui.fake_commands import FakeCommands
 from tests.ui.fake_settings import settings_desk
 from tests.ui.fakes import FakeStreams
 from tests.ui.real_database import database_of
-from ui.app import build_console
-from ui.context import UiContext
+from ui.app import build_console, dress
+from ui.context import SessionPrefs, UiContext
 
 _ASSETS = Path(__file__).resolve().parents[2] / "ui" / "assets"
 
@@ -48,9 +49,7 @@ async def _move(streams: FakeStreams) -> None:
             streams.clients.put(client)
             off = fleet.client_of("app-02", now)
             state = ClientState.ONLINE if step % 80 else ClientState.OFFLINE
-            streams.clients.put(
-                type(off)(**{f: getattr(off, f) for f in off.__struct_fields__} | {"state": state})
-            )
+            streams.clients.put(msgspec.structs.replace(off, state=state))
 
 
 def main() -> None:
@@ -98,6 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tidewatch-demo-") as folder:
         ft.run(
             page_main,
+            before_main=lambda page: dress(page, prefs=SessionPrefs(), theme=args.theme),
             view=ft.AppView.WEB_BROWSER,
             host="127.0.0.1",
             port=args.port,

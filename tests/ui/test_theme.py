@@ -6,7 +6,10 @@ import flet as ft
 import pytest
 
 from streams import vocabulary
+from tests.ui.harness import PageHarness
 from ui import schemes
+from ui.app import dress
+from ui.context import SessionPrefs
 from ui.theme import Density, Tone, look, states_with_looks
 
 _SCHEMES = {"light": schemes.LIGHT, "dark": schemes.DARK}
@@ -100,3 +103,14 @@ def test_one_word_has_one_look_within_a_subject() -> None:
 def test_sixty_rows_fit_as_promised() -> None:
     assert Density.COMPACT.row_height * 30 <= 1080 - 48
     assert [d.row_height for d in Density] == [44, 36, 30]
+
+
+async def test_a_page_has_its_look_and_the_theme_chosen_last_before_anything_is_on_it() -> None:
+    async with PageHarness.open() as h:
+        prefs = SessionPrefs()
+        dress(h.page, prefs=prefs, theme="light")
+        assert (h.page.theme_mode, h.page.dark_theme) == (ft.ThemeMode.LIGHT, schemes.theme_of(schemes.DARK))
+        prefs.put("shell.theme", "dark")
+        dress(h.page, prefs=prefs, theme="light")
+        assert h.page.theme_mode is ft.ThemeMode.DARK
+        assert not h.page.controls
