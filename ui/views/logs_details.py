@@ -14,6 +14,7 @@ from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
 from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Lead, present_leads
 
 _SMALL = 11.5
+_TITLE_CHARS = 32
 
 
 class LogDetails:
@@ -71,6 +72,7 @@ class LogDetails:
         self.panel.show(line.message)
         self._badge.set(LEVEL_LOOKS[line.level])
         self._message.value = line.message
+        self._message.visible = len(line.message) > _TITLE_CHARS  # a short one stands whole in the title
         at = line.at.astimezone(self._format.zone)
         self._facts.set("at", at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}")
         self._facts.set("source", SOURCE_WORDS[line.source])
