@@ -14,6 +14,8 @@ class Limits:
     """Of all clients together; more wait in a fair queue."""
     uploads_first: int = 64
     """How many more may be in, one of each client that has none: long uploads of some shut nobody out."""
+    upload_turn_s: float = 20.0
+    """How long an upload may wait for its turn: to an agent a line that is silent for a minute is dead."""
     uploads_waiting: int = 32
     """Of one client; more are answered 429."""
     body_bytes: int = 16 * 1024 * 1024

@@ -44,24 +44,21 @@ class UploadGate:
     async def _enter(self, client_id: str) -> None:
         queue = self._waiting.setdefault(client_id, deque())
         if len(queue) >= self._limits.uploads_waiting:
-            raise Refused(
-                "too_many_uploads",
-                "Too many uploads of this client wait already.",
-                headers={"Retry-After": "1"},
-            )
+            raise _come_again()
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(place)
         self._admit()
         try:
-            await place
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._limits.upload_turn_s):
+                await place
+        except (asyncio.CancelledError, TimeoutError) as error:
             if place.done() and not place.cancelled():
                 self._leave(client_id)
             elif place in queue:
                 queue.remove(place)
                 if not queue:
                     self._waiting.pop(client_id, None)
-            raise
+            raise _come_again() if isinstance(error, TimeoutError) else error from None
 
     def _leave(self, client_id: str) -> None:
         self._total -= 1
@@ -89,3 +86,9 @@ class UploadGate:
         own, limits = self._running.get(client_id, 0), self._limits
         places = limits.uploads_at_once + (0 if own else limits.uploads_first)
         return own < limits.uploads_per_client and self._total < places
+
+
+def _come_again() -> Refused:
+    return Refused(
+        "too_many_uploads", "Too many uploads of this client wait already.", headers={"Retry-After": "1"}
+    )

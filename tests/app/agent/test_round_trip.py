@@ -11,6 +11,9 @@ from app.agent import reading, send
 from app.agent.link import Link
 from app.agent.service import LAST_DONE
 from app.agent.upload import LargeContent, Uploader
+from app.server.problems import Refused
+from app.server.uploads import UploadGate
+from app.store.store import Store
 from streams.failures import ServerUnreachable
 from streams.vocabulary import RunState, RunTrigger
 from tests.app.agent.machines import Server, a_backup, a_line, a_server, agent, restore
@@ -335,6 +338,34 @@ async def test_a_service_ends_the_run_that_the_one_before_it_left(source: Path, 
             outcome = await server.room.backups.request([client_id])
             assert outcome.done == (client_id,)
             await server.states(RunState.COMPLETE, RunState.FAILED, RunState.COMPLETE)
+
+
+async def test_uploads_that_wait_long_for_their_turn_are_no_lost_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (source / f"large-{number}").write_bytes(os.urandom(3_000_000))
+    refused = asyncio.Event()
+    enter = UploadGate._enter
+
+    async def noted(self: UploadGate, client_id: str) -> None:
+        try:
+            await enter(self, client_id)
+        except Refused:
+            refused.set()
+            raise
+
+    async def held(self: Store, *arguments: object) -> int:
+        await refused.wait()
+        return await receive(self, *arguments)  # type: ignore[arg-type]
+
+    receive = Store.receive
+    monkeypatch.setattr(UploadGate, "_enter", noted)
+    monkeypatch.setattr(Store, "receive", held)
+    async with a_server(tmp_path / "data", uploads_per_client=1, upload_turn_s=0.05) as server:
+        assert await first(server, source, tmp_path / "state") == 0
+        assert [run.state for run in await server.runs()] == [RunState.COMPLETE]
+        assert "Trying again" not in capsys.readouterr().err
 
 
 async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -> None:

@@ -64,6 +64,19 @@ async def test_long_uploads_of_a_few_clients_keep_nobody_else_out() -> None:
     assert (gate.running, gate.waiting) == (0, 0)
 
 
+async def test_who_waits_too_long_is_told_to_come_again_and_leaves_no_hole() -> None:
+    gate = UploadGate(Limits(uploads_per_client=1, upload_turn_s=0.01))
+    async with gate.turn("a"):
+        with pytest.raises(Refused) as refusal:
+            async with asyncio.timeout(5), gate.turn("a"):
+                pass
+        assert refusal.value.problem.code == "too_many_uploads"
+        assert refusal.value.headers == {"Retry-After": "1"}
+        assert (gate.running, gate.waiting) == (1, 0)
+    async with gate.turn("a"):
+        assert gate.running == 1
+
+
 async def test_who_leaves_the_queue_leaves_no_hole() -> None:
     gate = UploadGate(Limits(uploads_per_client=1, uploads_at_once=1, uploads_first=0, uploads_waiting=2))
     held = gate.turn("a")
