@@ -3,8 +3,10 @@
 import gc
 import os
 import shutil
-import sys
-from collections.abc import Iterator
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,20 +74,27 @@ _reached: list[str] | None = None
 """What the running unit test has started or listens on; nothing else is looked at."""
 
 
-def _watch(event: str, args: tuple[Any, ...]) -> None:
-    if _reached is None:
-        return
-    if event == "subprocess.Popen" or (event == "socket.bind" and isinstance(args[1], tuple)):
-        _reached.append(f"{event} {args[1]!r}")
+def _note(call: Callable[..., Any], reaches: Callable[[Any], bool]) -> Callable[..., Any]:
+    """Return ``call``, noted for the running unit test where its argument says that it reaches out."""
+
+    @wraps(call)
+    def noting(self: Any, *args: Any, **named: Any) -> Any:
+        first = next(iter((*args, *named.values())), None)
+        if _reached is not None and reaches(first):
+            _reached.append(f"{call.__qualname__} {first!r}")
+        return call(self, *args, **named)
+
+    return noting
 
 
-sys.addaudithook(_watch)
+socket.socket.bind = _note(socket.socket.bind, lambda address: isinstance(address, tuple))
+subprocess.Popen.__init__ = _note(subprocess.Popen.__init__, lambda _program: True)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Hold unit tests to what they are: no program, no server."""
-    global _reached  # noqa: PLW0603  (an audit hook cannot be taken away, nor told which test it is)
+    global _reached  # noqa: PLW0603  (what is watched is not told which test runs)
     _reached = [] if item.get_closest_marker("unit") else None
     try:
         return (yield)

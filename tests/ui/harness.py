@@ -61,21 +61,26 @@ class _Recording(Connection):
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page")
         self.pubsubhub = PubSubHub(loop=loop, executor=self.executor)
         self.page_name, self.page_url = "", "test://"
-        self.sent: list[tuple[MessageAction, Any, int]] = []
+        self.sent: list[tuple[MessageAction, bytes]] = []
         self.replies: dict[str, Callable[[Any], Any]] = {}
         self.session: Session | None = None
         self._encode = configure_encode_object_for_msgpack(BaseControl)
 
     def send_message(self, message: Message) -> None:
         raw = msgpack.packb([message.action, message.body], default=self._encode)
-        body = msgpack.unpackb(raw, ext_hook=decode_ext_from_msgpack, strict_map_key=False)[1]
-        self.sent.append((message.action, body, len(raw) + 1))
+        self.sent.append((message.action, raw))
         if message.action is MessageAction.INVOKE_METHOD and self.session is not None:
             call = message.body
             answer = self.replies.get(call.name, lambda _args: None)(call.args)
             self.loop.call_soon(
                 self.session.handle_invoke_method_results, call.control_id, call.call_id, answer, None
             )
+
+    def bodies(self, action: MessageAction) -> Iterator[Any]:
+        """What was said in messages of one kind, as the client reads it."""
+        for kind, raw in self.sent:
+            if kind is action:
+                yield msgpack.unpackb(raw, ext_hook=decode_ext_from_msgpack, strict_map_key=False)[1]
 
     def dispose(self) -> None:
         self.executor.shutdown(wait=True)
@@ -163,24 +168,23 @@ class PageHarness:
     @property
     def bytes(self) -> int:
         """Bytes sent since ``clear``."""
-        return sum(size for _, _, size in self.connection.sent)
+        return sum(len(raw) + 1 for _, raw in self.connection.sent)
 
     @property
     def patches(self) -> int:
         """Patch messages sent since ``clear``."""
-        return sum(action is MessageAction.PATCH_CONTROL for action, _, _ in self.connection.sent)
+        return sum(action is MessageAction.PATCH_CONTROL for action, _ in self.connection.sent)
 
     @property
     def crashes(self) -> list[str]:
         """Red cards that a user would have seen."""
-        return [b["message"] for a, b, _ in self.connection.sent if a is MessageAction.SESSION_CRASHED]
+        return [body["message"] for body in self.connection.bodies(MessageAction.SESSION_CRASHED)]
 
     def ops(self) -> list[Op]:
         """Every change sent since ``clear``."""
         return [
             Op(body["id"], _OPS[op[0]], op[2], op[3] if len(op) > 3 else None)
-            for action, body, _ in self.connection.sent
-            if action is MessageAction.PATCH_CONTROL
+            for body in self.connection.bodies(MessageAction.PATCH_CONTROL)
             for op in body["patch"][1:]
         ]
 
