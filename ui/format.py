@@ -41,6 +41,11 @@ def count_text(count: int | None) -> str:
     return UNKNOWN if count is None else f"{count:,}"
 
 
+def many_text(count: int, one: str) -> str:
+    """Return a number of things: ``1 file``, ``1,204 files``; ``one`` is the word for one of them."""
+    return f"{count_text(count)} {one if count == 1 else f'{one}s'}"
+
+
 def ratio_text(ratio: float | None, *, digits: int = 0) -> str:
     """Return a ratio as per cent: ``42 %``; never 100 % before it is, never 0 % once it has begun."""
     if ratio is None:

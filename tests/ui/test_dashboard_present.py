@@ -59,7 +59,7 @@ def test_a_client_without_a_backup_is_not_safe() -> None:
     never = fleet.client_of(fleet.NEVER, NOON)
     assert not within_goal(never, NOON)
     safety = present_safety([never], NOON, WORDS)
-    assert safety.headline == "0 of 1 clients within their goal"
+    assert safety.headline == "The client is not within its goal"
     assert safety.oldest == "No backup yet: laptop-georg"
     assert safety.tone is Tone.WARNING
 

@@ -12,6 +12,7 @@ from ui.format import (
     age_text,
     count_text,
     duration_text,
+    many_text,
     ratio_text,
     rough_duration_text,
 )
@@ -52,6 +53,15 @@ def test_decimal_sizes_and_rates() -> None:
     assert words.rate(31_000_000) == "31.0 MB/s"
     assert Formatter().rate(1023 * 1024) == "1.0 MiB/s"
     assert words.rate(None) == UNKNOWN
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [many_text(count, "file") for count in (0, 1, 2, 1204)] == [
+        "0 files",
+        "1 file",
+        "2 files",
+        "1,204 files",
+    ]
 
 
 def test_exact_sizes() -> None:

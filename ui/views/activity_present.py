@@ -8,7 +8,7 @@ import flet as ft
 
 from streams.records.server import Activity
 from streams.vocabulary import EventKind, RunState
-from ui.format import Formatter, count_text, duration_text
+from ui.format import Formatter, duration_text, many_text
 from ui.theme import Tone, look
 
 
@@ -96,4 +96,4 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
 def _files(count: int | None) -> str:
     if count is None:
         return "files"
-    return "1 file" if count == 1 else f"{count_text(count)} files"
+    return many_text(count, "file")

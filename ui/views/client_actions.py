@@ -11,6 +11,7 @@ from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
 from ui.context import Place, UiContext
+from ui.format import many_text
 from ui.links import client_link
 from ui.views.backup_ends import force_backup
 from ui.views.client_details_present import present_goal
@@ -18,7 +19,6 @@ from ui.views.clients_present import ClientRow
 from ui.views.copying import copy_link
 from ui.views.outcomes import (
     present_cancelled,
-    present_clients,
     present_lost,
     present_outcome,
     present_verified,
@@ -202,7 +202,7 @@ class ClientActions:
     def _who(self, ids: Sequence[str]) -> str:
         if len(ids) == 1:
             return next(iter(self._names(ids).values()), ids[0])
-        return present_clients(len(ids))
+        return many_text(len(ids), "client")
 
     def _say(self, text: str, refused: bool) -> None:
         if refused:

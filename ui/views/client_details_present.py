@@ -6,7 +6,14 @@ from datetime import datetime
 
 from streams.records.runs import Progress, Run
 from streams.vocabulary import RunState
-from ui.format import Formatter, count_text, duration_text, ratio_text, rough_duration_text
+from ui.format import (
+    Formatter,
+    count_text,
+    duration_text,
+    many_text,
+    ratio_text,
+    rough_duration_text,
+)
 from ui.theme import Tone, look
 from ui.views.clients_present import progress_ratio
 
@@ -31,11 +38,11 @@ def present_running_head(progress: Progress | None, words: Formatter) -> str:
 def present_running(progress: Progress, words: Formatter) -> str:
     """Return the line below the bar of a running backup."""
     ratio = progress_ratio(progress)
-    files = count_text(progress.files_done)
     if ratio is None:
-        return f"{files} files so far"
+        return f"{many_text(progress.files_done, 'file')} so far"
     parts = [f"{words.size(progress.bytes_done)} of {words.size(progress.bytes_total)}"]
-    parts.append(f"{files} of {count_text(progress.files_total)} files")
+    files = count_text(progress.files_done)
+    parts.append(f"{files} of {many_text(progress.files_total or 0, 'file')}")
     if progress.eta_s is not None:
         parts.append(f"{rough_duration_text(progress.eta_s)} left")
     return ", ".join(parts)

@@ -10,7 +10,15 @@ from streams.records.runs import Progress, RunResults
 from streams.records.server import ServerStatus, StorageForecast
 from streams.vocabulary import ClientState, RunState
 from ui.components.metric_cards import Metric
-from ui.format import UNKNOWN, Formatter, count_text, duration_text, ratio_text, rough_duration_text
+from ui.format import (
+    UNKNOWN,
+    Formatter,
+    count_text,
+    duration_text,
+    many_text,
+    ratio_text,
+    rough_duration_text,
+)
 from ui.theme import Tone
 
 REASON_LENGTH: Final = 40
@@ -51,14 +59,12 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
     never = sorted(client.name for client in fleet if client.last_success_at is None)
     backed_up = [client for client in fleet if client.last_success_at is not None]
     total = len(fleet)
-    if unsafe:
+    if total == 1:
+        headline = f"The client is {'not ' if unsafe else ''}within its goal"
+    elif unsafe:
         headline = f"{count_text(total - len(unsafe))} of {count_text(total)} clients within their goal"
     else:
-        headline = (
-            "The client is within its goal"
-            if total == 1
-            else f"All {count_text(total)} clients within their goal"
-        )
+        headline = f"All {count_text(total)} clients within their goal"
     oldest = min(backed_up, key=lambda client: client.last_success_at or now, default=None)
     oldest_text = oldest_exact = ""
     if oldest is not None:
@@ -116,16 +122,16 @@ def present_run(progress: Progress, now: datetime, words: Formatter) -> RunLine:
     silent = quiet_s > SILENT_AFTER_S
     total = progress.bytes_total
     ratio = None if total is None else 1.0 if total == 0 else progress.bytes_done / total
-    files = count_text(progress.files_done)
+    files = many_text(progress.files_done, "file")
     if progress.files_total is not None:
-        files = f"{files} of {count_text(progress.files_total)}"
+        files = f"{count_text(progress.files_done)} of {many_text(progress.files_total, 'file')}"
     done = words.size(progress.bytes_done)
     size = done if total is None else f"{done} of {words.size(total)}"
-    tooltip = f"{files} files, {size}" + (f"\n{progress.current_path}" if progress.current_path else "")
+    tooltip = f"{files}, {size}" + (f"\n{progress.current_path}" if progress.current_path else "")
     if silent:
         rate, left = f"silent {rough_duration_text(quiet_s)}", UNKNOWN
     elif ratio is None:
-        rate, left = f"{count_text(progress.files_done)} files", UNKNOWN
+        rate, left = many_text(progress.files_done, "file"), UNKNOWN
     else:
         rate, left = words.rate(progress.rate_bps), rough_duration_text(progress.eta_s)
     percent = "scanning" if ratio is None else ratio_text(ratio)

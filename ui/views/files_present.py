@@ -12,7 +12,7 @@ from streams.vocabulary import EntryKind, FileState
 from ui.components.data_table_columns import CellKind, Column, StatusCell, TextCell
 from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
-from ui.format import UNKNOWN, Formatter, age_text, count_text, ratio_text
+from ui.format import UNKNOWN, Formatter, age_text, count_text, many_text, ratio_text
 from ui.theme import Tone, look
 
 ANY = "any"
@@ -207,7 +207,7 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
         "unverified": CardWords(
             ratio_text(ratio, digits=1),
             damaged,
-            f"{count_text(unverified)} of {count_text(files)} files",
+            f"{count_text(unverified)} of {many_text(files, 'file')}",
             tone=Tone.BAD if summary.damaged_count else None,
         ),
     }
@@ -238,7 +238,7 @@ def present_place(page: FilePage, number: int | None) -> str:
     if not page.rows:
         return "No files"
     if number is None:
-        return f"{count_text(len(page.rows))} files at the end of {total}"
+        return f"{many_text(len(page.rows), 'file')} at the end of {total}"
     first = number * PAGE_ROWS
     return f"{count_text(first + 1)}–{count_text(first + len(page.rows))} of {total}"
 
@@ -246,14 +246,9 @@ def present_place(page: FilePage, number: int | None) -> str:
 # -- outcomes
 
 
-def present_files(count: int) -> str:
-    """Return a number of files in words."""
-    return "1 file" if count == 1 else f"{count_text(count)} files"
-
-
 def present_done(verb: str, outcome: Outcome, names: Sequence[str]) -> str:
     """Return what happened to files: ``report.pdf deleted``, ``3 files deleted, 1 refused: purged``."""
-    what = names[0] if len(names) == 1 and len(outcome.done) == 1 else present_files(len(outcome.done))
+    what = names[0] if len(names) == 1 and len(outcome.done) == 1 else many_text(len(outcome.done), "file")
     text = f"{what} {verb}"
     if outcome.refused:
         text += f", {count_text(len(outcome.refused))} refused: {next(iter(outcome.refused.values()))}"
