@@ -1,11 +1,15 @@
 import itertools
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import files as files_module
+from app.catalogue import migrate
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
 from app.catalogue.paging import ORDERS
@@ -210,3 +214,33 @@ async def test_what_has_vanished_is_listed_and_counted_for_itself(catalogue: Cat
     await catalogue.files.delete([deleted])
     summary = await catalogue.files.summary()
     assert (summary.file_count, summary.vanished_count, summary.deleted_count) == (3, 1, 1)
+
+
+def test_the_migration_names_and_counts_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalogue.db"
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", "0002")
+    migrate.migrate(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            """INSERT INTO clients (no, id, name, state, created_at, goal_s, backup_queued, platform,
+               agent_version, file_count, stored_bytes, unverified_count, damaged_count, deleted_count)
+               VALUES (1, 'a', 'web-01', 'online', 0, 60, 0, '', '', 1, 0, 0, 0, 0)"""
+        )
+        for number, (kind, state) in enumerate(
+            [("file", "stored"), ("file", "vanished"), ("folder", "vanished")], 1
+        ):
+            name = f"etc/{number}-local.conf"
+            database.execute(
+                """INSERT INTO files (id, client_no, client_name, raw_path, path, path_key, kind, suffix,
+                   state, version_id, version_count, size_bytes, modified_at, backed_up_at)
+                   VALUES (?, 1, 'web-01', ?, ?, ?, ?, '', ?, 1, 1, 0, 0, 0)""",
+                (number, name.encode(), name, name, kind, state),
+            )
+    monkeypatch.undo()
+    migrate.migrate(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT vanished_count FROM clients").fetchall() == [(1,)]
+        names = database.execute("SELECT name_key FROM files ORDER BY name_key").fetchall()
+    assert names == [("1-local.conf",), ("2-local.conf",), ("3-local.conf",)]
