@@ -46,6 +46,11 @@ def many_text(count: int, one: str) -> str:
     return f"{count_text(count)} {one if count == 1 else f'{one}s'}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with what it counts: ``1 row``, ``1,204 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def ratio_text(ratio: float | None, *, digits: int = 0) -> str:
     """Return a ratio as per cent: ``42 %``; never 100 % before it is, never 0 % once it has begun."""
     if ratio is None:

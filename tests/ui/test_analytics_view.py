@@ -2,12 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import flet as ft
 import flet_charts as fc
+import msgspec
+import reactivex as rx
+from reactivex import Observable
 
+from streams.records.analytics import AnalyticsQuery, LoadHistory
+from streams.snapshot import Snapshot
+from streams.vocabulary import Health
+from tests.ui import fake_analytics
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
@@ -163,3 +170,29 @@ async def test_no_series_has_more_points_than_can_be_drawn() -> None:
                 assert all(len(series.points) <= 300 for series in chart.data_series)
             for bars in s.h.find_all(fc.BarChart):
                 assert 2 <= len(bars.groups) <= 100
+
+
+async def test_a_metric_without_a_value_says_so_beside_others_that_have_some() -> None:
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        streams.fill()
+
+        def quiet(query: AnalyticsQuery) -> Observable[Snapshot[LoadHistory]]:
+            told = fake_analytics.load(query, h.now(), fake_analytics.CONSOLE_UNITS)
+            series = tuple(
+                msgspec.structs.replace(each, points=()) if each.name in ("p50_s", "p99_s") else each
+                for each in told.series
+            )
+            return rx.of(Snapshot(msgspec.structs.replace(told, series=series), Health.OK, h.now()))
+
+        bag = replace(streams.bag, analytics=replace(streams.bag.analytics, console=quiet))
+        view = AnalyticsView(streams=bag, commands=FakeCommands(), context=h.context)
+        h.mount(view)
+        h.frame()
+        card = view.parts.console
+        assert card.box.face == "empty"
+        card._on_choose("Memory")
+        assert card.box.face == "content"
+        card._on_choose("Event to screen")
+        assert card.box.face == "empty"
+        assert not h.reports

@@ -186,6 +186,24 @@ async def test_labels_stand_at_the_ends_of_their_lines() -> None:
         assert tops["low"] > 180
 
 
+async def test_the_heat_map_is_drawn_anew_at_every_size_in_whole_rows() -> None:
+    async with PageHarness.open() as h:
+        rows = tuple(HeatRow(f"c{n}", (HeatCell(1, 0.0, "one"),), "") for n in range(20))
+        heat = HeatMap(on_look=lambda _: None)
+        h.mount(heat)
+        holder = next(c for c in h.find_all(ft.Container) if c.on_size_change)
+        assert holder.size_change_interval == 0  # none of several changes may be lost
+        await h.fire(holder, "size_change", {"w": 0.0, "h": 0.0})
+        heat.show(HeatPlot(rows, 1, ((0, "00"),), "heat"))
+        for width, height, fitting in ((900.0, 400.0, 20), (490.0, 127.0, 7)):
+            await h.fire(holder, "size_change", {"w": width, "h": height})
+            assert heat._cells.width == width - 12
+            assert len(heat._cells.shapes) > len(rows)
+            assert heat._rows.height == 15 * fitting
+        assert heat._rows.scroll is ft.ScrollMode.ALWAYS
+        assert not h.crashes
+
+
 async def test_the_heat_map_says_what_is_below_the_pointer() -> None:
     async with PageHarness.open() as h:
         said: list[str] = []

@@ -41,7 +41,7 @@ class BarChart(ft.Semantics):
                 self.chart,
                 padding=ft.Padding.only(top=6),
                 on_size_change=self._on_size_change,
-                size_change_interval=100,
+                size_change_interval=0,  # else the last of several changes is lost
             ),
             label="",
             container=True,

@@ -92,7 +92,7 @@ class HeatMap(ft.Semantics):
             content=ft.Container(
                 ft.Column([self._head, self._rows], spacing=0),
                 on_size_change=self._on_size_change,
-                size_change_interval=100,
+                size_change_interval=0,  # else the last of several changes is lost
             ),
             label="",
             container=True,

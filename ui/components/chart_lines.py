@@ -45,7 +45,7 @@ class LineChart(ft.Semantics):
                 ft.Row([self.chart, self._ends], spacing=6, vertical_alignment=ft.CrossAxisAlignment.STRETCH),
                 padding=ft.Padding.only(top=6),
                 on_size_change=self._on_size_change,
-                size_change_interval=100,
+                size_change_interval=0,  # else the last of several changes is lost
             ),
             label="",
             container=True,

@@ -77,7 +77,7 @@ class LineList(Generic[T]):
             expand=True,
             spacing=0,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-            size_change_interval=60,
+            size_change_interval=0,  # else the last of several changes is lost
             on_size_change=lambda event: self.resize(event.height),
         )
         self._listener = ft.KeyboardListener(

@@ -122,6 +122,11 @@ class StateBox(ft.Stack):
         if not self._broken:
             self._apply(snapshot, empty)
 
+    def show_empty(self, empty: bool) -> None:
+        """Show the last snapshot again, as one with something in it or with nothing."""
+        if self._last is not None and self._last[1] != empty:
+            self.show(self._last[0], empty=empty)
+
     def show_broken(self, failure: Failure) -> None:
         """Show that the body could not be drawn, until ``heal``."""
         self._broken = True

@@ -37,7 +37,7 @@ class ChartPart(BoundView, Generic[T]):
         title: str,
         chart: Chart,
         present: Callable[[T, str, Formatter], Drawn],
-        is_empty: Callable[[T], bool],
+        is_empty: Callable[[T, str], bool],
         empty: Empty,
         choices: Sequence[str] = (),
         footer: Sequence[ft.Control] = (),
@@ -63,7 +63,10 @@ class ChartPart(BoundView, Generic[T]):
             column.expand = True
             column.spacing = 4
         super().__init__(context=context, key=key, content=surface, expand=expand)
-        self._binding = self.bind_snapshot(stream, self.box, self._show, is_empty=is_empty)
+        self._is_empty = is_empty
+        self._binding = self.bind_snapshot(
+            stream, self.box, self._show, is_empty=lambda value: is_empty(value, self.choice)
+        )
 
     def look_at(self, stream: Observable[Snapshot[T]]) -> None:
         """Draw another stream from now on."""
@@ -76,6 +79,8 @@ class ChartPart(BoundView, Generic[T]):
         self.context.prefs.put(self._pref, choice)
         if self._value is not None:
             self._show(self._value)
+            self.box.show_empty(self._is_empty(self._value, choice))
+            self.touch_box(self.box)
 
     def _show(self, value: T) -> None:
         self._value = value

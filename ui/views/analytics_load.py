@@ -148,9 +148,10 @@ def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
     return Drawn("Storage, with forecast", head, plot, why)
 
 
-def has_points(history: LoadHistory) -> bool:
-    """Whether anything was measured in the period."""
-    return any(series.points for series in history.series)
+def has_points(history: LoadHistory, metric: LoadMetric | None = None) -> bool:
+    """Whether anything was measured in the period; of one metric where it is given."""
+    names = None if metric is None else {told.series for told in metric.lines}
+    return any(series.points for series in history.series if names is None or series.name in names)
 
 
 def _spots(

@@ -74,7 +74,7 @@ class Parts:
             title="Backups",
             chart=BarChart(),
             present=lambda history, _choice, words: present_backups(history, words),
-            is_empty=is_idle,
+            is_empty=lambda history, _choice: is_idle(history),
             empty=NO_BACKUPS,
         )
         self.volume = ChartPart(
@@ -84,7 +84,7 @@ class Parts:
             title="Data volume",
             chart=BarChart(),
             present=lambda history, choice, words: present_volume(history, words, seen=choice == SEEN),
-            is_empty=is_idle,
+            is_empty=lambda history, _choice: is_idle(history),
             empty=NO_BACKUPS,
             choices=(SENT, SEEN),
         )
@@ -95,7 +95,7 @@ class Parts:
             title="Success rate",
             chart=LineChart(),
             present=lambda history, _choice, words: present_success(history, words),
-            is_empty=is_idle,
+            is_empty=lambda history, _choice: is_idle(history),
             empty=NO_BACKUPS,
         )
         self.hours = _heat(asked.hours, context)
@@ -106,7 +106,7 @@ class Parts:
             title="Storage, with forecast",
             chart=LineChart(),
             present=lambda trend, _choice, words: present_storage(trend, words),
-            is_empty=lambda trend: not has_points(trend.history),
+            is_empty=lambda trend, _choice: not has_points(trend.history),
             empty=NO_SAMPLES,
         )
         self.server = _load(asked.performance, context, "Server", SERVER)
@@ -148,7 +148,7 @@ def _load(
         present=lambda history, choice, words: present_load(
             title, history, metric_of(metrics, choice), words, from_first=from_first
         ),
-        is_empty=lambda history: not has_points(history),
+        is_empty=lambda history, choice: not has_points(history, metric_of(metrics, choice)),
         empty=NO_SAMPLES,
         choices=[metric.name for metric in metrics],
     )
@@ -168,7 +168,7 @@ def _heat(stream: Observable[Snapshot[ClientHeat]], context: UiContext) -> Chart
         title="Activity by client and hour",
         chart=HeatMap(on_look=look, on_open=lambda show: context.go(Place("clients", show))),
         present=lambda heat, _choice, words: present_heat(heat, words),
-        is_empty=lambda heat: not any(any(client.runs) for client in heat.clients),
+        is_empty=lambda heat, _choice: not any(any(client.runs) for client in heat.clients),
         empty=NO_CLIENTS,
         footer=[ft.Row([ft.Container(looked, expand=True), legend()], height=16)],
     )

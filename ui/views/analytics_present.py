@@ -20,7 +20,7 @@ from ui.components.chart_model import (
     Stroke,
 )
 from ui.components.chart_scale import Unit, span_text, tick_text, time_ticks, value_scale
-from ui.format import Formatter, count_text, ratio_text
+from ui.format import Formatter, count_text, counted, ratio_text
 from ui.theme import Tone
 
 STEP_WORDS: Final = {
@@ -77,10 +77,10 @@ def present_backups(history: BackupHistory, words: Formatter) -> Drawn:
         parts_of=lambda i: tuple(Part(of(i), color) for _, color, of in states),
         said=said,
         before_of=lambda i: float(i.runs),
-        before_said=lambda i: f"{count_text(i.runs)} backups",
+        before_said=lambda i: counted(i.runs, "backup"),
     )
     failed = sum(each.failed for each in history.intervals)
-    head = _compared(f"{count_text(total)} backups", count_text(before), history)
+    head = _compared(counted(total, "backup"), count_text(before), history)
     exact = f"{count_text(total)} backups ended, {count_text(failed)} of them failed"
     return Drawn(
         f"Backups per {_step(history)}", head, _bar_plot(history, told, Unit.COUNT, exact, words), exact
@@ -183,7 +183,7 @@ def _heat_row(client: ClientHours, greatest: int) -> HeatRow:
             level=level_of(runs, top),
             failed=failed / runs if runs else 0.0,
             text=f"{client.name}, {hour:02d}:00 \N{EN DASH} {(hour + 1) % 24:02d}:00: "
-            + (f"{count_text(runs)} backups" if runs != 1 else "1 backup")
+            + counted(runs, "backup")
             + (f", {count_text(failed)} failed" if failed else ""),
         )
         for hour, (runs, failed) in enumerate(zip(client.runs, client.failed, strict=True))

@@ -6,6 +6,7 @@ import flet as ft
 
 from streams.records.database import ColumnFilter, TableInfo
 from streams.sources.database import DatabaseStreams
+from ui.format import counted
 from ui.theme import QUIET_INK, SIZE_BODY
 from ui.views.database_present import present_count
 
@@ -56,9 +57,11 @@ class RowCount:
             return
         rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
         if self._filter is None:
-            self._words.value = f"{present_count(rows, capped)} row{'' if rows == 1 else 's'}"
+            self._words.value = "1 row" if rows == 1 else f"{present_count(rows, capped)} rows"
         else:
             self._words.value = (
-                "" if self._exact is None else f"{present_count(self._exact, False)} rows match"
+                ""
+                if self._exact is None
+                else f"{counted(self._exact, 'row')} match{'es' if self._exact == 1 else ''}"
             )
         self.button.visible = self._exact is None and (capped or rows is None or self._filter is not None)

@@ -19,6 +19,7 @@ from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
+from ui.format import counted
 from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone, small_text
 from ui.views.database_count import RowCount
 from ui.views.database_filter import RowFilter
@@ -181,7 +182,7 @@ class DataTab(BoundView):
 
     def _show_live(self) -> None:
         count = len(self._marks)
-        self._live.value = f"{count} row{'' if count == 1 else 's'} just changed" if count else ""
+        self._live.value = f"{counted(count, 'row')} just changed" if count else ""
         self.touch(self._live)
 
     def _show_ways(self, page: TablePage) -> None:

@@ -97,7 +97,7 @@ class Grid:
                 vertical_alignment=ft.CrossAxisAlignment.STRETCH,
             ),
             expand=True,
-            size_change_interval=60,
+            size_change_interval=0,  # else the last of several changes is lost
             on_size_change=self._on_size,
         )
 

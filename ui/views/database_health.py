@@ -13,7 +13,7 @@ from ui.components.card import card
 from ui.components.side_panel import Facts
 from ui.components.states import StateBox
 from ui.context import UiContext
-from ui.format import UNKNOWN, Formatter, count_text, duration_text, ratio_text, rough_duration_text
+from ui.format import UNKNOWN, Formatter, count_text, counted, duration_text, ratio_text, rough_duration_text
 from ui.theme import GAP, INK, LINE, MONO, SIZE_BODY, Tone, body_text, mono_text, small_text
 
 _FILE = {
@@ -160,7 +160,7 @@ class HealthTab(BoundView):
         self._say(
             Tone.BAD,
             ft.Icons.ERROR,
-            f"{count} problem{'' if count == 1 else 's'} found, {took}.",
+            f"{counted(count, 'problem')} found, {took}.",
             *result.problems,
         )
 

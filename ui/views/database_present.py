@@ -23,7 +23,7 @@ from streams.records.database import (
 )
 from streams.records.statements import ScanKind, SqlResult
 from ui.components.data_table_columns import TextCell
-from ui.format import UNKNOWN, Formatter, count_text, duration_text
+from ui.format import UNKNOWN, Formatter, count_text, counted, duration_text
 from ui.theme import QUIET_INK, Tone
 
 MASK: Final = "••••••"
@@ -164,6 +164,8 @@ def present_place(page: TablePage, number: int | None, table: TableInfo | None, 
     of = f" of {present_count(rows, capped)}" if rows is not None else ""
     if page.ends_early:
         return f"The last of the first {COUNT_CAP:,} rows · no key leads further: ask for the rest with SQL"
+    if rows == 1 and not capped:
+        return "1 row"
     if number is None:
         return f"The last {count_text(len(page.rows))} rows{of}" if not page.has_after else f"Rows{of}"
     start = number * limit + 1
@@ -173,7 +175,7 @@ def present_place(page: TablePage, number: int | None, table: TableInfo | None, 
 def present_answer(result: SqlResult, *, pinned: bool) -> str:
     """Return how many rows a statement found, and how long it took."""
     count = len(result.rows)
-    rows = f"The first {count:,} rows" if result.cut else f"{count:,} row{'' if count == 1 else 's'}"
+    rows = f"The first {count:,} rows" if result.cut else counted(count, "row")
     parts = [rows, duration_text(result.took_s) if result.took_s >= 0.001 else "< 1 ms"]
     if result.masked:
         parts.append(f"secret, read as NULL: {', '.join(result.masked)}")

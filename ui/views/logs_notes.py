@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import flet as ft
 
-from ui.format import count_text
+from ui.format import count_text, counted
 from ui.theme import SIZE_BODY, Tone, small_text
 from ui.views.logs_shelf import Shelf
 
@@ -44,7 +44,7 @@ class LogNotes:
         """Take what the shelf says; return the controls to update."""
         changed: list[ft.Control] = []
         more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
-        text = f"{count_text(len(shelf.lines))} lines{more}" if shelf.lines else ""
+        text = f"{counted(len(shelf.lines), 'line')}{more}" if shelf.lines else ""
         if text != self.count.value:
             self.count.value = text
             changed.append(self.count)
@@ -52,7 +52,7 @@ class LogNotes:
         if (self.pill.visible, self._new.value) != (shelf.paused, word):
             self.pill.visible, self._new.value = shelf.paused, word
             changed.append(self.pill)
-        lost = f"{shelf.dropped:,} line{'' if shelf.dropped == 1 else 's'} dropped"
+        lost = f"{counted(shelf.dropped, 'line')} dropped"
         if shelf.dropped and lost != self._dropped.value:
             self._dropped.value, self.dropped.visible = lost, True
             changed.append(self.dropped)

@@ -25,7 +25,7 @@ class VolumeBars:
         self._size = (0.0, 0.0)
         self._paths = [_path(tone, opacity) for tone, opacity in _LOOKS]
         self._canvas = cv.Canvas(
-            list(self._paths), on_resize=self._on_resize, resize_interval=60, height=HEIGHT, expand=True
+            list(self._paths), on_resize=self._on_resize, resize_interval=0, height=HEIGHT, expand=True
         )
         self._since, self._until = small_text(), small_text()
         self._area = ft.GestureDetector(
