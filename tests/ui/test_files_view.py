@@ -22,7 +22,9 @@ from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.components.pager import Turn
+from ui.context import Place
 from ui.views.files import FilesView
+from ui.views.logs_arrive import led_to
 
 
 class Desk:
@@ -329,6 +331,18 @@ async def test_versions_of_a_file_each_with_its_download(desk: Desk) -> None:
     lines = [b for b in desk.page.find_all(ft.IconButton, panel) if b.icon == ft.Icons.DOWNLOAD]
     assert len(lines) == file.version_count
     assert "item-00002.sql" in desk.page.texts(panel)
+
+
+async def test_a_file_leads_to_its_lines_in_the_log(desk: Desk) -> None:
+    went: list[Place] = []
+    desk.page.context.go = went.append
+    await desk.menu(2, "All versions")
+    await desk.press("Log lines")
+    file = fleet.file_of(2, desk.page.now())
+    assert [place.view for place in went] == ["logs"]
+    led = led_to(went[0].show)
+    assert led is not None
+    assert (led[0].client_id, led[0].text) == (file.client_id, file.path)
 
 
 async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> None:

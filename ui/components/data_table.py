@@ -106,7 +106,7 @@ class DataTable(TableView[K, R]):
             [pointer, self._body.scrollbar.control],
             spacing=0,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-            size_change_interval=60,
+            size_change_interval=0,  # else the last of several changes is lost
             on_size_change=self._on_size,
         )
 

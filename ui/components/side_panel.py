@@ -92,6 +92,16 @@ def section(title: str, body: ft.Control, trailing: ft.Control | None = None) ->
     return ft.Column([ft.Row(row, height=22), body], spacing=4, tight=True)
 
 
+def log_button(on_click: Callable[[], None]) -> ft.TextButton:
+    """Return what leads from a part of a panel to its lines in the log."""
+    return ft.TextButton(
+        content=ft.Text("Log lines", size=SIZE_SMALL),
+        height=24,
+        style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=6)),
+        on_click=lambda _event: on_click(),
+    )
+
+
 _FILLED = {
     ft.ControlState.DEFAULT: SELECTED,
     ft.ControlState.DISABLED: ft.Colors.with_opacity(0.06, ft.Colors.ON_SURFACE),

@@ -10,12 +10,12 @@ from streams.records.runs import RunPage
 from streams.records.server import Activity
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
-from ui.components.side_panel import Facts, SidePanel, foot_button, section
+from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, age_text
-from ui.theme import BACKING_UP, INK, MONO, QUIET_INK, SIZE_SMALL
+from ui.theme import BACKING_UP, INK, MONO, QUIET_INK
 from ui.views.activity_present import present_activity
 from ui.views.client_actions import ClientActions
 from ui.views.client_details_present import (
@@ -231,13 +231,7 @@ class ClientDetails(BoundView):
         self._with(self._actions.back_up)
 
     def _activity_head(self) -> ft.Row:
-        lines = ft.TextButton(
-            content=ft.Text("Log lines", size=SIZE_SMALL),
-            height=24,
-            style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=6)),
-            on_click=lambda _event: self._on_log(),
-        )
-        return ft.Row([self._lines_box.note, lines], spacing=6, tight=True)
+        return ft.Row([self._lines_box.note, log_button(self._on_log)], spacing=6, tight=True)
 
     def _on_log(self) -> None:
         if self._row is not None:

@@ -31,7 +31,7 @@ class ActivityPart(BoundView):
             item_extent=_ROW_HEIGHT,
             expand=True,
             on_size_change=self._on_size_change,
-            size_change_interval=60,
+            size_change_interval=0,  # else the last of several changes is lost
         )
         self.box = StateBox(
             self._list,

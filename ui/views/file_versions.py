@@ -9,11 +9,12 @@ from streams.bag import Streams
 from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState
 from ui.bound import BoundView
-from ui.components.side_panel import Facts, SidePanel, foot_button, section
+from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
-from ui.context import UiContext
+from ui.context import Place, UiContext
 from ui.format import age_text, count_text
+from ui.links import filter_link
 from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
 from ui.views.file_actions import FileActions
 from ui.views.files_present import base_name, folder_of, present_verified
@@ -52,9 +53,8 @@ class FileVersions(BoundView):
             height=_LINE_HEIGHT * 3,
         )
         self._delete = foot_button("Delete", self._on_delete)
-        body = ft.Column(
-            [self._facts.control, self._known, section("Versions", self._box, self._box.note)], spacing=12
-        )
+        head = ft.Row([self._box.note, log_button(self._on_log)], spacing=6, tight=True)
+        body = ft.Column([self._facts.control, self._known, section("Versions", self._box, head)], spacing=12)
         self.panel = SidePanel(
             ft.Container(body, padding=ft.Padding.only(right=12, bottom=12)),
             on_close=on_close,
@@ -167,6 +167,11 @@ class FileVersions(BoundView):
     def _with(self, command: Callable[[list[BackupFile]], None]) -> None:
         if self._file is not None:
             command([self._file])
+
+    def _on_log(self) -> None:
+        if self._file is not None:
+            lines = filter_link("", client=self._file.client_id, text=self._file.path)
+            self.context.go(Place("logs", lines))
 
     def _on_delete(self) -> None:
         if self._file is not None:
