@@ -7,10 +7,16 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from reactivex import Observable, abc
-from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
+from reactivex.disposable import (
+    CompositeDisposable,
+    Disposable,
+    SerialDisposable,
+    SingleAssignmentDisposable,
+)
 
 from streams.failures import Failure, as_failure
 from streams.operators.kinds import Seconds, seconds_of
+from streams.operators.listening import listen
 from streams.operators.results import Failed, Ok, SourceCancelled
 from streams.refcount import Held
 from streams.snapshot import Snapshot
@@ -197,15 +203,24 @@ class _Followed:
         self._cell = cell
         self._source = source
         self._take = take
-        self._subscription: abc.DisposableBase = Disposable()
+        self._subscription = SingleAssignmentDisposable()
+        self._over = True
 
     def start(self) -> None:
-        self._subscription = self._source.subscribe(self._on_result, self._on_error)
+        self._over = False
+        self._subscription = SingleAssignmentDisposable()
+        # The guard that ``subscribe`` would put before it is here: one call the less for each value.
+        self._subscription.disposable = listen(
+            self._source, self._on_result, self._on_error, lambda: None, None
+        )
 
     def stop(self) -> None:
+        self._over = True
         self._subscription.dispose()
 
     def _on_result(self, result: Ok[Any] | Failed) -> None:
+        if self._over:
+            return
         try:
             if isinstance(result, Ok):
                 self._take(result.value)
@@ -215,5 +230,8 @@ class _Followed:
             self._cell._upkeep.report(error)
 
     def _on_error(self, error: Exception) -> None:
+        if self._over:
+            return
+        self.stop()
         if not isinstance(error, SourceCancelled):
             self._cell.fail_with(error)
