@@ -79,8 +79,8 @@ class Cell(Generic[T]):
         """Take notice that the value still holds; before there is one, this says nothing."""
         if self._heard_s is None:
             return
-        self._hear()
-        if self._shown.health is not Health.OK:
+        self._heard_s, self._at = self._seconds(), None
+        if self._shown.health is not _OK:
             self._show(Snapshot(self._shown.value, Health.OK, self._confirmed_at(), self._cadence()))
 
     def fail(self, failure: Failure) -> None:

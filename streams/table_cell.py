@@ -134,7 +134,10 @@ class TableCell(Generic[K, V]):
                 return
             rows[key] = row
             self._subject.on_next(value)  # one change, as most are, is handed on as it came
-            self._count.put(len(rows))
+            if known is _MISSING:
+                self._count.put(len(rows))
+            else:
+                self._count.confirm()
         else:
             self.apply(value.changed, value.removed, value.committed_at)
 
