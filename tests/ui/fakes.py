@@ -277,6 +277,7 @@ class FakeStreams:
                 mtime_ns=0,
                 mode=0o644,
                 sha256=file.sha256,
+                verified_at=file.verified_at,
             )
             for i in range(file.version_count)
         )

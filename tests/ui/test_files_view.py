@@ -345,6 +345,33 @@ async def test_a_file_leads_to_its_lines_in_the_log(desk: Desk) -> None:
     assert (led[0].client_id, led[0].text) == (file.client_id, file.path)
 
 
+async def test_the_open_versions_know_of_a_deletion_and_of_its_undo(desk: Desk) -> None:
+    await desk.menu(2, "All versions")
+    panel = desk.view._versions
+    await desk.page.fire(panel._delete, "click")
+    assert panel._delete.content == "Undelete"
+    assert "deleted" in desk.page.texts(panel)
+    undo = desk.page.context.messages.all[0].action
+    assert undo is not None
+    await undo()
+    desk.page.frame()
+    assert panel._delete.content == "Delete"
+    assert "deleted" not in desk.page.texts(panel)
+
+
+async def test_ages_of_the_open_versions_grow(desk: Desk) -> None:
+    slot = next(i for i in range(8) if fleet.file_of(i, desk.page.now()).state is FileState.VERIFIED)
+    await desk.menu(slot, "All versions")
+    panel = desk.view._versions
+    desk.page.advance(1)
+    before = [text.value for text, _ in panel._ages]
+    desk.page.clear()
+    desk.page.advance(3600)
+    after = [text.value for text, _ in panel._ages]
+    assert any(one != other for one, other in zip(before, after, strict=True))
+    assert {str(text.value) for text, _ in panel._ages} <= set(desk.page.texts(panel))
+
+
 async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> None:
     await desk.menu(2, "All versions")
     file = fleet.file_of(2, desk.page.now())

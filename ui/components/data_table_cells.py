@@ -1,6 +1,8 @@
 """The controls of a cell: made once, re-bound to whatever record scrolls into their row."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast
+from unicodedata import east_asian_width
 
 import flet as ft
 
@@ -9,6 +11,8 @@ from ui.components.data_table_layout import Layout
 from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
 
 SMALL_SIZE = 12
+SHORT = 20
+"""Columns of text that fit into the narrowest cell with a detail, and leave some room for that."""
 
 
 class Cell(Protocol):
@@ -33,7 +37,6 @@ class _TextCellView:
             font_family=MONO if mono else None,
             text_align=ft.TextAlign.END if column.numeric else ft.TextAlign.START,
         )
-        self._detail: ft.TextSpan | None = None
         self._shown: CellValue | None = None
         self.control = place(self._text, column)
 
@@ -43,21 +46,33 @@ class _TextCellView:
         self._shown = value
         cell = cast(TextCell, value)
         text = self._text
-        if cell.detail or self._detail is not None:
-            self._show_spans(cell)
-        else:
-            text.value = cell.text
+        text.value = cell.text
         text.color = cell.color or INK
         text.tooltip = cell.tooltip or None
         return [text]
 
-    def _show_spans(self, cell: TextCell) -> None:
-        if self._detail is None:
-            muted = ft.TextStyle(color=QUIET_INK, size=SMALL_SIZE)
-            self._detail = ft.TextSpan("", style=muted)
-            self._text.spans = [self._detail]
-        self._text.value = cell.text
-        self._detail.text = f"   {cell.detail}" if cell.detail else ""
+
+class _DetailCellView:
+    """Two texts, since one with a span in another style is cut without an ellipsis."""
+
+    def __init__(self, column: Column[Any]) -> None:
+        self._text, self._detail = _text(), _text(SMALL_SIZE, color=QUIET_INK, expand=2)
+        self._row = ft.Row([self._text, self._detail], spacing=10)
+        self._shown: CellValue | None = None
+        self.control = place(self._row, column)
+
+    def show(self, value: CellValue) -> list[ft.Control]:
+        if value == self._shown:
+            return []
+        self._shown = value
+        cell = cast(TextCell, value)
+        self._text.value, self._text.color = cell.text, cell.color or INK
+        self._detail.value, self._detail.visible = cell.detail, bool(cell.detail)
+        # A short text takes what it needs and leaves the rest to the detail; a long one shares the room.
+        long = not cell.detail or text_columns(cell.text) > SHORT
+        self._text.expand, self._text.expand_loose = (3, True) if long else (None, False)
+        self._row.tooltip = cell.tooltip or None
+        return [self._row]
 
 
 class _StatusCellView:
@@ -119,9 +134,10 @@ class _ProgressCellView:
         return changed
 
 
-_VIEWS: dict[CellKind, type[_TextCellView] | type[_StatusCellView] | type[_ProgressCellView]] = {
+_VIEWS: dict[CellKind, Callable[[Column[Any]], Cell]] = {
     CellKind.TEXT: _TextCellView,
     CellKind.MONO: _TextCellView,
+    CellKind.DETAIL: _DetailCellView,
     CellKind.STATUS: _StatusCellView,
     CellKind.PROGRESS: _ProgressCellView,
 }
@@ -130,6 +146,11 @@ _VIEWS: dict[CellKind, type[_TextCellView] | type[_StatusCellView] | type[_Progr
 def cell_of(column: Column[Any]) -> Cell:
     """Return a new, empty cell of a column."""
     return _VIEWS[column.kind](column)
+
+
+def text_columns(text: str) -> int:
+    """Return how many columns a text takes: two for each wide character."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def place(control: ft.LayoutControl, column: Column[Any]) -> ft.LayoutControl:

@@ -16,16 +16,19 @@ class CellKind(Enum):
     TEXT = "text"
     MONO = "mono"
     """Text in the monospace face: ids and hashes."""
+    DETAIL = "detail"
+    """Text with a second part in the muted colour."""
     STATUS = "status"
     PROGRESS = "progress"
 
 
 @dataclass(frozen=True, slots=True)
 class TextCell:
-    """Text with an optional second part in the muted colour, and the exact value as tooltip."""
+    """Text, and the exact value as tooltip."""
 
     text: str
     detail: str = ""
+    """The second part; only columns of the kind ``DETAIL`` show it."""
     tooltip: str = ""
     color: str | None = None
 

@@ -117,7 +117,9 @@ def present_value(value: Value, words: Formatter, *, changed: bool = False) -> T
         tip = "Secret: it is never read" if isinstance(value, Masked) else ""
         return TextCell(text, tooltip=tip, color=Tone.BUSY.color if changed else QUIET_INK)
     tip = str(value) if isinstance(value, float) else ""
-    return TextCell(text, detail=detail, tooltip=tip, color=Tone.BUSY.color if changed else None)
+    if detail:  # first, so that it is seen however long the rest is
+        text = f"{detail}   {text}"
+    return TextCell(text, tooltip=tip, color=Tone.BUSY.color if changed else None)
 
 
 def is_numeric(column: ColumnInfo) -> bool:

@@ -24,7 +24,7 @@ Act = Callable[[str, Coroutine[Any, Any, None]], None]
 class FileActions:
     """Runs commands on files; ``act`` runs them in the background and words their failures.
 
-    ``on_gone`` is told of those that no longer stand where they were listed.
+    ``on_moved`` is told which files were deleted (True) or brought back (False).
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class FileActions:
         *,
         act: Act,
         page: Callable[[], ft.Page],
-        on_gone: Callable[[Sequence[int]], None],
+        on_moved: Callable[[Sequence[int], bool], None],
     ) -> None:
-        self._on_gone = on_gone
+        self._on_moved = on_moved
         self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
         self._downloads = Downloads(commands, page)
 
@@ -110,7 +110,7 @@ class FileActions:
                 self._messages.warn(text)
                 return
             back = [int(key) for key in outcome.done]
-            self._on_gone(back)
+            self._on_moved(back, True)
             self._messages.done(
                 text,
                 detail="The versions are kept until they are purged.",
@@ -132,7 +132,7 @@ class FileActions:
     async def _undelete_now(self, ids: Sequence[int], named: Sequence[str]) -> None:
         outcome = await self._commands.undelete_files(ids)
         text = present_done("brought back", outcome, named)
-        self._on_gone([int(key) for key in outcome.done])
+        self._on_moved([int(key) for key in outcome.done], False)
         if outcome.done:
             self._messages.done(text)
         else:

@@ -1,9 +1,11 @@
 """All versions of one file, at the right of the files table."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import flet as ft
 import reactivex as rx
+from msgspec.structs import replace
 
 from streams.bag import Streams
 from streams.records.files import BackupFile, FileVersion
@@ -31,6 +33,10 @@ class FileVersions(BoundView):
     ) -> None:
         self._streams, self._actions = streams, actions
         self._file: BackupFile | None = None
+        self._undeleted: BackupFile | None = None
+        """The file as it was before it was deleted here."""
+        self._ages: list[tuple[ft.Text, FileVersion]] = []
+        self._on_close = on_close
         self._state = StatusBadge(FileState.STORED)
         self._facts = Facts(
             {
@@ -70,6 +76,7 @@ class FileVersions(BoundView):
         self._versions = self.bind_snapshot(
             rx.never(), self._box, self._show_versions, is_empty=lambda versions: not versions
         )
+        self.bind(context.seconds, self._grow_old, name="grow_old")
 
     @property
     def file_id(self) -> int | None:
@@ -79,11 +86,25 @@ class FileVersions(BoundView):
     def open(self, file: BackupFile) -> None:
         """Show a file; what is still on its way for another one is dropped."""
         other = file.id != self.file_id
-        self._file = file
+        self._file, self._undeleted = file, None
         if other:
             self._versions.switch(self._streams.file_versions(file.id))
         self.touch(*self.panel.show(base_name(file.path)))
         self._show_file(file)
+
+    def show_moved(self, deleted: bool) -> None:
+        """Take notice that the file was deleted or brought back; its row may be listed no longer."""
+        file = self._file
+        if file is None:
+            return
+        if deleted:
+            self._file, self._undeleted = replace(file, state=FileState.DELETED), file
+            self._show_file(self._file)
+        elif self._undeleted is not None:
+            self._file, self._undeleted = self._undeleted, None
+            self._show_file(self._file)
+        else:  # what it is now is told by its row, wherever that stands
+            self._on_close()
 
     def close(self) -> None:
         """Look at no file any more."""
@@ -113,6 +134,7 @@ class FileVersions(BoundView):
             self.touch(self._delete)
 
     def _show_versions(self, versions: tuple[FileVersion, ...]) -> None:
+        self._ages.clear()
         lines: list[ft.Control] = [self._line(version) for version in versions[:SHOWN]]
         if len(versions) > SHOWN:
             lines.append(small_text(f"and {count_text(len(versions) - SHOWN)} older ones"))
@@ -133,13 +155,8 @@ class FileVersions(BoundView):
             no_wrap=True,
             tooltip=words.exact_time(version.created_at),
         )
-        checked = (
-            f"verified {age_text(version.verified_at, now)}"
-            if version.verified_at is not None
-            else state.word
-        )
-        if version.inconsistent:
-            checked += ", changed while it was read"
+        checked = small_text(_checked(version, now))
+        self._ages.append((checked, version))
         fetch = ft.IconButton(
             ft.Icons.DOWNLOAD,
             icon_size=18,
@@ -154,7 +171,7 @@ class FileVersions(BoundView):
             ft.Row(
                 [
                     ft.Icon(state.icon, size=16, color=state.tone.color, tooltip=state.word),
-                    ft.Column([when, small_text(checked)], spacing=0, tight=True, expand=True),
+                    ft.Column([when, checked], spacing=0, tight=True, expand=True),
                     ft.Text(f"run {version.run_id}", size=11, color=QUIET_INK),
                     fetch,
                 ],
@@ -163,6 +180,15 @@ class FileVersions(BoundView):
             height=_LINE_HEIGHT,
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
         )
+
+    def _grow_old(self, now: datetime) -> None:
+        if self._file is not None:
+            self._show_file(self._file)
+        for text, version in self._ages:
+            checked = _checked(version, now)
+            if text.value != checked:
+                text.value = checked
+                self.touch(text)
 
     def _with(self, command: Callable[[list[BackupFile]], None]) -> None:
         if self._file is not None:
@@ -177,3 +203,9 @@ class FileVersions(BoundView):
         if self._file is not None:
             deleted = self._file.state is FileState.DELETED
             self._with(self._actions.undelete if deleted else self._actions.delete)
+
+
+def _checked(version: FileVersion, now: datetime) -> str:
+    verified = version.verified_at is not None
+    text = f"verified {age_text(version.verified_at, now)}" if verified else look(version.state).word
+    return text + (", changed while it was read" if version.inconsistent else "")

@@ -55,7 +55,7 @@ class FilesView(BoundView):
             context,
             act=self.act,
             page=lambda: self.page,
-            on_gone=self._on_gone,
+            on_moved=self._on_moved,
         )
         self._versions = FileVersions(streams, context, actions=self._actions, on_close=self._on_close)
         self._transfers = TransferStrip(streams, context)
@@ -262,8 +262,10 @@ class FilesView(BoundView):
     def _selected(self) -> list[BackupFile]:
         return list(self._picked.values())
 
-    def _on_gone(self, ids: Sequence[int]) -> None:
+    def _on_moved(self, ids: Sequence[int], deleted: bool) -> None:
         self._table.deselect(ids)
+        if self._versions.file_id in ids:
+            self._versions.show_moved(deleted)
 
     def _any_selected(self, *, deleted: bool) -> bool:
         return any((file.state is FileState.DELETED) is deleted for file in self._picked.values())

@@ -67,7 +67,7 @@ def file_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Colum
         return TextCell(file.suffix or (UNKNOWN if file.kind is EntryKind.FILE else str(file.kind)))
 
     return (
-        Column("name", "Name", name, flex=3, min_width=180),
+        Column("name", "Name", name, CellKind.DETAIL, flex=3, min_width=180),
         Column("client", "Client", lambda file: TextCell(file.client_name), width=120, priority=3),
         Column("size", "Size", size, width=84, numeric=True),
         Column("suffix", "Type", kind, width=64, priority=4),
