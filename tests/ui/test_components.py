@@ -100,6 +100,10 @@ async def test_what_loses_data_needs_its_name_typed() -> None:
         assert yes.disabled
         await h.fire(name, "change", "web-0", value="web-0")
         assert yes.disabled
+        calls: list[object] = []
+        h.connection.replies["focus"] = calls.append
+        await h.fire(name, "submit")
+        assert len(calls) == 1, "Enter does not cost the keyboard"
         await h.fire(name, "change", "web-01", value="web-01")
         assert not yes.disabled
         await h.fire(yes, "click")

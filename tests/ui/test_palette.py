@@ -314,3 +314,16 @@ async def test_enter_on_another_control_of_the_palette_is_not_taken_for_the_fiel
         await s.h.fire(palette.field, "blur")
         await _press(s.h, "Enter")
         assert palette.visible
+
+
+async def test_it_opens_with_an_empty_field_whatever_was_typed_before() -> None:
+    async with stage() as s:
+        field = s.shell._palette.field
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "back up g")
+        await _press(s.h, "Escape")
+        s.h.clear()
+        await _press(s.h, "K", ctrl=True)
+        await s.h.settle()
+        assert not field.value
+        assert (field._i, "value", "") in [(op.target, op.what, op.value) for op in s.h.ops()]

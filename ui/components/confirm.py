@@ -77,8 +77,10 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
                 yes.disabled = not right
                 yes.update()
 
-        def on_submit() -> None:
-            if not yes.disabled:
+        async def on_submit(event: ft.Event[ft.TextField]) -> None:
+            if yes.disabled:
+                await event.control.focus()  # Enter has taken the keyboard from it
+            else:
                 close(True)
 
         def set_typing(typing: bool) -> None:

@@ -163,6 +163,7 @@ class PaletteView(BoundView):
         self._awaited = self._submitted = self._has_keyboard = self._walked_out = False
         self.context.typing = True
         self.set_visible(True)
+        self.touch(self.field)
         self._show_list()
         self.act("Search", self._take_keyboard())
 
