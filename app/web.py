@@ -19,7 +19,7 @@ from flet_web.fastapi.flet_app import FletApp
 from flet_web.fastapi.flet_app_manager import app_manager
 
 from app.console import ASSETS, Console
-from app.web_keys import KeyKeeper
+from app.web_page import PageScripts
 from streams.failures import ConfigRejected
 
 HOST = "127.0.0.1"
@@ -145,7 +145,7 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
     )
     server = _Server(
         uvicorn.Config(
-            OriginGuard(KeyKeeper(app), port),
+            OriginGuard(PageScripts(app), port),
             log_config=None,
             access_log=False,
             log_level="warning",

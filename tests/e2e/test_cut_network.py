@@ -46,3 +46,15 @@ async def test_nothing_is_asked_while_nobody_looks(browser: Browser, tmp_path: P
                 await screen.see(re.compile("30 clients within their goal"), within_s=30)
                 assert network.requests
             await network.quiet_for(6.0, within_s=30)
+
+
+async def test_a_page_whose_console_has_gone_says_so(browser: Browser, tmp_path: Path) -> None:
+    async with run_fleet(tmp_path / "data", "--quiet", clients=30) as fleet:
+        config = str(fleet.configuration(tmp_path))
+        async with run_console("--config", config) as (console, url), open_screen(browser, url) as screen:
+            await screen.see(re.compile("30 clients within their goal"), within_s=30)
+            assert not await screen.page.get_by_role("alert").count()
+            await console.kill()
+            alert = screen.page.get_by_role("alert")
+            await alert.wait_for(timeout=20_000)
+            assert "The console has stopped." in await alert.inner_text()

@@ -1,4 +1,4 @@
-"""Keys of the console that a browser would otherwise keep for itself: for its search, help, address line."""
+"""What the page of the console does by itself in the browser: keep its keys, and say when it stands alone."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -12,16 +12,53 @@ SCRIPT: Final = b"""<script>
 addEventListener("keydown", function (event) {
   var held = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
   if (event.key === "F1" || (held && ["k", "f", ","].indexOf(event.key.toLowerCase()) >= 0)) {
-    event.preventDefault();
+    event.preventDefault();  // what the browser does with it; the page gets the key all the same
   }
 }, true);
+
+(function () {
+  var sockets = 0, timer = 0, note = null;
+  function show(gone) {
+    if (gone && !note) {
+      var dark = matchMedia("(prefers-color-scheme: dark)").matches;
+      note = document.createElement("div");
+      note.setAttribute("role", "alert");
+      note.style.cssText = "position:fixed;inset:0;z-index:99999;display:flex;align-items:center;" +
+        "justify-content:center;padding:24px;font:16px/1.6 system-ui,sans-serif;text-align:center;" +
+        (dark ? "background:#0e1415;color:#dee3e5" : "background:#f2f6f7;color:#171d1e");
+      note.innerText = "The console has stopped.\\nStart it again, and open the address that it prints.";
+      document.body.appendChild(note);
+    } else if (!gone && note) {
+      note.remove();
+      note = null;
+    }
+  }
+  function look() {
+    timer = 0;
+    if (sockets) return;
+    fetch(location.pathname, { cache: "no-store" }).then(
+      function (answer) { show(!answer.ok); }, function () { show(true); }
+    ).then(function () { later(2000); });
+  }
+  function later(wait) {
+    if (!timer && !sockets) timer = setTimeout(look, wait);
+  }
+  window.WebSocket = class extends WebSocket {
+    constructor() {
+      super(...arguments);
+      var opened = false;
+      this.addEventListener("open", function () { opened = true; sockets += 1; show(false); });
+      this.addEventListener("close", function () { if (opened) sockets -= 1; later(700); });
+    }
+  };
+})();
 </script>
 """
-"""Stops what the browser does with the key; the page gets it all the same."""
+"""Goes into the head. The second part asks nothing as long as the page is connected."""
 _END_OF_HEAD: Final = b"</head>"
 
 
-class KeyKeeper:
+class PageScripts:
     """Puts the script into every page that passes."""
 
     def __init__(self, app: AsgiApp) -> None:
