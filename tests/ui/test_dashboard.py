@@ -167,7 +167,7 @@ async def test_everything_leads_to_where_it_comes_from() -> None:
     async with stage() as s:
         h = s.h
         await h.fire(h.find(ft.OutlinedButton, s.view.safety), "click")
-        for title in ("Clients online", "Throughput", "Storage"):
+        for title in ("Clients online", "Throughput", "Storage, whole disk"):
             card = next(
                 c for c in h.find_all(ft.Container, s.view.load) if c.on_click and title in h.texts(c)
             )

@@ -272,7 +272,7 @@ async def test_import_shows_what_it_changes_and_can_be_undone(tmp_path: Path) ->
         while not s.h.find_all(ft.AlertDialog):
             await s.h.settle()
         dialog = s.h.find(ft.AlertDialog)
-        assert "polling.critical_s: 5 → 12" in s.h.texts(dialog)
+        assert "polling.critical_s: 5 to 12" in s.h.texts(dialog)
         await s.h.fire(s.h.find(ft.FilledButton, dialog, content="Import"), "click")
         await s.until_saved()
         assert s.watcher.current.polling.critical_s == 12

@@ -251,7 +251,7 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
     ),
     Metric(
         "storage",
-        "Storage",
+        "Storage, whole disk",
         lambda s, w: f"{w.size(s.disk_total_bytes - s.disk_free_bytes)} of {w.size(s.disk_total_bytes)}",
         lambda s, w: (
             f"{w.exact_size(s.disk_free_bytes)} free\n{w.size(s.store_bytes)} used by the file store\n"

@@ -44,7 +44,7 @@ def file_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Colum
     """Return the columns of the files table; the keys are the words of ``FileQuery.sort``."""
 
     def name(file: BackupFile) -> TextCell:
-        mark = {EntryKind.FOLDER: "/", EntryKind.LINK: " →"}.get(file.kind, "")
+        mark = {EntryKind.FOLDER: "/", EntryKind.LINK: "@"}.get(file.kind, "")
         return TextCell(base_name(file.path) + mark, detail=folder_of(file.path), tooltip=file.path)
 
     def size(file: BackupFile) -> TextCell:

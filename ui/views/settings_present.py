@@ -78,7 +78,7 @@ def present_source(setting: Setting) -> str:
 def present_change(change: SettingChange) -> str:
     """Return what would become of a setting, in one short line."""
     before, after = (_short(text) for text in (change.before, change.after))
-    return f"{change.name}: {before} → {after}"
+    return f"{change.name}: {before} to {after}"
 
 
 def _short(text: str) -> str:
