@@ -53,6 +53,8 @@ class ConnectionManager:
         self._answered_at: datetime | None = None
         self._failure: Failure | None = None
         self._down_at: datetime | None = None
+        self._absent = False
+        """A request found no server; the answer that ends this has the event socket try at once."""
         self._pinged_at = now()
         self._held = Held(self._watch)
         self._listening = updater.news.subscribe(self._on_news)
@@ -72,8 +74,11 @@ class ConnectionManager:
         """Take the end of a request: an answer of any kind shows that the server is there."""
         if error is None or not _means_absence(error):
             self._answered_at = self._now()
+            back, self._absent = self._absent, False
+            if back and not self._updater.up:
+                self._updater.hurry()
         elif not self._updater.up:
-            self._answered_at = None
+            self._answered_at, self._absent = None, True
             retry_at = self._failure.retry_at if self._failure else None
             self._failure = self._named(error, retry_at)
         if not self._updater.up:
@@ -125,6 +130,7 @@ class ConnectionManager:
             case SocketUp(number=number):
                 gap_s = (now - self._down_at).total_seconds() if self._down_at and number > 1 else None
                 self._failure = self._down_at = None
+                self._absent = False
                 self._change(reconnects=number - 1, last_gap_s=gap_s or self._link.last_gap_s)
             case SocketDown(error=error, retry_in_s=retry_in_s):
                 self._down_at = self._down_at or now

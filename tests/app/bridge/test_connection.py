@@ -1,0 +1,101 @@
+"""What the link makes of the end of requests and of the news of the event socket."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from app.bridge.connection import ConnectionManager
+from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketUp
+from streams.failures import CommandFailed, ServerRefused
+from streams.schedulers import LoopScheduler
+from streams.subjects import LoopSubject
+from streams.vocabulary import LinkState
+
+
+class _Socket:
+    """The event socket, as far as the manager sees it."""
+
+    def __init__(self) -> None:
+        self.up = False
+        self.news: LoopSubject[SocketNews] = LoopSubject()
+        self.hurries = 0
+        self.heard_at: datetime | None = None
+        self.last_seq = 0
+
+    def hurry(self) -> None:
+        self.hurries += 1
+
+    def ping(self) -> None:
+        pass
+
+    def rise(self) -> None:
+        self.up = True
+        self.news.on_next(SocketUp(1, "1"))
+
+    def fall(self, retry_in_s: float = 20.0) -> None:
+        self.up = False
+        self.news.on_next(SocketDown(_refused(), retry_in_s))
+
+
+def _refused() -> ServerRefused:
+    return ServerRefused("Nothing listens there.")
+
+
+Stage = tuple[ConnectionManager, _Socket, Callable[[float], None]]
+
+
+@asynccontextmanager
+async def _stage() -> AsyncGenerator[Stage]:
+    socket = _Socket()
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def pass_time(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=seconds)
+
+    faults: list[Exception] = []
+    scheduler: Any = LoopScheduler(asyncio.get_running_loop(), faults.append)
+    manager = ConnectionManager(cast("RealtimeUpdater", socket), scheduler=scheduler, now=lambda: now)
+    yield manager, socket, pass_time
+    manager.close()
+    assert not faults
+
+
+async def test_the_first_answer_after_an_absence_has_the_event_socket_try_at_once() -> None:
+    async with _stage() as (manager, socket, _):
+        socket.rise()
+        socket.fall()
+        manager.heard(_refused())
+        assert manager.current.state is LinkState.DOWN
+        assert socket.hurries == 0
+        manager.heard(None)
+        assert socket.hurries == 1
+        for _again in range(3):
+            manager.heard(None)
+            socket.fall()
+        assert socket.hurries == 1, "an answer is a reason to try once, not with each request"
+        manager.heard(_refused())
+        manager.heard(CommandFailed("No."))
+        assert socket.hurries == 2, "a refusal is an answer too"
+
+
+async def test_a_socket_that_alone_is_lost_waits_its_time() -> None:
+    async with _stage() as (manager, socket, _):
+        socket.rise()
+        socket.fall()
+        manager.heard(None)
+        assert manager.current.state is LinkState.POLLING
+        assert socket.hurries == 0
+
+
+async def test_an_answer_while_the_socket_is_up_hurries_nothing() -> None:
+    async with _stage() as (manager, socket, _):
+        socket.fall()
+        manager.heard(_refused())
+        socket.rise()
+        manager.heard(None)
+        socket.fall()
+        manager.heard(None)
+        assert socket.hurries == 0
