@@ -24,6 +24,12 @@ class Link(Record, frozen=True, kw_only=True):
     """The server says that its fleet is simulated."""
     server_name: str = ""
 
+    @property
+    def lost(self) -> bool:
+        """Whether the server is known to be out of reach; that a new try is under way changes nothing of it."""
+        trying = self.state is LinkState.CONNECTING and self.failure is not None
+        return trying or self.state is LinkState.DOWN
+
 
 class Latency(Record, frozen=True, kw_only=True):
     """Event to screen, measured by the console from the commit at the server to the updated control."""

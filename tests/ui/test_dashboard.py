@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from streams.commands import Outcome
 from streams.failures import CommandFailed
 from streams.snapshot import Snapshot
-from streams.vocabulary import Health, RunState, ServerState
+from streams.vocabulary import Health, LinkState, RunState, ServerState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
@@ -269,6 +269,43 @@ async def test_the_uptime_of_a_silent_server_stands_still() -> None:
         assert any(text.startswith("up 1 h 00 min") for text in h.texts(s.view.server))
         h.advance(600)
         assert any(text.startswith("up 1 h 00 min") for text in h.texts(s.view.server))
+
+
+async def test_while_the_server_is_lost_its_card_tells_what_was_and_offers_nothing() -> None:
+    async with stage() as s:
+        h = s.h
+        status = replace(fleet.status(h.now()), started_at=h.now() - timedelta(minutes=3))
+        s.streams.status.on_next(s.streams.ok(status))
+        h.frame()
+        live = s.streams.link.value
+        h.advance(2)
+        s.streams.lose()
+        for _ in range(2):
+            h.frame()
+            texts = h.texts(s.view.server)
+            assert "was running" in texts
+            assert "running" not in texts
+            assert any(text.startswith("was up 3 min ·") for text in texts), texts
+            for kind, words in ((ft.OutlinedButton, "Stop"), (ft.FilledButton, "Back up all")):
+                button = h.find(kind, s.view.server, content=words)
+                assert button.disabled
+                assert button.tooltip == "There is no connection to the server"
+            h.advance(7)
+        s.streams.link.on_next(live)
+        h.frame()
+        texts = h.texts(s.view.server)
+        assert "running" in texts
+        assert any(text.startswith("up 3 min") for text in texts), texts
+        assert not h.find(ft.OutlinedButton, s.view.server, content="Stop").disabled
+        assert not h.find(ft.FilledButton, s.view.server, content="Back up all").disabled
+
+
+async def test_while_polling_carries_the_data_the_buttons_work() -> None:
+    async with stage() as s:
+        s.streams.link.on_next(replace(s.streams.link.value, state=LinkState.POLLING))
+        s.h.frame()
+        assert "running" in s.h.texts(s.view.server)
+        assert not s.h.find(ft.OutlinedButton, s.view.server, content="Stop").disabled
 
 
 async def test_back_up_all_shows_whom_it_reaches_and_a_no_is_a_no() -> None:

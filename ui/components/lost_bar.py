@@ -16,8 +16,7 @@ from ui.theme import SIZE_BODY, look, small_text
 
 def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
     """Return what the bar says while the server is lost, None while it is not."""
-    lost = link.state is LinkState.DOWN or (link.state is LinkState.CONNECTING and link.failure is not None)
-    if not lost:
+    if not link.lost:
         return None
     since = link.failure.since if link.failure else link.since
     lasted = rough_duration_text((now - since).total_seconds())

@@ -9,6 +9,7 @@ import flet as ft
 from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.clients import Client
+from streams.records.link import Link
 from streams.records.runs import RunResults
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta
@@ -19,7 +20,7 @@ from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import count_text, duration_text
-from ui.theme import LINE, QUIET_INK, Tone, body_text, card_title, look, small_text
+from ui.theme import LINE, QUIET_INK, StateLook, Tone, body_text, card_title, look, small_text
 from ui.views.dashboard_present import SILENT_AFTER_S, ResultPart, present_results
 from ui.views.server_actions import ServerActions
 
@@ -30,6 +31,7 @@ class ServerPart(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._actions = ServerActions(commands, context, page=lambda: self.page)
         self._status: ServerStatus | None = None
+        self._lost = self._busy = False
         self._clients: dict[str, Client] = {}
         self._badge = StatusBadge(ServerState.RUNNING, size=15)
         self._uptime = body_text(quiet=True)
@@ -90,36 +92,62 @@ class ServerPart(BoundView):
         )
         self.bind_snapshot(streams.status, self.box, self._show_status)
         self.bind_snapshot(streams.results, self.results_box, self._show_results)
+        self.bind(streams.link, self._show_link)
         self.bind(streams.clients.deltas, self._keep_clients, merge=lambda a, b: a.merge(b))
         self.bind(context.seconds, self._show_uptime)
 
     # -- drawing
 
     def _show_status(self, status: ServerStatus) -> None:
-        if self._badge.set(status.state) or self._status is None:
-            self.touch(self._badge)
-            self._show_switch(status.state)
         self._status = status
+        self._show_state()
         self._show_uptime(self.context.clock())
 
-    def _show_switch(self, state: ServerState) -> None:
+    def _show_link(self, link: Link) -> None:
+        if link.lost is not self._lost:
+            self._lost = link.lost
+            self._show_state()
+            self._show_uptime(self.context.clock())
+
+    def _show_state(self) -> None:
+        """Show the state as it is known, and only those buttons as live whose command would arrive."""
+        if self._status is None:
+            return
+        state = self._status.state
+        if self._badge.set(_last_known(state) if self._lost else state):
+            self.touch(self._badge)
         running = state is ServerState.RUNNING
-        self._switch.content = "Stop" if running else "Start"
-        self._switch.icon = ft.Icons.STOP if running else ft.Icons.PLAY_ARROW
-        self._switch.tooltip = "Refuse new backups; running ones end" if running else "Take backups again"
-        self._switch.disabled = False
-        self._back_up.disabled = not running
-        self._back_up.tooltip = None if running else "The server takes no backups now"
-        self.touch(self._switch, self._back_up)
+        self._show_button(
+            self._switch,
+            content="Stop" if running else "Start",
+            icon=ft.Icons.STOP if running else ft.Icons.PLAY_ARROW,
+            disabled=self._lost or self._busy,
+            tooltip="Refuse new backups; running ones end" if running else "Take backups again",
+        )
+        self._show_button(
+            self._back_up,
+            disabled=self._lost or not running,
+            tooltip=None if running else "The server takes no backups now",
+        )
+
+    def _show_button(self, button: ft.Control, **looks: Any) -> None:
+        if self._lost:
+            looks["tooltip"] = "There is no connection to the server"
+        changed = {name: value for name, value in looks.items() if getattr(button, name) != value}
+        for name, value in changed.items():
+            setattr(button, name, value)
+        if changed:
+            self.touch(button)
 
     def _show_uptime(self, now: datetime) -> None:
         status = self._status
         if status is None:
             return
-        # Nobody knows whether a server that has fallen silent still runs: its time stands still then.
-        known_until = now if (now - status.at).total_seconds() <= SILENT_AFTER_S else status.at
+        # Nobody knows whether a server that is lost or silent still runs: its time stands still then.
+        silent = self._lost or (now - status.at).total_seconds() > SILENT_AFTER_S
+        known_until = status.at if silent else now
         up = duration_text(max(0.0, (known_until - status.started_at).total_seconds()))
-        text = f"up {up} · version {status.version}"
+        text = f"{'was ' if self._lost else ''}up {up} · version {status.version}"
         if text != self._uptime.value:
             self._uptime.value = text
             self._uptime.tooltip = f"Since {self.context.format.exact_time(status.started_at)}"
@@ -157,16 +185,21 @@ class ServerPart(BoundView):
 
     async def _held(self, command: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a command with its button out of reach, so that it is not asked for twice."""
-        self._switch.disabled = True
-        self.touch(self._switch)
+        self._busy = True
+        self._show_state()
         try:
             await command()
         finally:
-            self._switch.disabled = False
-            self.touch(self._switch)
+            self._busy = False
+            self._show_state()
 
     def _on_back_up_all(self) -> None:
         self.act("Back up all", self._actions.back_up_all(self._clients.values()))
+
+
+def _last_known(state: ServerState) -> StateLook:
+    """Return how a state looks of which nobody knows whether it still is."""
+    return StateLook(f"was {look(state).word}", ft.Icons.HELP_OUTLINE, Tone.QUIET)
 
 
 class _ResultCell:
