@@ -83,18 +83,29 @@ def value_scale(
     if from_zero:
         greatest, least = max(greatest, 0.0), min(least, 0.0)
     largest = max(abs(greatest), abs(least))
+    sized = unit in (Unit.BYTES, Unit.BYTE_RATE)
+    if sized and greatest - least < _finest_size(largest, words) / 2:
+        # Their words are the same: from zero, how large they are is seen at least.
+        greatest, least = max(greatest, 0.0), min(least, 0.0)
     for step in _steps(unit, largest, words):
         low = math.floor(least / step + 1e-9) * step
         count = max(1, math.ceil((greatest - low) / step - 1e-9))
         if count > most:
             continue
         scale = Scale(low, step, count, unit)
-        sized = unit in (Unit.BYTES, Unit.BYTE_RATE)
         if sized and size_unit(largest, words.units) != size_unit(scale.high, words.units):
             # The top is told in a larger unit, of whose parts these steps are none.
             return value_scale([*finite, scale.high], unit, words, from_zero=from_zero, most=most)
-        return scale
+        if not sized or step >= _finest_size(scale.high, words):
+            return scale
     raise ValueError(f"{greatest} is no value of a chart")
+
+
+def _finest_size(largest: float, words: Formatter) -> float:
+    """Return how far sizes are apart that three digits tell apart; more digits have no room at the axis."""
+    size, _ = size_unit(largest, words.units)
+    digits = math.floor(math.log10(max(largest / size, 1.0)) + 1e-9)
+    return max(10.0 ** (digits - 2) * size * (1 - 1e-9), 1.0)
 
 
 def _steps(unit: Unit, largest: float, words: Formatter) -> Iterator[float]:
