@@ -233,6 +233,15 @@ def test_a_shrinking_store_is_drawn_shrinking() -> None:
     assert forecast.spots[-1].value < forecast.spots[0].value
 
 
+def test_one_backup_is_no_backups() -> None:
+    one = present_backups(history(hour(1), hour(0, complete=1)), WORDS)
+    assert one.head == "1 backup"
+    assert one.head_exact == "1 backup ended, 0 of them failed"
+    hours = ClientHours(client_id="a", name="web-01", runs=(0,) * 10 + (1,) + (0,) * 13, failed=(0,) * 24)
+    heat = present_heat(ClientHeat(as_of=NOON, since=NOON, until=NOON, clients=(hours,)), WORDS)
+    assert heat.head_exact == "1 backup, 0 failed; most of them at 10:00"
+
+
 @pytest.mark.parametrize("span", [Span.HOUR, Span.DAY, Span.WEEK, Span.MONTH, Span.QUARTER])
 def test_every_range_can_be_drawn(span: Span) -> None:
     query = query_of(Range(span, compare=True), NOON, UTC)

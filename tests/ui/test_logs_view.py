@@ -11,10 +11,13 @@ from streams.logs import LogChange
 from streams.records.logs import LogFilter
 from streams.vocabulary import LogLevel, LogSource
 from tests.ui.fake_commands import FakeCommands
-from tests.ui.harness import PageHarness
+from tests.ui.harness import NOON, PageHarness
 from tests.ui.log_desk import Desk, open_desk
 from ui.context import Place
+from ui.format import Formatter
 from ui.views.logs import LogsView
+from ui.views.logs_present import Volume
+from ui.views.logs_volume import VolumeBars
 
 
 @pytest.fixture
@@ -229,6 +232,16 @@ async def test_an_export_has_every_line_that_is_filtered_and_the_filter(desk: De
     await desk.view._export.save(LogFilter(), "jsonl", desk.page.now())
     head, first = saved[1]["src_bytes"].splitlines()[:2]
     assert b'"export"' in head and b'"filter"' in head and b'"message"' in first
+
+
+async def test_one_line_is_no_lines(desk: Desk) -> None:
+    desk.page.connection.replies["save_file"] = lambda _asked: None
+    del desk.logs.past[1:]
+    told = await desk.view._export.save(LogFilter(), "txt", desk.page.now())
+    assert told is not None and told.startswith("1 line is in ")
+    bars = VolumeBars(Formatter(), lambda _at: None)
+    bars.show(Volume(since=NOON, step_s=60.0, counts=((0, 0, 1),)))
+    assert bars._named.value == "1 line, 0 warnings, 1 error"
 
 
 async def test_the_filter_is_remembered(desk: Desk) -> None:

@@ -81,7 +81,7 @@ def present_backups(history: BackupHistory, words: Formatter) -> Drawn:
     )
     failed = sum(each.failed for each in history.intervals)
     head = _compared(counted(total, "backup"), count_text(before), history)
-    exact = f"{count_text(total)} backups ended, {count_text(failed)} of them failed"
+    exact = f"{counted(total, 'backup')} ended, {count_text(failed)} of them failed"
     return Drawn(
         f"Backups per {_step(history)}", head, _bar_plot(history, told, Unit.COUNT, exact, words), exact
     )
@@ -165,7 +165,7 @@ def present_heat(heat: ClientHeat, _words: Formatter) -> Drawn:
     failed = sum(sum(client.failed) for client in clients)
     by_hour = [sum(client.runs[hour] for client in clients) for hour in range(24)]
     busiest = max(range(24), key=lambda hour: by_hour[hour])
-    exact = f"{count_text(runs)} backups, {count_text(failed)} failed; most of them at {busiest:02d}:00"
+    exact = f"{counted(runs, 'backup')}, {count_text(failed)} failed; most of them at {busiest:02d}:00"
     plot = HeatPlot(
         rows=rows,
         columns=24,

@@ -12,6 +12,7 @@ from reactivex import operators as ops
 from streams.logs import LogStreams, key_of
 from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogSource
+from ui.format import counted
 from ui.views.downloads import free_path
 from ui.views.logs_present import export_json_lines, export_text
 
@@ -33,7 +34,8 @@ class LogExport:
         lines, cut = await self._all(wanted)
         data = await asyncio.to_thread(RENDER[kind], lines, wanted, at, cut=cut)
         where = await self._hand_over(f"tidewatch-log-{at:%Y-%m-%d-%H%M%S}.{kind}", data)
-        return None if where is None else f"{len(lines):,} lines are in {where}"
+        told = f"{counted(len(lines), 'line')} {'is' if len(lines) == 1 else 'are'} in"
+        return None if where is None else f"{told} {where}"
 
     async def _all(self, wanted: LogFilter) -> tuple[list[LogLine], bool]:
         """Return the newest lines in order of time, and whether there would be more."""

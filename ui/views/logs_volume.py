@@ -6,7 +6,7 @@ from datetime import datetime
 import flet as ft
 import flet.canvas as cv
 
-from ui.format import Formatter, count_text
+from ui.format import Formatter, counted
 from ui.theme import Tone, small_text
 from ui.views.logs_present import Volume
 
@@ -58,7 +58,7 @@ class VolumeBars:
             warnings = sum(count[1] for count in volume.counts)
             total = sum(map(sum, volume.counts))
             self._named.value = (
-                f"{count_text(total)} lines, {count_text(warnings)} warnings, {count_text(errors)} errors"
+                f"{counted(total, 'line')}, {counted(warnings, 'warning')}, {counted(errors, 'error')}"
             )
         return [self.control]
 
