@@ -61,6 +61,7 @@ class DatabaseHealth(Record, frozen=True, kw_only=True):
 
     path: str
     size_bytes: int
+    """Of the file itself; pages that are only in its log are not in it."""
     page_bytes: int
     page_count: int
     free_count: int

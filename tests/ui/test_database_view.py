@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from streams.failures import Failure
 from streams.records.database import (
@@ -17,9 +18,12 @@ from streams.records.database import (
 )
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
+from tests.ui import fake_database
 from tests.ui.database_desk import Desk, open_desk
 from tests.ui.fake_database import CLIENTS, page_of
 from ui.components.pager import Turn
+from ui.format import Formatter
+from ui.views.database_health import present_facts
 
 
 @pytest.fixture
@@ -137,6 +141,20 @@ async def test_statistics_and_health(desk: Desk) -> None:
     await desk.page.fire(desk.page.find(ft.OutlinedButton, health, content="Check now"), "click")
     await desk.page.settle()
     assert any("No problem found" in text for text in desk.page.texts())
+
+
+@pytest.mark.parametrize(
+    ("file_pages", "expected"),
+    [
+        (141, "564 KiB"),
+        (46, "564 KiB, 380 KiB of it only in the log"),
+        (166, "564 KiB, in a file of 664 KiB until the next checkpoint"),
+    ],
+)
+def test_the_size_is_that_of_all_pages_and_says_which_are_in_the_log(file_pages: int, expected: str) -> None:
+    state = replace(fake_database.health(), page_count=141, size_bytes=file_pages * 4096)
+    told = present_facts(state, Formatter())
+    assert (told["size"], told["pages"]) == (expected, "141 of 4.0 KiB")
 
 
 @pytest.mark.parametrize(

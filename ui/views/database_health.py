@@ -40,7 +40,7 @@ def present_facts(health: DatabaseHealth, words: Formatter) -> dict[str, str]:
     free = health.free_count / health.page_count if health.page_count else None
     return {
         "path": health.path,
-        "size": size(health.size_bytes),
+        "size": present_size(health, words),
         "pages": f"{count_text(health.page_count)} of {size(health.page_bytes)}",
         "free": f"{count_text(health.free_count)} ({ratio_text(free)})",
         "mode": {"wal": "write-ahead log", "delete": "rollback journal"}.get(
@@ -56,6 +56,17 @@ def present_facts(health: DatabaseHealth, words: Formatter) -> dict[str, str]:
         "cache": f"{size(health.cache_bytes)} for each of this console's connections",
         "commits": str(health.data_version),
     }
+
+
+def present_size(health: DatabaseHealth, words: Formatter) -> str:
+    """Return the size of all pages, as it is told everywhere, and how the file differs until a checkpoint."""
+    whole = health.page_count * health.page_bytes
+    missing = whole - health.size_bytes
+    if health.wal_bytes is None or missing == 0:
+        return words.size(whole)
+    if missing > 0:
+        return f"{words.size(whole)}, {words.size(missing)} of it only in the log"
+    return f"{words.size(whole)}, in a file of {words.size(health.size_bytes)} until the next checkpoint"
 
 
 def present_writer(holders: Sequence[LockHolder] | None) -> str:
