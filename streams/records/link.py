@@ -26,7 +26,7 @@ class Link(Record, frozen=True, kw_only=True):
 
     @property
     def lost(self) -> bool:
-        """Whether the server is known to be out of reach; that a new try is under way changes nothing of it."""
+        """Whether the server is known to be out of reach, also while a new try is under way."""
         trying = self.state is LinkState.CONNECTING and self.failure is not None
         return trying or self.state is LinkState.DOWN
 

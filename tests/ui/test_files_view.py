@@ -64,6 +64,12 @@ class Desk:
         )
         self.answers[at].on_next(self.streams.ok(page))
 
+    def lose(self) -> None:
+        """What the last question has been answered with stays, and nothing new can be had."""
+        last, failure = self.answers[-1].value, self.streams.failure()
+        self.answers[-1].on_next(Snapshot(last.value, Health.ERROR, last.at, 5.0, failure))
+        self.page.frame()
+
     @property
     def messages(self) -> list[str]:
         return [message.text for message in self.page.context.messages.all]
@@ -192,6 +198,60 @@ async def test_the_former_page_stays_while_the_next_is_on_its_way(desk: Desk) ->
     await desk.turn(Turn.NEXT)
     desk.page.advance(1.0)
     assert "item-00000.log" in desk.page.texts()
+
+
+async def test_files_that_were_known_are_still_there_when_one_comes_back_to_a_lost_server(
+    desk: Desk,
+) -> None:
+    desk.auto = False
+    desk.view.set_visible(False)
+    desk.page.advance(40)
+    desk.view.set_visible(True)
+    desk.lose()
+    desk.page.advance(2)
+    assert desk.view._box.face == "content"
+    texts = desk.page.texts()
+    assert {"item-00000.log", "42 s ago", "1–100 of 10,000+"} <= set(texts)
+
+
+async def test_a_page_that_cannot_be_had_leaves_the_one_before_and_its_place(desk: Desk) -> None:
+    desk.auto = False
+    for _ in range(2):
+        await desk.turn(Turn.NEXT)
+        desk.lose()
+    desk.page.advance(3)
+    assert desk.view._box.face == "content"
+    assert {"item-00000.log", "3 s ago", "1–100 of 10,000+"} <= set(desk.page.texts())
+    desk.answer()
+    desk.page.frame()
+    assert desk.ids()[0] == fleet.file_of(100, desk.page.now()).id
+    assert "101–200 of 10,000+" in desk.page.texts()
+    assert "3 s ago" not in desk.page.texts()
+
+
+async def test_the_place_of_other_files_does_not_stay_beside_a_failure(desk: Desk) -> None:
+    desk.auto = False
+    await desk.turn(Turn.NEXT)
+    desk.answer()
+    desk.page.frame()
+    desk.view._on_filter(replace(desk.view._filter, text="other"))
+    desk.lose()
+    assert desk.view._box.face == "error"
+    texts = desk.page.texts()
+    assert "101–200 of 10,000+" not in texts
+    assert "Nothing listens at localhost:1256." in texts
+    desk.view._on_filter(replace(desk.view._filter, text=""))
+    desk.lose()
+    assert desk.view._box.face == "content"
+    assert "101–200 of 10,000+" in desk.page.texts()
+
+
+async def test_the_days_that_are_asked_for_stay_the_same_from_page_to_page(desk: Desk) -> None:
+    await desk.page.fire(desk.view._cards._cards["recent"].control, "click")
+    first = desk.queries[-1]
+    desk.page.advance(60)
+    await desk.turn(Turn.NEXT)
+    assert desk.queries[-1] == msgspec.structs.replace(first, cursor="100")
 
 
 async def test_typing_asks_once_it_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Asking for files page by page: where one stands, where one can turn, and which answer is whose."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import msgspec
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject
@@ -16,7 +18,7 @@ Asked = tuple[FileQuery, FilePage]
 
 
 class FilePages:
-    """The pages of whatever was asked last; while a new one is on its way the former stays."""
+    """The pages of whatever was asked last; the former stays while another is on its way or cannot be had."""
 
     def __init__(
         self, file_page: Callable[[FileQuery], Observable[Snapshot[FilePage]]], first: FileQuery
@@ -27,6 +29,10 @@ class FilePages:
         self._queries: BehaviorSubject[FileQuery] = BehaviorSubject(first)
         self._page: FilePage | None = None
         self._number: int | None = 0
+        self._next_number: int | None = 0
+        self._asked: tuple[FileQuery, Observable[Snapshot[FilePage]]] | None = None
+        """Kept, so that somebody who looks away and comes back finds what was known."""
+        self._known: Snapshot[Asked] | None = None
         self.stream: Observable[Snapshot[Asked]] = self._queries.pipe(
             ops.map(self._answers),
             ops.switch_latest(),
@@ -34,35 +40,45 @@ class FilePages:
         )
 
     def _answers(self, query: FileQuery) -> Observable[Snapshot[Asked]]:
-        def tag(snapshot: Snapshot[FilePage]) -> Snapshot[Asked]:
-            value = None if snapshot.value is None else (query, snapshot.value)
-            return Snapshot(value, snapshot.health, snapshot.at, snapshot.cadence_s, snapshot.failure)
+        if self._asked is None or self._asked[0] != query:
+            self._asked = query, self._file_page(query)
 
-        return self._file_page(query).pipe(ops.map(tag))
+        def tag(snapshot: Snapshot[FilePage]) -> Snapshot[Asked]:
+            value, at, failure = snapshot.value, snapshot.at, snapshot.failure
+            known = self._known
+            if value is not None:
+                self._known = Snapshot((query, value), snapshot.health, at, snapshot.cadence_s, failure)
+                return self._known
+            if failure is not None and known is not None and _of_same_files(known, query):
+                return replace(known, health=snapshot.health, failure=failure)
+            return Snapshot(None, snapshot.health, at, snapshot.cadence_s, failure)
+
+        return self._asked[1].pipe(ops.map(tag))
 
     def ask(self, query: FileQuery, *, first: bool = False) -> None:
         """Ask for another page; ``first`` says that it is the first one of other files or another order."""
         if first:
-            self._number = 0
+            self._next_number = 0
         self.query = self._fresh_for = query
         self._queries.on_next(query)
 
-    def turn(self, turn: Turn) -> str | None:
-        """Turn the page; return the cursor to ask for, None for that of the first page."""
+    def turn(self, turn: Turn) -> None:
+        """Turn the page, unless the one that is shown answers a former question."""
         page, number = self._page, self._number
-        if page is None:
-            return None
+        if page is None or self._known is None or not _of_same_files(self._known, self.query):
+            return
         if turn is Turn.FIRST:
-            self._number, cursor = 0, None
+            number, cursor = 0, None
         elif turn is Turn.LAST:
-            self._number, cursor = None, page.last_cursor
+            number, cursor = None, page.last_cursor
         elif turn is Turn.NEXT:
-            self._number = None if number is None else number + 1
+            number = None if number is None else number + 1
             cursor = page.next_cursor
         else:
-            self._number = None if number is None else max(0, number - 1)
+            number = None if number is None else max(0, number - 1)
             cursor = page.previous_cursor
-        return cursor
+        self._next_number = number
+        self.ask(msgspec.structs.replace(self.query, cursor=cursor))
 
     def take(self, asked: Asked) -> bool | None:
         """Take an answer; return whether the user waits for it, None for one of a former question."""
@@ -70,9 +86,9 @@ class FilePages:
         if query is not self.query:
             return None
         fresh, self._fresh_for = self._fresh_for is query, None
-        self._page = page
+        self._page, self._number = page, self._next_number
         if query.cursor is None or page.previous_cursor is None:
-            self._number = 0
+            self._number = self._next_number = 0
         return fresh
 
     @property
@@ -90,3 +106,10 @@ class FilePages:
         last = after and page.last_cursor is not None
         open_ways = {Turn.FIRST: before, Turn.PREVIOUS: before, Turn.NEXT: after, Turn.LAST: last}
         return {turn for turn, is_open in open_ways.items() if is_open}
+
+
+def _of_same_files(known: Snapshot[Asked], query: FileQuery) -> bool:
+    """Whether a page is one of the files that are asked for, in the order that is asked for."""
+    if known.value is None:
+        return False
+    return msgspec.structs.replace(known.value[0], cursor=query.cursor) == query

@@ -101,12 +101,14 @@ class FilesView(BoundView):
             ),
             self._table.clear_selection,
         )
-        self._box = table_box(
-            self._table.control, Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2)
-        )
         self._pager = Pager(self._on_turn)
+        self._box = table_box(
+            # The pager tells of the rows above it: it comes and goes with them.
+            ft.Column([self._table.control, self._pager.control], spacing=0),
+            Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2),
+        )
         self._main = ft.Row(
-            [table_surface([self._box, self._pager.control]), self._versions],
+            [table_surface([self._box]), self._versions],
             expand=True,
             spacing=GAP,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -140,21 +142,21 @@ class FilesView(BoundView):
 
     # -- asking
 
-    def _ask(self, cursor: str | None = None, *, first: bool = False) -> None:
+    def _ask(self) -> None:
         self.context.prefs.put("files.filter", asdict(self._filter))
-        self._pages.ask(self._filter.query(self.context.clock(), cursor), first=first)
+        self._pages.ask(self._filter.query(self.context.clock()), first=True)
 
     def _on_filter(self, chosen: FileFilter) -> None:
         self._filter = replace(chosen, sort=self._filter.sort, descending=self._filter.descending)
         self._show_chosen_card()
-        self._ask(first=True)
+        self._ask()
 
     def _on_sort(self, key: str, descending: bool) -> None:
         self._filter = replace(self._filter, sort=key, descending=descending)
-        self._ask(first=True)
+        self._ask()
 
     def _on_turn(self, turn: Turn) -> None:
-        self._ask(self._pages.turn(turn))
+        self._pages.turn(turn)
 
     def _set_filter(self, chosen: FileFilter) -> None:
         self.touch(*self._tools.set(chosen))

@@ -146,8 +146,8 @@ class FileFilter:
         """Whether anything is left out."""
         return bool(self.text) or {self.client_id, self.suffix, self.size, self.date, self.state} != {ANY}
 
-    def query(self, now: datetime, cursor: str | None = None) -> FileQuery:
-        """Return what to ask the database for."""
+    def query(self, now: datetime) -> FileQuery:
+        """Return what to ask the database for, from the first page on."""
         least, most = _SIZE_RANGES.get(self.size, (None, None))
         days = int(self.date) if self.date.isdecimal() else None
         return FileQuery(
@@ -161,7 +161,6 @@ class FileFilter:
             until=now - timedelta(days=30) if self.date == "older" else None,
             sort=self.sort,
             descending=self.descending,
-            cursor=cursor,
             limit=PAGE_ROWS,
         )
 
