@@ -1,111 +1,30 @@
 """The files view on a real page, with streams and commands that a test holds."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import flet as ft
 import msgspec
 import pytest
-import reactivex as rx
-from reactivex.subject import BehaviorSubject
 
 from streams.failures import CommandFailed
-from streams.records.files import FilePage, FileQuery, VerifyResult
+from streams.records.files import FilePage, VerifyResult
 from streams.records.server import Transfer
 from streams.snapshot import Snapshot
 from streams.vocabulary import FileState, Health, TransferKind, TransferState
 from tests.ui import fleet
-from tests.ui.fake_commands import FakeCommands
-from tests.ui.fakes import FakeStreams
+from tests.ui.files_desk import Desk, open_desk
 from tests.ui.harness import PageHarness
 from ui.components.pager import Turn
 from ui.context import Place
-from ui.views.files import FilesView
 from ui.views.logs_arrive import led_to
-
-
-class Desk:
-    """The view, what it asked for, and the pages that a test answers with."""
-
-    def __init__(self, page: PageHarness) -> None:
-        self.page = page
-        self.streams, self.commands = FakeStreams(page.now), FakeCommands()
-        self.queries: list[FileQuery] = []
-        self.answers: list[BehaviorSubject[Snapshot[FilePage]]] = []
-        self.auto = True
-        bag = replace(self.streams.bag, file_page=self._file_page)
-        self.view = FilesView(streams=bag, commands=self.commands, context=page.context)
-        page.mount(self.view)
-        self.view._table._body.resize(1100, 540)
-
-    def _file_page(self, query: FileQuery) -> rx.Observable[Snapshot[FilePage]]:
-        self.queries.append(query)
-        loading: Snapshot[FilePage] = Snapshot(None, Health.LOADING)
-        answer = BehaviorSubject(loading)
-        self.answers.append(answer)
-        if self.auto:
-            self.answer()
-        return answer
-
-    def answer(self, at: int = -1, *, start: int | None = None, rows: int = 100) -> None:
-        query = self.queries[at]
-        first = int(query.cursor or 0) if start is None else start
-        files = tuple(fleet.file_of(i, self.page.now()) for i in range(first, first + rows))
-        page = FilePage(
-            rows=files,
-            next_cursor=str(first + 100),
-            previous_cursor=str(first - 100) if first else None,
-            last_cursor="9900",
-            total=10_000,
-            total_capped=True,
-        )
-        self.answers[at].on_next(self.streams.ok(page))
-
-    def lose(self) -> None:
-        """What the last question has been answered with stays, and nothing new can be had."""
-        last, failure = self.answers[-1].value, self.streams.failure()
-        self.answers[-1].on_next(Snapshot(last.value, Health.ERROR, last.at, 5.0, failure))
-        self.page.frame()
-
-    @property
-    def messages(self) -> list[str]:
-        return [message.text for message in self.page.context.messages.all]
-
-    def ids(self) -> list[int]:
-        return list(self.view._table._order.order)
-
-    async def press(self, label: str) -> None:
-        button = next(b for b in self.page.find_all(ft.TextButton) if self.page.texts(b) == [label])
-        await self.page.fire(button, "click")
-
-    async def menu(self, slot: int, label: str) -> None:
-        table = self.view._table
-        await self.page.fire(table._body.rows[slot]._menu, "click")
-        item = next(i for i in table._menu.items if self.page.texts(i) == [label])
-        await self.page.fire(item, "click")
-
-    async def turn(self, turn: Turn) -> None:
-        await self.page.fire(self.view._pager._buttons[turn], "click")
-
-    async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
-            while not done():  # noqa: ASYNC110  (a thread or timer, nothing to wait on)
-                await asyncio.sleep(0.005)
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with PageHarness.open(web=True) as page:
-        desk = Desk(page)
-        desk.streams.fill()
-        page.frame()
-        page.clear()
+    async with open_desk() as desk:
         yield desk
-        assert page.crashes == []
-        assert page.reports == []
 
 
 async def test_the_first_page_with_its_place_and_cards(desk: Desk) -> None:
@@ -114,144 +33,11 @@ async def test_the_first_page_with_its_place_and_cards(desk: Desk) -> None:
     assert len(desk.ids()) == 100
 
 
-async def test_pages_are_reached_by_their_cursors(desk: Desk) -> None:
-    await desk.turn(Turn.NEXT)
-    await desk.turn(Turn.NEXT)
-    assert desk.queries[-1].cursor == "200"
-    assert "201–300 of 10,000+" in desk.page.texts()
-    await desk.turn(Turn.PREVIOUS)
-    assert desk.queries[-1].cursor == "100"
-    await desk.turn(Turn.LAST)
-    assert desk.queries[-1].cursor == "9900"
-    assert "100 files at the end of 10,000+" in desk.page.texts()
-    await desk.turn(Turn.FIRST)
-    assert desk.queries[-1].cursor is None
-    assert "1–100 of 10,000+" in desk.page.texts()
-
-
-async def test_what_was_deleted_is_seen_to_be_gone_while_the_pointer_rests_on_the_table(desk: Desk) -> None:
-    table = desk.view._table
-    table._on_enter()
-    desk.answer(start=0, rows=100)
-    without = [
-        file for file in (fleet.file_of(i, desk.page.now()) for i in range(101)) if file.id != desk.ids()[3]
-    ]
-    gone, before = desk.ids()[3], desk.ids()
-    page = FilePage(rows=tuple(without[:100]), next_cursor="100", last_cursor="9900", total=9_999)
-    desk.answers[-1].on_next(desk.streams.ok(page))
-    desk.page.frame()
-    assert desk.ids() == before, "nothing moves below the pointer"
-    row = table._body.rows[3].control
-    assert (row.opacity, row.disabled) == (0.45, True)
-    assert not table._body.rows[4].control.disabled
-    assert gone not in [file.id for file in desk.view._selected()]
-    desk.answer(start=0, rows=100)
-    desk.page.frame()
-    assert not row.disabled, "it was brought back"
-    table._on_exit()
-    assert desk.ids() == before
-
-
-async def test_a_row_that_was_pushed_to_the_next_page_is_not_taken_for_deleted(desk: Desk) -> None:
-    table = desk.view._table
-    table._on_enter()
-    before = desk.ids()
-    files = [fleet.file_of(i, desk.page.now()) for i in (500, *range(99))]
-    page = FilePage(rows=tuple(files), next_cursor="100", last_cursor="9900", total=9_999)
-    desk.answers[-1].on_next(desk.streams.ok(page))
-    desk.page.frame()
-    assert desk.ids() == before
-    assert not table._order.gone
-
-
 async def test_sorting_asks_the_database(desk: Desk) -> None:
     await desk.page.fire(desk.view._table._head.heads[0]._cells["size"], "click")
     assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", False)
     await desk.page.fire(desk.view._table._head.heads[0]._cells["size"], "click")
     assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", True)
-
-
-async def test_a_late_page_of_the_question_before_is_never_shown(desk: Desk) -> None:
-    desk.auto = False
-    await desk.turn(Turn.NEXT)
-    await desk.turn(Turn.FIRST)
-    assert desk.answers[-2].observers == []
-    desk.answer(-2)
-    desk.page.frame()
-    assert desk.ids()[0] == fleet.file_of(0, desk.page.now()).id
-    desk.answer(-1, start=300)
-    desk.page.frame()
-    assert desk.ids()[0] == fleet.file_of(300, desk.page.now()).id
-
-
-async def test_a_page_that_came_but_was_not_drawn_is_dropped_when_another_is_asked_for(desk: Desk) -> None:
-    desk.auto = False
-    await desk.turn(Turn.NEXT)
-    desk.answer(-1)  # offered, the frame has not been drawn yet
-    desk.view._on_filter(replace(desk.view._filter, text="other"))
-    desk.page.frame()
-    assert desk.ids()[0] == fleet.file_of(0, desk.page.now()).id
-
-
-async def test_the_former_page_stays_while_the_next_is_on_its_way(desk: Desk) -> None:
-    desk.auto = False
-    await desk.turn(Turn.NEXT)
-    desk.page.advance(1.0)
-    assert "item-00000.log" in desk.page.texts()
-
-
-async def test_files_that_were_known_are_still_there_when_one_comes_back_to_a_lost_server(
-    desk: Desk,
-) -> None:
-    desk.auto = False
-    desk.view.set_visible(False)
-    desk.page.advance(40)
-    desk.view.set_visible(True)
-    desk.lose()
-    desk.page.advance(2)
-    assert desk.view._box.face == "content"
-    texts = desk.page.texts()
-    assert {"item-00000.log", "42 s ago", "1–100 of 10,000+"} <= set(texts)
-
-
-async def test_a_page_that_cannot_be_had_leaves_the_one_before_and_its_place(desk: Desk) -> None:
-    desk.auto = False
-    for _ in range(2):
-        await desk.turn(Turn.NEXT)
-        desk.lose()
-    desk.page.advance(3)
-    assert desk.view._box.face == "content"
-    assert {"item-00000.log", "3 s ago", "1–100 of 10,000+"} <= set(desk.page.texts())
-    desk.answer()
-    desk.page.frame()
-    assert desk.ids()[0] == fleet.file_of(100, desk.page.now()).id
-    assert "101–200 of 10,000+" in desk.page.texts()
-    assert "3 s ago" not in desk.page.texts()
-
-
-async def test_the_place_of_other_files_does_not_stay_beside_a_failure(desk: Desk) -> None:
-    desk.auto = False
-    await desk.turn(Turn.NEXT)
-    desk.answer()
-    desk.page.frame()
-    desk.view._on_filter(replace(desk.view._filter, text="other"))
-    desk.lose()
-    assert desk.view._box.face == "error"
-    texts = desk.page.texts()
-    assert "101–200 of 10,000+" not in texts
-    assert "Nothing listens at localhost:1256." in texts
-    desk.view._on_filter(replace(desk.view._filter, text=""))
-    desk.lose()
-    assert desk.view._box.face == "content"
-    assert "101–200 of 10,000+" in desk.page.texts()
-
-
-async def test_the_days_that_are_asked_for_stay_the_same_from_page_to_page(desk: Desk) -> None:
-    await desk.page.fire(desk.view._cards._cards["recent"].control, "click")
-    first = desk.queries[-1]
-    desk.page.advance(60)
-    await desk.turn(Turn.NEXT)
-    assert desk.queries[-1] == msgspec.structs.replace(first, cursor="100")
 
 
 async def test_typing_asks_once_it_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
