@@ -139,6 +139,8 @@ class EventKind(Word):
     CLIENT_OFFLINE = "client_offline"
     CLIENT_DISCONNECTED = "client_disconnected"
     CLIENT_ALLOWED = "client_allowed"
+    CLIENT_REVOKED = "client_revoked"
+    """Its token is good no longer; it has to enrol again."""
     CLIENT_CHANGED = "client_changed"
     CLIENT_REMOVED = "client_removed"
     BACKUP_REQUESTED = "backup_requested"

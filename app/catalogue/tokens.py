@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, select, update
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import client_row
 from app.catalogue.readers import Readers
+from app.catalogue.rows import client_of
 from app.catalogue.schema import clients, tokens
-from app.catalogue.transaction import Transaction
+from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.base import Record
-from streams.vocabulary import Scope
+from streams.vocabulary import EventKind, Scope, Topic
 
 REMEMBERED_S = 5.0
 """How long a token found good is not looked up again; another process may have revoked it meanwhile."""
@@ -113,7 +114,16 @@ class Tokens:
 
         def work(transaction: Transaction) -> list[TokenInfo]:
             row = client_row(transaction, client_id)
-            return revoke_in(transaction, tokens.c.client_no == row.no)
+            revoked = revoke_in(transaction, tokens.c.client_no == row.no)
+            if revoked:
+                transaction.emit(
+                    EventKind.CLIENT_REVOKED,
+                    Topic.CLIENTS,
+                    client=client_of(row),
+                    told=Told(),
+                    client_no=row.no,
+                )
+            return revoked
 
         self.forget(await self._writer.write(work))
 

@@ -34,6 +34,11 @@ _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
         Tone.QUIET,
     ),
     EventKind.CLIENT_ALLOWED: ("{client} is allowed again", ft.Icons.CHECK_CIRCLE, Tone.OK),
+    EventKind.CLIENT_REVOKED: (
+        "The token of {client} was revoked; it has to enrol again",
+        ft.Icons.KEY_OFF,
+        Tone.WARNING,
+    ),
     EventKind.CLIENT_CHANGED: ("{client} has new settings", ft.Icons.TUNE, Tone.QUIET),
     EventKind.CLIENT_REMOVED: (
         "{client} was removed for good, with {files}",

@@ -7,7 +7,8 @@ import pytest
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.tokens import TokenInfo
-from streams.vocabulary import Scope
+from streams.records.events import Event
+from streams.vocabulary import EventKind, Scope
 from tests.app.catalogue.seeds import Clock, enrol
 
 
@@ -54,7 +55,9 @@ async def test_a_code_works_once_for_its_name(catalogue: Catalogue, clock: Clock
         await catalogue.enrolments.redeem("desk", late.code, "", "")
 
 
-async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(catalogue: Catalogue) -> None:
+async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(
+    catalogue: Catalogue, told: list[Event]
+) -> None:
     first = await catalogue.enrolments.create("desk")
     client, old = await catalogue.enrolments.redeem("desk", first.code, "linux", "1")
     second = await catalogue.enrolments.create("desk")
@@ -62,8 +65,13 @@ async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(catalogue: Ca
     assert (again.id, again.agent_version) == (client.id, "2")
     assert await catalogue.tokens.check(old) is None
     assert await catalogue.tokens.check(new) is not None
+    told.clear()
     await catalogue.tokens.revoke_client(client.id)
     assert await catalogue.tokens.check(new) is None
+    assert [event.kind for event in told] == [EventKind.CLIENT_REVOKED]
+    assert told[0].activity is not None
+    await catalogue.tokens.revoke_client(client.id)
+    assert len(told) == 1, "nothing is left to revoke"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])
