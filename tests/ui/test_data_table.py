@@ -177,6 +177,18 @@ async def test_rows_hold_still_under_the_pointer_and_settle_after_it_left(
     await desk.until_first("host-002")
 
 
+async def test_a_pointer_that_was_not_seen_to_leave_holds_the_rows_only_for_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.components.data_table_view.SETTLE_S", 0.0)
+    monkeypatch.setattr("ui.components.data_table_view.HOLD_S", 0.02)
+    desk.table.sort_by("size", False)
+    pointer = next(g for g in desk.page.find_all(ft.GestureDetector) if g.on_enter is not None)
+    await desk.page.fire(pointer, "enter", POINTER)
+    desk.table.apply({0: Host("host-000", 5000)}, removed=[1])
+    await desk.until_first("host-002")
+
+
 async def test_keys_walk_page_and_open(desk: Desk) -> None:
     for label in ("Arrow Down", "Arrow Down", "Page Down", "End", "Home", "Enter"):
         await desk.key(label)

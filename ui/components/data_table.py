@@ -4,6 +4,7 @@ There is never a control for each record: a thousand clients cost as many contro
 and a changed value costs one small message for its cell.
 """
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -100,6 +101,8 @@ class DataTable(TableView[K, R]):
             on_scroll=self._on_wheel,
             on_enter=self._on_enter,
             on_exit=self._on_exit,
+            on_hover=self._on_enter,
+            hover_interval=2000,
             on_secondary_tap_down=self._on_secondary,
         )
         return ft.Row(
@@ -200,7 +203,7 @@ class DataTable(TableView[K, R]):
             self._later("scroll", FRAME_S, self.refresh)
 
     def _on_enter(self) -> None:
-        self._hovered = True
+        self._hovered, self._hovered_s = True, asyncio.get_running_loop().time()
 
     def _on_exit(self) -> None:
         self._hovered = False

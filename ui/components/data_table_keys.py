@@ -48,6 +48,9 @@ class Act(Enum):
     CANCEL = "cancel"
 
 
+_ACTS = {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE, "Escape": Act.CANCEL}
+
+
 @dataclass(slots=True)
 class Keys:
     """Which modifiers are held, and what the next key means."""
@@ -65,7 +68,10 @@ class Keys:
             return _MOVES[label]
         elif self.control and label.upper() == "A":
             return Act.ALL
-        return {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE, "Escape": Act.CANCEL}.get(label)
+        elif label not in _ACTS:
+            # Tab and keys such as Ctrl+F lead elsewhere, and the release of the modifier is not heard there.
+            self.shift = self.control = False
+        return _ACTS.get(label)
 
     def up(self, label: str) -> None:
         """Take a key that was released."""

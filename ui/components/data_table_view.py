@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 SETTLE_S = 4.0
 """Live values re-sort the rows at most this often."""
+HOLD_S = 20.0
+"""A pointer that rests on the rows holds their order so long; that it has left is not always told."""
 
 
 class TableView(Generic[K, R]):
@@ -55,6 +57,7 @@ class TableView(Generic[K, R]):
         self._window = Window()
         self._slots: dict[K, int] = {}
         self._hovered = False
+        self._hovered_s = 0.0
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -116,7 +119,7 @@ class TableView(Generic[K, R]):
         A page that the user asked for (``fresh``) is shown at once; one that came by itself and would move
         rows waits until the pointer has left the table.
         """
-        if not fresh and self._hovered and [key for key, _ in rows] != self._order.order:
+        if not fresh and self._held_s() > 0 and [key for key, _ in rows] != self._order.order:
             self._waiting_page = list(rows)
             here = {key: row for key, row in rows if self._order.index_of(key) is not None}
             self._order.apply(here, self._missing(here))
@@ -263,12 +266,20 @@ class TableView(Generic[K, R]):
             self._later("settle", SETTLE_S, self._settle)
 
     def _settle(self) -> None:
-        if self._hovered or self._paged:
+        if self._paged:
+            return
+        held_s = self._held_s()
+        if held_s > 0:
+            self._later("settle", held_s, self._settle)
             return
         shown = self.current is not None and self.current in self._slots
         if self._order.settle() and shown:
             self._reveal_current()
         self.refresh()
+
+    def _held_s(self) -> float:
+        """Return how much longer the pointer holds the order."""
+        return self._hovered_s + HOLD_S - asyncio.get_running_loop().time() if self._hovered else 0.0
 
     def _reveal_current(self) -> None:
         index = self._order.index_of(self.current) if self.current is not None else None
