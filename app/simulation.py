@@ -89,7 +89,7 @@ class _Simulation:
             if clock() - began > STEADY_S:
                 backoff.reset()
             pause_s = backoff.next_s()
-            log.warning("simulated_server_died", code=code, again_in_s=round(pause_s, 1))
+            log.warning("simulated_server_died", exit_code=code, again_in_s=round(pause_s, 1))
             await asyncio.sleep(pause_s)
             if self._ending:
                 return

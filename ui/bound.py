@@ -279,6 +279,7 @@ class BoundView(ft.Container):
 
     def _draw(self) -> None:
         if not (self._mounted and self._awake):
+            self._commits.clear()
             return  # what was touched is kept until somebody can see it
         commits, self._commits = self._commits, []
         touched, self._touched = self._touched, {}
