@@ -246,12 +246,15 @@ def _streams(
     def linger_s() -> float:
         return watcher.current.streams.linger_s
 
-    state = StateManager(scheduler, report=report_fault, stale_factor=stale_factor, linger_s=linger_s)
+    began = bridge.connection.lost_since
+    state = StateManager(
+        scheduler, report=report_fault, stale_factor=stale_factor, linger_s=linger_s, began=began
+    )
     streams = build_streams(
         bridge.ports,
         bridge.reading,
         state,
-        Upkeep(scheduler, report_fault, utc_now, stale_factor, linger_s),
+        Upkeep(scheduler, report_fault, utc_now, stale_factor, linger_s, began),
         link=bridge.connection.link,
         latency=meter.stream(scheduler=scheduler),
         own_log=own_log,

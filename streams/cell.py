@@ -124,7 +124,7 @@ class Cell(Generic[T]):
         """Take an exception as a failure; one that is not of the outside world is reported as well."""
         now = self._upkeep.now()
         retry_at = None if retry_in_s is None else now + timedelta(seconds=retry_in_s)
-        failure = as_failure(error, since=now, retry_at=retry_at)
+        failure = as_failure(error, since=self._upkeep.began(error) or now, retry_at=retry_at)
         before = self._shown.failure
         if failure.code == "internal" and (before is None or before.message != failure.message):
             self._upkeep.report(error)

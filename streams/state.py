@@ -10,7 +10,7 @@ from streams.records.base import utc_now
 from streams.safe import Report
 from streams.schedulers import JobScheduler
 from streams.table_cell import TableCell
-from streams.upkeep import Upkeep
+from streams.upkeep import Began, Upkeep, not_before
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -34,8 +34,9 @@ class StateManager:
         now: Callable[[], datetime] = utc_now,
         stale_factor: Seconds = 2.5,
         linger_s: Seconds = 0.0,
+        began: Began = not_before,
     ) -> None:
-        self._upkeep = Upkeep(scheduler, report, now, stale_factor, linger_s)
+        self._upkeep = Upkeep(scheduler, report, now, stale_factor, linger_s, began)
         self._cells: dict[str, Cell[Any] | TableCell[Any, Any]] = {}
 
     @property

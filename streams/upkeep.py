@@ -8,6 +8,14 @@ from streams.operators.kinds import Seconds
 from streams.safe import Report
 from streams.schedulers import JobScheduler
 
+Began = Callable[[Exception], datetime | None]
+"""Since when there is what an error comes from; None where it began with the error."""
+
+
+def not_before(_error: Exception) -> datetime | None:
+    """Return that every error stands for itself."""
+    return None
+
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
@@ -19,3 +27,4 @@ class Upkeep:
     """For the times that people see; how old a value is, is measured on the scheduler's clock."""
     stale_factor: Seconds
     linger_s: Seconds
+    began: Began = not_before

@@ -84,6 +84,11 @@ class ConnectionManager:
         if not self._updater.up:
             self._judge()
 
+    def lost_since(self, error: Exception) -> datetime | None:
+        """Return since when the server is lost, if ``error`` comes from that and it is."""
+        failure = self._link.failure
+        return failure.since if failure and self._link.lost and _means_absence(error) else None
+
     def reconnect(self) -> None:
         """Try to reach the server now."""
         if not self._updater.up:
@@ -179,6 +184,6 @@ class ConnectionManager:
             self._link_subject.on_next(new)
 
 
-def _means_absence(error: TidewatchError) -> bool:
+def _means_absence(error: Exception) -> bool:
     """Return whether the failure is that the server could not be asked, rather than that it said no."""
     return isinstance(error, ServerUnreachable | ServerRefused | WrongCertificate | WrongVersion | WrongToken)

@@ -1,6 +1,7 @@
 """StateManager and its cells."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import reactivex as rx
 from reactivex import operators as ops
 
 from streams.cell import Cell
-from streams.failures import Failure, ServerRefused
+from streams.failures import Failure, ServerRefused, ServerUnreachable
 from streams.marbles import Marbles
 from streams.operators import Failed, Ok, SourceCancelled, poll
 from streams.snapshot import Delta, Snapshot
@@ -50,6 +51,23 @@ def _heard(m: Marbles, cell: Cell[Any], watched: str | None = None) -> list[Any]
 
 def _told(events: list[Any]) -> list[tuple[float, Any]]:
     return [(event.frame, event.value) for event in events]
+
+
+def test_a_failure_is_as_old_as_what_caused_it(m: Marbles) -> None:
+    lost_at = m.scheduler.now - timedelta(seconds=40)
+    manager = StateManager(
+        m.scheduler,
+        report=lambda _: None,
+        now=lambda: m.scheduler.now,
+        began=lambda error: lost_at if isinstance(error, ServerRefused) else None,
+    )
+    cell: Cell[str] = manager.cell("status")
+    cell.fail_with(ServerRefused("x"))
+    assert cell.current.failure is not None
+    assert cell.current.failure.since == lost_at
+    cell.fail_with(ServerUnreachable("x"))
+    assert cell.current.failure.since == m.scheduler.now
+    manager.close()
 
 
 def test_a_subscriber_is_greeted_and_then_told_changes(m: Marbles, state: StateManager) -> None:

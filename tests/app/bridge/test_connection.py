@@ -99,3 +99,18 @@ async def test_an_answer_while_the_socket_is_up_hurries_nothing() -> None:
         socket.fall()
         manager.heard(None)
         assert socket.hurries == 0
+
+
+async def test_what_fails_for_want_of_the_server_has_failed_since_it_was_lost() -> None:
+    async with _stage() as (manager, socket, pass_time):
+        socket.rise()
+        assert manager.lost_since(_refused()) is None
+        socket.fall()
+        manager.heard(_refused())
+        lost = manager.current.failure
+        assert lost is not None
+        pass_time(40)
+        assert manager.lost_since(_refused()) == lost.since
+        assert manager.lost_since(CommandFailed("No.")) is None, "it answered"
+        socket.rise()
+        assert manager.lost_since(_refused()) is None
