@@ -210,6 +210,9 @@ class DataTable(TableView[K, R]):
         if self._waiting_page is not None:
             self.show_page(self._waiting_page, fresh=False)
         elif self._order.unsettled:
+            waiting = self._timers.pop("settle", None)
+            if waiting is not None:
+                waiting.cancel()
             self._settle_later()
 
     # -- keyboard
