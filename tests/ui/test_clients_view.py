@@ -330,10 +330,15 @@ async def test_filter_and_search_are_remembered(desk: Desk) -> None:
     desk.page.page.controls.clear()
     desk.page.page.update()
     again = Desk(desk.page)
+    assert "none fails" not in desk.page.texts(again.view), "nothing has been read, so nothing is known"
     again.streams.fill()
     desk.page.frame()
     assert again.names() == ["mail-gw"]
     assert again.view._search.field.value == "mail"
+    cards = again.view._cards._cards
+    await desk.page.fire(cards["all"].control, "click")
+    assert again.view._search.field.value == ""
+    assert len(again.names()) == len(again.streams.clients.rows)
 
 
 async def test_sixty_clients_need_two_small_screens_side_by_side(desk: Desk) -> None:

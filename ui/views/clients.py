@@ -227,6 +227,8 @@ class ClientsView(BoundView):
                 self._details.refresh(row)
 
     def _show_around(self) -> None:
+        if not self._rows.known:
+            return
         words = present_cards(list(self._rows.clients.values()), self.context.format)
         chosen = self._state if self._state in words and self._state != ALL else None
         self.touch(*self._cards.show(words, chosen))
@@ -244,7 +246,10 @@ class ClientsView(BoundView):
     # -- filters
 
     def _on_state(self, state: str) -> None:
-        self._set_filter(ALL if state == self._state else state, self._text)
+        if state == ALL:  # all are all, also of those that were searched
+            self._set_filter(ALL, "")
+        else:
+            self._set_filter(ALL if state == self._state else state, self._text)
 
     def _on_search(self, text: str) -> None:
         self._set_filter(self._state, text)

@@ -14,11 +14,14 @@ class ClientRows:
 
     def __init__(self) -> None:
         self.clients: dict[str, Client] = {}
+        self.known = False
+        """Whether any have been read, so that none means that there are none."""
         self._progress: dict[str, Progress] = {}
         self._run_clients: dict[int, str] = {}
 
     def take_clients(self, delta: Delta[str, Client]) -> dict[str, ClientRow]:
         """Take a change of the clients; return the rows that it changes."""
+        self.known = True
         if delta.full:
             self.clients = dict(delta.changed)
         else:
