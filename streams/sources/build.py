@@ -144,6 +144,6 @@ def build_streams(
             "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
         ),
         analytics=analytics.analytics(ports, reading, own, console_load),
-        logs=log_streams(ports.log_page, own_log or SilentLog(), reading),
+        logs=log_streams(ports.log_page, own_log or SilentLog(), reading, upkeep.began),
         database=build_database(database or NoDatabase(), reading, upkeep),
     )

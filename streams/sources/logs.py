@@ -16,6 +16,7 @@ from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage, id_at
 from streams.sources.feed import Lost, Synced
 from streams.sources.reading import Item, Reading
+from streams.upkeep import Began, not_before
 from streams.vocabulary import LogSource, Topic
 
 SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE})
@@ -36,6 +37,7 @@ def log_lines(
     reading: Reading,
     *,
     now: Callable[[], datetime] = utc_now,
+    began: Began = not_before,
 ) -> Observable[LogChange]:
     """The lines that a filter lets through.
 
@@ -53,7 +55,7 @@ def log_lines(
     def subscribe(
         observer: abc.ObserverBase[LogChange], _: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        gather = Gather(matches, own, reading.ours, asks_server=asks_server, now=now)
+        gather = Gather(matches, own, reading.ours, asks_server=asks_server, now=now, began=began)
         older = SerialDisposable()
         busy = False
 
@@ -97,7 +99,7 @@ def log_lines(
     return Observable(subscribe)
 
 
-def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading) -> LogStreams:
+def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading, began: Began = not_before) -> LogStreams:
     """Return the log as the screen gets it."""
 
     def own_lines(wanted: LogFilter) -> tuple[LogLine, ...]:
@@ -105,7 +107,7 @@ def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading) -> LogStreams:
         return tuple(line for line in own.newest() if matches(line))
 
     return LogStreams(
-        lines=lambda wanted, more_stream: log_lines(wanted, more_stream, fetch, own, reading),
+        lines=lambda wanted, more_stream: log_lines(wanted, more_stream, fetch, own, reading, began=began),
         page=fetch,
         own=own_lines,
     )
@@ -122,8 +124,10 @@ class Gather:
         *,
         asks_server: bool,
         now: Callable[[], datetime],
+        began: Began,
     ) -> None:
         self._matches, self._own, self._ours, self._now = matches, own, ours, now
+        self._began = began
         self._asks_server = asks_server
         self._loaded = not asks_server
         self._failure: Failure | None = None
@@ -184,7 +188,7 @@ class Gather:
 
     def failed(self, error: Exception) -> LogChange:
         """Take a failure of the server; what this console says is shown all the same."""
-        since = self._failure.since if self._failure is not None else self._now()
+        since = self._failure.since if self._failure is not None else self._began(error) or self._now()
         self._failure = as_failure(error, since=since)
         lines: list[LogLine] = []
         if not self._loaded:

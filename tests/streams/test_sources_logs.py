@@ -68,6 +68,7 @@ class Bench:
         self.asked: list[int | None] = []
         self.more: LoopSubject[None] = LoopSubject()
         self.seen: list[LogChange] = []
+        self.lost_at: datetime | None = None
 
     def fetch(self, _wanted: LogFilter, before: int | None) -> Observable[LogPage]:
         self.asked.append(before)
@@ -86,7 +87,15 @@ class Bench:
         self.m.at(seconds * 1000, lambda: self.more.on_next(None))
 
     def play(self, seconds: float, wanted: LogFilter = ALL) -> None:
-        source = log_lines(wanted, self.more, self.fetch, self.own, self.reading, now=lambda: AT)
+        source = log_lines(
+            wanted,
+            self.more,
+            self.fetch,
+            self.own,
+            self.reading,
+            now=lambda: AT,
+            began=lambda _error: self.lost_at,
+        )
         subscription = source.subscribe(self.seen.append)
         self.m.at(seconds * 1000, subscription.dispose)
         self.m.flush()
@@ -198,9 +207,11 @@ def test_a_server_that_is_away_does_not_hide_what_the_console_says(m: Marbles) -
     bench.newest = [ServerUnreachable("No answer.")]
     bench.at(0.0, Lost())
     bench.says(0.5, own(2))
+    bench.lost_at = AT - timedelta(seconds=40)
     bench.play(0.6)
     assert bench.known == [1, 2]
     assert bench.seen[-1].failure is not None and bench.seen[-1].failure.code == "server_unreachable"
+    assert bench.seen[-1].failure.since == bench.lost_at
 
 
 def test_a_server_whose_clock_is_ahead_is_put_in_step(m: Marbles) -> None:
