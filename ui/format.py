@@ -41,14 +41,9 @@ def count_text(count: int | None) -> str:
     return UNKNOWN if count is None else f"{count:,}"
 
 
-def many_text(count: int, one: str) -> str:
-    """Return a number of things: ``1 file``, ``1,204 files``; ``one`` is the word for one of them."""
-    return f"{count_text(count)} {one if count == 1 else f'{one}s'}"
-
-
 def counted(count: int, noun: str) -> str:
-    """Return a count with what it counts: ``1 row``, ``1,204 rows``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """Return a count with what it counts: ``1 row``, ``1,204 rows``; ``noun`` is the word for one of them."""
+    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def ratio_text(ratio: float | None, *, digits: int = 0) -> str:

@@ -26,6 +26,9 @@ from ui.topbar import TopBar
 from ui.views.backup_ends import BackupEnds
 from ui.views.registry import VIEWS, ViewSpec
 
+TOASTS_ABOVE = 84
+"""Messages lie so far above the lower edge: the foot of a panel, with its buttons, stays free."""
+
 
 class Shell(ft.Stack):
     """The frame and what it holds; each view is on the stage."""
@@ -65,7 +68,7 @@ class Shell(ft.Stack):
         )
         self._centre = MessageCentre(context=context, top=TOPBAR_HEIGHT + 4, right=12)
         self._ends = BackupEnds(streams=streams, context=context)
-        self._toasts = ToastLayer(context=context, right=20, bottom=20)
+        self._toasts = ToastLayer(context=context, right=20, bottom=TOASTS_ABOVE)
         self._palette = PaletteView(
             streams=streams, context=context, on_close=self.close_panels, top=TOPBAR_HEIGHT + 8
         )

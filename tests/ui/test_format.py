@@ -11,8 +11,8 @@ from ui.format import (
     Units,
     age_text,
     count_text,
+    counted,
     duration_text,
-    many_text,
     ratio_text,
     rough_duration_text,
 )
@@ -56,7 +56,7 @@ def test_decimal_sizes_and_rates() -> None:
 
 
 def test_one_thing_is_not_several() -> None:
-    assert [many_text(count, "file") for count in (0, 1, 2, 1204)] == [
+    assert [counted(count, "file") for count in (0, 1, 2, 1204)] == [
         "0 files",
         "1 file",
         "2 files",

@@ -109,6 +109,7 @@ class ConnectionChip(BoundView):
         text = present_round_trip(link)
         if text != self._round_trip.value:
             self._round_trip.value = text
+            self._round_trip.width = 44 if text else None  # the bar stands still whatever the number
             self.touch(self._round_trip)
 
 

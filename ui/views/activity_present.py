@@ -8,7 +8,7 @@ import flet as ft
 
 from streams.records.server import Activity
 from streams.vocabulary import EventKind, RunState
-from ui.format import Formatter, duration_text, many_text
+from ui.format import Formatter, counted, duration_text
 from ui.theme import Tone, look
 
 
@@ -101,4 +101,4 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
 def _files(count: int | None) -> str:
     if count is None:
         return "files"
-    return many_text(count, "file")
+    return counted(count, "file")

@@ -11,7 +11,7 @@ from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
 from ui.context import Place, UiContext
-from ui.format import many_text
+from ui.format import counted
 from ui.links import client_link
 from ui.views.backup_ends import force_backup
 from ui.views.client_details_present import present_goal
@@ -202,7 +202,7 @@ class ClientActions:
     def _who(self, ids: Sequence[str]) -> str:
         if len(ids) == 1:
             return next(iter(self._names(ids).values()), ids[0])
-        return many_text(len(ids), "client")
+        return counted(len(ids), "client")
 
     def _say(self, text: str, refused: bool) -> None:
         if refused:

@@ -9,8 +9,8 @@ from streams.vocabulary import RunState
 from ui.format import (
     Formatter,
     count_text,
+    counted,
     duration_text,
-    many_text,
     ratio_text,
     rough_duration_text,
 )
@@ -39,10 +39,10 @@ def present_running(progress: Progress, words: Formatter) -> str:
     """Return the line below the bar of a running backup."""
     ratio = progress_ratio(progress)
     if ratio is None:
-        return f"{many_text(progress.files_done, 'file')} so far"
+        return f"{counted(progress.files_done, 'file')} so far"
     parts = [f"{words.size(progress.bytes_done)} of {words.size(progress.bytes_total)}"]
     files = count_text(progress.files_done)
-    parts.append(f"{files} of {many_text(progress.files_total or 0, 'file')}")
+    parts.append(f"{files} of {counted(progress.files_total or 0, 'file')}")
     if progress.eta_s is not None:
         parts.append(f"{rough_duration_text(progress.eta_s)} left")
     return ", ".join(parts)
@@ -82,7 +82,7 @@ def present_run(run: Run, words: Formatter, now: datetime) -> str:
     seconds = run_seconds(run)
     took = f" in {duration_text(seconds)}" if seconds is not None else ""
     lines = [f"{words.moment(run.started_at, now)}  {look(run.state).word}{took}"]
-    files = f"{count_text(run.files_new)} new and {count_text(run.files_changed)} changed files"
+    files = f"{count_text(run.files_new)} new and {counted(run.files_changed, 'changed file')}"
     lines.append(f"{words.size(run.bytes_sent)} sent, {files}")
     if run.reason:
         lines.append(run.reason)

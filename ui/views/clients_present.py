@@ -15,7 +15,7 @@ from ui.format import (
     Formatter,
     age_text,
     count_text,
-    many_text,
+    counted,
     ratio_text,
     rough_duration_text,
 )
@@ -96,7 +96,7 @@ def present_progress(row: ClientRow, words: Formatter) -> ProgressCell:
         return ProgressCell("starting", None, active=True)
     ratio = progress_ratio(progress)
     if ratio is None:
-        return ProgressCell(f"scanning, {many_text(progress.files_done, 'file')}", 0.0, active=True)
+        return ProgressCell(f"scanning, {counted(progress.files_done, 'file')}", 0.0, active=True)
     left = f"{rough_duration_text(progress.eta_s)} left" if progress.eta_s is not None else ""
     return ProgressCell(
         f"{ratio_text(ratio)}  {words.rate(progress.rate_bps)}", ratio, active=True, tooltip=left
@@ -156,7 +156,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
         client = row.client
         if client.last_success_at is None and not client.stored_bytes:
             return TextCell(UNKNOWN)
-        files = f"{words.exact_size(client.stored_bytes)} in {many_text(client.file_count, 'file')}"
+        files = f"{words.exact_size(client.stored_bytes)} in {counted(client.file_count, 'file')}"
         return TextCell(words.size(client.stored_bytes), tooltip=files)
 
     return (

@@ -14,8 +14,8 @@ from ui.format import (
     UNKNOWN,
     Formatter,
     count_text,
+    counted,
     duration_text,
-    many_text,
     ratio_text,
     rough_duration_text,
 )
@@ -122,16 +122,16 @@ def present_run(progress: Progress, now: datetime, words: Formatter) -> RunLine:
     silent = quiet_s > SILENT_AFTER_S
     total = progress.bytes_total
     ratio = None if total is None else 1.0 if total == 0 else progress.bytes_done / total
-    files = many_text(progress.files_done, "file")
+    files = counted(progress.files_done, "file")
     if progress.files_total is not None:
-        files = f"{count_text(progress.files_done)} of {many_text(progress.files_total, 'file')}"
+        files = f"{count_text(progress.files_done)} of {counted(progress.files_total, 'file')}"
     done = words.size(progress.bytes_done)
     size = done if total is None else f"{done} of {words.size(total)}"
     tooltip = f"{files}, {size}" + (f"\n{progress.current_path}" if progress.current_path else "")
     if silent:
         rate, left = f"silent {rough_duration_text(quiet_s)}", UNKNOWN
     elif ratio is None:
-        rate, left = many_text(progress.files_done, "file"), UNKNOWN
+        rate, left = counted(progress.files_done, "file"), UNKNOWN
     else:
         rate, left = words.rate(progress.rate_bps), rough_duration_text(progress.eta_s)
     percent = "scanning" if ratio is None else ratio_text(ratio)

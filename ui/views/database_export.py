@@ -12,7 +12,7 @@ from reactivex import operators as ops
 from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
 from ui.context import UiContext
-from ui.format import count_text
+from ui.format import counted
 from ui.views.downloads import BROWSER_LIMIT_BYTES, free_path
 
 Tell = Callable[[ExportProgress], None]
@@ -127,7 +127,7 @@ class Exporting:
             self._say(said)
 
     def _words(self, progress: ExportProgress) -> str:
-        return f"{count_text(progress.rows)} rows, {self._context.format.size(progress.size_bytes)}"
+        return f"{counted(progress.rows, 'row')}, {self._context.format.size(progress.size_bytes)}"
 
 
 def _move(written: Path, folder: Path, name: str) -> Path:

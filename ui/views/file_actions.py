@@ -11,7 +11,7 @@ from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState
 from ui.components.data_table_columns import RowAction
 from ui.context import UiContext
-from ui.format import many_text
+from ui.format import counted
 from ui.links import file_link
 from ui.views.copying import copy_link
 from ui.views.downloads import Downloads
@@ -48,7 +48,7 @@ class FileActions:
         elif len(whole) == 1:
             self._download_one(whole[0].version_id, whole[0].path, whole[0].size_bytes)
         else:
-            self._act(f"Download {many_text(len(whole), 'file')}", self._download_many(whole))
+            self._act(f"Download {counted(len(whole), 'file')}", self._download_many(whole))
 
     def download_version(self, version: FileVersion) -> None:
         """Download one version."""
@@ -74,11 +74,11 @@ class FileActions:
             except TidewatchError as error:
                 problems.append(f"{file.path}: {error.line()}")
         if problems:
-            text = f"{many_text(saved, 'file')} saved to {folder}, {len(problems)} not"
+            text = f"{counted(saved, 'file')} saved to {folder}, {len(problems)} not"
             self._messages.error(text, detail="\n".join(problems))
         else:
             self._messages.done(
-                f"{many_text(saved, 'file')} saved to {folder}", detail="Their hashes were checked."
+                f"{counted(saved, 'file')} saved to {folder}", detail="Their hashes were checked."
             )
 
     def verify(self, files: Sequence[BackupFile]) -> None:
@@ -160,4 +160,4 @@ class FileActions:
 
 
 def _names(files: Sequence[BackupFile]) -> str:
-    return base_name(files[0].path) if len(files) == 1 else many_text(len(files), "file")
+    return base_name(files[0].path) if len(files) == 1 else counted(len(files), "file")

@@ -15,7 +15,7 @@ from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, 
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
-from ui.format import age_text, count_text
+from ui.format import age_text, counted
 from ui.links import filter_link
 from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
 from ui.views.file_actions import FileActions
@@ -137,7 +137,7 @@ class FileVersions(BoundView):
         self._ages.clear()
         lines: list[ft.Control] = [self._line(version) for version in versions[:SHOWN]]
         if len(versions) > SHOWN:
-            lines.append(small_text(f"and {count_text(len(versions) - SHOWN)} older ones"))
+            lines.append(small_text(f"and {counted(len(versions) - SHOWN, 'older one')}"))
         self._list.controls = lines
         height = max(3, len(lines)) * _LINE_HEIGHT
         if self._box.height != height:

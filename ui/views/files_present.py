@@ -12,7 +12,7 @@ from streams.vocabulary import EntryKind, FileState
 from ui.components.data_table_columns import CellKind, Column, StatusCell, TextCell
 from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
-from ui.format import UNKNOWN, Formatter, age_text, count_text, many_text, ratio_text
+from ui.format import UNKNOWN, Formatter, age_text, count_text, counted, ratio_text
 from ui.theme import Tone, look
 
 ANY = "any"
@@ -206,7 +206,7 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
         "unverified": CardWords(
             ratio_text(ratio, digits=1),
             damaged,
-            f"{count_text(unverified)} of {many_text(files, 'file')}",
+            f"{count_text(unverified)} of {counted(files, 'file')}",
             tone=Tone.BAD if summary.damaged_count else None,
         ),
     }
@@ -215,7 +215,7 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
 def _card_of_files(summary: FilesSummary) -> CardWords:
     vanished, deleted = count_text(summary.vanished_count), count_text(summary.deleted_count)
     more = [f"+ {vanished} vanished"] if summary.vanished_count else []
-    told = [f"{count_text(summary.file_count)} are on the clients"]
+    told = [f"{counted(summary.file_count, 'file')} on the clients"]
     if summary.vanished_count:
         told.append(f"{vanished} no longer are: these are kept and listed all the same")
     if summary.deleted_count:
@@ -237,7 +237,7 @@ def present_place(page: FilePage, number: int | None) -> str:
     if not page.rows:
         return "No files"
     if number is None:
-        return f"{many_text(len(page.rows), 'file')} at the end of {total}"
+        return f"{counted(len(page.rows), 'file')} at the end of {total}"
     first = number * PAGE_ROWS
     return f"{count_text(first + 1)}–{count_text(first + len(page.rows))} of {total}"
 
@@ -247,7 +247,7 @@ def present_place(page: FilePage, number: int | None) -> str:
 
 def present_done(verb: str, outcome: Outcome, names: Sequence[str]) -> str:
     """Return what happened to files: ``report.pdf deleted``, ``3 files deleted, 1 refused: purged``."""
-    what = names[0] if len(names) == 1 and len(outcome.done) == 1 else many_text(len(outcome.done), "file")
+    what = names[0] if len(names) == 1 and len(outcome.done) == 1 else counted(len(outcome.done), "file")
     text = f"{what} {verb}"
     if outcome.refused:
         text += f", {count_text(len(outcome.refused))} refused: {next(iter(outcome.refused.values()))}"

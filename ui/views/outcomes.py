@@ -8,7 +8,7 @@ from streams.records.clients import ClientHoldings
 from streams.records.runs import Run
 from streams.records.server import Activity
 from streams.vocabulary import RunState
-from ui.format import Formatter, count_text, many_text
+from ui.format import Formatter, count_text, counted
 from ui.theme import look
 
 
@@ -20,7 +20,7 @@ def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> st
     done, queued, refused = outcome.done, outcome.queued, outcome.refused
 
     def who(ids: Sequence[str]) -> str:
-        return names.get(ids[0], ids[0]) if len(ids) == 1 else many_text(len(ids), "client")
+        return names.get(ids[0], ids[0]) if len(ids) == 1 else counted(len(ids), "client")
 
     parts: list[str] = []
     if done:
@@ -41,12 +41,12 @@ def present_ends(ends: Sequence[Activity]) -> tuple[str, str]:
     told = ", ".join(f"{count_text(counts[state])} {look(state).word}" for state in RunState if counts[state])
     bad = [end for end in ends if end.run_state in (RunState.PARTIAL, RunState.FAILED)]
     why = (f"{end.client_name}: {end.reason or 'no reason was given'}" for end in bad)
-    return f"{many_text(len(ends), 'backup')} ended: {told}", "\n".join(why)
+    return f"{counted(len(ends), 'backup')} ended: {told}", "\n".join(why)
 
 
 def present_verified(checked: int, damaged: Sequence[str]) -> str:
     """Return the result of a verification; all kept versions of a file are checked."""
-    files = many_text(checked, "version")
+    files = counted(checked, "version")
     if not checked:
         return "nothing to check"
     if not damaged:
@@ -58,7 +58,7 @@ def present_verified(checked: int, damaged: Sequence[str]) -> str:
 
 def present_lost(held: ClientHoldings, words: Formatter) -> tuple[str, ...]:
     """Return what is lost with a client, a part each."""
-    files, runs = many_text(held.files, "file"), many_text(held.runs, "backup")
+    files, runs = counted(held.files, "file"), counted(held.runs, "backup")
     return f"{files} with all versions", words.size(held.bytes), f"{runs} in its history"
 
 
