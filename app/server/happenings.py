@@ -67,7 +67,7 @@ def _level(event: Event) -> str:
         return "error"
     if event.kind is EventKind.RUN_FINISHED and event.run is not None:
         return BAD_RUNS.get(event.run.state, "info")
-    return "warning" if event.kind is EventKind.CLIENT_REVOKED else "info"
+    return "info"
 
 
 def _say(level: str, event: str, about: dict[str, Any]) -> None:
