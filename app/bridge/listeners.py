@@ -40,7 +40,6 @@ class Listeners:
     def __init__(self, on_changed: Callable[[], None]) -> None:
         self._on_changed = on_changed
         self._listeners: tuple[_Listener, ...] = ()
-        self._routes: dict[tuple[Topic, ...], tuple[_Listener, ...]] = {}
         self._wanted: Counter[Topic] = Counter()
         self.connected = False
 
@@ -62,14 +61,14 @@ class Listeners:
             observer: abc.ObserverBase[FeedItem], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             listener = _Listener(asked, observer)
-            self._replace((*self._listeners, listener))
+            self._listeners = (*self._listeners, listener)
             self._wanted.update(asked)
             self._on_changed()
             if not self.connected:
                 observer.on_next(Lost())
 
             def leave() -> None:
-                self._replace(tuple(other for other in self._listeners if other is not listener))
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
                 self._wanted.subtract(asked)
                 self._on_changed()
 
@@ -95,16 +94,9 @@ class Listeners:
     def tell(self, frame: Frame) -> None:
         """Hand a frame to those who listen to one of its topics."""
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
-        route = self._routes.get(topics)
-        if route is None:
-            route = tuple(each for each in self._listeners if not each.topics.isdisjoint(topics))
-            self._routes[topics] = route
-        for listener in route:
-            _hand(listener, frame)
-
-    def _replace(self, listeners: tuple[_Listener, ...]) -> None:
-        self._listeners = listeners
-        self._routes.clear()
+        for listener in self._listeners:
+            if not listener.topics.isdisjoint(topics):
+                _hand(listener, frame)
 
 
 def _hand(listener: _Listener, item: FeedItem) -> None:
