@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import msgspec
@@ -47,13 +46,3 @@ class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False, gc=False):
         return (self.changed, self.removed, self.full) == (other.changed, other.removed, other.full)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def merge(self, later: "Delta[K, V]") -> "Delta[K, V]":
-        """Return one delta that does what this one and then ``later`` do."""
-        if later.full:
-            return later
-        changed = {k: v for k, v in self.changed.items() if k not in later.removed}
-        changed.update(later.changed)
-        gone = () if self.full else (self.removed | later.removed) - changed.keys()
-        times = [t for t in (self.committed_at, later.committed_at) if t is not None]
-        return Delta(MappingProxyType(changed), frozenset(gone), self.full, min(times, default=None))

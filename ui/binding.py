@@ -7,12 +7,24 @@ from typing import Any, Generic, Protocol, TypeVar
 from reactivex import Observable
 from reactivex.abc import DisposableBase
 
-from streams.operators.conflate import conflate_into
+from streams.operators.conflate import Gather, conflate_into
 from streams.operators.frames import Frames
 from streams.snapshot import Delta
 from ui.components.states import StateBox
 
 T = TypeVar("T")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+NEWEST: Gather[Any, Any] = (_same, lambda _earlier, later: later, _same)
+
+
+def merging(merge: Callable[[T, T], T]) -> Gather[T, T]:
+    """Return how values are gathered that ``merge(earlier, later)`` makes one of."""
+    return _same, merge, _same
 
 
 class Looker(Protocol):
@@ -54,10 +66,10 @@ class Binding(Generic[T]):
         show: Callable[[T], None],
         *,
         name: str,
-        merge: Callable[[T, T], T] | None,
+        gather: Gather[T, T] | None,
         box: StateBox | None,
     ) -> None:
-        self._view, self._stream, self._show, self._merge = view, stream, show, merge
+        self._view, self._stream, self._show, self._gather = view, stream, show, gather
         self.name, self.box = name, box
         self._subscription: DisposableBase | None = None
         self._turn = 0
@@ -98,7 +110,13 @@ class Binding(Generic[T]):
         self._subscription = _Starting()
         if self.box is not None:
             self._view.wait_for(self.box)
-        per_frame = conflate_into(_same, self._overtake, _same, lambda: self._view.frames)
+        first, add, finish = self._gather or NEWEST
+
+        def overtake(gathered: Any, later: T) -> Any:
+            self._view.overtaken(self._gather is not None)
+            return add(gathered, later)
+
+        per_frame = conflate_into(first, overtake, finish, lambda: self._view.frames)
         subscription = self._stream.pipe(per_frame).subscribe(on_next, on_error)
         if self._turn == turn:
             self._subscription = subscription
@@ -111,10 +129,6 @@ class Binding(Generic[T]):
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             subscription.dispose()
-
-    def _overtake(self, earlier: T, later: T) -> T:
-        self._view.overtaken(self._merge is not None)
-        return later if self._merge is None else self._merge(earlier, later)
 
     def _draw(self, value: T) -> None:
         try:
@@ -138,7 +152,3 @@ class _Starting(DisposableBase):
 
     def dispose(self) -> None:
         """Nothing is held yet."""
-
-
-def _same(value: Any) -> Any:
-    return value

@@ -10,9 +10,11 @@ from reactivex import Observable
 
 from streams.bag import TableStream
 from streams.failures import Failure, TidewatchError
+from streams.operators.conflate import Gather
+from streams.operators.conflate_deltas import DELTAS
 from streams.operators.frames import Frames
 from streams.snapshot import Delta, Snapshot
-from ui.binding import Binding
+from ui.binding import Binding, merging
 from ui.components.states import StateBox
 from ui.context import UiContext
 
@@ -61,9 +63,30 @@ class BoundView(ft.Container):
         name: str = "",
     ) -> Binding[T]:
         """Have ``show`` called once per frame: with the newest value, or all since the last merged."""
-        binding = Binding(
-            self, stream, show, name=name or getattr(show, "__name__", "show"), merge=merge, box=box
-        )
+        gather = None if merge is None else merging(merge)
+        return self._bind(stream, show, gather, box, name)
+
+    def bind_deltas(
+        self,
+        stream: Observable[Delta[K, V]],
+        show: Callable[[Delta[K, V]], None],
+        *,
+        box: StateBox | None = None,
+        name: str = "",
+    ) -> Binding[Delta[K, V]]:
+        """Have ``show`` called once per frame with one delta that does what all since the last do."""
+        return self._bind(stream, show, DELTAS, box, name)
+
+    def _bind(
+        self,
+        stream: Observable[T],
+        show: Callable[[T], None],
+        gather: Gather[T, T] | None,
+        box: StateBox | None,
+        name: str,
+    ) -> Binding[T]:
+        name = name or getattr(show, "__name__", "show")
+        binding = Binding(self, stream, show, name=name, gather=gather, box=box)
         self._bindings.append(binding)
         if box is not None:
             self.own_box(box, binding.retry)
@@ -101,9 +124,9 @@ class BoundView(ft.Container):
             box.show(snapshot, empty=snapshot.value == 0)
             self.touch_box(box)
 
-        name = getattr(show, "__name__", "show")
-        deltas = self.bind(table.deltas, show, merge=lambda a, b: a.merge(b), box=box, name=name)
-        return deltas, self.bind(table.freshness, show_freshness, box=box, name="show_freshness")
+        return self.bind_deltas(table.deltas, show, box=box), self.bind(
+            table.freshness, show_freshness, box=box, name="show_freshness"
+        )
 
     def adopt(self, view: "BoundView") -> "BoundView":
         """Take a bound view inside this one along when this one is hidden or wakes; returns it."""

@@ -16,6 +16,9 @@ B = TypeVar("B")
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+Gather = tuple[Callable[[T], Any], Callable[[Any, T], Any], Callable[[Any], B]]
+"""How values are gathered: begun with the first, one more added, and made into what is delivered."""
+
 
 def conflate(key: Callable[[T], K], every_s: Seconds, *, scheduler: JobScheduler) -> Operator[T, dict[K, T]]:
     """Emit the newest value of each key that changed, as one new dictionary, at most once in ``every_s``.

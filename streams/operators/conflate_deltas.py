@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from streams.operators.conflate import conflate_into
+from streams.operators.conflate import Gather, conflate_into
 from streams.operators.frames import Frames
 from streams.operators.kinds import Operator, Seconds
 from streams.schedulers import JobScheduler
@@ -17,7 +17,7 @@ V = TypeVar("V")
 def conflate_deltas(every_s: Seconds, *, scheduler: JobScheduler) -> Operator[Delta[K, V], Delta[K, V]]:
     """Emit one delta that does what all those of a frame do, at most once in ``every_s``.
 
-    As ``conflate_merge(Delta.merge, every_s)``, but without a new mapping for each delta on the way.
+    Without a new mapping for each delta on the way.
 
     ::
 
@@ -26,10 +26,10 @@ def conflate_deltas(every_s: Seconds, *, scheduler: JobScheduler) -> Operator[De
         result:   a---x-----d--|
         where x does what b and then c do
     """
-    return conflate_into(_Gathering, _Gathering.add, _Gathering.delta, lambda: Frames(scheduler, every_s))
+    return conflate_into(*DELTAS, lambda: Frames(scheduler, every_s))
 
 
-class _Gathering(Generic[K, V]):
+class GatheredDeltas(Generic[K, V]):
     """Deltas of one frame; a single one is handed on as it is."""
 
     __slots__ = ("_changed", "_committed_at", "_first", "_removed")
@@ -40,9 +40,10 @@ class _Gathering(Generic[K, V]):
         self._removed: set[K] = set()
         self._committed_at: datetime | None = None
 
-    def add(self, later: Delta[K, V]) -> "_Gathering[K, V]":
+    def add(self, later: Delta[K, V]) -> "GatheredDeltas[K, V]":
+        """Take one more in; return what goes on gathering."""
         if later.full:
-            return _Gathering(later)
+            return GatheredDeltas(later)
         changed = self._changed
         if changed is None:
             changed = self._changed = dict(self._first.changed)
@@ -62,6 +63,11 @@ class _Gathering(Generic[K, V]):
         return self
 
     def delta(self) -> Delta[K, V]:
+        """Return one delta that does what all of them do."""
         if self._changed is None:
             return self._first
         return Delta(self._changed, frozenset(self._removed), self._first.full, self._committed_at)
+
+
+DELTAS: Gather[Any, Any] = (GatheredDeltas, GatheredDeltas.add, GatheredDeltas.delta)
+"""Gathers deltas into one, for whoever has frames of his own."""

@@ -181,7 +181,7 @@ async def test_a_pointer_that_was_not_seen_to_leave_holds_the_rows_only_for_a_wh
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ui.components.data_table_view.SETTLE_S", 0.0)
-    monkeypatch.setattr("ui.components.data_table_view.HOLD_S", 0.02)
+    monkeypatch.setattr("ui.components.data_table.HOLD_S", 0.02)
     desk.table.sort_by("size", False)
     pointer = next(g for g in desk.page.find_all(ft.GestureDetector) if g.on_enter is not None)
     await desk.page.fire(pointer, "enter", POINTER)

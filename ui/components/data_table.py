@@ -17,7 +17,7 @@ from ui.components.data_table_columns import Column, RowAction
 from ui.components.data_table_keys import Act, Keys, Move
 from ui.components.data_table_layout import kept_choice
 from ui.components.data_table_row import RowHand
-from ui.components.data_table_view import K, R, TableView
+from ui.components.data_table_view import HOLD_S, K, R, TableView
 from ui.theme import INK, Density, Tone
 
 FRAME_S = 1 / 30
@@ -203,10 +203,10 @@ class DataTable(TableView[K, R]):
             self._later("scroll", FRAME_S, self.refresh)
 
     def _on_enter(self) -> None:
-        self._hovered, self._hovered_s = True, asyncio.get_running_loop().time()
+        self._held_until_s = asyncio.get_running_loop().time() + HOLD_S
 
     def _on_exit(self) -> None:
-        self._hovered = False
+        self._held_until_s = 0.0
         if self._waiting_page is not None:
             self.show_page(self._waiting_page, fresh=False)
         elif self._order.unsettled:

@@ -56,8 +56,7 @@ class TableView(Generic[K, R]):
         self._order: KeyedOrder[K, R] = KeyedOrder(tie=None if paged else columns[0].sort_key)
         self._window = Window()
         self._slots: dict[K, int] = {}
-        self._hovered = False
-        self._hovered_s = 0.0
+        self._held_until_s = 0.0
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -279,7 +278,7 @@ class TableView(Generic[K, R]):
 
     def _held_s(self) -> float:
         """Return how much longer the pointer holds the order."""
-        return self._hovered_s + HOLD_S - asyncio.get_running_loop().time() if self._hovered else 0.0
+        return self._held_until_s - asyncio.get_running_loop().time()
 
     def _reveal_current(self) -> None:
         index = self._order.index_of(self.current) if self.current is not None else None

@@ -102,7 +102,7 @@ class PaletteView(BoundView):
             **container,
         )
         self.bind(self._answers(), self._show_found, merge=lambda a, b: {**a, **b}, name="found")
-        self.bind(streams.clients.deltas, self._keep_clients, merge=lambda a, b: a.merge(b))
+        self.bind_deltas(streams.clients.deltas, self._keep_clients)
         self.bind(streams.status, self._keep_status)
 
     # -- what is asked and found

@@ -143,9 +143,7 @@ class ClientsView(BoundView):
                 pass
         self.adopt(self._details)
         self.bind_table(streams.clients, self._box, self._show_clients)
-        self.bind(
-            streams.progress.deltas, self._show_progress, merge=lambda a, b: a.merge(b), name="progress"
-        )
+        self.bind_deltas(streams.progress.deltas, self._show_progress, name="progress")
         self.bind(context.seconds, self._show_ages, name="ages")
 
     def did_mount(self) -> None:

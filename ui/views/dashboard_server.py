@@ -93,7 +93,7 @@ class ServerPart(BoundView):
         self.bind_snapshot(streams.status, self.box, self._show_status)
         self.bind_snapshot(streams.results, self.results_box, self._show_results)
         self.bind(streams.link, self._show_link)
-        self.bind(streams.clients.deltas, self._keep_clients, merge=lambda a, b: a.merge(b))
+        self.bind_deltas(streams.clients.deltas, self._keep_clients)
         self.bind(context.seconds, self._show_uptime)
 
     # -- drawing

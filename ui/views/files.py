@@ -129,9 +129,7 @@ class FilesView(BoundView):
         self._pages = FilePages(streams.file_page, self._filter.query(context.clock()))
         self.bind_snapshot(self._pages.stream, self._box, self._show_page, is_empty=self._is_empty)
         self.bind(streams.files_summary, self._show_summary)
-        self.bind(
-            streams.clients.deltas, self._show_clients, merge=lambda a, b: a.merge(b), name="show_clients"
-        )
+        self.bind_deltas(streams.clients.deltas, self._show_clients)
 
     def did_mount(self) -> None:
         """Begin to look, with as many rows as the window has room for."""

@@ -123,12 +123,7 @@ class TransferStrip(BoundView):
             clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
         )
         super().__init__(context=context, key="transfers", content=surface)
-        self.bind(
-            streams.transfers.deltas,
-            self._show_transfers,
-            merge=lambda a, b: a.merge(b),
-            name="show_transfers",
-        )
+        self.bind_deltas(streams.transfers.deltas, self._show_transfers)
 
     def expand_list(self) -> None:
         """Show the list."""
