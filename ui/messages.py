@@ -1,10 +1,10 @@
 """What the console tells its user: a bounded list of messages that can be read again, copied and acted on."""
 
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
@@ -13,6 +13,18 @@ from streams.failures import TidewatchError
 from ui.theme import Tone
 
 Undo = Callable[[], Coroutine[Any, Any, None]]
+
+
+class More(TypedDict, total=False):
+    """What a message may have besides its text; ``Message`` says what each is."""
+
+    detail: str
+    action_label: str
+    action: Undo | None
+    run_id: int | None
+    quiet: bool
+    ongoing: bool
+    lasting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +39,16 @@ class Message:
     """Why, and what to do; shown in the message centre and copied with the text."""
     action_label: str = ""
     action: Undo | None = None
+    """What its button does, such as undo."""
     seen: bool = False
     run_id: int | None = None
     """The run whose log lines say more; otherwise those of its time do."""
+    quiet: bool = False
+    """For the message centre only, since something else on the screen says it already."""
+    ongoing: bool = False
+    """Says what is under way; taken back when its result is said."""
+    lasting: bool = True
+    """Whether what it offers can still be done long after it was said."""
 
     @property
     def stays(self) -> bool:
@@ -48,7 +67,8 @@ class Messages:
 
     def __init__(self, clock: Callable[[], datetime], *, keep: int = 100) -> None:
         self._clock = clock
-        self._kept: deque[Message] = deque(maxlen=keep)
+        self._most = keep
+        self._kept: tuple[Message, ...] = ()
         self._said = 0
         self._subject: BehaviorSubject[tuple[Message, ...]] = BehaviorSubject(())
 
@@ -60,54 +80,68 @@ class Messages:
     @property
     def all(self) -> tuple[Message, ...]:
         """All kept messages, newest first."""
-        return tuple(self._kept)
+        return self._kept
 
-    def info(
-        self, text: str, *, detail: str = "", action_label: str = "", action: Undo | None = None
-    ) -> None:
-        """Say something that is good to know; ``action`` is what its button does, such as undo."""
-        self._say(Tone.BUSY, text, detail, action_label=action_label, action=action)
+    def info(self, text: str, **more: Unpack[More]) -> int:
+        """Say something that is good to know; return its number."""
+        return self._say(Tone.BUSY, text, **more)
 
-    def done(
-        self, text: str, *, detail: str = "", action_label: str = "", action: Undo | None = None
-    ) -> None:
-        """Say that something asked for has really happened."""
-        self._say(Tone.OK, text, detail, action_label=action_label, action=action)
+    def done(self, text: str, **more: Unpack[More]) -> int:
+        """Say that something asked for has really happened; return its number."""
+        return self._say(Tone.OK, text, **more)
 
-    def warn(self, text: str, *, detail: str = "") -> None:
-        """Say something that may need attention."""
-        self._say(Tone.WARNING, text, detail)
+    def warn(self, text: str, **more: Unpack[More]) -> int:
+        """Say something that may need attention; return its number."""
+        return self._say(Tone.WARNING, text, **more)
 
-    def error(self, text: str, *, detail: str = "", run_id: int | None = None) -> None:
-        """Say that something failed; stays until closed. ``run_id`` is the run whose log lines say more."""
-        self._say(Tone.BAD, text, detail, run_id=run_id)
+    def error(self, text: str, **more: Unpack[More]) -> int:
+        """Say that something failed; stays until closed. Returns its number."""
+        return self._say(Tone.BAD, text, **more)
 
     def failed(self, what: str, error: TidewatchError) -> None:
         """Say that a command failed, why, and what to do."""
         self.error(f"{what}: {error.message}", detail=error.hint)
 
+    @contextmanager
+    def working(self, text: str) -> Generator[None]:
+        """Say that something is under way, until the block is left: then its result is to be said."""
+        number = self.info(text, ongoing=True)
+        try:
+            yield
+        finally:
+            self._keep(message for message in self._kept if message.number != number)
+
+    async def do(self, number: int) -> None:
+        """Do what a message offers; it offers that no more, unless it fails."""
+        action = next((message.action for message in self._kept if message.number == number), None)
+        if action is None:
+            return
+        self._offer(number, None)
+        try:
+            await action()
+        except BaseException:
+            self._offer(number, action)
+            raise
+
     def mark_seen(self) -> None:
         """Take all messages as read; the bell shows no number then."""
         if any(not message.seen for message in self._kept):
-            self._kept = deque((replace(m, seen=True) for m in self._kept), maxlen=self._kept.maxlen)
-            self._subject.on_next(self.all)
+            self._keep(replace(message, seen=True) for message in self._kept)
 
     def clear(self) -> None:
         """Forget all messages."""
-        self._kept.clear()
-        self._subject.on_next(())
+        self._keep(())
 
-    def _say(
-        self,
-        tone: Tone,
-        text: str,
-        detail: str,
-        *,
-        action_label: str = "",
-        action: Undo | None = None,
-        run_id: int | None = None,
-    ) -> None:
+    def _say(self, tone: Tone, text: str, **more: Unpack[More]) -> int:
         self._said += 1
-        message = Message(self._said, self._clock(), tone, text, detail, action_label, action, run_id=run_id)
-        self._kept.appendleft(message)
-        self._subject.on_next(self.all)
+        self._keep((Message(self._said, self._clock(), tone, text, **more), *self._kept))
+        return self._said
+
+    def _offer(self, number: int, action: Undo | None) -> None:
+        self._keep(
+            replace(message, action=action) if message.number == number else message for message in self._kept
+        )
+
+    def _keep(self, messages: Iterable[Message]) -> None:
+        self._kept = tuple(messages)[: self._most]
+        self._subject.on_next(self._kept)

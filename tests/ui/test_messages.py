@@ -1,6 +1,7 @@
 """What the console tells: toasts that wait for their turn, a bell that counts, a centre that keeps."""
 
 import flet as ft
+import pytest
 
 from streams.failures import WrongToken
 from tests.ui.harness import PageHarness
@@ -107,3 +108,75 @@ async def test_what_was_seen_is_not_toasted_again() -> None:
         h.context.messages.mark_seen()
         h.mount(ToastLayer(context=h.context))
         assert h.texts() == []
+
+
+async def test_what_is_under_way_is_replaced_by_its_result() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        with h.context.messages.working("Removing web-01…"):
+            h.frame()
+            assert h.texts() == ["Removing web-01…"]
+        h.context.messages.done("web-01 was removed for good")
+        h.frame()
+        assert h.texts() == ["web-01 was removed for good"]
+        assert [m.text for m in h.context.messages.all] == ["web-01 was removed for good"]
+
+
+async def test_what_failed_is_not_under_way_any_more() -> None:
+    async with PageHarness.open() as h:
+        with pytest.raises(WrongToken), h.context.messages.working("Removing web-01…"):
+            raise WrongToken("The token is revoked.")
+        assert h.context.messages.all == ()
+
+
+async def test_an_undo_is_offered_by_the_centre_too_until_it_is_done() -> None:
+    async with PageHarness.open() as h:
+        toasts, centre = ToastLayer(context=h.context), MessageCentre(context=h.context)
+        h.mount(toasts, centre)
+        undone: list[int] = []
+        broken = True
+
+        async def undo() -> None:
+            if broken:
+                raise WrongToken("The token is revoked.")
+            undone.append(1)
+
+        h.context.messages.done("12 files deleted.", action_label="Undo", action=undo)
+        h.advance(3600)
+        assert h.texts(toasts) == []
+        await h.fire(h.find(ft.TextButton, centre, content="Undo"), "click")
+        assert h.texts(toasts) == ["Undo: The token is revoked."]
+        broken = False
+        await h.fire(h.find(ft.TextButton, centre, content="Undo"), "click")
+        assert undone == [1]
+        with pytest.raises(LookupError):
+            h.find(ft.TextButton, centre, content="Undo")
+
+
+async def test_what_the_centre_has_undone_is_offered_by_no_toast() -> None:
+    async with PageHarness.open() as h:
+        toasts, centre = ToastLayer(context=h.context), MessageCentre(context=h.context)
+        h.mount(toasts, centre)
+
+        async def undo() -> None:
+            pass
+
+        h.context.messages.done("12 files deleted.", action_label="Undo", action=undo)
+        h.frame()
+        await h.fire(h.find(ft.TextButton, centre, content="Undo"), "click")
+        assert h.texts(toasts) == []
+
+
+async def test_what_cannot_be_undone_later_is_offered_by_its_toast_only() -> None:
+    async with PageHarness.open() as h:
+        toasts, centre = ToastLayer(context=h.context), MessageCentre(context=h.context)
+        h.mount(toasts, centre)
+
+        async def undo() -> None:
+            pass
+
+        h.context.messages.done("Settings imported", action_label="Undo", action=undo, lasting=False)
+        h.frame()
+        assert h.find(ft.TextButton, toasts, content="Undo")
+        with pytest.raises(LookupError):
+            h.find(ft.TextButton, centre, content="Undo")

@@ -10,7 +10,7 @@ from streams.records.link import Link
 from streams.vocabulary import LinkState
 from ui.bound import BoundView
 from ui.context import UiContext
-from ui.format import Formatter, rough_duration_text
+from ui.format import Formatter, duration_text, rough_duration_text
 from ui.theme import SIZE_BODY, look, small_text
 
 
@@ -38,6 +38,7 @@ class LostBar(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._commands = commands
         self._link: Link | None = None
+        self._lost_since: datetime | None = None
         self._words = ft.Text(
             "",
             size=SIZE_BODY,
@@ -79,8 +80,28 @@ class LostBar(BoundView):
         self.act("Reconnect", self._commands.reconnect())
 
     def _show_link(self, link: Link) -> None:
-        self._link = link
+        before, self._link = self._link, link
+        self._tell(link, before)
         self._show_time(self.context.clock())
+
+    def _tell(self, link: Link, before: Link | None) -> None:
+        """Have the message centre keep what the bar says only as long as it lasts."""
+        messages, now = self.context.messages, self.context.clock()
+        again = before is not None and link.reconnects > before.reconnects
+        unseen = again and before is not None and before.state in (LinkState.LIVE, LinkState.STALE)
+        if link.lost:
+            if self._lost_since is None:
+                self._lost_since = link.failure.since if link.failure else link.since
+                messages.error(
+                    "Connection to the server lost",
+                    detail=f"{link.failure.message} {link.failure.hint}".strip() if link.failure else "",
+                    quiet=True,
+                )
+        elif self._lost_since is not None or unseen:
+            since, self._lost_since = self._lost_since or now, None
+            # Nobody may have looked when it came back.
+            away_s = link.last_gap_s if again and link.last_gap_s else (now - since).total_seconds()
+            messages.done(f"Connection to the server is back after {duration_text(away_s)}", quiet=True)
 
     def _show_time(self, now: datetime) -> None:
         if self._link is None:

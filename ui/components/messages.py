@@ -1,6 +1,6 @@
 """Toasts that wait for their turn, and the centre where every message can be read again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import flet as ft
@@ -45,15 +45,20 @@ class ToastLayer(BoundView):
         super().__init__(context=context, key="toasts", content=self._column, **container)
         self._newest = 0
         self._queue: list[Message] = []
-        self._shown: dict[int, ft.Control] = {}
+        self._shown: dict[int, tuple[Message, ft.Control]] = {}
         self._timers: dict[int, DisposableBase] = {}
         self.bind(context.messages.stream, self._show_messages)
 
     def _show_messages(self, messages: tuple[Message, ...]) -> None:
+        kept = {message.number: message for message in messages}
+        for message, _ in list(self._shown.values()):
+            if _is_over(message, kept):
+                self.close(message.number)
+        self._queue = [message for message in self._queue if not _is_over(message, kept)]
         fresh = [m for m in reversed(messages) if m.number > self._newest]
         if fresh:
             self._newest = fresh[-1].number
-            self._queue.extend(m for m in fresh if not m.seen)
+            self._queue.extend(m for m in fresh if not m.seen and not m.quiet)
             self._fill()
 
     def _fill(self) -> None:
@@ -61,7 +66,7 @@ class ToastLayer(BoundView):
         while self._queue and len(self._shown) < MOST_TOASTS:
             message = self._queue.pop(0)
             toast = self._toast(message)
-            self._shown[message.number] = toast
+            self._shown[message.number] = message, toast
             self._column.controls.append(toast)
             changed = True
             if not message.stays:
@@ -74,13 +79,13 @@ class ToastLayer(BoundView):
 
     def close(self, number: int) -> None:
         """Take a toast away and let the next one in."""
-        toast = self._shown.pop(number, None)
+        shown = self._shown.pop(number, None)
         timer = self._timers.pop(number, None)
         if timer is not None:
             timer.dispose()
-        if toast is None:
+        if shown is None:
             return
-        self._column.controls = [c for c in self._column.controls if c is not toast]
+        self._column.controls = [c for c in self._column.controls if c is not shown[1]]
         self.touch(self._column)
         self._fill()
 
@@ -111,8 +116,15 @@ class ToastLayer(BoundView):
 
     def _on_action(self, message: Message) -> None:
         self.close(message.number)
-        if message.action is not None:
-            self.act(message.action_label, message.action())
+        self.act(message.action_label, self.context.messages.do(message.number))
+
+
+def _is_over(message: Message, kept: Mapping[int, Message]) -> bool:
+    """Whether a toast has nothing more to say: its work has ended, or what it offers was done elsewhere."""
+    now = kept.get(message.number)
+    if now is None:
+        return message.ongoing
+    return message.action is not None and now.action is None
 
 
 class MessageCentre(BoundView):
@@ -165,6 +177,7 @@ class MessageCentre(BoundView):
                     ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
                     ft.Column(words, spacing=2, tight=True, expand=True),
                     small_text(self.context.format.clock(message.at)),
+                    *self._offer(message),
                     *(_log_button(self.context, message) if message.stays else ()),
                     _small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
                 ],
@@ -175,6 +188,15 @@ class MessageCentre(BoundView):
             padding=ft.Padding.symmetric(vertical=8),
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
         )
+
+    def _offer(self, message: Message) -> list[ft.Control]:
+        if message.action is None or not message.lasting:
+            return []
+
+        def on_click() -> None:
+            self.act(message.action_label, self.context.messages.do(message.number))
+
+        return [ft.TextButton(message.action_label, height=30, on_click=lambda _: on_click())]
 
 
 class MessageBell(BoundView):

@@ -103,20 +103,20 @@ class ClientActions:
         """Read everything these clients have stored and check it, one client after the other."""
 
         async def run() -> None:
-            self._context.messages.info(f"Verifying all files of {self._who(ids)}…")
             checked, damaged = 0, list[str]()
             problems = list[str]()
-            for client_id in ids:
-                try:
-                    result = await self._commands.verify_client(client_id)
-                except TidewatchError as error:
-                    if len(ids) == 1:
-                        raise
-                    # The others are looked at all the same.
-                    problems.append(f"{self._who([client_id])} could not be verified: {error.line()}")
-                    continue
-                checked += result.checked
-                damaged += result.damaged
+            with self._context.messages.working(f"Verifying all files of {self._who(ids)}…"):
+                for client_id in ids:
+                    try:
+                        result = await self._commands.verify_client(client_id)
+                    except TidewatchError as error:
+                        if len(ids) == 1:
+                            raise
+                        # The others are looked at all the same.
+                        problems.append(f"{self._who([client_id])} could not be verified: {error.line()}")
+                        continue
+                    checked += result.checked
+                    damaged += result.damaged
             text = f"{self._who(ids)}: {present_verified(checked, damaged)}"
             if problems:
                 text += f"; {len(problems)} of {len(ids)} could not be verified"
@@ -147,8 +147,8 @@ class ClientActions:
             )
             if not await ask(self._page(), self._context, question):
                 return
-            self._context.messages.info(f"Removing {name}…")
-            lost = await self._commands.remove_client(client_id)
+            with self._context.messages.working(f"Removing {name}…"):
+                lost = await self._commands.remove_client(client_id)
             what = ", ".join(present_lost(lost, self._context.format))
             self._context.messages.done(f"{lost.name} was removed for good", detail=f"Gone with it: {what}.")
 

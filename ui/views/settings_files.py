@@ -78,7 +78,8 @@ class SettingsFiles:
             self._told("All settings have their defaults")
 
     def _told(self, text: str) -> None:
-        self._context.messages.done(text, action_label="Undo", action=self._undo)
+        # Later it would take back with it what was saved since.
+        self._context.messages.done(text, action_label="Undo", action=self._undo, lasting=False)
 
     async def _undo(self) -> None:
         await self._settings.undo()
