@@ -19,8 +19,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     """Ids that get it later, such as clients that are offline."""
     refused: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
     """Id to reason."""
-    after_seq: int = 0
-    """What came of it has greater event numbers."""
+    after_run: int = 0
+    """Backups that came of it have greater numbers."""
 
 
 class Commands(Protocol):

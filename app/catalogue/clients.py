@@ -175,15 +175,16 @@ class Clients:
 
         return await self._writer.write(work)
 
-    async def queue_backup(self, client_ids: Sequence[str]) -> list[Client]:
-        """Remember that these clients are to back up when they can. Raises UnknownClient; then for none."""
+    async def queue_backup(self, client_ids: Sequence[str]) -> int:
+        """Remember that these clients are to back up when they can; return the number of the last run so far.
 
-        def work(transaction: Transaction) -> list[Client]:
-            queued: list[Client] = []
+        Raises UnknownClient; then it is remembered for none.
+        """
+
+        def work(transaction: Transaction) -> int:
             for client_id in client_ids:
                 row = client_row(transaction, client_id)
                 client = change(transaction, row.no, backup_queued=True)
-                queued.append(client)
                 if not row.backup_queued:
                     transaction.emit(
                         EventKind.BACKUP_REQUESTED,
@@ -192,7 +193,7 @@ class Clients:
                         told=Told(),
                         client_no=row.no,
                     )
-            return queued
+            return transaction.sequences.get("runs", 0)
 
         return await self._writer.write(work)
 

@@ -59,7 +59,7 @@ class Backups:
             client_ids = [client.id for client in self._roster.all()]
         refused: dict[str, str] = {}
         asked: list[str] = []
-        after_seq = self._catalogue.last_seq
+        after_run = 0
         for client_id in dict.fromkeys(client_ids):
             objection = self._objection(client_id)
             if objection:
@@ -68,7 +68,7 @@ class Backups:
                 asked.append(client_id)
         if asked:
             # The wish is durable before it is told, so that neither a crash nor a lost answer forgets it.
-            await self._catalogue.clients.queue_backup(asked)
+            after_run = await self._catalogue.clients.queue_backup(asked)
         answers = dict(
             zip(asked, await asyncio.gather(*(self._tell(client_id) for client_id in asked)), strict=True)
         )
@@ -77,7 +77,7 @@ class Backups:
             done=tuple(client_id for client_id, said in answers.items() if said == ""),
             queued=tuple(client_id for client_id, said in answers.items() if said is None),
             refused=refused,
-            after_seq=after_seq,
+            after_run=after_run,
         )
 
     def _objection(self, client_id: str) -> str:

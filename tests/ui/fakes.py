@@ -16,7 +16,7 @@ from streams.failures import Failure
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
-from streams.records.runs import Progress, RunPage, RunResults
+from streams.records.runs import Progress, Run, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
@@ -114,6 +114,8 @@ class FakeStreams:
     transfers: FakeTable[str, Transfer] = field(default_factory=lambda: FakeTable(lambda t: t.id))
     pages: BehaviorSubject[int] = field(default_factory=lambda: BehaviorSubject(0))
     file_count: int = 128_412
+    runs: dict[str, tuple[Run, ...]] = field(default_factory=dict[str, tuple[Run, ...]])
+    """The runs of clients by id, newest first; for those that are not named, the fleet's."""
     logs: FakeLogs = field(init=False)
     past: FakeAnalytics = field(init=False)
 
@@ -285,7 +287,9 @@ class FakeStreams:
 
     def _client_runs(self, client_id: str) -> Observable[Snapshot[RunPage]]:
         name = self.clients.rows[client_id].name
-        page = RunPage(rows=tuple(fleet.run_of(i, name, self.now()) for i in range(30)))
+        known = self.runs.get(client_id)
+        rows = known or tuple(fleet.run_of(i, name, self.now()) for i in range(30))
+        page = RunPage(rows=rows)
         return rx.of(self.ok(page)).pipe(rx.operators.concat(rx.never()))
 
     def _client_activity(self, client_id: str) -> Observable[Snapshot[tuple[Activity, ...]]]:

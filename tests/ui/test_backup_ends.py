@@ -1,57 +1,83 @@
-"""How forced backups ended is told, wherever one is by then."""
+"""How forced backups began and ended is told, wherever one is by then."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from streams.commands import Outcome
-from streams.records.server import Activity
-from streams.vocabulary import EventKind, RunState
+from streams.records.runs import Run
+from streams.vocabulary import ClientState, RunState, RunTrigger
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.messages import Message
-from ui.views.backup_ends import BackupEnds, force_backup
+from ui.views.backup_ends import CHECK_S, BackupEnds, force_backup
 
-BEFORE = 100
+BEFORE = 9000
+"""The number of the last run before anything was asked for."""
 
 
 class Desk:
-    """What tells of the ends, and the activity that a test makes up."""
+    """What tells of the ends, and the clients and runs that a test makes up."""
 
     def __init__(self, page: PageHarness) -> None:
         self.page = page
         self.streams, self.commands = FakeStreams(page.now), FakeCommands()
-        self.lines: list[Activity] = []
+        now = page.now()
+        idle = {"running_run_id": None, "backup_queued": False}
+        self.streams.clients.fill((msgspec.structs.replace(c, **idle) for c in fleet.clients(now)), now)
         self.view = BackupEnds(streams=self.streams.bag, context=page.context)
         page.mount(self.view)
 
-    def end(self, name: str, state: RunState, *, seq: int | None = None, reason: str | None = None) -> None:
-        line = Activity(
-            seq=seq or BEFORE + 1 + len(self.lines),
-            at=self.page.now() + timedelta(hours=-3),  # the server's clock need not be ours
-            kind=EventKind.RUN_FINISHED,
-            client_id=fleet.client_id(name),
-            client_name=name,
-            run_id=7,
-            run_state=state,
-            reason=reason,
-            files=12,
-        )
-        self.lines.insert(0, line)
-        self.streams.activity.on_next(self.streams.ok(tuple(self.lines)))
+    def client(self, name: str, **changes: object) -> None:
+        row = self.streams.clients.rows[fleet.client_id(name)]
+        self.streams.clients.put(msgspec.structs.replace(row, **changes))
         self.page.frame()
 
-    async def force(self, names: Sequence[str]) -> None:
-        ids = {fleet.client_id(name): name for name in names}
-        self.commands.outcome = Outcome(done=tuple(ids), after_seq=BEFORE)
-        await force_backup(self.commands, self.page.context, ids)
+    def begin(self, name: str, run_id: int = BEFORE + 1) -> None:
+        self.run(name, RunState.RUNNING, run_id)
+        self.client(name, running_run_id=run_id, backup_queued=False)
+
+    def run(self, name: str, state: RunState, run_id: int = BEFORE + 1, reason: str | None = None) -> None:
+        start = self.page.now() + timedelta(hours=-3)  # the server's clock need not be ours
+        run = Run(
+            id=run_id,
+            client_id=fleet.client_id(name),
+            client_name=name,
+            trigger=RunTrigger.OPERATOR,
+            state=state,
+            started_at=start,
+            finished_at=start + timedelta(seconds=4) if state.ended else None,
+            reason=reason,
+            files_new=12,
+        )
+        earlier = [row for row in self.streams.runs.get(run.client_id, ()) if row.id != run.id]
+        rows = sorted([run, *earlier], key=lambda row: -row.id)
+        self.streams.runs[run.client_id] = tuple(rows)
+
+    def end(self, name: str, state: RunState, *, run_id: int = BEFORE + 1, reason: str | None = None) -> None:
+        self.run(name, state, run_id, reason)
+        self.client(name, running_run_id=None, last_run_state=state, last_seen_at=self.page.now())
+        self.page.advance(CHECK_S + 0.1)
+
+    async def force(self, done: Sequence[str], queued: Sequence[str] = ()) -> None:
+        names = {fleet.client_id(name): name for name in (*done, *queued)}
+        self.commands.outcome = Outcome(
+            done=tuple(fleet.client_id(name) for name in done),
+            queued=tuple(fleet.client_id(name) for name in queued),
+            after_run=BEFORE,
+        )
+        await force_backup(self.commands, self.page.context, names)
         self.page.frame()
 
     def last(self) -> Message:
         return self.page.context.messages.all[0]
+
+    def said(self) -> list[str]:
+        return [message.text for message in reversed(self.page.context.messages.all)]
 
 
 @pytest.fixture
@@ -64,43 +90,104 @@ async def desk() -> AsyncIterator[Desk]:
 async def test_the_end_of_one_is_told_quietly_if_it_is_good(desk: Desk) -> None:
     await desk.force(["web-01"])
     assert desk.last().text == "Backup started for web-01"
+    desk.begin("web-01")
     desk.end("web-02", RunState.FAILED)
     desk.end("web-01", RunState.COMPLETE)
-    assert desk.last().text == "web-01 backed up, 12 files"
+    assert desk.last().text == "web-01 backed up, 12 files, 0 B, 4 s"
     assert not desk.last().stays
     assert len(desk.page.context.messages.all) == 2
 
 
 async def test_a_failure_stays_and_leads_to_the_log_lines_of_its_run(desk: Desk) -> None:
     await desk.force(["web-01"])
+    desk.begin("web-01")
     desk.end("web-01", RunState.FAILED, reason="disk full at client")
     message = desk.last()
-    assert message.text == "Backup of web-01 failed, 12 files: disk full at client"
+    assert message.text == "Backup of web-01 failed, 12 files, 0 B, 4 s: disk full at client"
     assert message.stays
-    assert message.run_id == 7
+    assert message.run_id == BEFORE + 1
 
 
 async def test_several_are_told_of_together(desk: Desk) -> None:
     await desk.force(["web-01", "web-02", "web-03"])
     desk.end("web-01", RunState.COMPLETE)
-    desk.end("web-02", RunState.FAILED, reason="disk full at client")
+    desk.end("web-02", RunState.FAILED, run_id=BEFORE + 2, reason="disk full at client")
     assert desk.last().text == "Backup started for 3 clients"
-    desk.end("web-03", RunState.COMPLETE)
+    desk.end("web-03", RunState.COMPLETE, run_id=BEFORE + 3)
     assert desk.last().text == "3 backups ended: 2 complete, 1 failed"
     assert desk.last().detail == "web-02: disk full at client"
     assert desk.last().stays
 
 
 async def test_one_that_ended_before_it_was_asked_for_is_not_taken_for_it(desk: Desk) -> None:
-    desk.end("web-01", RunState.FAILED, seq=BEFORE)
+    desk.end("web-01", RunState.FAILED, run_id=BEFORE)
     await desk.force(["web-01"])
+    desk.page.advance(CHECK_S + 0.1)
     assert desk.last().text == "Backup started for web-01"
 
 
-async def test_it_looks_only_while_a_backup_is_waited_for(desk: Desk) -> None:
-    assert not desk.streams.activity.observers
+async def test_one_that_ended_while_it_was_asked_for_is_told(desk: Desk) -> None:
+    desk.end("web-01", RunState.COMPLETE)
     await desk.force(["web-01"])
-    assert desk.streams.activity.observers
+    desk.page.advance(CHECK_S + 0.1)
+    assert desk.last().text == "web-01 backed up, 12 files, 0 B, 4 s"
+
+
+async def test_of_several_runs_since_the_first_is_the_one_that_was_asked_for(desk: Desk) -> None:
+    await desk.force(["web-01"])
+    desk.view.set_awake(False)
+    desk.end("web-01", RunState.FAILED, reason="disk full at client")
+    desk.end("web-01", RunState.COMPLETE, run_id=BEFORE + 9)
+    desk.view.set_awake(True)
+    desk.page.advance(CHECK_S + 0.1)
+    assert desk.last().text == "Backup of web-01 failed, 12 files, 0 B, 4 s: disk full at client"
+
+
+async def test_an_end_that_was_slept_through_is_told_on_waking(desk: Desk) -> None:
+    await desk.force(["web-01"])
+    desk.begin("web-01")
+    desk.view.set_awake(False)
+    desk.end("web-01", RunState.COMPLETE)
+    desk.page.advance(3600)
+    assert len(desk.said()) == 1
+    desk.view.set_awake(True)
+    desk.page.advance(CHECK_S + 0.1)
+    assert desk.last().text == "web-01 backed up, 12 files, 0 B, 4 s"
+
+
+async def test_one_that_is_queued_is_told_of_when_it_begins_and_when_it_ends(desk: Desk) -> None:
+    desk.client("web-06", state=ClientState.OFFLINE, backup_queued=True)
+    await desk.force([], ["web-06"])
+    desk.page.advance(7200)
+    assert desk.said() == ["Queued for web-06 until it is back"]
+    desk.client("web-06", state=ClientState.ONLINE)
+    desk.begin("web-06")
+    assert desk.last().text == "web-06 is back and began its backup"
+    desk.end("web-06", RunState.COMPLETE)
+    assert desk.said()[2:] == ["web-06 backed up, 12 files, 0 B, 4 s"]
+
+
+async def test_those_that_are_queued_keep_no_others_waiting(desk: Desk) -> None:
+    desk.client("web-06", state=ClientState.OFFLINE, backup_queued=True)
+    await desk.force(["web-01"], ["web-06"])
+    desk.end("web-01", RunState.COMPLETE)
+    assert desk.last().text == "web-01 backed up, 12 files, 0 B, 4 s"
+
+
+async def test_a_client_that_is_removed_is_waited_for_no_more(desk: Desk) -> None:
+    await desk.force(["web-01", "web-02"])
+    desk.end("web-01", RunState.COMPLETE)
+    desk.streams.clients.remove(fleet.client_id("web-02"))
+    desk.page.frame()
+    assert desk.last().text == "1 backup ended: 1 complete"
+    assert desk.last().detail == "web-02: it was removed before its backup had ended"
+    assert not desk.streams.clients.looked_at
+
+
+async def test_it_looks_only_while_a_backup_is_waited_for(desk: Desk) -> None:
+    assert not desk.streams.clients.looked_at
+    await desk.force(["web-01"])
+    assert desk.streams.clients.looked_at
     desk.end("web-01", RunState.PARTIAL, reason="2 files could not be read")
-    assert not desk.streams.activity.observers
+    assert not desk.streams.clients.looked_at
     assert not desk.last().stays

@@ -73,20 +73,20 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
         state = activity.run_state or (RunState.COMPLETE if activity.reason is None else RunState.FAILED)
         shown = look(state)
         icon, tone = shown.icon, shown.tone
-        text = _ENDINGS.get(state, "Backup of {client} ended").format(client=client)
-        parts = [text]
-        if activity.files is not None:
-            parts.append(_files(activity.files))
-        if activity.bytes is not None:
-            parts.append(words.size(activity.bytes))
-        if activity.duration_s is not None:
-            parts.append(duration_text(activity.duration_s))
-        text = ", ".join(parts)
+        text = present_ended(
+            client,
+            state,
+            words,
+            files=activity.files,
+            sent_bytes=activity.bytes,
+            lasted_s=activity.duration_s,
+            reason=activity.reason,
+        )
     else:
         pattern, icon, tone = _PLAIN[activity.kind]
         text = pattern.format(client=client, files=_files(activity.files))
-    if activity.reason and not removed:
-        text = f"{text}: {activity.reason}"
+        if activity.reason and not removed:
+            text = f"{text}: {activity.reason}"
     same_day = activity.at.astimezone(words.zone).date() == now.astimezone(words.zone).date()
     return ActivityLine(
         clock=words.clock(activity.at) if same_day else words.moment(activity.at, now),
@@ -96,6 +96,28 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
         text=text,
         client_id=activity.client_id,
     )
+
+
+def present_ended(
+    client: str,
+    state: RunState,
+    words: Formatter,
+    *,
+    files: int | None,
+    sent_bytes: int | None,
+    lasted_s: float | None,
+    reason: str | None,
+) -> str:
+    """Return how a backup ended, in one sentence; what is not known is left out."""
+    parts = [_ENDINGS.get(state, "Backup of {client} ended").format(client=client)]
+    if files is not None:
+        parts.append(_files(files))
+    if sent_bytes is not None:
+        parts.append(words.size(sent_bytes))
+    if lasted_s is not None:
+        parts.append(duration_text(lasted_s))
+    text = ", ".join(parts)
+    return f"{text}: {reason}" if reason else text
 
 
 def _files(count: int | None) -> str:

@@ -1,79 +1,175 @@
-"""How backups that somebody forced have ended, told wherever one is by then."""
+"""How backups that somebody forced begin and end, told wherever one is by then."""
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import reactivex as rx
+from reactivex import Observable
+from reactivex import operators as ops
+from reactivex.subject import Subject
 
 from streams.bag import Streams
 from streams.commands import Commands, Outcome
-from streams.records.server import Activity
-from streams.snapshot import Snapshot
-from streams.vocabulary import EventKind, RunState
+from streams.records.clients import Client
+from streams.records.runs import Run
+from streams.snapshot import Delta
+from streams.vocabulary import Health, RunState
 from ui.bound import BoundView
 from ui.context import UiContext
-from ui.views.activity_present import present_activity
-from ui.views.outcomes import present_ends, present_outcome
+from ui.views.outcomes import present_end, present_ends, present_outcome
+
+CHECK_S = 1.0
+"""So long after a client has changed its runs are asked for: one that was told to begin does so meanwhile."""
+AT_ONCE = 4
+"""So many clients are asked for their runs at the same time."""
+REMOVED = "it was removed before its backup had ended"
 
 _GOOD = (RunState.COMPLETE, RunState.CANCELLED)
+_Answers = tuple[tuple[str, tuple[Run, ...]], ...]
+"""Ids of clients, each with its newest runs."""
 
 
 @dataclass(slots=True)
 class _Batch:
     """Backups that were asked for together, and are told of together."""
 
-    after_seq: int
+    after_run: int
     waiting: set[str]
-    ends: dict[str, Activity] = field(default_factory=dict[str, Activity])
+    queued: bool
+    """Whether the client was away when it was asked for; then its start is told, too."""
+    ends: dict[str, Run] = field(default_factory=dict[str, Run])
+    gone: list[str] = field(default_factory=list[str])
+    """Why some come to no end."""
 
-    def take(self, line: Activity) -> None:
-        """Note the end of a backup that is waited for."""
-        ours = line.kind is EventKind.RUN_FINISHED and line.seq > self.after_seq
-        if ours and line.client_id in self.waiting:
-            self.waiting.discard(line.client_id)
-            self.ends[line.client_id] = line
+    def take(self, client_id: str, runs: tuple[Run, ...]) -> None:
+        """Note the end of a backup: the first run since it was asked for, once it has ended."""
+        since = [run for run in runs if run.id > self.after_run]
+        first = min(since, key=lambda run: run.id, default=None)
+        if client_id in self.waiting and first is not None and first.state.ended:
+            self.waiting.discard(client_id)
+            self.ends[client_id] = first
 
 
 class BackupEnds(BoundView):
-    """Looks at what happens while a forced backup runs, and says how it ended; nothing of it is seen."""
+    """Follows a forced backup, and says how it ended; nothing of it is seen.
+
+    What has changed while nobody could see the window is found on waking: a client that neither waits for a
+    backup nor makes one is asked for its runs, and these say how the one that is meant has ended.
+    """
 
     def __init__(self, *, streams: Streams, context: UiContext) -> None:
         self._streams = streams
         self._batches: list[_Batch] = []
+        self._clients: dict[str, Client] = {}
+        """Those that are waited for, as they are now."""
+        self._to_check: set[str] = set()
+        self._asked: Subject[str] = Subject()
         super().__init__(context=context, key="backup-ends", left=0, top=0, width=0, height=0)
-        self._activity = self.bind(rx.never(), self._show)
+        answers = self._asked.pipe(ops.map(self._runs_of), ops.merge(max_concurrent=AT_ONCE))
+        self.bind(answers, self._take_runs, merge=operator.add)
+        self._table = self.bind_deltas(rx.never(), self._take_clients)
         context.follow_backups = self.follow
 
     def follow(self, outcome: Outcome) -> None:
-        """Tell how the backups that an order has begun come to their ends."""
-        if not outcome.done:
-            return
+        """Tell how the backups that an order has begun, or will, come to their ends."""
         first = not self._batches
-        self._batches.append(_Batch(outcome.after_seq, set(outcome.done)))
-        if first:
-            self._activity.switch(self._streams.activity)
+        if outcome.done:
+            self._batches.append(_Batch(outcome.after_run, set(outcome.done), queued=False))
+        # Each comes back at a time of its own.
+        self._batches += [_Batch(outcome.after_run, {each}, queued=True) for each in outcome.queued]
+        if first and self._batches:
+            self._table.switch(self._streams.clients.deltas)
+        else:
+            self._check_soon(self._waiting())
 
-    def _show(self, lines: Snapshot[tuple[Activity, ...]]) -> None:
-        for line in reversed(lines.value or ()):
+    def _waiting(self) -> set[str]:
+        return set[str]().union(*(batch.waiting for batch in self._batches))
+
+    # -- what becomes of the clients
+
+    def _take_clients(self, delta: Delta[str, Client]) -> None:
+        waiting = self._waiting()
+        gone = waiting - delta.changed.keys() if delta.full else waiting & delta.removed
+        for client_id in gone:
+            self._give_up(client_id, REMOVED)
+        changed = waiting & delta.changed.keys()
+        for client_id in changed:
+            self._clients[client_id] = delta.changed[client_id]
+            self._tell_start(self._clients[client_id])
+        self._tell_ended()
+        self._check_soon(changed)
+
+    def _tell_start(self, client: Client) -> None:
+        run_id = client.running_run_id
+        for batch in self._batches:
+            if (
+                batch.queued
+                and client.id in batch.waiting
+                and run_id is not None
+                and run_id > batch.after_run
+            ):
+                batch.queued = False
+                self.context.messages.info(f"{client.name} is back and began its backup")
+
+    def _give_up(self, client_id: str, why: str) -> None:
+        client = self._clients.get(client_id)
+        for batch in self._batches:
+            if client_id in batch.waiting:
+                batch.waiting.discard(client_id)
+                batch.gone.append(f"{client.name if client else client_id}: {why}")
+
+    def _check_soon(self, client_ids: set[str]) -> None:
+        first = not self._to_check
+        self._to_check |= client_ids
+        if first and self._to_check:
+            self.context.scheduler.schedule_relative(CHECK_S, lambda *_: self._check())
+
+    def _check(self) -> None:
+        to_check, self._to_check = self._to_check, set()
+        for client_id in sorted(to_check & self._waiting()):
+            client = self._clients.get(client_id)
+            if client is not None and client.running_run_id is None and not client.backup_queued:
+                self._asked.on_next(client_id)
+
+    # -- what became of their backups
+
+    def _runs_of(self, client_id: str) -> Observable[_Answers]:
+        return self._streams.client_runs(client_id).pipe(
+            ops.filter(lambda snapshot: snapshot.health is Health.OK and snapshot.value is not None),
+            ops.take(1),
+            ops.map(lambda snapshot: ((client_id, snapshot.value.rows if snapshot.value else ()),)),
+        )
+
+    def _take_runs(self, answers: _Answers) -> None:
+        for client_id, runs in answers:
             for batch in self._batches:
-                batch.take(line)
+                batch.take(client_id, runs)
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
         ended = [batch for batch in self._batches if not batch.waiting]
         self._batches = [batch for batch in self._batches if batch.waiting]
         for batch in ended:
-            self._tell(list(batch.ends.values()))
+            self._tell(batch)
+        waiting = self._waiting()
+        self._clients = {key: client for key, client in self._clients.items() if key in waiting}
         if ended and not self._batches:
-            self._activity.switch(rx.never())
+            self._table.switch(rx.never())
 
-    def _tell(self, ends: list[Activity]) -> None:
-        messages, now = self.context.messages, self.context.clock()
-        if len(ends) == 1:
-            text, detail = present_activity(ends[0], now, self.context.format).text, ""
+    def _tell(self, batch: _Batch) -> None:
+        messages, ends = self.context.messages, list(batch.ends.values())
+        run_id = None
+        if not ends and len(batch.gone) == 1:
+            text, detail = f"No backup of {batch.gone[0]}", ""
+        elif len(ends) == 1 and not batch.gone:
+            text, detail = present_end(ends[0], self.context.format), ""
+            run_id = ends[0].id
         else:
-            text, detail = present_ends(ends)
-        failed = [end for end in ends if end.run_state is RunState.FAILED]
-        if failed:
-            messages.error(text, detail=detail, run_id=failed[0].run_id if len(ends) == 1 else None)
-        elif all(end.run_state in _GOOD for end in ends):
+            text, detail = present_ends(ends, batch.gone)
+        if any(end.state is RunState.FAILED for end in ends):
+            messages.error(text, detail=detail, run_id=run_id)
+        elif not batch.gone and all(end.state in _GOOD for end in ends):
             messages.done(text, detail=detail)
         else:
             messages.warn(text, detail=detail)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from streams.commands import Outcome
 from streams.records.clients import ClientHoldings
 from streams.records.runs import Run
-from streams.records.server import Activity
 from streams.vocabulary import RunState
 from ui.format import Formatter, count_text, counted
 from ui.theme import look
+from ui.views.activity_present import present_ended
 
 
 def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> str:
@@ -35,13 +35,30 @@ def present_outcome(verb: str, outcome: Outcome, names: Mapping[str, str]) -> st
     return text[0].upper() + text[1:]
 
 
-def present_ends(ends: Sequence[Activity]) -> tuple[str, str]:
-    """Return how several backups ended, ``12 backups ended: 10 complete, 2 failed``, and why not well."""
-    counts = Counter(end.run_state or RunState.COMPLETE for end in ends)
+def present_end(run: Run, words: Formatter) -> str:
+    """Return how a backup ended: ``web-01 backed up, 12 files, 3.0 MiB, 4 s``."""
+    lasted_s = (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+    return present_ended(
+        run.client_name,
+        run.state,
+        words,
+        files=run.files_new + run.files_changed,
+        sent_bytes=run.bytes_sent,
+        lasted_s=lasted_s,
+        reason=run.reason,
+    )
+
+
+def present_ends(ends: Sequence[Run], gone: Sequence[str]) -> tuple[str, str]:
+    """Return how several backups ended, ``12 backups ended: 10 complete, 2 failed``, and why not well.
+
+    ``gone`` says which came to no end, and why.
+    """
+    counts = Counter(end.state for end in ends)
     told = ", ".join(f"{count_text(counts[state])} {look(state).word}" for state in RunState if counts[state])
-    bad = [end for end in ends if end.run_state in (RunState.PARTIAL, RunState.FAILED)]
-    why = (f"{end.client_name}: {end.reason or 'no reason was given'}" for end in bad)
-    return f"{counted(len(ends), 'backup')} ended: {told}", "\n".join(why)
+    bad = [end for end in ends if end.state in (RunState.PARTIAL, RunState.FAILED)]
+    why = [f"{end.client_name}: {end.reason or 'no reason was given'}" for end in bad]
+    return f"{counted(len(ends), 'backup')} ended: {told or 'none'}", "\n".join([*why, *gone])
 
 
 def present_verified(checked: int, damaged: Sequence[str]) -> str:

@@ -202,6 +202,10 @@ async def test_a_forced_backup_reaches_who_is_there_and_waits_for_who_is_not(
         outcome = await running_server.post("/api/backups", {"client_ids": None}, Outcome)
         await obeying
         assert (outcome.done, outcome.queued, outcome.refused) == ((agent.client_id,), (away.client_id,), {})
+        earlier = await agent.begin("the one that was asked for")
+        assert earlier.id > outcome.after_run
+        finish = FinishRun(state=RunState.COMPLETE)
+        await running_server.post(f"/api/agent/runs/{earlier.id}/finish", finish, Run, http=agent.http)
         obeying = asyncio.create_task(obey(socket, accepted=False))
         body = {"client_ids": [agent.client_id, "nobody"]}
         outcome = await running_server.post("/api/backups", body, Outcome)
@@ -213,6 +217,8 @@ async def test_a_forced_backup_reaches_who_is_there_and_waits_for_who_is_not(
         await told(socket)
         await obey(socket)
         await until(lambda: not running_server.room.roster.get(away.client_id).backup_queued)  # type: ignore[union-attr]
+    again = await running_server.post("/api/backups", {"client_ids": [away.client_id]}, Outcome)
+    assert again.after_run == earlier.id
 
 
 async def test_uploads_of_one_client_take_turns(tmp_path: Path) -> None:
