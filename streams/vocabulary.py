@@ -16,6 +16,8 @@ class ClientState(Word):
     OFFLINE = "offline"
     DISCONNECTED = "disconnected"
     """An operator has shut the client out; it may not send until it is allowed again."""
+    REVOKED = "revoked"
+    """Its token is good no longer: it may not connect until it has enrolled again."""
     NEVER = "never"
     """Known to the server, but its agent has not connected once."""
 

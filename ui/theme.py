@@ -111,6 +111,7 @@ _LOOKS: Final[dict[type[StrEnum], dict[StrEnum, StateLook]]] = {
         ClientState.ONLINE: StateLook("online", _CHECK, Tone.OK),
         ClientState.OFFLINE: StateLook("offline", _CLOUD, Tone.QUIET),
         ClientState.DISCONNECTED: StateLook("disconnected", _PAUSE, Tone.QUIET),
+        ClientState.REVOKED: StateLook("revoked", ft.Icons.KEY_OFF, Tone.WARNING),
         ClientState.NEVER: StateLook("never connected", _CLOUD, Tone.QUIET),
     },
     RunState: {

@@ -23,6 +23,7 @@ _KIND_OF_STATE = {
     ClientState.ONLINE: EventKind.CLIENT_ONLINE,
     ClientState.OFFLINE: EventKind.CLIENT_OFFLINE,
     ClientState.DISCONNECTED: EventKind.CLIENT_DISCONNECTED,
+    ClientState.REVOKED: EventKind.CLIENT_REVOKED,
     ClientState.NEVER: EventKind.CLIENT_CHANGED,
 }
 _BY_ID = select(*CLIENT_COLUMNS).where(clients.c.id == bindparam("client_id"))
@@ -98,12 +99,15 @@ class Clients:
     async def set_state(
         self, client_id: str, state: ClientState, *, seen_at: datetime | None = None
     ) -> Client:
-        """Say how a client stands; an event only where that is new. Raises UnknownClient."""
+        """Say how a client stands; an event only where that is new. Raises UnknownClient.
+
+        One whose token was revoked stays so until it has enrolled again.
+        """
 
         def work(transaction: Transaction) -> Client:
             row = client_row(transaction, client_id)
             seen: dict[str, Any] = {} if seen_at is None else {"last_seen_at": to_us(seen_at)}
-            if row.state == state and not seen:
+            if row.state == ClientState.REVOKED or (row.state == state and not seen):
                 return client_of(row)
             client = change(transaction, row.no, state=state.value, **seen)
             if row.state != state:

@@ -11,7 +11,7 @@ from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients, enrolments, tokens
 from app.catalogue.times import to_us
-from app.catalogue.tokens import TokenInfo, Tokens, hash_of, issue_in, revoke_in
+from app.catalogue.tokens import TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.base import Record
@@ -95,10 +95,11 @@ class Enrolments:
 def _client(
     transaction: Transaction, name: str, platform: str, agent_version: str
 ) -> tuple[int, Client, list[TokenInfo]]:
-    known = transaction.all(select(clients.c.no).where(clients.c.name == name))
+    known = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.name == name))
     if known:
         revoked = revoke_in(transaction, tokens.c.client_no == known[0].no)
-        client = change(transaction, known[0].no, platform=platform, agent_version=agent_version)
+        told = {"platform": platform, "agent_version": agent_version}
+        client = change(transaction, known[0].no, **told, **let_in(known[0]))
         return known[0].no, client, revoked
     no = transaction.numbers("clients")
     row = {

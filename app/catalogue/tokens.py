@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 
 from app.catalogue.aliases import AnyRow
-from app.catalogue.clients import client_row
+from app.catalogue.clients import change, client_row
 from app.catalogue.readers import Readers
-from app.catalogue.rows import client_of
 from app.catalogue.schema import clients, tokens
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.base import Record
-from streams.vocabulary import EventKind, Scope, Topic
+from streams.vocabulary import ClientState, EventKind, Scope, Topic
 
 REMEMBERED_S = 5.0
 """How long a token found good is not looked up again; another process may have revoked it meanwhile."""
@@ -60,6 +59,15 @@ def revoke_in(transaction: Transaction, which: ColumnElement[bool]) -> list[Toke
         update(tokens).where(which, tokens.c.revoked_at.is_(None)).values(revoked_at=transaction.now_us)
     )
     return revoked
+
+
+def let_in(row: AnyRow) -> dict[str, Any]:
+    """Return what to change of a client that has a good token again."""
+    never = row.last_seen_at is None
+    state = ClientState(row.state)
+    if state is ClientState.REVOKED:
+        state = ClientState.NEVER if never else ClientState.OFFLINE
+    return {"state": state.value}
 
 
 class Tokens:
@@ -110,22 +118,36 @@ class Tokens:
         self.forget(await self._writer.write(work))
 
     async def revoke_client(self, client_id: str) -> None:
-        """Let no token of a client be good any longer. Raises UnknownClient."""
+        """Let no token of a client be good any longer, and wait for no backup of it. Raises UnknownClient."""
 
         def work(transaction: Transaction) -> list[TokenInfo]:
             row = client_row(transaction, client_id)
             revoked = revoke_in(transaction, tokens.c.client_no == row.no)
             if revoked:
+                state = ClientState.REVOKED.value
                 transaction.emit(
                     EventKind.CLIENT_REVOKED,
                     Topic.CLIENTS,
-                    client=client_of(row),
+                    client=change(transaction, row.no, state=state, backup_queued=False),
                     told=Told(),
                     client_no=row.no,
                 )
             return revoked
 
         self.forget(await self._writer.write(work))
+
+    async def renew(self, client_id: str, label: str) -> str:
+        """Return a new token of a client, in the place of those it had. Raises UnknownClient."""
+
+        def work(transaction: Transaction) -> tuple[str, list[TokenInfo]]:
+            row = client_row(transaction, client_id)
+            revoked = revoke_in(transaction, tokens.c.client_no == row.no)
+            change(transaction, row.no, **let_in(row))
+            return issue_in(transaction, Scope.AGENT, row.no, label), revoked
+
+        token, revoked = await self._writer.write(work)
+        self.forget(revoked)
+        return token
 
     def forget(self, revoked: list[TokenInfo]) -> None:
         """Act on tokens that have been revoked: here, and at whoever listens."""

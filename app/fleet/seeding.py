@@ -18,7 +18,7 @@ from app.protocol import AgentEntry
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.store.store import Store
 from streams.records.base import utc_now
-from streams.vocabulary import ClientState, EntryKind, Scope
+from streams.vocabulary import ClientState, EntryKind
 
 FILE_MODE = 0o100644
 SMALL_BYTES = 1024 * 1024
@@ -61,8 +61,7 @@ async def prepare(data_dir: Path, *, count: int, seed: int, quiet: bool = False)
 
 async def _returning(catalogue: Catalogue, machine: Machine, client_id: str) -> Member:
     """Return a client of an earlier start; on its disk is what the server has of it."""
-    await catalogue.tokens.revoke_client(client_id)
-    token = await catalogue.tokens.issue(Scope.AGENT, client_id=client_id, label=machine.name)
+    token = await catalogue.tokens.renew(client_id, machine.name)
     tree: dict[str, SimFile] = {}
     after: int | None = 0
     while after is not None:

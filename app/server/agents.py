@@ -115,6 +115,10 @@ class AgentsHub:
         """Whether the client's agent has its socket open."""
         return client_id in self._links
 
+    def revoked(self, client_id: str) -> bool:
+        """Whether the client's token was revoked, so that its agent cannot come back."""
+        return self._roster.revoked(client_id)
+
     def heard(self, client_id: str) -> None:
         """Note that something came from this client just now."""
         self._heard[client_id] = self._unwritten[client_id] = time.monotonic()
@@ -194,7 +198,7 @@ class AgentsHub:
         async with self._locks.setdefault(client_id, asyncio.Lock()):
             client = self._roster.get(client_id)
             state = ClientState.ONLINE if self.connected(client_id) else ClientState.OFFLINE
-            if client is None or client.state in (state, ClientState.DISCONNECTED):
+            if client is None or client.state in (state, ClientState.DISCONNECTED, ClientState.REVOKED):
                 return
             if client.state is ClientState.NEVER and state is ClientState.OFFLINE:
                 return

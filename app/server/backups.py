@@ -17,6 +17,7 @@ from streams.records.runs import Run
 from streams.vocabulary import ServerState
 
 SHUT_OUT = "disconnected by an operator"
+REVOKED = "its token was revoked; it has to be enrolled again"
 
 
 class Backups:
@@ -88,6 +89,8 @@ class Backups:
             return "the server is stopped"
         if self._roster.shut_out(client_id):
             return "the client is disconnected"
+        if self._roster.revoked(client_id):
+            return REVOKED
         if client.running_run_id is not None:
             return "a backup is running already"
         return ""
@@ -122,6 +125,8 @@ class Backups:
         return await _each(client_ids, self._disconnect)
 
     async def _disconnect(self, client_id: str) -> None:
+        if self._roster.revoked(client_id):
+            raise Refused("client_revoked", REVOKED)
         await self._agents.shut_out(client_id)
         for run in self._running.of(client_id):
             await self._running.fail(run.id, SHUT_OUT)
@@ -139,6 +144,8 @@ async def _each(client_ids: Iterable[str], act: Callable[[str], Awaitable[None]]
             await act(client_id)
         except UnknownClient:
             refused[client_id] = "unknown client"
+        except Refused as refusal:
+            refused[client_id] = refusal.problem.message
         else:
             done.append(client_id)
     return Outcome(done=tuple(done), refused=refused)

@@ -20,6 +20,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "method_not_allowed": 405,
     "server_stopped": 409,
     "client_disconnected": 409,
+    "client_revoked": 409,
     "run_ended": 409,
     "no_content": 409,
     "blobs_missing": 409,

@@ -45,6 +45,11 @@ class Roster:
         client = self._clients.get(client_id)
         return client is not None and client.state is ClientState.DISCONNECTED
 
+    def revoked(self, client_id: str) -> bool:
+        """Whether the token of this client was revoked."""
+        client = self._clients.get(client_id)
+        return client is not None and client.state is ClientState.REVOKED
+
     def all(self) -> tuple[Client, ...]:
         """Return all clients."""
         return tuple(self._clients.values())

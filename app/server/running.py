@@ -18,6 +18,7 @@ from streams.vocabulary import RunState
 
 log = structlog.stdlib.get_logger(__name__)
 
+REVOKED = "its token was revoked"
 WENT_AWAY = "the agent went away"
 BY_OPERATOR = "cancelled by an operator"
 COUNTS = tuple(name for name in FinishRun.__struct_fields__ if name not in ("state", "reason"))
@@ -123,12 +124,15 @@ class RunningRuns:
         return True
 
     async def sweep(self) -> None:
-        """Fail the runs whose agents have been away and silent for too long, until cancelled."""
+        """Fail the runs of agents that cannot come back, or are silent for too long, until cancelled."""
         while True:
             await asyncio.sleep(min(SWEEP_S, self._limits.run_lost_s))
             for run_id, finish in list(self._owed.items()):
                 await self._pay(run_id, finish)
             for run in self._progress.runs():
+                if self._agents.revoked(run.client_id):
+                    await self.fail(run.id, REVOKED)
+                    continue
                 away = not self._agents.connected(run.client_id)
                 if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
                     await self.fail(run.id, WENT_AWAY)

@@ -8,7 +8,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.tokens import TokenInfo
 from streams.records.events import Event
-from streams.vocabulary import EventKind, Scope
+from streams.vocabulary import ClientState, EventKind, Scope
 from tests.app.catalogue.seeds import Clock, enrol
 
 
@@ -72,6 +72,38 @@ async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(
     assert told[0].activity is not None
     await catalogue.tokens.revoke_client(client.id)
     assert len(told) == 1, "nothing is left to revoke"
+
+
+async def test_a_revoked_client_is_that_until_it_is_enrolled_again(
+    catalogue: Catalogue, told: list[Event]
+) -> None:
+    code = await catalogue.enrolments.create("desk")
+    client, _ = await catalogue.enrolments.redeem("desk", code.code, "linux", "1")
+    await catalogue.clients.set_state(client.id, ClientState.ONLINE, seen_at=client.created_at)
+    await catalogue.clients.queue_backup([client.id])
+    await catalogue.tokens.revoke_client(client.id)
+    assert told[-1].client is not None
+    assert (told[-1].client.state, told[-1].client.backup_queued) == (ClientState.REVOKED, False)
+    # What is said of it afterwards, as that its socket has closed, does not make it another.
+    for state in (ClientState.OFFLINE, ClientState.DISCONNECTED):
+        await catalogue.clients.set_state(client.id, state)
+    await catalogue.clients.allow(client.id)
+    assert (await catalogue.clients.one(client.id)).state is ClientState.REVOKED
+    again = await catalogue.enrolments.create("desk")
+    known, _ = await catalogue.enrolments.redeem("desk", again.code, "linux", "1")
+    assert (known.id, known.state) == (client.id, ClientState.OFFLINE)
+    assert told[-1].client == known
+
+
+async def test_a_token_in_the_place_of_another_is_no_revocation(
+    catalogue: Catalogue, told: list[Event]
+) -> None:
+    code = await catalogue.enrolments.create("desk")
+    client, old = await catalogue.enrolments.redeem("desk", code.code, "linux", "1")
+    told.clear()
+    new = await catalogue.tokens.renew(client.id, "desk")
+    assert (await catalogue.tokens.check(old), told) == (None, [])
+    assert await catalogue.tokens.check(new) is not None
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])

@@ -67,6 +67,31 @@ async def test_a_disconnected_client_is_out_until_it_is_allowed(running_server: 
         assert client.state is ClientState.ONLINE
 
 
+async def test_a_revoked_client_is_asked_for_nothing_until_it_is_enrolled_again(tmp_path: Path) -> None:
+    async with a_server(tmp_path, run_lost_s=0.1) as server:
+        agent = await server.enrol("alpha")
+        async with server.events() as console, agent.socket() as socket:
+            await console.resume(None)
+            await told(socket)
+            await agent.begin()
+            await server.room.catalogue.tokens.revoke_client(agent.client_id)
+            revoked = await console.event(EventKind.CLIENT_REVOKED)
+            assert revoked.client is not None and revoked.client.state is ClientState.REVOKED
+            ended = await console.event(EventKind.RUN_FINISHED)
+            assert ended.run is not None and ended.run.reason == "its token was revoked"
+        reason = {agent.client_id: "its token was revoked; it has to be enrolled again"}
+        body = {"client_ids": [agent.client_id]}
+        for path in ("/api/backups", "/api/clients/disconnect"):
+            outcome = await server.post(path, body, Outcome)
+            assert (outcome.done, outcome.queued, outcome.refused) == ((), (), reason)
+        client = await server.get(f"/api/clients/{agent.client_id}", Client)
+        assert (client.state, client.backup_queued) == (ClientState.REVOKED, False)
+        again = await server.enrol("alpha")
+        async with again.socket() as socket:
+            await told(socket)
+            assert (await server.get(f"/api/clients/{agent.client_id}", Client)).state is ClientState.ONLINE
+
+
 async def test_a_disconnected_client_sends_no_further(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
     content, shut_out = os.urandom(20_000_000), asyncio.Event()
