@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import flet as ft
 import reactivex as rx
 from reactivex import Observable
 from reactivex import operators as ops
@@ -45,6 +46,14 @@ class SessionPrefs:
     def put(self, key: str, value: object) -> None:
         """Keep ``value`` under ``key``."""
         self._kept[key] = value
+
+
+class SearchInput(Protocol):
+    """A search field, as the keys see it."""
+
+    def empty(self) -> bool:
+        """Take away what was typed; return whether there was anything."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,10 @@ class UiContext:
     """Where a view offers what can be found with Ctrl+K."""
     typing: bool = False
     """Whether a text field has the focus, so that plain keys belong to it."""
+    search: SearchInput | None = None
+    """The search field that has the focus."""
+    menu: bool = False
+    """Whether a menu is open, to which the keys that walk and Escape belong."""
     modal: bool = False
     """Whether a dialog is open, to which all keys belong."""
     still: bool = False
@@ -124,9 +137,23 @@ class UiContext:
             ops.map(lambda _: self.clock()), ops.share()
         )
 
+    def leave(self) -> None:
+        """Note that nothing here has the keyboard any more: another view is shown."""
+        self.search, self.typing, self.menu = None, False, False
+
     def log_of(self, at: datetime, run_id: int | None = None) -> Callable[[], None] | None:
         """Return what leads to the log lines of a time, or of a run; None where there is no view of them."""
         if "logs" not in self.places:
             return None
         show = f"at:{at.isoformat()}" if run_id is None else f"run:{run_id}"
         return lambda: self.go(Place("logs", show))
+
+
+def context_of(control: ft.BaseControl | None) -> UiContext | None:
+    """Return the context of the view in which a control stands; None where it stands in none."""
+    while control is not None:
+        context = getattr(control, "context", None)
+        if isinstance(context, UiContext):
+            return context
+        control = control.parent
+    return None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import flet as ft
 
@@ -29,6 +29,28 @@ class Key:
     key: str
     ctrl: bool = False
     anywhere: bool = True
+
+
+class Walked(Protocol):
+    """What the keys walk in a view: the rows of a table, or lines."""
+
+    def take_key(self, event: ft.KeyboardEvent) -> bool:
+        """Take a key that nothing before it wanted; return whether it was for the rows."""
+        ...
+
+    async def focus(self) -> None:
+        """Take the keyboard."""
+        ...
+
+
+@runtime_checkable
+class HasRows(Protocol):
+    """A view whose rows the keys walk."""
+
+    @property
+    def walked(self) -> Walked | None:
+        """The rows; None while there are none."""
+        ...
 
 
 KEYMAP: Final[tuple[Key, ...]] = (

@@ -12,7 +12,7 @@ from ui.views.registry import ViewSpec
 class Rail:
     """Shows which view is chosen and tells which one is wanted; ``control`` goes into the page."""
 
-    def __init__(self, specs: Sequence[ViewSpec], chosen: int, on_choose: Callable[[int], None]) -> None:
+    def __init__(self, specs: Sequence[ViewSpec], chosen: int, on_choose: Callable[[int], object]) -> None:
         self._rail = ft.NavigationRail(
             destinations=[
                 ft.NavigationRailDestination(

@@ -7,7 +7,6 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
-from ui import keys
 from ui.bound import BoundView
 from ui.components.connection_status import ConnectionPanel
 from ui.components.lost_bar import LostBar
@@ -15,7 +14,8 @@ from ui.components.messages import MessageCentre, ToastLayer
 from ui.components.palette import WIDTH as PALETTE_WIDTH
 from ui.components.palette import PaletteView
 from ui.context import Look, Place, Prefs, UiContext
-from ui.keys import Act
+from ui.keyboard import Keyboard
+from ui.keys import Act, key_sheet
 from ui.offers import Offers
 from ui.palette import PaletteEntry
 from ui.rail import Rail
@@ -79,7 +79,7 @@ class Shell(ft.Stack):
         self._scrim = ft.Container(
             left=0, top=0, right=0, bottom=0, visible=False, on_click=lambda _: self.close_panels()
         )
-        self._rail = Rail(self._specs, names.index(first), self._on_rail)
+        self._rail = Rail(self._specs, names.index(first), self.go_to)
         self._rail.fit(page.width)
         body = ft.Column([self._topbar, self._lost, self._stage.control], spacing=0, expand=True)
         frame = ft.Container(
@@ -95,7 +95,19 @@ class Shell(ft.Stack):
             bottom=0,
             bgcolor=PAGE,
         )
-        super().__init__([frame, self._scrim, *self._panels, self._toasts, self._ends], expand=True)
+        self._keyboard = Keyboard(
+            self,
+            context,
+            self._palette,
+            {
+                Act.PALETTE: self.open_palette,
+                Act.KEYS: self.show_keys,
+                Act.SETTINGS: lambda: self.go(Place("settings")),
+            },
+        )
+        super().__init__(
+            [self._keyboard.control, frame, self._scrim, *self._panels, self._toasts, self._ends], expand=True
+        )
         self._topbar.show_title(self._spec(first).label)
         context.go = self.go
         self._offers = Offers(
@@ -128,7 +140,7 @@ class Shell(ft.Stack):
         if place.view != self._stage.current:
             self._rail.choose([s.name for s in self._specs].index(place.view))
             self._topbar.show_title(self._spec(place.view).label)
-            self.context.typing = False
+            self.context.leave()
             self.context.prefs.put("shell.view", place.view)
 
         def arrive(view: BoundView) -> None:
@@ -190,7 +202,8 @@ class Shell(ft.Stack):
 
     def show_keys(self) -> None:
         """Show the list of keys."""
-        sheet = keys.key_sheet()
+        self.close_panels()
+        sheet = key_sheet()
 
         def on_dismiss() -> None:
             self.context.modal = False
@@ -214,44 +227,20 @@ class Shell(ft.Stack):
     # -- keys and sizes
 
     def on_key(self, event: ft.KeyboardEvent) -> None:
-        """Take a key: the frame's own by the keymap, others go to the view that is shown."""
-        if self.context.modal:
-            return  # all keys belong to the dialog
-        act = keys.act_of(event, self.context.typing)
-        if act is not None and self._do(act):
-            return
-        if self._palette.visible:
-            self._palette.take_key(event)
-            return
-        number = keys.view_number(event, self.context.typing)
-        if number is not None and number < len(self._specs):
-            self.go(Place(self._specs[number].name))
-        else:
-            view = self._stage.shown
-            if view is not None:
-                view.on_key(event)
+        """Take a key."""
+        self._keyboard.take(event)
 
-    def _do(self, act: Act) -> bool:
-        """Do what a key asks of the frame; return whether it was for the frame now."""
-        palette = bool(self._palette.visible)
-        match act:
-            case Act.PALETTE:
-                self.open_palette()
-            case Act.KEYS:
-                self.close_panels()
-                self.show_keys()
-            case Act.SETTINGS:
-                self.go(Place("settings"))
-            case Act.CLOSE:
-                return self.close_panels()
-            case Act.FIND:
-                view = self._stage.shown
-                return not palette and view is not None and view.find()
-            case Act.UP | Act.DOWN if palette:
-                self._palette.move(-1 if act is Act.UP else 1)
-            case _:
-                return False
-        return True
+    @property
+    def shown(self) -> BoundView | None:
+        """The view that is shown; None while it is being made."""
+        return self._stage.shown
+
+    def go_to(self, number: int) -> bool:
+        """Show the view of this number, counted from 0; return whether there is one."""
+        there = number < len(self._specs)
+        if there:
+            self.go(Place(self._specs[number].name))
+        return there
 
     def on_resize(self, width: float | None) -> None:
         """Give the rail labels when there is room for them."""
@@ -264,9 +253,6 @@ class Shell(ft.Stack):
     @staticmethod
     def _middle(width: float | None) -> float:
         return max(0.0, ((width or 1280) - PALETTE_WIDTH) / 2)
-
-    def _on_rail(self, number: int) -> None:
-        self.go(Place(self._specs[number].name))
 
     # -- theme
 

@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import flet as ft
-
 from streams.records.database import (
     PageQuery,
 )
 from streams.records.statements import SqlResult
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
+from tests.ui.harness import PageHarness, key_event
 from ui.views.database import DatabaseView
 
 
@@ -56,13 +54,6 @@ class Desk:
         run = self.database.runs[-1]
         run.stream.on_next(self.database.ok(SqlResult(sql=run.sql, **parts)))
         await self.page.settle()
-
-
-def key_event(key: str, *, ctrl: bool = False) -> ft.KeyboardEvent:
-    """What the page tells of a key."""
-    return ft.KeyboardEvent(
-        name="keyboard_event", control=None, key=key, ctrl=ctrl, shift=False, alt=False, meta=False
-    )  # pyright: ignore[reportArgumentType]
 
 
 @asynccontextmanager

@@ -52,6 +52,12 @@ class Op:
     value: Any
 
 
+def key_event(key: str, **held: bool) -> ft.KeyboardEvent:
+    """What the page tells of a key."""
+    modifiers = dict.fromkeys(("ctrl", "shift", "alt", "meta"), False) | held
+    return ft.KeyboardEvent(name="keyboard_event", control=None, key=key, **modifiers)  # pyright: ignore[reportArgumentType]
+
+
 class _Recording(Connection):
     """Ends the protocol in memory."""
 

@@ -20,7 +20,7 @@ from streams.vocabulary import ClientState, RunState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
+from tests.ui.harness import PageHarness, key_event
 from ui.context import Place
 from ui.theme import Density
 from ui.views.clients import ClientsView
@@ -137,7 +137,7 @@ async def test_details_follow_the_arrow_keys_and_close_with_escape(desk: Desk) -
     assert desk.view._details.visible is True
     await desk.page.fire(desk.view._table._listener, "key_down", {"key": "Arrow Down"})
     assert desk.view._details.client_id == fleet.client_id("app-02")
-    await desk.page.fire(desk.view._table._listener, "key_down", {"key": "Escape"})
+    assert desk.view.walked.take_key(key_event("Escape"))
     assert desk.view._details.visible is False
 
 

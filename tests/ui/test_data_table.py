@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import flet as ft
 import pytest
 
-from tests.ui.harness import PageHarness
+from tests.ui.harness import PageHarness, key_event
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.data_table_columns import CellKind, Column, ProgressCell, RowAction, StatusCell, TextCell
 from ui.theme import Density, Tone
@@ -96,6 +96,11 @@ class Desk:
 
     async def key(self, label: str) -> None:
         await self.page.fire(self.table._listener, "key_down", {"key": label})
+
+    async def press(self, key: str, **held: bool) -> None:
+        """Have the frame lead a key to the table."""
+        self.table.take_key(key_event(key, **held))
+        await self.page.settle()
 
     async def click(self, slot: int) -> None:
         await self.page.fire(self.rows()[slot], "click")
@@ -209,9 +214,9 @@ async def test_shift_selects_a_range_and_escape_selects_nothing(desk: Desk) -> N
     await desk.check(5)
     assert desk.told[-1] == ("selected", frozenset({2, 3, 4, 5}))
     assert desk.table._head.heads[0].check.value is None
-    await desk.key("Escape")
+    await desk.press("Escape")
     assert desk.told[-1] == ("selected", frozenset())
-    await desk.key("Escape")
+    await desk.press("Escape")
     assert desk.told[-1] == ("cancel", None)
 
 

@@ -18,6 +18,7 @@ from ui.components.data_table_keys import Act, Keys, Move
 from ui.components.data_table_layout import kept_choice
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_view import HOLD_S, K, R, TableView
+from ui.components.menus import note_menu
 from ui.theme import INK, Density, Tone
 
 FRAME_S = 1 / 30
@@ -37,8 +38,8 @@ class TableEvents(Generic[K]):
     on_selection: Callable[[frozenset[K]], None] | None = None
     on_sort: Callable[[str, bool], None] | None = None
     """Column key and whether it descends; the table has sorted already unless it shows pages."""
-    on_cancel: Callable[[], None] | None = None
-    """Escape with nothing selected."""
+    on_cancel: Callable[[], bool] | None = None
+    """Escape; returns whether there was something to close, else the selection is cleared."""
     on_columns: Callable[[dict[str, object]], None] | None = None
     """The user chose or resized columns; what is given brings that back as ``columns_kept``."""
 
@@ -80,7 +81,13 @@ class DataTable(TableView[K, R]):
         self._actions = actions
         self._events = events
         self._keys = Keys()
-        self._menu = ft.ContextMenu(content=self._body.control, secondary_trigger=None, expand=True)
+        self._menu = ft.ContextMenu(
+            content=self._body.control,
+            secondary_trigger=None,
+            expand=True,
+            on_select=lambda _event: note_menu(self._menu, False),
+            on_dismiss=lambda _event: note_menu(self._menu, False),
+        )
         self._listener = ft.KeyboardListener(
             content=self._assemble(),
             on_key_down=self._on_key,
@@ -196,6 +203,7 @@ class DataTable(TableView[K, R]):
             return
         self._menu.items = [_menu_item(action) for action in self._actions(record)]
         self._menu.update()
+        note_menu(self._menu, True)
         await self._menu.open(local_position=at)
 
     def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
@@ -231,14 +239,17 @@ class DataTable(TableView[K, R]):
         elif what is Act.ALL:
             self.selection.select_all(self._order.order)
             self._selection_changed()
-        elif what is Act.CANCEL:
-            self._on_cancel()
 
-    def _on_cancel(self) -> None:
-        if len(self.selection):
+    def take_key(self, event: ft.KeyboardEvent) -> bool:
+        """Close what belongs to the current row with Escape, or else clear the selection."""
+        if event.key != "Escape":
+            return False
+        if self._events.on_cancel is not None and self._events.on_cancel():
+            return True
+        chosen = bool(len(self.selection))
+        if chosen:
             self.clear_selection()
-        elif self._events.on_cancel is not None:
-            self._events.on_cancel()
+        return chosen
 
     def _on_sort(self, key: str) -> None:
         self.sort_by(key, not self.descending if key == self.sort else False)

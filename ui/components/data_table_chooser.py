@@ -8,6 +8,7 @@ import flet as ft
 from ui.components.data_table_columns import Column
 from ui.components.data_table_layout import ColumnChoice, Layout
 from ui.components.data_table_row import MENU_WIDTH
+from ui.components.menus import minded
 from ui.theme import INK, QUIET_INK, SIZE_BODY, SIZE_SMALL
 
 _ITEM_HEIGHT = 34
@@ -48,7 +49,7 @@ class ColumnChooser:
             size_constraints=ft.BoxConstraints(max_height=460),
             tooltip="Choose columns",
         )
-        self.control = ft.Semantics(content=menu, container=True, label="Choose columns")
+        self.control = ft.Semantics(content=minded(menu), container=True, label="Choose columns")
 
     def _item(
         self, column: Column[Any], on_toggle: Callable[[str], None], *, first: bool

@@ -45,10 +45,9 @@ class Act(Enum):
     OPEN = "open"
     TOGGLE = "toggle"
     ALL = "all"
-    CANCEL = "cancel"
 
 
-_ACTS = {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE, "Escape": Act.CANCEL}
+_ACTS = {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE}
 
 
 @dataclass(slots=True)

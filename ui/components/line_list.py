@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import flet as ft
 
 from ui.components.data_table_body import MANY
-from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_keys import Keys, Move
 from ui.components.data_table_root import TableRoot
 from ui.components.data_table_scrollbar import Scrollbar
 from ui.components.data_table_window import Window
@@ -40,7 +40,8 @@ class LineRow(Protocol[T_contra]):
 
 
 class LineList(Generic[T]):
-    """Shows a part of ``lines``; ``on_scroll`` hears when the user moved it.
+    """Shows a part of ``lines``; ``on_scroll`` hears when the user moved it, ``on_cancel`` closes what
+    belongs to the current line and says whether there was anything.
 
     ``make_row`` gets the place of a row on the screen, and what is to be called when it is clicked.
     """
@@ -52,7 +53,7 @@ class LineList(Generic[T]):
         row_height: float,
         on_scroll: Callable[[], None],
         on_open: Callable[[int], None],
-        on_cancel: Callable[[], None],
+        on_cancel: Callable[[], bool],
         label: str,
     ) -> None:
         self._make_row, self._row_height, self._least_height = make_row, row_height, row_height
@@ -195,8 +196,10 @@ class LineList(Generic[T]):
         what = self._keys.down(event.key)
         if isinstance(what, Move) and what not in (Move.LEFT, Move.RIGHT):
             self._walk(what)
-        elif what is Act.CANCEL:
-            self._on_cancel()
+
+    def take_key(self, event: ft.KeyboardEvent) -> bool:
+        """Close what belongs to the current line with Escape."""
+        return event.key == "Escape" and self._on_cancel()
 
     def _walk(self, move: Move) -> None:
         if not self.lines:

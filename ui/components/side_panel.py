@@ -19,7 +19,7 @@ class SidePanel:
         self,
         body: ft.Control,
         *,
-        on_close: Callable[[], None],
+        on_close: Callable[[], object],
         label: str,
         foot: Sequence[ft.Control] = (),
         subtitle: ft.Control | None = None,

@@ -7,6 +7,8 @@ from typing import Any
 
 import flet as ft
 
+from ui.components.menus import minded
+from ui.context import context_of
 from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 HEIGHT = 36
@@ -20,7 +22,6 @@ class SearchField:
         hint: str,
         on_search: Callable[[str], None],
         *,
-        on_typing: Callable[[bool], None],
         wait_s: float = 0.0,
         width: int = 260,
     ) -> None:
@@ -35,7 +36,7 @@ class SearchField:
             tooltip="Clear search",
             visible=False,
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
-            on_click=self._on_clear,
+            on_click=lambda _event: self.empty(),
         )
         self.field = ft.TextField(
             hint_text=hint,
@@ -48,8 +49,8 @@ class SearchField:
             expand=True,
             on_change=self._on_change,
             on_submit=self._tell_now,
-            on_focus=lambda _event: on_typing(True),
-            on_blur=lambda _event: on_typing(False),
+            on_focus=self._on_focus,
+            on_blur=self._on_blur,
         )
         named = ft.Semantics(content=self.field, label=hint, expand=True)
         self.control = ft.Container(
@@ -82,6 +83,16 @@ class SearchField:
         """Take the keyboard."""
         await self.field.focus()
 
+    def empty(self) -> bool:
+        """Take away what was typed, and tell it; return whether there was anything."""
+        if not self.field.value:
+            return False
+        self.field.value = ""
+        self._clear.visible = False
+        self.control.update()
+        self._tell_now()
+        return True
+
     def close(self) -> None:
         """Forget what was typed but not told."""
         if self._timer is not None:
@@ -106,11 +117,15 @@ class SearchField:
             self._told = text
             self._on_search(text)
 
-    def _on_clear(self) -> None:
-        self.field.value = ""
-        self._clear.visible = False
-        self.control.update()
-        self._tell_now()
+    def _on_focus(self) -> None:
+        context = context_of(self.field)
+        if context is not None:
+            context.search, context.typing = self, True
+
+    def _on_blur(self) -> None:
+        context = context_of(self.field)
+        if context is not None and context.search is self:
+            context.search, context.typing = None, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +158,14 @@ class FilterMenu:
             border=ft.Border.all(1, LINE),
             border_radius=RADIUS,
         )
-        self._button = ft.PopupMenuButton(
-            content=self._box,
-            items=[],
-            menu_position=ft.PopupMenuPosition.UNDER,
-            size_constraints=ft.BoxConstraints(min_width=160, max_width=320, max_height=420),
-            tooltip=f"Filter by {label.lower()}",
+        self._button = minded(
+            ft.PopupMenuButton(
+                content=self._box,
+                items=[],
+                menu_position=ft.PopupMenuPosition.UNDER,
+                size_constraints=ft.BoxConstraints(min_width=160, max_width=320, max_height=420),
+                tooltip=f"Filter by {label.lower()}",
+            )
         )
         self.control = ft.Semantics(content=self._button, container=True, label=f"Filter by {label.lower()}")
         self.set_choices(choices)

@@ -10,6 +10,7 @@ from streams.records.runs import RunPage
 from streams.records.server import Activity
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
+from ui.components.menus import minded
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
@@ -48,7 +49,7 @@ class ClientDetails(BoundView):
     """State, goal, running backup, last runs, failures and activity of the client that is shown."""
 
     def __init__(
-        self, streams: Streams, context: UiContext, *, actions: ClientActions, on_close: Callable[[], None]
+        self, streams: Streams, context: UiContext, *, actions: ClientActions, on_close: Callable[[], object]
     ) -> None:
         self._streams, self._actions = streams, actions
         self._row: ClientRow | None = None
@@ -67,11 +68,13 @@ class ClientDetails(BoundView):
             mono=("id",),
             font=MONO,
         )
-        self._goal = ft.PopupMenuButton(
-            content=self._goal_content(),
-            items=[self._goal_item(seconds) for seconds in GOALS_S],
-            tooltip="Change how old the last good backup may be",
-            menu_position=ft.PopupMenuPosition.UNDER,
+        self._goal = minded(
+            ft.PopupMenuButton(
+                content=self._goal_content(),
+                items=[self._goal_item(seconds) for seconds in GOALS_S],
+                tooltip="Change how old the last good backup may be",
+                menu_position=ft.PopupMenuPosition.UNDER,
+            )
         )
         self._bars = RunBars(lambda run_id: self.context.go(Place("logs", f"run:{run_id}")))
         self._runs_box = StateBox(

@@ -76,8 +76,9 @@ class ClientsView(BoundView):
             density=context.density,
             label="Clients",
         )
+        self.walked = self._table
         self._cards = FilterCards(CARDS, self._on_state)
-        self._search = SearchField("Find a client", self._on_search, on_typing=self._on_typing)
+        self._search = SearchField("Find a client", self._on_search)
         self._menu = FilterMenu("Status", STATES, self._on_state)
         self._count = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
         self._bar = SelectionBar(
@@ -262,9 +263,6 @@ class ClientsView(BoundView):
         self._table.filter_by(matcher(state, text, clock=self.context.clock, average=average))
         self._show_around()
 
-    def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
-
     # -- how dense
 
     def _screens(self) -> int | None:
@@ -301,11 +299,12 @@ class ClientsView(BoundView):
         if self._details.visible:
             self._on_open(key)
 
-    def _on_close(self) -> None:
+    def _on_close(self) -> bool:
         if not self._details.visible:
-            return
+            return False
         self._details.close()
         self._details.set_visible(False)
         self._table.expect(PANEL_WIDTH + GAP)
         self._table.set_current(None)
         self.touch(self._main)
+        return True

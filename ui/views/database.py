@@ -14,6 +14,7 @@ from ui.bound import BoundView
 from ui.components.states import Empty, StateBox
 from ui.context import UiContext
 from ui.format import rough_duration_text
+from ui.keys import HasRows, Walked
 from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY
 from ui.views.database_data import DataTab
 from ui.views.database_health import HealthTab
@@ -210,12 +211,17 @@ class DatabaseView(BoundView):
             self.show_tab(word)
 
     def on_key(self, event: ft.KeyboardEvent) -> bool:
-        """Run with Ctrl+Enter, find with Ctrl+F, cancel with Escape."""
+        """Run with Ctrl+Enter."""
         if self._tab == "sql" and event.key in ("Enter", "Numpad Enter") and event.ctrl:
             self.sql.run()
             return True
-        slash = event.key == "/" and not self.context.typing
-        return ((event.key == "F" and event.ctrl) or slash) and self.find()
+        return False
+
+    @property
+    def walked(self) -> Walked | None:
+        """The rows of the tab that is shown."""
+        tab = self._tabs[self._tab]
+        return tab.walked if isinstance(tab, HasRows) else None
 
     def find(self) -> bool:
         """Put the keyboard into the filter of the data."""

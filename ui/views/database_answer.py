@@ -11,6 +11,7 @@ from streams.records.statements import Plan, SqlProblem, SqlResult
 from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext
+from ui.keys import Walked
 from ui.theme import INK, QUIET_INK, SIZE_BODY, Tone, mono_text, small_text
 from ui.views.database_grid import Grid, GridColumn, room_for
 from ui.views.database_present import SCAN_LOOKS, GridRow, present_answer
@@ -22,7 +23,7 @@ class Answer:
     """Shows one thing at a time and keeps its size; ``control`` goes into the page."""
 
     def __init__(
-        self, context: UiContext, *, on_open: Callable[[GridRow], None], on_close: Callable[[], None]
+        self, context: UiContext, *, on_open: Callable[[GridRow], None], on_close: Callable[[], bool]
     ) -> None:
         self._format = context.format
         self._result: SqlResult | None = None
@@ -50,6 +51,11 @@ class Answer:
     def result(self) -> SqlResult | None:
         """The answer that is shown."""
         return self._result
+
+    @property
+    def walked(self) -> Walked | None:
+        """The rows."""
+        return self._grid.table
 
     def row(self, key: Key) -> GridRow | None:
         """Return a row of the page that is shown."""

@@ -20,6 +20,7 @@ from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
 from ui.format import counted
+from ui.keys import Walked
 from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone, small_text
 from ui.views.database_count import RowCount
 from ui.views.database_filter import RowFilter
@@ -51,7 +52,7 @@ class DataTab(BoundView):
         self._marks: dict[Key, frozenset[int]] = {}
         self._new_table = False
         """The next page is the first of its table: the widths of the columns follow it."""
-        self._filter = RowFilter(self._on_filter, on_typing=self._on_typing)
+        self._filter = RowFilter(self._on_filter)
         self._grid = Grid(
             context, label="Rows", on_open=self._on_open, on_sort=self._on_sort, on_cancel=self._on_close
         )
@@ -84,6 +85,11 @@ class DataTab(BoundView):
         self.adopt(self._panel)
         self._queries: BehaviorSubject[PageQuery | None] = BehaviorSubject(None)
         self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
+
+    @property
+    def walked(self) -> Walked | None:
+        """The rows."""
+        return self._grid.table
 
     # -- what is shown
 
@@ -265,21 +271,19 @@ class DataTab(BoundView):
             self.touch(self._main)
         self._panel.open(self._table, row)
 
-    def _on_close(self) -> None:
+    def _on_close(self) -> bool:
         if not self._panel.visible:
-            return
+            return False
         self._panel.close()
         self._panel.set_visible(False)
         if self._grid.table is not None:
             self._grid.table.set_current(None)
         self.touch(self._main)
+        return True
 
     def search(self) -> None:
         """Put the keyboard into the filter."""
         self.act("Find", self._filter.focus())
-
-    def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
 
 
 def _turned(query: PageQuery, direction: Direction, edge: Edge | None) -> PageQuery:

@@ -15,18 +15,14 @@ _WITHOUT_TEXT = (FilterKind.NULL, FilterKind.NOT_NULL)
 class RowFilter:
     """Two menus and a field; tells a filter once it says something."""
 
-    def __init__(
-        self, on_filter: Callable[[ColumnFilter | None], None], *, on_typing: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, on_filter: Callable[[ColumnFilter | None], None]) -> None:
         self._on_filter = on_filter
         self._told: ColumnFilter | None = None
         self._columns = FilterMenu("Column", [Choice(_ANY, "Any column")], lambda _key: self._tell())
         self._kinds = FilterMenu(
             "Compare", [Choice(kind.value, kind.value) for kind in FilterKind], lambda _key: self._tell()
         )
-        self._text = SearchField(
-            "Value", lambda _text: self._tell(), on_typing=on_typing, wait_s=0.35, width=180
-        )
+        self._text = SearchField("Value", lambda _text: self._tell(), wait_s=0.35, width=180)
         self.control = ft.Row(
             [self._columns.control, self._kinds.control, self._text.control], spacing=8, tight=True
         )

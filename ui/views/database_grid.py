@@ -79,7 +79,7 @@ class Grid:
         label: str,
         on_open: Callable[[GridRow], None] | None = None,
         on_sort: Callable[[str, bool], None] | None = None,
-        on_cancel: Callable[[], None] | None = None,
+        on_cancel: Callable[[], bool] | None = None,
     ) -> None:
         self._context, self._label = context, label
         self._on_open, self._on_sort, self._on_cancel = on_open, on_sort, on_cancel

@@ -30,7 +30,9 @@ Ask = Callable[[int], CellQuery | AnswerQuery]
 class RowPanel(BoundView):
     """All values of one row; it stays open while one walks the rows."""
 
-    def __init__(self, *, streams: DatabaseStreams, context: UiContext, on_close: Callable[[], None]) -> None:
+    def __init__(
+        self, *, streams: DatabaseStreams, context: UiContext, on_close: Callable[[], object]
+    ) -> None:
         self._streams = streams
         self._title = ""
         self._row: GridRow | None = None

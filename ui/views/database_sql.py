@@ -10,6 +10,7 @@ from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
+from ui.keys import Walked
 from ui.theme import GAP
 from ui.views.database_answer import Answer
 from ui.views.database_editor import SqlEditor
@@ -89,6 +90,11 @@ class SqlTab(BoundView):
         self.adopt(self._panel)
         self.bind(self._writing.idle(context.scheduler), lambda _idle: self._tidy(), name="tidy")
         self.bind(context.seconds, lambda _now: self._follow_theme(), name="follow_theme")
+
+    @property
+    def walked(self) -> Walked | None:
+        """The rows of the answer."""
+        return self._answer.walked
 
     # -- what the view around it says
 
@@ -232,14 +238,15 @@ class SqlTab(BoundView):
             self.touch(self._content_row)
         self._panel.open_answer(result, row)
 
-    def _on_close(self) -> None:
+    def _on_close(self) -> bool:
         if not self._panel.visible:
-            return
+            return False
         self._panel.close()
         self._panel.set_visible(False)
         self._answer.let_go()
         self._lists.control.visible = True
         self.touch(self._content_row)
+        return True
 
     # -- small things
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import flet as ft
 
 from streams.records.statements import ExportFormat
+from ui.components.menus import minded
 from ui.theme import LINE, QUIET_INK
 
 _PIN = "Pin: run again when the data changes"
@@ -53,7 +54,7 @@ class SqlTools:
         )
         save = _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", acts.save)
         self.control = ft.Row(
-            [self.go, self.stop, explain, self.pin, save, export, status], spacing=6, height=36
+            [self.go, self.stop, explain, self.pin, save, minded(export), status], spacing=6, height=36
         )
 
     def show_running(self, running: bool, *, exporting: bool) -> None:

@@ -16,14 +16,12 @@ MOST_CLIENTS = 100
 class FileFilters:
     """Search and menus; tells the whole filter whenever a part of it changes."""
 
-    def __init__(self, on_filter: Callable[[FileFilter], None], *, on_typing: Callable[[bool], None]) -> None:
+    def __init__(self, on_filter: Callable[[FileFilter], None]) -> None:
         self._on_filter = on_filter
         self.value = FileFilter()
         self._types: set[str] = set()
         self._clients: dict[str, str] = {}
-        self._search = SearchField(
-            "Name or path", self._on_search, on_typing=on_typing, wait_s=SEARCH_WAIT_S, width=230
-        )
+        self._search = SearchField("Name or path", self._on_search, wait_s=SEARCH_WAIT_S, width=230)
         self._menus = {
             "client_id": FilterMenu("Client", [Choice(ANY, "Any")], self._setter("client_id")),
             "suffix": FilterMenu("Type", present_types(()), self._setter("suffix")),

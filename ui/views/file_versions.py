@@ -29,7 +29,7 @@ class FileVersions(BoundView):
     """The facts of a file and its versions, newest first, each with its download."""
 
     def __init__(
-        self, streams: Streams, context: UiContext, *, actions: FileActions, on_close: Callable[[], None]
+        self, streams: Streams, context: UiContext, *, actions: FileActions, on_close: Callable[[], object]
     ) -> None:
         self._streams, self._actions = streams, actions
         self._file: BackupFile | None = None

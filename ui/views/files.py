@@ -78,8 +78,9 @@ class FilesView(BoundView):
             density=context.density,
             label="Files",
         )
+        self.walked = self._table
         self._cards = FilterCards(CARDS, self._on_card)
-        self._tools = FileFilters(self._on_filter, on_typing=self._on_typing)
+        self._tools = FileFilters(self._on_filter)
         self._tools.set(self._filter)
         self._bar = SelectionBar(
             (
@@ -291,14 +292,12 @@ class FilesView(BoundView):
         if self._versions.visible:
             self._on_open(key)
 
-    def _on_close(self) -> None:
+    def _on_close(self) -> bool:
         if not self._versions.visible:
-            return
+            return False
         self._versions.close()
         self._versions.set_visible(False)
         self._table.expect(PANEL_WIDTH + GAP)
         self._table.set_current(None)
         self.touch(self._main)
-
-    def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
+        return True

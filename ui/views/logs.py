@@ -47,7 +47,6 @@ class LogsView(BoundView):
             on_filter=self._on_filter,
             on_pause=self._on_pause,
             on_export=self._on_export,
-            on_typing=self._on_typing,
         )
         self._board = LogBoard(
             context,
@@ -64,6 +63,7 @@ class LogsView(BoundView):
                 touch=self.touch,
             ),
         )
+        self.walked = self._board.list
         self._details = LogDetails(
             context.format,
             go=self._go,
@@ -178,9 +178,6 @@ class LogsView(BoundView):
         self._board.toggle()
         self._remember()
 
-    def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
-
     # -- one line
 
     def _on_open(self, line: LogLine) -> None:
@@ -190,11 +187,13 @@ class LogsView(BoundView):
         self.touch(self._main)
         self.act("Walk the lines", self._board.list.focus())
 
-    def _on_close(self) -> None:
-        if self._details.line is not None:
-            self._details.close()
-            self._board.list.set_current(None)
-            self.touch(self._main)
+    def _on_close(self) -> bool:
+        if self._details.line is None:
+            return False
+        self._details.close()
+        self._board.list.set_current(None)
+        self.touch(self._main)
+        return True
 
     def _go(self, place: Place) -> None:
         if place.view == "logs":

@@ -30,7 +30,8 @@ class BoardEvents:
 
     on_open: Callable[[LogLine], None]
     """A line was chosen."""
-    on_close: Callable[[], None]
+    on_close: Callable[[], bool]
+    """The details are to be closed; says whether they were open."""
     on_older: Callable[[], None]
     """Lines from further back are wanted."""
     on_paused: Callable[[bool], None]

@@ -28,7 +28,7 @@ class LogDetails:
         on_copy: Callable[[LogLine], None],
         on_around: Callable[[LogLine], None],
         on_link: Callable[[LogLine], None],
-        on_close: Callable[[], None],
+        on_close: Callable[[], object],
     ) -> None:
         self._format, self._go = formatter, go
         self._badge = StatusBadge(LEVEL_LOOKS[LogLevel.INFO])

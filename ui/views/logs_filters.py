@@ -9,6 +9,7 @@ import msgspec
 from streams.records.log_match import Search, WrongExpression
 from streams.records.logs import LogFilter
 from streams.vocabulary import LogLevel, LogSource
+from ui.components.menus import minded
 from ui.components.toggle_chips import Toggle, ToggleChips
 from ui.components.toolbar import SearchField, toolbar
 from ui.format import Formatter
@@ -30,7 +31,6 @@ class LogFilters:
         on_filter: Callable[[LogFilter], None],
         on_pause: Callable[[], None],
         on_export: Callable[[str], None],
-        on_typing: Callable[[bool], None],
     ) -> None:
         self._format, self._on_filter = formatter, on_filter
         self.value = LogFilter()
@@ -47,9 +47,7 @@ class LogFilters:
             self._on_levels,
         )
         self._levels.set(frozenset(self.value.levels))
-        self._search = SearchField(
-            "Text or /regex/", self._on_search, on_typing=on_typing, wait_s=SEARCH_WAIT_S, width=220
-        )
+        self._search = SearchField("Text or /regex/", self._on_search, wait_s=SEARCH_WAIT_S, width=220)
         self._pause_word = ft.Text("Pause", size=SIZE_BODY, color=INK)
         self._pause_icon = ft.Icon(ft.Icons.PAUSE, size=16, color=QUIET_INK)
         self._pause = _button([self._pause_icon, self._pause_word], lambda _event: on_pause())
@@ -71,7 +69,7 @@ class LogFilters:
         )
         self.control = toolbar(
             [self._sources.control, ft.Container(width=6), self._levels.control, self._search.control],
-            [self._pause_named, ft.Semantics(content=export, container=True, label="Export")],
+            [self._pause_named, ft.Semantics(content=minded(export), container=True, label="Export")],
         )
         self._wrong = ft.Text(
             "", size=SIZE_SMALL, color=Tone.BAD.color, no_wrap=True, visible=False, max_lines=1

@@ -41,7 +41,7 @@ class SettingsView(BoundView):
         self._drafts: dict[str, str | None] = {}
         self._section = str(context.prefs.get("settings.section", "ui"))
         self._text, self._lit, self._wanted = "", "", ""
-        self._search = SearchField("Find a setting", self._on_search, on_typing=self._on_typing)
+        self._search = SearchField("Find a setting", self._on_search)
         self._where = small_text()
         self._connection = ConnectionCard(self._on_test)
         self._list = ft.Column([], spacing=2, width=_LIST_WIDTH)

@@ -1,0 +1,154 @@
+"""The ladder of the keys: what Escape does, one step at a time, whatever has the keyboard."""
+
+from pathlib import Path
+from typing import Any
+
+import flet as ft
+import pytest
+from flet.messaging.protocol import MessageAction
+
+from tests.ui.fake_settings import settings_desk
+from tests.ui.test_shell import _press, _Stage, stage
+from ui.components.toolbar import SearchField
+from ui.context import Place
+
+
+async def _show(s: _Stage, view: str) -> Any:
+    s.shell.go(Place(view))
+    await s.h.settle()
+    return s.shell.view(view)
+
+
+def _parts(view: Any, name: str) -> tuple[SearchField, ft.KeyboardListener]:
+    """Return the search field of a view, and what has the keyboard after it."""
+    if name == "logs":
+        return view._filters._search, view._board.list._listener
+    return view._search if name == "clients" else view._tools._search, view._table._listener
+
+
+async def _type(s: _Stage, search: SearchField, text: str) -> None:
+    await s.h.fire(search.field, "focus")
+    if text:
+        await s.h.fire(search.field, "change", text, value=text)
+
+
+def _focused(s: _Stage) -> list[Any]:
+    """Who has been asked to take the keyboard since the messages were cleared."""
+    bodies = s.h.connection.bodies(MessageAction.INVOKE_METHOD)
+    return [body["control_id"] for body in bodies if body["name"] == "focus"]
+
+
+@pytest.mark.parametrize("name", ["clients", "files", "logs"])
+async def test_escape_empties_a_search_field_and_then_leaves_it(name: str) -> None:
+    async with stage() as s:
+        view = await _show(s, name)
+        search, rows = _parts(view, name)
+        await _type(s, search, "web")
+        s.h.clear()
+        await _press(s.h, "Escape")
+        assert not search.field.value
+        assert not search.value  # the view was told
+        assert _focused(s) == []
+        assert s.h.context.typing
+        await _press(s.h, "Escape")
+        assert _focused(s) == [rows._i]
+        await s.h.fire(search.field, "blur")
+        assert not s.h.context.typing
+
+
+async def test_a_search_field_without_rows_is_left_too(tmp_path: Path) -> None:
+    async with stage() as s:
+        s.h.context.settings, _watcher = await settings_desk(tmp_path)
+        view = await _show(s, "settings")
+        await _type(s, view._search, "")
+        s.h.clear()
+        await _press(s.h, "Escape")
+        assert _focused(s) == [s.shell._keyboard.rest._i]
+
+
+async def test_escape_closes_the_details_whatever_has_the_keyboard() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await s.h.fire(view._table._body.rows[2].control, "click")
+        assert view._details.visible
+        await _press(s.h, "Escape")
+        assert not view._details.visible
+
+
+async def test_escape_closes_the_versions_of_a_file_the_row_of_a_table_and_the_details_of_a_line() -> None:
+    async with stage() as s:
+        files = await _show(s, "files")
+        await s.h.fire(files._table._body.rows[0].control, "click")
+        assert files._versions.visible
+        await _press(s.h, "Escape")
+        assert not files._versions.visible
+        s.streams.logs.fill()
+        logs = await _show(s, "logs")
+        s.h.advance(0.5)
+        logs._on_open(logs._board.shelf.lines[0])
+        assert logs._details.control.visible
+        await _press(s.h, "Escape")
+        assert not logs._details.control.visible
+        s.streams.database.fill()
+        data = (await _show(s, "database"))._data
+        await s.h.settle()
+        data._grid.table._body.resize(900, 500)
+        data._grid.table.refresh()
+        await s.h.fire(data._grid.table._body.rows[0].control, "click")
+        assert data._panel.visible
+        await _press(s.h, "Escape")
+        assert not data._panel.visible
+
+
+async def test_escape_goes_one_step_at_a_time_and_what_lies_on_top_goes_first() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        table = view._table
+        await s.h.fire(table._body.rows[1].check, "change", value=True)
+        await s.h.fire(table._body.rows[2].control, "click")
+        await _type(s, view._search, "b")
+        menu = view._menu._button
+        await s.h.fire(menu, "open")
+        await _press(s.h, "Escape")  # the menu closes by itself
+        await s.h.fire(menu, "cancel")
+        assert view._search.field.value == "b"
+        await _press(s.h, "K", ctrl=True)
+        await _press(s.h, "Escape")
+        assert not s.shell._palette.visible
+        assert view._search.field.value == "b"
+        await _type(s, view._search, "")
+        await _press(s.h, "Escape")
+        assert not view._search.field.value
+        assert view._details.visible
+        await _press(s.h, "Escape")
+        await s.h.fire(view._search.field, "blur")
+        assert view._details.visible
+        await _press(s.h, "Escape")
+        assert not view._details.visible
+        assert len(table.selection) == 1
+        await _press(s.h, "Escape")
+        assert len(table.selection) == 0
+
+
+async def test_escape_in_another_text_field_is_its_own() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await s.h.fire(view._table._body.rows[2].control, "click")
+        s.h.context.typing = True  # as a field of a form or the editor does
+        await _press(s.h, "Escape")
+        assert view._details.visible
+
+
+async def test_a_menu_that_was_taken_away_while_it_was_open_costs_one_escape_at_most() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await s.h.fire(view._table._body.rows[2].control, "click")
+        await s.h.fire(view._table._body.rows[2]._menu, "click")
+        assert s.h.context.menu
+        await _press(s.h, "Escape")
+        assert view._details.visible
+        await _press(s.h, "Escape")
+        assert not view._details.visible
+        await s.h.fire(s.h.find(ft.PopupMenuButton, view), "open")
+        await _show(s, "files")
+        assert not s.h.context.menu
