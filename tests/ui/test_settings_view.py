@@ -1,77 +1,18 @@
-"""The settings view over a real file: what is typed is refused or written, and the console follows."""
+"""The settings view over a real file: choices, waiting changes, import and reset, and the console follows."""
 
 import tomllib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import flet as ft
 import pytest
 
-from app.config.desk import SettingsDesk
-from app.config.watch import SettingsWatcher
-from app.console import look_of
-from tests.ui.fake_commands import FakeCommands
-from tests.ui.fake_settings import settings_desk
-from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
-from ui.app import build_console
+from tests.ui.settings_stage import settings_stage
 from ui.context import Place
-from ui.shell import Shell
 from ui.theme import Density
-from ui.views.settings import SettingsView
-from ui.views.settings_field import SettingField
-
-
-@dataclass
-class _Stage:
-    h: PageHarness
-    shell: Shell
-    view: SettingsView
-    desk: SettingsDesk
-    watcher: SettingsWatcher
-    file: Path
-
-    def field(self, name: str) -> SettingField:
-        return self.view._fields[name]
-
-    async def type(self, name: str, text: str) -> None:
-        await self.h.fire(self.field(name)._input, "focus")
-        await self.h.fire(self.field(name)._input, "submit", text, value=text)
-        await self.until_saved()
-
-    async def until_saved(self) -> None:
-        while self.view._acts:
-            await self.h.settle()
-        await self.h.settle()
-
-    def said(self) -> list[str]:
-        return [message.text for message in self.h.context.messages.all]
-
-
-@asynccontextmanager
-async def stage(tmp_path: Path, section: str = "polling", **more: Any) -> AsyncIterator[_Stage]:
-    async with PageHarness.open() as h:
-        streams = FakeStreams(h.now)
-        streams.fill()
-        desk, watcher = await settings_desk(tmp_path, **more)
-        h.context.settings = desk
-        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
-        watcher.settings.subscribe(lambda settings: shell.apply(look_of(settings)))
-        h.context.prefs.put("settings.section", section)
-        shell.go(Place("settings"))
-        await h.settle()
-        view = shell.view("settings")
-        assert isinstance(view, SettingsView)
-        yield _Stage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml")
-        assert not h.reports, h.reports
-        assert not h.crashes
 
 
 async def test_a_setting_shows_what_it_is_with_unit_range_and_default(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         texts = s.h.texts()
         for words in ("polling.critical_s", "seconds", "Critical"):
             assert words in texts
@@ -79,60 +20,8 @@ async def test_a_setting_shows_what_it_is_with_unit_range_and_default(tmp_path: 
         assert s.field("polling.critical_s")._input.value == "5"
 
 
-async def test_what_is_typed_is_written_with_comments_kept_and_in_force(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        await s.type("polling.critical_s", "2.5")
-        text = s.file.read_text()
-        assert "critical_s = 2.5  # do not go below 2" in text
-        assert "# the console of the office" in text
-        assert s.watcher.current.polling.critical_s == 2.5
-        assert s.said()[0] == "Saved, and in force"
-
-
-async def test_what_may_not_be_is_refused_at_the_field_in_the_words_of_the_start(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        before = s.file.read_text()
-        await s.type("polling.critical_s", "soon")
-        said = "polling.critical_s = 'soon' is not allowed; it must be a number from 0.5 to 300 seconds."
-        assert said in s.h.texts()
-        assert s.file.read_text() == before
-        await s.type("polling.critical_s", "7")
-        assert said not in s.h.texts()
-        assert s.watcher.current.polling.critical_s == 7
-
-
-async def test_what_is_refused_after_enter_can_be_typed_again_at_once(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        entry = s.field("polling.critical_s")._input
-        asked: list[str] = []
-        s.h.connection.replies["focus"] = lambda _args: asked.append("focus")
-        await s.type("polling.critical_s", "5")
-        await s.h.fire(entry, "blur")
-        assert asked == []
-        await s.type("polling.critical_s", "soon")
-        await s.h.fire(entry, "blur")
-        assert asked == ["focus"]
-        await s.h.fire(entry, "focus")
-        await s.h.fire(entry, "blur", value="sooner")
-        assert asked == ["focus"]
-
-
-async def test_leaving_a_field_saves_and_leaving_it_unchanged_does_not(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        stamp = s.file.stat().st_mtime_ns
-        entry = s.field("polling.timeout_s")._input
-        await s.h.fire(entry, "focus")
-        assert s.h.context.typing
-        await s.h.fire(entry, "blur")
-        assert not s.h.context.typing
-        assert s.file.stat().st_mtime_ns == stamp
-        await s.h.fire(entry, "blur", value="3")
-        await s.until_saved()
-        assert s.watcher.current.polling.timeout_s == 3
-
-
 async def test_back_to_the_default(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         await s.type("polling.critical_s", "9")
         await s.h.fire(s.field("polling.critical_s")._reset, "click")
         await s.until_saved()
@@ -142,7 +31,7 @@ async def test_back_to_the_default(tmp_path: Path) -> None:
 
 
 async def test_theme_density_and_units_are_seen_at_once(tmp_path: Path) -> None:
-    async with stage(tmp_path, "ui") as s:
+    async with settings_stage(tmp_path, "ui") as s:
         s.shell.go(Place("clients"))
         former = s.shell.view("clients")
         s.shell.go(Place("settings"))
@@ -163,7 +52,7 @@ async def test_theme_density_and_units_are_seen_at_once(tmp_path: Path) -> None:
 
 
 async def test_the_theme_of_the_settings_goes_before_an_older_choice(tmp_path: Path) -> None:
-    async with stage(tmp_path, "ui") as s:
+    async with settings_stage(tmp_path, "ui") as s:
         s.shell.set_theme(ft.ThemeMode.DARK)
         assert s.shell.theme is ft.ThemeMode.DARK
         await s.h.fire(s.field("ui.theme")._input, "change", selected=["light"])
@@ -172,7 +61,7 @@ async def test_the_theme_of_the_settings_goes_before_an_older_choice(tmp_path: P
 
 
 async def test_production_needs_a_database_and_waits_until_it_has_one(tmp_path: Path) -> None:
-    async with stage(tmp_path, "connection") as s:
+    async with settings_stage(tmp_path, "connection") as s:
         before = s.file.read_text()
         await s.h.fire(s.field("connection.mock_mode")._input, "change", value=False)
         await s.until_saved()
@@ -187,7 +76,7 @@ async def test_production_needs_a_database_and_waits_until_it_has_one(tmp_path: 
 
 
 async def test_what_waits_can_be_discarded(tmp_path: Path) -> None:
-    async with stage(tmp_path, "connection") as s:
+    async with settings_stage(tmp_path, "connection") as s:
         await s.h.fire(s.field("connection.mock_mode")._input, "change", value=False)
         await s.until_saved()
         await s.h.fire(s.h.find(ft.TextButton, content="Discard"), "click")
@@ -196,7 +85,7 @@ async def test_what_waits_can_be_discarded(tmp_path: Path) -> None:
 
 
 async def test_the_connection_is_tested_check_by_check(tmp_path: Path) -> None:
-    async with stage(tmp_path, "connection") as s:
+    async with settings_stage(tmp_path, "connection") as s:
         await s.h.fire(s.h.find(ft.FilledTonalButton, content="Test connection"), "click")
         await s.until_saved()
         texts = s.h.texts()
@@ -210,7 +99,7 @@ async def test_the_connection_is_tested_check_by_check(tmp_path: Path) -> None:
 
 
 async def test_a_secret_is_not_on_the_screen_and_can_be_replaced(tmp_path: Path) -> None:
-    async with stage(tmp_path, "connection") as s:
+    async with settings_stage(tmp_path, "connection") as s:
         entry = s.field("connection.token")._input
         assert (entry.value, entry.password) == ("", True)
         assert "not shown" in entry.hint_text
@@ -224,25 +113,15 @@ async def test_a_secret_is_not_on_the_screen_and_can_be_replaced(tmp_path: Path)
 
 async def test_what_is_given_from_outside_is_fixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWATCH_POLLING__TIMEOUT_S", "8")
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         field = s.field("polling.timeout_s")
         assert (field._input.disabled, field._input.value) == (True, "8")
         fixed = "Fixed by TIDEWATCH_POLLING__TIMEOUT_S, which goes before the file."
         assert fixed in s.h.texts()
 
 
-async def test_a_change_of_the_file_from_outside_is_shown_but_not_over_what_is_typed(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
-        await s.h.fire(s.field("polling.timeout_s")._input, "change", value="1.5")
-        s.file.write_text(s.file.read_text().replace("critical_s = 5", "critical_s = 8"))
-        await s.watcher.look(s.file)
-        await s.h.settle()
-        assert s.field("polling.critical_s")._input.value == "8"
-        assert s.field("polling.timeout_s")._input.value == "1.5"
-
-
 async def test_searching_looks_through_all_sections(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         s.view._on_search("back-off pause")
         s.view._on_search("longest pause")
         await s.h.settle()
@@ -253,7 +132,7 @@ async def test_searching_looks_through_all_sections(tmp_path: Path) -> None:
 
 
 async def test_one_is_led_to_a_setting(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         s.h.context.go(Place("settings", "server.keep_events_days"))
         await s.h.settle()
         focused: list[object] = []
@@ -266,7 +145,7 @@ async def test_one_is_led_to_a_setting(tmp_path: Path) -> None:
 
 
 async def test_import_shows_what_it_changes_and_can_be_undone(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         before = s.file.read_text()
         s.view.act("Import", s.view._files.take_text("[polling]\ncritical_s = 12\n", "other.toml"))
         while not s.h.find_all(ft.AlertDialog):
@@ -283,14 +162,14 @@ async def test_import_shows_what_it_changes_and_can_be_undone(tmp_path: Path) ->
 
 
 async def test_an_import_that_is_no_configuration_says_why(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         s.view.act("Import", s.view._files.take_text("[polling]\ncritical_s = -1\n", "other.toml"))
         await s.until_saved()
         assert "polling.critical_s = -1 is not allowed" in s.said()[0]
 
 
 async def test_resetting_all_asks_first(tmp_path: Path) -> None:
-    async with stage(tmp_path) as s:
+    async with settings_stage(tmp_path) as s:
         await s.h.fire(s.h.find(ft.TextButton, content="Reset all…"), "click")
         assert "The file names 3 settings." in " ".join(s.h.texts(s.h.find(ft.AlertDialog)))
         assert "critical_s" in s.file.read_text()

@@ -24,6 +24,8 @@ class SettingField:
         self._pending: str | None = None
         self.entered = False
         """Whether what was meant last was meant with Enter, which takes the keyboard from the field."""
+        self._held = False  # whether the field has the keyboard
+        self._seen = self._due = ""  # the text in the field before it was typed into; what belongs there
         self._note = ft.Text("", size=SIZE_SMALL, color=QUIET_INK)
         self._lock = ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK, visible=False)
         self._reset = ft.IconButton(
@@ -141,7 +143,9 @@ class SettingField:
         elif kind is SettingKind.CHOICE:
             self._input.selected = [text]
         else:
-            self._input.value = text
+            self._due = text
+            if not self._held:  # else it would go over what is being typed
+                self._input.value = self._seen = text
             if kind is SettingKind.SECRET:
                 self._input.hint_text = (
                     "set, not shown; type to replace" if self._setting.is_set else "not set"
@@ -181,7 +185,7 @@ class SettingField:
         )
 
     def _on_focus(self) -> None:
-        self.entered = False
+        self.entered, self._held = False, True
         self._on_typing(True)
 
     def _on_submit(self) -> None:
@@ -189,11 +193,17 @@ class SettingField:
         self._commit_text()
 
     def _on_blur(self) -> None:
+        self._held = False
         self._on_typing(False)
-        self._commit_text()
+        if (self._input.value or "") != self._seen:
+            self._commit_text()
+        elif self._seen != self._due:  # nobody typed, and something else has come meanwhile
+            self._put(self._due)
+            self._input.update()
 
     def _commit_text(self) -> None:
         text = self._input.value or ""
+        self._seen = self._due = text
         if self._setting.kind is SettingKind.SECRET and not text:
             return  # an empty field leaves the secret as it is
         if text != (self._setting.value if self._pending is None else self._pending):

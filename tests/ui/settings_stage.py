@@ -1,0 +1,75 @@
+"""The settings view on a whole console, over a real file."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.config.desk import SettingsDesk
+from app.config.watch import SettingsWatcher
+from app.console import look_of
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fake_settings import settings_desk
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from ui.app import build_console
+from ui.context import Place
+from ui.shell import Shell
+from ui.views.settings import SettingsView
+from ui.views.settings_field import SettingField
+
+
+@dataclass
+class SettingsStage:
+    """The view, its file, and the hands of its user."""
+
+    h: PageHarness
+    shell: Shell
+    view: SettingsView
+    desk: SettingsDesk
+    watcher: SettingsWatcher
+    file: Path
+
+    def field(self, name: str) -> SettingField:
+        """Return the row of a setting."""
+        return self.view._fields[name]
+
+    async def type(self, name: str, text: str) -> None:
+        """Type into a field and press Enter."""
+        await self.h.fire(self.field(name)._input, "focus")
+        await self.h.fire(self.field(name)._input, "submit", text, value=text)
+        await self.h.fire(self.field(name)._input, "blur")  # Enter takes the keyboard from the field
+        await self.until_saved()
+
+    async def until_saved(self) -> None:
+        """Wait until what was asked for is done."""
+        while self.view._acts:
+            await self.h.settle()
+        await self.h.settle()
+
+    def said(self) -> list[str]:
+        """Return what the messages say, the latest first."""
+        return [message.text for message in self.h.context.messages.all]
+
+
+@asynccontextmanager
+async def settings_stage(
+    tmp_path: Path, section: str = "polling", **more: Any
+) -> AsyncIterator[SettingsStage]:
+    """Open the console with the settings of ``section`` shown."""
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        streams.fill()
+        desk, watcher = await settings_desk(tmp_path, **more)
+        h.context.settings = desk
+        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        watcher.settings.subscribe(lambda settings: shell.apply(look_of(settings)))
+        h.context.prefs.put("settings.section", section)
+        shell.go(Place("settings"))
+        await h.settle()
+        view = shell.view("settings")
+        assert isinstance(view, SettingsView)
+        yield SettingsStage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml")
+        assert not h.reports, h.reports
+        assert not h.crashes
