@@ -1,6 +1,6 @@
 """The settings view on a whole console, over a real file."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class SettingsStage:
 @asynccontextmanager
 async def settings_stage(
     tmp_path: Path, section: str = "polling", **more: Any
-) -> AsyncIterator[SettingsStage]:
+) -> AsyncGenerator[SettingsStage]:
     """Open the console with the settings of ``section`` shown."""
     async with PageHarness.open() as h:
         streams = FakeStreams(h.now)
