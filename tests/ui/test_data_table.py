@@ -201,6 +201,12 @@ async def test_keys_walk_page_and_open(desk: Desk) -> None:
     assert desk.names()[0] == "host-000"
 
 
+async def test_a_key_that_presses_a_button_of_a_row_is_not_for_the_row(desk: Desk) -> None:
+    inside = {id(control) for control in desk.page.walk(desk.table._listener)}
+    row = desk.table._body.rows[0]
+    assert not {id(row.control), id(row._menu), id(row.check)} & inside  # it hears what is pressed in it
+
+
 async def test_a_click_opens_and_the_row_is_marked(desk: Desk) -> None:
     await desk.click(4)
     assert desk.told == [("open", 4)]

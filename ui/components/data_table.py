@@ -88,17 +88,16 @@ class DataTable(TableView[K, R]):
             on_select=lambda _event: note_menu(self._menu, False),
             on_dismiss=lambda _event: note_menu(self._menu, False),
         )
+        # Behind the rows, not around them: a key that presses a button of a row or of the head is not for it.
         self._listener = ft.KeyboardListener(
-            content=self._assemble(),
+            content=ft.Container(expand=True),
             on_key_down=self._on_key,
             on_key_repeat=self._on_key,
             on_key_up=lambda event: self._keys.up(event.key),
         )
-        # The head stands beside it: a key that presses one of its buttons does nothing to the rows.
+        rows = ft.Stack([self._listener, self._assemble()], expand=True, fit=ft.StackFit.EXPAND)
         self.control.content = ft.Semantics(
-            label=label,
-            container=True,
-            content=ft.Column([self._head.control, ft.Container(self._listener, expand=True)], spacing=0),
+            label=label, container=True, content=ft.Column([self._head.control, rows], spacing=0)
         )
 
     def _assemble(self) -> ft.Control:
