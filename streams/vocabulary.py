@@ -21,6 +21,11 @@ class ClientState(Word):
     NEVER = "never"
     """Known to the server, but its agent has not connected once."""
 
+    @property
+    def let_in(self) -> bool:
+        """Whether the server lets it in, so that a backup can be asked of it."""
+        return self not in (ClientState.DISCONNECTED, ClientState.REVOKED)
+
 
 class RunState(Word):
     """Where one backup of one client stands."""

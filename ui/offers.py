@@ -12,7 +12,7 @@ from streams.commands import Commands
 from streams.records.files import FilePage, FileQuery
 from streams.records.settings import SettingsSheet
 from streams.snapshot import Snapshot
-from streams.vocabulary import ClientState, ServerState
+from streams.vocabulary import ServerState
 from ui.components.palette import Known
 from ui.context import Place, UiContext
 from ui.offers_database import offer_database
@@ -137,7 +137,7 @@ class Offers:
                 words=f"client details {client.id}",
                 at_rest=False,
             )
-            if client.state is not ClientState.DISCONNECTED:
+            if client.state.let_in:
                 yield PaletteEntry(
                     "Actions",
                     f"Back up {client.name}",

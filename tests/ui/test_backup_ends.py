@@ -184,6 +184,15 @@ async def test_a_client_that_is_removed_is_waited_for_no_more(desk: Desk) -> Non
     assert not desk.streams.clients.looked_at
 
 
+async def test_one_whose_token_is_revoked_meanwhile_is_waited_for_no_more(desk: Desk) -> None:
+    desk.client("web-06", state=ClientState.OFFLINE, backup_queued=True)
+    await desk.force([], ["web-06"])
+    desk.client("web-06", state=ClientState.REVOKED, backup_queued=False)
+    desk.page.advance(CHECK_S + 0.1)
+    assert desk.last().text == "No backup of web-06: its token was revoked"
+    assert not desk.streams.clients.looked_at
+
+
 async def test_it_looks_only_while_a_backup_is_waited_for(desk: Desk) -> None:
     assert not desk.streams.clients.looked_at
     await desk.force(["web-01"])

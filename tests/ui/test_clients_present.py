@@ -48,6 +48,7 @@ def client(**changes: object) -> Client:
         ({"running_run_id": 7, "failing_since": NOON}, "backing up"),
         ({"state": ClientState.DISCONNECTED, "failing_since": NOON}, "disconnected"),
         ({"state": ClientState.OFFLINE, "failing_since": NOON}, "failing"),
+        ({"state": ClientState.REVOKED, "failing_since": NOON, "running_run_id": 7}, "revoked"),
         ({"state": ClientState.NEVER, "last_success_at": None}, "never connected"),
         ({"state": ClientState.OFFLINE, "backup_queued": True}, "backup queued"),
         ({"last_success_at": NOON - timedelta(days=2)}, "overdue"),
@@ -63,6 +64,12 @@ def test_the_reason_of_a_failure_is_in_the_tooltip() -> None:
     why = present_state_why(ClientRow(failing), WORDS, NOON)
     assert "disk full at client" in why
     assert "No good backup within its goal" in why
+
+
+def test_of_a_revoked_client_the_tooltip_says_how_it_comes_back() -> None:
+    why = present_state_why(ClientRow(client(state=ClientState.REVOKED)), WORDS, NOON)
+    assert "Its token was revoked" in why
+    assert "python -m app server enrol web-02 --data DIR" in why
 
 
 def test_progress_says_per_cent_and_rate_and_nothing_when_nothing_runs() -> None:

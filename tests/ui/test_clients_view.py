@@ -218,6 +218,28 @@ async def test_a_disconnected_client_can_be_allowed(whole_desk: Desk) -> None:
     assert whole_desk.commands.calls == [("allow", (fleet.client_id("lab-scope"),))]
 
 
+async def test_a_revoked_client_is_offered_its_enrolment_and_no_backup(desk: Desk) -> None:
+    key = fleet.client_id("app-01")
+    client = msgspec.structs.replace(desk.streams.clients.rows[key], state=ClientState.REVOKED)
+    desk.streams.clients.put(client)
+    desk.page.frame()
+    assert "revoked" in desk.page.texts()
+    await desk.page.fire(desk.view._table._body.rows[0]._menu, "click")
+    items = {desk.page.texts(item)[0]: item for item in desk.view._table._menu.items if desk.page.texts(item)}
+    assert "Back up now" not in items
+    assert items["Disconnect…"].disabled
+    await desk.page.fire(items["Copy enrol command"], "click")
+    command = "python -m app server enrol app-01 --data DIR"
+    assert desk.page.context.messages.all[0].detail == command
+    await desk.click_row(0)
+    assert command in desk.page.texts()
+    assert desk.view._details._start.disabled
+    desk.view._state = ""
+    desk.view.arrive("state:revoked")
+    desk.page.frame()
+    assert desk.names() == ["app-01"]
+
+
 async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
     for slot in (0, 2):
         row = desk.view._table._body.rows[slot]

@@ -55,6 +55,17 @@ def test_all_is_well() -> None:
     assert present_safety(fine[:1], NOON, WORDS).headline == "The client is within its goal"
 
 
+def test_a_client_that_can_never_back_up_again_is_named() -> None:
+    fine = [c for c in fleet.clients(NOON) if within_goal(c, NOON)]
+    revoked = [replace(fine[0], state=ClientState.REVOKED), replace(fine[1], state=ClientState.REVOKED)]
+    safety = present_safety([*revoked, *fine[2:]], NOON, WORDS)
+    assert safety.revoked == f"Revoked: {fine[0].name} and 1 more"
+    assert (safety.revoked_id, safety.tone) == (fine[0].id, Tone.WARNING)
+    reached, text = present_back_up_all(revoked)
+    assert reached == ()
+    assert text.endswith("2 have to be enrolled again.")
+
+
 def test_a_client_without_a_backup_is_not_safe() -> None:
     never = fleet.client_of(fleet.NEVER, NOON)
     assert not within_goal(never, NOON)

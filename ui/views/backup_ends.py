@@ -14,7 +14,7 @@ from streams.commands import Commands, Outcome
 from streams.records.clients import Client
 from streams.records.runs import Run
 from streams.snapshot import Delta
-from streams.vocabulary import Health, RunState
+from streams.vocabulary import ClientState, Health, RunState
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.views.outcomes import present_end, present_ends, present_outcome
@@ -145,6 +145,9 @@ class BackupEnds(BoundView):
         for client_id, runs in answers:
             for batch in self._batches:
                 batch.take(client_id, runs)
+            client = self._clients.get(client_id)
+            if client is not None and client.state is ClientState.REVOKED:
+                self._give_up(client_id, "its token was revoked")
         self._tell_ended()
 
     def _tell_ended(self) -> None:

@@ -23,6 +23,7 @@ from ui.views.outcomes import (
     present_outcome,
     present_verified,
 )
+from ui.views.revoked import copy_enrol_command
 
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
@@ -130,6 +131,9 @@ class ClientActions:
     def _copy(self, link: str) -> None:
         self._act("Copy link", copy_link(self._context, link))
 
+    def _copy_enrol_command(self, name: str) -> None:
+        self._act("Copy command", copy_enrol_command(self._context, name))
+
     def remove(self, client_id: str) -> None:
         """Remove a client for good, after saying what is lost with it and having its name typed."""
 
@@ -171,16 +175,25 @@ class ClientActions:
         """Return the menu of a row."""
         client = row.client
         key, shut = client.id, client.state is ClientState.DISCONNECTED
+        revoked = client.state is ClientState.REVOKED
         run_id = client.running_run_id
         cancel_or_start = (
-            RowAction("Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name))
+            RowAction("Copy enrol command", ft.Icons.KEY, lambda: self._copy_enrol_command(client.name))
+            if revoked
+            else RowAction("Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name))
             if run_id is not None
             else RowAction("Back up now", ft.Icons.BACKUP, lambda: self.back_up([key]), enabled=not shut)
         )
         shut_or_allow = (
             RowAction("Allow again", ft.Icons.LINK, lambda: self.allow([key]))
             if shut
-            else RowAction("Disconnect…", ft.Icons.LINK_OFF, lambda: self.disconnect([key]), destructive=True)
+            else RowAction(
+                "Disconnect…",
+                ft.Icons.LINK_OFF,
+                lambda: self.disconnect([key]),
+                destructive=True,
+                enabled=not revoked,
+            )
         )
         return (
             RowAction("Details", ft.Icons.INFO, lambda: open_details(key)),

@@ -41,6 +41,7 @@ from ui.views.clients_present import (
     present_state,
     present_state_why,
 )
+from ui.views.revoked import RevokedPart
 
 _LINES = 8
 
@@ -96,8 +97,11 @@ class ClientDetails(BoundView):
         )
         self._toggle_shut = foot_button("Disconnect…", self._on_shut)
         self._start = foot_button("Back up now", self._on_start, filled=True)
+        self._feet: tuple[object, ...] = ()
+        self._revoked = RevokedPart()
         body = ft.Column(
             [
+                self._revoked.control,
                 self._running.control,
                 self._facts.control,
                 section("Goal", ft.Row([self._goal], tight=True)),
@@ -182,10 +186,15 @@ class ClientDetails(BoundView):
             self.touch(*self._facts.set(name, text, tooltip))
         self._show_goal(client.goal_s)
         self.touch(*self._running.show(row, words))
+        self.touch(*self._revoked.show(client.name, client.state is ClientState.REVOKED))
         shut = client.state is ClientState.DISCONNECTED
         label = "Allow again" if shut else "Disconnect…"
-        if self._toggle_shut.content != label or self._start.disabled != (shut or row.running):
-            self._toggle_shut.content, self._start.disabled = label, shut or row.running
+        self._toggle_shut.disabled = client.state is ClientState.REVOKED
+        self._toggle_shut.content = label
+        self._start.disabled = row.running or not client.state.let_in
+        feet = (label, self._toggle_shut.disabled, self._start.disabled)
+        if feet != self._feet:
+            self._feet = feet
             self.touch(self._toggle_shut, self._start)
 
     def _show_runs(self, page: RunPage) -> None:

@@ -20,6 +20,7 @@ from ui.format import (
     rough_duration_text,
 )
 from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, QUIET_INK, StateLook, Tone, look
+from ui.views.revoked import WORDS, enrol_command
 
 _NOW = datetime.max.replace(tzinfo=UTC)
 """Stands for now where clients are sorted by when they were heard of: it does not move."""
@@ -55,6 +56,8 @@ def is_overdue(client: Client, now: datetime) -> bool:
 def present_state(row: ClientRow, now: datetime) -> StateLook:
     """Return the one look that matters most: what runs, then what is wrong, then how it is connected."""
     client = row.client
+    if client.state is ClientState.REVOKED:  # what it had begun will be ended, too
+        return look(client.state)
     if row.running:
         return BACKING_UP
     if client.state is ClientState.DISCONNECTED:
@@ -77,6 +80,8 @@ def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
     parts = [f"{look(client.state).word.capitalize()}."]
     if client.last_seen_at is None:
         parts = ["Its agent has not connected yet."]
+    if client.state is ClientState.REVOKED:
+        parts = [f"{WORDS} On the server: {enrol_command(client.name)}."]
     if client.failing_since is not None:
         since = words.moment(client.failing_since, now)
         parts.append(f"Failing since {since}: {client.failure_reason or 'no reason was given'}.")
@@ -228,6 +233,7 @@ STATES = (
     Choice("not_safe", "Not within goal", OVERDUE.icon, OVERDUE.tone),
     Choice("offline", "Offline", look(ClientState.OFFLINE).icon, Tone.QUIET),
     Choice("disconnected", "Disconnected", look(ClientState.DISCONNECTED).icon, Tone.QUIET),
+    Choice("revoked", "Revoked", look(ClientState.REVOKED).icon, look(ClientState.REVOKED).tone),
     Choice("never", "Never connected", look(ClientState.NEVER).icon, Tone.QUIET),
     Choice("queued", "Backup queued", BACKUP_QUEUED.icon, BACKUP_QUEUED.tone),
     Choice("large", "Larger than average"),
@@ -258,6 +264,7 @@ def matcher(
         "not_safe": lambda row: is_overdue(row.client, clock()) or is_failing(row.client),
         "offline": lambda row: row.client.state is ClientState.OFFLINE,
         "disconnected": lambda row: row.client.state is ClientState.DISCONNECTED,
+        "revoked": lambda row: row.client.state is ClientState.REVOKED,
         "never": lambda row: row.client.state is ClientState.NEVER,
         "queued": lambda row: row.client.backup_queued,
         "large": lambda row: average is not None and row.client.stored_bytes > average,

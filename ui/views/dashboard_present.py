@@ -1,6 +1,6 @@
 """What the dashboard says, as plain values: no control, no clock of its own, tested in microseconds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -45,6 +45,9 @@ class Safety:
     failing: str = ""
     failing_exact: str = ""
     failing_id: str = ""
+    revoked: str = ""
+    revoked_exact: str = ""
+    revoked_id: str = ""
     unsafe: int = 0
 
 
@@ -73,20 +76,21 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         oldest_text = f"Oldest success: {oldest.name}, {age}"
         oldest_exact = words.exact_time(oldest_at)
     if never:
-        more = f" and {count_text(len(never) - 1)} more" if len(never) > 1 else ""
+        more = _more(never)
         oldest_text = " · ".join(part for part in (oldest_text, f"No backup yet: {never[0]}{more}") if part)
     failing_text = failing_exact = ""
     if failing:
         first = failing[0]
         reason = f" ({_short(first.failure_reason)})" if first.failure_reason else ""
-        more = f" and {count_text(len(failing) - 1)} more" if len(failing) > 1 else ""
+        more = _more(failing)
         failing_text = f"Failing: {first.name} since {words.moment(first.failing_since, now)}{reason}{more}"
         failing_exact = "\n".join(
             f"{c.name}: since {words.exact_time(c.failing_since)}, {c.failure_reason or 'no reason given'}"
             for c in failing[:12]
         )
+    revoked = sorted((c for c in fleet if c.state is ClientState.REVOKED), key=lambda client: client.name)
     return Safety(
-        tone=Tone.BAD if failing else Tone.WARNING if unsafe else Tone.OK,
+        tone=Tone.BAD if failing else Tone.WARNING if unsafe or revoked else Tone.OK,
         headline=headline,
         oldest=oldest_text,
         oldest_exact=oldest_exact,
@@ -94,8 +98,15 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         failing=failing_text,
         failing_exact=failing_exact,
         failing_id=failing[0].id if failing else "",
+        revoked=f"Revoked: {revoked[0].name}{_more(revoked)}" if revoked else "",
+        revoked_exact="\n".join(c.name for c in revoked[:12]),
+        revoked_id=revoked[0].id if revoked else "",
         unsafe=len(unsafe),
     )
+
+
+def _more(named: Sequence[object]) -> str:
+    return f" and {count_text(len(named) - 1)} more" if len(named) > 1 else ""
 
 
 def _short(reason: str) -> str:
@@ -178,16 +189,19 @@ def present_forecast(forecast: StorageForecast, now: datetime, words: Formatter)
 def present_back_up_all(clients: Iterable[Client]) -> tuple[tuple[str, ...], str]:
     """Return whom "Back up all" reaches, and what will happen, for the question before it."""
     fleet = sorted(clients, key=lambda client: client.name)
-    reached = tuple(c.name for c in fleet if c.state is not ClientState.DISCONNECTED)
+    reached = tuple(c.name for c in fleet if c.state.let_in)
     now = sum(c.state is ClientState.ONLINE for c in fleet)
     later = len(reached) - now
-    shut_out = len(fleet) - len(reached)
+    shut_out = sum(c.state is ClientState.DISCONNECTED for c in fleet)
+    revoked = sum(c.state is ClientState.REVOKED for c in fleet)
     parts = [f"{count_text(now)} {'client begins' if now == 1 else 'clients begin'} at once"]
     if later:
         parts.append(f"{count_text(later)} when {'it is' if later == 1 else 'they are'} back")
     text = ", ".join(parts) + "."
     if shut_out:
         text += f" {count_text(shut_out)} {'is' if shut_out == 1 else 'are'} disconnected and left out."
+    if revoked:
+        text += f" {count_text(revoked)} {'has' if revoked == 1 else 'have'} to be enrolled again."
     return reached, text
 
 

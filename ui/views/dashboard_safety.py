@@ -8,14 +8,16 @@ import flet as ft
 from streams.bag import Streams
 from streams.records.clients import Client
 from streams.snapshot import Delta
+from streams.vocabulary import ClientState
 from ui.bound import BoundView
 from ui.components.card import card
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
-from ui.theme import INK, Tone, body_text
+from ui.theme import INK, Tone, body_text, look
 from ui.views.dashboard_present import Safety, present_safety
 
+_KEY = look(ClientState.REVOKED).icon
 _ICONS = {Tone.OK: ft.Icons.VERIFIED_USER, Tone.WARNING: ft.Icons.WARNING_AMBER, Tone.BAD: ft.Icons.ERROR}
 
 
@@ -29,6 +31,7 @@ class SafetyPart(BoundView):
         self._headline = ft.Text("", size=17, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
+        self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
         body = ft.Row(
             [
@@ -36,7 +39,11 @@ class SafetyPart(BoundView):
                 ft.Column(
                     [
                         self._headline,
-                        ft.Row([self._failing.control, self._oldest.control], spacing=18, height=18),
+                        ft.Row(
+                            [self._failing.control, self._revoked.control, self._oldest.control],
+                            spacing=18,
+                            height=18,
+                        ),
                     ],
                     spacing=3,
                     expand=True,
@@ -92,6 +99,7 @@ class SafetyPart(BoundView):
             )
         )
         self.touch(*self._failing.set(safety.failing, safety.failing_exact, Tone.BAD))
+        self.touch(*self._revoked.set(safety.revoked, safety.revoked_exact, Tone.WARNING, _KEY))
         if safety.unsafe != before.unsafe or bool(safety.unsafe) != self._button.visible:
             self._button.content = f"Show {count_text(safety.unsafe)}"
             self._button.visible = safety.unsafe > 0
@@ -118,13 +126,13 @@ class _Fact:
             on_click=lambda _: on_click(),
         )
 
-    def set(self, text: str, exact: str, tone: Tone) -> list[ft.Control]:
+    def set(self, text: str, exact: str, tone: Tone, icon: ft.IconData | None = None) -> list[ft.Control]:
         """Show other words; return what changed."""
         if (text, exact) == (self._words.value, self.control.tooltip) and self._icon.color == tone.color:
             return []
         self._words.value = text
         self._icon.color = tone.color
-        self._icon.icon = ft.Icons.ERROR if tone is Tone.BAD else ft.Icons.HISTORY
+        self._icon.icon = icon or (ft.Icons.ERROR if tone is Tone.BAD else ft.Icons.HISTORY)
         self.control.tooltip = exact or None
         self.control.visible = bool(text)
         return [self.control]
