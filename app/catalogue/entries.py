@@ -1,5 +1,6 @@
 """Adding names to a run, a thousand at a time: contents, files, versions and counters in one transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from app.catalogue.clients import change
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BlobsMissing
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
-from app.catalogue.schema import blobs, clients, file_versions, files
+from app.catalogue.schema import blobs, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
 from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Transaction
@@ -18,7 +19,7 @@ from app.catalogue.verification import heal
 from app.catalogue.writer import Writer
 from app.protocol import AgentEntry
 from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, FileState, Topic
+from streams.vocabulary import EntryKind, EventKind, FileState, Topic
 
 StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]]
 """Tells which contents are in the store, and how many bytes each takes there."""
@@ -42,21 +43,27 @@ class Entries:
 
         def work(transaction: Transaction) -> int:
             run = self._find_run(transaction, run_id)
-            tally = Tally()
+            tally, came = Tally(), Counter[str]()
             changed = 0
             for start in range(0, len(entries), AT_ONCE):
                 # The last of several with one name is the one that counts.
                 part = {entry.raw_path: entry for entry in entries[start : start + AT_ONCE]}
-                changed += self._add_part(transaction, run, part, tally)
+                changed += self._add_part(transaction, run, part, tally, came)
+            _note(transaction, run, came)
             _tell(transaction, run, tally, changed)
             return len(entries)
 
         return await self._writer.write(work) if entries else 0
 
     def _add_part(
-        self, transaction: Transaction, run: AnyRow, entries: Mapping[bytes, AgentEntry], tally: Tally
+        self,
+        transaction: Transaction,
+        run: AnyRow,
+        entries: Mapping[bytes, AgentEntry],
+        tally: Tally,
+        came: Counter[str],
     ) -> int:
-        contents = self._contents(transaction, entries.values())
+        contents = self._contents(transaction, entries.values(), came)
         known = _known_files(transaction, run.client_no, list(entries))
         told = [(entry, contents.get(entry.sha256 or ""), known.get(path)) for path, entry in entries.items()]
         told = [each for each in told if each[2] is None or not same(each[2], each[0], each[1])]
@@ -77,6 +84,10 @@ class Entries:
                 file_id = old.id
                 again.append(columns | {"which": old.id, "before": old.version_id})
                 tally.add(old.kind, old.state, old.size_bytes, old.blob_id is not None, -1)
+            if entry.kind is not EntryKind.FOLDER:
+                came["files_seen"] += 1
+                came["files_new" if old is None else "files_changed"] += 1
+                came["bytes_seen"] += entry.size_bytes
             version_rows.append(version(transaction, run.id, entry, columns, file_id))
             tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
         if new:
@@ -86,7 +97,9 @@ class Entries:
         transaction.insert(file_versions, version_rows)
         return len(told)
 
-    def _contents(self, transaction: Transaction, entries: Collection[AgentEntry]) -> dict[str, AnyRow]:
+    def _contents(
+        self, transaction: Transaction, entries: Collection[AgentEntry], came: Counter[str]
+    ) -> dict[str, AnyRow]:
         """Return the blob of each content, new ones added; raises BlobsMissing."""
         sizes = {entry.sha256: entry.size_bytes for entry in entries if entry.sha256 is not None}
         if not sizes:
@@ -118,6 +131,7 @@ class Entries:
                 for offset, sha256 in enumerate(new)
             ]
             transaction.insert(blobs, rows)
+            came["bytes_sent"] += sum(row["size_bytes"] for row in rows)
             add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
             found |= _blobs(transaction, new)
         return found
@@ -147,6 +161,7 @@ class Entries:
                     [{"which": each["which"], "state": each["state"]} for each in gone],
                 )
                 _end_versions(transaction, [each["version"] for each in gone])
+                _note(transaction, run, {"files_vanished": len(gone)})
                 _tell(transaction, run, tally, len(gone))
             return len(gone)
 
@@ -172,6 +187,13 @@ def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
         .values(ended_at=transaction.now_us),
         [{"which": version_id} for version_id in version_ids],
     )
+
+
+def _note(transaction: Transaction, run: AnyRow, came: Mapping[str, int]) -> None:
+    """Count what came for a run, in case its agent does not tell its end."""
+    sums = {name: runs.c[name] + count for name, count in came.items() if count}
+    if sums:
+        transaction.run(update(runs).where(runs.c.id == run.id).values(sums))
 
 
 def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> None:

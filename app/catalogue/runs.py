@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -91,7 +92,7 @@ def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
 
 
 def _given_up(row: AnyRow, state: RunState, reason: str) -> FinishRun:
-    """The end of a run that its agent did not tell: what was counted so far stays."""
+    """The end of a run that its agent did not tell, with what came of it until then."""
     return FinishRun(state=state, reason=reason, **{name: getattr(row, name) for name in COUNTS})
 
 
@@ -184,12 +185,17 @@ class Runs:
 
         return await self._writer.write(work)
 
-    async def cancel(self, run_id: int, reason: str) -> Run:
-        """End a run whose agent cannot be asked; what it has stored stays. Raises UnknownRun or RunEnded."""
+    async def give_up(self, run_id: int, state: RunState, reason: str, *, received_bytes: int = 0) -> Run:
+        """End a run whose agent does not; what came of it stays and is told. Raises UnknownRun or RunEnded.
+
+        ``received_bytes`` is what has come by now, with contents that were not whole yet.
+        """
 
         def work(transaction: Transaction) -> Run:
             row = running_row(transaction, run_id)
-            return end(transaction, row, _given_up(row, RunState.CANCELLED, reason))
+            finish = _given_up(row, state, reason)
+            sent = max(finish.bytes_sent, received_bytes)
+            return end(transaction, row, msgspec.structs.replace(finish, bytes_sent=sent))
 
         return await self._writer.write(work)
 

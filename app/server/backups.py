@@ -9,7 +9,7 @@ from app.protocol import StartRun
 from app.server.agents import AgentsHub
 from app.server.problems import Refused
 from app.server.roster import Roster
-from app.server.running import RunningRuns
+from app.server.running import WENT_AWAY, RunningRuns
 from app.server.switch import STOPPED, Switch
 from app.tasks import Tasks
 from streams.commands import Outcome
@@ -47,6 +47,9 @@ class Backups:
         """Begin a run for an agent, unless the server is stopped."""
         if not self._switch.on:
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
+        for earlier in self._running.of(client_id):
+            if not start.correlation_id or earlier.correlation_id != start.correlation_id:
+                await self._running.fail(earlier.id, WENT_AWAY)
         run = await self._catalogue.runs.start(client_id, start.trigger, start.correlation_id)
         if self._switch.state is ServerState.STOPPED:
             # The switch was turned while the run was written, and saw nothing to wait for.

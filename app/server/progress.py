@@ -16,6 +16,7 @@ class ProgressBoard:
     def __init__(self, send: Callable[[ConflatedFrame], None], every_s: float) -> None:
         self._send = send
         self._runs: dict[int, Run] = {}
+        self._received: dict[str, int] = {}
         self._rates: dict[int, Rate] = {}
         self._newest: dict[int, Progress] = {}
         self._moved: set[int] = set()
@@ -28,6 +29,7 @@ class ProgressBoard:
     def begin(self, run: Run) -> None:
         """Expect progress of ``run``."""
         self._runs[run.id] = run
+        self._received[run.client_id] = 0
 
     def end(self, run_id: int) -> None:
         """Forget a run that has ended."""
@@ -37,6 +39,15 @@ class ProgressBoard:
             self._moved.discard(run_id)
             self._ended.add(run_id)
             self.ticker.touch()
+
+    def receive(self, client_id: str, count: int) -> None:
+        """Note that ``count`` bytes of a client's contents have come, whole or not."""
+        if client_id in self._received:
+            self._received[client_id] += count
+
+    def received_bytes(self, client_id: str) -> int:
+        """Return how much has come of a client since its last run began."""
+        return self._received.get(client_id, 0)
 
     def run_of(self, run_id: int) -> Run | None:
         """Return a running run as it was when it began."""

@@ -1,7 +1,8 @@
 """The runs that run right now: whose they are, and how they are brought to their end from here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -21,8 +22,9 @@ log = structlog.stdlib.get_logger(__name__)
 REVOKED = "its token was revoked"
 WENT_AWAY = "the agent went away"
 BY_OPERATOR = "cancelled by an operator"
-COUNTS = tuple(name for name in FinishRun.__struct_fields__ if name not in ("state", "reason"))
 SWEEP_S = 5.0
+Write = Callable[[], Awaitable[Run]]
+"""Writes the end of a run."""
 
 
 class RunningRuns:
@@ -36,7 +38,7 @@ class RunningRuns:
         self._progress = progress
         self._limits = limits
         self._ends: dict[int, asyncio.Event] = {}
-        self._owed: dict[int, FinishRun] = {}
+        self._owed: dict[int, Write] = {}
         """Ends that could not be written, since the disk was full say; written as soon as it goes."""
 
     def note(self, event: Event) -> None:
@@ -69,18 +71,19 @@ class RunningRuns:
 
     async def finish(self, run_id: int, finish: FinishRun) -> Run:
         """End a run with its result; one that cannot be written now is not forgotten."""
+        return await self._end(run_id, partial(self._catalogue.runs.finish, run_id, finish))
+
+    async def _end(self, run_id: int, write: Write) -> Run:
         try:
-            return await self._catalogue.runs.finish(run_id, finish)
+            return await write()
         except (CatalogueFull, CatalogueLocked, CatalogueUnwritable):
-            self._owed[run_id] = finish
+            self._owed[run_id] = write
             raise
 
     async def fail(self, run_id: int, reason: str) -> None:
-        """End a run from here with what it has counted so far; one that has ended meanwhile stays."""
-        run = await self._catalogue.runs.one(run_id)
-        counts = {name: getattr(run, name) for name in COUNTS}
+        """End a run from here with what has come of it so far; one that has ended meanwhile stays."""
         try:
-            await self.finish(run_id, FinishRun(state=RunState.FAILED, reason=reason, **counts))
+            await self._give_up(run_id, RunState.FAILED, reason)
         except RunEnded:
             log.debug("run_ended_meanwhile", run=run_id)
 
@@ -93,9 +96,15 @@ class RunningRuns:
         else:
             await self.end_by_agents((run,), BY_OPERATOR)
         try:
-            return await self._catalogue.runs.cancel(run_id, BY_OPERATOR)
+            return await self._give_up(run_id, RunState.CANCELLED, BY_OPERATOR)
         except RunEnded:
             return await self._catalogue.runs.one(run_id)
+
+    async def _give_up(self, run_id: int, state: RunState, reason: str) -> Run:
+        run = self._progress.run_of(run_id)
+        received = self._progress.received_bytes(run.client_id) if run is not None else 0
+        give_up = self._catalogue.runs.give_up
+        return await self._end(run_id, partial(give_up, run_id, state, reason, received_bytes=received))
 
     async def end_by_agents(self, runs: Sequence[Run], reason: str) -> None:
         """Tell the agents to end these runs, and why; give those that obey a moment to do it."""
@@ -127,8 +136,8 @@ class RunningRuns:
         """Fail the runs of agents that cannot come back, or are silent for too long, until cancelled."""
         while True:
             await asyncio.sleep(min(SWEEP_S, self._limits.run_lost_s))
-            for run_id, finish in list(self._owed.items()):
-                await self._pay(run_id, finish)
+            for run_id, write in list(self._owed.items()):
+                await self._pay(run_id, write)
             for run in self._progress.runs():
                 if self._agents.revoked(run.client_id):
                     await self.fail(run.id, REVOKED)
@@ -137,9 +146,9 @@ class RunningRuns:
                 if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
                     await self.fail(run.id, WENT_AWAY)
 
-    async def _pay(self, run_id: int, finish: FinishRun) -> None:
+    async def _pay(self, run_id: int, write: Write) -> None:
         try:
-            await self._catalogue.runs.finish(run_id, finish)
+            await write()
         except RunEnded:
             log.debug("run_ended_meanwhile", run=run_id)
         self._owed.pop(run_id, None)

@@ -157,6 +157,7 @@ async def _chunks(
         if not chunk:
             return
         room.transfers.received_bytes += len(chunk)
+        room.progress.receive(client_id, len(chunk))
         room.agents.heard(client_id)
         if transfer is not None:
             transfer.advance(len(chunk))
@@ -184,6 +185,7 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
         except ValueError as error:
             raise Refused("bad_request", "That is no batch.", detail=str(error)) from None
         room.transfers.received_bytes += len(body)
+        room.progress.receive(agent_scope(token), len(body))
         stored = await room.store.receive_many(blobs)
     return BatchStored(stored=tuple(stored))
 

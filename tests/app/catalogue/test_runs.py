@@ -5,7 +5,7 @@ from app.catalogue.errors import BadQuery, ClientDisconnected, RunEnded, Unknown
 from app.protocol import FinishRun
 from streams.records.events import Event
 from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
+from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, folder
 
 
 async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, told: list[Event]) -> None:
@@ -47,6 +47,20 @@ async def test_asking_again_gives_the_same_run_and_another_start_ends_it(
     assert (await catalogue.clients.one(client.id)).running_run_id == later.id
     _, _, active = await catalogue.runs.active()
     assert active == (later,)
+
+
+async def test_a_run_that_its_agent_did_not_end_tells_what_came_of_it(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    await back_up(catalogue, client, entry("a", "before"))
+    run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    changed, new = entry("a", "7 bytes"), entry("etc/b", "of 11 bytes")
+    await catalogue.runs.add_entries(run.id, [folder("etc"), changed])
+    await catalogue.runs.add_entries(run.id, [changed, new, entry("same as b", "of 11 bytes")])
+    await catalogue.runs.add_vanished(run.id, [b"same as b"])
+    await catalogue.runs.fail_orphans("the server was restarted")
+    ended = await catalogue.runs.one(run.id)
+    assert (ended.files_seen, ended.files_new, ended.files_changed, ended.files_vanished) == (3, 2, 1, 1)
+    assert (ended.bytes_seen, ended.bytes_sent) == (29, 18)
 
 
 async def test_failures_are_counted_from_the_first_after_a_good_one(
@@ -98,9 +112,9 @@ async def test_open_runs_end_when_the_server_starts(catalogue: Catalogue) -> Non
     assert [each.id for each in await catalogue.clients.mark_all_offline()] == [client.id]
     assert (await catalogue.clients.one(client.id)).state is ClientState.OFFLINE
     with pytest.raises(RunEnded):
-        await catalogue.runs.cancel(run.id, "cancelled by an operator")
+        await catalogue.runs.give_up(run.id, RunState.CANCELLED, "cancelled by an operator")
     with pytest.raises(UnknownRun):
-        await catalogue.runs.cancel(999, "")
+        await catalogue.runs.give_up(999, RunState.CANCELLED, "")
 
 
 async def test_a_client_that_is_shut_out_cannot_start(catalogue: Catalogue, told: list[Event]) -> None:

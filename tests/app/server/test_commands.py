@@ -166,6 +166,42 @@ async def test_cancel_ends_a_run_with_or_without_its_agent(tmp_path: Path) -> No
             assert (response.status, (await response.json())["code"]) == (404, "unknown_run")
 
 
+async def test_a_run_that_the_server_ends_tells_what_has_come(tmp_path: Path) -> None:
+    content, enough = os.urandom(20_000_000), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield content[:5_000_000]
+        await enough.wait()
+
+    async with a_server(tmp_path, command_s=0.1) as server:
+        agent = await server.enrol("alpha")
+        for act in ("cancel", "disconnect", "begin"):
+            run = await agent.begin(act)
+            small = act.encode()
+            await agent.put_batch(small)
+            body = {"entries": [entry(act, small)]}
+            await server.post(f"/api/agent/runs/{run.id}/entries", body, dict, http=agent.http)
+            path = f"/api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)}"
+            wanted = server.room.transfers.received_bytes + 5_000_000
+            sending = asyncio.create_task(agent.http.put(path, data=slowly()))
+            await until(lambda wanted=wanted: server.room.transfers.received_bytes >= wanted)
+            if act == "cancel":
+                await server.post(f"/api/runs/{run.id}/cancel", None, Run)
+            elif act == "disconnect":
+                await server.post("/api/clients/disconnect", {"client_ids": [agent.client_id]}, Outcome)
+                await server.post("/api/clients/allow", {"client_ids": [agent.client_id]}, Outcome)
+            else:
+                await agent.begin("another one")
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            await until(lambda: not server.room.uploads.running)
+            content = os.urandom(20_000_000)
+            ended = next(row for row in (await server.get("/api/runs"))["rows"] if row["id"] == run.id)
+            assert ended["state"] in ("failed", "cancelled"), act
+            assert (ended["files_new"], ended["files_seen"]) == (1, 1), act
+            assert 5_000_000 < ended["bytes_sent"] < 6_000_000, act
+
+
 async def test_a_run_whose_agent_is_gone_fails(tmp_path: Path) -> None:
     async with a_server(tmp_path, run_lost_s=0.05) as server, server.events() as console:
         await console.resume(None)
