@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 WINDOW_S = 8.0
-"""A rate is the mean over so long."""
+"""A rate is the mean over so long, or over the time since the bytes began to move if that is shorter."""
 LEAST_S = 0.5
 """The first bytes count as if they had taken so long, so that a rate does not begin with a leap."""
 
@@ -28,6 +28,8 @@ class Rate:
             marks.append((now, done_bytes))
         while len(marks) > 2 and now - marks[0][0] > WINDOW_S:
             marks.popleft()
+        while len(marks) > 2 and marks[1][1] == marks[0][1]:
+            marks.popleft()  # or the server's rate would climb for seconds while that of a backup is there
         past, bytes_then = marks[0]
         return max(0.0, (done_bytes - bytes_then) / max(now - past, LEAST_S))
 

@@ -259,7 +259,10 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
         "throughput",
         "Throughput",
         lambda s, w: w.rate(s.received_bps),
-        lambda s, w: f"{w.rate(s.received_bps)} received, {w.rate(s.sent_bps)} sent\n{_sample(s, w)}",
+        lambda s, w: (
+            f"{w.rate(s.received_bps)} received, {w.rate(s.sent_bps)} sent\n"
+            f"A backup is faster than that where the server has its contents already.\n{_sample(s, w)}"
+        ),
         series="received_bps",
         leads_to="The transfers",
     ),

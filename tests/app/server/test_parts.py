@@ -100,6 +100,18 @@ def test_a_rate_is_of_the_last_seconds() -> None:
     assert seen == pytest.approx(500)
 
 
+def test_a_rate_counts_from_when_the_bytes_began_to_move() -> None:
+    now = 100.0
+    server = Rate(0, clock=lambda: now)
+    for second in range(1, 20):  # nothing comes for long, as before the first backup of a day
+        now = 100.0 + second
+        server.mark(0)
+    backup = Rate(0, clock=lambda: now)
+    for second in range(20, 24):
+        now = 100.0 + second
+        assert server.mark((second - 19) * 500) == backup.mark((second - 19) * 500) == pytest.approx(500)
+
+
 def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> None:
     board = ProgressBoard(lambda _: None, every_s=1)
     run = Run(
