@@ -20,6 +20,11 @@ class Ground(Protocol):
         """The view that is shown."""
         ...
 
+    @property
+    def covered(self) -> bool:
+        """Whether a panel lies over the view."""
+        ...
+
     def close_panels(self) -> bool:
         """Close the open panel; return whether there was one."""
         ...
@@ -99,8 +104,9 @@ class Keyboard:
         if view is None or view.on_key(event):
             return
         rows = _rows_of(view)
-        if rows is not None:
-            rows.take_key(event)
+        busy = self._context.typing or self._context.menu or event.alt or self._ground.covered
+        if rows is not None and not busy and rows.take_key(event):
+            view.act("Walk the rows", rows.focus())
 
 
 def _rows_of(view: BoundView) -> Walked | None:

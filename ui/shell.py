@@ -235,6 +235,11 @@ class Shell(ft.Stack):
         """The view that is shown; None while it is being made."""
         return self._stage.shown
 
+    @property
+    def covered(self) -> bool:
+        """Whether a panel lies over the view."""
+        return bool(self._scrim.visible)
+
     def go_to(self, number: int) -> bool:
         """Show the view of this number, counted from 0; return whether there is one."""
         there = number < len(self._specs)

@@ -77,7 +77,7 @@ class Desk:
     async def menu(self, slot: int, label: str) -> None:
         table = self.view._table
         await self.page.fire(table._body.rows[slot]._menu, "click")
-        item = next(i for i in table._menu.items if self.page.texts(i) == [label])
+        item = next(i for i in table._menu.control.items if self.page.texts(i) == [label])
         await self.page.fire(item, "click")
 
     async def turn(self, turn: Turn) -> None:

@@ -57,7 +57,7 @@ class Desk:
     async def menu(self, slot: int, label: str) -> None:
         table = self.view._table
         await self.page.fire(table._body.rows[slot]._menu, "click")
-        item = next(i for i in table._menu.items if self.page.texts(i) == [label])
+        item = next(i for i in table._menu.control.items if self.page.texts(i) == [label])
         await self.page.fire(item, "click")
 
 
@@ -135,7 +135,7 @@ async def test_details_follow_the_arrow_keys_and_close_with_escape(desk: Desk) -
     await desk.click_row(0)
     assert desk.view._details.client_id == fleet.client_id("app-01")
     assert desk.view._details.visible is True
-    await desk.page.fire(desk.view._table._listener, "key_down", {"key": "Arrow Down"})
+    assert desk.view.walked.take_key(key_event("Arrow Down"))
     assert desk.view._details.client_id == fleet.client_id("app-02")
     assert desk.view.walked.take_key(key_event("Escape"))
     assert desk.view._details.visible is False
@@ -178,6 +178,22 @@ async def test_back_up_is_told_only_after_the_answer(desk: Desk) -> None:
     await desk.menu(0, "Back up now")
     assert desk.commands.calls == [("back_up", [fleet.client_id("app-01")])]
     assert desk.messages == ["Backup started for app-01"]
+
+
+async def test_no_order_is_offered_while_there_is_no_connection(whole_desk: Desk) -> None:
+    desk = whole_desk
+    slot = desk.names().index("web-01")
+    await desk.click_row(slot)
+    details = desk.view._details
+    buttons = [details._start, details._verify, details._toggle_shut, details._running.cancel]
+    assert [button.disabled for button in buttons] == [True, False, False, False]  # it backs up already
+    desk.streams.lose()
+    desk.page.frame()
+    assert all(button.disabled for button in buttons)
+    assert {button.tooltip for button in buttons} == {"There is no connection to the server"}
+    desk.streams.fill()
+    desk.page.frame()
+    assert [button.disabled for button in buttons] == [True, False, False, False]
 
 
 async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
@@ -225,7 +241,11 @@ async def test_a_revoked_client_is_offered_its_enrolment_and_no_backup(desk: Des
     desk.page.frame()
     assert "revoked" in desk.page.texts()
     await desk.page.fire(desk.view._table._body.rows[0]._menu, "click")
-    items = {desk.page.texts(item)[0]: item for item in desk.view._table._menu.items if desk.page.texts(item)}
+    items = {
+        desk.page.texts(item)[0]: item
+        for item in desk.view._table._menu.control.items
+        if desk.page.texts(item)
+    }
     assert "Back up now" not in items
     assert items["Disconnect…"].disabled
     await desk.page.fire(items["Copy enrol command"], "click")

@@ -195,8 +195,9 @@ async def test_a_pointer_that_was_not_seen_to_leave_holds_the_rows_only_for_a_wh
 
 
 async def test_keys_walk_page_and_open(desk: Desk) -> None:
-    for label in ("Arrow Down", "Arrow Down", "Page Down", "End", "Home", "Enter"):
-        await desk.key(label)
+    for key in ("Arrow Down", "Arrow Down", "Page Down", "End", "Home"):
+        await desk.press(key)
+    await desk.key("Enter")
     assert desk.told == [("walk", 0), ("walk", 1), ("walk", 11), ("walk", 199), ("walk", 0), ("open", 0)]
     assert desk.names()[0] == "host-000"
 
@@ -227,8 +228,7 @@ async def test_shift_selects_a_range_and_escape_selects_nothing(desk: Desk) -> N
 
 
 async def test_control_a_selects_all_rows_also_those_that_are_not_on_the_screen(desk: Desk) -> None:
-    await desk.key("Control Left")
-    await desk.key("A")
+    await desk.press("A", ctrl=True)
     assert len(desk.table.selection) == 200
     assert desk.table._head.heads[0].check.value is True
     await desk.page.fire(desk.table._head.heads[0].check, "change", value=False)
@@ -248,7 +248,7 @@ async def test_the_selection_is_of_rows_not_of_places(desk: Desk) -> None:
 
 async def test_the_menu_is_that_of_its_row_and_runs_its_action(desk: Desk) -> None:
     await desk.page.fire(desk.table._body.rows[6]._menu, "click")
-    item = desk.table._menu.items[0]
+    item = desk.table._menu.control.items[0]
     await desk.page.fire(item, "click")
     assert desk.told == [("run", Host("host-006", 60))]
 
@@ -318,7 +318,7 @@ async def test_rows_stand_side_by_side_until_all_fit(desk: Desk) -> None:
     assert len(desk.table._head.heads) == 3
     assert desk.table._body.slot_at(desk.table._body.place_of(47)) == 47
     await desk.click(4)
-    await desk.key("Arrow Right")
+    await desk.press("Arrow Right")
     assert desk.told[-1] == ("walk", 24)
     await desk.size(720, 800)
     assert (desk.table._body.lanes, len(desk.rows())) == (1, 20)

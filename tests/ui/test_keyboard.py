@@ -152,3 +152,97 @@ async def test_a_menu_that_was_taken_away_while_it_was_open_costs_one_escape_at_
         await s.h.fire(s.h.find(ft.PopupMenuButton, view), "open")
         await _show(s, "files")
         assert not s.h.context.menu
+
+
+def _current(view: Any) -> object:
+    return view.walked.current
+
+
+async def test_arrows_walk_the_rows_before_anything_was_clicked_and_take_the_keyboard_there() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        keys = list(view._table.keys())
+        s.h.clear()
+        await _press(s.h, "Arrow Down")
+        assert _current(view) == keys[0]
+        assert _focused(s) == [view._table._listener._i]
+        for key, place in (("Arrow Down", 1), ("End", len(keys) - 1), ("Home", 0)):
+            await _press(s.h, key)
+            assert _current(view) == keys[place]
+        await _press(s.h, "Page Down")
+        assert _current(view) == keys[view._table._window.visible]
+        await _press(s.h, "Arrow Up", shift=True)
+        assert len(view._table.selection) == 2
+        await _press(s.h, "A", ctrl=True)
+        assert len(view._table.selection) == len(keys)
+
+
+async def test_the_keys_go_on_from_the_row_whose_details_were_closed() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await s.h.fire(view._table._body.rows[4].control, "click")
+        open_row = _current(view)
+        await _press(s.h, "Escape")
+        assert _current(view) is None
+        await _press(s.h, "Arrow Down")
+        assert _current(view) == open_row
+
+
+async def test_without_a_current_row_the_keys_begin_with_the_first_that_is_seen() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        view._table._go(7)
+        await _press(s.h, "Arrow Down")
+        assert _current(view) == view._table.keys()[7]
+
+
+async def test_arrows_walk_the_lines_of_the_log_that_are_seen() -> None:
+    async with stage() as s:
+        s.streams.logs.fill()
+        view = await _show(s, "logs")
+        s.h.advance(0.5)
+        lines, window = view._board.shelf.lines, view._board.list.window
+        assert window.offset
+        await _press(s.h, "Arrow Down")
+        assert _current(view) is lines[window.offset]
+        await _press(s.h, "Escape")
+        await _press(s.h, "Arrow Up")
+        assert _current(view) is lines[window.offset + window.visible - 1]
+
+
+async def test_a_held_key_walks_on() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await _press(s.h, "Arrow Down")
+        await s.h.fire(view._table._listener, "key_repeat", {"key": "Arrow Down"})
+        await s.h.fire(view._table._listener, "key_repeat", {"key": "Arrow Down"})
+        assert _current(view) == view._table.keys()[2]
+
+
+@pytest.mark.parametrize("who", ["typing", "menu", "modal", "panel", "palette"])
+async def test_the_rows_do_not_move_while_the_keys_belong_to_somebody_else(who: str) -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        if who == "palette":
+            await _press(s.h, "K", ctrl=True)
+        elif who == "panel":
+            await s.h.fire(s.h.find(ft.Container, tooltip="Connection"), "click")
+        else:
+            setattr(s.h.context, who, True)
+        await _press(s.h, "Arrow Down")
+        assert _current(view) is None
+
+
+async def test_arrows_walk_the_rows_of_the_table_that_the_database_shows() -> None:
+    async with stage() as s:
+        s.streams.database.fill()
+        view = await _show(s, "database")
+        table = view._data._grid.table
+        table._body.resize(900, 500)
+        table.refresh()
+        await _press(s.h, "Arrow Down")
+        assert _current(view) == table.keys()[0]
+        view.show_tab("sql")
+        await s.h.settle()
+        await _press(s.h, "Arrow Down")
+        assert _current(view._data) == table.keys()[0]

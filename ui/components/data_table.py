@@ -5,21 +5,20 @@ and a changed value costs one small message for its cell.
 """
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Generic
 
 import flet as ft
 
 from ui.components.data_table_columns import Column, RowAction
-from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_keys import Act, Keys, Move, move_of
 from ui.components.data_table_layout import kept_choice
+from ui.components.data_table_menu import RowMenu
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_view import HOLD_S, K, R, TableView
-from ui.components.menus import note_menu
-from ui.theme import INK, Density, Tone
+from ui.theme import Density
 
 FRAME_S = 1 / 30
 """Turns of the wheel within this time are drawn together."""
@@ -81,18 +80,14 @@ class DataTable(TableView[K, R]):
         self._actions = actions
         self._events = events
         self._keys = Keys()
-        self._menu = ft.ContextMenu(
-            content=self._body.control,
-            secondary_trigger=None,
-            expand=True,
-            on_select=lambda _event: note_menu(self._menu, False),
-            on_dismiss=lambda _event: note_menu(self._menu, False),
-        )
+        self._left: K | None = None
+        """The row that was let go of: the keys go on from there."""
+        self._menu = RowMenu(self._body.control)
         # Behind the rows, not around them: a key that presses a button of a row or of the head is not for it.
         self._listener = ft.KeyboardListener(
             content=ft.Container(expand=True),
             on_key_down=self._on_key,
-            on_key_repeat=self._on_key,
+            on_key_repeat=self._on_repeat,
             on_key_up=lambda event: self._keys.up(event.key),
         )
         rows = ft.Stack([self._listener, self._assemble()], expand=True, fit=ft.StackFit.EXPAND)
@@ -102,7 +97,7 @@ class DataTable(TableView[K, R]):
 
     def _assemble(self) -> ft.Control:
         pointer = ft.GestureDetector(
-            content=self._menu,
+            content=self._menu.control,
             expand=True,
             on_scroll=self._on_wheel,
             on_enter=self._on_enter,
@@ -200,10 +195,7 @@ class DataTable(TableView[K, R]):
         record = self._order.rows.get(key) if key is not None else None
         if record is None or self._actions is None or key not in self._slots:
             return
-        self._menu.items = [_menu_item(action) for action in self._actions(record)]
-        self._menu.update()
-        note_menu(self._menu, True)
-        await self._menu.open(local_position=at)
+        await self._menu.open(self._actions(record), at)
 
     def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
         if self._window.scroll(event.scroll_delta.y, self._body.row_height) and "scroll" not in self._timers:
@@ -224,25 +216,24 @@ class DataTable(TableView[K, R]):
 
     # -- keyboard
 
-    async def _on_key(self, event: ft.KeyDownEvent | ft.KeyRepeatEvent) -> None:
-        what = self._keys.down(event.key)
-        if isinstance(what, Move):
-            self._walk(what)
-            if not self.control.page.web:
-                await self.focus()
-        elif what is Act.OPEN and self.current is not None and self._events.on_open is not None:
-            self._events.on_open(self.current)
-        elif what is Act.TOGGLE and self.current is not None:
-            self.selection.toggle(self.current)
-            self._selection_changed()
-        elif what is Act.ALL:
+    def take_key(self, event: ft.KeyboardEvent) -> bool:
+        """Walk the rows, select all with Ctrl+A, go a step back with Escape; whatever has the keyboard."""
+        self._keys.shift, self._keys.control = event.shift, event.ctrl or event.meta
+        move = move_of(event.key)
+        if event.key == "Escape":
+            return self._step_back()
+        if self._keys.control and event.key.upper() == "A":
             self.selection.select_all(self._order.order)
             self._selection_changed()
-
-    def take_key(self, event: ft.KeyboardEvent) -> bool:
-        """Close what belongs to the current row with Escape, or else clear the selection."""
-        if event.key != "Escape":
+        elif move is not None:
+            self._walk(move)
+        else:
             return False
+        return True
+
+    def _step_back(self) -> bool:
+        """Close what belongs to the current row, or else clear the selection."""
+        self._left = self.current
         if self._events.on_cancel is not None and self._events.on_cancel():
             return True
         chosen = bool(len(self.selection))
@@ -250,17 +241,42 @@ class DataTable(TableView[K, R]):
             self.clear_selection()
         return chosen
 
+    def _on_key(self, event: ft.KeyDownEvent) -> None:
+        """Take a key that was pressed while nothing but the table had the keyboard."""
+        what = self._keys.down(event.key)
+        if what is Act.OPEN and self.current is not None and self._events.on_open is not None:
+            self._events.on_open(self.current)
+        elif what is Act.TOGGLE and self.current is not None:
+            self.selection.toggle(self.current)
+            self._selection_changed()
+
+    def _on_repeat(self, event: ft.KeyRepeatEvent) -> None:
+        """Walk on while a key is held, which the frame is not told."""
+        move = move_of(event.key)
+        if move is not None:
+            self._walk(move)
+
     def _on_sort(self, key: str) -> None:
         self.sort_by(key, not self.descending if key == self.sort else False)
         if self._events.on_sort is not None:
             self._events.on_sort(key, self.descending)
 
+    def _place(self, key: K | None) -> int | None:
+        return self._order.index_of(key) if key is not None else None
+
     def _walk(self, move: Move) -> None:
         if not len(self._order):
             return
-        at = self._order.index_of(self.current) if self.current is not None else None
+        at = self._place(self.current)
         lane = self._body.per_lane if self._body.lanes > 1 else 0
-        index = move.target(at, self._window.visible, len(self._order), lane)
+        first = self._place(self._left) if at is None else None
+        index = move.target(
+            at,
+            self._window.visible,
+            len(self._order),
+            lane,
+            self._window.offset if first is None else first,
+        )
         key = self._order.order[index]
         if self._keys.shift:
             if self.selection.anchor is None:
@@ -272,19 +288,3 @@ class DataTable(TableView[K, R]):
         self.refresh()
         if self._events.on_current is not None:
             self._events.on_current(key)
-
-
-def _menu_item(action: RowAction) -> ft.PopupMenuItem:
-    async def run(_event: Any) -> None:
-        result = action.run()
-        if inspect.isawaitable(result):
-            await result
-
-    color = Tone.BAD.color if action.destructive and action.enabled else None
-    return ft.PopupMenuItem(
-        content=ft.Text(action.label, size=13, color=color or INK),
-        icon=ft.Icon(action.icon, size=18, color=color),
-        height=36,
-        disabled=not action.enabled,
-        on_click=run,
-    )

@@ -16,13 +16,14 @@ class Move(Enum):
     HOME = "Home"
     END = "End"
 
-    def target(self, index: int | None, visible: int, total: int, lane: int = 0) -> int:
-        """Return the row this leads to from ``index``; from nowhere it leads to the first or the last row.
+    def target(self, index: int | None, visible: int, total: int, lane: int = 0, first: int = 0) -> int:
+        """Return the row this leads to from ``index``.
 
+        From nowhere it leads to the ``first`` row of the screen, or to an end of all rows.
         ``lane`` is how many rows stand below each other in a lane, 0 where there is only one lane.
         """
         if index is None:
-            return total - 1 if self is Move.END else 0
+            return {Move.HOME: 0, Move.END: total - 1}.get(self, first)
         step = {
             Move.UP: -1,
             Move.DOWN: 1,
@@ -39,35 +40,35 @@ class Move(Enum):
 _MOVES = {move.value: move for move in Move}
 
 
+def move_of(key: str) -> Move | None:
+    """Return where a key moves; None for a key that does not."""
+    return _MOVES.get(key)
+
+
 class Act(Enum):
-    """What a key does with the current row or the selection."""
+    """What a key does with the current row while the table has the keyboard."""
 
-    OPEN = "open"
-    TOGGLE = "toggle"
-    ALL = "all"
+    OPEN = "Enter"
+    TOGGLE = " "
 
 
-_ACTS = {"Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE}
+_ACTS = {"Enter": Act.OPEN, "Numpad Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE}
 
 
 @dataclass(slots=True)
 class Keys:
-    """Which modifiers are held, and what the next key means."""
+    """Which modifiers are held, also while the pointer is used, and what the next key means."""
 
     shift: bool = False
     control: bool = False
 
-    def down(self, label: str) -> Move | Act | None:
-        """Take a key that went down or repeats; return what it asks for."""
+    def down(self, label: str) -> Act | None:
+        """Take a key that went down; return what it asks for."""
         if label.startswith("Shift"):
             self.shift = True
         elif label.startswith(("Control", "Meta")):
             self.control = True
-        elif label in _MOVES:
-            return _MOVES[label]
-        elif self.control and label.upper() == "A":
-            return Act.ALL
-        elif label not in _ACTS:
+        elif label not in _ACTS and label not in _MOVES and label.upper() != "A":
             # Tab and keys such as Ctrl+F lead elsewhere, and the release of the modifier is not heard there.
             self.shift = self.control = False
         return _ACTS.get(label)

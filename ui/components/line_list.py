@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import flet as ft
 
 from ui.components.data_table_body import MANY
-from ui.components.data_table_keys import Keys, Move
+from ui.components.data_table_keys import Move, move_of
 from ui.components.data_table_root import TableRoot
 from ui.components.data_table_scrollbar import Scrollbar
 from ui.components.data_table_window import Window
@@ -61,7 +61,6 @@ class LineList(Generic[T]):
         self.lines: Sequence[T] = ()
         self.current: T | None = None
         self.window = Window()
-        self._keys = Keys()
         self._height = 0.0
         self.rows: list[LineRow[T]] = []
         self._column = ft.Column([], spacing=0)
@@ -83,9 +82,7 @@ class LineList(Generic[T]):
         )
         self._listener = ft.KeyboardListener(
             content=ft.Semantics(label=label, container=True, content=sized),
-            on_key_down=self._on_key,
-            on_key_repeat=self._on_key,
-            on_key_up=lambda event: self._keys.up(event.key),
+            on_key_repeat=lambda event: self._walk(event.key),
         )
         self.control = TableRoot(content=self._listener, expand=True)
 
@@ -192,25 +189,24 @@ class LineList(Generic[T]):
         elif event.scroll_delta.y < 0:
             self._on_scroll()  # at the start already: there may be more
 
-    async def _on_key(self, event: ft.KeyDownEvent | ft.KeyRepeatEvent) -> None:
-        what = self._keys.down(event.key)
-        if isinstance(what, Move) and what not in (Move.LEFT, Move.RIGHT):
-            self._walk(what)
-
     def take_key(self, event: ft.KeyboardEvent) -> bool:
-        """Close what belongs to the current line with Escape."""
-        return event.key == "Escape" and self._on_cancel()
+        """Walk the lines, and close with Escape what belongs to the current one."""
+        return self._on_cancel() if event.key == "Escape" else self._walk(event.key)
 
-    def _walk(self, move: Move) -> None:
-        if not self.lines:
-            return
-        at = next((i for i in range(len(self.lines)) if self.lines[i] is self.current), None)
-        if at is None and move in (Move.UP, Move.PAGE_UP):
-            at = len(self.lines)
-        index = move.target(at, self.window.visible, len(self.lines))
-        if self.window.reveal(index):
-            self._on_scroll()
-        self._on_open(index)
+    def _walk(self, key: str) -> bool:
+        """Make another line the current one; return whether this is a key for that."""
+        move, window = move_of(key), self.window
+        if move is None or move in (Move.LEFT, Move.RIGHT):
+            return False
+        if self.lines:
+            at = next((i for i in range(len(self.lines)) if self.lines[i] is self.current), None)
+            up = move in (Move.UP, Move.PAGE_UP)
+            first = min(window.offset + window.visible, len(self.lines)) - 1 if up else window.offset
+            index = move.target(at, window.visible, len(self.lines), first=first)
+            if window.reveal(index):
+                self._on_scroll()
+            self._on_open(index)
+        return True
 
     def _opener(self, slot: int) -> Callable[[Any], None]:
         def on_click(_event: Any) -> None:

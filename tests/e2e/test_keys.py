@@ -1,0 +1,51 @@
+"""The keys in a real browser: rows are walked, opened and left without the mouse, buttons keep their keys."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.e2e.driver import open_screen, until
+from tests.e2e.processes import run_console
+
+pytestmark = pytest.mark.timeout(180)
+
+DETAILS = "Last 30 runs"
+
+
+async def test_rows_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "tidewatch.toml"
+    file.write_text("[mock]\nclients = 30\n")
+    async with (
+        run_console("--config", str(file), "--open", "clients?text=web-0") as (_, url),
+        open_screen(browser, url) as screen,
+    ):
+        keyboard, row = screen.page.keyboard, screen.row("web-02")
+        await row.wait_for(state="attached", timeout=30_000)
+        await keyboard.press("ArrowDown")
+
+        async def opens() -> bool:
+            await keyboard.press("Enter")  # heard once the rows have the keyboard
+            return DETAILS in await screen.words()
+
+        async def shows_the_third() -> bool:
+            return (await screen.words()).splitlines().count(
+                "web-03"
+            ) > 1  # in its row, and above the details
+
+        await until(opens, within_s=15, what=lambda: "the details of the row that was walked to")
+        await keyboard.down("ArrowDown")
+        await keyboard.down("ArrowDown")  # held: the browser repeats it
+        await keyboard.up("ArrowDown")
+        await until(shows_the_third, within_s=15, what=lambda: "the details of the row the held key led to")
+        await keyboard.press("Escape")
+        await screen.see_gone(DETAILS)
+        menu = screen.page.get_by_label("Actions for web-02", exact=True).locator("[role=button]")
+        for key in ("Enter", "Space"):
+            await menu.focus()
+            await keyboard.press(key)
+            await screen.page.get_by_role("menuitem").first.wait_for(state="attached")
+            await keyboard.press("ArrowDown")
+            await keyboard.press("Escape")
+            await screen.page.get_by_role("menuitem").first.wait_for(state="detached")
+            assert DETAILS not in await screen.words()

@@ -1,0 +1,47 @@
+"""The menu of a row: one for all rows of a table, opened where it was asked for."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import flet as ft
+
+from ui.components.data_table_columns import RowAction
+from ui.components.menus import note_menu
+from ui.theme import INK, Tone
+
+
+class RowMenu:
+    """``control`` lies around the rows; nothing but ``open`` opens the menu."""
+
+    def __init__(self, rows: ft.Control) -> None:
+        self.control = ft.ContextMenu(
+            content=rows,
+            secondary_trigger=None,
+            expand=True,
+            on_select=lambda _event: note_menu(self.control, False),
+            on_dismiss=lambda _event: note_menu(self.control, False),
+        )
+
+    async def open(self, actions: Sequence[RowAction], at: ft.Offset) -> None:
+        """Offer these actions at a point of the rows."""
+        self.control.items = [_item(action) for action in actions]
+        self.control.update()
+        note_menu(self.control, True)
+        await self.control.open(local_position=at)
+
+
+def _item(action: RowAction) -> ft.PopupMenuItem:
+    async def run(_event: Any) -> None:
+        result = action.run()
+        if inspect.isawaitable(result):
+            await result
+
+    color = Tone.BAD.color if action.destructive and action.enabled else None
+    return ft.PopupMenuItem(
+        content=ft.Text(action.label, size=13, color=color or INK),
+        icon=ft.Icon(action.icon, size=18, color=color),
+        height=36,
+        disabled=not action.enabled,
+        on_click=run,
+    )
