@@ -211,6 +211,27 @@ async def test_cancel_is_done_at_once_and_offers_the_way_back() -> None:
         assert s.commands.calls[-1] == ("back_up", [fleet.client_id("db-02")])
 
 
+async def test_no_order_is_offered_that_would_not_arrive() -> None:
+    async with stage() as s:
+        s.streams.lose()
+        s.h.frame()
+        for name in fleet.RUNNING:
+            row = next(
+                row for row in s.view.running._pool if row.control.visible and name in s.h.texts(row.control)
+            )
+            assert row._cancel.disabled
+            assert row._cancel.tooltip == "There is no connection to the server"
+        s.streams.fill()
+        s.h.frame()
+        button = s.h.find(ft.IconButton, s.view.running, tooltip="Cancel the backup of db-02")
+        assert not button.disabled
+        s.streams.lose()
+        late = replace(fleet.progress_of("web-01", 0.1, s.h.now()), run_id=9999)
+        s.streams.progress.put(late)  # known only while it is lost
+        s.h.frame()
+        assert all(row._cancel.disabled for row in s.view.running._pool if row.control.visible)
+
+
 async def test_the_way_back_says_what_the_server_did() -> None:
     async with stage() as s:
         button = s.h.find(ft.IconButton, s.view.running, tooltip="Cancel the backup of db-02")

@@ -13,6 +13,9 @@ from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
 from ui.theme import SIZE_BODY, look, small_text
 
+NO_CONNECTION = "There is no connection to the server"
+"""Why an order is not offered while the server is lost."""
+
 
 def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
     """Return what the bar says while the server is lost, None while it is not."""

@@ -6,10 +6,12 @@ import flet as ft
 import reactivex as rx
 
 from streams.bag import Streams
+from streams.records.link import Link
 from streams.records.runs import RunPage
 from streams.records.server import Activity
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
+from ui.components.lost_bar import NO_CONNECTION
 from ui.components.menus import minded
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
@@ -54,6 +56,7 @@ class ClientDetails(BoundView):
     ) -> None:
         self._streams, self._actions = streams, actions
         self._row: ClientRow | None = None
+        self._lost = False
         self._state = StatusBadge(BACKING_UP)
         self._running = RunningPart(self._on_cancel)
         self._facts = Facts(
@@ -97,7 +100,7 @@ class ClientDetails(BoundView):
         )
         self._toggle_shut = foot_button("Disconnect…", self._on_shut)
         self._start = foot_button("Back up now", self._on_start, filled=True)
-        self._feet: tuple[object, ...] = ()
+        self._verify = foot_button("Verify", lambda: self._with(self._actions.verify))
         self._revoked = RevokedPart()
         body = ft.Column(
             [
@@ -118,12 +121,13 @@ class ClientDetails(BoundView):
             subtitle=self._state,
             foot=[
                 self._start,
-                foot_button("Verify", lambda: self._with(self._actions.verify)),
+                self._verify,
                 foot_button("Files", self._on_files),
                 self._toggle_shut,
             ],
         )
         super().__init__(context=context, key="client-details", content=self.panel.control, visible=False)
+        self.bind(streams.link, self._show_link)
         self._runs = self.bind_snapshot(
             rx.never(), self._runs_box, self._show_runs, is_empty=lambda page: not page.rows
         )
@@ -187,15 +191,34 @@ class ClientDetails(BoundView):
         self._show_goal(client.goal_s)
         self.touch(*self._running.show(row, words))
         self.touch(*self._revoked.show(client.name, client.state is ClientState.REVOKED))
-        shut = client.state is ClientState.DISCONNECTED
+        self._show_orders(row)
+
+    def _show_orders(self, row: ClientRow) -> None:
+        """Show what can be asked of the client now, and of the rest why not."""
+        state = row.client.state
+        revoked = "Its token was revoked" if state is ClientState.REVOKED else ""
+        shut = state is ClientState.DISCONNECTED
+        start = revoked or ("It is disconnected" if shut else "It backs up already" if row.running else "")
         label = "Allow again" if shut else "Disconnect…"
-        self._toggle_shut.disabled = client.state is ClientState.REVOKED
-        self._toggle_shut.content = label
-        self._start.disabled = row.running or not client.state.let_in
-        feet = (label, self._toggle_shut.disabled, self._start.disabled)
-        if feet != self._feet:
-            self._feet = feet
-            self.touch(self._toggle_shut, self._start)
+        if self._toggle_shut.content != label:
+            self._toggle_shut.content = label
+            self.touch(self._toggle_shut)
+        for button, reason in (
+            (self._start, start),
+            (self._verify, ""),
+            (self._toggle_shut, revoked),
+            (self._running.cancel, ""),
+        ):
+            why = NO_CONNECTION if self._lost else reason
+            if (button.disabled, button.tooltip) != (bool(why), why or None):
+                button.disabled, button.tooltip = bool(why), why or None
+                self.touch(button)
+
+    def _show_link(self, link: Link) -> None:
+        if link.lost is not self._lost:
+            self._lost = link.lost
+            if self._row is not None:
+                self._show_orders(self._row)
 
     def _show_runs(self, page: RunPage) -> None:
         words, now = self.context.format, self.context.clock()

@@ -23,13 +23,11 @@ class RunningPart:
         self._texts = (small_text(color=Tone.BUSY.color), small_text(), small_text())
         head, line, path = self._texts
         path.font_family = MONO
-        cancel = ft.TextButton(
-            "Cancel", height=28, on_click=lambda _event: on_cancel(), tooltip="End this backup"
-        )
+        self.cancel = ft.TextButton("Cancel", height=28, on_click=lambda _event: on_cancel())
         self.control = ft.Container(
             ft.Column(
                 [
-                    ft.Row([ft.Container(head, expand=True), cancel], height=28),
+                    ft.Row([ft.Container(head, expand=True), self.cancel], height=28),
                     ft.Row([self._bar]),
                     line,
                     path,

@@ -8,11 +8,13 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
+from streams.records.link import Link
 from streams.records.runs import Progress
 from streams.snapshot import Delta
 from streams.vocabulary import RunState
 from ui.bound import BoundView
 from ui.components.card import card
+from ui.components.lost_bar import NO_CONNECTION
 from ui.components.progress import ProgressLine
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
@@ -32,6 +34,7 @@ class RunningPart(BoundView):
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._commands = commands
+        self._lost = False
         self._runs: dict[int, Progress] = {}
         self._pool: list[_RunRow] = []
         self._title = card_title("Running backups")
@@ -52,6 +55,7 @@ class RunningPart(BoundView):
             expand=7,
         )
         self.bind_table(streams.progress, self.box, self._show_progress)
+        self.bind(streams.link, self._show_link)
         self.bind(context.seconds, self._show_time)
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
@@ -65,6 +69,11 @@ class RunningPart(BoundView):
             self._runs = dict(sorted(self._runs.items()))
         self._show_rows(self.context.clock())
 
+    def _show_link(self, link: Link) -> None:
+        if link.lost is not self._lost:
+            self._lost = link.lost
+            self._show_rows(self.context.clock())
+
     def _show_time(self, now: datetime) -> None:
         self._show_rows(now)
 
@@ -76,7 +85,7 @@ class RunningPart(BoundView):
             self._rows.controls.append(self._pool[-1].control)
             grown = True
         for row, progress in zip(self._pool, shown, strict=False):
-            self.touch(*row.show(progress, present_run(progress, now, self.context.format)))
+            self.touch(*row.show(progress, present_run(progress, now, self.context.format), lost=self._lost))
         for row in self._pool[len(shown) :]:
             self.touch(*row.hide())
         if grown:
@@ -153,11 +162,12 @@ class _RunRow:
             height=_ROW_HEIGHT,
         )
 
-    def show(self, progress: Progress, line: RunLine) -> list[ft.Control]:
+    def show(self, progress: Progress, line: RunLine, *, lost: bool) -> list[ft.Control]:
         """Show another state or another run; return the leaves that changed."""
         changed: list[ft.Control] = []
-        if self._progress is None or self._progress.run_id != progress.run_id:
-            self._cancel.tooltip = f"Cancel the backup of {line.name}"
+        why = NO_CONNECTION if lost else f"Cancel the backup of {line.name}"
+        if (self._cancel.tooltip, self._cancel.disabled) != (why, lost):
+            self._cancel.tooltip, self._cancel.disabled = why, lost
             changed.append(self._cancel)
         self._progress = progress
         rate_color = Tone.WARNING.color if line.silent else QUIET_INK

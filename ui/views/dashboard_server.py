@@ -16,6 +16,7 @@ from streams.snapshot import Delta
 from streams.vocabulary import ServerState
 from ui.bound import BoundView
 from ui.components.card import card
+from ui.components.lost_bar import NO_CONNECTION
 from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
@@ -132,7 +133,7 @@ class ServerPart(BoundView):
 
     def _show_button(self, button: ft.Control, **looks: Any) -> None:
         if self._lost:
-            looks["tooltip"] = "There is no connection to the server"
+            looks["tooltip"] = NO_CONNECTION
         changed = {name: value for name, value in looks.items() if getattr(button, name) != value}
         for name, value in changed.items():
             setattr(button, name, value)
