@@ -327,3 +327,14 @@ async def test_it_opens_with_an_empty_field_whatever_was_typed_before() -> None:
         await s.h.settle()
         assert not field.value
         assert (field._i, "value", "") in [(op.target, op.what, op.value) for op in s.h.ops()]
+
+
+async def test_a_search_field_that_lets_go_late_does_not_take_the_keys_from_the_palette() -> None:
+    async with stage() as s:
+        s.shell.go(Place("clients"))
+        await s.h.settle()
+        search = s.shell.view("clients")._search.field  # type: ignore[attr-defined]
+        await s.h.fire(search, "focus")
+        await _press(s.h, "K", ctrl=True)
+        await s.h.fire(search, "blur")
+        assert s.h.context.typing

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
 
 import flet as ft
@@ -39,6 +40,16 @@ class Known:
     status: ServerStatus | None = None
 
 
+class _Keyboard(Enum):
+    """Who has the keyboard while the palette is open."""
+
+    FIELD = "field"
+    LOST = "lost"
+    """Nobody: the field will have it at once, and what is pressed now is meant for it."""
+    AWAY = "away"
+    """What somebody has walked to with Tab."""
+
+
 class PaletteView(BoundView):
     """Lies over the page while it is open; reads nothing while it is not."""
 
@@ -54,8 +65,9 @@ class PaletteView(BoundView):
         self._chosen = 0
         self._rows: list[ft.Container] = []
         self._queries: BehaviorSubject[str] = BehaviorSubject("")
-        self._awaited = self._submitted = False
-        self._has_keyboard = self._walked_out = False
+        self._submitted = False
+        """Enter was pressed before there was anything to choose; the first that is found will be."""
+        self._keyboard = _Keyboard.LOST
         self.field = ft.TextField(
             hint_text="Search or jump…",
             text_size=15,
@@ -140,17 +152,19 @@ class PaletteView(BoundView):
     def _show_found(self, found: Found) -> None:
         self._found.update(found)
         self._show_list(keep=True)
-        self._awaited = self._awaited and not any(found.values())
         if self._submitted and self.shown:
             self._choose(self.shown[self._chosen])
 
     def _on_text(self) -> None:
-        query = (self.field.value or "").strip()
-        self._queries.on_next(query)
-        self._awaited, self._submitted = len(query) >= SHORTEST_SEARCH, False
-        if not self._awaited:
+        self._queries.on_next(self._query)
+        self._submitted = False
+        if len(self._query) < SHORTEST_SEARCH:
             self._found = {}
         self._show_list()
+
+    @property
+    def _query(self) -> str:
+        return (self.field.value or "").strip()
 
     # -- opening and closing
 
@@ -160,8 +174,8 @@ class PaletteView(BoundView):
         self._found = {}
         self._entries = list(self.context.palette.entries())
         self._queries.on_next("")
-        self._awaited = self._submitted = self._has_keyboard = self._walked_out = False
-        self.context.typing = True
+        self._submitted, self._keyboard = False, _Keyboard.LOST
+        self.context.typing, self.context.search = True, None
         self.set_visible(True)
         self.touch(self.field)
         self._show_list()
@@ -171,11 +185,11 @@ class PaletteView(BoundView):
         await self.field.focus()
 
     def _on_focus(self) -> None:
-        self._has_keyboard, self._walked_out = True, False
+        self._keyboard = _Keyboard.FIELD
 
     def _on_blur(self) -> None:
-        self._has_keyboard = False
-        if self.visible and not self._walked_out:
+        if self.visible and self._keyboard is not _Keyboard.AWAY:
+            self._keyboard = _Keyboard.LOST
             # Enter takes the keyboard from a field; so may the tree for screen readers when it is rebuilt.
             self.act("Search", self._take_keyboard())
 
@@ -183,13 +197,13 @@ class PaletteView(BoundView):
         place = parse_link(query)
         if place is None or not place.show or place.view not in self.context.places:
             return []
-        return [PaletteEntry("Link", f"Go to {query.strip()}", ft.Icons.LINK, lambda: self.context.go(place))]
+        return [PaletteEntry("Link", f"Go to {query}", ft.Icons.LINK, lambda: self.context.go(place))]
 
     # -- the list
 
     def _show_list(self, *, keep: bool = False) -> None:
         before = self.shown[self._chosen].label if keep and self.shown else None
-        query = self.field.value or ""
+        query = self._query
         found = [entry for entries in self._found.values() for entry in entries]
         self.shown = self._link(query) + ranked(query, self._entries, found)
         labels = [entry.label for entry in self.shown]
@@ -248,8 +262,8 @@ class PaletteView(BoundView):
     def take_key(self, event: ft.KeyboardEvent) -> None:
         """Take a key that came while the palette is open: Enter, where the field has lost the keyboard."""
         if event.key == "Tab":
-            self._walked_out = True
-        elif event.key == "Enter" and not (self._has_keyboard or self._walked_out):
+            self._keyboard = _Keyboard.AWAY
+        elif event.key == "Enter" and self._keyboard is _Keyboard.LOST:
             self._on_submit()
 
     def _on_submit(self) -> None:
@@ -258,7 +272,7 @@ class PaletteView(BoundView):
         if self.shown:
             self._choose(self.shown[self._chosen])
         else:
-            self._submitted = self._awaited  # what is found yet will be chosen when it comes
+            self._submitted = len(self._query) >= SHORTEST_SEARCH
 
     def _choose(self, entry: PaletteEntry) -> None:
         self._on_close()
@@ -276,6 +290,6 @@ def _group_title(title: str) -> ft.Control:
 
 def _nothing(query: str) -> ft.Control:
     return ft.Container(
-        ft.Text(f"Nothing is called “{query.strip()}”.", size=SIZE_BODY, color=QUIET_INK),
+        ft.Text(f"Nothing is called “{query}”.", size=SIZE_BODY, color=QUIET_INK),
         padding=ft.Padding.symmetric(horizontal=8, vertical=14),
     )
