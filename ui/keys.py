@@ -93,7 +93,10 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
         KeyHelp("Ctrl+A", "Select all rows"),
         KeyHelp("Enter", "Open the details of the row"),
     ),
-    "Database": (KeyHelp("Ctrl+Enter", "Run the query"),),
+    "Database": (
+        KeyHelp("Ctrl+Enter", "Run the query"),
+        KeyHelp("Ctrl+Space", "Complete a name; again: the next one"),
+    ),
     "Logs": (
         KeyHelp("P", "Pause or follow"),
         KeyHelp("↑ ↓  PgUp PgDn", "Walk the lines; details follow"),

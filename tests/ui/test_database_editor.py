@@ -1,55 +1,112 @@
-"""The editor on a real page: surplus signs go when nobody types, and no typed one goes with them."""
+"""The editor on a real page: nothing goes over what is typed, and names are completed when asked for."""
 
 import flet as ft
 
+from streams.records.database import ColumnInfo, Outline, TableInfo
 from tests.ui.harness import PageHarness
-from ui.views.database_editor import IDLE_S, SqlEditor
+from ui.views.database_editor import SqlEditor
+
+OUTLINE = Outline(
+    path="c.db",
+    size_bytes=0,
+    tables=(
+        TableInfo(
+            name="files",
+            columns=tuple(ColumnInfo(name=name) for name in ("id", "files_changed", "files_new")),
+        ),
+    ),
+)
 
 
 class _Bench:
     def __init__(self, page: PageHarness, text: str = "") -> None:
         self.page = page
         self.asked = 0
-        self.editor = SqlEditor(text, 170, on_typing=lambda _typing: None, on_focus=self._ask)
-        self.editor.idle(page.scheduler).subscribe(self._tidy)
+        self.editor = SqlEditor(
+            text, 170, on_typing=lambda _typing: None, on_focus=self._ask, touch=lambda *_controls: None
+        )
+        self.editor.know(OUTLINE)
         page.mount(self.editor.control)
-
-    def _tidy(self, _idle: None) -> None:
-        self.editor.tidy()
 
     def _ask(self) -> None:
         self.asked += 1
 
-    async def typed(self, text: str) -> None:
+    async def typed(self, text: str, caret: int | None = None) -> None:
+        """Let the client say what it says after a key."""
         await self.page.fire(self.editor.field, "change", value=text)
-        place = {"base_offset": len(text.rstrip(")")) + 1, "extent_offset": len(text.rstrip(")")) + 1}
-        await self.page.fire(self.editor.field, "selection_change", {"selected_text": "", "selection": place})
+        await self.caret(len(text) if caret is None else caret)
+
+    async def caret(self, place: int) -> None:
+        selection = {"base_offset": place, "extent_offset": place}
+        event = {"selected_text": "", "selection": selection}
+        await self.page.fire(self.editor.field, "selection_change", event)
+
+    @property
+    def offered(self) -> list[str]:
+        line = self.editor._line.control
+        return self.page.texts(line)[:-1] if line.visible else []
 
 
-async def test_what_is_one_too_many_goes_when_nobody_types() -> None:
+async def test_nothing_is_written_over_what_is_typed_until_the_editor_is_left() -> None:
     async with PageHarness.open() as page:
         bench = _Bench(page)
+        await page.fire(bench.editor.field, "focus")
         for text in ("f", "f()", "f(x)", "f(x))"):
             await bench.typed(text)
-        assert bench.editor.field.value == "f(x))"
         assert bench.editor.statement == "f(x)"
-        page.advance(IDLE_S + 0.1)
+        page.advance(60)
+        assert bench.editor.field.value == "f(x))"
+        await page.fire(bench.editor.field, "blur")
         assert bench.editor.field.value == "f(x)"
-        selection = bench.editor.field.selection
-        assert selection is not None
-        assert selection.extent_offset == 4
 
 
-async def test_what_is_typed_while_the_tidied_text_is_on_its_way_is_kept() -> None:
+async def test_enter_takes_no_completion_and_what_is_whole_is_offered_none() -> None:
     async with PageHarness.open() as page:
         bench = _Bench(page)
-        for text in ("f", "f()", "f(x)", "f(x))"):
-            await bench.typed(text)
-        page.advance(IDLE_S + 0.1)
-        await bench.typed("f(x);)")  # there, the surplus sign still stood
-        assert bench.editor.text == "f(x);"
-        page.advance(IDLE_S + 0.1)
-        assert bench.editor.field.value == "f(x);"
+        assert not bench.editor.field.autocomplete  # the list of the control takes its first entry with Enter
+        await bench.typed("select fil")
+        assert bench.offered == ["files", "files_changed", "files_new"]
+        await bench.typed("select files")
+        assert bench.offered == []
+        await bench.typed("select files_")
+        assert bench.offered == ["files_changed", "files_new"]
+        await bench.typed("select files_\n")
+        assert bench.offered == []
+
+
+async def test_a_name_is_completed_when_asked_for_and_the_next_one_when_asked_again() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        editor = bench.editor
+        await bench.typed("select files_ from x", caret=13)
+        editor.complete()
+        assert editor.text == "select files_changed from x"
+        await bench.caret(27)  # where the client leaves it with the new text
+        await page.fire(editor.field, "change", value=editor.field.value)
+        assert editor.field.selection is not None
+        assert editor.field.selection.extent_offset == 20
+        await bench.caret(20)
+        editor.complete()
+        assert editor.text == "select files_new from x"
+        await bench.typed("select files_new, from x", caret=17)
+        editor.complete()
+        assert editor.text == "select files_new, from x"
+
+
+async def test_keywords_are_completed_in_the_case_they_are_typed_in() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        for typed, offered in (("sel", "select"), ("SEL", "SELECT")):
+            await bench.typed(typed)
+            assert bench.offered == [offered]
+
+
+async def test_nothing_is_offered_any_more_once_the_statement_runs() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        await bench.typed("select fil")
+        bench.editor.mark(None)
+        assert bench.offered == []
 
 
 async def test_a_click_on_an_empty_line_asks_for_the_keyboard() -> None:

@@ -14,6 +14,7 @@ from streams.records.database import (
 )
 from streams.records.statements import ExportFormat, ExportProgress, SqlProblem
 from tests.ui.database_desk import Desk, open_desk
+from tests.ui.harness import key_event
 
 
 @pytest.fixture
@@ -161,7 +162,12 @@ async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> 
     assert "The export was cancelled; no file is left." in desk.page.texts()
 
 
-async def test_names_are_offered_while_typing(desk: Desk) -> None:
+async def test_ctrl_space_completes_the_name_before_the_caret(desk: Desk) -> None:
     await desk.fill()
-    words = desk.view.sql._editor.autocomplete_words or []
-    assert {"SELECT", "clients", "token_hash"} <= set(words)
+    await desk.tab("sql")
+    editor = desk.view.sql._editor
+    await desk.page.fire(editor, "change", value="select token_h")
+    place = {"base_offset": 14, "extent_offset": 14}
+    await desk.page.fire(editor, "selection_change", {"selected_text": "", "selection": place})
+    desk.view.on_key(key_event(" ", ctrl=True))
+    assert editor.value == "select token_hash"

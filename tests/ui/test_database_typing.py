@@ -66,13 +66,6 @@ def test_taking_back_what_was_opened_takes_back_what_was_closed() -> None:
     assert _Editor().type("a'").back().type("b").typing.clean == "ab"
 
 
-def test_places_are_those_of_the_clean_text() -> None:
-    editor = _Editor().type("x = 'git'")
-    assert editor.text == "x = 'git'''"
-    assert editor.typing.untidy
-    assert editor.typing.place(editor.caret) == len("x = 'git'")
-
-
 def test_a_text_that_was_put_there_begins_anew() -> None:
     typing = _Editor().type("'a'").typing
     typing.reset("''''")

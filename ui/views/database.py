@@ -211,11 +211,13 @@ class DatabaseView(BoundView):
             self.show_tab(word)
 
     def on_key(self, event: ft.KeyboardEvent) -> bool:
-        """Run with Ctrl+Enter."""
-        if self._tab == "sql" and event.key in ("Enter", "Numpad Enter") and event.ctrl:
-            self.sql.run()
-            return True
-        return False
+        """Run with Ctrl+Enter, complete a name with Ctrl+Space."""
+        if self._tab != "sql" or not event.ctrl:
+            return False
+        act = {"Enter": self.sql.run, "Numpad Enter": self.sql.run, " ": self.sql.complete}.get(event.key)
+        if act is not None:
+            act()
+        return act is not None
 
     @property
     def walked(self) -> Walked | None:

@@ -5,19 +5,13 @@ from typing import Final
 
 import flet as ft
 import flet_code_editor as fce
-from reactivex import Observable
-from reactivex import operators as ops
-from reactivex.abc import SchedulerBase
-from reactivex.subject import Subject
 
 from streams.records.database import Outline
 from streams.records.statements import SqlProblem
-from ui.theme import LINE, MONO, RADIUS
-from ui.views.database_typing import Typing, distance
+from ui.theme import CARD, INK, LINE, MONO, QUIET_INK, RADIUS, Tone
+from ui.views.database_complete import CompletionLine, Offer, offer
+from ui.views.database_typing import Typing
 
-IDLE_S: Final = 1.5
-"""How long nothing is typed before surplus signs are taken away: never under somebody's fingers, nor while
-the keys of a slow browser are on their way, which the tidied text would take the place of."""
 KEYWORDS: Final = (
     "SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "HAVING", "LIMIT", "OFFSET", "JOIN", "LEFT",
     "INNER", "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "EXISTS", "BETWEEN", "LIKE", "GLOB", "IS",
@@ -26,44 +20,74 @@ KEYWORDS: Final = (
     "MIN", "MAX", "TOTAL", "GROUP_CONCAT", "COALESCE", "IFNULL", "LENGTH", "SUBSTR", "DATE", "DATETIME",
     "STRFTIME", "JSON_EXTRACT", "OVER", "PARTITION", "PRAGMA", "EXPLAIN",
 )  # fmt: skip
+COLORS: Final = fce.CustomCodeTheme(
+    root=ft.TextStyle(color=INK, bgcolor=ft.Colors.TRANSPARENT),
+    keyword=ft.TextStyle(color=ft.Colors.PRIMARY),
+    built_in=ft.TextStyle(color=ft.Colors.PRIMARY),
+    literal=ft.TextStyle(color=Tone.BUSY.color),
+    number=ft.TextStyle(color=Tone.BUSY.color),
+    string=ft.TextStyle(color=Tone.OK.color),
+    comment=ft.TextStyle(color=QUIET_INK, italic=True),
+)
+"""Roles of the scheme, so that a change of the theme changes them too."""
 
 
 class SqlEditor:
     """Holds a statement; ``control`` is what stands in the tab.
 
-    ``on_typing`` hears whether the keys belong to the editor, ``on_focus`` is asked to give them to it.
+    ``on_typing`` hears whether the keys belong to the editor, ``on_focus`` is asked to give them to it,
+    ``touch`` gets what is to be updated. While the editor has the keyboard nothing is written into it but
+    what was asked for: what is typed meanwhile would be lost, and its caret moved.
     """
 
     def __init__(
-        self, text: str, height: float, *, on_typing: Callable[[bool], None], on_focus: Callable[[], None]
+        self,
+        text: str,
+        height: float,
+        *,
+        on_typing: Callable[[bool], None],
+        on_focus: Callable[[], None],
+        touch: Callable[..., None],
     ) -> None:
         self._typing = Typing(text)
-        self._replaced: Typing | None = None
+        self._on_typing, self._touch = on_typing, touch
         self._selected = ""
         self._caret = len(text)
-        self._changes: Subject[None] = Subject()
+        self._place: int | None = None  # where the caret goes once the client has the text
+        self._names: list[str] = []
+        self._offer: Offer | None = None
+        self._taken = -1
+        self._line = CompletionLine()
         self.field = fce.CodeEditor(
             language=fce.CodeLanguage.SQL,
-            code_theme=fce.CodeTheme.ATOM_ONE_LIGHT,
+            code_theme=COLORS,
             value=text,
-            autocomplete=True,
-            autocomplete_words=list(KEYWORDS),
             text_style=ft.TextStyle(font_family=MONO, size=13),
-            gutter_style=fce.GutterStyle(width=64, show_folding_handles=False),
+            gutter_style=fce.GutterStyle(
+                width=64, show_folding_handles=False, text_style=ft.TextStyle(color=QUIET_INK, size=12)
+            ),
             expand=True,
             on_change=self._on_change,
-            on_focus=lambda _event: on_typing(True),
-            on_blur=lambda _event: on_typing(False),
+            on_focus=lambda _event: self._on_typing(True),
+            on_blur=lambda _event: self._on_blur(),
             on_selection_change=self._on_selection,
         )
         self.control = ft.Container(
-            ft.GestureDetector(  # the lines that nobody has written yet take no click of their own
-                ft.Semantics(content=self.field, label="SQL", container=True),
-                on_tap=lambda _event: on_focus(),
-                exclude_from_semantics=True,
-                mouse_cursor=ft.MouseCursor.TEXT,
+            ft.Stack(
+                [
+                    ft.GestureDetector(  # the lines that nobody has written yet take no click of their own
+                        ft.Semantics(content=self.field, label="SQL", container=True),
+                        on_tap=lambda _event: on_focus(),
+                        exclude_from_semantics=True,
+                        mouse_cursor=ft.MouseCursor.TEXT,
+                    ),
+                    self._line.control,
+                ],
+                fit=ft.StackFit.EXPAND,
             ),
             height=height,
+            padding=ft.Padding.only(top=4),
+            bgcolor=CARD,
             border=ft.Border.all(1, LINE),
             border_radius=RADIUS,
             clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
@@ -81,26 +105,12 @@ class SqlEditor:
         """What is selected, or all that is written, without the end that SQLite does not need."""
         return (self._selected or self.text).strip().rstrip(";").rstrip()
 
-    def idle(self, scheduler: SchedulerBase) -> Observable[None]:
-        """Tell when nobody has typed for a while; then it is time to ``tidy``."""
-        return self._changes.pipe(ops.debounce(IDLE_S, scheduler=scheduler))
-
     def put(self, text: str) -> None:
         """Write a statement in place of what is there."""
         self.field.value, self.field.issues = text, []
         self._typing.reset(text)
-        self._replaced, self._selected = None, ""
-
-    def tidy(self) -> bool:
-        """Take away what is one too many; return whether there was anything."""
-        if not self._typing.untidy:
-            return False
-        self._replaced, place = self._typing, self._typing.place(self._caret)
-        self._typing = Typing(self._replaced.clean)
-        self._typing.at(place)
-        self.field.value = self._typing.text
-        self.field.selection = ft.TextSelection(base_offset=place, extent_offset=place)
-        return True
+        self._selected, self._place = "", None
+        self._touch(self.field, *self._show_offer(None))
 
     def mark(self, problem: SqlProblem | None) -> None:
         """Show where a statement is wrong, or that it is not."""
@@ -109,36 +119,60 @@ class SqlEditor:
             self.field.issues = [
                 fce.Issue(line=problem.line - 1, message=problem.message, type=fce.IssueType.ERROR)
             ]
+        self._touch(self.field, *self._show_offer(None))
 
-    def know(self, outline: Outline) -> bool:
-        """Offer the names of tables and columns while one types; return whether they are new."""
-        names: dict[str, None] = dict.fromkeys(KEYWORDS)
+    def know(self, outline: Outline) -> None:
+        """Offer the names of tables and columns while one types."""
+        names: dict[str, None] = {}
         for table in outline.tables:
             names[table.name] = None
             names.update(dict.fromkeys(column.name for column in table.columns))
-        words = list(names)
-        if words == self.field.autocomplete_words:
-            return False
-        self.field.autocomplete_words = words
-        return True
+        self._names = list(names)
 
-    def show_theme(self, dark: bool) -> bool:
-        """Take the colours of the page; return whether they are others."""
-        theme = fce.CodeTheme.ATOM_ONE_DARK if dark else fce.CodeTheme.ATOM_ONE_LIGHT
-        if self.field.code_theme == theme:
-            return False
-        self.field.code_theme = theme
-        return True
+    def complete(self) -> None:
+        """Complete the word before the caret; asked again, with the next of the words that may."""
+        if self._offer is None:
+            return
+        start, end, words = self._offer.start, self._offer.end, self._offer.words
+        number, text = (self._taken + 1) % len(words), self.field.value or ""
+        self.field.value = text[:start] + words[number] + text[end:]
+        self._typing.take(self.field.value)
+        self._place = self._caret = start + len(words[number])
+        self._typing.at(self._place)
+        self._touch(self.field, *self._show_offer(Offer(start, self._place, words), number))
+
+    def _show_offer(self, offered: Offer | None, taken: int = -1) -> list[ft.Control]:
+        self._offer, self._taken = offered, taken
+        return self._line.show(offered.words if offered is not None else (), taken)
+
+    def _look(self) -> None:
+        text = self.field.value or ""
+        if self._offer is not None and self._taken >= 0 and self._caret == self._offer.end:
+            return  # the next word may still be asked for
+        offered = None if self._selected else offer(text, self._caret, self._names, KEYWORDS)
+        self._touch(*self._show_offer(offered))
 
     def _on_change(self) -> None:
-        value, before = self.field.value or "", self._replaced
-        self._replaced = None
-        if before is not None and distance(before.text, value) < distance(self._typing.text, value):
-            self._typing = before  # typed before the tidied text got there, which has since taken its place
-        self._typing.take(value)
-        self._changes.on_next(None)
+        value = self.field.value or ""
+        if self._place is not None and value == self._typing.text:
+            # Only now: a place that comes along with a text is where the client has put the caret since.
+            self.field.selection = ft.TextSelection(base_offset=self._place, extent_offset=self._place)
+            self._touch(self.field)
+        else:
+            self._typing.take(value)
+            self._place, self._taken = None, -1
 
     def _on_selection(self, event: ft.TextSelectionChangeEvent[fce.CodeEditor]) -> None:
         text = (event.selected_text or "").strip()
         self._selected = text if any(char.isspace() for char in text) else ""
-        self._caret = event.selection.extent_offset
+        caret = event.selection.extent_offset
+        if self._place is not None and caret != self._place:
+            return  # on its way there
+        self._caret, self._place = caret, None
+        self._look()
+
+    def _on_blur(self) -> None:
+        self._on_typing(False)
+        if self._typing.untidy:
+            self.put(self._typing.clean)
+        self._touch(*self._show_offer(None))

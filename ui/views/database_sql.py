@@ -4,7 +4,7 @@ import flet as ft
 import reactivex as rx
 
 from streams.records.database import Outline
-from streams.records.statements import ExportFormat, SqlProblem, SqlResult
+from streams.records.statements import ExportFormat, SqlResult
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding
@@ -40,6 +40,7 @@ class SqlTab(BoundView):
             float(height) if isinstance(height, int | float) else 170.0,
             on_typing=self._on_typing,
             on_focus=lambda: self.act("Write", self._take_keyboard()),
+            touch=self.touch,
         )
         self._editor, self._editor_box = self._writing.field, self._writing.control
         self._lists = QueryLists(context, self.put)
@@ -88,8 +89,6 @@ class SqlTab(BoundView):
             expand=True,
         )
         self.adopt(self._panel)
-        self.bind(self._writing.idle(context.scheduler), lambda _idle: self._tidy(), name="tidy")
-        self.bind(context.seconds, lambda _now: self._follow_theme(), name="follow_theme")
 
     @property
     def walked(self) -> Walked | None:
@@ -100,13 +99,15 @@ class SqlTab(BoundView):
 
     def know(self, outline: Outline) -> None:
         """Offer the names of tables and columns while one types."""
-        if self._writing.know(outline):
-            self.touch(self._editor)
+        self._writing.know(outline)
 
     def put(self, sql: str) -> None:
         """Put a statement into the editor."""
         self._writing.put(sql)
-        self.touch(self._editor)
+
+    def complete(self) -> None:
+        """Complete the name before the caret."""
+        self._writing.complete()
 
     def will_unmount(self) -> None:
         """Stop the statement that runs."""
@@ -129,7 +130,6 @@ class SqlTab(BoundView):
     def _start(self, sql: str) -> None:
         self._end()
         self._sql, self._answered = sql, False
-        self._tidy()
         self._writing.mark(None)
         self._query = self._streams.run(sql, self._pinned)
         if self._binding is None:
@@ -137,7 +137,7 @@ class SqlTab(BoundView):
         else:
             self._binding.switch(self._query.stream)
         self._show_running(True)
-        self.touch(self._editor, *self._answer.tell("Running…"))
+        self.touch(*self._answer.tell("Running…"))
 
     def cancel(self) -> None:
         """Stop the statement that runs."""
@@ -170,7 +170,7 @@ class SqlTab(BoundView):
         if result.sql != self._sql:
             return
         if result.problem is not None:
-            self._mark(result.problem)
+            self._writing.mark(result.problem)
             self.touch(*self._answer.show_problem(result.problem))
             return
         again, self._answered = self._answered, True
@@ -182,10 +182,6 @@ class SqlTab(BoundView):
         else:
             self._on_close()
 
-    def _mark(self, problem: SqlProblem) -> None:
-        self._writing.mark(problem)
-        self.touch(self._editor)
-
     # -- the other buttons
 
     def _on_explain(self) -> None:
@@ -193,14 +189,12 @@ class SqlTab(BoundView):
         if not sql:
             self.touch(*self._answer.tell("There is nothing to explain."))
             return
-        self._tidy()
         self._writing.mark(None)
-        self.touch(self._editor)
 
         async def explain() -> None:
             plan = await self._streams.plan(sql)
             if plan.problem is not None:
-                self._mark(plan.problem)
+                self._writing.mark(plan.problem)
             said = "" if plan.problem is not None else "How the database would answer"
             self.touch(*self._answer.show_plan(plan), *self._answer.tell(said))
 
@@ -253,10 +247,6 @@ class SqlTab(BoundView):
     async def _take_keyboard(self) -> None:
         await self._editor.focus()
 
-    def _tidy(self) -> None:
-        if self._writing.tidy():
-            self.touch(self._editor)
-
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
         if not typing:
@@ -268,17 +258,3 @@ class SqlTab(BoundView):
         if height != self._editor_box.height:
             self._editor_box.height = height
             self.touch(self._main)
-
-    def _follow_theme(self) -> None:
-        page = self.page
-        mode = page.theme_mode
-        dark = mode is ft.ThemeMode.DARK or (
-            mode in (ft.ThemeMode.SYSTEM, None) and page.platform_brightness is ft.Brightness.DARK
-        )
-        if self._writing.show_theme(dark):
-            self.touch(self._editor)
-
-    def did_mount(self) -> None:
-        """Begin with the colours of the page."""
-        super().did_mount()
-        self._follow_theme()

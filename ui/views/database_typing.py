@@ -33,10 +33,6 @@ class Typing:
         """The text as it was meant."""
         return "".join(sign for place, sign in enumerate(self.text) if place not in self._surplus)
 
-    def place(self, place: int) -> int:
-        """Return where a place of the text is in the clean one."""
-        return place - sum(one < place for one in self._surplus)
-
     def at(self, place: int) -> None:
         """Note where the next change is likely to be."""
         self._caret = place
@@ -92,12 +88,6 @@ class Typing:
     def _too_many(self, *places: int) -> None:
         self._open.difference_update(places)
         self._surplus.update(places)
-
-
-def distance(one: str, other: str) -> int:
-    """Return how many signs one change from a text to another takes away and adds."""
-    start = _shared(one, other)
-    return len(one) + len(other) - 2 * start - 2 * _shared(one[start:][::-1], other[start:][::-1])
 
 
 def _up_to(text: str, places: list[int], quote: str) -> list[int]:
