@@ -19,12 +19,10 @@ from ui.views.client_details_present import (
     present_running,
     present_running_head,
 )
+from ui.views.clients_filters import average_bytes, matcher, present_cards
 from ui.views.clients_present import (
     ClientRow,
-    average_bytes,
     client_columns,
-    matcher,
-    present_cards,
     present_file_counts,
     present_progress,
     present_seen,
@@ -85,7 +83,11 @@ def test_progress_says_per_cent_and_rate_and_nothing_when_nothing_runs() -> None
 def test_the_cards_count_and_name_those_that_fail() -> None:
     cards = present_cards(list(fleet.clients(NOON)), WORDS)
     assert cards["all"].number == "45"
-    assert (cards["failed"].number, cards["failed"].note, cards["failed"].tone) == ("1", "mail-gw", Tone.BAD)
+    assert (cards["failing"].number, cards["failing"].note, cards["failing"].tone) == (
+        "1",
+        "mail-gw",
+        Tone.BAD,
+    )
     nothing = present_cards([], WORDS)
     assert nothing["large"].number == "–"
 
@@ -102,7 +104,7 @@ def names_of(state: str, text: str = "", average: float | None = None) -> list[s
 
 def test_filters() -> None:
     assert len(names_of("all")) == 45
-    assert names_of("failed") == ["mail-gw"]
+    assert names_of("failing") == ["mail-gw"]
     assert names_of("disconnected") == ["lab-scope"]
     assert names_of("never") == ["laptop-georg"]
     assert set(names_of("not_safe")) == {"mail-gw", "lab-printer", "laptop-georg"}

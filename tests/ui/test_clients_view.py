@@ -113,7 +113,7 @@ async def test_progress_moves_in_the_row_and_in_the_details(desk: Desk) -> None:
 
 
 async def test_cards_filter_and_a_second_click_shows_all_again(desk: Desk) -> None:
-    card = desk.view._cards._cards["failed"].control
+    card = desk.view._cards._cards["failing"].control
     await desk.page.fire(card, "click")
     assert desk.names() == ["mail-gw"]
     assert "1 of 45" in desk.page.texts()
@@ -368,7 +368,7 @@ async def test_sixty_clients_are_all_on_one_large_screen_when_compact() -> None:
 
 
 async def test_filter_and_search_are_remembered(desk: Desk) -> None:
-    desk.view._set_filter("failed", "mail")
+    desk.view._set_filter("failing", "mail")
     desk.page.page.controls.clear()
     desk.page.page.update()
     again = Desk(desk.page)

@@ -60,7 +60,8 @@ async def test_it_tells_whether_everything_is_safe_and_what_goes_on() -> None:
             "31.0 MiB/s",
             "scanning",
             "running",
-            "118",
+            "43",
+            "Last 24 h: 124 backups: 118 complete, 3 failed, 2 partial, 1 cancelled",
             "96.4 GiB received from the clients",
             "web-03 backed up, 1,204 files, 312 MiB, 48 s",
         ):

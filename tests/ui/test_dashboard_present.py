@@ -12,9 +12,12 @@ from tests.ui.harness import NOON
 from ui.format import Formatter
 from ui.theme import Tone
 from ui.views.activity_present import present_activity
+from ui.views.clients_filters import matcher
+from ui.views.clients_present import ClientRow
 from ui.views.dashboard_present import (
     METRICS,
     present_back_up_all,
+    present_day,
     present_forecast,
     present_results,
     present_run,
@@ -105,14 +108,28 @@ def test_an_empty_backup_is_whole() -> None:
     assert present_run(progress, NOON, WORDS).ratio == 1.0
 
 
-def test_results_are_told_in_one_order() -> None:
-    parts = present_results(RunResults(hours=24, complete=118, failed=3, partial=2, cancelled=1))
-    assert [(p.state, p.count) for p in parts] == [
-        (RunState.COMPLETE, 118),
-        (RunState.FAILED, 3),
-        (RunState.PARTIAL, 2),
-        (RunState.CANCELLED, 1),
+def test_each_count_of_last_backups_is_that_of_the_clients_it_leads_to() -> None:
+    clients = fleet.clients(NOON)
+    parts = present_results(clients)
+    assert [part.state for part in parts] == [
+        RunState.COMPLETE,
+        RunState.FAILED,
+        RunState.PARTIAL,
+        RunState.CANCELLED,
     ]
+    for part in parts:
+        keep = matcher(part.shows, "", clock=lambda: NOON, average=None)
+        assert keep is not None
+        assert part.count == sum(keep(ClientRow(client)) for client in clients)
+    assert [part.count for part in parts] == [43, 1, 0, 0]
+
+
+def test_the_last_day_is_told_in_words() -> None:
+    assert present_day(fleet.results(), WORDS) == (
+        "Last 24 h: 124 backups: 118 complete, 3 failed, 2 partial, 1 cancelled",
+        "96.4 GiB received from the clients",
+    )
+    assert present_day(RunResults(hours=24), WORDS)[0] == "Last 24 h: no backup ended"
 
 
 def test_the_forecast_has_its_band() -> None:

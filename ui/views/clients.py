@@ -23,24 +23,13 @@ from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
-from ui.views.clients_present import (
-    ALL,
-    CARDS,
-    FILTERS,
-    STATES,
-    ClientRow,
-    average_bytes,
-    client_columns,
-    matcher,
-    present_cards,
-)
+from ui.views.clients_filters import ALL, CARDS, FILTERS, STATES, average_bytes, matcher, present_cards
+from ui.views.clients_present import ClientRow, client_columns
 from ui.views.clients_rows import ClientRows
 
 _AGES_S = 10
 """Ages in the table grow this often; between two of these only what changed is drawn."""
-_WORDS = {f"state:{state}": word for state, word in ((ClientState.ONLINE, "active"),)} | {
-    f"state:{state}": str(state) for state in ClientState if state is not ClientState.ONLINE
-}
+_WORDS = {f"state:{state}": str(state) for state in ClientState}
 
 
 class ClientsView(BoundView):

@@ -1,15 +1,13 @@
 """What the clients view says: pure functions from records to words, and its columns and filters as data."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from streams.records.clients import Client
 from streams.records.runs import Progress
-from streams.vocabulary import ClientState, RunState
+from streams.vocabulary import ClientState
 from ui.components.data_table_columns import CellKind, Column, ProgressCell, StatusCell, TextCell
-from ui.components.filter_cards import CardWords, FilterCard
-from ui.components.toolbar import Choice
 from ui.format import (
     UNKNOWN,
     Formatter,
@@ -213,90 +211,3 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             sort_key=lambda row: row.client.stored_bytes,
         ),
     )
-
-
-# -- filters
-
-ALL = "all"
-CARDS = (
-    FilterCard("all", "Total", "Show all clients"),
-    FilterCard("active", "Active", "Show the clients that are connected"),
-    FilterCard("failed", "Failed", "Show the clients whose backups fail"),
-    FilterCard("large", "Average size", "Show the clients larger than the average"),
-)
-STATES = (
-    Choice(ALL, "All"),
-    Choice("active", "Online", look(ClientState.ONLINE).icon, Tone.OK),
-    Choice("running", "Backing up", BACKING_UP.icon, BACKING_UP.tone),
-    Choice("failed", "Failing", FAILING.icon, FAILING.tone),
-    Choice("overdue", "Overdue", OVERDUE.icon, OVERDUE.tone),
-    Choice("not_safe", "Not within goal", OVERDUE.icon, OVERDUE.tone),
-    Choice("offline", "Offline", look(ClientState.OFFLINE).icon, Tone.QUIET),
-    Choice("disconnected", "Disconnected", look(ClientState.DISCONNECTED).icon, Tone.QUIET),
-    Choice("revoked", "Revoked", look(ClientState.REVOKED).icon, look(ClientState.REVOKED).tone),
-    Choice("never", "Never connected", look(ClientState.NEVER).icon, Tone.QUIET),
-    Choice("queued", "Backup queued", BACKUP_QUEUED.icon, BACKUP_QUEUED.tone),
-    Choice("large", "Larger than average"),
-    *(
-        Choice(f"last:{state}", f"Last run {look(state).word}", look(state).icon, look(state).tone)
-        for state in (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
-    ),
-)
-FILTERS = frozenset(choice.key for choice in STATES)
-
-
-def average_bytes(clients: Iterable[Client]) -> float | None:
-    """Return the mean size of the clients that have anything stored; None without one."""
-    sizes = [client.stored_bytes for client in clients if client.stored_bytes]
-    return sum(sizes) / len(sizes) if sizes else None
-
-
-def matcher(
-    state: str, text: str, *, clock: Callable[[], datetime], average: float | None
-) -> Callable[[ClientRow], bool] | None:
-    """Return what keeps a row under these filters; None where all are kept."""
-    tests: list[Callable[[ClientRow], bool]] = []
-    by_state: dict[str, Callable[[ClientRow], bool]] = {
-        "active": lambda row: row.client.state is ClientState.ONLINE,
-        "running": lambda row: row.running,
-        "failed": lambda row: is_failing(row.client),
-        "overdue": lambda row: is_overdue(row.client, clock()),
-        "not_safe": lambda row: is_overdue(row.client, clock()) or is_failing(row.client),
-        "offline": lambda row: row.client.state is ClientState.OFFLINE,
-        "disconnected": lambda row: row.client.state is ClientState.DISCONNECTED,
-        "revoked": lambda row: row.client.state is ClientState.REVOKED,
-        "never": lambda row: row.client.state is ClientState.NEVER,
-        "queued": lambda row: row.client.backup_queued,
-        "large": lambda row: average is not None and row.client.stored_bytes > average,
-    }
-    if state in by_state:
-        tests.append(by_state[state])
-    elif state.startswith("last:"):
-        result = state.removeprefix("last:")
-        tests.append(lambda row: row.client.last_run_state == result)
-    needle = text.casefold()
-    if needle:
-        tests.append(lambda row: needle in row.client.name.casefold() or row.client.id.startswith(needle))
-    return (lambda row: all(test(row) for test in tests)) if tests else None
-
-
-def present_cards(clients: Sequence[Client], words: Formatter) -> dict[str, CardWords]:
-    """Return the numbers of the four cards."""
-    active = sum(client.state is ClientState.ONLINE for client in clients)
-    failing = sorted(client.name for client in clients if is_failing(client))
-    running = sum(client.running_run_id is not None for client in clients)
-    average = average_bytes(clients)
-    stored = sum(client.stored_bytes for client in clients)
-    return {
-        "all": CardWords(count_text(len(clients)), f"{words.size(stored)} stored", words.exact_size(stored)),
-        "active": CardWords(count_text(active), f"{count_text(running)} backing up"),
-        "failed": CardWords(
-            count_text(len(failing)),
-            ", ".join(failing[:3]) if failing else "none fails",
-            "\n".join(failing[:20]),
-            tone=Tone.BAD if failing else None,
-        ),
-        "large": CardWords(
-            words.size(average), "a client", words.exact_size(None if average is None else round(average))
-        ),
-    }

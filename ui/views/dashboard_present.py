@@ -1,5 +1,6 @@
 """What the dashboard says, as plain values: no control, no clock of its own, tested in microseconds."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from ui.format import (
     ratio_text,
     rough_duration_text,
 )
-from ui.theme import Tone
+from ui.theme import Tone, look
 
 REASON_LENGTH: Final = 40
 SILENT_AFTER_S: Final = 15.0
@@ -151,22 +152,32 @@ def present_run(progress: Progress, now: datetime, words: Formatter) -> RunLine:
 
 @dataclass(frozen=True, slots=True)
 class ResultPart:
-    """How many runs ended in one way."""
+    """How many clients had a backup that ended in this way as their last."""
 
     state: RunState
     count: int
     shows: str
-    """The filter of the clients view that lists them."""
+    """The filter of the clients view that lists just these."""
 
 
-def present_results(results: RunResults) -> tuple[ResultPart, ...]:
-    """Return the parts of the last day, always the same ones in the same order."""
-    return (
-        ResultPart(RunState.COMPLETE, results.complete, "last:complete"),
-        ResultPart(RunState.FAILED, results.failed, "last:failed"),
-        ResultPart(RunState.PARTIAL, results.partial, "last:partial"),
-        ResultPart(RunState.CANCELLED, results.cancelled, "last:cancelled"),
-    )
+def present_results(clients: Iterable[Client]) -> tuple[ResultPart, ...]:
+    """Return how many clients' last backup ended how, always the same parts in the same order."""
+    counts = Counter(client.last_run_state for client in clients)
+    ends = (RunState.COMPLETE, RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED)
+    return tuple(ResultPart(state, counts[state], f"last:{state}") for state in ends)
+
+
+def present_day(results: RunResults, words: Formatter) -> tuple[str, str]:
+    """Return how the backups of the last day ended, those there were, and what they brought."""
+    counts = {
+        RunState.COMPLETE: results.complete,
+        RunState.FAILED: results.failed,
+        RunState.PARTIAL: results.partial,
+        RunState.CANCELLED: results.cancelled,
+    }
+    told = ", ".join(f"{count_text(count)} {look(state).word}" for state, count in counts.items() if count)
+    ended = f"{counted(sum(counts.values()), 'backup')}: {told}" if told else "no backup ended"
+    return f"Last {results.hours:g} h: {ended}", f"{words.size(results.bytes_sent)} received from the clients"
 
 
 def present_forecast(forecast: StorageForecast, now: datetime, words: Formatter) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The server itself: whether it takes backups, how the last day went, and what one may want of it."""
+"""The server itself: whether it takes backups, how the last ones went, and what one may want of it."""
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -10,7 +10,6 @@ from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.clients import Client
 from streams.records.link import Link
-from streams.records.runs import RunResults
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta
 from streams.vocabulary import ServerState
@@ -19,15 +18,16 @@ from ui.components.card import card
 from ui.components.lost_bar import NO_CONNECTION
 from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
-from ui.context import Place, UiContext
-from ui.format import count_text, duration_text
-from ui.theme import LINE, QUIET_INK, StateLook, Tone, body_text, card_title, look, small_text
-from ui.views.dashboard_present import SILENT_AFTER_S, ResultPart, present_results
+from ui.context import UiContext
+from ui.format import duration_text
+from ui.theme import LINE, StateLook, Tone, body_text, look
+from ui.views.dashboard_present import SILENT_AFTER_S
+from ui.views.dashboard_results import ResultsPart
 from ui.views.server_actions import ServerActions
 
 
 class ServerPart(BoundView):
-    """State, uptime, Stop or Start, Back up all; results of the last 24 hours below."""
+    """State, uptime, Stop or Start, Back up all; results of the last backups below."""
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._actions = ServerActions(commands, context, page=lambda: self.page)
@@ -53,22 +53,7 @@ class ServerPart(BoundView):
             skeleton_rows=2,
             height=46,
         )
-        self._parts = {
-            part.state: _ResultCell(part, self._lead_to) for part in present_results(RunResults(hours=24.0))
-        }
-        self._sent = small_text()
-        self.results_box = StateBox(
-            ft.Column(
-                [
-                    ft.Row([cell.control for cell in self._parts.values()], spacing=4),
-                    self._sent,
-                ],
-                spacing=6,
-                tight=True,
-            ),
-            skeleton_rows=2,
-            height=72,
-        )
+        self.results = ResultsPart(streams=streams, context=context)
         super().__init__(
             context=context,
             key="server",
@@ -78,11 +63,7 @@ class ServerPart(BoundView):
                     [
                         self.box,
                         ft.Divider(height=1, color=LINE),
-                        ft.Row(
-                            [ft.Container(card_title("Last 24 h"), expand=True), self.results_box.note],
-                            height=20,
-                        ),
-                        self.results_box,
+                        self.results,
                     ],
                     spacing=8,
                 ),
@@ -92,7 +73,7 @@ class ServerPart(BoundView):
             expand=5,
         )
         self.bind_snapshot(streams.status, self.box, self._show_status)
-        self.bind_snapshot(streams.results, self.results_box, self._show_results)
+        self.adopt(self.results)
         self.bind(streams.link, self._show_link)
         self.bind_deltas(streams.clients.deltas, self._keep_clients)
         self.bind(context.seconds, self._show_uptime)
@@ -154,15 +135,6 @@ class ServerPart(BoundView):
             self._uptime.tooltip = f"Since {self.context.format.exact_time(status.started_at)}"
             self.touch(self._uptime)
 
-    def _show_results(self, results: RunResults) -> None:
-        for part in present_results(results):
-            self.touch(*self._parts[part.state].show(part.count))
-        text = f"{self.context.format.size(results.bytes_sent)} received from the clients"
-        if text != self._sent.value:
-            self._sent.value = text
-            self._sent.tooltip = self.context.format.exact_size(results.bytes_sent)
-            self.touch(self._sent)
-
     def _keep_clients(self, delta: Delta[str, Client]) -> None:
         if delta.full:
             self._clients.clear()
@@ -171,9 +143,6 @@ class ServerPart(BoundView):
         self._clients.update(delta.changed)
 
     # -- commands
-
-    def _lead_to(self, part: ResultPart) -> None:
-        self.context.go(Place("clients", part.shows))
 
     def _on_switch(self) -> None:
         status = self._status
@@ -201,38 +170,3 @@ class ServerPart(BoundView):
 def _last_known(state: ServerState) -> StateLook:
     """Return how a state looks of which nobody knows whether it still is."""
     return StateLook(f"was {look(state).word}", ft.Icons.HELP_OUTLINE, Tone.QUIET)
-
-
-class _ResultCell:
-    """How many runs ended in one way; leads to the clients they are of."""
-
-    def __init__(self, part: ResultPart, on_open: Callable[[ResultPart], None]) -> None:
-        shown = look(part.state)
-        self._tone = shown.tone
-        self._count = ft.Text("–", size=20, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True)
-        self.control = ft.Container(
-            ft.Column(
-                [
-                    self._count,
-                    ft.Row(
-                        [ft.Icon(shown.icon, size=13, color=shown.tone.color), small_text(shown.word)],
-                        spacing=4,
-                        tight=True,
-                    ),
-                ],
-                spacing=0,
-                tight=True,
-            ),
-            expand=True,
-            on_click=lambda _: on_open(part),
-            tooltip=f"Clients whose last backup is {shown.word}",
-        )
-
-    def show(self, count: int) -> list[ft.Control]:
-        """Show another count; return what changed. Only a count above zero has its colour."""
-        text = count_text(count)
-        color = self._tone.color if count and self._tone in (Tone.BAD, Tone.WARNING) else ft.Colors.ON_SURFACE
-        if (text, color) == (self._count.value, self._count.color):
-            return []
-        self._count.value, self._count.color = text, color
-        return [self._count]
