@@ -141,6 +141,19 @@ async def test_details_follow_the_arrow_keys_and_close_with_escape(desk: Desk) -
     assert desk.view._details.visible is False
 
 
+async def test_the_arrow_says_how_the_ages_go_on_that_are_seen(desk: Desk) -> None:
+    head = desk.view._table._head.heads[0]
+    await desk.page.fire(head._cells["good"], "click")
+    times = [client.last_success_at for client in desk.rows() if client.last_success_at]
+    assert times == sorted(times)  # the greatest age comes first
+    assert head._arrows["good"].semantics_label == "sorted descending"
+    assert head._arrows["good"].icon == ft.Icons.ARROW_DOWNWARD
+    await desk.page.fire(head._cells["good"], "click")
+    assert head._arrows["good"].semantics_label == "sorted ascending"
+    await desk.page.fire(head._cells["size"], "click")
+    assert head._arrows["size"].semantics_label == "sorted ascending"
+
+
 async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> None:
     late: Subject[Snapshot[RunPage]] = Subject()
     details = desk.view._details

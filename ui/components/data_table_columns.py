@@ -81,6 +81,8 @@ class Column(Generic[R]):
     sortable: bool = True
     priority: int = 0
     tooltip: str = ""
+    ages: bool = False
+    """Whether it shows how long ago a time was, which falls as the times that it is sorted by rise."""
 
     @property
     def room(self) -> int:

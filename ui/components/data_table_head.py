@@ -76,13 +76,13 @@ class TableHead:
         return place(head, column)
 
     def show_sort(self, key: str | None, descending: bool) -> None:
-        """Draw the arrow at the sorted column."""
-        for name, arrow in self._arrows.items():
-            arrow.visible = name == key
-            arrow.icon = ft.Icons.ARROW_DOWNWARD if descending else ft.Icons.ARROW_UPWARD
-            arrow.semantics_label = (
-                ("sorted descending" if descending else "sorted ascending") if name == key else None
-            )
+        """Draw the arrow at the sorted column: how what is seen there goes on, downwards."""
+        for column in self._columns:
+            arrow, here = self._arrows[column.key], column.key == key
+            falls = descending is not column.ages
+            arrow.visible = here
+            arrow.icon = ft.Icons.ARROW_DOWNWARD if falls else ft.Icons.ARROW_UPWARD
+            arrow.semantics_label = f"sorted {'descending' if falls else 'ascending'}" if here else None
 
     def show_layout(self, layout: Layout) -> None:
         """Let the labels stand as the columns do."""

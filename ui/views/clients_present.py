@@ -189,6 +189,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             width=92,
             numeric=True,
             priority=4,
+            ages=True,
             sort_key=lambda row: _NOW if row.client.state is ClientState.ONLINE else row.client.last_seen_at,
         ),
         Column(
@@ -198,6 +199,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
             width=96,
             numeric=True,
             priority=1,
+            ages=True,
             sort_key=lambda row: row.client.last_success_at,
             tooltip="Age of the last backup that ended well",
         ),
