@@ -37,10 +37,24 @@ TIDEWATCH_CONNECTION__HOST), then tidewatch.toml, then defaults.
 """
 
 
+class WrongUsage(TidewatchError):
+    """The command line has a word too many, too few, or one that cannot be."""
+
+    code = "wrong_usage"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other failure is said, in place of all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        words = " ".join(message.removeprefix("argument ").split())
+        raise WrongUsage(f"{self.prog}: {words}.", hint=f"See {self.prog} --help.")
+
+
 def _parser(command: _Command, module: ModuleType) -> argparse.ArgumentParser:
     words = "python -m app" if command is CONSOLE else f"python -m app {command.name}"
     listed = "\n".join(f"  python -m app {c.name:<8}  {c.summary}" for c in COMMANDS)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=words,
         description=(module.__doc__ or command.summary).strip(),
         epilog=EPILOG.format(commands=listed) if command is CONSOLE else None,

@@ -75,6 +75,35 @@ def test_an_unknown_command_is_said(
     assert calls == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bogus"], "python -m app: unrecognized arguments: --bogus. See python -m app --help."),
+        (["--port", "abc"], "python -m app: --port: 'abc' is not a port"),
+        (["server"], "python -m app server: the following arguments are required: --data. See "),
+        (["server", "start", "--data", "x"], "'start' (choose from"),
+        (
+            ["server", "--data", "x", "--port", "a b"],
+            "python -m app server: --port: invalid int value: 'a b'.",
+        ),
+        (["server", "enrol", "--data", "x", "a", "b\nc"], "unrecognized arguments: b c."),
+        (["agent"], "python -m app agent: the following arguments are required: PATH. See "),
+        (["agent", "x", "--every"], "python -m app agent: --every: expected one argument."),
+        (["restore", "web-01"], "the following arguments are required: --server, --token-file, --to."),
+    ],
+)
+def test_wrong_words_are_one_line_that_says_where_and_what_to_do(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    assert commands.main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("tidewatch: ")
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+
+
 def test_an_interruption_is_quiet(
     calls: list[tuple[str, argparse.Namespace]], capsys: pytest.CaptureFixture[str]
 ) -> None:
