@@ -17,8 +17,10 @@ from ui.format import Formatter
 from ui.views.logs_arrive import led_to
 from ui.views.logs_buffer import LineBuffer
 from ui.views.logs_present import (
+    Piece,
     clock_text,
     copy_text,
+    cut_pieces,
     export_json_lines,
     export_text,
     present_leads,
@@ -181,3 +183,17 @@ def test_exports_carry_the_filter_and_whole_lines() -> None:
     assert json.loads(head)["export"]["filter"]["text"] == "/web/"
     assert json.loads(row)["message"] == "run finished"
     assert copy_text(lines[0]).startswith("2026-03-11T14:02:11.204+00:00  INFO")
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(11, "runs id=web"), (10, "runs id=w…"), (5, "runs…"), (4, "run…"), (1, "…"), (0, "…")],
+)
+def test_a_row_that_is_cut_says_so(columns: int, shown: str) -> None:
+    pieces = (Piece("runs"), Piece(" id=", quiet=True), Piece("web", found=True))
+    assert "".join(piece.text for piece in cut_pieces(pieces, columns)) == shown
+
+
+def test_a_wide_sign_takes_two_columns() -> None:
+    assert cut_pieces((Piece("備份完成"),), 7)[0].text == "備份完…"
+    assert cut_pieces((Piece("備份完成"),), 8)[0].text == "備份完成"

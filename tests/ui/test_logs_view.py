@@ -292,3 +292,14 @@ async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(
     desk.pass_s(0.2)
     assert len(desk.view._board.shelf.waiting) == 10_000
     assert desk.has("17,400 new"), "all but the debug lines, which are not asked for"
+
+
+async def test_a_line_that_is_longer_than_its_row_ends_with_an_ellipsis(desk: Desk) -> None:
+    desk.say("x" * 90)
+    lines = desk.view._board.list
+    lines.resize(520, 1100)
+    assert desk.rows()[-1] == "x" * 90
+    lines.resize(520, 700)
+    shown = desk.rows()[-1]
+    assert shown.endswith("x…")
+    assert 40 < len(shown) < 60

@@ -150,6 +150,8 @@ def cell_of(column: Column[Any]) -> Cell:
 
 def text_columns(text: str) -> int:
     """Return how many columns a text takes: two for each wide character."""
+    if text.isascii():
+        return len(text)
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 

@@ -4,6 +4,7 @@ Unlike a table it has no head, no selection and no order of its own: whoever hol
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ import flet as ft
 from ui.components.data_table_body import MANY
 from ui.components.data_table_keys import Move, move_of
 from ui.components.data_table_root import TableRoot
+from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
 from ui.components.data_table_scrollbar import Scrollbar
 from ui.components.data_table_window import Window
 from ui.theme import CARD
@@ -38,6 +40,10 @@ class LineRow(Protocol[T_contra]):
         """Draw whether it is the current one; return whether anything changed."""
         ...
 
+    def fit(self, width: float) -> None:
+        """Take the width there is; what is bound next fits into it."""
+        ...
+
 
 class LineList(Generic[T]):
     """Shows a part of ``lines``; ``on_scroll`` hears when the user moved it, ``on_cancel`` closes what
@@ -61,7 +67,7 @@ class LineList(Generic[T]):
         self.lines: Sequence[T] = ()
         self.current: T | None = None
         self.window = Window()
-        self._height = 0.0
+        self._height, self._width = 0.0, math.inf
         self.rows: list[LineRow[T]] = []
         self._column = ft.Column([], spacing=0)
         self._scrollbar = Scrollbar(self.window, self._go)
@@ -78,7 +84,7 @@ class LineList(Generic[T]):
             spacing=0,
             vertical_alignment=ft.CrossAxisAlignment.STRETCH,
             size_change_interval=0,  # else the last of several changes is lost
-            on_size_change=lambda event: self.resize(event.height),
+            on_size_change=lambda event: self.resize(event.height, event.width),
         )
         self._listener = ft.KeyboardListener(
             content=ft.Semantics(label=label, container=True, content=sized),
@@ -114,10 +120,12 @@ class LineList(Generic[T]):
         self.current = line
         self._bind()
 
-    def resize(self, height: float) -> None:
-        """Take the height there is."""
+    def resize(self, height: float, width: float = math.inf) -> None:
+        """Take the room there is."""
         follow = self.at_end
-        self._height = height
+        self._height, self._width = height, width - SCROLLBAR_WIDTH
+        for row in self.rows:
+            row.fit(self._width)
         visible = max(1, int(height // self._least_height))
         self._fit(height / visible if height > 0 else self._row_height)
         self._grow(visible)
@@ -144,6 +152,7 @@ class LineList(Generic[T]):
             row = self._make_row(len(self.rows), self._opener(len(self.rows)))
             row.control.height = self._row_height
             row.control.visible = False
+            row.fit(self._width)
             self.rows.append(row)
             self._column.controls.append(row.control)
             self._all_later = True

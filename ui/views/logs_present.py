@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ import msgspec
 from streams.records.log_match import Search
 from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogLevel, LogSource
+from ui.components.data_table_cells import text_columns
 from ui.context import Place
 from ui.format import Formatter
 from ui.theme import StateLook, Tone
@@ -67,6 +68,34 @@ def present_pieces(line: LogLine, search: Search) -> tuple[Piece, ...]:
     if fields:
         pieces += [Piece("  ", quiet=True), *_marked(fields, search, quiet=True)]
     return tuple(pieces)
+
+
+def cut_pieces(pieces: tuple[Piece, ...], columns: float) -> tuple[Piece, ...]:
+    """Return what fits into so many columns of the monospace face; the end says so where something is cut.
+
+    The toolkit cuts a text of several styles without a word.
+    """
+    if sum(text_columns(piece.text) for piece in pieces) <= columns:
+        return pieces
+    room = columns - 1
+    kept: list[Piece] = []
+    for piece in pieces:
+        wide = text_columns(piece.text)
+        if wide > room:
+            kept.append(replace(piece, text=_beginning(piece.text, room) + "…"))
+            break
+        kept.append(piece)
+        room -= wide
+    return tuple(kept)
+
+
+def _beginning(text: str, columns: float) -> str:
+    taken = 0
+    for at, char in enumerate(text):
+        taken += text_columns(char)
+        if taken > columns:
+            return text[:at]
+    return text
 
 
 def _one_line(text: str) -> str:

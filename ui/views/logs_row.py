@@ -1,5 +1,6 @@
 """One row of the log: time, level, source, message with fields, and a button that copies the line."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,15 @@ from streams.records.log_match import Search
 from streams.records.logs import LogLine
 from ui.format import Formatter
 from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, SELECTED, Tone
-from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Piece, clock_text, present_pieces
+from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Piece, clock_text, cut_pieces, present_pieces
 
 TEXT_SIZE = 12
+_COLUMN = 0.6 * TEXT_SIZE
+"""Pixels of a sign of the monospace face."""
+_TIME, _ICON, _LEVEL, _SOURCE, _COPY = 96, 14, 60, 66, 26
+_GAP, _LEFT, _RIGHT = 8, 14, 6
+_TAKEN = _LEFT + _TIME + _ICON + _LEVEL + _SOURCE + _COPY + 5 * _GAP + _RIGHT
+"""Pixels of a row that are not for its message."""
 _QUIET = ft.TextStyle(color=QUIET_INK)
 _FOUND = ft.TextStyle(
     bgcolor=ft.Colors.with_opacity(0.32, Tone.WARNING.color), weight=ft.FontWeight.W_600, color=INK
@@ -51,17 +58,17 @@ class LogRow:
         on_copy: Callable[[Any], Any],
     ) -> None:
         self._format, self._marking = formatter, marking
-        self._time = _text(96)
+        self._time = _text(_TIME)
         self._time.color = QUIET_INK
-        self._icon = ft.Icon(ft.Icons.INFO_OUTLINE, size=14)
-        self._level = _text(60)
-        self._source = _text(66)
+        self._icon = ft.Icon(ft.Icons.INFO_OUTLINE, size=_ICON)
+        self._level = _text(_LEVEL)
+        self._source = _text(_SOURCE)
         self._source.color = QUIET_INK
         self._message = _text(expand=True)
         copy = ft.IconButton(
             ft.Icons.CONTENT_COPY,
             icon_size=13,
-            width=26,
+            width=_COPY,
             height=22,
             tooltip="Copy line",
             style=ft.ButtonStyle(padding=ft.Padding.all(0), icon_color=QUIET_INK),
@@ -70,10 +77,10 @@ class LogRow:
         self.control = ft.Container(
             ft.Row(
                 [self._time, self._icon, self._level, self._source, self._message, copy],
-                spacing=8,
+                spacing=_GAP,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
-            padding=ft.Padding.only(left=14, right=6),
+            padding=ft.Padding.only(left=_LEFT, right=_RIGHT),
             border=ft.Border.only(bottom=ft.BorderSide(1, ft.Colors.with_opacity(0.5, LINE))),
             ink=True,
             ink_color=HOVER,
@@ -81,6 +88,13 @@ class LogRow:
         )
         self._shown: tuple[LogLine, Search] | None = None
         self._current = False
+        self._columns = math.inf
+
+    def fit(self, width: float) -> None:
+        """Take the width there is; what is bound next fits into it."""
+        columns = (width - _TAKEN) // _COLUMN
+        if columns != self._columns:
+            self._columns, self._shown = columns, None
 
     def show(self, line: LogLine) -> list[ft.Control]:
         """Bind to a line; return the leaves that changed."""
@@ -103,7 +117,7 @@ class LogRow:
             self._time.value = time
             self._time.tooltip = self._format.exact_time(line.at)
             changed.append(self._time)
-        self._show_pieces(present_pieces(line, search))
+        self._show_pieces(cut_pieces(present_pieces(line, search), self._columns))
         changed.append(self._message)
         return changed
 
