@@ -1,5 +1,6 @@
 """The settings view: every setting, edited in place, written to its file, in force at once."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import flet as ft
@@ -25,7 +26,7 @@ from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import SettingField
 from ui.views.settings_files import SettingsFiles
 from ui.views.settings_parts import NotSaved, section_entry
-from ui.views.settings_present import fits, ordered, present_section
+from ui.views.settings_present import IN_FORCE, fits, ordered, present_saved, present_section
 
 _LIST_WIDTH = 200
 
@@ -39,6 +40,7 @@ class SettingsView(BoundView):
         self._sheet: SettingsSheet | None = None
         self._fields: dict[str, SettingField] = {}
         self._drafts: dict[str, str | None] = {}
+        self._saving = asyncio.Lock()
         self._section = str(context.prefs.get("settings.section", "ui"))
         self._text, self._lit, self._wanted = "", "", ""
         self._search = SearchField("Find a setting", self._on_search)
@@ -220,9 +222,12 @@ class SettingsView(BoundView):
 
     async def _save(self) -> None:
         """Save all that is meant; what is refused only together with the rest waits for the rest."""
-        drafts = dict(self._drafts)
-        if not drafts:
-            return
+        async with self._saving:  # what is asked for twice meanwhile is saved, and said, once
+            drafts = dict(self._drafts)
+            if drafts:
+                await self._save_drafts(drafts)
+
+    async def _save_drafts(self, drafts: Mapping[str, str | None]) -> None:
         try:
             await self._settings.save(drafts)
         except ConfigRejected as error:
@@ -235,15 +240,14 @@ class SettingsView(BoundView):
                 del self._drafts[name]
         self.touch(*(self._fields[name].forget() for name in drafts if name not in self._drafts))
         self.touch(*self._banner.show(""))
-        self._say_saved(list(drafts))
+        self._say_saved(drafts)
 
-    def _say_saved(self, names: list[str]) -> None:
-        settings = self._sheet.all() if self._sheet else ()
-        later = {setting.takes_effect for setting in settings if setting.name in names} - {""}
-        if later:
-            self.context.messages.info("Saved", detail=f"Takes effect {' and '.join(sorted(later))}.")
-        elif names and all(not name.startswith("ui.") for name in names):  # of the others one sees it
-            self.context.messages.done("Saved, and in force")
+    def _say_saved(self, saved: Mapping[str, str | None]) -> None:
+        text, detail = present_saved(self._sheet.all() if self._sheet else (), saved)
+        if text == IN_FORCE and all(name.startswith("ui.") for name in saved):
+            return  # one sees it
+        say = self.context.messages.done if text == IN_FORCE else self.context.messages.info
+        say(text, detail=detail)
 
     def _on_discard(self) -> None:
         names = list(self._drafts)

@@ -1,6 +1,6 @@
 """What the settings view says, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +8,8 @@ import flet as ft
 
 from streams.records.settings import CheckResult, Setting, SettingChange, SettingKind, SettingsSheet
 from ui.theme import Tone
+
+IN_FORCE: Final = "Saved, and in force"
 
 _UNIT_ENDS: Final = ("_s", "_bytes", "_days", "_ratio")
 _WORDS: Final = {"tls": "TLS", "ca": "CA", "sql": "SQL", "id": "ID"}
@@ -108,3 +110,19 @@ def three_lines(values: Mapping[str, str]) -> str:
     host = "backup.example.org" if host in _HERE else host
     path = values.get("connection.database_path") or "/srv/tidewatch/catalogue.db"
     return f'[connection]\nmock_mode = false\nhost = "{host}"\ndatabase_path = "{path}"'
+
+
+def present_saved(settings: Iterable[Setting], saved: Mapping[str, str | None]) -> tuple[str, str]:
+    """Return that settings were saved, and what they say now; of a secret only that it was."""
+    named = [setting for setting in settings if setting.name in saved]
+    told = [_told(setting, saved[setting.name]) for setting in named]
+    later = {setting.takes_effect for setting in named} - {""}
+    if not later:
+        return IN_FORCE, "\n".join(told)
+    return "Saved", "\n".join([*told, f"Takes effect {' and '.join(sorted(later))}."])
+
+
+def _told(setting: Setting, text: str | None) -> str:
+    if text is None:
+        return f"{setting.name} has its default"
+    return f"{setting.name} = {'…' if setting.kind is SettingKind.SECRET else text}"
