@@ -78,8 +78,8 @@ def duration_text(seconds: float | None) -> str:
     if whole < _DAY:
         hours, rest = divmod(whole, _HOUR)
         return f"{hours} h {rest // _MINUTE:02d} min"
-    days, rest = divmod(whole, _DAY)
-    return f"{days} d {rest // _HOUR:02d} h" if days < 100 else f"{days:,} d"
+    days, hours = whole // _DAY, whole % _DAY // _HOUR
+    return f"{days:,} d" if days >= 10 or hours == 0 else f"{days} d {hours:02d} h"
 
 
 def rough_duration_text(seconds: float | None) -> str:
