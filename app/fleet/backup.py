@@ -222,7 +222,7 @@ class Backup:
             await self._api.call(
                 "PUT", f"/api/agent/blobs/{sha256}", BlobStored,
                 data=self._paced(file, offset), size=file.size_bytes - offset,
-                params={"offset": offset, "size": file.size_bytes},
+                params={"offset": offset, "size": file.size_bytes, "label": file.path},
             )  # fmt: skip
             if self._stopped.is_set():
                 raise Stopped

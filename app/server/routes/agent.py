@@ -120,7 +120,7 @@ async def upload(
             TransferKind.UPLOAD,
             client_id=client_id,
             client_name=room.roster.name(client_id),
-            label=query.label or f"content {sha256[:8]}",
+            label=query.label,
             total_bytes=query.size,
             done_bytes=query.offset,
             state=TransferState.QUEUED,

@@ -11,7 +11,7 @@ from app.fleet.backup import Backup
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.roster import Temper, make_roster
-from app.protocol import Accepted, BatchStored, FinishRun, MissingBlob, MissingReply
+from app.protocol import Accepted, BatchStored, BlobStored, FinishRun, MissingBlob, MissingReply
 from streams.records.base import utc_now
 from streams.records.runs import Run
 from streams.virtual_loop import run_virtual
@@ -26,6 +26,7 @@ class TakesAll:
 
     def __init__(self) -> None:
         self.received: list[tuple[float, int]] = []
+        self.labels: list[str] = []
         self.finished: FinishRun | None = None
 
     async def call(self, method: str, path: str, kind: type[Any], **more: Any) -> Any:
@@ -37,6 +38,11 @@ class TakesAll:
             size = sum(len(content) for _, content in decode_batch(more["data"]))
             self.received.append((asyncio.get_running_loop().time(), size))
             return BatchStored(stored=())
+        if kind is BlobStored:
+            self.labels.append(more["params"]["label"])
+            async for _ in more["data"]:
+                pass
+            return BlobStored(sha256="", size_bytes=0)
         if kind is Accepted:
             return Accepted(accepted=0)
         if path.endswith("/finish"):
@@ -52,11 +58,14 @@ class TakesAll:
 
 
 def back_up(
-    *, stopped: tuple[float, str] | None = None, state: RunState = RunState.COMPLETE
+    *,
+    stopped: tuple[float, str] | None = None,
+    state: RunState = RunState.COMPLETE,
+    new: list[SimFile] = NEW,
 ) -> tuple[TakesAll, list[tuple[float, AgentProgress]]]:
     machine = next(m for m in make_roster(45, 1) if m.temper is Temper.STEADY)
-    disk = Disk(machine, {file.path: file for file in (*OLD, *NEW)}, stored={file.path for file in OLD})
-    disk.unsent = {file.path: file for file in NEW}
+    disk = Disk(machine, {file.path: file for file in (*OLD, *new)}, stored={file.path for file in OLD})
+    disk.unsent = {file.path: file for file in new}
     server = TakesAll()
     told: list[tuple[float, AgentProgress]] = []
 
@@ -72,6 +81,11 @@ def back_up(
 
     run_virtual(run())
     return server, told
+
+
+def test_a_large_file_is_sent_under_its_name() -> None:
+    server, _ = back_up(new=[SimFile("/srv/disk.img", 5_000_000, 2)])
+    assert server.labels == ["/srv/disk.img"]
 
 
 def test_only_what_is_new_or_changed_counts_as_bytes_to_do() -> None:

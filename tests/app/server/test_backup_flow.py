@@ -71,7 +71,9 @@ async def test_an_upload_goes_on_where_it_was_cut(running_server: RunningServer)
         assert (response.status, (await response.json())["code"]) == (409, "offset_mismatch")
     await agent.put(content, kept)
     assert await received(running_server, agent, content) == len(content)
-    states = [transfer["state"] for transfer in await running_server.get("/api/transfers")]
+    transfers = await running_server.get("/api/transfers")
+    assert {transfer["label"] for transfer in transfers} == {""}, "nobody knows a content by its hash"
+    states = [transfer["state"] for transfer in transfers]
     assert states[0] in ("cancelled", "failed") and states[-1] == TransferState.COMPLETE
 
 
