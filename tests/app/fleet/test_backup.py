@@ -1,9 +1,12 @@
 """A simulated backup against a server that takes everything, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 from typing import Any
+
+import pytest
 
 from app.agent_frames import AgentProgress
 from app.batches import decode_batch
@@ -83,7 +86,11 @@ def back_up(
     return server, told
 
 
-def test_a_large_file_is_sent_under_its_name() -> None:
+def test_a_large_file_is_sent_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def here(function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", here)  # virtual time does not wait for threads
     server, _ = back_up(new=[SimFile("/srv/disk.img", 5_000_000, 2)])
     assert server.labels == ["/srv/disk.img"]
 
