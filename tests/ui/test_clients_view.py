@@ -22,7 +22,7 @@ from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness, key_event
 from ui.context import Place
-from ui.theme import Density
+from ui.theme import Density, Tone
 from ui.views.clients import ClientsView
 
 
@@ -101,6 +101,13 @@ async def test_a_change_of_one_client_is_one_small_message_and_is_measured(desk:
     assert len(desk.page.ops()) == 1  # its exact time
     assert desk.page.bytes < 100
     assert len(desk.page.latencies) == 1
+
+
+async def test_a_running_backup_has_one_colour_wherever_it_is_drawn(whole_desk: Desk) -> None:
+    await whole_desk.click_row(whole_desk.names().index("web-01"))
+    bars = whole_desk.page.find_all(ft.ProgressBar)
+    assert len(bars) == len(fleet.RUNNING) + 1
+    assert {bar.color for bar in bars} == {Tone.BUSY.color}
 
 
 async def test_progress_moves_in_the_row_and_in_the_details(desk: Desk) -> None:

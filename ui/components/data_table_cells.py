@@ -8,6 +8,7 @@ import flet as ft
 
 from ui.components.data_table_columns import CellKind, CellValue, Column, ProgressCell, StatusCell, TextCell
 from ui.components.data_table_layout import Layout
+from ui.components.progress import ProgressLine
 from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
 
 SMALL_SIZE = 12
@@ -101,13 +102,7 @@ class _StatusCellView:
 
 class _ProgressCellView:
     def __init__(self, column: Column[Any]) -> None:
-        self._bar = ft.ProgressBar(
-            value=0,
-            width=64,
-            bar_height=5,
-            border_radius=3,
-            bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
-        )
+        self._bar = ProgressLine(width=64)
         self._text = _text(SMALL_SIZE, color=QUIET_INK, expand=True)
         # Its own semantics would make the row a progress bar that cannot be clicked; the text says it.
         self._shell = ft.Semantics(content=self._bar, exclude_semantics=True, visible=False)
@@ -121,13 +116,14 @@ class _ProgressCellView:
         before = cast("ProgressCell | None", self._shown)
         self._shown = value
         cell = cast(ProgressCell, value)
-        self._shell.visible, self._bar.value = cell.active, cell.ratio
+        moved = self._bar.set(cell.ratio)
+        self._shell.visible = cell.active
         self._text.value = cell.text
         self._row.tooltip = cell.tooltip or None
         if before is None or (before.active, before.tooltip) != (cell.active, cell.tooltip):
             return [self._row]
         changed: list[ft.Control] = []
-        if before.ratio != cell.ratio:
+        if moved:
             changed.append(self._bar)
         if before.text != cell.text:
             changed.append(self._text)
