@@ -280,7 +280,16 @@ async def test_narrow_tables_drop_columns_of_low_need(desk: Desk) -> None:
 async def test_a_denser_table_shows_more_rows(desk: Desk) -> None:
     desk.table.set_density(Density.COMPACT)
     assert len(desk.rows()) == 12
-    assert {row.height for row in desk.rows()} == {30}
+    assert {row.height for row in desk.rows()} == {30, 31}
+
+
+async def test_the_rows_share_the_room_so_that_the_last_one_ends_at_its_foot(desk: Desk) -> None:
+    for height in (375, 391, 360.5):
+        await desk.size(height)
+        heights = [row.height or 0 for row in desk.rows()]
+        assert sum(heights) == round(height + 1)  # its line is that of the card
+        assert max(heights) - min(heights) <= 1
+        assert desk.table._body.slot_at(desk.table._body.place_of(9)) == 9
 
 
 async def test_a_page_waits_for_the_pointer_to_leave_unless_the_user_asked_for_it() -> None:

@@ -43,7 +43,9 @@ class TableBody:
         self.measured = False
         """Whether the client has told the size."""
         self.width = 0.0
-        self.row_height = density.row_height
+        self.row_height: float = density.row_height
+        """What a row has on average: they share the room there is, so that the last one ends at its foot."""
+        self._least_height = density.row_height
         self.rows: list[TableRow] = []
         self.columns_shown = arranging.layout.shown
         self.scrollbar = Scrollbar(window, on_move)
@@ -66,16 +68,23 @@ class TableBody:
             row.set_layout(self._arranging.layout)
             row.control.visible = False
             self.rows.append(row)
+        self._set_heights()
         parts: list[ft.Control] = []
         for lane in range(self.lanes):
             if lane:
-                parts.append(lane_divider(self.per_lane * self.row_height))
+                parts.append(lane_divider(round(self.per_lane * self.row_height)))
             rows = self.rows[lane * self.per_lane : (lane + 1) * self.per_lane]
             parts.append(ft.Column([row.control for row in rows], spacing=0, expand=True))
         self.lists.controls = parts
         self._head.set_lanes(self.lanes)
         self._window.resize(self._window.total, count)
         self.reshaped = True
+
+    def _set_heights(self) -> None:
+        """Give each row whole pixels, or their lines would not be equally sharp."""
+        for slot, row in enumerate(self.rows):
+            line = slot % self.per_lane
+            row.set_height(round((line + 1) * self.row_height) - round(line * self.row_height))
 
     def resize(self, width: float, height: float) -> bool:
         """Take the room there is; return whether rows, lanes or columns changed."""
@@ -95,11 +104,13 @@ class TableBody:
 
     def _arrange(self, width: float) -> bool:
         self.width = width
-        shape = (self.per_lane, self.lanes)
+        shape = (self.per_lane, self.lanes, self.row_height)
         if self._height:
-            self.per_lane = max(1, int(self._height // self.row_height))
+            self.per_lane = max(1, int(self._height // self._least_height))
+            # The line under the last row would stand beside that of the card, hence one more.
+            self.row_height = max(self._least_height, (self._height + 1) / self.per_lane)
         self.lanes = lanes_that_fit(self._records, self.per_lane, width, self._screens)
-        changed = shape != (self.per_lane, self.lanes)
+        changed = shape != (self.per_lane, self.lanes, self.row_height)
         if changed:
             self._lay_out()
         return self.fit_columns() or changed
@@ -111,9 +122,8 @@ class TableBody:
 
     def set_density(self, density: Density) -> None:
         """Take another row height."""
-        self.row_height = density.row_height
-        for row in self.rows:
-            row.set_height(self.row_height)
+        self.row_height = self._least_height = density.row_height
+        self._set_heights()
         self.reshaped = True
         if self._height:
             self._arrange(self.width)

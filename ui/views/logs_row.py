@@ -13,8 +13,8 @@ from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, SELECTED, Tone
 from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Piece, clock_text, cut_pieces, present_pieces
 
 TEXT_SIZE = 12
-_COLUMN = 0.6 * TEXT_SIZE
-"""Pixels of a sign of the monospace face."""
+_COLUMN = 7.3
+"""Pixels of a sign of the monospace face in that size, as they are drawn."""
 _TIME, _ICON, _LEVEL, _SOURCE, _COPY = 96, 14, 60, 66, 26
 _GAP, _LEFT, _RIGHT = 8, 14, 6
 _TAKEN = _LEFT + _TIME + _ICON + _LEVEL + _SOURCE + _COPY + 5 * _GAP + _RIGHT
