@@ -60,6 +60,7 @@ def _move(
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
     counts: defaultdict[int, int] = defaultdict(int)
     sizes: defaultdict[int, int] = defaultdict(int)
+    first: dict[int, str] = {}
     moved: list[dict[str, Any]] = []
     deleted_at = transaction.now_us if kind is EventKind.FILES_DELETED else None
     for row in _rows(transaction, ids):
@@ -74,6 +75,7 @@ def _move(
         tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
         counts[row.client_no] += 1
         sizes[row.client_no] += row.size_bytes
+        first.setdefault(row.client_no, row.path)
     if moved:
         transaction.run(
             update(files)
@@ -89,10 +91,14 @@ def _move(
             Topic.CLIENTS,
             client=client,
             client_no=no,
-            files=FilesChanged(client_id=client.id, count=counts[no]),
-            told=Told(files=counts[no], bytes=sizes[no]),
+            files=FilesChanged(client_id=client.id, count=counts[no], path=first[no]),
+            told=Told(files=counts[no], bytes=sizes[no], reason=_named(first[no], counts[no])),
         )
     return Outcome(done=tuple(str(each["which"]) for each in moved), refused=refused)
+
+
+def _named(first: str, count: int) -> str:
+    return first if count == 1 else f"{first} and {count - 1:,} more"
 
 
 def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
@@ -102,6 +108,7 @@ def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
             select(
                 files.c.id,
                 files.c.client_no,
+                files.c.path,
                 files.c.kind,
                 files.c.state,
                 files.c.size_bytes,

@@ -29,14 +29,16 @@ def say(event: Event) -> None:
     if event.run is not None:
         about |= _of_run(event.run)
     if activity is not None:
-        about |= _of_files(event.kind, activity) if event.run is None else {}
+        about |= _of_files(event, activity) if event.run is None else {}
     about = {name: value for name, value in about.items() if value is not None and value != ""}
     _say(_level(event), event.kind.value, about)
 
 
-def _of_files(kind: EventKind, activity: Activity) -> dict[str, Any]:
-    if kind is EventKind.FILE_DAMAGED:
+def _of_files(event: Event, activity: Activity) -> dict[str, Any]:
+    if event.kind is EventKind.FILE_DAMAGED:
         return {"file": activity.reason}  # for people its path is the reason
+    if event.files is not None and event.files.path:
+        return {"file": event.files.path, "count": activity.files}
     return {"count": activity.files, "reason": activity.reason}
 
 

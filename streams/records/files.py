@@ -108,6 +108,8 @@ class FilesChanged(Record, frozen=True, kw_only=True):
     client_id: str
     run_id: int | None = None
     count: int = 0
+    path: str = ""
+    """The first of them, where somebody has named them; empty otherwise."""
 
 
 class VerifyResult(Record, frozen=True, kw_only=True):

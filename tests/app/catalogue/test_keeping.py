@@ -44,6 +44,7 @@ async def test_deleting_and_bringing_back(catalogue: Catalogue, told: list[Event
     assert told[-1].kind is EventKind.FILES_DELETED
     assert told[-1].activity is not None
     assert (told[-1].activity.files, told[-1].activity.bytes) == (2, 8)
+    assert told[-1].activity.reason == "a and 1 more"
     assert await catalogue.files.summary() == await counted(catalogue)
     assert [each.raw_path for each in (await catalogue.files.tree(client.id))[0]] == [b"b"]
     assert len((await catalogue.files.tree(client.id, include_deleted=True))[0]) == 2

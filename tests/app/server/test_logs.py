@@ -218,3 +218,19 @@ async def test_a_damaged_file_is_said_with_what_leads_to_it(running_server: Runn
     (said,) = page.lines
     assert (said.level, said.client_id) == (LogLevel.ERROR, agent.client_id)
     assert said.fields["file"] == "docs/a.txt"
+
+
+async def test_deleted_files_are_said_by_name(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("web-03")
+    await agent.back_up({"docs/a.txt": b"one", "docs/b.txt": b"two", "docs/c.txt": b"three"})
+    ids = {row["path"]: row["id"] for row in (await running_server.get("/api/files"))["rows"]}
+    await running_server.post("/api/files/delete", {"file_ids": [ids["docs/b.txt"]]})
+    (said,) = (await until(lambda: _said(running_server, "files deleted"))).lines
+    assert (said.client_id, said.fields["file"], said.fields["count"]) == (agent.client_id, "docs/b.txt", "1")
+    await running_server.post("/api/files/delete", {"file_ids": [ids["docs/a.txt"], ids["docs/c.txt"]]})
+    await running_server.post("/api/files/undelete", {"file_ids": list(ids.values())})
+    (said,) = (await until(lambda: _said(running_server, "files undeleted"))).lines
+    assert (said.fields["file"], said.fields["count"]) == ("docs/a.txt", "3")
+    lines = await running_server.get("/api/activity")
+    reasons = {line["kind"]: line["reason"] for line in reversed(lines)}
+    assert reasons["files_deleted"] == "docs/a.txt and 1 more"
