@@ -65,6 +65,20 @@ def _parser(command: _Command, module: ModuleType) -> argparse.ArgumentParser:
     return parser
 
 
+def _check_none_is_empty(prog: str, words: Sequence[str]) -> None:
+    """Refuse words with nothing in them: as a path they would be the current folder."""
+    for number, word in enumerate(words):
+        flag, _, value = word.partition("=")
+        if word == "":
+            before = words[number - 1] if number else ""
+            place = before if before.startswith("--") else f"word {number + 1}"
+        elif flag.startswith("--") and "=" in word and not value:
+            place = flag
+        else:
+            continue
+        raise WrongUsage(f"{prog}: {place}: nothing stands there.", hint="Is a variable of the shell empty?")
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -77,10 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         module = importlib.import_module(command.module)
-        if rest and not rest[0].startswith("-") and command is CONSOLE:
+        if rest and rest[0] and not rest[0].startswith("-") and command is CONSOLE:
             known = ", ".join(c.name for c in COMMANDS)
             raise ConfigRejected(f"{rest[0]} is not a command.", hint=f"Commands: {known}; see --help.")
-        return int(module.run(_parser(command, module).parse_intermixed_args(rest)))
+        parser = _parser(command, module)
+        _check_none_is_empty(parser.prog, rest)
+        return int(module.run(parser.parse_intermixed_args(rest)))
     except TidewatchError as error:
         print(f"tidewatch: {error.line()}", file=sys.stderr)  # noqa: T201
         return error.exit_code

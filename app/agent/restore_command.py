@@ -139,7 +139,8 @@ async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: date
     if not plan.items and not plan.refused:
         when = f" at {args.at}" if at else ""
         raise ConfigRejected(
-            f"The server has no files of {client.name!r}{when}.", hint="Nothing was restored."
+            f"The server has no files of {client.name!r}{when}.",
+            hint="Give a later time with --at, or leave it out." if at else "Nothing was restored.",
         )
     await asyncio.to_thread(plan.choose, args.patterns, full_paths=args.full_paths)
     if not plan.items and not plan.refused:

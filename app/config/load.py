@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import platformdirs
 from annotated_types import Ge, Le, MaxLen, MinLen
@@ -58,23 +58,33 @@ def given_variables() -> dict[str, Any]:
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
+        names = ", ".join(name for name in os.environ if _holds_a_list(name))
         raise ConfigRejected(
-            f"environment: {error}.", hint='Lists are written as JSON: ["a", "b"].'
+            f"environment variable {names}: not a list in JSON.", hint='Lists are written as ["a", "b"].'
         ) from error
+
+
+def _holds_a_list(variable: str) -> bool:
+    section, _, key = variable.upper().removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+    field = Settings.model_fields.get(section)
+    model = field.annotation if field is not None else None
+    keys = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+    return key in keys and get_origin(keys[key].annotation) is tuple
 
 
 def read_file(path: Path) -> str:
     """Return the text of a configuration file; raise ``ConfigRejected``."""
+    hint = f"Check the path given with --config or {FILE_VARIABLE}."
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise ConfigRejected(f"{path}: no such file.", hint="Check the path given with --config.") from None
+        raise ConfigRejected(f"{path}: no such file.", hint=hint) from None
     except UnicodeDecodeError as error:
         raise ConfigRejected(
             f"{path}: byte {error.start} is not UTF-8.", hint="Save the file as UTF-8."
         ) from None
     except OSError as error:
-        raise ConfigRejected(f"{path}: cannot be read: {error.strerror}.") from None
+        raise ConfigRejected(f"{path}: cannot be read: {error.strerror}.", hint=hint) from None
 
 
 def table_of(text: str, path: Path | None) -> dict[str, Any]:
@@ -121,8 +131,8 @@ def _refuse_unknown_variables() -> None:
         upper = name.upper()
         if not upper.startswith(ENVIRONMENT_PREFIX) or upper == FILE_VARIABLE:
             continue
-        section = upper.removeprefix(ENVIRONMENT_PREFIX).split("__")[0].lower()
-        if section not in Settings.model_fields:
+        section, _, key = upper.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if section not in Settings.model_fields or not key:
             raise ConfigRejected(
                 f"environment: {name} is not a setting.",
                 hint=f"Settings are named {ENVIRONMENT_PREFIX}SECTION__KEY,"

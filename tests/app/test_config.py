@@ -109,8 +109,12 @@ def test_what_is_wrong_is_said_in_one_line(write: Any, text: str, said: str) -> 
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(ConfigRejected, match="no such file"):
+    with pytest.raises(ConfigRejected, match="no such file") as missing:
         load_settings(tmp_path / "none.toml")
+    with pytest.raises(ConfigRejected, match="directory") as odd:
+        load_settings(tmp_path)
+    for refusal in (missing, odd):
+        assert refusal.value.hint == "Check the path given with --config or TIDEWATCH_CONFIG."
     (tmp_path / "odd.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigRejected, match="not UTF-8"):
         load_settings(tmp_path / "odd.toml")
@@ -126,7 +130,12 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         ),
         ("TIDEWATCH_POLLING__CRITICL_S", "1", "Did you mean critical_s"),
         ("TIDEWATCH_POLING__CRITICAL_S", "1", "TIDEWATCH_POLING__CRITICAL_S is not a setting"),
-        ("TIDEWATCH_AGENT__IGNORE", "a,b", "Lists are written as JSON"),
+        (
+            "TIDEWATCH_AGENT__IGNORE",
+            "a,b",
+            "environment variable TIDEWATCH_AGENT__IGNORE: not a list in JSON",
+        ),
+        ("TIDEWATCH_POLLING", "5", "environment: TIDEWATCH_POLLING is not a setting"),
     ],
 )
 def test_the_environment_is_held_to_the_same_rules(

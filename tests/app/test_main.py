@@ -104,6 +104,25 @@ def test_wrong_words_are_one_line_that_says_where_and_what_to_do(
     assert said in captured.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["server", "--data", ""], "python -m app server: --data: nothing stands there."),
+        (["server", "--data="], "python -m app server: --data: nothing stands there."),
+        (["restore", "", "--to", "x"], "python -m app restore: word 1: nothing stands there."),
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_current_folder(
+    calls: list[tuple[str, argparse.Namespace]],
+    words: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert commands.main(words) == 2
+    assert capsys.readouterr().err == f"tidewatch: {said} Is a variable of the shell empty?\n"
+    assert calls == []
+
+
 def test_an_interruption_is_quiet(
     calls: list[tuple[str, argparse.Namespace]], capsys: pytest.CaptureFixture[str]
 ) -> None:
