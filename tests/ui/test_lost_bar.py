@@ -51,14 +51,14 @@ async def test_lost_and_back_are_kept_with_how_long_it_was_and_not_toasted(desk:
     desk.up()
     assert desk.said() == []
     desk.down()
-    lost = ("Connection to the server lost", "Nobody answers. Is it on?")
+    lost = ("Connection lost", "Nobody answers. Is it on?")
     assert desk.said() == [lost]
     desk.page.advance(42)
     desk.down("server_refused")  # another reason is no other loss
     assert desk.said() == [lost]
     desk.page.advance(23)
     desk.up(reconnects=1, gap_s=65.0)
-    assert desk.said() == [("Connection to the server is back after 1 min 05 s", ""), lost]
+    assert desk.said() == [("Connection back after 1 min 05 s", ""), lost]
     assert desk.page.texts(desk.toasts) == []
 
 
@@ -76,7 +76,7 @@ async def test_the_server_that_only_polls_again_is_back(desk: Desk) -> None:
     desk.down()
     desk.page.advance(30)
     desk.link(Link(state=LinkState.POLLING, since=desk.page.now(), failure=desk.streams.link.value.failure))
-    assert desk.said()[0][0] == "Connection to the server is back after 30 s"
+    assert desk.said()[0][0] == "Connection back after 30 s"
     desk.up(reconnects=1, gap_s=33.0)
     assert len(desk.said()) == 2
 
@@ -89,7 +89,7 @@ async def test_what_was_missed_asleep_is_told_on_waking(desk: Desk) -> None:
     desk.up(reconnects=2, gap_s=90.0)
     desk.bar.set_awake(True)
     desk.page.frame()
-    assert desk.said() == [("Connection to the server is back after 1 min 30 s", "")]
+    assert desk.said() == [("Connection back after 1 min 30 s", "")]
 
 
 async def test_one_lost_awake_and_back_asleep_is_not_longer_for_that(desk: Desk) -> None:
@@ -100,4 +100,4 @@ async def test_one_lost_awake_and_back_asleep_is_not_longer_for_that(desk: Desk)
     desk.up(reconnects=1, gap_s=90.0)
     desk.bar.set_awake(True)
     desk.page.frame()
-    assert desk.said()[0] == ("Connection to the server is back after 1 min 30 s", "")
+    assert desk.said()[0] == ("Connection back after 1 min 30 s", "")

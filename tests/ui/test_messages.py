@@ -5,7 +5,7 @@ import pytest
 
 from streams.failures import WrongToken
 from tests.ui.harness import PageHarness
-from ui.components.messages import MessageBell, MessageCentre, ToastLayer
+from ui.components.messages import MOST_HEIGHT, MessageBell, MessageCentre, ToastLayer
 from ui.messages import Messages
 from ui.theme import Tone
 
@@ -70,15 +70,16 @@ async def test_the_bell_counts_until_somebody_looks() -> None:
     async with PageHarness.open() as h:
         h.mount(MessageBell(context=h.context, on_open=h.context.messages.mark_seen))
         bell = h.find(ft.IconButton, tooltip="Messages")
-        assert bell.badge is None
+        assert isinstance(bell.icon, ft.Icon) and bell.icon.badge is None
         h.context.messages.done("one")
         h.context.messages.error("two")
         h.frame()
-        assert isinstance(bell.badge, ft.Badge)
-        assert bell.badge.label == "2"
-        assert bell.badge.bgcolor == Tone.BAD.color
+        # On the bell itself: the button around it is larger, and its corner is at the edge of the bar.
+        assert isinstance(bell.icon, ft.Icon) and isinstance(bell.icon.badge, ft.Badge)
+        assert bell.icon.badge.label == "2"
+        assert bell.icon.badge.bgcolor == Tone.BAD.color
         await h.fire(bell, "click")
-        assert bell.badge is None
+        assert bell.icon.badge is None
 
 
 async def test_the_centre_keeps_the_newest_first_and_can_be_cleared() -> None:
@@ -91,6 +92,21 @@ async def test_the_centre_keeps_the_newest_first_and_can_be_cleared() -> None:
         assert h.texts() == ["Messages", "2", "second", "why", "12:00:00", "first", "12:00:00"]
         await h.fire(h.find(ft.TextButton, content="Clear"), "click")
         assert "Nothing has been said yet." in h.texts()
+
+
+async def test_the_centre_is_as_high_as_what_it_holds() -> None:
+    async with PageHarness.open() as h:
+        centre = MessageCentre(context=h.context)
+        h.mount(centre)
+        heights = [centre.height or 0]
+        for text in ("one line", "words " * 20, *("more",) * 40):
+            h.context.messages.done(text)
+            h.frame()
+            heights.append(centre.height or 0)
+        assert max(heights[:2]) < 130
+        assert 40 < heights[2] - heights[1] < 100  # three lines
+        assert heights == sorted(heights)
+        assert heights[-1] == MOST_HEIGHT
 
 
 async def test_only_the_last_hundred_are_kept_and_each_can_be_copied() -> None:

@@ -96,7 +96,7 @@ class LostBar(BoundView):
             if self._lost_since is None:
                 self._lost_since = link.failure.since if link.failure else link.since
                 messages.error(
-                    "Connection to the server lost",
+                    "Connection lost",
                     detail=f"{link.failure.message} {link.failure.hint}".strip() if link.failure else "",
                     quiet=True,
                 )
@@ -104,7 +104,7 @@ class LostBar(BoundView):
             since, self._lost_since = self._lost_since or now, None
             # Nobody may have looked when it came back.
             away_s = link.last_gap_s if again and link.last_gap_s else (now - since).total_seconds()
-            messages.done(f"Connection to the server is back after {duration_text(away_s)}", quiet=True)
+            messages.done(f"Connection back after {duration_text(away_s)}", quiet=True)
 
     def _show_time(self, now: datetime) -> None:
         if self._link is None:

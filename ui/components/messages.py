@@ -1,6 +1,7 @@
 """Toasts that wait for their turn, and the centre where every message can be read again."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import flet as ft
@@ -31,6 +32,11 @@ _ICONS: Final = {
 }
 MOST_TOASTS: Final = 3
 """So many are on the screen at once; the others wait."""
+WIDTH: Final = 440
+MOST_HEIGHT: Final = 480
+"""Of the message centre."""
+_HEAD_HEIGHT: Final = 72
+_OFFER_HEIGHT: Final = 28
 _STAYS_S: Final = 4.5
 _STAYS_WITH_ACTION_S: Final = 9.0
 
@@ -152,8 +158,8 @@ class MessageCentre(BoundView):
                 ],
                 spacing=6,
             ),
-            height=480,
-            **floating_panel(width=440),
+            height=present_height(()),
+            **floating_panel(width=WIDTH),
             **container,
         )
         self.bind(context.messages.stream, self._show_messages)
@@ -163,7 +169,8 @@ class MessageCentre(BoundView):
         self._list.controls = [self._row(m) for m in messages] or [
             ft.Container(ft.Text("Nothing has been said yet.", size=SIZE_BODY, color=QUIET_INK), padding=12)
         ]
-        self.touch(self._list, self._count)
+        self.height = present_height(messages)
+        self.touch(self)
 
     def _row(self, message: Message) -> ft.Control:
         words: list[ft.Control] = [
@@ -171,13 +178,13 @@ class MessageCentre(BoundView):
         ]
         if message.detail:
             words.append(ft.Text(message.detail, size=SIZE_SMALL, color=QUIET_INK, selectable=True))
+        words += self._offer(message)
         return ft.Container(
             ft.Row(
                 [
                     ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
                     ft.Column(words, spacing=2, tight=True, expand=True),
                     small_text(self.context.format.clock(message.at)),
-                    *self._offer(message),
                     *(_log_button(self.context, message) if message.stays else ()),
                     _small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
                 ],
@@ -190,23 +197,47 @@ class MessageCentre(BoundView):
         )
 
     def _offer(self, message: Message) -> list[ft.Control]:
-        if message.action is None or not message.lasting:
+        if not _offers(message):
             return []
 
         def on_click() -> None:
             self.act(message.action_label, self.context.messages.do(message.number))
 
-        return [ft.TextButton(message.action_label, height=30, on_click=lambda _: on_click())]
+        style = ft.ButtonStyle(padding=0, alignment=ft.Alignment.CENTER_LEFT)
+        return [
+            ft.TextButton(
+                message.action_label, height=_OFFER_HEIGHT, style=style, on_click=lambda _: on_click()
+            )
+        ]
+
+
+def present_height(messages: Sequence[Message]) -> float:
+    """Return how high the centre is for these: roughly, by their letters; what has no room is scrolled to."""
+    rows = 0.0
+    for message in messages:
+        letters = 36 if message.stays else 42  # of a line; what stays has one button more
+        words = _lines(message.text, letters) * 19 + _lines(message.detail, round(letters * 1.15)) * 18
+        rows += max(30, words + (_OFFER_HEIGHT if _offers(message) else 0)) + 18
+        if rows > MOST_HEIGHT:
+            break
+    return min(MOST_HEIGHT, _HEAD_HEIGHT + (rows or 44))
+
+
+def _lines(text: str, letters: int) -> int:
+    return sum(max(1, math.ceil(len(line) / letters)) for line in text.splitlines())
+
+
+def _offers(message: Message) -> bool:
+    return message.action is not None and message.lasting
 
 
 class MessageBell(BoundView):
     """The bell with the number of messages nobody has looked at."""
 
     def __init__(self, *, context: UiContext, on_open: Callable[[], Any]) -> None:
-        self._button = ft.IconButton(
-            ft.Icons.NOTIFICATIONS_NONE, icon_size=20, tooltip="Messages", on_click=lambda _: on_open()
-        )
-        super().__init__(context=context, key="message bell", content=self._button)
+        self._icon = ft.Icon(ft.Icons.NOTIFICATIONS_NONE, size=20)
+        button = ft.IconButton(self._icon, tooltip="Messages", on_click=lambda _: on_open())
+        super().__init__(context=context, key="message bell", content=button)
         self.bind(context.messages.stream, self._show_count)
 
     def _show_count(self, messages: tuple[Message, ...]) -> None:
@@ -221,9 +252,9 @@ class MessageBell(BoundView):
             if unseen
             else None
         )
-        if badge != self._button.badge:
-            self._button.badge = badge
-            self.touch(self._button)
+        if badge != self._icon.badge:
+            self._icon.badge = badge
+            self.touch(self._icon)
 
 
 def _log_button(context: UiContext, message: Message) -> list[ft.Control]:
