@@ -168,6 +168,7 @@ class _RunRow:
         why = NO_CONNECTION if lost else f"Cancel the backup of {line.name}"
         if (self._cancel.tooltip, self._cancel.disabled) != (why, lost):
             self._cancel.tooltip, self._cancel.disabled = why, lost
+            self._cancel.opacity = 0.4 if lost else 1.0  # its own ink would look as live as ever
             changed.append(self._cancel)
         self._progress = progress
         rate_color = Tone.WARNING.color if line.silent else QUIET_INK
