@@ -1,14 +1,20 @@
 """The arithmetic of a table: selection, window, keys and columns, without a control."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from streams.records.base import utc_now
+from ui.components.data_table_cells import SHORT
 from ui.components.data_table_columns import Column, TextCell, lanes_that_fit
 from ui.components.data_table_keys import Act, Keys, Move
 from ui.components.data_table_layout import ColumnChoice, Layout, drag_edge, kept_choice, lay_out
 from ui.components.data_table_selection import Selection
 from ui.components.data_table_window import Window
+from ui.format import Formatter
+from ui.views.clients_present import client_columns
+from ui.views.files_present import file_columns
 
 ROWS = list("abcdefgh")
 
@@ -195,7 +201,26 @@ def test_a_column_is_dragged_no_narrower_than_can_be_read() -> None:
     widths = drag_edge(FLEET, stood(1000), "id", before, -500)
     assert widths == {"id": 48, "state": 140 + 80 - 48}
     widths = drag_edge(FLEET, stood(1000), "id", before, 500)
-    assert widths == {"id": 80 + 140 - 48, "state": 48}
+    assert widths == {"id": 80 + 140 - 55, "state": 55}
+
+
+def test_a_text_with_a_detail_keeps_the_room_in_which_both_end_with_an_ellipsis() -> None:
+    columns = file_columns(Formatter(), utc_now)
+    assert columns[0].narrowest >= 8 * SHORT
+
+
+HEADS = {"Name": 33, "Status": 35, "Progress": 53, "Last seen": 54, "Last good": 55, "Client": 33, "Date": 26}
+"""Pixels that a browser draws them with."""
+
+
+@pytest.mark.parametrize(
+    "columns", [client_columns(Formatter(), utc_now), file_columns(Formatter(), utc_now)]
+)
+def test_no_head_is_cut_however_narrow_its_column_is_dragged(columns: Sequence[Column[Any]]) -> None:
+    for each in columns:
+        assert each.narrowest >= HEADS.get(each.label, 0) + (15 if each.sortable else 0)
+        kept = ColumnChoice().resize({each.key: 20})  # as narrow as it could be dragged once
+        assert (lay_out(columns, kept, 2000, gap=10, fixed=50).widths[each.key] or 999) >= each.narrowest
 
 
 def test_where_every_column_takes_its_part_something_still_takes_what_is_left() -> None:

@@ -53,8 +53,11 @@ class ProgressCell:
     tooltip: str = ""
 
 
-_NARROWEST = {CellKind.STATUS: 72, CellKind.PROGRESS: 112}
-"""Where less would cut what is not text."""
+_NARROWEST = {CellKind.STATUS: 72, CellKind.PROGRESS: 112, CellKind.DETAIL: 172}
+"""Where less would cut what is not text, or a text that leaves room for its detail."""
+
+_SIGN, _ARROW = 8, 15
+"""Pixels of a sign of a head, rather more than less, and of the arrow beside it."""
 
 CellValue = TextCell | StatusCell | ProgressCell
 
@@ -91,8 +94,9 @@ class Column(Generic[R]):
 
     @property
     def narrowest(self) -> int:
-        """The pixels below which it cannot be dragged."""
-        return min(self.room, _NARROWEST.get(self.kind, 48))
+        """The pixels below which it cannot be dragged: its head can still be read."""
+        head = len(self.label) * _SIGN + (_ARROW if self.sortable else 0)
+        return min(self.room, max(_NARROWEST.get(self.kind, 48), head))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class TableHead:
             color=QUIET_INK,
             no_wrap=True,
             overflow=ft.TextOverflow.ELLIPSIS,
+            expand=True,
+            expand_loose=True,
         )
         arrow = self._arrows[column.key]
         arrow.color = QUIET_INK

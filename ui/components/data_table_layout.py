@@ -77,7 +77,8 @@ def lay_out(
     Columns go by falling priority, of equals the last one first; those of priority 0 stay, those that the
     user wants as long as there is room.
     """
-    widths: dict[str, int] = dict(choice.widths)
+    least = {column.key: column.narrowest for column in columns}
+    widths = {key: max(width, least.get(key, 0)) for key, width in choice.widths.items()}
     kept = [column for column in columns if column.key not in choice.hidden]
     if _needed([column for column in kept if not column.priority], widths, gap) + fixed > width:
         widths = {}  # chosen for a wider window
