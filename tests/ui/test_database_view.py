@@ -225,3 +225,13 @@ async def test_rows_of_one_table_never_stand_under_the_name_of_another(desk: Des
     desk.database.answers[-1].on_next(desk.database.ok(page_of(desk.query)))
     await desk.page.settle()
     assert desk.view._data._box.face == "content"
+
+
+async def test_the_bar_that_scrolls_sideways_has_room_of_its_own(desk: Desk) -> None:
+    await desk.fill()
+    grid = desk.view._data._grid
+    sized = grid.control
+    await desk.page.fire(sized, "size_change", {"w": 300.0, "h": 500.0})
+    assert grid._inner.padding == ft.Padding.only(bottom=10)
+    await desk.page.fire(sized, "size_change", {"w": 3000.0, "h": 500.0})
+    assert grid._inner.padding is None

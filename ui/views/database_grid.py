@@ -22,6 +22,8 @@ WIDTH_ROWS = 40
 _MARGIN = 130
 """Room for the checkbox, the menu and the scrollbar of a table."""
 _GAP = 12
+_BAR = 10
+"""Height of the bar that scrolls sideways."""
 _NARROWEST, _WIDEST = 84, 300
 _KEPT = "database.columns"
 _MOST_KEPT = 50
@@ -197,11 +199,13 @@ class Grid:
 
     def _on_size(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         self._room = event.width
-        before = self._inner.width
+        before = (self._inner.width, self._inner.padding)
         self._fit()
-        if self._inner.width != before:
+        if (self._inner.width, self._inner.padding) != before:
             self._inner.update()
 
     def _fit(self) -> None:
         needed = _MARGIN + sum(column.width + _GAP for column in self._columns[:MOST_COLUMNS])
         self._inner.width = max(needed, self._room)
+        # The bar that scrolls sideways would lie over the last row.
+        self._inner.padding = ft.Padding.only(bottom=_BAR) if needed > self._room else None
