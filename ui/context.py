@@ -48,11 +48,11 @@ class SessionPrefs:
         self._kept[key] = value
 
 
-class SearchInput(Protocol):
-    """A search field, as the keys see it."""
+class TextInput(Protocol):
+    """A text field, as Escape sees it."""
 
-    def empty(self) -> bool:
-        """Take away what was typed; return whether there was anything."""
+    def step_back(self) -> bool:
+        """Take back what Escape takes back in it; False where there is nothing, so that it is left."""
         ...
 
 
@@ -117,8 +117,8 @@ class UiContext:
     """Where a view offers what can be found with Ctrl+K."""
     typing: bool = False
     """Whether a text field has the focus, so that plain keys belong to it."""
-    search: SearchInput | None = None
-    """The search field that has the focus."""
+    text_input: TextInput | None = None
+    """The text field that has the focus, if it is one that Escape leaves."""
     menu: bool = False
     """Whether a menu is open, to which the keys that walk and Escape belong."""
     modal: bool = False
@@ -139,7 +139,7 @@ class UiContext:
 
     def leave(self) -> None:
         """Note that nothing here has the keyboard any more: another view is shown."""
-        self.search, self.typing, self.menu = None, False, False
+        self.text_input, self.typing, self.menu = None, False, False
 
     def log_of(self, at: datetime, run_id: int | None = None) -> Callable[[], None] | None:
         """Return what leads to the log lines of a time, or of a run; None where there is no view of them."""

@@ -75,8 +75,8 @@ class Keyboard:
             context.menu = False  # it closes by itself
         elif self._ground.close_panels():
             return
-        elif context.search is not None:
-            if not context.search.empty():
+        elif context.text_input is not None:
+            if not context.text_input.step_back():
                 self._leave_field()
         elif not context.typing:
             self._to_view(event)

@@ -82,16 +82,18 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
         KeyHelp("Ctrl+1 … 9", "Go to a view from anywhere"),
         KeyHelp("Ctrl+,", "Settings"),
         KeyHelp("F1", "This list"),
-        KeyHelp("Esc", "Close what lies on top"),
+        KeyHelp("Esc", "Close a panel, empty a field, leave it, close details, deselect"),
         KeyHelp("Tab  Shift+Tab", "To the next or previous control"),
         KeyHelp("Enter  Space", "Press the button that has the focus"),
     ),
     "Tables": (
-        KeyHelp("↑ ↓  Home End", "Walk the rows; details follow"),
+        KeyHelp("↑ ↓  PgUp PgDn", "Walk the rows, unless a text field has the focus; details follow"),
+        KeyHelp("Home  End", "To the first or the last row"),
+        KeyHelp("← →", "To the rows beside, where rows stand side by side"),
         KeyHelp("Shift+↑ ↓", "Select the rows one walks over"),
-        KeyHelp("Space", "Select or deselect the row"),
+        KeyHelp("Space", "Select or deselect the current row"),
         KeyHelp("Ctrl+A", "Select all rows"),
-        KeyHelp("Enter", "Open the details of the row"),
+        KeyHelp("Enter", "Open the details of the current row"),
     ),
     "Database": (
         KeyHelp("Ctrl+Enter", "Run the query"),
@@ -99,7 +101,8 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
     ),
     "Logs": (
         KeyHelp("P", "Pause or follow"),
-        KeyHelp("↑ ↓  PgUp PgDn", "Walk the lines; details follow"),
+        KeyHelp("↑ ↓  PgUp PgDn", "Walk the lines and show their details"),
+        KeyHelp("Home  End", "To the first or the last line"),
     ),
 }
 

@@ -9,8 +9,10 @@ from flet.messaging.protocol import MessageAction
 
 from tests.ui.fake_settings import settings_desk
 from tests.ui.test_shell import _press, _Stage, stage
+from ui.components.data_table_keys import Move
 from ui.components.toolbar import SearchField
 from ui.context import Place
+from ui.keys import KEYMAP, SHEET
 
 
 async def _show(s: _Stage, view: str) -> Any:
@@ -246,3 +248,68 @@ async def test_arrows_walk_the_rows_of_the_table_that_the_database_shows() -> No
         await s.h.settle()
         await _press(s.h, "Arrow Down")
         assert _current(view._data) == table.keys()[0]
+
+
+async def test_escape_leaves_the_editor_as_it_is_and_first_the_words_it_offers() -> None:
+    async with stage() as s:
+        s.streams.database.fill()
+        view = await _show(s, "database")
+        view.show_tab("sql")
+        await s.h.settle()
+        editor = view.sql._writing
+        await s.h.fire(editor.field, "focus")
+        await s.h.fire(editor.field, "change", value="select na")
+        selection = {"selected_text": "", "selection": {"base_offset": 9, "extent_offset": 9}}
+        await s.h.fire(editor.field, "selection_change", selection)
+        assert editor._line.control.visible
+        s.h.clear()
+        await _press(s.h, "Escape")
+        assert not editor._line.control.visible
+        assert _focused(s) == []
+        await _press(s.h, "Escape")
+        assert _focused(s) == [s.shell._keyboard.rest._i]  # there are no rows yet
+        assert editor.text == "select na"
+        await s.h.fire(editor.field, "blur")
+        assert not s.h.context.typing
+
+
+WRITTEN = {"Escape": "Esc", "Page Up": "PgUp", "Page Down": "PgDn"} | {
+    f"Arrow {word}": sign for word, sign in (("Up", "↑"), ("Down", "↓"), ("Left", "←"), ("Right", "→"))
+}
+
+
+def test_the_list_of_keys_has_every_key_that_is_taken() -> None:
+    everywhere = " ".join(key.keys for key in SHEET["Everywhere"])
+    for key in KEYMAP:
+        written = WRITTEN.get(key.key, key.key)
+        told = " ".join(line.keys for lines in SHEET.values() for line in lines)
+        assert (f"Ctrl+{written}" if key.ctrl else written) in told, key
+    assert all(word in everywhere for word in ("Esc", "F1", "Tab", "Enter", "Space"))
+    rows = [key.keys.split() for key in SHEET["Tables"]]
+    for move in Move:
+        assert any(WRITTEN.get(move.value, move.value) in keys for keys in rows), move
+    assert {"Space", "Ctrl+A", "Enter", "Shift+↑"} <= {key for keys in rows for key in keys}
+
+
+async def test_what_the_list_says_of_escape_is_what_it_does() -> None:
+    escape = next(key.does for key in SHEET["Everywhere"] if key.keys == "Esc")
+    steps = escape.split(", ")
+    assert steps == ["Close a panel", "empty a field", "leave it", "close details", "deselect"]
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await s.h.fire(view._table._body.rows[1].check, "change", value=True)
+        await s.h.fire(view._table._body.rows[2].control, "click")
+        await _type(s, view._search, "a")
+        await s.h.fire(s.h.find(ft.Container, tooltip="Connection"), "click")
+
+        def left() -> list[bool]:
+            panel, text = bool(s.shell.covered), bool(view._search.field.value)
+            chosen = bool(len(view._table.selection))
+            return [panel, text, s.h.context.typing, bool(view._details.visible), chosen]
+
+        for step in range(len(steps)):
+            assert left() == [False] * step + [True] * (5 - step)
+            await _press(s.h, "Escape")
+            if steps[step] == "leave it":
+                await s.h.fire(view._search.field, "blur")  # since the rows have the keyboard
+        assert not any(left())

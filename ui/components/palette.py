@@ -175,7 +175,7 @@ class PaletteView(BoundView):
         self._entries = list(self.context.palette.entries())
         self._queries.on_next("")
         self._submitted, self._keyboard = False, _Keyboard.LOST
-        self.context.typing, self.context.search = True, None
+        self.context.typing, self.context.text_input = True, None
         self.set_visible(True)
         self.touch(self.field)
         self._show_list()

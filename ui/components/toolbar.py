@@ -36,7 +36,7 @@ class SearchField:
             tooltip="Clear search",
             visible=False,
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
-            on_click=lambda _event: self.empty(),
+            on_click=lambda _event: self.step_back(),
         )
         self.field = ft.TextField(
             hint_text=hint,
@@ -83,7 +83,7 @@ class SearchField:
         """Take the keyboard."""
         await self.field.focus()
 
-    def empty(self) -> bool:
+    def step_back(self) -> bool:
         """Take away what was typed, and tell it; return whether there was anything."""
         if not self.field.value:
             return False
@@ -120,12 +120,12 @@ class SearchField:
     def _on_focus(self) -> None:
         context = context_of(self.field)
         if context is not None:
-            context.search, context.typing = self, True
+            context.text_input, context.typing = self, True
 
     def _on_blur(self) -> None:
         context = context_of(self.field)
-        if context is not None and context.search is self:
-            context.search, context.typing = None, False
+        if context is not None and context.text_input is self:
+            context.text_input, context.typing = None, False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class Answer:
 
     @property
     def walked(self) -> Walked | None:
-        """The rows."""
-        return self._grid.table
+        """The rows, while they are shown."""
+        return self._grid.table if self._rows.visible else None
 
     def row(self, key: Key) -> GridRow | None:
         """Return a row of the page that is shown."""

@@ -141,6 +141,12 @@ class SqlEditor:
         self._typing.at(self._place)
         self._touch(self.field, *self._show_offer(Offer(start, self._place, words), number))
 
+    def step_back(self) -> bool:
+        """Offer no word any more; False where none is offered: what was written stays."""
+        offered = self._offer is not None
+        self._touch(*self._show_offer(None))
+        return offered
+
     def _show_offer(self, offered: Offer | None, taken: int = -1) -> list[ft.Control]:
         self._offer, self._taken = offered, taken
         return self._line.show(offered.words if offered is not None else (), taken)

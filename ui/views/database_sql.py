@@ -249,6 +249,7 @@ class SqlTab(BoundView):
 
     def _on_typing(self, typing: bool) -> None:
         self.context.typing = typing
+        self.context.text_input = self._writing if typing else None
         if not typing:
             self.context.prefs.put(_DRAFT, self._writing.text)
 
