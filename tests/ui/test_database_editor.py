@@ -33,7 +33,7 @@ class _Bench:
 
     async def typed(self, text: str, caret: int | None = None) -> None:
         """Let the client say what it says after a key."""
-        await self.page.fire(self.editor.field, "change", value=text)
+        await self.page.fire(self.editor.field, "change", text, value=text)
         await self.caret(len(text) if caret is None else caret)
 
     async def caret(self, place: int) -> None:
@@ -60,6 +60,16 @@ async def test_nothing_is_written_over_what_is_typed_until_the_editor_is_left() 
         assert bench.editor.field.value == "f(x)"
 
 
+async def test_keys_that_come_faster_than_they_are_followed_are_followed_one_by_one() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        texts = ("f", "f()", "f(x)", "f(x))")
+        bench.editor.field.value = texts[-1]  # a value is there at once, its events wait for their turn
+        for text in texts:
+            await page.fire(bench.editor.field, "change", text)
+        assert bench.editor.statement == "f(x)"
+
+
 async def test_enter_takes_no_completion_and_what_is_whole_is_offered_none() -> None:
     async with PageHarness.open() as page:
         bench = _Bench(page)
@@ -82,7 +92,7 @@ async def test_a_name_is_completed_when_asked_for_and_the_next_one_when_asked_ag
         editor.complete()
         assert editor.text == "select files_changed from x"
         await bench.caret(27)  # where the client leaves it with the new text
-        await page.fire(editor.field, "change", value=editor.field.value)
+        await page.fire(editor.field, "change", editor.field.value)
         assert editor.field.selection is not None
         assert editor.field.selection.extent_offset == 20
         await bench.caret(20)

@@ -166,7 +166,7 @@ async def test_ctrl_space_completes_the_name_before_the_caret(desk: Desk) -> Non
     await desk.fill()
     await desk.tab("sql")
     editor = desk.view.sql._editor
-    await desk.page.fire(editor, "change", value="select token_h")
+    await desk.page.fire(editor, "change", "select token_h", value="select token_h")
     place = {"base_offset": 14, "extent_offset": 14}
     await desk.page.fire(editor, "selection_change", {"selected_text": "", "selection": place})
     desk.view.on_key(key_event(" ", ctrl=True))

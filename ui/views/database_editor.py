@@ -96,9 +96,8 @@ class SqlEditor:
     @property
     def text(self) -> str:
         """All that is written."""
-        if (self.field.value or "") != self._typing.text:
-            self._typing.reset(self.field.value or "")
-        return self._typing.clean
+        written = self.field.value or ""
+        return self._typing.clean if written == self._typing.text else written
 
     @property
     def statement(self) -> str:
@@ -158,8 +157,8 @@ class SqlEditor:
         offered = None if self._selected else offer(text, self._caret, self._names, KEYWORDS)
         self._touch(*self._show_offer(offered))
 
-    def _on_change(self) -> None:
-        value = self.field.value or ""
+    def _on_change(self, event: ft.Event[fce.CodeEditor]) -> None:
+        value = str(event.data or "")  # not that of the field, which may be some keys ahead
         if self._place is not None and value == self._typing.text:
             # Only now: a place that comes along with a text is where the client has put the caret since.
             self.field.selection = ft.TextSelection(base_offset=self._place, extent_offset=self._place)
