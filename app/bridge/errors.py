@@ -80,7 +80,7 @@ def _sqlite(error: BaseException, where: str) -> TidewatchError:
         case sqlite3.SQLITE_CANTOPEN:
             return DatabaseMissing(f"{where}: cannot be opened.", hint="Check connection.database_path.")
         case sqlite3.SQLITE_CORRUPT:
-            hint = "Run the check under Health, and restore it from a copy."
+            hint = "Restore it from a copy."
             return DatabaseDamaged(f"{where}: the database is damaged: {error}.", hint=hint)
         case sqlite3.SQLITE_NOTADB:
             hint = "It is another kind of file, or damaged or encrypted."

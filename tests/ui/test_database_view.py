@@ -182,6 +182,34 @@ async def test_each_trouble_has_its_words_and_goes_away(desk: Desk, code: str, t
     assert any(text.startswith(f"{title}, for") for text in desk.page.texts())
 
 
+@pytest.mark.parametrize(
+    ("code", "hint", "said"),
+    [
+        (
+            "not_a_database",
+            "It is another kind of file. Check connection.database_path.",
+            "It is another kind of file. Check connection.database_path.",
+        ),
+        ("database_locked", "Close it, or wait.", "Close it, or wait. It is tried again by itself."),
+        ("database_damaged", "", "Restore it from a copy."),
+    ],
+)
+async def test_what_to_do_about_a_trouble_is_said_once(desk: Desk, code: str, hint: str, said: str) -> None:
+    desk.database.fail(Failure(code=code, message="why", hint=hint, since=desk.page.now()))
+    await desk.page.settle()
+    assert said in desk.page.texts()
+
+
+async def test_how_long_there_is_trouble_goes_on_being_counted(desk: Desk) -> None:
+    await desk.fill()
+    desk.database.fail(Failure(code="database_missing", message="why", since=desk.page.now()))
+    await desk.page.settle()
+    assert any("is not there, for 0 s." in text for text in desk.page.texts())
+    desk.page.advance(7)
+    await desk.page.settle()
+    assert any("is not there, for 7 s." in text for text in desk.page.texts())
+
+
 async def test_a_database_without_tables(desk: Desk) -> None:
     desk.database.outline.on_next(desk.database.ok(Outline(path="new.db", size_bytes=0)))
     await desk.page.settle()

@@ -1,12 +1,14 @@
 """The database view: the tables at the left; data, structure, SQL, statistics and health of one database."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
+from streams.failures import Failure
 from streams.records.database import Outline, TableInfo
 from streams.records.database_state import Statistics
 from streams.snapshot import Snapshot
@@ -74,6 +76,7 @@ class DatabaseView(BoundView):
             ),
         )
         self._banner = Banner()
+        self._beside: Failure | None = None
         self._stack = ft.Stack(list(self._tabs.values()), expand=True, fit=ft.StackFit.EXPAND)
         middle = ft.Column(
             [
@@ -116,6 +119,7 @@ class DatabaseView(BoundView):
             self.adopt(view)
         self._outlines = self.bind(database.outline, self._show_outline, box=self._box, name="show_outline")
         self.bind(database.statistics, self._show_sizes, name="show_sizes")
+        self.bind(context.seconds, self._show_beside, name="show_beside")
 
     def _retry(self) -> None:
         self._outlines.retry()
@@ -131,20 +135,16 @@ class DatabaseView(BoundView):
             self._show_table()
         self._box.show(snapshot, empty=outline is not None and not outline.tables)
         self.touch_box(self._box)
-        alone = failure if outline is None else None
-        beside = failure if outline is not None else None
-        now = self.context.clock()
-        for shown, control in (
-            (self._trouble.show(alone), self._trouble.control),
-            (
-                self._banner.show(
-                    beside, rough_duration_text((now - beside.since).total_seconds()) if beside else ""
-                ),
-                self._banner.control,
-            ),
-        ):
-            if shown:
-                self.touch(control)
+        if self._trouble.show(failure if outline is None else None):
+            self.touch(self._trouble.control)
+        self._beside = failure if outline is not None else None
+        self._show_beside(self.context.clock())
+
+    def _show_beside(self, now: datetime) -> None:
+        failure = self._beside
+        since = rough_duration_text((now - failure.since).total_seconds()) if failure is not None else ""
+        if self._banner.show(failure, since):
+            self.touch(self._banner.control)
 
     def _show_sizes(self, snapshot: Snapshot[Statistics]) -> None:
         if snapshot.value is None:

@@ -80,6 +80,12 @@ def present_trouble(failure: Failure) -> Trouble:
     )
 
 
+def trouble_words(failure: Failure) -> str:
+    """Return what to do about a failure to read, each thing once."""
+    advice = present_trouble(failure).advice
+    return failure.hint if advice in failure.hint else f"{failure.hint} {advice}".strip()
+
+
 def present_count(rows: int | None, capped: bool) -> str:
     """Return a count of rows: ``1,204``, ``10,000+``, ``–``."""
     return UNKNOWN if rows is None else f"{count_text(rows)}{'+' if capped else ''}"

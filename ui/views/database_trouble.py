@@ -6,7 +6,7 @@ import flet as ft
 
 from streams.failures import Failure
 from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
-from ui.views.database_present import present_trouble
+from ui.views.database_present import present_trouble, trouble_words
 
 
 class Banner:
@@ -75,7 +75,7 @@ class TroublePage:
             changed, self.control.visible = bool(self.control.visible), False
             return changed
         trouble = present_trouble(failure)
-        words = (trouble.title, failure.message, f"{failure.hint} {trouble.advice}".strip())
+        words = (trouble.title, failure.message, trouble_words(failure))
         changed = not self.control.visible or words != (self._title.value, self._why.value, self._hint.value)
         self._icon.icon = trouble.icon
         self._title.value, self._why.value, self._hint.value = words
