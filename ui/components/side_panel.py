@@ -104,7 +104,8 @@ def log_button(on_click: Callable[[], None]) -> ft.TextButton:
 
 _FILLED = {
     ft.ControlState.DEFAULT: SELECTED,
-    ft.ControlState.DISABLED: ft.Colors.with_opacity(0.06, ft.Colors.ON_SURFACE),
+    # Not a translucent one: the shadow of the button would be seen through it.
+    ft.ControlState.DISABLED: ft.Colors.SURFACE_CONTAINER_HIGHEST,
 }
 
 
