@@ -14,6 +14,7 @@ import structlog
 from flet.utils import is_linux_server, is_macos, is_windows
 
 from app.console import ASSETS, Console
+from app.page_link import mend_session
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -55,6 +56,7 @@ async def run_window(console: Console) -> bool:
     assert task is not None
     loop = asyncio.get_running_loop()
     shown = False
+    mend_session()
 
     def main(page: ft.Page) -> None:
         nonlocal shown

@@ -15,10 +15,9 @@ from typing import Any
 
 import flet as ft
 import uvicorn
-from flet_web.fastapi.flet_app import FletApp
-from flet_web.fastapi.flet_app_manager import app_manager
 
 from app.console import ASSETS, Console
+from app.page_link import mend_disconnect, mend_sending, mend_session
 from app.web_page import PageScripts
 from streams.failures import ConfigRejected
 
@@ -91,32 +90,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-def mend_disconnect() -> None:
-    """Have Flet notice every browser that leaves.
-
-    flet-web 1.0 skips its own clean-up when a send fails because the socket has just closed: the session then
-    lives on for ever, and its updates pile up in memory.
-    """
-    original = FletApp.handle
-    if getattr(original, "mended", False):
-        return
-
-    async def handle(self: Any, websocket: Any) -> None:
-        try:
-            await original(self, websocket)
-        except Exception:
-            session = self._FletApp__session
-            if session is None:
-                raise
-            if session.connection is self:  # otherwise the page has come back by another socket already
-                await app_manager.disconnect_session(
-                    self._FletApp__get_unique_session_id(session.id), self._FletApp__session_timeout_seconds
-                )
-
-    handle.mended = True  # pyright: ignore[reportFunctionMemberAccess]
-    FletApp.handle = handle
-
-
 def listen(port: int | None) -> socket.socket:
     """Return a socket bound to loopback on ``port``, or on a free one; raise ConfigRejected if taken."""
     bound = socket.socket()
@@ -132,6 +105,8 @@ def listen(port: int | None) -> socket.socket:
 
 async def serve_web(console: Console, listening: socket.socket, opened: Callable[[str], None]) -> None:
     """Serve until cancelled; ``opened`` is told the address to open once it answers."""
+    mend_session()
+    mend_sending()
     mend_disconnect()
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(16)

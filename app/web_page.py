@@ -17,7 +17,7 @@ addEventListener("keydown", function (event) {
 }, true);
 
 (function () {
-  var sockets = 0, timer = 0, note = null;
+  var sockets = 0, timer = 0, note = null, before = false;
   function show(gone) {
     if (gone && !note) {
       var dark = matchMedia("(prefers-color-scheme: dark)").matches;
@@ -47,14 +47,22 @@ addEventListener("keydown", function (event) {
     constructor() {
       super(...arguments);
       var opened = false;
-      this.addEventListener("open", function () { opened = true; sockets += 1; show(false); });
+      this.addEventListener("open", function () {
+        // Of what it is sent a second time, the client forgets all with its next garbage collection.
+        if (before) return location.reload();
+        before = opened = true; sockets += 1; show(false);
+      });
       this.addEventListener("close", function () { if (opened) sockets -= 1; later(700); });
     }
   };
 })();
 </script>
 """
-"""Goes into the head. The second part asks nothing as long as the page is connected."""
+"""Goes into the head. The second part asks nothing as long as the page is connected.
+
+A page that has lost its connection is loaded anew when there is one again: the session is the same, so it
+comes back as it was.
+"""
 _END_OF_HEAD: Final = b"</head>"
 
 

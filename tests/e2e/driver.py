@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright
@@ -56,11 +57,30 @@ async def open_browser(path: str) -> AsyncIterator[Browser]:
             await browser.close()
 
 
+NOTE_WHICH_FIELD_IS_TAKEN: Final = """
+for (const kind of [HTMLInputElement, HTMLTextAreaElement]) {
+  const select = kind.prototype.setSelectionRange;
+  kind.prototype.setSelectionRange = function (...range) {
+    window.taken = this;
+    return select.apply(this, range);
+  };
+}
+addEventListener("focusout", () => { window.taken = null; }, true);
+"""
+"""A click focuses a field at once; some milliseconds later Flutter takes it over, with the text it knows.
+
+What is typed in between is lost. Taking over ends with the selection of the text.
+"""
+
+
 @contextlib.asynccontextmanager
 async def open_screen(
-    browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False
+    browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False, script: str = ""
 ) -> AsyncIterator["Screen"]:
-    """Open the console in a browser context of its own, which is a session of its own."""
+    """Open the console in a browser context of its own, which is a session of its own.
+
+    ``script`` runs in the page before anything of its own does.
+    """
     scheme = "dark" if dark else "light"
     context = await browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     try:
@@ -68,6 +88,7 @@ async def open_screen(
         screen = Screen(page)
         page.on("console", lambda message: screen.console_lines.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: screen.console_lines.append(f"pageerror: {error}"))
+        await page.add_init_script(NOTE_WHICH_FIELD_IS_TAKEN + script)
         await page.goto(url)
         await screen.enable_semantics()
         yield screen
@@ -139,8 +160,8 @@ class Screen:
         try:
             await found.wait_for(state="attached", timeout=within_s * 1000)
         except NotSeen as error:
-            words = await self.words()
-            raise AssertionError(f"{wanted} is not to be seen within {within_s:g} s\n{words}") from error
+            said = await self._all_said()
+            raise AssertionError(f"{wanted} is not to be seen within {within_s:g} s\n{said}") from error
         return found
 
     async def see_gone(self, wanted: str | re.Pattern[str], *, within_s: float = SEE_S) -> None:
@@ -148,8 +169,8 @@ class Screen:
         try:
             await self.text(wanted).wait_for(state="detached", timeout=within_s * 1000)
         except NotSeen as error:
-            words = await self.words()
-            raise AssertionError(f"{wanted} is still there after {within_s:g} s\n{words}") from error
+            said = await self._all_said()
+            raise AssertionError(f"{wanted} is still there after {within_s:g} s\n{said}") from error
 
     async def tap(self, target: Locator, *, button: str = "left") -> None:
         """Click the middle of what was found, whatever lies over its node in the semantics tree."""
@@ -166,6 +187,7 @@ class Screen:
     async def fill(self, label: str | re.Pattern[str], text: str) -> None:
         """Type into an input in place of what it holds."""
         await self.tap(self.field(label))
+        await self.page.wait_for_function("window.taken && window.taken === document.activeElement")
         await self.page.keyboard.press("Control+a")
         await self.page.keyboard.type(text)
 
@@ -176,6 +198,10 @@ class Screen:
                 .map(n => n.getAttribute('aria-label') || (n.children.length ? '' : n.textContent))
                 .filter(Boolean).join('\\n')"""
         )
+
+    async def _all_said(self) -> str:
+        """Return the last lines of the browser's console and what the screen says, in that order."""
+        return "\n".join([*self.console_lines[-5:], "- the screen says:", await self.words()])
 
     async def color_at(self, x: int, y: int) -> tuple[int, int, int]:
         """Return red, green and blue of one point of the screen."""

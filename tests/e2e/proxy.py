@@ -21,12 +21,17 @@ class Network:
     requests: list[str] = field(default_factory=list[str])
     """The paths that were asked for over HTTP, oldest first."""
     open: bool = True
+    cuts: int = 0
+    """How often it was cut; what was still being connected then is cut as well."""
+    sockets: int = 0
+    """How many connections there were to the port of the events."""
     _writers: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     async def _connect(self, offset: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.open:
             writer.close()
             return
+        cuts = self.cuts
         try:
             far_reader, far_writer = await asyncio.open_connection(
                 "127.0.0.1", self.events_target if offset else self.target
@@ -34,6 +39,11 @@ class Network:
         except OSError:
             writer.close()
             return
+        if cuts != self.cuts:
+            writer.transport.abort()
+            far_writer.transport.abort()
+            return
+        self.sockets += offset
         self._writers |= {writer, far_writer}
         try:
             async with asyncio.TaskGroup() as group:
@@ -70,6 +80,7 @@ class Network:
     def cut(self, *, stay_cut: bool = False) -> None:
         """Break every connection; with ``stay_cut`` refuse new ones until ``mend``."""
         self.open = not stay_cut
+        self.cuts += 1
         for writer in tuple(self._writers):
             writer.transport.abort()
 
