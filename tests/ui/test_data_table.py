@@ -95,7 +95,8 @@ class Desk:
         await self.page.fire(sized, "size_change", {"w": width, "h": height})
 
     async def key(self, label: str) -> None:
-        await self.page.fire(self.table._listener, "key_down", {"key": label})
+        for listener in (self.table._listener, self.table._around):
+            await self.page.fire(listener, "key_down", {"key": label})
 
     async def press(self, key: str, **held: bool) -> None:
         """Have the frame lead a key to the table."""
@@ -203,9 +204,11 @@ async def test_keys_walk_page_and_open(desk: Desk) -> None:
 
 
 async def test_a_key_that_presses_a_button_of_a_row_is_not_for_the_row(desk: Desk) -> None:
+    around = {id(control) for control in desk.page.walk(desk.table._around)}
     inside = {id(control) for control in desk.page.walk(desk.table._listener)}
     row = desk.table._body.rows[0]
     assert not {id(row.control), id(row._menu), id(row.check)} & inside  # it hears what is pressed in it
+    assert {id(row.control), id(row._menu), id(row.check)} < around  # modifiers are heard there too
 
 
 async def test_a_click_opens_and_the_row_is_marked(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streams.records.base import utc_now
 from ui.components.data_table_cells import SHORT
 from ui.components.data_table_columns import Column, TextCell, lanes_that_fit
-from ui.components.data_table_keys import Act, Keys, Move
+from ui.components.data_table_keys import Act, Keys, Move, act_of
 from ui.components.data_table_layout import ColumnChoice, Layout, drag_edge, kept_choice, lay_out
 from ui.components.data_table_selection import Selection
 from ui.components.data_table_window import Window
@@ -119,7 +119,7 @@ def test_keys_mean_more_while_control_is_held() -> None:
     keys.down("Shift Right")
     keys.down("Arrow Down")
     assert keys.shift
-    assert keys.down("Enter") is Act.OPEN
+    assert act_of("Enter") is Act.OPEN
 
 
 def column(key: str, width: int, priority: int = 0) -> Column[str]:

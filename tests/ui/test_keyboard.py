@@ -216,8 +216,8 @@ async def test_a_held_key_walks_on() -> None:
     async with stage() as s:
         view = await _show(s, "clients")
         await _press(s.h, "Arrow Down")
-        await s.h.fire(view._table._listener, "key_repeat", {"key": "Arrow Down"})
-        await s.h.fire(view._table._listener, "key_repeat", {"key": "Arrow Down"})
+        await s.h.fire(view._table._around, "key_repeat", {"key": "Arrow Down"})
+        await s.h.fire(view._table._around, "key_repeat", {"key": "Arrow Down"})
         assert _current(view) == view._table.keys()[2]
 
 

@@ -13,7 +13,7 @@ from typing import Generic
 import flet as ft
 
 from ui.components.data_table_columns import Column, RowAction
-from ui.components.data_table_keys import Act, Keys, Move, move_of
+from ui.components.data_table_keys import Act, Keys, Move, act_of, move_of
 from ui.components.data_table_layout import kept_choice
 from ui.components.data_table_menu import RowMenu
 from ui.components.data_table_row import RowHand
@@ -84,13 +84,15 @@ class DataTable(TableView[K, R]):
         """The row that was let go of: the keys go on from there."""
         self._menu = RowMenu(self._body.control)
         # Behind the rows, not around them: a key that presses a button of a row or of the head is not for it.
-        self._listener = ft.KeyboardListener(
-            content=ft.Container(expand=True),
-            on_key_down=self._on_key,
+        self._listener = ft.KeyboardListener(ft.Container(expand=True), on_key_down=self._on_key)
+        # Around them: a click lends the keyboard to a row, and a modifier may be let go of just then.
+        self._around = ft.KeyboardListener(
+            ft.Stack([self._listener, self._assemble()], fit=ft.StackFit.EXPAND),
+            on_key_down=lambda event: self._keys.down(event.key),
             on_key_repeat=self._on_repeat,
             on_key_up=lambda event: self._keys.up(event.key),
         )
-        rows = ft.Stack([self._listener, self._assemble()], expand=True, fit=ft.StackFit.EXPAND)
+        rows = ft.Container(self._around, expand=True)
         self.control.content = ft.Semantics(
             label=label, container=True, content=ft.Column([self._head.control, rows], spacing=0)
         )
@@ -243,7 +245,7 @@ class DataTable(TableView[K, R]):
 
     def _on_key(self, event: ft.KeyDownEvent) -> None:
         """Take a key that was pressed while nothing but the table had the keyboard."""
-        what = self._keys.down(event.key)
+        what = act_of(event.key)
         if what is Act.OPEN and self.current is not None and self._events.on_open is not None:
             self._events.on_open(self.current)
         elif what is Act.TOGGLE and self.current is not None:

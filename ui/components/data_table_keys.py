@@ -55,15 +55,20 @@ class Act(Enum):
 _ACTS = {"Enter": Act.OPEN, "Numpad Enter": Act.OPEN, " ": Act.TOGGLE, "Space": Act.TOGGLE}
 
 
+def act_of(key: str) -> Act | None:
+    """Return what a key does with the current row; None for a key that does nothing with it."""
+    return _ACTS.get(key)
+
+
 @dataclass(slots=True)
 class Keys:
-    """Which modifiers are held, also while the pointer is used, and what the next key means."""
+    """Which modifiers are held while the pointer is used."""
 
     shift: bool = False
     control: bool = False
 
-    def down(self, label: str) -> Act | None:
-        """Take a key that went down; return what it asks for."""
+    def down(self, label: str) -> None:
+        """Take a key that went down."""
         if label.startswith("Shift"):
             self.shift = True
         elif label.startswith(("Control", "Meta")):
@@ -71,7 +76,6 @@ class Keys:
         elif label not in _ACTS and label not in _MOVES and label.upper() != "A":
             # Tab and keys such as Ctrl+F lead elsewhere, and the release of the modifier is not heard there.
             self.shift = self.control = False
-        return _ACTS.get(label)
 
     def up(self, label: str) -> None:
         """Take a key that was released."""
