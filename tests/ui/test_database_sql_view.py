@@ -23,6 +23,15 @@ async def desk() -> AsyncIterator[Desk]:
         yield desk
 
 
+async def _open_first_row(desk: Desk) -> None:
+    table = desk.view.sql._answer._grid.table
+    assert table is not None
+    table._body.resize(600, 300)
+    table.refresh()
+    await table._on_click(0)
+    await desk.page.settle()
+
+
 async def test_ctrl_enter_runs_and_shows_rows_time_and_history(desk: Desk) -> None:
     await desk.fill()
     await desk.tab("sql")
@@ -44,12 +53,7 @@ async def test_a_row_of_an_answer_opens_with_its_values_whole(desk: Desk) -> Non
     sql = desk.view.sql
     await desk.run("SELECT note, note FROM clients")
     await desk.answer(columns=("note", "note"), rows=(("short", LongText("who")), ("b", "c")))
-    table = sql._answer._grid.table
-    assert table is not None
-    table._body.resize(600, 300)
-    table.refresh()
-    await table._on_click(0)
-    await desk.page.settle()
+    await _open_first_row(desk)
     assert desk.page.texts(sql._panel)[0] == "Row 1"
     assert not sql._lists.control.visible
     await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
@@ -58,12 +62,7 @@ async def test_a_row_of_an_answer_opens_with_its_values_whole(desk: Desk) -> Non
     assert "whole" in desk.page.texts(sql._panel)
     await desk.run("SELECT note FROM clients")
     await desk.answer(columns=("note",), rows=((LongText("as it was"),),))
-    table = sql._answer._grid.table
-    assert table is not None
-    table._body.resize(600, 300)
-    table.refresh()
-    await table._on_click(0)
-    await desk.page.settle()
+    await _open_first_row(desk)
     await desk.page.fire(desk.page.find(ft.TextButton, sql._panel, content="Show whole"), "click")
     assert "It has changed since. Run the statement again." in desk.page.texts(sql._panel)
     await desk.run("SELECT 1")

@@ -1,6 +1,6 @@
 """The seven cards of the analytics view, and the streams of one range that they look at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +15,9 @@ from ui.components.chart_heat import HeatMap, legend
 from ui.components.chart_lines import LineChart
 from ui.components.states import Empty
 from ui.context import Place, UiContext
+from ui.format import Formatter
 from ui.theme import small_text
-from ui.views.analytics_cards import ChartPart
+from ui.views.analytics_cards import Chart, ChartPart
 from ui.views.analytics_load import (
     CONSOLE,
     SERVER,
@@ -27,6 +28,7 @@ from ui.views.analytics_load import (
     present_storage,
 )
 from ui.views.analytics_present import (
+    Drawn,
     is_idle,
     present_backups,
     present_heat,
@@ -67,36 +69,40 @@ class Parts:
     """The cards, by name; ``look_at`` turns all of them to another range."""
 
     def __init__(self, asked: Asked, context: UiContext) -> None:
-        self.backups = ChartPart(
-            asked.backups,
-            context=context,
-            key="backups",
-            title="Backups",
-            chart=BarChart(),
-            present=lambda history, _choice, words: present_backups(history, words),
-            is_empty=lambda history, _choice: is_idle(history),
-            empty=NO_BACKUPS,
+        def of_backups(
+            key: str,
+            title: str,
+            chart: Chart,
+            present: Callable[[BackupHistory, str, Formatter], Drawn],
+            choices: Sequence[str] = (),
+        ) -> ChartPart[BackupHistory]:
+            return ChartPart(
+                asked.backups,
+                context=context,
+                key=key,
+                title=title,
+                chart=chart,
+                present=present,
+                is_empty=lambda history, _choice: is_idle(history),
+                empty=NO_BACKUPS,
+                choices=choices,
+            )
+
+        self.backups = of_backups(
+            "backups", "Backups", BarChart(), lambda history, _choice, words: present_backups(history, words)
         )
-        self.volume = ChartPart(
-            asked.backups,
-            context=context,
-            key="volume",
-            title="Data volume",
-            chart=BarChart(),
-            present=lambda history, choice, words: present_volume(history, words, seen=choice == SEEN),
-            is_empty=lambda history, _choice: is_idle(history),
-            empty=NO_BACKUPS,
-            choices=(SENT, SEEN),
+        self.volume = of_backups(
+            "volume",
+            "Data volume",
+            BarChart(),
+            lambda history, choice, words: present_volume(history, words, seen=choice == SEEN),
+            (SENT, SEEN),
         )
-        self.success = ChartPart(
-            asked.backups,
-            context=context,
-            key="success",
-            title="Success rate",
-            chart=LineChart(),
-            present=lambda history, _choice, words: present_success(history, words),
-            is_empty=lambda history, _choice: is_idle(history),
-            empty=NO_BACKUPS,
+        self.success = of_backups(
+            "success",
+            "Success rate",
+            LineChart(),
+            lambda history, _choice, words: present_success(history, words),
         )
         self.hours = _heat(asked.hours, context)
         self.storage = ChartPart(
