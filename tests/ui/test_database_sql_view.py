@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import flet as ft
 import pytest
-import reactivex as rx
+from reactivex import operators as ops
 from reactivex.subject import Subject
 
 from streams.records.database import (
@@ -144,7 +144,7 @@ async def test_an_export_tells_its_progress_and_can_be_cancelled(desk: Desk) -> 
     await desk.answer(columns=("a",), rows=((1,),))
     progress: Subject[ExportProgress] = Subject()
     disposed: list[bool] = []
-    desk.database.exporting = progress.pipe(rx.operators.finally_action(lambda: disposed.append(True)))
+    desk.database.exporting = progress.pipe(ops.finally_action(lambda: disposed.append(True)))
     desk.view.sql._on_export(ExportFormat.CSV)
     async with asyncio.timeout(30):
         while not any(asked[0] == "export" for asked in desk.database.asked):  # noqa: ASYNC110

@@ -99,6 +99,7 @@ async def test_the_exact_count_is_asked_for(desk: Desk) -> None:
     await desk.page.settle()
     assert "123,456 rows" in desk.page.texts()
     assert not desk.view._data._count.button.visible
+    assert any(text.endswith(" of 123,456") for text in desk.page.texts())  # at the foot of the table too
 
 
 async def test_another_table_and_its_structure(desk: Desk) -> None:

@@ -18,7 +18,8 @@ class RowCount:
         self._streams = streams
         self._table: TableInfo | None = None
         self._filter: ColumnFilter | None = None
-        self._exact: int | None = None
+        self.exact: int | None = None
+        """How many rows there are, where all were counted."""
         self.button = ft.TextButton(
             content="Count exactly",
             icon=ft.Icons.FUNCTIONS,
@@ -32,7 +33,7 @@ class RowCount:
     def open(self, table: TableInfo, wanted: ColumnFilter | None) -> None:
         """Show what the outline knows of a table; an exact count holds for the same rows only."""
         if self._table is None or self._table.name != table.name or self._filter != wanted:
-            self._exact = None
+            self.exact = None
         self._table, self._filter = table, wanted
         self._show()
 
@@ -46,7 +47,7 @@ class RowCount:
         try:
             found = await self._streams.count(table.name, wanted)
             if self._table is not None and self._table.name == table.name and self._filter == wanted:
-                self._exact = found
+                self.exact = found
         finally:
             self._show()
             tell()
@@ -55,13 +56,13 @@ class RowCount:
         table = self._table
         if table is None:
             return
-        rows, capped = (self._exact, False) if self._exact is not None else (table.rows, table.capped)
+        rows, capped = (self.exact, False) if self.exact is not None else (table.rows, table.capped)
         if self._filter is None:
             self._words.value = "1 row" if rows == 1 else f"{present_count(rows, capped)} rows"
         else:
             self._words.value = (
                 ""
-                if self._exact is None
-                else f"{counted(self._exact, 'row')} match{'es' if self._exact == 1 else ''}"
+                if self.exact is None
+                else f"{counted(self.exact, 'row')} match{'es' if self.exact == 1 else ''}"
             )
-        self.button.visible = self._exact is None and (capped or rows is None or self._filter is not None)
+        self.button.visible = self.exact is None and (capped or rows is None or self._filter is not None)

@@ -203,7 +203,10 @@ class DataTab(BoundView):
             if open_
         }
         limit = self._query.limit if self._query else len(page.rows)
-        parts = (present_place(page, self._number, self._table, limit), self._grid.left_out)
+        parts = (
+            present_place(page, self._number, self._table, limit, self._count.exact),
+            self._grid.left_out,
+        )
         self.touch(*self._pager.show("  ·  ".join(part for part in parts if part), ways))
 
     def _show_counts(self) -> None:
@@ -259,7 +262,12 @@ class DataTab(BoundView):
 
     def _on_count(self) -> None:
         if self._table is not None:
-            self.act(f"Count {self._table.name}", self._count.count(lambda: self.touch(self._bar)))
+            self.act(f"Count {self._table.name}", self._count.count(self._show_count))
+
+    def _show_count(self) -> None:
+        self.touch(self._bar)
+        if self._page is not None:
+            self._show_ways(self._page)
 
     # -- the panel
 

@@ -162,12 +162,16 @@ def mark_changes(page: TablePage, before: TablePage | None) -> dict[Key, frozens
     return marks
 
 
-def present_place(page: TablePage, number: int | None, table: TableInfo | None, limit: int) -> str:
-    """Return where in the table one is."""
+def present_place(
+    page: TablePage, number: int | None, table: TableInfo | None, limit: int, exact: int | None = None
+) -> str:
+    """Return where in the table one is; ``exact`` is how many rows there are, where all were counted."""
     if not page.rows:
         return "No rows"
     rows, capped = page.matching, page.matching_capped
-    if rows is None and table is not None:
+    if exact is not None:
+        rows, capped = exact, False
+    elif rows is None and table is not None:
         rows, capped = table.rows, table.capped
     of = f" of {present_count(rows, capped)}" if rows is not None else ""
     if page.ends_early:
