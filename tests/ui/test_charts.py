@@ -192,6 +192,18 @@ async def test_points_are_used_again_and_only_what_changed_is_sent() -> None:
         assert not h.crashes
 
 
+async def test_no_time_sticks_out_at_the_right_unless_words_stand_beside_the_lines() -> None:
+    async with PageHarness.open() as h:
+        chart = LineChart()
+        plot = line_plot(60)  # 12:00 to 13:00, a tick at either end
+        chart.show(plot)
+        h.mount(chart)
+        assert "13:00" in h.texts()
+        chart.show(replace(plot, lines=(replace(plot.lines[0], label=""),)))
+        assert "12:00" in h.texts()
+        assert "13:00" not in h.texts()
+
+
 async def test_labels_stand_at_the_ends_of_their_lines() -> None:
     async with PageHarness.open() as h:
         chart = LineChart()

@@ -11,6 +11,8 @@ from ui.theme import SIZE_SMALL
 
 ENDS_WIDTH: Final = 58
 _LABEL_HEIGHT: Final = 14
+_EDGE: Final = 0.04
+"""Share of the width, at the right, where a time's words would stick out of the chart."""
 _NO_DOT: Final = fc.ChartCirclePoint(radius=0)
 _DOT: Final = fc.ChartCirclePoint(radius=3.5, stroke_width=0)
 
@@ -60,7 +62,9 @@ class LineChart(ft.Semantics):
         chart = self.chart
         chart.min_x, chart.max_x = times.place(plot.since), times.place(plot.until)
         chart.max_y = scale.steps
-        self._bottom.show([(float(i), text) for i, text in enumerate(times.labels)])
+        beside = any(line.label for line in plot.lines)
+        last = chart.max_x if beside else chart.max_x - _EDGE * (chart.max_x - chart.min_x)
+        self._bottom.show([(float(i), text) for i, text in enumerate(times.labels) if i <= last])
         self._left.show([(float(i), text) for i, text in enumerate(plot.scale_labels)])
         drawn = [(line, spots) for line in plot.lines for spots in pieces(line)]
         while len(self._series) < len(drawn):
