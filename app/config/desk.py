@@ -77,7 +77,11 @@ class SettingsDesk:
 
     async def preview(self, text: str) -> tuple[SettingChange, ...]:
         """Return what taking this text for the file would change."""
-        settings_of(text, self._path, self._watcher.flags)
+        try:
+            settings_of(text, self._path, self._watcher.flags)
+        except ConfigRejected as error:  # which has been read as if it stood there already
+            words = error.message.replace(str(self._path), "the chosen file", 1)
+            raise ConfigRejected(words, hint=error.hint) from None
         after = settings_of(with_secrets_of(text, await self._text()), self._path, self._watcher.flags)
         return tuple(
             SettingChange(name=name, before=old, after=new)

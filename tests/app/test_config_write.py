@@ -213,6 +213,8 @@ async def test_taking_a_file_shows_first_what_it_changes_and_can_be_undone(path:
     assert changes == {"polling.critical_s": ("5", "9"), "ui.theme": ("dark", "system")}
     with pytest.raises(ConfigRejected, match="not valid TOML"):
         await desk.preview("[polling")
+    with pytest.raises(ConfigRejected, match=r"^the chosen file, line 2: polling\.critical_s = -1 is not"):
+        await desk.preview("[polling]\ncritical_s = -1\n")  # not the present file, which has nothing wrong
     await desk.take(new)
     assert watcher.current.polling.critical_s == 9
     assert watcher.current.connection.token is not None
