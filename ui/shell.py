@@ -9,6 +9,7 @@ from streams.bag import Streams
 from streams.commands import Commands
 from ui.bound import BoundView
 from ui.components.connection_status import ConnectionPanel
+from ui.components.dialogs import show_dialog
 from ui.components.lost_bar import LostBar
 from ui.components.messages import MessageCentre, ToastLayer
 from ui.components.palette import WIDTH as PALETTE_WIDTH
@@ -203,14 +204,7 @@ class Shell(ft.Stack):
     def show_keys(self) -> None:
         """Show the list of keys."""
         self.close_panels()
-        sheet = key_sheet()
-
-        def on_dismiss() -> None:
-            self.context.modal = False
-
-        sheet.on_dismiss = on_dismiss
-        self.context.modal = True
-        self._host.show_dialog(sheet)
+        show_dialog(self._host, self.context, key_sheet())
 
     def _frame_actions(self) -> Sequence[PaletteEntry]:
         def action(label: str, icon: ft.IconData, run: Callable[[], None], **more: Any) -> PaletteEntry:

@@ -8,6 +8,7 @@ from streams.bag import Streams
 from streams.records.server import Series, ServerStatus, StorageForecast
 from streams.snapshot import Snapshot
 from ui.bound import BoundView
+from ui.components.dialogs import show_dialog
 from ui.components.metric_cards import Metric, metric_cards
 from ui.components.sparkline import Sparkline, thin_out
 from ui.components.states import StateBox
@@ -60,12 +61,14 @@ class LoadPart(BoundView):
         if place is not None:
             self.context.go(place)
             return
-        self.page.show_dialog(
+        show_dialog(
+            self.page,
+            self.context,
             ft.AlertDialog(
                 title=ft.Text(f"{metric.title}, last 10 minutes", size=18, weight=ft.FontWeight.W_600),
                 content=LoadDetail(streams=self._streams, context=self.context, metric=metric),
                 shape=ft.RoundedRectangleBorder(radius=14),
-            )
+            ),
         )
 
 
