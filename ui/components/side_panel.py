@@ -102,7 +102,7 @@ def log_button(on_click: Callable[[], None]) -> ft.TextButton:
     )
 
 
-_FILLED = {
+_FILLED: dict[ft.ControlState, ft.ColorValue] = {
     ft.ControlState.DEFAULT: SELECTED,
     # Not a translucent one: the shadow of the button would be seen through it.
     ft.ControlState.DISABLED: ft.Colors.SURFACE_CONTAINER_HIGHEST,
