@@ -1,7 +1,7 @@
 """Links: what is copied leads to the same place again."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ui.context import Place
@@ -31,6 +31,7 @@ def test_links_are_read(link: str, place: Place | None) -> None:
     assert parse_link(link) == place
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=60))
 @example("0", "/")
 def test_a_copied_link_leads_back(client: str, path: str) -> None:
