@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -35,6 +36,41 @@ INTEGRATION: Final = (
 
 Single tests say so by their mark.
 """
+PAGE: Final = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "app/test_console_page",
+        "app/test_page_link",
+        "ui/test_analytics_view",
+        "ui/test_backup_ends",
+        "ui/test_bound",
+        "ui/test_charts",
+        "ui/test_clients_view",
+        "ui/test_components",
+        "ui/test_dashboard",
+        "ui/test_data_table",
+        "ui/test_data_table_columns",
+        "ui/test_database_columns",
+        "ui/test_database_editor",
+        "ui/test_database_sql_view",
+        "ui/test_database_view",
+        "ui/test_files_pages",
+        "ui/test_files_view",
+        "ui/test_keyboard",
+        "ui/test_logs_view",
+        "ui/test_lost_bar",
+        "ui/test_messages",
+        "ui/test_mounting",
+        "ui/test_palette",
+        "ui/test_settings_typing",
+        "ui/test_settings_view",
+        "ui/test_shell",
+        "ui/test_theme",
+    )
+)
+"""Controls on a page of the toolkit, with a client that is in memory too."""
+SPARED: Final = {"unit": (*SLOW, *INTEGRATION, *PAGE), "unit or page": (*SLOW, *INTEGRATION)}
+"""What need not even be loaded for a choice of tests."""
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 4 * 1024**3
 """So much must be free there; containers often have 64 MiB."""
@@ -53,11 +89,10 @@ gc.set_threshold(100_000, 20, 1000)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Spare the unit tests the loading of all others; marks are given to what has been loaded."""
-    if config.getoption("markexpr") != "unit":
-        return None
+    """Spare quick tests the loading of all others; marks are given to what has been loaded."""
+    spared = SPARED.get(config.getoption("markexpr"), ())
     place = collection_path.relative_to(config.rootpath).as_posix() + "/" * collection_path.is_dir()
-    return place.startswith((*SLOW, *INTEGRATION)) or None
+    return place.startswith(spared) or None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,11 +105,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif file.startswith(INTEGRATION):
             item.add_marker(pytest.mark.integration)
         elif not item.get_closest_marker("integration"):
-            item.add_marker(pytest.mark.unit)
+            item.add_marker(pytest.mark.page if file in PAGE else pytest.mark.unit)
 
 
 _reached: list[str] | None = None
 """What the running unit test has started or listens on; nothing else is looked at."""
+_has_page = False
+"""Whether the running test may have a page."""
 
 
 def _note(call: Callable[..., Any], reaches: Callable[[Any], bool]) -> Callable[..., Any]:
@@ -96,9 +133,10 @@ subprocess.Popen.__init__ = _note(subprocess.Popen.__init__, lambda _program: Tr
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Hold unit tests to what they are: no program, no server."""
-    global _reached  # noqa: PLW0603  (what is watched is not told which test runs)
-    _reached = [] if item.get_closest_marker("unit") else None
+    """Hold quick tests to what they are: no program, no server, and a page only where it is said."""
+    global _reached, _has_page  # noqa: PLW0603  (what is watched is not told which test runs)
+    _has_page = item.get_closest_marker("page") is not None
+    _reached = [] if _has_page or item.get_closest_marker("unit") else None
     try:
         return (yield)
     finally:
@@ -107,15 +145,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Fail a unit test that has reached out."""
+    """Fail a quick test that has reached out."""
     result = yield
-    assert not _reached, f"not a unit test, see INTEGRATION in tests/conftest.py: {_reached}"
+    assert not _reached, f"not a {'page' if _has_page else 'unit'} test, see tests/conftest.py: {_reached}"
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop() -> Iterator[Any]:
-    """Keep what is loaded by now out of every full collection."""
+    """Keep what is loaded by now out of every full collection, and watch for pages if the toolkit is."""
+    session = sys.modules.get("flet.messaging.session")
+    if session is not None:
+        session.Session.__init__ = _note(session.Session.__init__, lambda _link: not _has_page)
     gc.collect()
     gc.freeze()
     return (yield)
