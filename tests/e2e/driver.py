@@ -187,9 +187,13 @@ class Screen:
     async def fill(self, label: str | re.Pattern[str], text: str) -> None:
         """Type into an input in place of what it holds."""
         await self.tap(self.field(label))
-        await self.page.wait_for_function("window.taken && window.taken === document.activeElement")
+        await self.is_taken()
         await self.page.keyboard.press("Control+a")
         await self.page.keyboard.type(text)
+
+    async def is_taken(self) -> None:
+        """Wait until the field that was clicked takes keys."""
+        await self.page.wait_for_function("window.taken && window.taken === document.activeElement")
 
     async def words(self) -> str:
         """Return everything that the screen says, one thing a line."""
