@@ -18,7 +18,8 @@ def mend_session() -> None:
     cost the whole page its connection.
     """
 
-    def handle_results(self: Any, _control_id: int, call_id: str, result: Any, error: str | None) -> None:
+    def handle_results(self: Any, control_id: int, call_id: str, result: Any, error: str | None) -> None:
+        del control_id
         waiting = self._Session__method_calls.pop(call_id, None)
         if waiting is not None:
             self._Session__method_call_results[waiting] = (result, error)

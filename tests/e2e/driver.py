@@ -65,7 +65,7 @@ for (const kind of [HTMLInputElement, HTMLTextAreaElement]) {
     return select.apply(this, range);
   };
 }
-addEventListener("focusout", () => { window.taken = null; }, true);
+addEventListener("focusout", (left) => { if (left.target === window.taken) window.taken = null; }, true);
 """
 """A click focuses a field at once; some milliseconds later Flutter takes it over, with the text it knows.
 
