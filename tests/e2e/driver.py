@@ -71,6 +71,10 @@ addEventListener("focusout", (left) => { if (left.target === window.taken) windo
 
 What is typed in between is lost. Taking over ends with the selection of the text.
 """
+IS_TAKEN: Final = "window.taken && window.taken === document.activeElement"
+TAKEN_MS: Final = 1000
+HELD_TWO_FRAMES_LATER: Final = """new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(
+  () => tell(document.activeElement.value))))"""
 
 
 @contextlib.asynccontextmanager
@@ -187,13 +191,22 @@ class Screen:
     async def fill(self, label: str | re.Pattern[str], text: str) -> None:
         """Type into an input in place of what it holds."""
         await self.tap(self.field(label))
-        await self.is_taken()
-        await self.page.keyboard.press("Control+a")
-        await self.page.keyboard.type(text)
+        await self.write(text)
 
-    async def is_taken(self) -> None:
-        """Wait until the field that was clicked takes keys."""
-        await self.page.wait_for_function("window.taken && window.taken === document.activeElement")
+    async def write(self, text: str) -> None:
+        """Type in place of what the field holds that was clicked; once more if that came too early for it."""
+        held = ""
+
+        async def holds() -> bool:
+            nonlocal held
+            with contextlib.suppress(NotSeen):  # one that had the keyboard before is not taken over again
+                await self.page.wait_for_function(IS_TAKEN, timeout=TAKEN_MS)
+            await self.page.keyboard.press("Control+a")
+            await self.page.keyboard.type(text)
+            held = await self.page.evaluate(HELD_TWO_FRAMES_LATER)
+            return held == text
+
+        await until(holds, within_s=SEE_S, what=lambda: f"{text!r} in the field, which holds {held!r}")
 
     async def words(self) -> str:
         """Return everything that the screen says, one thing a line."""

@@ -99,10 +99,7 @@ async def test_a_table_a_statement_its_plan_and_its_export(stage: Stage) -> None
     await screen.tap(screen.page.get_by_role("tab", name="SQL"))
     editor = screen.page.locator("textarea").first
     await screen.tap(editor)
-    await screen.is_taken()
-    await screen.page.keyboard.press("Control+a")
-    await screen.page.keyboard.type(SQL)
-    assert await editor.input_value() == SQL
+    await screen.write(SQL)
     await screen.page.keyboard.press("Control+Enter")
     await screen.see(re.compile(r"^2 rows"))
     await screen.tap(screen.button("Explain"))
