@@ -202,7 +202,7 @@ class Screen:
             with contextlib.suppress(NotSeen):  # one that had the keyboard before is not taken over again
                 await self.page.wait_for_function(IS_TAKEN, timeout=TAKEN_MS)
             await self.page.keyboard.press("Control+a")
-            await self.page.keyboard.type(text)
+            await (self.page.keyboard.type(text) if text else self.page.keyboard.press("Delete"))
             held = await self.page.evaluate(HELD_TWO_FRAMES_LATER)
             return held == text
 
