@@ -10,18 +10,23 @@ from app.bridge.errors import CHECK_HOST, CHECK_VERSION
 from app.bridge.http import HttpClient
 from app.bridge.socket import wrong_protocol
 from app.protocol import SERVER_NAME, Health
-from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongVersion
+from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongToken, WrongVersion
 from streams.records.events import PROTOCOL_VERSION
 from streams.records.server import ServerStatus
 
 T = TypeVar("T")
 
+CHECK_PORT = "Check connection.port: the events have a port of their own, the next one, which is not meant."
+
 
 async def check_server(http: HttpClient) -> Health:
     """Return what the server says of itself; raise ServerUnreachable, ServerRefused, WrongCertificate, ..."""
     where = http.address.http
-    async with http.open("GET", "/health", authorised=False) as answer:
-        body = await answer.read()
+    try:
+        async with http.open("GET", "/health", authorised=False) as answer:
+            body = await answer.read()
+    except WrongToken:  # a server asks for none there
+        raise WrongVersion(f"{where} answers, but is no Tidewatch server.", hint=CHECK_PORT) from None
     health = http.decode(body, Health, "/health")
     if health.name != SERVER_NAME:
         raise WrongVersion(f"{where}: that is {health.name}, not a Tidewatch server.", hint=CHECK_VERSION)

@@ -112,6 +112,14 @@ async def test_something_else_listens_there(served: Served) -> None:
         assert type(await failure_of(but(served, port=port))) is WrongVersion
 
 
+async def test_the_port_of_the_events(served: Served) -> None:
+    port = served.connection.port + 1
+    failure = await failure_of(but(served, port=port))
+    assert isinstance(failure, WrongVersion)
+    assert failure.message == f"http://127.0.0.1:{port} answers, but is no Tidewatch server."
+    assert "connection.port" in failure.hint
+
+
 async def test_another_version_of_the_protocol(served: Served) -> None:
     async def health(_: web.Request) -> web.Response:
         body = {"status": "ok", "name": "tidewatch", "protocol": 2, "version": "9", "events_port": 1}
