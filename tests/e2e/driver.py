@@ -179,8 +179,15 @@ class Screen:
     async def tap(self, target: Locator, *, button: str = "left") -> None:
         """Click the middle of what was found, whatever lies over its node in the semantics tree."""
         await target.wait_for(state="attached", timeout=SEE_S * 1000)
-        box = await target.bounding_box()
-        assert box is not None, "it has no place on the screen"
+        box = None
+
+        async def placed() -> bool:  # what is drawn anew has none for a moment
+            nonlocal box
+            box = await target.bounding_box()
+            return box is not None
+
+        await until(placed, within_s=SEE_S, what=lambda: "a place on the screen")
+        assert box is not None
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         await self.page.mouse.click(x, y, button="right" if button == "right" else "left")
 
