@@ -46,3 +46,11 @@ class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False, gc=False):
         return (self.changed, self.removed, self.full) == (other.changed, other.removed, other.full)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def apply_to(self, rows: dict[K, V]) -> None:
+        """Bring ``rows`` to where this delta leads."""
+        if self.full:
+            rows.clear()
+        for key in self.removed:
+            rows.pop(key, None)
+        rows.update(self.changed)

@@ -106,3 +106,11 @@ def test_conflation_does_what_the_deltas_do(rows: dict[int, int], deltas: list[D
         gathering = gathering.add(delta)
         stepwise = _applied(stepwise, delta)
     assert _applied(rows, gathering.delta()) == stepwise
+
+
+def test_rows_are_brought_to_where_a_delta_leads() -> None:
+    rows = {"a": 1, "b": 2}
+    Delta({"b": 3, "c": 4}, frozenset({"a", "never there"})).apply_to(rows)
+    assert rows == {"b": 3, "c": 4}
+    Delta({"d": 5}, full=True).apply_to(rows)
+    assert rows == {"d": 5}

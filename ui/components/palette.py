@@ -137,11 +137,7 @@ class PaletteView(BoundView):
     def _keep_clients(self, delta: Delta[str, Client]) -> None:
         clients = self.known.clients
         other = bool(delta.full or delta.removed or any(key not in clients for key in delta.changed))
-        if delta.full:
-            clients.clear()
-        clients.update(delta.changed)
-        for key in delta.removed:
-            clients.pop(key, None)
+        delta.apply_to(clients)
         if other:
             self._entries = list(self.context.palette.entries())
             self._show_list(keep=True)

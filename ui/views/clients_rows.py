@@ -22,12 +22,7 @@ class ClientRows:
     def take_clients(self, delta: Delta[str, Client]) -> dict[str, ClientRow]:
         """Take a change of the clients; return the rows that it changes."""
         self.known = True
-        if delta.full:
-            self.clients = dict(delta.changed)
-        else:
-            self.clients.update(delta.changed)
-        for key in delta.removed:
-            self.clients.pop(key, None)
+        delta.apply_to(self.clients)
         return {key: ClientRow(client, self._progress.get(key)) for key, client in delta.changed.items()}
 
     def take_progress(self, delta: Delta[int, Progress]) -> dict[str, ClientRow]:

@@ -45,11 +45,7 @@ class ResultsPart(BoundView):
         self.bind(streams.results, self._show_day)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
-        if delta.full:
-            self._clients.clear()
-        for key in delta.removed:
-            self._clients.pop(key, None)
-        self._clients.update(delta.changed)
+        delta.apply_to(self._clients)
         for part in present_results(self._clients.values()):
             self.touch(*self._parts[part.state].show(part.count))
 

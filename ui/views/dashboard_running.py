@@ -59,13 +59,9 @@ class RunningPart(BoundView):
         self.bind(context.seconds, self._show_time)
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
-        if delta.full:
-            self._runs.clear()
-        for run_id in delta.removed:
-            self._runs.pop(run_id, None)
-        fresh = not delta.changed.keys() <= self._runs.keys()
-        self._runs.update(delta.changed)
-        if fresh or delta.full:
+        fresh = delta.full or not delta.changed.keys() <= self._runs.keys()
+        delta.apply_to(self._runs)
+        if fresh:
             self._runs = dict(sorted(self._runs.items()))
         self._show_rows(self.context.clock())
 

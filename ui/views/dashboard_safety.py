@@ -73,11 +73,7 @@ class SafetyPart(BoundView):
         self.bind(context.seconds, self._show_safety)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
-        if delta.full:
-            self._clients.clear()
-        for key in delta.removed:
-            self._clients.pop(key, None)
-        self._clients.update(delta.changed)
+        delta.apply_to(self._clients)
         self._show_safety(self.context.clock())
 
     def _show_safety(self, now: datetime) -> None:

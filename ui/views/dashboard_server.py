@@ -136,11 +136,7 @@ class ServerPart(BoundView):
             self.touch(self._uptime)
 
     def _keep_clients(self, delta: Delta[str, Client]) -> None:
-        if delta.full:
-            self._clients.clear()
-        for key in delta.removed:
-            self._clients.pop(key, None)
-        self._clients.update(delta.changed)
+        delta.apply_to(self._clients)
 
     # -- commands
 

@@ -136,11 +136,7 @@ class TransferStrip(BoundView):
         self._show()
 
     def _show_transfers(self, delta: Delta[str, Transfer]) -> None:
-        if delta.full:
-            self._transfers = {}
-        self._transfers.update(delta.changed)
-        for key in delta.removed:
-            self._transfers.pop(key, None)
+        delta.apply_to(self._transfers)
         self._show()
 
     def _show(self) -> None:
