@@ -74,6 +74,20 @@ def test_ticks_are_round_and_have_units(greatest: float, unit: Unit, expected: l
     assert [tick_text(tick, scale, WORDS) for tick in scale.ticks] == expected
 
 
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ([9.1, 9.2], ["9 d 02 h", "9 d 03 h", "9 d 04 h", "9 d 05 h"]),
+        ([9.97, 9.99], ["9 d 23 h", "10 d"]),
+        ([10.1, 10.4], ["10 d", "11 d"]),
+        ([99.5, 101.5], ["99 d", "100 d", "101 d", "102 d"]),
+    ],
+)
+def test_long_durations_stand_on_an_axis_as_fine_as_their_words(days: list[float], expected: list[str]) -> None:
+    scale = value_scale([count * 86400 for count in days], Unit.SECONDS, WORDS, from_zero=False)
+    assert [tick_text(tick, scale, WORDS) for tick in scale.ticks] == expected
+
+
 def test_small_changes_of_a_large_size_can_be_told_apart() -> None:
     scale = value_scale([412.1 * GIB, 412.9 * GIB], Unit.BYTES, WORDS, from_zero=False)
     texts = [tick_text(tick, scale, WORDS) for tick in scale.ticks]

@@ -15,7 +15,7 @@ TIME_STEPS_S: Final = (
     *(HOUR * n for n in (1, 2, 3, 6, 12)),
     *(DAY * n for n in (1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730)),
 )
-_FINEST_S: Final = ((100 * DAY, DAY), (DAY, HOUR), (MINUTE, MINUTE))
+_FINEST_S: Final = ((10 * DAY, DAY), (DAY, HOUR), (MINUTE, MINUTE))
 """From which duration on ticks are at least how far apart."""
 MOST_TICKS: Final = 5
 """Of values; the top one is the end of the axis."""
