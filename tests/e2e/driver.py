@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright
 from playwright.async_api import TimeoutError as NotSeen
 
 REQUIRE = "REQUIRE_BROWSER"
@@ -77,6 +77,13 @@ HELD_TWO_FRAMES_LATER: Final = """new Promise((tell) => requestAnimationFrame(()
   () => tell(document.activeElement.value))))"""
 
 
+KEEP_SEMANTICS: Final = """
+new MutationObserver(() => document.querySelector("flt-semantics-placeholder")?.click())
+  .observe(document, {childList: true, subtree: true});
+"""
+"""Presses the switch that makes Flutter build its semantics tree; also in a page that is loaded anew."""
+
+
 @contextlib.asynccontextmanager
 async def open_screen(
     browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False, script: str = ""
@@ -92,9 +99,11 @@ async def open_screen(
         screen = Screen(page)
         page.on("console", lambda message: screen.console_lines.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: screen.console_lines.append(f"pageerror: {error}"))
-        await page.add_init_script(NOTE_WHICH_FIELD_IS_TAKEN + script)
+        page.on("load", lambda _: screen.console_lines.append("page loaded"))
+        page.on("websocket", screen.note_socket)
+        await page.add_init_script(KEEP_SEMANTICS + NOTE_WHICH_FIELD_IS_TAKEN + script)
         await page.goto(url)
-        await screen.enable_semantics()
+        await screen.wait_for_semantics()
         yield screen
     finally:
         await context.close()
@@ -107,11 +116,14 @@ class Screen:
         self.page = page
         self.console_lines: list[str] = []
 
-    async def enable_semantics(self) -> None:
-        """Make Flutter build its semantics tree; its switch lies off the screen, so no mouse can reach it."""
-        await self.page.wait_for_selector("flt-semantics-placeholder", state="attached", timeout=40_000)
-        await self.page.evaluate("document.querySelector('flt-semantics-placeholder').click()")
-        await self.page.wait_for_selector("flt-semantics", state="attached", timeout=20_000)
+    def note_socket(self, socket: WebSocket) -> None:
+        """Note when a socket of the page comes and goes, to be told with a failure."""
+        self.console_lines.append("socket opened")
+        socket.on("close", lambda _: self.console_lines.append("socket closed"))
+
+    async def wait_for_semantics(self) -> None:
+        """Wait until Flutter has begun its semantics tree, without which nothing can be found."""
+        await self.page.wait_for_selector("flt-semantics", state="attached", timeout=60_000)
 
     def by_id(self, identifier: str) -> Locator:
         """Find what the program gave this stable identifier."""
@@ -161,12 +173,15 @@ class Screen:
     ) -> Locator:
         """Wait until a text is there."""
         found = self.text(wanted, exact=exact)
+        await self._attached(found, wanted, within_s)
+        return found
+
+    async def _attached(self, found: Locator, wanted: object, within_s: float) -> None:
         try:
             await found.wait_for(state="attached", timeout=within_s * 1000)
         except NotSeen as error:
             said = await self._all_said()
             raise AssertionError(f"{wanted} is not to be seen within {within_s:g} s\n{said}") from error
-        return found
 
     async def see_gone(self, wanted: str | re.Pattern[str], *, within_s: float = SEE_S) -> None:
         """Wait until a text is no longer there."""
@@ -178,7 +193,7 @@ class Screen:
 
     async def tap(self, target: Locator, *, button: str = "left") -> None:
         """Click the middle of what was found, whatever lies over its node in the semantics tree."""
-        await target.wait_for(state="attached", timeout=SEE_S * 1000)
+        await self._attached(target, target, SEE_S)
         box = None
 
         async def placed() -> bool:  # what is drawn anew has none for a moment

@@ -91,7 +91,7 @@ async def test_a_page_that_loses_its_socket_goes_on_where_it_was(browser: Browse
             await screen.go("Clients")
             async with screen.page.expect_navigation(timeout=30_000):
                 await screen.page.evaluate(BREAK_SOCKET)  # while the view is being made
-            await screen.enable_semantics()
+            await screen.wait_for_semantics()
             await screen.see("Choose columns", within_s=30)
             memory = await screen.page.context.new_cdp_session(screen.page)
             await memory.send("HeapProfiler.collectGarbage")
