@@ -103,7 +103,6 @@ class RealtimeUpdater:
         self._hurry_subject: LoopSubject[None] = LoopSubject()
         self._following = SerialDisposable()
         self.offset = ClockOffset()
-        self._live_since: datetime | None = None
         self.epoch: str | None = None
         self.last_seq = 0
         self.on_event: Callable[[], None] = lambda: None
@@ -177,17 +176,15 @@ class RealtimeUpdater:
         self._asked = self._listeners.topics
         return Resume(epoch=known, after_seq=self.last_seq, topics=tuple(sorted(self._asked)))
 
-    def committed(self, at: datetime) -> datetime | None:
+    def committed(self, at: datetime | None) -> datetime | None:
         """Return when something was committed, on our clock; None for what was missed and is told later.
 
         How long that took says how long the connection was lost, and nothing of the way to the screen.
         """
-        missed = self._live_since is not None and at < self._live_since
-        return None if missed else self.offset.ours(at)
+        return None if at is None else self.offset.ours(at)
 
     def _on_up(self, session: EventSession) -> None:
         self._session = session
-        self._live_since = session.hello.at
         self._listeners.connected = True
         self.heard_at = self._now()
         self._pings.clear()

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from app.catalogue.analytics import Analytics
@@ -120,7 +121,8 @@ class Catalogue:
             first = transaction.events[0].seq if transaction.events else through + 1
             if first > self.last_seq + 1:
                 await self._tell_missed(first - 1)
-            self._tell(tuple(transaction.events))
+            at = transaction.committed_at
+            self._tell(tuple(replace(event, committed_at=at) for event in transaction.events))
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         # What a look has told already is not told again.

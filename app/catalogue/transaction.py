@@ -81,6 +81,8 @@ class Transaction:
     connection: Connection
     now: datetime
     loop: asyncio.AbstractEventLoop
+    committed_at: datetime | None = None
+    """When it had become durable."""
     now_us: int = 0
     sequences: dict[str, int] = field(default_factory=dict[str, int])
     events: list[Event] = field(default_factory=list[Event])

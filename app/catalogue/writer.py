@@ -122,7 +122,7 @@ class Writer:
             return
         transaction = Transaction(connection, self._now(), asyncio.get_running_loop())
         try:
-            done = await self._in_thread(_commit, transaction, jobs)
+            done = await self._in_thread(_commit, transaction, jobs, self._now)
             await self._committed(transaction)
         except Exception as error:  # noqa: BLE001  (handed to those who wait; the writer goes on)
             done = [_Done(job, error=error) for job in jobs]
@@ -135,7 +135,7 @@ class Writer:
                 each.job.answer.set_exception(each.error)
 
 
-def _commit(transaction: Transaction, jobs: list[_Job]) -> list[_Done]:
+def _commit(transaction: Transaction, jobs: list[_Job], now: Callable[[], datetime]) -> list[_Done]:
     """Do the jobs and make them durable; blocks."""
     with transaction.connection.begin():
         transaction.begin()
@@ -144,6 +144,7 @@ def _commit(transaction: Transaction, jobs: list[_Job]) -> list[_Done]:
         else:
             done = [_part(transaction, job) for job in jobs]
         transaction.finish()
+    transaction.committed_at = now()
     return done
 
 

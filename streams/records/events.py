@@ -31,7 +31,9 @@ class Event(Record, frozen=True, kw_only=True, tag_field="type", tag="event"):
 
     seq: int
     at: datetime
-    """When it was committed to the catalogue."""
+    """When the write began that it belongs to; kept with it in the catalogue."""
+    committed_at: datetime | None = None
+    """When that write had become durable; None for what is told later than it happened."""
     kind: EventKind
     topics: tuple[Topic, ...]
     client: Client | None = None

@@ -39,9 +39,9 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, C
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
                 client, removed = item.client, item.removed
                 if client is not None:
-                    return fold.write(item.seq, client.id, client, reading.committed(item.at))
+                    return fold.write(item.seq, client.id, client, reading.committed(item.committed_at))
                 if removed is not None:
-                    return fold.write(item.seq, removed.id, None, reading.committed(item.at))
+                    return fold.write(item.seq, removed.id, None, reading.committed(item.committed_at))
             elif isinstance(item, Synced):
                 fold.restart(item.epoch)
             return None

@@ -61,8 +61,8 @@ class Reading:
     """Hints from elsewhere that something has changed; heard only while the event socket is down."""
     ours: Callable[[datetime], datetime] = lambda at: at
     """A time of the server as our clock would have shown it."""
-    committed: Callable[[datetime], datetime | None] = lambda at: at
-    """The same of a commit; None for one that was missed and is told late."""
+    committed: Callable[[datetime | None], datetime | None] = lambda at: at
+    """The same of a commit; None where the event was told later than it happened."""
 
     def polled(
         self,

@@ -46,9 +46,9 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Ok[Delta[int,
                 case ProgressFrame(runs=runs, ended=ended):
                     return fold.write({row.run_id: row for row in runs}, frozenset(ended))
                 case Event(run=Run() as run) if run.state.ended:
-                    return fold.write({}, frozenset({run.id}), reading.committed(item.at))
+                    return fold.write({}, frozenset({run.id}), reading.committed(item.committed_at))
                 case Event(run=Run() as run) if run.id not in fold.rows:
-                    return fold.write({run.id: progress_of(run)}, at=reading.committed(item.at))
+                    return fold.write({run.id: progress_of(run)}, at=reading.committed(item.committed_at))
                 case _:
                     pass
             return None

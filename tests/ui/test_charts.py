@@ -83,7 +83,7 @@ def test_ticks_are_round_and_have_units(greatest: float, unit: Unit, expected: l
         ([99.5, 101.5], ["99 d", "100 d", "101 d", "102 d"]),
     ],
 )
-def test_long_durations_stand_on_an_axis_as_fine_as_their_words(days: list[float], expected: list[str]) -> None:
+def test_long_durations_have_an_axis_as_fine_as_their_words(days: list[float], expected: list[str]) -> None:
     scale = value_scale([count * 86400 for count in days], Unit.SECONDS, WORDS, from_zero=False)
     assert [tick_text(tick, scale, WORDS) for tick in scale.ticks] == expected
 

@@ -1,11 +1,15 @@
 """Small catalogues for tests."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from app.catalogue.catalogue import Catalogue
 from app.protocol import AgentEntry, FinishRun
 from streams.records.clients import Client
+from streams.records.events import Event
 from streams.records.runs import Run
 from streams.vocabulary import EntryKind, RunState, RunTrigger
 
@@ -25,6 +29,11 @@ class Clock:
     def forward(self, **by: float) -> datetime:
         self.at += timedelta(**by)
         return self.at
+
+
+def replayed(events: Sequence[Event]) -> list[Event]:
+    """Return the events as they come to who was away: they were kept before they were committed."""
+    return [replace(event, committed_at=None) for event in events]
 
 
 def sha(content: str) -> str:

@@ -26,7 +26,7 @@ from streams.failures import NotADatabase
 from streams.records.base import utc_now
 from streams.records.events import Event
 from streams.vocabulary import ClientState, EventKind
-from tests.app.catalogue.seeds import back_up, enrol, entry
+from tests.app.catalogue.seeds import back_up, enrol, entry, replayed
 from tests.servers import lay_blank
 
 
@@ -126,7 +126,8 @@ async def test_events_come_in_order_and_only_for_what_was_committed(
     )
     assert sum(isinstance(result, UnknownClient) for result in results) == 6
     assert [event.seq for event in told] == list(range(1, catalogue.last_seq + 1))
-    assert await catalogue.events.after(0) == told
+    assert await catalogue.events.after(0) == replayed(told)
+    assert all(event.committed_at and event.at < event.committed_at for event in told)
     assert EventKind.BACKUP_REQUESTED not in {event.kind for event in told}
     _, seq, known = await catalogue.clients.all()
     assert seq == catalogue.last_seq
