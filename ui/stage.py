@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import flet as ft
 
 from ui.bound import BoundView
+from ui.components.frame import framed
 from ui.context import UiContext
-from ui.theme import CARD, GAP, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY, Tone
+from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Tone
 from ui.views.registry import ViewSpec
 
 Then = Callable[[BoundView], None]
@@ -125,11 +125,9 @@ class Stage:
 def _empty_frame() -> ft.Control:
     """Return what stands where a view will be: cards and a table without anything in them."""
 
-    def card(**size: Any) -> ft.Container:
-        return ft.Container(bgcolor=CARD, border=ft.Border.all(1, LINE), border_radius=RADIUS, **size)
-
-    cards = ft.Row([card(height=60, expand=True) for _ in range(4)], spacing=GAP)
-    return ft.Column([cards, card(expand=True)], spacing=GAP)
+    cards: list[ft.Control] = [framed(ft.Container(), height=60, expand=True) for _ in range(4)]
+    rows: list[ft.Control] = [ft.Row(cards, spacing=GAP), framed(ft.Container(), expand=True)]
+    return ft.Column(rows, spacing=GAP)
 
 
 def _fault(text: str) -> ft.Control:

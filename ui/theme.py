@@ -26,7 +26,8 @@ FONTS: Final = {MONO: "fonts/JetBrainsMono-Regular.ttf"}
 
 PAGE_PADDING: Final = 20
 GAP: Final = 12
-CARD_PADDING: Final = ft.Padding.symmetric(vertical=14, horizontal=16)
+CARD_PADDING: Final = ft.Padding.symmetric(vertical=15, horizontal=17)
+"""From the outer edge of its border."""
 RADIUS: Final = 10
 FADE_MS: Final = 120
 

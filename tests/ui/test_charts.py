@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ui.harness import NOON, PageHarness
+from ui.components.chart_axes import Axis
 from ui.components.chart_heat import LEVELS, HeatCell, HeatMap, HeatPlot, HeatRow, cell_at, level_of
 from ui.components.chart_lines import LineChart
 from ui.components.chart_model import Line, LinePlot, Spot, pieces, spread
@@ -53,6 +54,16 @@ def test_every_value_lies_on_an_axis_of_few_different_ticks(
     assert len(set(texts)) == len(texts), texts
     if unit in (Unit.BYTES, Unit.BYTE_RATE):
         assert all(sum(sign.isdigit() for sign in text) <= 3 for text in texts), texts
+
+
+def test_an_axis_without_words_never_lets_the_chart_make_up_its_own() -> None:
+    axis = Axis(left=False)
+    for labels in ([], [(1.0, "Nov 3")], []):
+        axis.show(labels)
+        assert axis.control.labels
+        assert [label.label.content.value for label in axis.control.labels] == [
+            text for _, text in labels or [(0, "")]
+        ]
 
 
 @pytest.mark.parametrize(

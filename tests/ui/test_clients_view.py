@@ -120,7 +120,7 @@ async def test_progress_moves_in_the_row_and_in_the_details(desk: Desk) -> None:
 
 
 async def test_cards_filter_and_a_second_click_shows_all_again(desk: Desk) -> None:
-    card = desk.view._cards._cards["failing"].control
+    card = desk.view._cards._cards["failing"].button
     await desk.page.fire(card, "click")
     assert desk.names() == ["mail-gw"]
     assert "1 of 45" in desk.page.texts()
@@ -398,7 +398,7 @@ async def test_filter_and_search_are_remembered(desk: Desk) -> None:
     assert again.names() == ["mail-gw"]
     assert again.view._search.field.value == "mail"
     cards = again.view._cards._cards
-    await desk.page.fire(cards["all"].control, "click")
+    await desk.page.fire(cards["all"].button, "click")
     assert again.view._search.field.value == ""
     assert len(again.names()) == len(again.streams.clients.rows)
 

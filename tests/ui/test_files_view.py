@@ -68,13 +68,13 @@ async def test_menus_narrow_and_nothing_found_can_be_cleared(desk: Desk) -> None
 
 async def test_cards_are_filters(desk: Desk) -> None:
     cards = desk.view._cards._cards
-    await desk.page.fire(cards["unverified"].control, "click")
+    await desk.page.fire(cards["unverified"].button, "click")
     assert desk.queries[-1].state is FileState.STORED
-    await desk.page.fire(cards["unverified"].control, "click")
+    await desk.page.fire(cards["unverified"].button, "click")
     assert desk.queries[-1].state is None
-    await desk.page.fire(cards["recent"].control, "click")
+    await desk.page.fire(cards["recent"].button, "click")
     assert desk.queries[-1].since is not None
-    await desk.page.fire(cards["large"].control, "click")
+    await desk.page.fire(cards["large"].button, "click")
     assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", True)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import CARD, CARD_PADDING, FLOAT, HOVER, LINE, RADIUS, card_title
+from ui.components.frame import framed
+from ui.theme import CARD_PADDING, FLOAT, HOVER, LINE, RADIUS, card_title
 
 
 def card(
@@ -15,8 +16,10 @@ def card(
     trailing: Sequence[ft.Control] = (),
     on_open: Callable[[], Any] | None = None,
     open_label: str = "",
-    **container: Any,
-) -> ft.Container:
+    on_hover: ft.ControlEventHandler[ft.Container] | None = None,
+    spacing: float = 8,
+    **stack: Any,
+) -> ft.Stack:
     """Return a card: title row with what stands at its right end, and the body below.
 
     ``on_open`` makes the whole card lead somewhere; ``open_label`` says where.
@@ -34,21 +37,18 @@ def card(
         )
     parts.append(body)
     surface = ft.Container(
-        ft.Column(parts, spacing=8),
+        ft.Column(parts, spacing=spacing),
         padding=CARD_PADDING,
-        bgcolor=CARD,
-        border=ft.Border.all(1, LINE),
         border_radius=RADIUS,
         clip_behavior=ft.ClipBehavior.HARD_EDGE,
+        on_hover=on_hover,
     )
     if on_open is not None:
         surface.on_click = lambda _: on_open()
         surface.ink = True
         surface.ink_color = HOVER
         surface.tooltip = ft.Tooltip(message=open_label, wait_duration=ft.Duration(milliseconds=700))
-    for name, value in container.items():
-        setattr(surface, name, value)
-    return surface
+    return framed(surface, **stack)
 
 
 def floating_panel(*, width: int) -> dict[str, Any]:

@@ -23,7 +23,10 @@ class Axis:
         self._left = left
         self._labels: list[tuple[float, str]] = []
         self.control = fc.ChartAxis(
-            labels=[], label_spacing=1, label_size=LEFT_WIDTH if left else BOTTOM_HEIGHT, title_size=0
+            labels=[self._none()],
+            label_spacing=1,
+            label_size=LEFT_WIDTH if left else BOTTOM_HEIGHT,
+            title_size=0,
         )
 
     def show(self, labels: Sequence[tuple[float, str]]) -> bool:
@@ -31,9 +34,12 @@ class Axis:
         if list(labels) == self._labels:
             return False
         self._labels = list(labels)
-        # A chart with no labels at all would make up its own.
-        self.control.labels = [self._label(*label) for label in labels] or [self._label(-1e9, "")]
+        self.control.labels = [self._label(*label) for label in labels] or [self._none()]
         return True
+
+    def _none(self) -> fc.ChartAxisLabel:
+        """Return a label that is never seen: a chart with none at all would make up its own."""
+        return self._label(-1e9, "")
 
     def _label(self, value: float, text: str) -> fc.ChartAxisLabel:
         words = ft.Text(text, size=AXIS_SIZE, color=QUIET_INK, no_wrap=True)

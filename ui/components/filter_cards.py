@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
+from ui.components.frame import Frame
 from ui.format import UNKNOWN
 from ui.theme import CARD, GAP, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
 
@@ -42,32 +43,36 @@ class _Card:
         line = ft.Row(
             [self._number, self._note], spacing=8, vertical_alignment=ft.CrossAxisAlignment.END, height=26
         )
-        self.control = ft.Container(
+        self._frame = Frame()
+        self.button = ft.Container(
             ft.Column([title, line], spacing=0, tight=True),
-            height=HEIGHT,
-            expand=True,
-            padding=ft.Padding.symmetric(vertical=6, horizontal=14),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
+            padding=ft.Padding.symmetric(vertical=7, horizontal=15),
             border_radius=RADIUS,
             ink=True,
             tooltip=card.hint,
             on_click=lambda _event: on_click(card.name),
         )
+        self.control = ft.Stack(
+            [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True
+        )
         self._hint = card.hint
-        self._shown: tuple[CardWords, bool] | None = None
+        self._words: CardWords | None = None
+        self._chosen = False
 
-    def show(self, words: CardWords, chosen: bool) -> bool:
-        """Take words and whether this filter is on; return whether anything changed."""
-        if self._shown == (words, chosen):
-            return False
-        self._shown = words, chosen
-        self._number.value, self._note.value = words.number, words.note
-        self._number.color = words.tone.color if words.tone is not None else ft.Colors.ON_SURFACE
-        self.control.tooltip = "\n".join(part for part in (words.tooltip, self._hint) if part)
-        self.control.bgcolor = SELECTED if chosen else CARD
-        self.control.border = ft.Border.all(1, ft.Colors.PRIMARY if chosen else LINE)
-        return True
+    def show(self, words: CardWords, chosen: bool) -> list[ft.Control]:
+        """Take words and whether this filter is on; return the controls to update."""
+        changed: list[ft.Control] = []
+        if self._words != words:
+            self._words = words
+            self._number.value, self._note.value = words.number, words.note
+            self._number.color = words.tone.color if words.tone is not None else ft.Colors.ON_SURFACE
+            self.button.tooltip = "\n".join(part for part in (words.tooltip, self._hint) if part)
+            changed.append(self.button)
+        if self._chosen != chosen:
+            self._chosen = chosen
+            self._frame.paint(SELECTED if chosen else CARD, ft.Colors.PRIMARY if chosen else LINE)
+            changed.append(self._frame)
+        return changed
 
 
 class FilterCards:
@@ -79,4 +84,8 @@ class FilterCards:
 
     def show(self, words: dict[str, CardWords], chosen: str | None) -> list[ft.Control]:
         """Show numbers and which filter is on; return the controls to update."""
-        return [card.control for name, card in self._cards.items() if card.show(words[name], name == chosen)]
+        return [
+            changed
+            for name, card in self._cards.items()
+            for changed in card.show(words[name], name == chosen)
+        ]

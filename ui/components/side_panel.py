@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, SIZE_SMALL
+from ui.components.frame import framed
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL
 
 WIDTH = 360
 
@@ -63,18 +64,18 @@ class SidePanel:
                     border=ft.Border.only(top=ft.BorderSide(1, LINE)),
                 )
             )
-        self.control = ft.Container(
-            ft.Semantics(
-                content=ft.Column(
-                    parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+        self.control = framed(
+            ft.Container(
+                ft.Semantics(
+                    content=ft.Column(
+                        parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+                    ),
+                    container=True,
+                    label=label,
                 ),
-                container=True,
-                label=label,
+                padding=1,
             ),
             width=WIDTH,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
         )
 
     def show(self, title: str) -> list[ft.Control]:

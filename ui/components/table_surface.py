@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import flet as ft
 
+from ui.components.frame import edge_to_edge
 from ui.components.states import Empty, StateBox
 from ui.room import RAIL_WIDTH, TOPBAR_HEIGHT, WIDE_FROM, WIDE_RAIL_WIDTH
-from ui.theme import CARD, LINE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY
+from ui.theme import PAGE_PADDING, QUIET_INK, SIZE_BODY
 
 _INSET = 16
 
@@ -28,16 +29,9 @@ def table_box(table: ft.Control, empty: Empty) -> StateBox:
     return box
 
 
-def table_surface(parts: Sequence[ft.Control]) -> ft.Container:
+def table_surface(parts: Sequence[ft.Control]) -> ft.Stack:
     """Return the card that a table and its pager stand on, edge to edge."""
-    return ft.Container(
-        ft.Column(list(parts), spacing=0),
-        expand=True,
-        bgcolor=CARD,
-        border=ft.Border.all(1, LINE),
-        border_radius=RADIUS,
-        clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
-    )
+    return edge_to_edge(ft.Column(list(parts), spacing=0), expand=True)
 
 
 def nothing_found(text: str, clear: ft.Control) -> ft.Control:

@@ -57,11 +57,8 @@ class ChartPart(BoundView, Generic[T]):
         body = ft.Column([self.box, *footer], spacing=4, expand=True)
         # The number beside the title gives way where there is not enough room.
         number = ft.Container(self._head, expand=True, alignment=ft.Alignment.CENTER_RIGHT)
-        surface = card(ft.Row([self._title, number], spacing=8), body, trailing=row, expand=True)
-        column = surface.content
-        if isinstance(column, ft.Column):
-            column.expand = True
-            column.spacing = 4
+        head = ft.Row([self._title, number], spacing=8)
+        surface = card(head, body, trailing=row, spacing=4, expand=True)
         super().__init__(context=context, key=key, content=surface, expand=expand)
         self._is_empty = is_empty
         self._binding = self.bind_snapshot(

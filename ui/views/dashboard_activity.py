@@ -61,7 +61,7 @@ class ActivityPart(BoundView):
             self._list.item_extent = height
             self.touch(self._list)
 
-    def _on_hover(self, event: ft.ControlEvent) -> None:
+    def _on_hover(self, event: ft.Event[ft.Container]) -> None:
         self._hovered = bool(event.data) and event.data != "false"
         if not self._hovered:
             self._show_lines()

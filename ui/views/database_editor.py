@@ -8,7 +8,8 @@ import flet_code_editor as fce
 
 from streams.records.database import Outline
 from streams.records.statements import SqlProblem
-from ui.theme import CARD, INK, LINE, MONO, QUIET_INK, RADIUS, Tone
+from ui.components.frame import edge_to_edge
+from ui.theme import INK, MONO, QUIET_INK, Tone
 from ui.views.database_complete import CompletionLine, Offer, offer
 from ui.views.database_typing import Typing
 
@@ -72,7 +73,7 @@ class SqlEditor:
             on_blur=lambda _event: self._on_blur(),
             on_selection_change=self._on_selection,
         )
-        self.control = ft.Container(
+        self.control = edge_to_edge(
             ft.Stack(
                 [
                     ft.GestureDetector(  # the lines that nobody has written yet take no click of their own
@@ -86,11 +87,6 @@ class SqlEditor:
                 fit=ft.StackFit.EXPAND,
             ),
             height=height,
-            padding=ft.Padding.only(top=4),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
         )
 
     @property

@@ -5,8 +5,9 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from ui.components.frame import edge_to_edge
 from ui.context import UiContext
-from ui.theme import CARD, HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, small_text
+from ui.theme import HOVER, INK, MONO, QUIET_INK, small_text
 
 WIDTH: Final = 240
 MOST: Final = 60
@@ -20,15 +21,8 @@ class QueryLists:
         self._prefs, self._on_pick = context.prefs, on_pick
         self.history: list[str] = _texts(context.prefs.get(_HISTORY))
         self.saved: list[str] = _texts(context.prefs.get(_SAVED))
-        self._list = ft.ListView([], expand=True, spacing=0, padding=ft.Padding.symmetric(horizontal=6))
-        self.control = ft.Container(
-            self._list,
-            width=WIDTH,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            padding=ft.Padding.symmetric(vertical=6),
-        )
+        self._list = ft.ListView([], expand=True, spacing=0, padding=6)
+        self.control = edge_to_edge(self._list, width=WIDTH)
         self._draw()
 
     def ran(self, sql: str) -> list[ft.Control]:

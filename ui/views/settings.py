@@ -9,16 +9,14 @@ from streams.failures import ConfigRejected
 from streams.records.settings import SettingSource, SettingsSheet
 from streams.settings import SettingsPort
 from ui.bound import BoundView
+from ui.components.table_surface import table_surface
 from ui.components.toolbar import SearchField, toolbar
 from ui.context import UiContext
 from ui.theme import (
-    CARD,
     GAP,
     INK,
-    LINE,
     PAGE_PADDING,
     QUIET_INK,
-    RADIUS,
     SIZE_BODY,
     small_text,
 )
@@ -64,14 +62,7 @@ class SettingsView(BoundView):
             expand=True,
             horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         )
-        surface = ft.Container(
-            self._scroll,
-            expand=True,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
-        )
+        surface = table_surface([self._scroll])
         buttons: list[ft.Control] = [
             _button("Import…", ft.Icons.FILE_OPEN_OUTLINED, lambda: self.act("Import", self._files.take())),
             _button("Export", ft.Icons.SAVE_ALT, lambda: self.act("Export", self._files.export())),

@@ -7,10 +7,11 @@ from streams.records.server import Transfer
 from streams.snapshot import Delta
 from streams.vocabulary import TransferKind, TransferState
 from ui.bound import BoundView
+from ui.components.frame import edge_to_edge
 from ui.components.progress import ProgressLine
 from ui.context import UiContext
 from ui.format import Formatter, count_text, ratio_text, rough_duration_text
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, look, small_text
+from ui.theme import INK, QUIET_INK, SIZE_BODY, look, small_text
 
 LINES = 4
 HEAD_HEIGHT = 36
@@ -115,13 +116,7 @@ class TransferStrip(BoundView):
             tooltip="Show or hide the transfers",
             on_click=lambda _event: self._on_toggle(),
         )
-        surface = ft.Container(
-            ft.Column([head, self._list], spacing=0, tight=True),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            clip_behavior=ft.ClipBehavior.ANTI_ALIAS,
-        )
+        surface = edge_to_edge(ft.Column([head, self._list], spacing=0, tight=True))
         super().__init__(context=context, key="transfers", content=surface)
         self.bind_deltas(streams.transfers.deltas, self._show_transfers)
 
