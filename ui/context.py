@@ -137,6 +137,15 @@ class UiContext:
             ops.map(lambda _: self.clock()), ops.share()
         )
 
+    def begin_typing(self, field: TextInput) -> None:
+        """Note that a text field has the keyboard: plain keys are for it, and Escape steps back in it."""
+        self.text_input, self.typing = field, True
+
+    def end_typing(self, field: TextInput) -> None:
+        """Note that a text field has lost the keyboard, unless another one has taken it meanwhile."""
+        if self.text_input is field:
+            self.text_input, self.typing = None, False
+
     def leave(self) -> None:
         """Note that nothing here has the keyboard any more: another view is shown."""
         self.text_input, self.typing, self.menu = None, False, False

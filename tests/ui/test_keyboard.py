@@ -8,6 +8,7 @@ import pytest
 from flet.messaging.protocol import MessageAction
 
 from tests.ui.fake_settings import settings_desk
+from tests.ui.settings_stage import SettingsStage, settings_stage
 from tests.ui.test_shell import _press, _Stage, stage
 from ui.components.data_table_keys import Move
 from ui.components.toolbar import SearchField
@@ -34,7 +35,7 @@ async def _type(s: _Stage, search: SearchField, text: str) -> None:
         await s.h.fire(search.field, "change", text, value=text)
 
 
-def _focused(s: _Stage) -> list[Any]:
+def _focused(s: _Stage | SettingsStage) -> list[Any]:
     """Who has been asked to take the keyboard since the messages were cleared."""
     bodies = s.h.connection.bodies(MessageAction.INVOKE_METHOD)
     return [body["control_id"] for body in bodies if body["name"] == "focus"]
@@ -66,6 +67,75 @@ async def test_a_search_field_without_rows_is_left_too(tmp_path: Path) -> None:
         s.h.clear()
         await _press(s.h, "Escape")
         assert _focused(s) == [s.shell._keyboard.rest._i]
+
+
+async def test_escape_puts_back_what_is_in_force_in_a_setting_and_leaves_it(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as s:
+        stamp = s.file.stat().st_mtime_ns
+        entry = s.field("polling.timeout_s")._input
+        in_force = entry.value
+        for typed in ("3", None):
+            await s.h.fire(entry, "focus")
+            if typed is not None:
+                await s.h.fire(entry, "change", typed, value=typed)
+            s.h.clear()
+            await _press(s.h, "Escape")
+            assert entry.value == in_force
+            assert _focused(s) == [s.shell._keyboard.rest._i]
+            await s.h.fire(entry, "blur")
+            assert not s.h.context.typing
+            assert s.h.context.text_input is None
+        await s.until_saved()
+        assert s.file.stat().st_mtime_ns == stamp
+
+
+async def test_escape_takes_back_a_setting_that_was_refused_with_its_reason(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as s:
+        entry = s.field("polling.critical_s")._input
+        await s.type("polling.critical_s", "soon")
+        await s.h.fire(entry, "focus")
+        await _press(s.h, "Escape")
+        await s.h.fire(entry, "blur")
+        assert entry.value == "5"
+        assert not any("is not allowed" in text for text in s.h.texts())
+
+
+async def test_escape_drops_a_setting_that_waits_to_be_saved_with_others(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path, section="connection") as s:
+        await s.h.fire(s.field("connection.mock_mode")._input, "change", value=False)
+        await s.until_saved()
+        entry = s.field("connection.host")._input
+        in_force = entry.value
+        await s.type("connection.host", "other.example.org")
+        assert set(s.view._drafts) == {"connection.mock_mode", "connection.host"}
+        await s.h.fire(entry, "focus")
+        await _press(s.h, "Escape")
+        await s.h.fire(entry, "blur")
+        await s.until_saved()
+        assert entry.value == in_force
+        assert set(s.view._drafts) == {"connection.mock_mode"}
+        assert s.view._banner.control.visible
+        assert "other.example.org" not in s.view._connection._lines.value
+
+
+async def test_escape_puts_back_the_day_that_is_shown_and_leaves_the_field() -> None:
+    async with stage() as s:
+        view = await _show(s, "analytics")
+        custom = next(box for box in s.h.find_all(ft.Semantics, view) if box.label == "Range Custom")
+        await s.h.fire(s.h.find(ft.Container, custom), "click")
+        first, last = s.h.find_all(ft.TextField, view)
+        days, asked = (first.value, last.value), len(s.streams.past.asked)
+        for field, typed in ((first, "2026-02-31"), (last, "2026-03-05"), (last, None)):
+            await s.h.fire(field, "focus")
+            if typed is not None:
+                await s.h.fire(field, "change", typed, value=typed)
+            s.h.clear()
+            await _press(s.h, "Escape")
+            assert (first.value, last.value) == days
+            assert _focused(s) == [s.shell._keyboard.rest._i]
+            await s.h.fire(field, "blur")
+            assert not s.h.context.typing
+        assert len(s.streams.past.asked) == asked
 
 
 async def test_escape_closes_the_details_whatever_has_the_keyboard() -> None:

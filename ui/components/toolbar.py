@@ -120,12 +120,12 @@ class SearchField:
     def _on_focus(self) -> None:
         context = context_of(self.field)
         if context is not None:
-            context.text_input, context.typing = self, True
+            context.begin_typing(self)
 
     def _on_blur(self) -> None:
         context = context_of(self.field)
-        if context is not None and context.text_input is self:
-            context.text_input, context.typing = None, False
+        if context is not None:
+            context.end_typing(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import flet as ft
 
@@ -14,6 +15,61 @@ from ui.views.analytics_range import BadDays, Range, Span, days_of
 _DAY_WIDTH = 112
 
 
+class _DayField:
+    """A field for a day; Escape puts back the one in force."""
+
+    def __init__(self, label: str, *, on_done: Callable[[], None], context: UiContext) -> None:
+        self._on_done, self._context = on_done, context
+        self.day: date | None = None
+        """The day that is in force."""
+        self.field = ft.TextField(
+            hint_text="2026-03-12",
+            tooltip=f"{label}, as 2026-03-12",
+            text_size=SIZE_BODY,
+            color=INK,
+            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
+            dense=True,
+            content_padding=ft.Padding.only(left=10, right=6, top=11, bottom=9),
+            border=ft.NoInputBorder(),
+            on_submit=lambda _: on_done(),
+            on_focus=lambda _: context.begin_typing(self),
+            on_blur=lambda _: self._on_blur(),
+        )
+        self._frame = ft.Container(
+            ft.Semantics(content=self.field, label=label),
+            width=_DAY_WIDTH,
+            height=HEIGHT,
+            bgcolor=CARD,
+            border=ft.Border.all(1, LINE),
+            border_radius=RADIUS,
+        )
+        self.control = self._frame
+
+    @property
+    def text(self) -> str:
+        """What is written."""
+        return self.field.value or ""
+
+    def put(self, day: date) -> None:
+        """Write the day that is in force."""
+        self.day, self.field.value = day, day.isoformat()
+
+    def mark(self, wrong: bool) -> None:
+        """Show whether what is written is wrong."""
+        self._frame.border = ft.Border.all(1, Tone.BAD.color if wrong else LINE)
+
+    def step_back(self) -> bool:
+        """Put back the day that is in force; the field is left in one step."""
+        if self.day is not None:
+            self.put(self.day)
+            self.field.update()
+        return False
+
+    def _on_blur(self) -> None:
+        self._context.end_typing(self)
+        self._on_done()
+
+
 class RangeBar:
     """The row above the charts; ``control`` goes into the page, ``on_range`` gets each complete range."""
 
@@ -23,15 +79,12 @@ class RangeBar:
         self._spans = ChoiceRow(
             [span.value for span in Span], chosen.span.value, self._on_span, label="Range"
         )
-        self._first, self._last = self._day("First day"), self._day("Last day")
+        self._first, self._last = (
+            _DayField(label, on_done=self._take_days, context=context) for label in ("First day", "Last day")
+        )
         self._wrong = small_text(color=Tone.BAD.color)
         self._days = ft.Row(
-            [
-                self._framed(self._first, "First day"),
-                small_text("to"),
-                self._framed(self._last, "Last day"),
-                self._wrong,
-            ],
+            [self._first.control, small_text("to"), self._last.control, self._wrong],
             spacing=6,
             tight=True,
             visible=chosen.span is Span.CUSTOM,
@@ -55,55 +108,22 @@ class RangeBar:
 
     # -- the two days
 
-    def _day(self, label: str) -> ft.TextField:
-        return ft.TextField(
-            hint_text="2026-03-12",
-            tooltip=f"{label}, as 2026-03-12",
-            text_size=SIZE_BODY,
-            color=INK,
-            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
-            dense=True,
-            content_padding=ft.Padding.only(left=10, right=6, top=11, bottom=9),
-            border=ft.NoInputBorder(),
-            on_submit=lambda _: self._take_days(),
-            on_focus=lambda _: self._typing(True),
-            on_blur=lambda _: self._on_blur(),
-        )
-
-    def _framed(self, field: ft.TextField, label: str) -> ft.Container:
-        return ft.Container(
-            ft.Semantics(content=field, label=label),
-            width=_DAY_WIDTH,
-            height=HEIGHT,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-        )
-
     def _put_days(self) -> None:
         today = self._context.clock().astimezone(self._context.format.zone).date()
-        self._first.value = (self.value.first or today.replace(day=1)).isoformat()
-        self._last.value = (self.value.last or today).isoformat()
-
-    def _typing(self, typing: bool) -> None:
-        self._context.typing = typing
-
-    def _on_blur(self) -> None:
-        self._typing(False)
-        self._take_days()
+        self._first.put(self.value.first or today.replace(day=1))
+        self._last.put(self.value.last or today)
 
     def _take_days(self) -> None:
         today = self._context.clock().astimezone(self._context.format.zone).date()
-        found = days_of(self._first.value or "", self._last.value or "", today)
+        found = days_of(self._first.text, self._last.text, today)
         self._say_wrong(found if isinstance(found, BadDays) else BadDays())
         if not isinstance(found, BadDays):
+            self._first.day, self._last.day = found
             self._tell(replace(self.value, span=Span.CUSTOM, first=found[0], last=found[1]))
 
     def _say_wrong(self, wrong: BadDays) -> None:
-        for field, text in ((self._first, wrong.first), (self._last, wrong.last)):
-            frame = field.parent.parent if field.parent is not None else None
-            if isinstance(frame, ft.Container):
-                frame.border = ft.Border.all(1, Tone.BAD.color if text else LINE)
+        self._first.mark(bool(wrong.first))
+        self._last.mark(bool(wrong.last))
         self._wrong.value = wrong.first or wrong.last
         self._days.update()
 

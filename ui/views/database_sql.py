@@ -248,8 +248,7 @@ class SqlTab(BoundView):
         await self._editor.focus()
 
     def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
-        self.context.text_input = self._writing if typing else None
+        (self.context.begin_typing if typing else self.context.end_typing)(self._writing)
         if not typing:
             self.context.prefs.put(_DRAFT, self._writing.text)
 

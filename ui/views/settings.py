@@ -1,7 +1,7 @@
 """The settings view: every setting, edited in place, written to its file, in force at once."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import flet as ft
 
@@ -21,7 +21,7 @@ from ui.theme import (
     small_text,
 )
 from ui.views.settings_connection import ConnectionCard
-from ui.views.settings_field import SettingField
+from ui.views.settings_field import FieldEvents, SettingField
 from ui.views.settings_files import SettingsFiles
 from ui.views.settings_parts import NotSaved, section_entry
 from ui.views.settings_present import IN_FORCE, fits, ordered, present_saved, present_section
@@ -37,6 +37,7 @@ class SettingsView(BoundView):
         self._files = SettingsFiles(settings, context, lambda: self.page)
         self._sheet: SettingsSheet | None = None
         self._fields: dict[str, SettingField] = {}
+        self._field_events = FieldEvents(self._on_commit, self._on_take_back, self._on_typing)
         self._drafts: dict[str, str | None] = {}
         self._saving = asyncio.Lock()
         self._section = str(context.prefs.get("settings.section", "ui"))
@@ -135,7 +136,7 @@ class SettingsView(BoundView):
         for setting in sheet.all():
             field = self._fields.get(setting.name)
             if field is None:
-                self._fields[setting.name] = SettingField(setting, self._on_commit, on_typing=self._on_typing)
+                self._fields[setting.name] = SettingField(setting, self._field_events)
             else:
                 self.touch(field.show(setting))
         text = sheet.file if sheet.file_exists else f"{sheet.file} (made with the first change)"
@@ -190,8 +191,8 @@ class SettingsView(BoundView):
         self.touch(*self._search.set(""))
         self._choose(name)
 
-    def _on_typing(self, typing: bool) -> None:
-        self.context.typing = typing
+    def _on_typing(self, field: SettingField, typing: bool) -> None:
+        (self.context.begin_typing if typing else self.context.end_typing)(field)
 
     # -- changing
 
@@ -227,7 +228,7 @@ class SettingsView(BoundView):
             self.touch(*self._connection.show_values(self._meant()))
             return
         for name, text in drafts.items():
-            if self._drafts.get(name, "") == text:
+            if name in self._drafts and self._drafts[name] == text:  # nothing else is meant by now
                 del self._drafts[name]
         self.touch(*(self._fields[name].forget() for name in drafts if name not in self._drafts))
         self.touch(*self._banner.show(""))
@@ -242,10 +243,18 @@ class SettingsView(BoundView):
 
     def _on_discard(self) -> None:
         names = list(self._drafts)
-        self._drafts.clear()
         self.touch(*(self._fields[name].forget() for name in names))
+        self._drop(names)
+
+    def _on_take_back(self, name: str) -> None:
+        self._drop([name])
+
+    def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._drafts.pop(name, None)
         self.touch(*self._connection.show_values(self._meant()))
-        self.touch(*self._banner.show(""))
+        if not self._drafts:
+            self.touch(*self._banner.show(""))
 
     def _on_reset_all(self) -> None:
         named = [s for s in self._sheet.all() if s.source is SettingSource.FILE] if self._sheet else []

@@ -1,6 +1,7 @@
 """One setting: its words, its value to be edited in place, and why a value is refused."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import flet as ft
@@ -12,15 +13,24 @@ from ui.views.settings_present import present_label, present_range, present_sour
 WIDTH: Final = 300
 _WIDE: Final = (SettingKind.PATH, SettingKind.LIST)
 
-Commit = Callable[[str, str | None], None]
-"""Takes a setting's name and the text that is wanted; None stands for its default."""
+
+@dataclass(frozen=True, slots=True)
+class FieldEvents:
+    """What a setting tells its view."""
+
+    on_commit: Callable[[str, str | None], None]
+    """A value is meant: Enter, leaving it, a choice. The setting's name and the text; None: its default."""
+    on_take_back: Callable[[str], None]
+    """What was meant but could not be saved yet is meant no more."""
+    on_typing: Callable[["SettingField", bool], None]
+    """It has taken the keyboard, or lost it."""
 
 
 class SettingField:
-    """The row of one setting; ``on_commit`` is told when a value is meant: Enter, leaving it, a choice."""
+    """The row of one setting; ``control`` goes into the page."""
 
-    def __init__(self, setting: Setting, on_commit: Commit, *, on_typing: Callable[[bool], None]) -> None:
-        self._setting, self._on_commit, self._on_typing = setting, on_commit, on_typing
+    def __init__(self, setting: Setting, events: FieldEvents) -> None:
+        self._setting, self._events = setting, events
         self._pending: str | None = None
         self.entered = False
         """Whether what was meant last was meant with Enter, which takes the keyboard from the field."""
@@ -121,6 +131,16 @@ class SettingField:
         self.control.bgcolor = SELECTED if on else None
         return self.control
 
+    def step_back(self) -> bool:
+        """Put back what is in force, with nothing said against it; the field is left in one step."""
+        waited, self._pending = self._pending is not None, None
+        self._input.value = self._seen = self._due = self._setting.value
+        self._say("")
+        self.control.update()
+        if waited:
+            self._events.on_take_back(self.name)
+        return False
+
     async def focus(self) -> None:
         """Take the keyboard, where there is something to type into."""
         if isinstance(self._input, ft.TextField):
@@ -186,7 +206,7 @@ class SettingField:
 
     def _on_focus(self) -> None:
         self.entered, self._held = False, True
-        self._on_typing(True)
+        self._events.on_typing(self, True)
 
     def _on_submit(self) -> None:
         self.entered = True
@@ -194,7 +214,7 @@ class SettingField:
 
     def _on_blur(self) -> None:
         self._held = False
-        self._on_typing(False)
+        self._events.on_typing(self, False)
         if (self._input.value or "") != self._seen:
             self._commit_text()
         elif self._seen != self._due:  # nobody typed, and something else has come meanwhile
@@ -214,11 +234,11 @@ class SettingField:
             self._input.update()
 
     def _commit(self, text: str) -> None:
-        self._on_commit(self.name, text)
+        self._events.on_commit(self.name, text)
 
     def _on_reset(self) -> None:
         self._pending = None
-        self._on_commit(self.name, None)
+        self._events.on_commit(self.name, None)
 
 
 def _border(color: ft.ColorValue) -> ft.InputBorder:
