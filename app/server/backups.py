@@ -9,7 +9,7 @@ from app.protocol import StartRun
 from app.server.agents import AgentsHub
 from app.server.problems import Refused
 from app.server.roster import Roster
-from app.server.running import WENT_AWAY, RunningRuns
+from app.server.running import REVOKED, WENT_AWAY, RunningRuns
 from app.server.switch import STOPPED, Switch
 from app.tasks import Tasks
 from streams.commands import Outcome
@@ -17,7 +17,7 @@ from streams.records.runs import Run
 from streams.vocabulary import ServerState
 
 SHUT_OUT = "disconnected by an operator"
-REVOKED = "its token was revoked; it has to be enrolled again"
+ENROL_AGAIN = f"{REVOKED}; it has to be enrolled again"
 
 
 class Backups:
@@ -93,7 +93,7 @@ class Backups:
         if self._roster.shut_out(client_id):
             return "the client is disconnected"
         if self._roster.revoked(client_id):
-            return REVOKED
+            return ENROL_AGAIN
         if client.running_run_id is not None:
             return "a backup is running already"
         return ""
@@ -129,7 +129,7 @@ class Backups:
 
     async def _disconnect(self, client_id: str) -> None:
         if self._roster.revoked(client_id):
-            raise Refused("client_revoked", REVOKED)
+            raise Refused("client_revoked", ENROL_AGAIN)
         await self._agents.shut_out(client_id)
         for run in self._running.of(client_id):
             await self._running.fail(run.id, SHUT_OUT)

@@ -33,7 +33,9 @@ class ProgressBoard:
 
     def end(self, run_id: int) -> None:
         """Forget a run that has ended."""
-        if self._runs.pop(run_id, None) is not None:
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            self._received.pop(run.client_id, None)
             self._rates.pop(run_id, None)
             self._newest.pop(run_id, None)
             self._moved.discard(run_id)
@@ -46,7 +48,7 @@ class ProgressBoard:
             self._received[client_id] += count
 
     def received_bytes(self, client_id: str) -> int:
-        """Return how much has come of a client since its last run began."""
+        """Return how much has come of a client since its run began; 0 while none runs."""
         return self._received.get(client_id, 0)
 
     def run_of(self, run_id: int) -> Run | None:

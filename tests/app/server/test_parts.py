@@ -127,6 +127,21 @@ def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> No
     assert progress.rate_bps == 1000
 
 
+def test_what_came_of_a_client_is_counted_while_its_run_runs_and_no_longer() -> None:
+    board = ProgressBoard(lambda _: None, every_s=1)
+    run = Run(
+        id=2, client_id="c", client_name="alpha", state=RunState.RUNNING, trigger=RunTrigger.AGENT,
+        started_at=utc_now(),
+    )  # fmt: skip
+    board.begin(run)
+    board.receive("c", 700)
+    assert board.received_bytes("c") == 700
+    board.end(2)
+    assert board.received_bytes("c") == 0
+    board.receive("c", 700)  # the rest of an upload that was under way
+    assert board.received_bytes("c") == 0
+
+
 def test_guesses_are_forgotten_after_a_minute() -> None:
     now = 0.0
     attempts = Attempts(2, clock=lambda: now)
