@@ -16,8 +16,8 @@ class ClientRows:
         self.clients: dict[str, Client] = {}
         self.known = False
         """Whether any have been read, so that none means that there are none."""
+        self._runs: dict[int, Progress] = {}
         self._progress: dict[str, Progress] = {}
-        self._run_clients: dict[int, str] = {}
 
     def take_clients(self, delta: Delta[str, Client]) -> dict[str, ClientRow]:
         """Take a change of the clients; return the rows that it changes."""
@@ -27,22 +27,12 @@ class ClientRows:
 
     def take_progress(self, delta: Delta[int, Progress]) -> dict[str, ClientRow]:
         """Take a change of the running backups; return the rows that it changes."""
-        before = set(self._run_clients.values())
-        if delta.full:
-            self._run_clients, self._progress = {}, {}
-        for run_id in delta.removed:
-            client_id = self._run_clients.pop(run_id, None)
-            if client_id is not None:
-                self._progress.pop(client_id, None)
-        for run_id, progress in delta.changed.items():
-            self._run_clients[run_id] = progress.client_id
-            self._progress[progress.client_id] = progress
-        moved = {progress.client_id for progress in delta.changed.values()}
-        touched = moved | (before - set(self._run_clients.values()))
+        delta.apply_to(self._runs)
+        before, self._progress = self._progress, {run.client_id: run for run in self._runs.values()}
         return {
             key: ClientRow(self.clients[key], self._progress.get(key))
-            for key in touched
-            if key in self.clients
+            for key in before.keys() | self._progress.keys()
+            if key in self.clients and self._progress.get(key) != before.get(key)
         }
 
     def find(self, wanted: str) -> str | None:

@@ -12,14 +12,14 @@ from streams.records.files import BackupFile, FilesSummary
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import FileState, Health
 from ui.bound import BoundView
+from ui.components.aside import Aside
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import CardWords, FilterCards
 from ui.components.pager import HEIGHT as PAGER_HEIGHT
 from ui.components.pager import Pager, Turn
-from ui.components.side_panel import WIDTH as PANEL_WIDTH
 from ui.components.states import Empty
-from ui.components.table_surface import nothing_found, room_for_table, table_box, table_surface
+from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import BarAction, SelectionBar, toolbar
 from ui.context import UiContext
@@ -48,7 +48,7 @@ class FilesView(BoundView):
         prefs = context.prefs
         self._filter = kept_filter(prefs.get("files.filter"))
         self._picked: dict[int, BackupFile] = {}
-        self._clients: dict[str, str] = {}
+        self._clients: dict[str, Client] = {}
         self._wanted = ""
         self._actions = FileActions(
             commands,
@@ -108,18 +108,15 @@ class FilesView(BoundView):
             ft.Column([self._table.control, self._pager.control], spacing=0),
             Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2),
         )
-        self._main = ft.Row(
-            [table_surface([self._box]), self._versions],
-            expand=True,
-            spacing=GAP,
-            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        self._aside = Aside(
+            self._table, self._box, self._versions, on_closed=self._versions.close, touch=self.touch
         )
         tools = toolbar([self._tools.control], [self._box.note, self._bar.control])
         super().__init__(
             context=context,
             key="files",
             content=ft.Column(
-                [self._cards.control, tools, self._main, self._transfers], spacing=GAP, expand=True
+                [self._cards.control, tools, self._aside.control, self._transfers], spacing=GAP, expand=True
             ),
             padding=PAGE_PADDING,
             expand=True,
@@ -232,7 +229,9 @@ class FilesView(BoundView):
     def _show_summary(self, summary: Snapshot[FilesSummary]) -> None:
         if summary.value is not None:
             words = present_cards(summary.value, self.context.format)
-            if summary.health in (Health.STALE, Health.ERROR):
+            old = summary.health in (Health.STALE, Health.ERROR)
+            self.touch(*self._cards.dim(old))
+            if old:
                 as_of = f"as of {self.context.format.clock(summary.at)}"
                 words = {name: replace(card, note=as_of) for name, card in words.items()}
             self._card_words = words
@@ -248,15 +247,12 @@ class FilesView(BoundView):
         self.touch(*self._cards.show(self._card_words, chosen))
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
-        if delta.full:
-            self._clients = {}
-        self._clients.update((key, client.name) for key, client in delta.changed.items())
-        for key in delta.removed:
-            self._clients.pop(key, None)
+        delta.apply_to(self._clients)
         if self._filter.client_id in delta.removed:
             # It was removed for good: to ask for its files would only fail.
             self._set_filter(replace(self._filter, client_id=ANY))
-        self.touch(*self._tools.know_clients(self._clients))
+        names = {key: client.name for key, client in self._clients.items()}
+        self.touch(*self._tools.know_clients(names))
 
     # -- selection and versions
 
@@ -281,11 +277,7 @@ class FilesView(BoundView):
         file = self._table.get(key)
         if file is None:
             return
-        if not self._versions.visible:
-            self._table.expect(-(PANEL_WIDTH + GAP))
-            self._versions.set_visible(True)
-            self.touch(self._main)
-        self._table.set_current(key)
+        self._aside.open(key)
         self._versions.open(file)
 
     def _on_walk(self, key: int) -> None:
@@ -293,11 +285,4 @@ class FilesView(BoundView):
             self._on_open(key)
 
     def _on_close(self) -> bool:
-        if not self._versions.visible:
-            return False
-        self._versions.close()
-        self._versions.set_visible(False)
-        self._table.expect(PANEL_WIDTH + GAP)
-        self._table.set_current(None)
-        self.touch(self._main)
-        return True
+        return self._aside.close()
