@@ -130,6 +130,15 @@ class PageHarness:
             await asyncio.sleep(0)
             harness.connection.dispose()
 
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def sound(cls, *, web: bool = False) -> AsyncIterator["PageHarness"]:
+        """Give a page on which nothing may have gone wrong by the end."""
+        async with cls.open(web=web) as page:
+            yield page
+            assert page.crashes == []
+            assert page.reports == []
+
     # -- time
 
     def now(self) -> datetime:

@@ -113,13 +113,12 @@ class Desk:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with PageHarness.open() as page:
+    async with PageHarness.sound() as page:
         desk = Desk(page)
         desk.table.apply({i: Host(f"host-{i:03d}", i * 10) for i in range(200)}, full=True)
         await desk.size(360)
         page.clear()
         yield desk
-        assert page.crashes == []
 
 
 async def test_one_changed_cell_is_one_small_message(desk: Desk) -> None:
