@@ -34,6 +34,9 @@ def _topics_of(frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame) ->
             return (Topic.LOGS,)
 
 
+_FAILED = "feed_listener_failed"
+
+
 class Listeners:
     """The sources that listen; ``on_changed`` is told when the union of their topics may have changed."""
 
@@ -96,7 +99,10 @@ class Listeners:
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
         for listener in self._listeners:
             if not listener.topics.isdisjoint(topics):
-                _hand(listener, frame)
+                try:
+                    listener.observer.on_next(frame)
+                except Exception as error:  # as in _hand, one call the less for each frame
+                    log.error(_FAILED, exc_info=error)
 
 
 def _hand(listener: _Listener, item: FeedItem) -> None:
@@ -104,4 +110,4 @@ def _hand(listener: _Listener, item: FeedItem) -> None:
         listener.observer.on_next(item)
     except Exception as error:
         # One source that fails must not take the connection, and with it all others, along.
-        log.error("feed_listener_failed", exc_info=error)
+        log.error(_FAILED, exc_info=error)

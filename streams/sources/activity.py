@@ -1,25 +1,23 @@
 """Activity: what happened, for people."""
 
 import heapq
-from collections.abc import Callable
 
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event
 from streams.records.server import Activity
-from streams.sources.feed import Synced
-from streams.sources.reading import Fetch, Item, Reading
+from streams.sources.feed import FeedItem, Synced
+from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
 KEPT = 100
 
 Lines = tuple[Activity, ...]
+Told = Ok[Lines] | Failed
 
 
-def activity(
-    fetch: Fetch[Lines], reading: Reading, client_id: str | None = None
-) -> Observable[Ok[Lines] | Failed]:
+def activity(fetch: Fetch[Lines], reading: Reading, client_id: str | None = None) -> Observable[Told]:
     """What happened, or what happened to one client.
 
     Source:  GET /api/activity every ``background_s`` and after each gap, and events of the WebSocket.
@@ -29,33 +27,46 @@ def activity(
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    return reading.polled(lambda: (fetch, _newest(client_id)), reading.background_s, Topic.ACTIVITY)
+    def begin() -> tuple[Fetch[Lines], Answered[Lines, Told], Heard[Told]]:
+        newest = _Newest(client_id)
+        return fetch, newest.read, newest.hear
+
+    return reading.polled(begin, reading.background_s, Topic.ACTIVITY)
 
 
-def _newest(client_id: str | None) -> Callable[[Item[Lines]], Ok[Lines] | Failed | None]:
-    lines: dict[int, Activity] = {}
-    epoch = ""
-    loaded = False
+class _Newest:
+    """The lines that are known, by number."""
 
-    def take(item: Item[Lines]) -> Ok[Lines] | Failed | None:
-        nonlocal epoch, loaded
+    def __init__(self, client_id: str | None) -> None:
+        self._client_id = client_id
+        self._lines: dict[int, Activity] = {}
+        self._epoch = ""
+        self._loaded = False
+
+    def read(self, answer: Ok[Lines] | Failed) -> Told | None:
+        """Take an answer of the server, or a failure."""
+        if isinstance(answer, Failed):
+            return answer
+        self._loaded = True
+        self._lines.update((line.seq, line) for line in answer.value)
+        return self._tell()
+
+    def hear(self, item: FeedItem) -> Told | None:
+        """Take what the feed says."""
         match item:
-            case Failed():
-                return item
-            case Ok(value=answer):
-                loaded = True
-                lines.update((line.seq, line) for line in answer)
-            case Event(activity=Activity() as line) if client_id in (None, line.client_id):
-                lines[line.seq] = line
-            case Synced(epoch=new):
-                if epoch and new != epoch:  # numbered afresh: the old lines have other numbers
-                    lines.clear()
-                epoch = new
-                return None
+            case Event(activity=Activity() as line) if self._client_id in (None, line.client_id):
+                self._lines[line.seq] = line
+                return self._tell()
+            case Synced(epoch=epoch):
+                if self._epoch not in ("", epoch):  # numbered afresh: the old lines have other numbers
+                    self._lines.clear()
+                self._epoch = epoch
             case _:
-                return None
+                pass
+        return None
+
+    def _tell(self) -> Told | None:
+        lines = self._lines
         for seq in heapq.nsmallest(len(lines) - KEPT, lines):
             del lines[seq]
-        return Ok(tuple(lines[seq] for seq in sorted(lines, reverse=True))) if loaded else None
-
-    return take
+        return Ok(tuple(lines[seq] for seq in sorted(lines, reverse=True))) if self._loaded else None

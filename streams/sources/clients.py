@@ -1,6 +1,6 @@
 """Clients: the machines whose files the server keeps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from reactivex import Observable
 
@@ -10,16 +10,17 @@ from streams.records.events import Event
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem, Synced
 from streams.sources.fold import NumberedFold
-from streams.sources.folding import folding
-from streams.sources.reading import Fetch, Item, Numbered, Reading
+from streams.sources.folding import folded
+from streams.sources.reading import Answered, Fetch, Heard, Numbered, Reading
 from streams.vocabulary import Topic
 
 Answer = Numbered[Mapping[str, Client]]
+Told = Ok[Delta[str, Client]] | Failed
 FetchClients = Fetch[Answer]
 """All clients by id, and the last event that is already in them."""
 
 
-def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, Client]] | Failed]:
+def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
     """Clients as the server last saw them.
 
     Source:  GET /api/clients every ``critical_s`` and after each gap, and client events of the WebSocket.
@@ -29,23 +30,26 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Ok[Delta[str, C
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchClients, Callable[[Item[Answer]], Ok[Delta[str, Client]] | Failed | None]]:
+    def begin() -> tuple[FetchClients, Answered[Answer, Told], Heard[Told]]:
         fold: NumberedFold[str, Client] = NumberedFold()
 
         def read(answer: Answer) -> Delta[str, Client] | None:
             return fold.read(answer.epoch, answer.seq, answer.value)
 
-        def hear(item: FeedItem) -> Delta[str, Client] | None:
+        def hear(item: FeedItem) -> Told | None:
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
                 client, removed = item.client, item.removed
                 if client is not None:
-                    return fold.write(item.seq, client.id, client, reading.committed(item.committed_at))
-                if removed is not None:
-                    return fold.write(item.seq, removed.id, None, reading.committed(item.committed_at))
-            elif isinstance(item, Synced):
+                    delta = fold.write(item.seq, client.id, client, reading.committed(item.committed_at))
+                elif removed is not None:
+                    delta = fold.write(item.seq, removed.id, None, reading.committed(item.committed_at))
+                else:
+                    return None
+                return None if delta is None else Ok(delta)
+            if isinstance(item, Synced):
                 fold.restart(item.epoch)
             return None
 
-        return fetch, folding(read, hear)
+        return fetch, folded(read), hear
 
     return reading.polled(begin, reading.critical_s, Topic.CLIENTS)

@@ -14,8 +14,8 @@ from streams.records.base import utc_now
 from streams.records.events import LogFrame
 from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage, id_at
-from streams.sources.feed import Lost, Synced
-from streams.sources.reading import Item, Reading
+from streams.sources.feed import FeedItem, Lost, Synced
+from streams.sources.reading import Reading
 from streams.upkeep import Began, not_before
 from streams.vocabulary import LogSource, Topic
 
@@ -91,7 +91,9 @@ def log_lines(
         if asks_server:
             parts.add(more_stream.subscribe(ask_older, observer.on_error))
             heard = reading.polled(
-                lambda: (lambda: fetch(wanted, None), gather.hear), reading.background_s, Topic.LOGS
+                lambda: (lambda: fetch(wanted, None), gather.read, gather.hear),
+                reading.background_s,
+                Topic.LOGS,
             )
             parts.add(heard.subscribe(tell, observer.on_error))
         return parts
@@ -164,13 +166,13 @@ class Gather:
             return None
         return self._change(lines, dropped=said.lost) if lines or said.lost else None
 
-    def hear(self, item: Item[LogPage]) -> LogChange | None:
-        """Take an answer of the server, a failure, or what the event socket says."""
+    def read(self, answer: Ok[LogPage] | Failed) -> LogChange:
+        """Take an answer of the server, or a failure."""
+        return self._newest_page(answer.value) if isinstance(answer, Ok) else self.failed(answer.error)
+
+    def hear(self, item: FeedItem) -> LogChange | None:
+        """Take what the event socket says."""
         match item:
-            case Ok(value=page):
-                return self._newest_page(page)
-            case Failed(error=error):
-                return self.failed(error)
             case LogFrame():
                 return self._frame(item)
             case Synced() | Lost():

@@ -39,11 +39,12 @@ class Numbered(Generic[T]):
     value: T
 
 
-Item = Ok[T] | Failed | FeedItem
-"""What a source hears: an answer, a failure, or a word of the feed."""
-
-Begin = Callable[[], tuple[Fetch[T], Callable[[Item[T]], B | None]]]
-"""Called for each subscriber: returns what to ask, and what to make of each item, None for nothing to say."""
+Answered = Callable[[Ok[T] | Failed], B | None]
+"""What to make of an answer or a failure; None for nothing to say."""
+Heard = Callable[[FeedItem], B | None]
+"""What to make of what the feed says; None for nothing to say."""
+Begin = Callable[[], tuple[Fetch[T], Answered[T, B], Heard[B]]]
+"""Called for each subscriber: returns what to ask, and what to make of all that comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Reading:
         def subscribe(
             observer: abc.ObserverBase[B], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            fetch, take = begin()
+            fetch, answered, heard = begin()
             now_subject: LoopSubject[Any] = LoopSubject()
             soon_subject: LoopSubject[Any] = LoopSubject()
             polling = SerialDisposable()
@@ -101,12 +102,21 @@ class Reading:
                     backoff=self.backoff,
                     refresh_stream=rx.merge(now_subject, soon),
                 )
-                polling.disposable = listen(polls, on_item, observer.on_error, observer.on_completed)
+                polling.disposable = listen(polls, on_answer, observer.on_error, observer.on_completed)
 
-            def on_item(item: Item[T]) -> None:
+            def on_answer(answer: Ok[T] | Failed) -> None:
                 try:
-                    result = take(item)
+                    result = answered(answer)
                 except Exception as error:  # noqa: BLE001  (an operator hands on what its function raises)
+                    observer.on_error(error)
+                    return
+                if result is not None:
+                    observer.on_next(result)
+
+            def on_item(item: FeedItem) -> None:
+                try:
+                    result = heard(item)
+                except Exception as error:  # noqa: BLE001  (as above)
                     observer.on_error(error)
                     return
                 if result is not None:
@@ -121,7 +131,7 @@ class Reading:
                         start()
                     elif isinstance(item, Synced):
                         now_subject.on_next(item)
-                elif again is not None and not isinstance(item, Ok | Failed) and again(item):
+                elif again is not None and again(item):
                     soon_subject.on_next(item)
 
             waiting = self.scheduler.schedule_relative(SYNC_S, start)
@@ -136,12 +146,17 @@ class Reading:
     ) -> Observable[Ok[T] | Failed]:
         """Read at once, every ``background_s``, and soon after each event that concerns it."""
 
-        def begin() -> tuple[Fetch[T], Callable[[Item[T]], Ok[T] | Failed | None]]:
-            return fetch, lambda item: item if isinstance(item, Ok | Failed) else None
-
         return self.polled(
-            begin,
+            lambda: (fetch, _as_it_is, _nothing),
             self.background_s,
             topic,
             again=lambda item: isinstance(item, Event) and concerns(item),
         )
+
+
+def _as_it_is(answer: Ok[T] | Failed) -> Ok[T] | Failed:
+    return answer
+
+
+def _nothing(_: FeedItem) -> None:
+    return None

@@ -1,6 +1,6 @@
 """Runs: backups that run now, how the last ones turned out, and those of one client."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from reactivex import Observable
 
@@ -10,11 +10,12 @@ from streams.records.runs import Progress, Run, RunPage, RunResults
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
-from streams.sources.folding import folding
-from streams.sources.reading import Fetch, Item, Reading
+from streams.sources.folding import folded
+from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
 Answer = Mapping[int, Progress]
+Told = Ok[Delta[int, Progress]] | Failed
 FetchProgress = Fetch[Answer]
 """The running backups by run id."""
 
@@ -24,7 +25,7 @@ def progress_of(run: Run) -> Progress:
     return Progress(run_id=run.id, client_id=run.client_id, client_name=run.client_name, at=run.started_at)
 
 
-def progress(fetch: FetchProgress, reading: Reading) -> Observable[Ok[Delta[int, Progress]] | Failed]:
+def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
     """Running backups as they move.
 
     Source:  GET /api/runs/active every ``critical_s`` and after each gap; progress frames and run events.
@@ -34,26 +35,26 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Ok[Delta[int,
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchProgress, Callable[[Item[Answer]], Ok[Delta[int, Progress]] | Failed | None]]:
+    def begin() -> tuple[FetchProgress, Answered[Answer, Told], Heard[Told]]:
         fold: NewestFold[int, Progress] = NewestFold()
 
         def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
-        def hear(item: FeedItem) -> Delta[int, Progress] | None:
+        def hear(item: FeedItem) -> Told | None:
             match item:
                 case ProgressFrame(runs=runs, ended=ended):
-                    return fold.write({row.run_id: row for row in runs}, frozenset(ended))
+                    delta = fold.write({row.run_id: row for row in runs}, frozenset(ended))
                 case Event(run=Run() as run) if run.state.ended:
-                    return fold.write({}, frozenset({run.id}), reading.committed(item.committed_at))
+                    delta = fold.write({}, frozenset({run.id}), reading.committed(item.committed_at))
                 case Event(run=Run() as run) if run.id not in fold.rows:
-                    return fold.write({run.id: progress_of(run)}, at=reading.committed(item.committed_at))
+                    delta = fold.write({run.id: progress_of(run)}, at=reading.committed(item.committed_at))
                 case _:
-                    pass
-            return None
+                    return None
+            return None if delta is None else Ok(delta)
 
-        return ask, folding(fold.read, hear)
+        return ask, folded(fold.read), hear
 
     return reading.polled(begin, reading.critical_s, Topic.PROGRESS, Topic.RUNS)
 

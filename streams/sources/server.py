@@ -1,20 +1,19 @@
 """The server itself: its load now and over the last minutes, and when its disk will be full."""
 
-from collections.abc import Callable
-
 import msgspec
 from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event, StatusFrame
 from streams.records.server import Series, ServerStatus, StorageForecast
-from streams.sources.reading import Fetch, Item, Reading
+from streams.sources.feed import FeedItem
+from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
-Taken = Ok[ServerStatus] | Failed
+Told = Ok[ServerStatus] | Failed
 
 
-def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[ServerStatus] | Failed]:
+def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Told]:
     """The server's load and state.
 
     Source:  GET /api/status every ``critical_s`` and after each gap; status frames, and events of the server.
@@ -24,27 +23,29 @@ def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Ok[Server
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[Fetch[ServerStatus], Callable[[Item[ServerStatus]], Taken | None]]:
+    def begin() -> tuple[Fetch[ServerStatus], Answered[ServerStatus, Told], Heard[Told]]:
         newest: ServerStatus | None = None
 
-        def take(item: Item[ServerStatus]) -> Taken | None:
+        def take(sample: ServerStatus) -> Told | None:
             nonlocal newest
-            sample: ServerStatus | None = None
-            match item:
-                case Failed():
-                    return item
-                case Ok(value=sample) | StatusFrame(status=sample):
-                    pass
-                case Event(server_state=state) if state is not None and newest is not None:
-                    sample = msgspec.structs.replace(newest, state=state, at=max(newest.at, item.at))
-                case _:
-                    return None
             if newest is not None and sample.epoch == newest.epoch and sample.at < newest.at:
                 return None
             newest = sample
             return Ok(sample)
 
-        return fetch, take
+        def read(answer: Ok[ServerStatus] | Failed) -> Told | None:
+            return answer if isinstance(answer, Failed) else take(answer.value)
+
+        def hear(item: FeedItem) -> Told | None:
+            match item:
+                case StatusFrame(status=sample):
+                    return take(sample)
+                case Event(server_state=state) if state is not None and newest is not None:
+                    return take(msgspec.structs.replace(newest, state=state, at=max(newest.at, item.at)))
+                case _:
+                    return None
+
+        return fetch, read, hear
 
     return reading.polled(begin, reading.critical_s, Topic.STATUS, Topic.SERVER)
 

@@ -1,6 +1,6 @@
 """Transfers: bytes on their way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from reactivex import Observable
 
@@ -10,16 +10,17 @@ from streams.records.server import Transfer
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
-from streams.sources.folding import folding
-from streams.sources.reading import Fetch, Item, Reading
+from streams.sources.folding import folded
+from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
 Answer = Mapping[str, Transfer]
+Told = Ok[Delta[str, Transfer]] | Failed
 FetchTransfers = Fetch[Answer]
 """The transfers that run or have just ended, by id."""
 
 
-def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Ok[Delta[str, Transfer]] | Failed]:
+def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Told]:
     """Uploads, downloads and verifications as they move.
 
     Source:  GET /api/transfers every ``critical_s`` and after each gap, and transfer frames of the WebSocket.
@@ -29,18 +30,19 @@ def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Ok[Delta[st
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchTransfers, Callable[[Item[Answer]], Ok[Delta[str, Transfer]] | Failed | None]]:
+    def begin() -> tuple[FetchTransfers, Answered[Answer, Told], Heard[Told]]:
         fold: NewestFold[str, Transfer] = NewestFold()
 
         def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
-        def hear(item: FeedItem) -> Delta[str, Transfer] | None:
-            if isinstance(item, TransferFrame):
-                return fold.write({row.id: row for row in item.transfers})
-            return None
+        def hear(item: FeedItem) -> Told | None:
+            if not isinstance(item, TransferFrame):
+                return None
+            delta = fold.write({row.id: row for row in item.transfers})
+            return None if delta is None else Ok(delta)
 
-        return ask, folding(fold.read, hear)
+        return ask, folded(fold.read), hear
 
     return reading.polled(begin, reading.critical_s, Topic.TRANSFERS)

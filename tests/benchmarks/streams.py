@@ -52,7 +52,14 @@ def make_frames(count: int) -> list[bytes]:
         )  # fmt: skip
         frames.append(
             encode(
-                Event(seq=seq, at=AT, kind=EventKind.CLIENT_CHANGED, topics=(Topic.CLIENTS,), client=client)
+                Event(
+                    seq=seq,
+                    at=AT,
+                    committed_at=AT,
+                    kind=EventKind.CLIENT_CHANGED,
+                    topics=(Topic.CLIENTS,),
+                    client=client,
+                )
             )
         )
     return frames
