@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -97,7 +98,7 @@ class AgentsHub:
         self._limits = limits
         self._tasks = tasks
         self._links: dict[str, AgentLink] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, float] = {}
         self._unwritten: dict[str, float] = {}
         self._numbers = itertools.count(1)
@@ -122,6 +123,11 @@ class AgentsHub:
     def heard(self, client_id: str) -> None:
         """Note that something came from this client just now."""
         self._heard[client_id] = self._unwritten[client_id] = time.monotonic()
+
+    def forget(self, client_id: str) -> None:
+        """Keep nothing more of a client that was removed."""
+        self._heard.pop(client_id, None)
+        self._unwritten.pop(client_id, None)
 
     def silent_s(self, client_id: str) -> float:
         """Return for how long nothing came from this client; since the start where nothing ever came."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from weakref import WeakValueDictionary
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import UnknownClient
@@ -39,7 +40,7 @@ class Backups:
         self._running = running
         self._switch = switch
         self._tasks = tasks
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         agents.on_connected(self.deliver)
         switch.on_start(self._deliver_all)
 

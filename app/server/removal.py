@@ -33,6 +33,7 @@ class ClientRemoval:
         for run in self._running.of(client_id):
             await self._running.fail(run.id, REMOVED)
         held = await self._catalogue.removal.remove(client_id)
+        self._agents.forget(client_id)
         self._tasks.start(self._collect(), f"collect-{client_id[:8]}")
         return held
 

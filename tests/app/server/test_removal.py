@@ -44,6 +44,17 @@ async def test_a_client_that_backs_up_is_shut_out_and_gone(running_server: Runni
         assert await response.read() == b"both have this"
 
 
+async def test_nothing_is_kept_for_a_client_that_is_gone(running_server: RunningServer) -> None:
+    agent, room = await running_server.enrol("alpha"), running_server.room
+    async with running_server.console.post("/api/backups", json={"client_ids": [agent.client_id]}):
+        pass
+    async with agent.socket() as socket:
+        await told(socket)
+        await remove(running_server, agent.client_id)
+    kept = (room.agents._heard, room.agents._unwritten, room.agents._locks, room.backups._locks)
+    await until(lambda: not any(agent.client_id in held for held in kept))
+
+
 async def test_a_client_is_removed_once(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
     await remove(running_server, agent.client_id)
