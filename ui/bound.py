@@ -17,6 +17,7 @@ from streams.snapshot import Delta, Snapshot
 from ui.binding import Binding, merging
 from ui.components.states import StateBox
 from ui.context import UiContext
+from ui.drawing import Drawing
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -43,8 +44,7 @@ class BoundView(ft.Container):
         self.context = context
         self._bindings: list[Binding[Any]] = []
         self._inner: list[BoundView] = []
-        self._touched: dict[ft.Control, None] = {}
-        self._commits: list[datetime] = []
+        self._drawing = Drawing(context, key, lambda: self._mounted and self._awake)
         self._boxes: dict[StateBox, list[Callable[[], None]]] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._mounted = False
@@ -150,10 +150,7 @@ class BoundView(ft.Container):
 
     def touch(self, *controls: ft.Control) -> None:
         """Have these controls updated in the next frame, each once."""
-        for control in controls:
-            self._touched[control] = None
-        if controls:
-            self._want_drawn()
+        self._drawing.touch(controls)
 
     def touch_box(self, box: StateBox) -> None:
         """Have what changed of ``box`` updated in the next frame."""
@@ -241,23 +238,19 @@ class BoundView(ft.Container):
             binding.start() if looking else binding.stop()
         for view in self._inner:
             view.set_awake(looking)
-        if looking and self._touched:
-            self._want_drawn()
+        if looking:
+            self._drawing.resume()
 
-    # -- drawing
+    # -- what its bindings ask of it
 
     @property
     def frames(self) -> Frames:
         """The beat of the screen."""
         return self.context.frames
 
-    def _want_drawn(self) -> None:
-        self.context.frames.want_drawn(self._draw)
-
     def note_commit(self, committed_at: datetime) -> None:
         """Note that something is drawn in this frame that the server committed then."""
-        self._commits.append(committed_at)
-        self._want_drawn()
+        self._drawing.note_commit(committed_at)
 
     def wait_for(self, box: StateBox) -> None:
         """Show the skeleton of ``box``, or that what it shows is old, once that has become noticeable."""
@@ -299,36 +292,3 @@ class BoundView(ft.Container):
         for box in self._boxes:
             if box.age(now):
                 self.touch_box(box)
-
-    def _draw(self) -> None:
-        if not (self._mounted and self._awake):
-            self._commits.clear()
-            return  # what was touched is kept until somebody can see it
-        commits, self._commits = self._commits, []
-        touched, self._touched = self._touched, {}
-        fresh = {control: None for control in touched if not _on_page(control)}
-        for control in touched:
-            if control not in fresh:
-                self._update(control)
-        for control in fresh:  # the update of what they were put into has brought them along
-            if _on_page(control):
-                self._update(control)
-        if commits:
-            self.context.measure((self.context.clock() - min(commits)).total_seconds())
-
-    def _update(self, control: ft.Control) -> None:
-        try:
-            control.update()
-        except Exception as error:  # noqa: BLE001  (one control that cannot be drawn must not keep the others from it)
-            if self._mounted:
-                self.context.report(f"{self.key}: update of {type(control).__name__}", error)
-
-
-def _on_page(control: ft.BaseControl) -> bool:
-    """Whether a control has been put on a page; updating another one raises."""
-    while not isinstance(control, ft.Page):
-        parent = control.parent
-        if parent is None:
-            return False
-        control = parent
-    return True
