@@ -151,6 +151,12 @@ def test_who_is_connected_has_been_seen_now() -> None:
     assert present_seen(online, WORDS, NOON) == ("now", "2026-03-11 11:59:32 UTC")
     gone = msgspec.structs.replace(online, state=ClientState.OFFLINE)
     assert present_seen(gone, WORDS, NOON)[0] == "28 s ago"
+    read_at = NOON - timedelta(seconds=90)
+    assert present_seen(online, WORDS, NOON, read_at) == (
+        "1 min ago",
+        "It was online when the server was last heard, at 2026-03-11 11:58:30 UTC",
+    )
+    assert present_seen(gone, WORDS, NOON, read_at)[0] == "28 s ago"
     key = next(column.sort_key for column in client_columns(WORDS, lambda: NOON) if column.key == "seen")
     assert key is not None
     assert key(ClientRow(gone)) < key(ClientRow(online)) == key(ClientRow(fleet.client_of("web-01", NOON)))

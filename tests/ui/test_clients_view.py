@@ -200,22 +200,6 @@ async def test_back_up_is_told_only_after_the_answer(desk: Desk) -> None:
     assert desk.messages == ["Backup started for app-01"]
 
 
-async def test_no_order_is_offered_while_there_is_no_connection(whole_desk: Desk) -> None:
-    desk = whole_desk
-    slot = desk.names().index("web-01")
-    await desk.click_row(slot)
-    details = desk.view._details
-    buttons = [details._start, details._verify, details._toggle_shut, details._running.cancel]
-    assert [button.disabled for button in buttons] == [True, False, False, False]  # it backs up already
-    desk.streams.lose()
-    desk.page.frame()
-    assert all(button.disabled for button in buttons)
-    assert {button.tooltip for button in buttons} == {"There is no connection to the server"}
-    desk.streams.fill()
-    desk.page.frame()
-    assert [button.disabled for button in buttons] == [True, False, False, False]
-
-
 async def test_a_refusal_is_a_message_with_its_reason(desk: Desk) -> None:
     desk.commands.refuse = CommandFailed("The server is stopped.", hint="Start it first.")
     await desk.menu(0, "Back up now")
@@ -315,10 +299,10 @@ async def test_a_client_that_cannot_be_verified_does_not_keep_the_others_from_it
 
 async def test_allowing_those_who_are_not_shut_out_asks_nothing_and_says_so(desk: Desk) -> None:
     desk.view._table.selection.select_all([fleet.client_id("app-01")])
-    desk.view._actions.allow(desk.view._selected(shut=True))
+    desk.view._actions.allow(desk.view._rows.chosen(desk.view._table.selection.keys, shut=True))
     desk.view._table.selection.clear()
     desk.view._table.selection.select_all([fleet.client_id("lab-scope")])
-    desk.view._actions.disconnect(desk.view._selected(shut=False))
+    desk.view._actions.disconnect(desk.view._rows.chosen(desk.view._table.selection.keys, shut=False))
     await desk.page.settle()
     assert desk.commands.calls == []
     assert len(desk.messages) == 2

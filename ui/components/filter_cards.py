@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import flet as ft
 
 from ui.components.frame import Frame
+from ui.components.states import DIMMED
 from ui.format import UNKNOWN
 from ui.theme import CARD, GAP, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
 
@@ -53,7 +54,7 @@ class _Card:
             on_click=lambda _event: on_click(card.name),
         )
         self.control = ft.Stack(
-            [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True
+            [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True, opacity=1.0
         )
         self._hint = card.hint
         self._words: CardWords | None = None
@@ -74,6 +75,14 @@ class _Card:
             changed.append(self._frame)
         return changed
 
+    def dim(self, dimmed: bool) -> list[ft.Control]:
+        """Show that the number may no longer be true, or that it is; return the controls to update."""
+        opacity = DIMMED if dimmed else 1.0
+        if self.control.opacity == opacity:
+            return []
+        self.control.opacity = opacity
+        return [self.control]
+
 
 class FilterCards:
     """The cards above a table; ``control`` goes into the page."""
@@ -89,3 +98,7 @@ class FilterCards:
             for name, card in self._cards.items()
             for changed in card.show(words[name], name == chosen)
         ]
+
+    def dim(self, dimmed: bool) -> list[ft.Control]:
+        """Show that the numbers may no longer be true, or that they are; return the controls to update."""
+        return [changed for card in self._cards.values() for changed in card.dim(dimmed)]

@@ -14,7 +14,8 @@ from ui.components.state_layers import Empty, ErrorLayer, empty_layer, skeleton
 from ui.format import age_text
 from ui.theme import Tone, small_text
 
-_DIMMED: Final = 0.72
+DIMMED: Final = 0.72
+"""How much is seen of what may no longer be true."""
 
 
 class _Face(StrEnum):
@@ -75,6 +76,8 @@ class StateBox(ft.Stack):
         self.on_retry: Callable[[], Any] = lambda: None
         self.log_of: Callable[[datetime], Callable[[], Any] | None] = lambda _at: None
         """What leads to the log lines of the time of a failure, where there is a view of them."""
+        self.on_stale: Callable[[], None] = lambda: None
+        """Told that what is shown has become old, or fresh again: ``as_of`` says which."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._face = _Face.WAITING
         self._broken = False
@@ -94,6 +97,11 @@ class StateBox(ft.Stack):
     def waiting(self) -> bool:
         """Whether nothing has been shown yet."""
         return self._face is _Face.WAITING
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When what is shown was true, if it may no longer be; None while it is fresh."""
+        return self._last[0].at if self.note.visible and self._last is not None else None
 
     @property
     def broken(self) -> bool:
@@ -200,7 +208,7 @@ class StateBox(ft.Stack):
 
     def _set_stale(self, snapshot: Snapshot[Any] | None) -> None:
         stale = snapshot is not None
-        opacity = _DIMMED if stale else 1.0
+        opacity = DIMMED if stale else 1.0
         if self._slot.opacity != opacity:
             self._slot.opacity = opacity
             self._mark(self)
@@ -219,6 +227,7 @@ class StateBox(ft.Stack):
         if self.note.visible != stale:
             self.note.visible = stale
             self._mark(self.note)
+            self.on_stale()
 
     def _age_text(self, now: datetime) -> str:
         at = self._last[0].at if self._last is not None else None

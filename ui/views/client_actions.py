@@ -10,6 +10,7 @@ from streams.failures import TidewatchError
 from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
+from ui.components.toolbar import BarAction
 from ui.context import Place, UiContext
 from ui.format import counted
 from ui.links import client_link
@@ -42,6 +43,26 @@ class ClientActions:
     ) -> None:
         self._commands, self._context = commands, context
         self._act, self._page, self._names = act, page, names
+
+    def of_selected(self, selected: Callable[[bool | None], list[str]]) -> tuple[BarAction, ...]:
+        """Return what can be done with what is selected: all, those disconnected (True), or the others."""
+        return (
+            BarAction("Back up", ft.Icons.BACKUP, lambda: self.back_up(selected(None))),
+            BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(selected(None))),
+            BarAction(
+                "Allow",
+                ft.Icons.LINK,
+                lambda: self.allow(selected(True)),
+                applies=lambda: bool(selected(True)),
+            ),
+            BarAction(
+                "Disconnect",
+                ft.Icons.LINK_OFF,
+                lambda: self.disconnect(selected(False)),
+                destructive=True,
+                applies=lambda: bool(selected(False)),
+            ),
+        )
 
     def back_up(self, ids: Sequence[str]) -> None:
         """Force a backup of these clients."""

@@ -1,6 +1,7 @@
 """The details of one client, at the right of the clients table."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import flet as ft
 import reactivex as rx
@@ -52,9 +53,15 @@ class ClientDetails(BoundView):
     """State, goal, running backup, last runs, failures and activity of the client that is shown."""
 
     def __init__(
-        self, streams: Streams, context: UiContext, *, actions: ClientActions, on_close: Callable[[], object]
+        self,
+        streams: Streams,
+        context: UiContext,
+        *,
+        actions: ClientActions,
+        on_close: Callable[[], object],
+        as_of: Callable[[], datetime | None],
     ) -> None:
-        self._streams, self._actions = streams, actions
+        self._streams, self._actions, self._as_of = streams, actions, as_of
         self._row: ClientRow | None = None
         self._lost = False
         self._state = StatusBadge(BACKING_UP)
@@ -178,7 +185,7 @@ class ClientDetails(BoundView):
             "id": (client.id, client.id),
             "platform": (client.platform or UNKNOWN, client.platform),
             "agent": (client.agent_version or UNKNOWN, ""),
-            "seen": present_seen(client, words, now),
+            "seen": present_seen(client, words, now, self._as_of()),
             "good": (
                 age_text(client.last_success_at, now) + (" (overdue)" if is_overdue(client, now) else ""),
                 words.exact_time(client.last_success_at),

@@ -1,5 +1,7 @@
 """The clients view: cards, toolbar, the table of all clients, and the details of one at its right."""
 
+from datetime import datetime
+
 import flet as ft
 
 from streams.bag import Streams
@@ -7,29 +9,36 @@ from streams.commands import Commands
 from streams.records.clients import Client
 from streams.records.runs import Progress
 from streams.snapshot import Delta
-from streams.vocabulary import ClientState
 from ui.bound import BoundView
+from ui.components.aside import Aside
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import FilterCards
-from ui.components.side_panel import WIDTH as PANEL_WIDTH
 from ui.components.states import Empty
-from ui.components.table_surface import nothing_found, room_for_table, table_box, table_surface
+from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
-from ui.components.toolbar import BarAction, FilterMenu, SearchField, SelectionBar, toolbar
+from ui.components.toolbar import FilterMenu, SearchField, SelectionBar, toolbar
 from ui.context import UiContext
 from ui.links import filters_of
 from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
-from ui.views.clients_filters import ALL, CARDS, FILTERS, STATES, average_bytes, matcher, present_cards
+from ui.views.clients_filters import (
+    ALL,
+    CARDS,
+    FILTERS,
+    STATES,
+    average_bytes,
+    filter_named,
+    matcher,
+    present_cards,
+)
 from ui.views.clients_present import ClientRow, client_columns
 from ui.views.clients_rows import ClientRows
 
 _AGES_S = 10
 """Ages in the table grow this often; between two of these only what changed is drawn."""
-_WORDS = {f"state:{state}": str(state) for state in ClientState}
 
 
 class ClientsView(BoundView):
@@ -44,11 +53,13 @@ class ClientsView(BoundView):
         self._actions = ClientActions(
             commands, context, act=self.act, page=lambda: self.page, names=self._rows.names
         )
-        self._details = ClientDetails(streams, context, actions=self._actions, on_close=self._on_close)
+        self._details = ClientDetails(
+            streams, context, actions=self._actions, on_close=self._on_close, as_of=self._as_of
+        )
         kept = prefs.get("clients.sort", ["name", False])
         sort, descending = kept if isinstance(kept, list) and len(kept) == 2 else ("name", False)
         self._table: DataTable[str, ClientRow] = DataTable(
-            client_columns(context.format, context.clock),
+            client_columns(context.format, context.clock, self._as_of),
             name=lambda row: row.client.name,
             actions=lambda row: self._actions.of_row(row, self._on_open),
             events=TableEvents(
@@ -71,23 +82,7 @@ class ClientsView(BoundView):
         self._menu = FilterMenu("Status", STATES, self._on_state)
         self._count = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
         self._bar = SelectionBar(
-            (
-                BarAction("Back up", ft.Icons.BACKUP, lambda: self._actions.back_up(self._selected())),
-                BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
-                BarAction(
-                    "Allow",
-                    ft.Icons.LINK,
-                    lambda: self._actions.allow(self._selected(shut=True)),
-                    applies=lambda: bool(self._selected(shut=True)),
-                ),
-                BarAction(
-                    "Disconnect",
-                    ft.Icons.LINK_OFF,
-                    lambda: self._actions.disconnect(self._selected(shut=False)),
-                    destructive=True,
-                    applies=lambda: bool(self._selected(shut=False)),
-                ),
-            ),
+            self._actions.of_selected(lambda shut: self._rows.chosen(self._table.selection.keys, shut=shut)),
             self._table.clear_selection,
         )
         self._box = table_box(
@@ -97,11 +92,9 @@ class ClientsView(BoundView):
                 ft.Icons.DEVICES,
             ),
         )
-        self._main = ft.Row(
-            [table_surface([self._box]), self._details],
-            expand=True,
-            spacing=GAP,
-            vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+        self._box.on_stale = self._on_stale
+        self._aside = Aside(
+            self._table, self._box, self._details, on_closed=self._details.close, touch=self.touch
         )
         self._beside = ft.IconButton(
             ft.Icons.VIEW_COLUMN_OUTLINED,
@@ -121,7 +114,7 @@ class ClientsView(BoundView):
         super().__init__(
             context=context,
             key="clients",
-            content=ft.Column([self._cards.control, tools, self._main], spacing=GAP, expand=True),
+            content=ft.Column([self._cards.control, tools, self._aside.control], spacing=GAP, expand=True),
             padding=PAGE_PADDING,
             expand=True,
         )
@@ -160,11 +153,8 @@ class ClientsView(BoundView):
             return
         filters = filters_of(show)
         if filters is not None:
-            state = filters.get("state", ALL)
-            self._set_filter(_WORDS.get(state, state if state in FILTERS else ALL), filters.get("text", ""))
-            return
-        state = _WORDS.get(show, show)
-        if state in FILTERS:
+            self._set_filter(filter_named(filters.get("state", "")) or ALL, filters.get("text", ""))
+        elif (state := filter_named(show)) is not None:
             self._set_filter(state, "")
 
     def _open_wanted(self) -> None:
@@ -208,11 +198,22 @@ class ClientsView(BoundView):
 
     def _show_ages(self, _now: object) -> None:
         self._ticks += 1
-        if self._ticks % _AGES_S == 0:
-            self._table.refresh()
-            row = self._table.get(self._details.client_id or "")
-            if row is not None:
-                self._details.refresh(row)
+        if self._ticks % _AGES_S == 0 or self._as_of() is not None:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._table.refresh()
+        row = self._table.get(self._details.client_id or "")
+        if row is not None:
+            self._details.refresh(row)
+
+    def _as_of(self) -> datetime | None:
+        """Return since when no more is known of the clients; None while there is a server."""
+        return self._box.as_of
+
+    def _on_stale(self) -> None:
+        self.touch(*self._cards.dim(self._as_of() is not None))
+        self._refresh()
 
     def _show_around(self) -> None:
         if not self._rows.known:
@@ -266,10 +267,6 @@ class ClientsView(BoundView):
 
     # -- selection and details
 
-    def _selected(self, *, shut: bool | None = None) -> list[str]:
-        """Return the chosen clients: all, those that are disconnected, or only the others."""
-        return self._rows.chosen(self._table.selection.keys, shut=shut)
-
     def _on_selection(self, keys: frozenset[str]) -> None:
         self.touch(*self._bar.show(len(keys)))
 
@@ -277,11 +274,7 @@ class ClientsView(BoundView):
         row = self._table.get(key)
         if row is None:
             return
-        if not self._details.visible:
-            self._table.expect(-(PANEL_WIDTH + GAP))
-            self._details.set_visible(True)
-            self.touch(self._main)
-        self._table.set_current(key)
+        self._aside.open(key)
         self._details.open(row)
 
     def _on_walk(self, key: str) -> None:
@@ -289,11 +282,4 @@ class ClientsView(BoundView):
             self._on_open(key)
 
     def _on_close(self) -> bool:
-        if not self._details.visible:
-            return False
-        self._details.close()
-        self._details.set_visible(False)
-        self._table.expect(PANEL_WIDTH + GAP)
-        self._table.set_current(None)
-        self.touch(self._main)
-        return True
+        return self._aside.close()

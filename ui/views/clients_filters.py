@@ -37,6 +37,13 @@ STATES = (
     ),
 )
 FILTERS = frozenset(choice.key for choice in STATES)
+_WORDS = {f"state:{state}": str(state) for state in ClientState}
+
+
+def filter_named(word: str) -> str | None:
+    """Return the filter that a link means, by its name or as ``state:offline``; None for an unknown one."""
+    name = _WORDS.get(word, word)
+    return name if name in FILTERS else None
 
 
 def average_bytes(clients: Iterable[Client]) -> float | None:

@@ -113,11 +113,20 @@ def progress_ratio(progress: Progress) -> float | None:
     return 1.0 if progress.bytes_total == 0 else min(1.0, progress.bytes_done / progress.bytes_total)
 
 
-def present_seen(client: Client, words: Formatter, now: datetime) -> tuple[str, str]:
-    """Return when a client was heard of last, and exactly when: of one that is connected that is now."""
+def present_seen(
+    client: Client, words: Formatter, now: datetime, as_of: datetime | None = None
+) -> tuple[str, str]:
+    """Return when a client was heard of last, and exactly when: of one that is connected that is now.
+
+    With ``as_of`` the server is lost since then: nobody knows more of who was connected.
+    """
     at = client.last_seen_at
-    online = client.state is ClientState.ONLINE
-    return "now" if online else age_text(at, now), words.exact_time(at)
+    if client.state is not ClientState.ONLINE:
+        return age_text(at, now), words.exact_time(at)
+    if as_of is None:
+        return "now", words.exact_time(at)
+    heard = f"It was online when the server was last heard, at {words.exact_time(as_of)}"
+    return age_text(as_of, now), heard
 
 
 def present_file_counts(client: Client) -> tuple[str, str]:
@@ -132,8 +141,10 @@ def present_file_counts(client: Client) -> tuple[str, str]:
 # -- columns
 
 
-def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Column[ClientRow], ...]:
-    """Return the columns of the clients table."""
+def client_columns(
+    words: Formatter, clock: Callable[[], datetime], as_of: Callable[[], datetime | None] = lambda: None
+) -> tuple[Column[ClientRow], ...]:
+    """Return the columns of the clients table; ``as_of`` tells since when no more is known, if that is so."""
 
     def name(row: ClientRow) -> TextCell:
         return TextCell(row.client.name)
@@ -147,7 +158,7 @@ def client_columns(words: Formatter, clock: Callable[[], datetime]) -> tuple[Col
         return StatusCell(state.word, state.icon, state.tone.color, present_state_why(row, words, now))
 
     def seen(row: ClientRow) -> TextCell:
-        text, exact = present_seen(row.client, words, clock())
+        text, exact = present_seen(row.client, words, clock(), as_of())
         return TextCell(text, tooltip=exact)
 
     def good(row: ClientRow) -> TextCell:

@@ -1,0 +1,59 @@
+"""The clients view while there is no server: what it still tells, and what it no longer offers."""
+
+from tests.ui.test_clients_view import open_desk
+
+
+async def test_no_order_is_offered_while_there_is_no_connection() -> None:
+    async with open_desk(45) as desk:
+        slot = desk.names().index("web-01")
+        await desk.click_row(slot)
+        details = desk.view._details
+        buttons = [details._start, details._verify, details._toggle_shut, details._running.cancel]
+        assert [button.disabled for button in buttons] == [True, False, False, False]  # it backs up already
+        desk.streams.lose()
+        desk.page.frame()
+        assert all(button.disabled for button in buttons)
+        assert {button.tooltip for button in buttons} == {"There is no connection to the server"}
+        desk.streams.fill()
+        desk.page.frame()
+        assert [button.disabled for button in buttons] == [True, False, False, False]
+
+
+async def test_who_was_online_when_the_server_was_lost_was_seen_then() -> None:
+    async with open_desk(45) as desk:
+        slot = desk.names().index("web-01")
+
+        def seen() -> list[str]:
+            row = desk.view._table._body.rows[slot]
+            cell = next(
+                cell for column, cell in zip(row.columns, row.cells, strict=True) if column.key == "seen"
+            )
+            return desk.page.texts(cell.control) + desk.page.texts(desk.view._details.panel.control)
+
+        desk.view._table._body.resize(1900, 1800)  # room for all columns beside the details
+        await desk.click_row(slot)
+        assert seen().count("now") == 2
+        desk.page.advance(5)
+        desk.streams.lose()
+        desk.page.frame()
+        assert seen().count("5 s ago") == 2
+        desk.page.advance(3)
+        assert seen().count("8 s ago") == 2
+        desk.streams.fill()
+        desk.page.frame()
+        assert seen().count("now") == 2
+
+
+async def test_the_cards_of_a_lost_server_are_as_dim_as_its_table() -> None:
+    async with open_desk(12) as desk:
+        cards = [card.control for card in desk.view._cards._cards.values()]
+        table = desk.view._box._slot
+        assert {card.opacity for card in cards} == {table.opacity} == {1.0}
+        desk.streams.lose()
+        desk.page.frame()
+        assert {card.opacity for card in cards} == {table.opacity}
+        assert table.opacity is not None
+        assert table.opacity < 1
+        desk.streams.fill()
+        desk.page.frame()
+        assert {card.opacity for card in cards} == {1.0}
