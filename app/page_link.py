@@ -4,11 +4,14 @@ Flet ends the link of a page whenever a message cannot be dealt with. The client
 whole page; what these do is that nothing is lost on the way, and that a harmless message is no reason.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from flet.messaging.session import Session
 from flet_web.fastapi.flet_app import FletApp
 from flet_web.fastapi.flet_app_manager import app_manager
+
+Method = Callable[..., Any]
 
 
 def mend_session() -> None:
@@ -34,16 +37,15 @@ def mend_sending() -> None:
     Flet raises there, in the middle of an update: what that has added would never learn that it is mounted,
     and would stand still for ever. The client gets all of the page when it connects again.
     """
-    original = FletApp.send_message
-    if getattr(original, "mended", False):
-        return
 
-    def send_message(self: Any, message: Any) -> None:
-        if self._FletApp__send_queue is not None:
-            original(self, message)
+    def mended(original: Method) -> Method:
+        def send_message(self: Any, message: Any) -> None:
+            if self._FletApp__send_queue is not None:
+                original(self, message)
 
-    send_message.mended = True  # pyright: ignore[reportFunctionMemberAccess]
-    FletApp.send_message = send_message
+        return send_message
+
+    _mend(FletApp, "send_message", mended)
 
 
 def mend_disconnect() -> None:
@@ -52,21 +54,30 @@ def mend_disconnect() -> None:
     It skips its own clean-up when a send fails because the socket has just closed: the session then lives on
     for ever, and its updates pile up in memory.
     """
-    original = FletApp.handle
-    if getattr(original, "mended", False):
-        return
 
-    async def handle(self: Any, websocket: Any) -> None:
-        try:
-            await original(self, websocket)
-        except Exception:
-            session = self._FletApp__session
-            if session is None:
-                raise
-            if session.connection is self:  # otherwise the page has come back by another socket already
-                await app_manager.disconnect_session(
-                    self._FletApp__get_unique_session_id(session.id), self._FletApp__session_timeout_seconds
-                )
+    def mended(original: Method) -> Method:
+        async def handle(self: Any, websocket: Any) -> None:
+            try:
+                await original(self, websocket)
+            except Exception:
+                session = self._FletApp__session
+                if session is None:
+                    raise
+                if session.connection is self:  # otherwise the page has come back by another socket already
+                    await app_manager.disconnect_session(
+                        self._FletApp__get_unique_session_id(session.id),
+                        self._FletApp__session_timeout_seconds,
+                    )
 
-    handle.mended = True  # pyright: ignore[reportFunctionMemberAccess]
-    FletApp.handle = handle
+        return handle
+
+    _mend(FletApp, "handle", mended)
+
+
+def _mend(owner: type[Any], name: str, mended: Callable[[Method], Method]) -> None:
+    """Put what ``mended`` makes of a method in its place, once."""
+    original: Any = getattr(owner, name)
+    if not getattr(original, "mended", False):
+        replacement: Any = mended(original)
+        replacement.mended = True
+        setattr(owner, name, replacement)
