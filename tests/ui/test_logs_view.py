@@ -110,6 +110,19 @@ async def test_a_wrong_expression_is_refused_at_the_field(desk: Desk) -> None:
     assert not desk.has("Not an expression")
 
 
+async def test_nothing_is_to_be_followed_where_there_is_no_line(desk: Desk) -> None:
+    desk.view._on_pause()
+    desk.page.frame()
+    pill = desk.view._board.notes.pill
+    assert pill.visible
+    desk.view._on_filter(LogFilter(text="no such words"))
+    desk.pass_s(0.2)
+    assert desk.has("No line matches")
+    assert not pill.visible
+    desk.say("no such words until now")
+    assert pill.visible
+
+
 async def test_nothing_found_offers_a_way_back(desk: Desk) -> None:
     desk.view._filters._on_search("no such thing")
     desk.pass_s(0.2)

@@ -49,8 +49,9 @@ class LogNotes:
             self.count.value = text
             changed.append(self.count)
         word = f"{count_text(shelf.new)} new" if shelf.new else "Follow"
-        if (self.pill.visible, self._new.value) != (shelf.paused, word):
-            self.pill.visible, self._new.value = shelf.paused, word
+        stands = shelf.paused and bool(shelf.lines)  # where there are none, any that comes is shown at once
+        if (self.pill.visible, self._new.value) != (stands, word):
+            self.pill.visible, self._new.value = stands, word
             changed.append(self.pill)
         lost = f"{counted(shelf.dropped, 'line')} dropped"
         if shelf.dropped and lost != self._dropped.value:
