@@ -87,17 +87,12 @@ class _StatusCellView:
     def show(self, value: CellValue) -> list[ft.Control]:
         if value == self._shown:
             return []
-        before = cast("StatusCell | None", self._shown)
         self._shown = value
         cell = cast(StatusCell, value)
         self._word.value, self._word.color = cell.word, cell.color
         self._icon.icon, self._icon.color = cell.icon, cell.color
         self._row.tooltip = cell.tooltip or None
-        if before is None or before.tooltip != cell.tooltip:
-            return [self._row]
-        if (before.icon, before.color) == (cell.icon, cell.color):
-            return [self._word]
-        return [self._icon, self._word]
+        return [self._row]  # one message: looking at both costs less than a second one
 
 
 class _ProgressCellView:
