@@ -109,7 +109,19 @@ class Messages:
         try:
             yield
         finally:
-            self._keep(message for message in self._kept if message.number != number)
+            self.over(number)
+
+    def retell(self, number: int, text: str, detail: str = "") -> None:
+        """Say of what is under way how far it is by now, unless somebody has cleared it away."""
+        if any(message.number == number for message in self._kept):
+            self._keep(
+                replace(message, text=text, detail=detail) if message.number == number else message
+                for message in self._kept
+            )
+
+    def over(self, number: int) -> None:
+        """Take back what was under way; its result is to be said."""
+        self._keep(message for message in self._kept if message.number != number)
 
     async def do(self, number: int) -> None:
         """Do what a message offers; it offers that no more, unless it fails."""

@@ -112,11 +112,42 @@ async def test_several_are_told_of_together(desk: Desk) -> None:
     await desk.force(["web-01", "web-02", "web-03"])
     desk.end("web-01", RunState.COMPLETE)
     desk.end("web-02", RunState.FAILED, run_id=BEFORE + 2, reason="disk full at client")
-    assert desk.last().text == "Backup started for 3 clients"
     desk.end("web-03", RunState.COMPLETE, run_id=BEFORE + 3)
-    assert desk.last().text == "3 backups ended: 2 complete, 1 failed"
+    assert desk.said() == ["Backup started for 3 clients", "3 backups ended: 2 complete, 1 failed"]
     assert desk.last().detail == "web-02: disk full at client"
     assert desk.last().stays
+
+
+async def test_how_far_several_are_stands_in_the_centre_until_all_have_ended(desk: Desk) -> None:
+    await desk.force(["web-01", "web-02", "web-03", "web-04", "web-05"])
+    desk.begin("web-01")
+    desk.page.advance(CHECK_S + 0.1)
+    assert desk.said() == ["Backup started for 5 clients"]
+    desk.end("web-01", RunState.COMPLETE)
+    assert desk.said() == ["Backup started for 5 clients", "1 of 5 backed up"]
+    number = desk.last().number
+    assert desk.last().quiet  # the dashboard shows each that runs; nobody is called for this
+    desk.end("web-02", RunState.FAILED, run_id=BEFORE + 2, reason="disk full at client")
+    desk.end("web-03", RunState.COMPLETE, run_id=BEFORE + 3)
+    desk.streams.clients.remove(fleet.client_id("web-04"))
+    desk.page.frame()
+    assert desk.said()[1:] == ["2 of 5 backed up, 1 failed, 1 left out"]
+    assert desk.last().detail == (
+        "web-02: disk full at client\nweb-04: it was removed before its backup had ended"
+    )
+    assert desk.last().number == number
+    desk.end("web-05", RunState.COMPLETE, run_id=BEFORE + 5)
+    assert desk.said()[1:] == ["4 backups ended: 3 complete, 1 failed"]
+
+
+async def test_how_far_they_are_is_not_said_again_once_it_was_cleared(desk: Desk) -> None:
+    await desk.force(["web-01", "web-02", "web-03"])
+    desk.end("web-01", RunState.COMPLETE)
+    desk.page.context.messages.clear()
+    desk.end("web-02", RunState.COMPLETE, run_id=BEFORE + 2)
+    assert desk.said() == []
+    desk.end("web-03", RunState.COMPLETE, run_id=BEFORE + 3)
+    assert desk.said() == ["3 backups ended: 3 complete"]
 
 
 async def test_one_that_ended_before_it_was_asked_for_is_not_taken_for_it(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""How backups that somebody forced begin and end, told wherever one is by then."""
+"""How backups that somebody forced begin, go on and end, told wherever one is by then."""
 
 import operator
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from streams.snapshot import Delta
 from streams.vocabulary import ClientState, Health, RunState
 from ui.bound import BoundView
 from ui.context import UiContext
-from ui.views.outcomes import present_end, present_ends, present_outcome
+from ui.views.outcomes import present_end, present_ends, present_how_far, present_outcome
 
 CHECK_S = 1.0
 """So long after a client has changed its runs are asked for: one that was told to begin does so meanwhile."""
@@ -41,6 +41,15 @@ class _Batch:
     ends: dict[str, Run] = field(default_factory=dict[str, Run])
     gone: list[str] = field(default_factory=list[str])
     """Why some come to no end."""
+    told: int = 0
+    """How many ends the message centre was told of."""
+    message: int | None = None
+    """The number of the message that says how far they are."""
+
+    @property
+    def over(self) -> int:
+        """How many are waited for no more."""
+        return len(self.ends) + len(self.gone)
 
     def take(self, client_id: str, runs: tuple[Run, ...]) -> None:
         """Note the end of a backup: the first run since it was asked for, once it has ended."""
@@ -53,6 +62,8 @@ class _Batch:
 
 class BackupEnds(BoundView):
     """Follows a forced backup, and says how it ended; nothing of it is seen.
+
+    Of several the message centre says how many have ended, until all have.
 
     What has changed while nobody could see the window is found on waking: a client that neither waits for a
     backup nor makes one is asked for its runs, and these say how the one that is meant has ended.
@@ -155,13 +166,27 @@ class BackupEnds(BoundView):
         self._batches = [batch for batch in self._batches if batch.waiting]
         for batch in ended:
             self._tell(batch)
+        for batch in self._batches:
+            if batch.told != batch.over:
+                self._tell_how_far(batch)
         waiting = self._waiting()
         self._clients = {key: client for key, client in self._clients.items() if key in waiting}
         if ended and not self._batches:
             self._table.switch(rx.never())
 
+    def _tell_how_far(self, batch: _Batch) -> None:
+        batch.told = batch.over
+        ends = list(batch.ends.values())
+        text, detail = present_how_far(ends, batch.gone, batch.over + len(batch.waiting))
+        if batch.message is None:
+            batch.message = self.context.messages.info(text, detail=detail, ongoing=True, quiet=True)
+        else:
+            self.context.messages.retell(batch.message, text, detail)
+
     def _tell(self, batch: _Batch) -> None:
         messages, ends = self.context.messages, list(batch.ends.values())
+        if batch.message is not None:
+            messages.over(batch.message)
         run_id = None
         if not ends and len(batch.gone) == 1:
             text, detail = f"No backup of {batch.gone[0]}", ""

@@ -54,11 +54,31 @@ def present_ends(ends: Sequence[Run], gone: Sequence[str]) -> tuple[str, str]:
 
     ``gone`` says which came to no end, and why.
     """
+    told = ", ".join(_by_state(ends))
+    return f"{counted(len(ends), 'backup')} ended: {told or 'none'}", _why_not(ends, gone)
+
+
+def present_how_far(ends: Sequence[Run], gone: Sequence[str], total: int) -> tuple[str, str]:
+    """Return how far several backups are, ``12 of 45 backed up, 1 failed``, and why not well.
+
+    ``gone`` says which come to no end, and why.
+    """
+    good = sum(end.state is RunState.COMPLETE for end in ends)
+    others = _by_state([end for end in ends if end.state is not RunState.COMPLETE])
+    without = [f"{count_text(len(gone))} left out"] if gone else []
+    text = ", ".join([f"{count_text(good)} of {count_text(total)} backed up", *others, *without])
+    return text, _why_not(ends, gone)
+
+
+def _by_state(ends: Sequence[Run]) -> list[str]:
     counts = Counter(end.state for end in ends)
-    told = ", ".join(f"{count_text(counts[state])} {look(state).word}" for state in RunState if counts[state])
+    return [f"{count_text(counts[state])} {look(state).word}" for state in RunState if counts[state]]
+
+
+def _why_not(ends: Sequence[Run], gone: Sequence[str]) -> str:
     bad = [end for end in ends if end.state in (RunState.PARTIAL, RunState.FAILED)]
     why = [f"{end.client_name}: {end.reason or 'no reason was given'}" for end in bad]
-    return f"{counted(len(ends), 'backup')} ended: {told or 'none'}", "\n".join([*why, *gone])
+    return "\n".join([*why, *gone])
 
 
 def present_verified(checked: int, damaged: Sequence[str]) -> str:
