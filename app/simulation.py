@@ -18,7 +18,7 @@ from app.agent.backoff import Backoff
 from app.config import ConnectionSettings, MockSettings
 from app.server.folder import LOCK_FILE, held
 from app.tasks import Tasks
-from streams.failures import ServerUnreachable, TidewatchError
+from streams.failures import ConfigRejected, ServerUnreachable, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -95,7 +95,7 @@ class _Simulation:
                 return
             try:
                 await self.start(port)
-            except (ServerUnreachable, OSError) as error:
+            except (TidewatchError, OSError) as error:
                 log.warning("simulated_server_not_started", reason=str(error))
                 await _end(self._child)
 
@@ -114,9 +114,16 @@ class _Simulation:
 
 async def _start(folder: Path, mock: MockSettings, port: int) -> asyncio.subprocess.Process:
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    # What the one before said at its end is kept.
-    with await asyncio.to_thread(_errors(folder).open, "ab" if port else "wb") as errors:
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        # What the one before said at its end is kept.
+        said = await asyncio.to_thread(_errors(folder).open, "ab" if port else "wb")
+    except OSError as error:
+        raise ConfigRejected(
+            f"The simulated server's folder {folder} cannot be written: {error.strerror}.",
+            hint="Choose another with mock.database_path.",
+        ) from error
+    with said as errors:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "app.fleet.child", "--data", str(folder)),
@@ -147,9 +154,10 @@ def _leftovers() -> list[Path]:
     """Return the folders of consoles that were killed before they could clear them away."""
     found: list[Path] = []
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if (folder / LOCK_FILE).exists():  # without one its server has not begun yet
-            with suppress(TidewatchError, OSError), held(folder):
-                found.append(folder)
+        with suppress(TidewatchError, OSError):  # another user's may not even be looked into
+            if (folder / LOCK_FILE).exists():  # without one its server has not begun yet
+                with held(folder):
+                    found.append(folder)
     return found
 
 

@@ -137,7 +137,8 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
         return known
     if not args.code:
         raise ConfigRejected(
-            "The first run needs --code.", hint=f"Get one from the server with: server enrol {name}."
+            "The first run needs --code.",
+            hint=f"Get one on the server with: python -m app server enrol {name} --data DIR.",
         )
     fresh = await enrol(address, name, args.code)
     save_identity(folder, fresh)

@@ -32,7 +32,14 @@ def find_file(named: Path | None = None) -> Path | None:
     if named is not None:
         return named.expanduser().absolute()
     usual = (Path(FILE_NAME).absolute(), Path(platformdirs.user_config_dir("tidewatch", False)) / FILE_NAME)
-    return next((path for path in usual if path.is_file()), None)
+    return next((path for path in usual if _there(path)), None)
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the home of another user, say: nothing in it is meant for us
+        return False
 
 
 def load_settings(path: Path | None = None, flags: Flags | None = None) -> Settings:

@@ -53,12 +53,23 @@ def run(args: argparse.Namespace) -> int:
         return _run_server(args)
     if not args.name:
         raise StartFailed(f"{args.action} needs the NAME of a client.", hint="See --help.")
-    if not (args.data / CATALOGUE_FILE).exists():
-        raise StartFailed(
-            f"There is no server's data in {args.data}.", hint=f"Run: python -m app server --data {args.data}"
-        )
+    _check_data(args.data)
     act = {"enrol": _enrol, "revoke": _revoke}[args.action]
     return asyncio.run(_with_catalogue(args.data / CATALOGUE_FILE, act, args.name))
+
+
+def _check_data(folder: Path) -> None:
+    try:
+        there = (folder / CATALOGUE_FILE).exists()
+    except OSError as error:
+        raise StartFailed(
+            f"The data folder {folder} cannot be read: {error.strerror}.",
+            hint="Run this as the user that the server runs as.",
+        ) from error
+    if not there:
+        raise StartFailed(
+            f"There is no server's data in {folder}.", hint=f"Run: python -m app server --data {folder}"
+        )
 
 
 def _run_server(args: argparse.Namespace) -> int:

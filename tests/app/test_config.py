@@ -174,6 +174,14 @@ def test_the_file_is_found_by_flag_variable_and_folder(
     assert find_file(Path("third.toml")) == tmp_path / "third.toml"
 
 
+def test_a_folder_that_cannot_be_looked_into_has_no_file_for_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ("long" * 100)))
+    assert find_file() is None
+
+
 async def test_a_changed_file_is_picked_up_and_a_bad_one_changes_nothing(write: Any) -> None:
     path = write("[polling]\ncritical_s = 5\n")
     watcher = SettingsWatcher(load_settings(path), path)

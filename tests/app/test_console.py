@@ -1,5 +1,6 @@
 """What the console is made of: its child that does not start, its preferences, and the guard of web mode."""
 
+import errno
 import os
 import signal
 import socket
@@ -11,7 +12,8 @@ import pytest
 from app.config import ConnectionSettings, MockSettings, Settings
 from app.console import running_console
 from app.prefs import FilePrefs
-from app.simulation import simulated_server
+from app.server.folder import LOCK_FILE
+from app.simulation import PREFIX, _leftovers, simulated_server
 from app.tasks import Tasks
 from app.web import OriginGuard, listen
 from streams.failures import ConfigRejected, ServerUnreachable
@@ -48,6 +50,32 @@ async def test_a_child_that_does_not_start_is_one_line(
     with pytest.raises(ServerUnreachable, match="did not start: no room left"):
         async with simulated_server(mock, ConnectionSettings()):
             pass
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    mock = MockSettings(database_path=tmp_path / "file" / "data" / "catalogue.db")
+    with pytest.raises(ConfigRejected, match="cannot be written: Not a directory") as refusal:
+        async with simulated_server(mock, ConnectionSettings()):
+            pass
+    assert "mock.database_path" in refusal.value.hint
+
+
+async def test_what_somebody_else_left_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.simulation.tempfile.gettempdir", lambda: str(tmp_path))
+    theirs, ours = tmp_path / f"{PREFIX}theirs", tmp_path / f"{PREFIX}ours"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        (folder / LOCK_FILE).touch()
+    stat = Path.stat
+
+    def closed(path: Path, **how: bool) -> os.stat_result:
+        if path.parent == theirs:  # of another user: nobody else may enter it
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert _leftovers() == [ours]
 
 
 async def test_a_child_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,11 @@ def look_at(path: Path) -> None:
     The file is not opened for that: closing it again would release the locks that other connections of this
     process have on it (POSIX locks belong to the process), and another program could take the log away.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # its folder may not be entered, say
+        raise DatabaseMissing(f"{path}: cannot be reached: {error.strerror}.", hint=CHECK_PATH) from error
+    if not there:
         what = "that is a folder" if path.is_dir() else "no such file"
         raise DatabaseMissing(f"{path}: {what}.", hint=CHECK_PATH)
     if not os.access(path, os.R_OK):

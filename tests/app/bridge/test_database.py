@@ -98,6 +98,7 @@ async def test_what_is_wrong_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "cut.db").write_bytes(b"SQLite format 3\x00" + b"\xff" * 200)
     for name, failure in [
         ("none.db", DatabaseMissing),
+        ("long" * 100, DatabaseMissing),
         (".", DatabaseMissing),
         ("text.db", NotADatabase),
         ("empty.db", NotADatabase),

@@ -54,6 +54,7 @@ def test_what_stands_in_the_way_is_one_line(tmp_path: Path, capsys: pytest.Captu
         (("--data", tmp_path / "a", "--tls-cert", file, "--tls-key", file, *any_port), 8, "certificate"),
         (("--data", tmp_path / "a", "--config", tmp_path / "nothing.toml"), 3, "nothing.toml"),
         (("enrol", "alpha", "--data", tmp_path / "nothing"), 2, "no server's data"),
+        (("enrol", "alpha", "--data", tmp_path / ("long" * 100)), 2, "cannot be read: File name too long"),
         (("enrol", "--data", newer), 2, "NAME"),
         (("revoke", "nobody", "--data", newer), 20, "newer"),
     ]
