@@ -60,6 +60,34 @@ async def test_nothing_is_written_over_what_is_typed_until_the_editor_is_left() 
         assert bench.editor.field.value == "f(x)"
 
 
+async def test_what_is_run_is_what_is_seen_then_with_the_caret_where_it_was() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        field = bench.editor.field
+        await page.fire(field, "focus")
+        for text in ("f", "f()", "f(x)", "f(x))"):
+            await bench.typed(text, len("f(x)"))
+        bench.editor.tidy()
+        assert field.value == "f(x)"
+        await page.fire(field, "change", "f(x)")  # the client has the text now
+        assert field.selection == ft.TextSelection(base_offset=4, extent_offset=4)
+        bench.editor.tidy()
+        assert field.value == "f(x)"
+
+
+async def test_what_is_selected_has_no_closing_sign_too_many_either() -> None:
+    async with PageHarness.open() as page:
+        bench = _Bench(page)
+        for text in ("f ", "f ()", "f (x)", "f (x))"):
+            await bench.typed(text)
+        selection = {"base_offset": 6, "extent_offset": 0}
+        event = {"selected_text": "f (x))", "selection": selection}
+        await page.fire(bench.editor.field, "selection_change", event)
+        assert bench.editor.statement == "f (x)"
+        bench.editor.tidy()
+        assert bench.editor.field.value == "f (x))"  # else what is selected would move
+
+
 async def test_keys_that_come_faster_than_they_are_followed_are_followed_one_by_one() -> None:
     async with PageHarness.open() as page:
         bench = _Bench(page)

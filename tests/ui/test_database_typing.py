@@ -50,6 +50,25 @@ def test_what_is_typed_is_what_is_meant(sql: str) -> None:
     assert _Editor().type(sql).typing.clean == sql
 
 
+def test_what_was_tidied_is_followed_on() -> None:
+    editor = _Editor().type("f('a', (")
+    assert editor.text != editor.typing.clean
+    assert editor.typing.tidy(editor.caret) == len("f('a', (")
+    assert editor.typing.text == "f('a', ())"
+    assert not editor.typing.untidy
+    editor.text, editor.caret = editor.typing.text, len("f('a', (")
+    editor.type("1))")
+    assert editor.text == "f('a', (1))))"  # the two that were closed, and the two that were typed
+    assert editor.typing.clean == "f('a', (1))"
+
+
+def test_a_part_of_the_text_has_nothing_that_is_too_many_either() -> None:
+    editor = _Editor().type("select 'a', f(1), 2")
+    start = editor.text.index("'")
+    assert editor.text[start:] != "'a', f(1), 2"
+    assert editor.typing.part(start, len(editor.text)) == "'a', f(1), 2"
+
+
 def test_what_the_editor_closed_and_nobody_typed_stays() -> None:
     editor = _Editor().type("count(*")
     assert editor.typing.clean == "count(*)"

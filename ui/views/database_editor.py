@@ -38,7 +38,9 @@ class SqlEditor:
 
     ``on_typing`` hears whether the keys belong to the editor, ``on_focus`` is asked to give them to it,
     ``touch`` gets what is to be updated. While the editor has the keyboard nothing is written into it but
-    what was asked for: what is typed meanwhile would be lost, and its caret moved.
+    what was asked for: what is typed meanwhile would be lost, and its caret moved. So the closing signs that
+    it added and that are one too many stay on the screen until the editor is left or its text is run; they
+    are never run, and the editor of the toolkit has nothing that would keep it from adding them.
     """
 
     def __init__(
@@ -107,6 +109,13 @@ class SqlEditor:
         self._selected, self._place = "", None
         self._touch(self.field, *self._show_offer(None))
 
+    def tidy(self) -> None:
+        """Take away what is one too many, as somebody has stopped typing to run it; the caret stays."""
+        if self._typing.untidy and not self._selected and self.field.value == self._typing.text:
+            self._place = self._caret = self._typing.tidy(self._caret)
+            self.field.value = self._typing.text
+            self._touch(self.field)
+
     def mark(self, problem: SqlProblem | None) -> None:
         """Show where a statement is wrong, or that it is not."""
         self.field.issues = []
@@ -164,13 +173,20 @@ class SqlEditor:
             self._place, self._taken = None, -1
 
     def _on_selection(self, event: ft.TextSelectionChangeEvent[fce.CodeEditor]) -> None:
-        text = (event.selected_text or "").strip()
-        self._selected = text if any(char.isspace() for char in text) else ""
+        self._selected = self._meant(event.selected_text or "", event.selection)
         caret = event.selection.extent_offset
         if self._place is not None and caret != self._place:
             return  # on its way there
         self._caret, self._place = caret, None
         self._look()
+
+    def _meant(self, selected: str, at: ft.TextSelection) -> str:
+        """Return the statement that is selected; nothing for a single word, which is none."""
+        start, end = sorted((at.base_offset, at.extent_offset))
+        if self._typing.text[start:end] == selected:
+            selected = self._typing.part(start, end)
+        text = selected.strip()
+        return text if any(char.isspace() for char in text) else ""
 
     def _on_blur(self) -> None:
         self._on_typing(False)

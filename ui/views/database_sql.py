@@ -123,6 +123,7 @@ class SqlTab(BoundView):
         if not sql:
             self.touch(*self._answer.tell("There is nothing to run."))
             return
+        self._writing.tidy()  # what was run is what is seen
         self.context.prefs.put(_DRAFT, self._writing.text)
         self.touch(*self._lists.ran(sql))
         self._start(sql)

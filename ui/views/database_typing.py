@@ -31,7 +31,21 @@ class Typing:
     @property
     def clean(self) -> str:
         """The text as it was meant."""
-        return "".join(sign for place, sign in enumerate(self.text) if place not in self._surplus)
+        return self.part(0, len(self.text))
+
+    def part(self, start: int, end: int) -> str:
+        """Return what was meant by a part of the text."""
+        return "".join(self.text[place] for place in range(start, end) if place not in self._surplus)
+
+    def tidy(self, caret: int) -> int:
+        """Go on from the clean text; return where in it the caret is."""
+
+        def moved(place: int) -> int:
+            return place - sum(one < place for one in self._surplus)
+
+        caret, opened = moved(caret), {moved(place) for place in self._open}
+        self.text, self._open, self._surplus, self._caret = self.clean, opened, set(), caret
+        return caret
 
     def at(self, place: int) -> None:
         """Note where the next change is likely to be."""
