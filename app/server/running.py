@@ -75,10 +75,12 @@ class RunningRuns:
 
     async def _end(self, run_id: int, write: Write) -> Run:
         try:
-            return await write()
+            run = await write()
         except (CatalogueFull, CatalogueLocked, CatalogueUnwritable):
             self._owed[run_id] = write
             raise
+        self._owed.pop(run_id, None)
+        return run
 
     async def fail(self, run_id: int, reason: str) -> None:
         """End a run from here with what has come of it so far; one that has ended meanwhile stays."""
@@ -104,7 +106,9 @@ class RunningRuns:
         run = self._progress.run_of(run_id)
         received = self._progress.received_bytes(run.client_id) if run is not None else 0
         give_up = self._catalogue.runs.give_up
-        return await self._end(run_id, partial(give_up, run_id, state, reason, received_bytes=received))
+        guess = partial(give_up, run_id, state, reason, received_bytes=received)
+        # What its agent has told of its end, and could not be written yet, is the truth.
+        return await self._end(run_id, self._owed.get(run_id, guess))
 
     async def end_by_agents(self, runs: Sequence[Run], reason: str) -> None:
         """Tell the agents to end these runs, and why; give those that obey a moment to do it."""

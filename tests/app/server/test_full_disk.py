@@ -39,6 +39,25 @@ async def test_an_upload_stops_before_it_takes_what_is_kept_free(
         assert answer["missing"][0]["received_bytes"] > 5 * 1024 * 1024
 
 
+class FullCatalogue:
+    """A catalogue that takes no end of a run while it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        finish = Runs.finish
+
+        async def refusing(runs: Runs, run_id: int, body: FinishRun) -> Run:
+            if self.full:
+                raise CatalogueFull("The catalogue cannot grow: the disk is full.", hint="Make room on it.")
+            return await finish(runs, run_id, body)
+
+        monkeypatch.setattr(Runs, "finish", refusing)
+
+
+TOLD = {"state": "failed", "reason": "The disk of the store is full.", "files_seen": 7}
+"""The end of a run as its agent tells it."""
+
+
 async def test_the_end_of_a_run_that_cannot_be_written_is_written_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,26 +65,32 @@ async def test_the_end_of_a_run_that_cannot_be_written_is_written_when_there_is_
         agent = await server.enrol("alpha")
         async with agent.socket():
             run = await agent.begin()
-            finish, full = Runs.finish, True
-
-            async def refusing(self: Runs, run_id: int, body: FinishRun) -> Run:
-                if full:
-                    raise CatalogueFull(
-                        "The catalogue cannot grow: the disk is full.", hint="Make room on it."
-                    )
-                return await finish(self, run_id, body)
-
-            monkeypatch.setattr(Runs, "finish", refusing)
-            told = {"state": "failed", "reason": "The disk of the store is full.", "files_seen": 7}
-            async with agent.http.post(f"/api/agent/runs/{run.id}/finish", json=told) as response:
+            catalogue = FullCatalogue(monkeypatch)
+            async with agent.http.post(f"/api/agent/runs/{run.id}/finish", json=TOLD) as response:
                 assert response.status == 507
                 assert (await response.json())["detail"] == "Make room on it."
             assert (await server.room.catalogue.runs.one(run.id)).state is RunState.RUNNING
-            full = False
+            catalogue.full = False
 
             async def ended() -> bool:
                 return (await server.room.catalogue.runs.one(run.id)).state.ended
 
             await until(ended)
             one = await server.room.catalogue.runs.one(run.id)
-            assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, told["reason"], 7)
+            assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, TOLD["reason"], 7)
+
+
+async def test_an_agent_that_comes_back_first_does_not_take_the_place_of_what_it_had_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        run = await agent.begin()
+        catalogue = FullCatalogue(monkeypatch)
+        async with agent.http.post(f"/api/agent/runs/{run.id}/finish", json=TOLD) as response:
+            assert response.status == 507
+        catalogue.full = False
+        again = await agent.begin()
+        one = await server.room.catalogue.runs.one(run.id)
+        assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, TOLD["reason"], 7)
+        assert (await server.room.catalogue.runs.one(again.id)).state is RunState.RUNNING
