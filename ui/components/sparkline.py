@@ -58,7 +58,6 @@ class Sparkline(cv.Canvas):
                 color=color,
                 stroke_width=1.5,
                 style=ft.PaintingStyle.STROKE,
-                stroke_join=ft.StrokeJoin.ROUND,
                 anti_alias=True,
             ),
         )
