@@ -30,6 +30,11 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """An id, a count or a size, as a database can keep it."""
 
 
+def enrol_command(name: str = "NAME") -> str:
+    """Return what is typed on the server for a code of this client, as every hint says it."""
+    return f"python -m app server enrol {name} --data DIR"
+
+
 class Problem(Record, frozen=True, kw_only=True):
     """The one shape of every error of the HTTP API."""
 

@@ -29,6 +29,7 @@ from app.agent.scan import checked_roots
 from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal
 from app.config import AgentSettings, find_file, load_settings
+from app.protocol import enrol_command
 from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
 
@@ -69,12 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line says and return the exit code; every failure is one line."""
-    return foreground.run(_obey(args), STOPPED)
+    return foreground.run(_obey(args), STOPPED, stopped_code=_stopped_code(args))
 
 
 async def obey(args: argparse.Namespace) -> int:
     """Do what ``run`` does, in a loop that runs already."""
-    return await foreground.attended(_obey(args), STOPPED)
+    return await foreground.attended(_obey(args), STOPPED, stopped_code=_stopped_code(args))
+
+
+def _stopped_code(args: argparse.Namespace) -> int:
+    return foreground.NOT_DONE if args.once else 0
 
 
 def settings_of(args: argparse.Namespace) -> AgentSettings:
@@ -138,7 +143,7 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
     if not args.code:
         raise ConfigRejected(
             "The first run needs --code.",
-            hint=f"Get one on the server with: python -m app server enrol {name} --data DIR.",
+            hint=f"Get one on the server with: {enrol_command(name)}.",
         )
     fresh = await enrol(address, name, args.code)
     save_identity(folder, fresh)

@@ -15,12 +15,12 @@ PATH_WIDTH = 40
 
 def size_text(size: int) -> str:
     """Return a number of bytes for people."""
-    value, unit = float(size), "bytes"
+    value, unit = float(size), ""
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if value < 1024:
             break
         value, unit = value / 1024, larger
-    return f"{size:,} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+    return f"{value:,.1f} {unit}" if unit else counted(size, "byte")
 
 
 def counted(count: int, noun: str) -> str:

@@ -14,12 +14,14 @@ from app.catalogue.times import to_us
 from app.catalogue.tokens import TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
+from app.protocol import enrol_command
 from streams.records.base import Record
 from streams.records.clients import Client
 from streams.vocabulary import ClientState, EventKind, Scope, Topic
 
 DEFAULT_GOAL_S = 26 * 3600.0
 """A day and two hours: a daily backup that runs a little late is not a fault."""
+NEW_CODE = f"Get a new one with: {enrol_command()}"
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LONGEST_NAME = 200
 
@@ -71,12 +73,12 @@ class Enrolments:
             if not rows or rows[0].name != name.strip():
                 raise WrongCode(
                     f"That is no enrolment code for {name}.",
-                    hint="Ask for one with: python -m app server enrol",
+                    hint=f"Check the name and the code. {NEW_CODE}",
                 )
             if rows[0].used_at is not None:
-                raise CodeUsed("That enrolment code has been used.", hint="Ask for a new one.")
+                raise CodeUsed("That enrolment code has been used.", hint=NEW_CODE)
             if rows[0].expires_at <= transaction.now_us:
-                raise CodeExpired("That enrolment code has expired.", hint="Ask for a new one.")
+                raise CodeExpired("That enrolment code has expired.", hint=NEW_CODE)
             transaction.run(
                 update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
             )

@@ -30,7 +30,11 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
             return await handler(request)
         token = await _token(request, check)
         if route is not None and token.scope is not route.scope:
-            raise Refused("forbidden", f"A token of scope {token.scope} cannot do this.")
+            raise Refused(
+                "forbidden",
+                f"A token of scope {token.scope} cannot do this.",
+                detail=f"It takes one of scope {route.scope}.",
+            )
         if token.client_id is not None:
             agents.heard(token.client_id)
             if request.method != "GET":
@@ -58,6 +62,8 @@ async def _token(request: web.Request, check: CheckToken) -> TokenInfo:
         raise Refused(
             "wrong_token",
             "The token is missing, unknown or revoked.",
+            detail="Send it as Authorization: Bearer TOKEN. The console's is in console.token in the server's"
+            " data folder; a client that has lost its own is enrolled again.",
             headers={"WWW-Authenticate": 'Bearer realm="tidewatch"'},
         )
     return token

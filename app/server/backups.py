@@ -129,15 +129,22 @@ class Backups:
         return await _each(client_ids, self._disconnect)
 
     async def _disconnect(self, client_id: str) -> None:
-        if self._roster.revoked(client_id):
-            raise Refused("client_revoked", ENROL_AGAIN)
+        self._refuse_revoked(client_id)
         await self._agents.shut_out(client_id)
         for run in self._running.of(client_id):
             await self._running.fail(run.id, SHUT_OUT)
 
     async def allow(self, client_ids: Iterable[str]) -> Outcome:
         """Let disconnected clients in again."""
-        return await _each(client_ids, self._agents.allow)
+        return await _each(client_ids, self._allow)
+
+    async def _allow(self, client_id: str) -> None:
+        self._refuse_revoked(client_id)
+        await self._agents.allow(client_id)
+
+    def _refuse_revoked(self, client_id: str) -> None:
+        if self._roster.revoked(client_id):
+            raise Refused("client_revoked", ENROL_AGAIN)
 
 
 async def _each(client_ids: Iterable[str], act: Callable[[str], Awaitable[None]]) -> Outcome:

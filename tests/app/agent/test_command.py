@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from app.agent.command import seconds_of
+from app.agent.terminal import size_text
 from streams.failures import ConfigRejected
 from streams.vocabulary import RunState
 from tests.app.agent.machines import a_backup, a_server, agent, restore
@@ -93,6 +94,16 @@ async def test_codes_work_once_and_for_their_name(
         assert await agent(source, *words(tmp_path, server.url, code)) == 0
 
 
+async def test_who_guesses_is_told_once_to_wait(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data", enrol_failures=1) as server:
+        assert await agent(source, *words(tmp_path, server.url, "GUESS")) == 2
+        one_line(capsys)
+        assert await agent(source, *words(tmp_path, server.url, "GUESS")) == 2
+        assert one_line(capsys).lower().count("wait a minute") == 1
+
+
 async def test_a_revoked_token_is_one_line_and_a_fresh_code_mends_it(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +164,32 @@ async def test_a_service_whose_token_is_revoked_in_mid_backup_says_so_once(
         assert capsys.readouterr().err.count("revoked") == 1
 
 
+async def test_an_agent_that_stays_ends_well_when_it_is_told_to_end(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
+    ):
+        await server.states(RunState.COMPLETE)
+        working.cancel()  # as a signal does
+        assert await working == 0
+        assert capsys.readouterr().err == "tidewatch: The agent was stopped.\n"
+
+
+async def test_one_backup_that_is_ended_by_a_signal_is_not_done(source: Path, tmp_path: Path) -> None:
+    (source / "large").write_bytes(os.urandom(30_000_000))
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--once") as working,
+    ):
+        await server.states(RunState.RUNNING)
+        working.cancel()
+        assert await working == 2
+        (run,) = await server.runs()
+        assert run.state is RunState.CANCELLED
+
+
 async def test_a_stopped_server_is_one_line(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,6 +241,10 @@ async def test_settings_ignore_too(source: Path, tmp_path: Path, capsys: pytest.
         code = await server.code("laptop")
         assert await agent(source, *words(tmp_path, server.url, code), "--config", config) == 0
         assert "1 file, 1 new" in capsys.readouterr().out
+
+
+def test_sizes_are_written_for_people() -> None:
+    assert [size_text(size) for size in (0, 1, 2, 1536)] == ["0 bytes", "1 byte", "2 bytes", "1.5 KiB"]
 
 
 def test_times_are_written_with_their_unit() -> None:

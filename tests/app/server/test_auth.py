@@ -37,7 +37,8 @@ async def test_every_route_refuses_who_has_no_token(running_server: RunningServe
                     continue
                 async with http.request(route.method, base + filled(route.path)) as response:
                     assert response.status == 401, (token, route.path)
-                    assert (await response.json())["code"] == "wrong_token"
+                    said = await response.json()
+                    assert said["code"] == "wrong_token" and "console.token" in said["detail"]
 
 
 async def test_unknown_paths_are_told_only_to_who_has_a_token(running_server: RunningServer) -> None:
@@ -57,7 +58,9 @@ async def test_a_scope_is_a_wall(running_server: RunningServer) -> None:
                 continue
             wrong: ClientSession = agent.http if route.scope is Scope.CONSOLE else running_server.console
             async with wrong.request(route.method, base + filled(route.path)) as response:
-                assert (response.status, (await response.json())["code"]) == (403, "forbidden"), route.path
+                said = await response.json()
+                assert (response.status, said["code"]) == (403, "forbidden"), route.path
+                assert said["detail"] == f"It takes one of scope {route.scope}."
 
 
 async def test_an_agent_sees_and_changes_only_its_own(running_server: RunningServer) -> None:
@@ -83,7 +86,10 @@ async def test_a_code_works_once_and_for_its_name(running_server: RunningServer)
 
     async def enrol(name: str, code: str) -> tuple[int, str]:
         async with http.post("/api/enrol", json={"name": name, "code": code}) as response:
-            return response.status, (await response.json()).get("code", "")
+            said = await response.json()
+            if response.status != 200:
+                assert "python -m app server enrol" in said["detail"] and "--data DIR" in said["detail"]
+            return response.status, said.get("code", "")
 
     assert await enrol("alpha", "nonsense") == (403, "wrong_code")
     assert await enrol("beta", made["code"]) == (403, "wrong_code")

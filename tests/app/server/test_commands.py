@@ -81,7 +81,7 @@ async def test_a_revoked_client_is_asked_for_nothing_until_it_is_enrolled_again(
             assert ended.run is not None and ended.run.reason == "its token was revoked"
         reason = {agent.client_id: "its token was revoked; it has to be enrolled again"}
         body = {"client_ids": [agent.client_id]}
-        for path in ("/api/backups", "/api/clients/disconnect"):
+        for path in ("/api/backups", "/api/clients/disconnect", "/api/clients/allow"):
             outcome = await server.post(path, body, Outcome)
             assert (outcome.done, outcome.queued, outcome.refused) == ((), (), reason)
         client = await server.get(f"/api/clients/{agent.client_id}", Client)
