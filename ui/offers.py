@@ -17,8 +17,9 @@ from ui.components.palette import Known
 from ui.context import Place, UiContext
 from ui.offers_database import offer_database
 from ui.palette import MOST_OF_A_GROUP, PaletteEntry
-from ui.theme import Density, look
+from ui.theme import Density
 from ui.views.backup_ends import force_backup
+from ui.views.clients_present import ClientRow, present_state
 from ui.views.files_present import base_name, folder_of
 from ui.views.registry import ViewSpec
 from ui.views.server_actions import ServerActions
@@ -127,7 +128,7 @@ class Offers:
 
     def _client_entries(self) -> Iterator[PaletteEntry]:
         for client in sorted(self._known.clients.values(), key=lambda c: c.name):
-            state = look(client.state)
+            state = present_state(ClientRow(client), self._context.clock())
             yield PaletteEntry(
                 "Clients",
                 client.name,

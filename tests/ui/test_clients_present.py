@@ -186,3 +186,13 @@ def test_outcomes_tell_done_queued_and_refused() -> None:
     assert present_verified(2, ()) == "2 versions checked, all as they should be"
     assert present_verified(0, ()) == "nothing to check"
     assert present_verified(9, ("x", "y")) == "9 versions checked, 2 damaged: x, y"
+
+
+def test_the_card_of_the_failing_says_that_there_are_more_than_it_names() -> None:
+    names = ("a", "b", "c", "d")
+    clients = [
+        msgspec.structs.replace(client, name=name, failing_since=NOON)
+        for name, client in zip(names, fleet.clients(NOON), strict=False)
+    ]
+    assert present_cards(clients, WORDS)["failing"].note == "a, b, c and 1 more"
+    assert present_cards(clients[:3], WORDS)["failing"].note == "a, b, c"

@@ -149,3 +149,12 @@ async def test_the_days_that_are_asked_for_stay_the_same_from_page_to_page(desk:
     desk.page.advance(60)
     await desk.turn(Turn.NEXT)
     assert desk.queries[-1] == msgspec.structs.replace(first, cursor="100")
+
+
+async def test_the_filter_lets_go_of_a_client_that_the_server_does_not_know(desk: Desk) -> None:
+    desk.view.arrive("client:of-another-fleet")
+    desk.page.frame()
+    assert desk.queries[-1].client_id == "of-another-fleet"
+    desk.streams.fill()
+    desk.page.frame()
+    assert desk.queries[-1].client_id is None

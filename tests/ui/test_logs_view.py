@@ -110,6 +110,20 @@ async def test_a_wrong_expression_is_refused_at_the_field(desk: Desk) -> None:
     assert not desk.has("Not an expression")
 
 
+async def test_a_wrong_expression_leaves_the_keyboard_in_the_field(desk: Desk) -> None:
+    field = desk.view._filters._search.control
+    for text in ("/(/", "mail"):  # a tooltip that comes or goes has the client build the field anew
+        desk.view._filters._on_search(text)
+        desk.pass_s(0.2)
+        assert field.tooltip is None
+
+
+async def test_the_number_of_a_run_stands_as_it_does_in_its_lines(desk: Desk) -> None:
+    desk.view.arrive("run:8809")
+    desk.pass_s(0.2)
+    assert desk.has("run 8809")
+
+
 async def test_nothing_is_to_be_followed_where_there_is_no_line(desk: Desk) -> None:
     desk.view._on_pause()
     desk.page.frame()

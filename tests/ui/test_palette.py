@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import flet as ft
+import msgspec
 import pytest
 import reactivex as rx
 from reactivex.subject import Subject
@@ -141,6 +142,15 @@ async def test_clients_are_found_and_enter_leads_to_their_details() -> None:
         assert not s.streams.pages.observers
         panel = s.shell.view("clients")._details  # type: ignore[attr-defined]
         assert panel.client_id == fleet.client_id("lab-printer")
+
+
+async def test_a_client_is_told_as_the_clients_view_tells_it() -> None:
+    async with stage() as s:
+        client = s.streams.clients.rows[fleet.client_id("lab-printer")]
+        s.streams.clients.put(msgspec.structs.replace(client, failing_since=s.h.now()))
+        await s.h.fire(s.h.find(ft.Container, key="search button"), "click")
+        await _type(s, "lab-printer")
+        assert s.shell._palette.shown[0].detail == "failing"
 
 
 async def test_arrows_walk_the_list_and_what_is_chosen_is_done() -> None:

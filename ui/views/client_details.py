@@ -96,6 +96,7 @@ class ClientDetails(BoundView):
             height=BARS_HEIGHT,
         )
         self._failures = ft.Column([], spacing=6, tight=True)
+        self._failures_of: str | None = None
         self._failures_part = section("Last failures", self._failures)
         self._lines = ft.Column([], spacing=5, tight=True)
         self._lines_box = StateBox(
@@ -154,11 +155,12 @@ class ClientDetails(BoundView):
         other = row.client.id != self.client_id
         self._row = row
         if other:
-            self._failures_part.visible = False
+            known = row.client.id == self._failures_of  # their page will not be told again
+            self._failures_part.visible = known and bool(self._failures.controls)
             self._runs.switch(self._streams.client_runs(row.client.id))
             self._activity.switch(self._streams.client_activity(row.client.id))
             self.touch(self._failures_part)
-        self.touch(*self.panel.show(row.client.name))
+        self.touch(*self.panel.show(row.client.name, row.client.id))
         self._show_client()
 
     def refresh(self, row: ClientRow) -> None:
@@ -232,7 +234,7 @@ class ClientDetails(BoundView):
         changed = self._bars.show(present_run_bars(page.rows[:RUNS], words, now))
         failures = present_failures(page.rows, words, now)
         self._failures.controls = [failure_line(text) for text in failures]
-        self._failures_part.visible = bool(failures)
+        self._failures_part.visible, self._failures_of = bool(failures), self.client_id
         self.touch(*changed, self._failures_part)
 
     def _show_activity(self, lines: tuple[Activity, ...]) -> None:

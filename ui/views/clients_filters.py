@@ -81,6 +81,12 @@ def matcher(
     return (lambda row: all(test(row) for test in tests)) if tests else None
 
 
+def _named(names: Sequence[str]) -> str:
+    """Return the first three, and how many more there are."""
+    more = f" and {count_text(len(names) - 3)} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
 def present_cards(clients: Sequence[Client], words: Formatter) -> dict[str, CardWords]:
     """Return the numbers of the four cards."""
     online = sum(client.state is ClientState.ONLINE for client in clients)
@@ -93,7 +99,7 @@ def present_cards(clients: Sequence[Client], words: Formatter) -> dict[str, Card
         "online": CardWords(count_text(online), f"{count_text(running)} backing up"),
         "failing": CardWords(
             count_text(len(failing)),
-            ", ".join(failing[:3]) if failing else "none fails",
+            _named(failing) if failing else "none fails",
             "\n".join(failing[:20]),
             tone=Tone.BAD if failing else None,
         ),

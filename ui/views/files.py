@@ -248,8 +248,9 @@ class FilesView(BoundView):
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
         delta.apply_to(self._clients)
-        if self._filter.client_id in delta.removed:
-            # It was removed for good: to ask for its files would only fail.
+        chosen = self._filter.client_id
+        if chosen in delta.removed or (delta.full and chosen not in (ANY, *self._clients)):
+            # It was removed for good, or is of another server: to ask for its files would only fail.
             self._set_filter(replace(self._filter, client_id=ANY))
         names = {key: client.name for key, client in self._clients.items()}
         self.touch(*self._tools.know_clients(names))

@@ -138,7 +138,7 @@ class LogFilters:
     def _refuse(self, reason: str) -> None:
         self._wrong.value, self._wrong.visible = reason, bool(reason)
         self._search.control.border = ft.Border.all(1, Tone.BAD.color if reason else LINE)
-        self._search.control.tooltip = reason or None
+        # No tooltip: one that comes or goes has the client build the field anew, and the keyboard is lost.
 
     def _scope(self, name: str) -> ft.Control:
         words = f"{_scope_word(name)} {self._scope_value(name)}"
@@ -172,7 +172,7 @@ class LogFilters:
             return self._names.get(value, f"{value[:8]}…")
         if name == "until":
             return self._format.clock(value)
-        return f"{value:,}" if isinstance(value, int) else f"{str(value)[:8]}…"
+        return str(value) if isinstance(value, int) else f"{str(value)[:8]}…"
 
 
 def _scope_word(name: str) -> str:
