@@ -189,6 +189,34 @@ async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
     assert details._bars.bars[0].on_click is None
 
 
+async def test_the_failures_are_there_again_when_the_same_client_is_opened_again(desk: Desk) -> None:
+    details, first, second = desk.view._details, fleet.client_id("app-01"), fleet.client_id("app-02")
+    run = msgspec.structs.replace(fleet.run_of(0, "app-01", desk.page.now()), state=RunState.FAILED)
+    page = desk.streams.ok(RunPage(rows=(run,)))
+    details._streams = streams_with_runs(
+        desk, {first: rx.concat(rx.of(page), rx.never()), second: rx.never()}
+    )
+    for shown in (first, second, first):
+        desk.view.arrive(f"client:{shown}")
+        desk.page.frame()
+        assert details._failures_part.visible is (shown == first)
+    assert desk.view.walked.take_key(key_event("Escape"))
+    await desk.click_row(0)
+    desk.page.frame()
+    assert details._failures_part.visible is True
+
+
+async def test_the_details_of_another_client_begin_at_their_top(desk: Desk) -> None:
+    scrolled = desk.view._details.panel.scrolled
+    await desk.click_row(0)
+    first = scrolled.key
+    await desk.click_row(1)
+    assert scrolled.key != first
+    second = scrolled.key
+    desk.view._details.refresh(desk.view._details._row)  # type: ignore[arg-type]
+    assert scrolled.key == second
+
+
 def streams_with_runs(desk: Desk, answers: dict[str, rx.Observable[Snapshot[RunPage]]]) -> Streams:
     return replace(desk.streams.bag, client_runs=lambda client_id: answers[client_id])
 

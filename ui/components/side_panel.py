@@ -46,12 +46,13 @@ class SidePanel:
         head: list[ft.Control] = [ft.Row([self._title, close], spacing=8)]
         if subtitle is not None:
             head.append(subtitle)
+        self.scrolled = ft.Column([body], scroll=ft.ScrollMode.AUTO, expand=True)
         parts: list[ft.Control] = [
             ft.Container(
                 ft.Column(head, spacing=2), padding=ft.Padding.only(left=16, right=8, top=8, bottom=8)
             ),
             ft.Container(
-                ft.Column([body], scroll=ft.ScrollMode.AUTO, expand=True),
+                self.scrolled,
                 expand=True,
                 padding=ft.Padding.only(left=16, right=4),
             ),
@@ -64,26 +65,28 @@ class SidePanel:
                     border=ft.Border.only(top=ft.BorderSide(1, LINE)),
                 )
             )
-        self.control = framed(
-            ft.Container(
-                ft.Semantics(
-                    content=ft.Column(
-                        parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
-                    ),
-                    container=True,
-                    label=label,
-                ),
-                padding=1,
+        self._label = label
+        self._named = ft.Semantics(
+            content=ft.Column(
+                parts, spacing=0, expand=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
             ),
-            width=WIDTH,
+            container=True,
+            label=label,
         )
+        self.control = framed(ft.Container(self._named, padding=1), width=WIDTH)
 
-    def show(self, title: str) -> list[ft.Control]:
-        """Put this title above it; return the controls to update."""
-        if self._title.value == title:
+    def show(self, title: str, subject: str | None = None) -> list[ft.Control]:
+        """Put this title above what tells of ``subject``; return the controls to update.
+
+        What is shown of another subject begins at its top.
+        """
+        key = subject or title
+        if (self.scrolled.key, self._title.value) == (key, title):
             return []
         self._title.value, self._title.tooltip = title, title
-        return [self._title]
+        # How far it was scrolled goes with a key, which counts only where what is around it is drawn anew.
+        self.scrolled.key, self._named.label = key, f"{self._label}: {title}"
+        return [self._named]
 
 
 def section(title: str, body: ft.Control, trailing: ft.Control | None = None) -> ft.Column:

@@ -89,7 +89,7 @@ class FileVersions(BoundView):
         self._file, self._undeleted = file, None
         if other:
             self._versions.switch(self._streams.file_versions(file.id))
-        self.touch(*self.panel.show(base_name(file.path)))
+        self.touch(*self.panel.show(base_name(file.path), str(file.id)))
         self._show_file(file)
 
     def show_moved(self, deleted: bool) -> None:
