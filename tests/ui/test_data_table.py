@@ -170,7 +170,7 @@ async def test_a_click_on_a_label_sorts_and_a_second_one_turns_it(desk: Desk) ->
 async def test_rows_hold_still_under_the_pointer_and_settle_after_it_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.components.data_table_view.SETTLE_S", 0.0)
+    monkeypatch.setattr("ui.components.data_table_patience.SETTLE_S", 0.0)
     desk.table.sort_by("size", False)
     pointer = next(g for g in desk.page.find_all(ft.GestureDetector) if g.on_enter is not None)
     await desk.page.fire(pointer, "enter", POINTER)
@@ -185,8 +185,8 @@ async def test_rows_hold_still_under_the_pointer_and_settle_after_it_left(
 async def test_a_pointer_that_was_not_seen_to_leave_holds_the_rows_only_for_a_while(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.components.data_table_view.SETTLE_S", 0.0)
-    monkeypatch.setattr("ui.components.data_table.HOLD_S", 0.02)
+    monkeypatch.setattr("ui.components.data_table_patience.SETTLE_S", 0.0)
+    monkeypatch.setattr("ui.components.data_table_patience.HOLD_S", 0.02)
     desk.table.sort_by("size", False)
     pointer = next(g for g in desk.page.find_all(ft.GestureDetector) if g.on_enter is not None)
     await desk.page.fire(pointer, "enter", POINTER)
@@ -312,10 +312,10 @@ async def test_a_page_waits_for_the_pointer_to_leave_unless_the_user_asked_for_i
 
 async def test_a_table_that_is_taken_away_leaves_no_timer(desk: Desk) -> None:
     desk.table.apply({0: Host("zzz", 1)})
-    assert desk.table._timers
+    assert desk.table._patience._timers
     desk.page.page.controls.clear()
     desk.page.page.update()
-    assert not desk.table._timers
+    assert not desk.table._patience._timers
 
 
 async def test_rows_stand_side_by_side_until_all_fit(desk: Desk) -> None:

@@ -4,7 +4,6 @@ There is never a control for each record: a thousand clients cost as many contro
 and a changed value costs one small message for its cell.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ui.components.data_table_keys import Act, Keys, Move, act_of, move_of
 from ui.components.data_table_layout import kept_choice
 from ui.components.data_table_menu import RowMenu
 from ui.components.data_table_row import RowHand
-from ui.components.data_table_view import HOLD_S, K, R, TableView
+from ui.components.data_table_view import K, R, TableView
 from ui.theme import Density
 
 FRAME_S = 1 / 30
@@ -200,21 +199,18 @@ class DataTable(TableView[K, R]):
         await self._menu.open(self._actions(record), at)
 
     def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
-        if self._window.scroll(event.scroll_delta.y, self._body.row_height) and "scroll" not in self._timers:
-            self._later("scroll", FRAME_S, self.refresh)
+        if self._window.scroll(event.scroll_delta.y, self._body.row_height):
+            self._patience.once("scroll", FRAME_S, self.refresh)
 
     def _on_enter(self) -> None:
-        self._held_until_s = asyncio.get_running_loop().time() + HOLD_S
+        self._patience.hold()
 
     def _on_exit(self) -> None:
-        self._held_until_s = 0.0
+        self._patience.let_go()
         if self._waiting_page is not None:
             self.show_page(self._waiting_page, fresh=False)
         elif self._order.unsettled:
-            waiting = self._timers.pop("settle", None)
-            if waiting is not None:
-                waiting.cancel()
-            self._settle_later()
+            self._patience.settle_later(anew=True)
 
     # -- keyboard
 

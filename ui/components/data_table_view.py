@@ -1,6 +1,5 @@
 """The showing half of a table: keyed records in their order, bound to the rows on the screen."""
 
-import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -12,6 +11,7 @@ from ui.components.data_table_columns import Column
 from ui.components.data_table_head import HEAD_HEIGHT, TableHeads
 from ui.components.data_table_layout import ColumnChoice
 from ui.components.data_table_order import KeyedOrder, SortKey
+from ui.components.data_table_patience import Patience
 from ui.components.data_table_root import TableRoot
 from ui.components.data_table_row import RowHand
 from ui.components.data_table_selection import Selection
@@ -20,11 +20,6 @@ from ui.theme import Density
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
-
-SETTLE_S = 4.0
-"""Live values re-sort the rows at most this often."""
-HOLD_S = 20.0
-"""A pointer that rests on the rows holds their order so long; that it has left is not always told."""
 
 
 class TableView(Generic[K, R]):
@@ -56,10 +51,9 @@ class TableView(Generic[K, R]):
         self._order: KeyedOrder[K, R] = KeyedOrder(tie=None if paged else columns[0].sort_key)
         self._window = Window()
         self._slots: dict[K, int] = {}
-        self._held_until_s = 0.0
+        self._patience = Patience(self._settle)
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
-        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._arranging = Arranging(columns, choice, redraw=self._rearrange, tell=on_columns)
         self._head = TableHeads(
             columns,
@@ -81,7 +75,7 @@ class TableView(Generic[K, R]):
             on_move=self._go,
         )
         self.control = TableRoot(expand=True)
-        self.control.on_unmount = self._end_timers
+        self.control.on_unmount = self._patience.end
         if not paged:
             self._order.sort_by(self._sort_key(), descending)
 
@@ -99,7 +93,7 @@ class TableView(Generic[K, R]):
         if first:
             self._order.settle()
         elif self._order.unsettled:
-            self._settle_later()
+            self._patience.settle_later()
         if first or shape:
             self.refresh()
             return
@@ -118,7 +112,7 @@ class TableView(Generic[K, R]):
         A page that the user asked for (``fresh``) is shown at once; one that came by itself and would move
         rows waits until the pointer has left the table.
         """
-        if not fresh and self._held_s() > 0 and [key for key, _ in rows] != self._order.order:
+        if not fresh and self._patience.held and [key for key, _ in rows] != self._order.order:
             self._waiting_page = list(rows)
             here = {key: row for key, row in rows if self._order.index_of(key) is not None}
             self._order.apply(here, self._missing(here))
@@ -260,25 +254,13 @@ class TableView(Generic[K, R]):
             self._window.offset = 0
             self.refresh()
 
-    def _settle_later(self) -> None:
-        if "settle" not in self._timers:
-            self._later("settle", SETTLE_S, self._settle)
-
     def _settle(self) -> None:
         if self._paged:
-            return
-        held_s = self._held_s()
-        if held_s > 0:
-            self._later("settle", held_s, self._settle)
             return
         shown = self.current is not None and self.current in self._slots
         if self._order.settle() and shown:
             self._reveal_current()
         self.refresh()
-
-    def _held_s(self) -> float:
-        """Return how much longer the pointer holds the order."""
-        return self._held_until_s - asyncio.get_running_loop().time()
 
     def _reveal_current(self) -> None:
         index = self._order.index_of(self.current) if self.current is not None else None
@@ -295,17 +277,3 @@ class TableView(Generic[K, R]):
 
     def _tell_selection(self) -> None:
         """Say that the selection changed; nobody listens here."""
-
-    # -- timers
-
-    def _later(self, name: str, after_s: float, run: Callable[[], None]) -> None:
-        def fire() -> None:
-            self._timers.pop(name, None)
-            run()
-
-        self._timers[name] = asyncio.get_running_loop().call_later(after_s, fire)
-
-    def _end_timers(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
