@@ -46,7 +46,7 @@ async def test_who_was_online_when_the_server_was_lost_was_seen_then() -> None:
 
 async def test_the_cards_of_a_lost_server_are_as_dim_as_its_table() -> None:
     async with open_desk(12) as desk:
-        cards = [card.control for card in desk.view._cards._cards.values()]
+        cards = [card.button for card in desk.view._cards._cards.values()]
         table = desk.view._box._slot
         assert {card.opacity for card in cards} == {table.opacity} == {1.0}
         desk.streams.lose()

@@ -50,11 +50,12 @@ class _Card:
             padding=ft.Padding.symmetric(vertical=7, horizontal=15),
             border_radius=RADIUS,
             ink=True,
+            opacity=1.0,
             tooltip=card.hint,
             on_click=lambda _event: on_click(card.name),
         )
         self.control = ft.Stack(
-            [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True, opacity=1.0
+            [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True
         )
         self._hint = card.hint
         self._words: CardWords | None = None
@@ -78,10 +79,10 @@ class _Card:
     def dim(self, dimmed: bool) -> list[ft.Control]:
         """Show that the number may no longer be true, or that it is; return the controls to update."""
         opacity = DIMMED if dimmed else 1.0
-        if self.control.opacity == opacity:
+        if self.button.opacity == opacity:
             return []
-        self.control.opacity = opacity
-        return [self.control]
+        self.button.opacity = opacity  # not its surface, which would let the page through
+        return [self.button]
 
 
 class FilterCards:
