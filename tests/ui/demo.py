@@ -32,7 +32,7 @@ def _now() -> datetime:
 
 
 async def _move(streams: FakeStreams) -> None:
-    """Let backups go on, loads swing and a machine come and go."""
+    """Let backups go on, lines be logged, loads swing and a machine come and go."""
     step = 0
     while True:
         await asyncio.sleep(0.25)
@@ -43,6 +43,7 @@ async def _move(streams: FakeStreams) -> None:
             streams.progress.put(fleet.progress_of(name, ratio % 1.0, now), committed_at=now)
         if step % 4 == 0:
             streams.status.on_next(streams.ok(fleet.status(now)))
+            streams.logs.say(streams.logs.line(step, now))
         if step % 40 == 0:
             streams.load.on_next(streams.ok(fleet.load(now + timedelta(seconds=step))))
             client = fleet.client_of("web-05", now)

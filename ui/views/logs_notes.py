@@ -31,6 +31,7 @@ class LogNotes:
             ),
             height=30,
             bottom=12,
+            right=64,  # lines begin at the left: in the middle it would lie over the words of most
             padding=ft.Padding.symmetric(horizontal=14),
             border_radius=15,
             bgcolor=ft.Colors.PRIMARY,
