@@ -76,7 +76,7 @@ def test_a_part_of_the_day_in_which_the_clock_is_changed_is_named_by_the_clock()
         (" 2026-3-1 ", "2027-01-01", (date(2026, 3, 1), date(2026, 3, 11))),
         ("1 March", "2026-03-11", BadDays(first="Write a day as 2026-03-12")),
         ("2026-03-01", "", BadDays(last="Write a day as 2026-03-12")),
-        ("2026-02-30", "2026-03-01", BadDays(first="Write a day as 2026-03-12")),
+        ("2026-02-30", "2026-03-01", BadDays(first="There is no such day")),
         ("2026-03-05", "2026-03-01", BadDays(last="Before the first day")),
         ("2026-03-12", "2026-03-12", BadDays(first="This day has not begun")),
         ("1999-01-01", "2026-03-01", BadDays(first="More than 5 years before the last day")),

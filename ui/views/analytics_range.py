@@ -65,12 +65,15 @@ def day_of(text: str) -> date | None:
         return None
 
 
+def _no_day(text: str) -> str:
+    return "There is no such day" if _DATE.fullmatch(text.strip()) else "Write a day as 2026-03-12"
+
+
 def days_of(first_text: str, last_text: str, today: date) -> tuple[date, date] | BadDays:
     """Return the two days, or what is wrong with them."""
     first, last = day_of(first_text), day_of(last_text)
     if first is None or last is None:
-        wrong = "Write a day as 2026-03-12"
-        return BadDays("" if first else wrong, "" if last else wrong)
+        return BadDays("" if first else _no_day(first_text), "" if last else _no_day(last_text))
     if first > today:
         return BadDays(first="This day has not begun")
     if last < first:
