@@ -237,7 +237,10 @@ class Restore:
     def _fail(self, item: Item, error: Exception) -> None:
         """Note a name that could not be restored; a full or read-only disk ends the restore."""
         if isinstance(error, OSError) and error.errno in FATAL:
-            raise ConfigRejected(f"The folder cannot take more: {reason_of(error)}.") from None
+            raise ConfigRejected(
+                f"--to {self._tree.path}: no more can be written: {reason_of(error)}.",
+                hint="Make room and restore again with --overwrite, or give another folder.",
+            ) from None
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         self.done.failed.append((item.path, reason))
 

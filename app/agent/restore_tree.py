@@ -60,8 +60,9 @@ class TargetTree:
     """The folder to restore into; every call blocks and belongs in a thread."""
 
     def __init__(self, root: Path) -> None:
-        self.created = not root.exists()
+        self.path = root
         try:
+            self.created = not root.exists()
             root.mkdir(parents=True, exist_ok=True)
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:

@@ -227,6 +227,7 @@ async def test_restore_says_what_is_wrong(
             (("laptop", *good, token, "--at", "yesterday"), "is not a time"),
             (("laptop", *good, token, "--at", "2001-01-01"), "has no files"),
             (("laptop", *good, token, "*.nothing"), "matches"),
+            (("laptop", *good, token, "--to", tmp_path / ("long" * 100)), "File name too long"),
         ):
             assert await restore(*args) == 2
             assert expected in one_line(capsys)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from app.agent.arriving import Arriving
 from app.agent.restore_plan import RestorePlan, batches
 from app.protocol import ClientList, Health, VersionPage, encode
 from streams.records.clients import Client
@@ -180,6 +182,36 @@ async def test_what_is_there_is_not_replaced_unless_told(
         assert (to / "sub" / "one").read_text() == "backed up"
         assert await restore("laptop", *token, "--to", tmp_path / "full", "--full-paths") == 0
         assert (tmp_path / "full" / str(source)[1:] / "two").read_text() == "backed up"
+
+
+async def test_a_disk_that_runs_full_ends_the_restore_and_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, to = tmp_path / "source", tmp_path / "to"
+    source.mkdir()
+    for name in ("a", "b", "c"):
+        (source / name).write_text(f"content of {name}")
+    keep, kept = Arriving.keep, 0
+
+    def keep_one(arriving: Arriving, data: bytes) -> None:
+        nonlocal kept
+        if kept:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        kept += 1
+        keep(arriving, data)
+
+    monkeypatch.setattr(Arriving, "keep", keep_one)
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        words = ("--server", server.url, "--name", "laptop", "--code", code, "--state", tmp_path / "state")
+        assert await agent(source, *words, "--once") == 0
+        capsys.readouterr()
+        token = ("--server", server.url, "--token-file", server.info.token_file)
+        assert await restore("laptop", *token, "--to", to) == 2
+    said = capsys.readouterr().err
+    assert f"--to {to}: " in said and "No space left on device" in said
+    assert "Make room" in said and said.count("\n") == 1
+    assert len(os.listdir(to)) == 1
 
 
 async def test_a_damaged_stored_file_is_said_and_skipped(
