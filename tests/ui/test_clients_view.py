@@ -292,6 +292,18 @@ async def test_a_revoked_client_is_offered_its_enrolment_and_no_backup(desk: Des
     assert desk.names() == ["app-01"]
 
 
+async def test_what_is_selected_but_filtered_away_is_told(desk: Desk) -> None:
+    assert desk.view.walked.take_key(key_event("A", ctrl=True))
+    desk.page.frame()
+    assert "45 selected" in desk.page.texts()
+    desk.view._on_search("app-01")
+    desk.page.frame()
+    assert {"45 selected", "44 not shown"} <= set(desk.page.texts())
+    desk.view._on_search("")
+    desk.page.frame()
+    assert not any("not shown" in text for text in desk.page.texts())
+
+
 async def test_the_bar_acts_on_all_that_are_selected(desk: Desk) -> None:
     for slot in (0, 2):
         row = desk.view._table._body.rows[slot]

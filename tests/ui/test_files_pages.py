@@ -158,3 +158,10 @@ async def test_the_filter_lets_go_of_a_client_that_the_server_does_not_know(desk
     desk.streams.fill()
     desk.page.frame()
     assert desk.queries[-1].client_id is None
+
+
+async def test_what_is_selected_on_another_page_is_told(desk: Desk) -> None:
+    await desk.page.fire(desk.view._table._body.rows[0].check, "change", value=True)
+    assert not any("not shown" in text for text in desk.page.texts())
+    await desk.turn(Turn.NEXT)
+    assert {"1 selected", "1 not shown"} <= set(desk.page.texts())

@@ -231,6 +231,7 @@ class SelectionBar:
 
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
         self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+        self._hidden = ft.Text("", size=SIZE_BODY, color=INK, no_wrap=True, visible=False)
         self._buttons = {action: _bar_button(action) for action in actions}
         clear = ft.IconButton(
             ft.Icons.CLOSE,
@@ -242,7 +243,7 @@ class SelectionBar:
             on_click=lambda _event: on_clear(),
         )
         self.control = ft.Container(
-            ft.Row([self._count, *self._buttons.values(), clear], spacing=4, tight=True),
+            ft.Row([self._count, self._hidden, *self._buttons.values(), clear], spacing=4, tight=True),
             height=HEIGHT,
             padding=ft.Padding.only(left=14, right=2),
             bgcolor=SELECTED,
@@ -250,14 +251,19 @@ class SelectionBar:
             visible=False,
         )
 
-    def show(self, count: int) -> list[ft.Control]:
-        """Show the number of selected rows and what can be done with them; return the controls to update."""
-        text = f"{count:,} selected"
+    def show(self, count: int, hidden: int = 0) -> list[ft.Control]:
+        """Show the number of selected rows and what can be done with them; return the controls to update.
+
+        What is done is done to ``hidden`` of them too, which a filter or another page keeps from being seen.
+        """
+        text, unseen = f"{count:,} selected", f"{hidden:,} not shown" if hidden else ""
         offered = {action: count > 0 and action.applies() for action in self._buttons}
         same = all(button.visible == offered[action] for action, button in self._buttons.items())
-        if same and (text, count > 0) == (self._count.value, self.control.visible):
+        said = (self._count.value, self._hidden.value, self.control.visible)
+        if same and said == (text, unseen, count > 0):
             return []
         self._count.value, self.control.visible = text, count > 0
+        self._hidden.value, self._hidden.visible = unseen, bool(unseen)
         for action, button in self._buttons.items():
             button.visible = offered[action]
         return [self.control]

@@ -179,7 +179,6 @@ class ClientsView(BoundView):
     def _show_clients(self, delta: Delta[str, Client]) -> None:
         changed = self._rows.take_clients(delta)
         self._table.apply(changed, delta.removed, full=delta.full)
-        self.touch(*self._bar.show(len(self._table.selection)))
         self._show_around()
         shown = self._details.client_id
         if shown in changed:
@@ -216,6 +215,7 @@ class ClientsView(BoundView):
         self._refresh()
 
     def _show_around(self) -> None:
+        self._on_selection(frozenset(self._table.selection.keys))
         if not self._rows.known:
             return
         words = present_cards(list(self._rows.clients.values()), self.context.format)
@@ -268,7 +268,7 @@ class ClientsView(BoundView):
     # -- selection and details
 
     def _on_selection(self, keys: frozenset[str]) -> None:
-        self.touch(*self._bar.show(len(keys)))
+        self.touch(*self._bar.show(len(keys), len(keys.difference(self._table.keys()))))
 
     def _on_open(self, key: str) -> None:
         row = self._table.get(key)

@@ -212,6 +212,7 @@ class FilesView(BoundView):
         page = asked[1]
         self._table.show_page([(file.id, file) for file in page.rows], fresh=fresh)
         self._picked.update((file.id, file) for file in page.rows if file.id in self._picked)
+        self._on_selection(frozenset(self._picked))
         self.touch(*self._pager.show(self._pages.place, self._pages.ways))
         self.touch(*self._tools.see_types(file.suffix for file in page.rows))
         if page.rows:
@@ -272,7 +273,7 @@ class FilesView(BoundView):
         known: Mapping[int, BackupFile] = self._picked
         found = ((key, known.get(key) or self._table.get(key)) for key in keys)
         self._picked = {key: file for key, file in found if file is not None}
-        self.touch(*self._bar.show(len(keys)))
+        self.touch(*self._bar.show(len(keys), len(keys.difference(self._table.keys()))))
 
     def _on_open(self, key: int) -> None:
         file = self._table.get(key)
