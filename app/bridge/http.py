@@ -14,7 +14,7 @@ import structlog
 
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
-from streams.failures import TidewatchError
+from streams.failures import ServerUnreachable, TidewatchError
 from streams.operators.kinds import Seconds, seconds_of
 from streams.records.base import Record
 
@@ -137,6 +137,8 @@ class HttpClient:
         ``streaming`` limits the silence between two pieces instead of the whole.
         """
         where = self.address.http
+        if self._session.closed:  # a poll whose turn comes after that is no fault
+            raise ServerUnreachable(f"{where}: not asked, since the console ends.")
         self.requests += 1
         request_id = uuid.uuid4().hex[:16]
         limit_s = limit_s or seconds_of(self._timeout_s)
