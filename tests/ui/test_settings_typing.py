@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import flet as ft
+
 from tests.ui.settings_stage import settings_stage
+from ui.theme import Tone
 
 
 async def test_what_is_typed_is_written_with_comments_kept_and_in_force(tmp_path: Path) -> None:
@@ -25,6 +28,19 @@ async def test_what_may_not_be_is_refused_at_the_field_in_the_words_of_the_start
         await s.type("polling.critical_s", "7")
         assert said not in s.h.texts()
         assert s.watcher.current.polling.critical_s == 7
+
+
+async def test_a_refused_value_is_seen_at_its_field_also_while_that_has_the_keyboard(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as s:
+        entry = s.field("polling.critical_s")._input
+        await s.type("polling.critical_s", "soon")
+        sides = {state: border.side.color for state, border in entry.border.items()}
+        assert sides == {
+            ft.ControlState.DEFAULT: Tone.BAD.color,
+            ft.ControlState.FOCUSED: Tone.BAD.color,
+        }
+        await s.type("polling.critical_s", "7")
+        assert isinstance(entry.border, ft.OutlineInputBorder)
 
 
 async def test_what_is_refused_after_enter_can_be_typed_again_at_once(tmp_path: Path) -> None:

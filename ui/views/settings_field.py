@@ -152,7 +152,7 @@ class SettingField:
         tone = Tone.BAD if bad else Tone.WARNING if warn else None
         self._note.color = tone.color if tone is not None else QUIET_INK
         if isinstance(self._input, ft.TextField):
-            self._input.border = _border(Tone.BAD.color if bad else LINE)
+            self._input.border = _bad_border() if bad else _border(LINE)
 
     # -- the value
 
@@ -241,5 +241,13 @@ class SettingField:
         self._events.on_commit(self.name, None)
 
 
-def _border(color: ft.ColorValue) -> ft.InputBorder:
-    return ft.OutlineInputBorder(side=ft.BorderSide(1, color), border_radius=8)
+def _border(color: ft.ColorValue, width: float = 1) -> ft.InputBorder:
+    return ft.OutlineInputBorder(side=ft.BorderSide(width, color), border_radius=8)
+
+
+def _bad_border() -> dict[ft.ControlState, ft.InputBorder]:
+    return {
+        ft.ControlState.DEFAULT: _border(Tone.BAD.color),
+        # Else it would have the colour of the theme while it is typed anew.
+        ft.ControlState.FOCUSED: _border(Tone.BAD.color, 2),
+    }
