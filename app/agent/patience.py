@@ -29,6 +29,7 @@ class Patience:
     ) -> None:
         self._backoff, self._patience_s, self._say = backoff, patience_s, say
         self._said = False
+        self._failed_at = 0.0
 
     async def through(
         self, attempt: Callable[[], Awaitable[T]], *, moved: Callable[[], int] = lambda: 0
@@ -41,6 +42,7 @@ class Patience:
         loop = asyncio.get_running_loop()
         since, internal, last = 0.0, 0, 0
         while True:
+            began = loop.time()
             try:
                 result = await attempt()
             except TidewatchError as error:
@@ -56,13 +58,16 @@ class Patience:
                 internal += isinstance(error, Refusal) and error.server_code == "internal"
                 if loop.time() - since > self._patience_s or internal > INTERNAL_TIMES:
                     raise
-                if not busy and not self._said:
-                    self._said = True
-                    self._say(f"{error.message} Trying again.")
+                if not busy:
+                    self._failed_at = loop.time()
+                    if not self._said:
+                        self._said = True
+                        self._say(f"{error.message} Trying again.")
                 after = error.retry_after_s if isinstance(error, Refusal) else None
                 await asyncio.sleep(max(after or 0.0, backoff.next_s()))
             else:
-                if self._said:
+                # What was under way already when it failed elsewhere may have had its answer before.
+                if self._said and began >= self._failed_at:
                     self._said = False
                     self._say("The server is back; going on.")
                 return result

@@ -136,6 +136,8 @@ class Restore:
         for item in folders:
             try:
                 fresh = self._tree.make_folder(item.parts, overwrite=self._overwrite)
+                if not fresh:
+                    self._tree.clear_leftovers(item.parts)
             except (OSError, InTheWay) as error:
                 self._fail(item, error)
                 continue

@@ -6,6 +6,7 @@ and whatever lies there already, nothing leads out. Links are made last, so that
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from streams.failures import ConfigRejected
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
+"""What a file is called until it is whole, with the number of the process that writes it."""
 KEPT_BITS = 0o1777
 """Of a file's mode: without the bits that lend its owner's rights, as owners are not restored."""
 
@@ -100,6 +103,15 @@ class TargetTree:
         with self._parent(parts, overwrite=overwrite) as parent:
             return _make(parts[-1], parent, mode, overwrite=overwrite)
 
+    def clear_leftovers(self, parts: Parts) -> None:
+        """Remove the unfinished files of a restore that was killed; only before there is one of ours."""
+        with self._opened(parts) as folder, os.scandir(folder) as listing:
+            for name in [entry.name for entry in listing]:
+                left = UNFINISHED.fullmatch(name)
+                if left is not None and not _runs(int(left[1])):
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=folder)
+
     def new_file(self, parts: Parts, *, overwrite: bool) -> NewFile:
         """Open a new file for ``parts``; it must be closed."""
         with self._parent(parts, overwrite=overwrite) as parent:
@@ -160,6 +172,19 @@ class TargetTree:
             yield at
         finally:
             os.close(at)
+
+
+def _runs(pid: int) -> bool:
+    """Whether another process of this number runs."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _exists(name: bytes, folder: int) -> bool:

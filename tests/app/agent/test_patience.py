@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from app.agent.backoff import Backoff
@@ -40,3 +42,28 @@ async def test_what_cannot_pass_is_not_tried_again() -> None:
     full = Refusal(Problem(code="disk_full", message="Full."), status=507)
     with pytest.raises(Refusal):
         await patience().through(Attempts(full, 1))
+
+
+async def test_what_was_under_way_before_a_server_went_away_does_not_say_that_it_is_back() -> None:
+    said: list[str] = []
+    away = Patience(lambda: Backoff("x", base_s=0.02, cap_s=0.02), say=said.append)
+    nearly_done, gone, back = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def before() -> None:
+        await nearly_done.wait()
+
+    async def after() -> None:
+        if not back.is_set():
+            gone.set()
+            raise ServerUnreachable("Nobody answers.")
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        earlier = group.create_task(away.through(before))
+        group.create_task(away.through(after))
+        await gone.wait()
+        nearly_done.set()
+        await earlier
+        gone.clear()
+        await gone.wait()
+        back.set()
+    assert said == ["Nobody answers. Trying again.", "The server is back; going on."]

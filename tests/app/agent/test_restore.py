@@ -178,7 +178,9 @@ async def test_what_is_there_is_not_replaced_unless_told(
         assert sorted(os.listdir(to)) == ["sub"]
         assert await restore("laptop", *token, "--to", to, "two") == 0
         assert (to / "sub" / "one").read_text() == "mine"
+        (to / "sub" / f".tidewatch-{os.getpid()}-1.part").write_text("of one that was killed")
         assert await restore("laptop", *token, "--to", to, "--overwrite") == 0
+        assert os.listdir(to / "sub") == ["one"]
         assert (to / "sub" / "one").read_text() == "backed up"
         assert await restore("laptop", *token, "--to", tmp_path / "full", "--full-paths") == 0
         assert (tmp_path / "full" / str(source)[1:] / "two").read_text() == "backed up"

@@ -53,6 +53,24 @@ def test_a_link_of_the_same_name_is_replaced_and_not_followed(tree: TargetTree, 
     assert os.listdir(tmp_path / "to") == ["name"]
 
 
+def test_what_a_killed_restore_left_is_cleared_away(
+    tree: TargetTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(pid: int, number: int) -> None:
+        assert number == 0
+        if pid == 4242:
+            raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", kill)
+    folder = tmp_path / "to" / "a"
+    folder.mkdir()
+    kept = [".tidewatch-4243-1.part", ".tidewatch-x-1.part", ".tidewatch-1.part", "file.part"]
+    for name in (".tidewatch-4242-7.part", f".tidewatch-{os.getpid()}-7.part", *kept):
+        (folder / name).write_text("half")
+    tree.clear_leftovers((b"a",))
+    assert sorted(os.listdir(folder)) == sorted(kept)
+
+
 def test_what_was_not_kept_leaves_nothing(tree: TargetTree, tmp_path: Path) -> None:
     file = tree.new_file((b"a", b"b"), overwrite=False)
     file.write(b"half")
