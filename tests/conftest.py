@@ -45,6 +45,7 @@ PAGE: Final = tuple(
         "ui/test_backup_ends",
         "ui/test_bound",
         "ui/test_charts",
+        "ui/test_client_details",
         "ui/test_clients_lost",
         "ui/test_clients_view",
         "ui/test_components",

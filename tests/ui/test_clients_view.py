@@ -2,20 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import flet as ft
 import msgspec
 import pytest
-import reactivex as rx
-from reactivex.subject import Subject
 
-from streams.bag import Streams
 from streams.commands import Outcome
 from streams.failures import CommandFailed
 from streams.records.files import VerifyResult
-from streams.records.runs import RunPage
-from streams.snapshot import Snapshot
 from streams.vocabulary import ClientState, RunState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
@@ -159,66 +153,6 @@ async def test_the_arrow_says_how_the_ages_go_on_that_are_seen(desk: Desk) -> No
     assert head._arrows["good"].semantics_label == "sorted ascending"
     await desk.page.fire(head._cells["size"], "click")
     assert head._arrows["size"].semantics_label == "sorted ascending"
-
-
-async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> None:
-    late: Subject[Snapshot[RunPage]] = Subject()
-    details = desk.view._details
-    first, second = fleet.client_id("app-01"), fleet.client_id("app-02")
-    answers = {first: late, second: rx.never()}
-    details._streams = streams_with_runs(desk, answers)
-    desk.view.arrive(f"client:{first}")
-    desk.page.frame()
-    run = fleet.run_of(0, "app-01", desk.page.now())
-    late.on_next(desk.streams.ok(RunPage(rows=(run,))))  # has come, is not drawn yet
-    desk.view.arrive(f"client:{second}")
-    desk.page.frame()
-    assert late.observers == []
-    assert all(not bar.height for bar in details._bars.bars)
-
-
-async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
-    details, first = desk.view._details, fleet.client_id("app-01")
-    run = fleet.run_of(7, "app-01", desk.page.now())
-    page = desk.streams.ok(RunPage(rows=(run,)))
-    details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
-    desk.view.arrive(f"client:{first}")
-    desk.page.frame()
-    await desk.page.fire(details._bars.bars[-1], "click")
-    assert desk.went[-1] == Place("logs", f"run:{run.id}")
-    assert details._bars.bars[0].on_click is None
-
-
-async def test_the_failures_are_there_again_when_the_same_client_is_opened_again(desk: Desk) -> None:
-    details, first, second = desk.view._details, fleet.client_id("app-01"), fleet.client_id("app-02")
-    run = msgspec.structs.replace(fleet.run_of(0, "app-01", desk.page.now()), state=RunState.FAILED)
-    page = desk.streams.ok(RunPage(rows=(run,)))
-    details._streams = streams_with_runs(
-        desk, {first: rx.concat(rx.of(page), rx.never()), second: rx.never()}
-    )
-    for shown in (first, second, first):
-        desk.view.arrive(f"client:{shown}")
-        desk.page.frame()
-        assert details._failures_part.visible is (shown == first)
-    assert desk.view.walked.take_key(key_event("Escape"))
-    await desk.click_row(0)
-    desk.page.frame()
-    assert details._failures_part.visible is True
-
-
-async def test_the_details_of_another_client_begin_at_their_top(desk: Desk) -> None:
-    scrolled = desk.view._details.panel.scrolled
-    await desk.click_row(0)
-    first = scrolled.key
-    await desk.click_row(1)
-    assert scrolled.key != first
-    second = scrolled.key
-    desk.view._details.refresh(desk.view._details._row)  # type: ignore[arg-type]
-    assert scrolled.key == second
-
-
-def streams_with_runs(desk: Desk, answers: dict[str, rx.Observable[Snapshot[RunPage]]]) -> Streams:
-    return replace(desk.streams.bag, client_runs=lambda client_id: answers[client_id])
 
 
 async def test_back_up_is_told_only_after_the_answer(desk: Desk) -> None:
