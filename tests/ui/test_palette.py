@@ -153,6 +153,31 @@ async def test_a_client_is_told_as_the_clients_view_tells_it() -> None:
         assert s.shell._palette.shown[0].detail == "failing"
 
 
+async def test_what_is_selected_can_be_acted_on_by_the_keys_alone() -> None:
+    async with stage() as s:
+        s.shell.go(Place("clients"))
+        await s.h.settle()
+        palette = s.shell._palette
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "back up")
+        assert palette.shown[0].label == "Back up all clients"
+        await _press(s.h, "Escape")
+        await _press(s.h, "Home")
+        await _press(s.h, "Arrow Down", shift=True)
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "back up")
+        assert palette.shown[0].label == "Back up the 2 selected clients"
+        await s.h.fire(palette.field, "submit")
+        await s.h.settle()
+        ids = [fleet.client_id(name) for name in ("app-01", "app-02")]
+        assert s.commands.calls == [("back_up", ids)]
+        s.shell.go(Place("files"))
+        await s.h.settle()
+        await _press(s.h, "K", ctrl=True)
+        await _type(s, "selected")
+        assert not any(entry.group == "Selected" for entry in palette.shown)
+
+
 async def test_arrows_walk_the_list_and_what_is_chosen_is_done() -> None:
     async with stage() as s:
         await _press(s.h, "K", ctrl=True)

@@ -10,7 +10,7 @@ from streams.failures import TidewatchError
 from streams.vocabulary import ClientState, RunState
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
-from ui.components.toolbar import BarAction
+from ui.components.selection_bar import BarAction
 from ui.context import Place, UiContext
 from ui.format import counted
 from ui.links import client_link

@@ -14,10 +14,11 @@ from ui.components.aside import Aside
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import FilterCards
+from ui.components.selection_bar import SelectionBar
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
-from ui.components.toolbar import FilterMenu, SearchField, SelectionBar, toolbar
+from ui.components.toolbar import FilterMenu, SearchField, toolbar
 from ui.context import UiContext
 from ui.links import filters_of
 from ui.room import WIDE_FROM
@@ -85,6 +86,7 @@ class ClientsView(BoundView):
             self._actions.of_selected(lambda shut: self._rows.chosen(self._table.selection.keys, shut=shut)),
             self._table.clear_selection,
         )
+        context.palette.offer("clients.selected", lambda: self._bar.offers("client") if self.looking else ())
         self._box = table_box(
             self._table.control,
             Empty(

@@ -18,10 +18,11 @@ from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import CardWords, FilterCards
 from ui.components.pager import HEIGHT as PAGER_HEIGHT
 from ui.components.pager import Pager, Turn
+from ui.components.selection_bar import BarAction, SelectionBar
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
-from ui.components.toolbar import BarAction, SelectionBar, toolbar
+from ui.components.toolbar import toolbar
 from ui.context import UiContext
 from ui.links import filters_of
 from ui.theme import GAP, PAGE_PADDING
@@ -102,6 +103,7 @@ class FilesView(BoundView):
             ),
             self._table.clear_selection,
         )
+        context.palette.offer("files.selected", lambda: self._bar.offers("file") if self.looking else ())
         self._pager = Pager(self._on_turn)
         self._box = table_box(
             # The pager tells of the rows above it: it comes and goes with them.
