@@ -141,6 +141,7 @@ def test_a_line_leads_to_what_it_is_about() -> None:
     ("show", "wanted", "moment"),
     [
         ("client:c1", LogFilter(client_id="c1"), None),
+        ("client:c1:web-03", LogFilter(client_id="c1"), None),
         ("run:8812", LogFilter(run_id=8812), None),
         ("correlation:x", LogFilter(correlation_id="x"), None),
         ("errors", LogFilter(levels=frozenset({LogLevel.WARNING, LogLevel.ERROR})), None),

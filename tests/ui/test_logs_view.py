@@ -170,6 +170,15 @@ async def test_arriving_from_a_client_shows_its_lines_and_names_it(desk: Desk) -
     assert desk.logs.filters[-1].client_id is None
 
 
+async def test_a_client_is_named_where_none_of_its_lines_is_kept(desk: Desk) -> None:
+    desk.view.arrive("client:0123456789abcdef:ben:laptop")
+    desk.pass_s(0.2)
+    assert desk.logs.filters[-1].client_id == "0123456789abcdef"
+    assert desk.rows() == []
+    assert desk.has("client ben:laptop")
+    assert desk.has("No line matches these filters. Those of long ago are no longer kept.")
+
+
 async def test_arriving_at_a_time_shows_it_and_stands_still(desk: Desk) -> None:
     moment = desk.page.now() - timedelta(seconds=2000)
     desk.view.arrive(f"at:{moment.isoformat()}")

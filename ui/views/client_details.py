@@ -279,7 +279,8 @@ class ClientDetails(BoundView):
 
     def _on_log(self) -> None:
         if self._row is not None:
-            self.context.go(Place("logs", f"client:{self._row.client.id}"))
+            client = self._row.client
+            self.context.go(Place("logs", f"client:{client.id}:{client.name}"))
 
     def _on_files(self) -> None:
         if self._row is not None:

@@ -23,7 +23,7 @@ from ui.context import Place, UiContext
 from ui.links import filter_link
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.copying import copy_link
-from ui.views.logs_arrive import led_to
+from ui.views.logs_arrive import led_to, named_client
 from ui.views.logs_board import BoardEvents, LogBoard
 from ui.views.logs_details import LogDetails
 from ui.views.logs_export import LogExport
@@ -144,10 +144,13 @@ class LogsView(BoundView):
             self._board.list.show_overlay(None)
         elif known:
             clear = ft.TextButton("Show all lines", on_click=lambda _event: self._on_filter(LogFilter()))
-            word = (
-                "No line so far; looking further back." if change.more else "No line matches these filters."
-            )
+            word = "No line so far; looking further back." if change.more else self._why_none()
             self._board.list.show_overlay(nothing_found(word, clear))
+
+    def _why_none(self) -> str:
+        wanted = self._filters.value
+        old = wanted.client_id is not None or wanted.run_id is not None
+        return "No line matches these filters." + (" Those of long ago are no longer kept." if old else "")
 
     def _learn_name(self, lines: tuple[LogLine, ...]) -> None:
         wanted = self._filters.value.client_id
@@ -237,6 +240,8 @@ class LogsView(BoundView):
         if led is None:
             return
         wanted, moment = led
+        if (named := named_client(show)) is not None:
+            self.touch(*self._filters.name_client(*named))
         self._board.shelf.by_hand = False
         if moment is None:
             self._on_filter(wanted)

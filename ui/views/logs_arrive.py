@@ -14,8 +14,8 @@ _ERRORS = frozenset({LogLevel.ERROR, LogLevel.WARNING})
 def led_to(show: str) -> tuple[LogFilter, datetime | None] | None:
     """Return what to show for ``Place.show``, and the moment to stand still at; None for what is no word.
 
-    ``client:ID``, ``run:ID``, ``correlation:ID``, ``at:TIME`` (RFC 3339), ``source:NAME``, ``errors``,
-    ``all``, or several as a link has them: ``?client=ID&level=error&text=…``.
+    ``client:ID`` or ``client:ID:NAME``, ``run:ID``, ``correlation:ID``, ``at:TIME`` (RFC 3339),
+    ``source:NAME``, ``errors``, ``all``, or several as a link has them: ``?client=ID&level=error&text=…``.
     """
     several = filters_of(show)
     if several is None:
@@ -36,14 +36,23 @@ def led_to(show: str) -> tuple[LogFilter, datetime | None] | None:
     return LogFilter(**parts), moment
 
 
+def named_client(show: str) -> tuple[str, str] | None:
+    """Return the id and the name of the client that ``show`` names; its lines may be gone that would tell."""
+    word, _, rest = show.partition(":")
+    client_id, _, name = rest.partition(":")
+    return (client_id, name) if word == "client" and name else None
+
+
 def _part(word: str, rest: str) -> dict[str, Any] | None:
     match word:
         case "all":
             return {}
         case "errors":
             return {"levels": _ERRORS}
-        case "client" | "correlation" if rest:
-            return {f"{word}_id": rest}
+        case "client" if rest:
+            return {"client_id": rest.partition(":")[0]}
+        case "correlation" if rest:
+            return {"correlation_id": rest}
         case "run" if rest.isdecimal():
             return {"run_id": int(rest)}
         case "source" if rest in set(LogSource):
