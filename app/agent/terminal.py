@@ -4,13 +4,17 @@ import sys
 from collections.abc import Iterable
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 from app.agent.names import shown
 from streams.failures import TidewatchError
 
 NAMES_TOLD = 20
-PATH_WIDTH = 40
+BAR_WIDTH = 16
+REST_WIDTH = 76
+"""What counts, bar and sizes take of a line; the rest is for the end of a name."""
 
 
 def size_text(size: int) -> str:
@@ -34,11 +38,23 @@ def complain(error: TidewatchError) -> None:
     sys.stderr.flush()
 
 
+class _Sizes(ProgressColumn):
+    """How much is done, of how much, and how fast."""
+
+    def render(self, task: Task) -> Text:
+        done = size_text(int(task.completed))
+        of = f" of {size_text(int(task.total))}" if task.total is not None else ""
+        speed = task.finished_speed or task.speed
+        return Text(f"{done}{of}{f', {size_text(int(speed))}/s' if speed else ''}")
+
+
 class Terminal:
     """Writes notes to stderr and results to stdout, with a bar between where stderr is a terminal."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(
+            stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -58,13 +74,17 @@ class Terminal:
             return
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                DownloadColumn(binary_units=True),
-                TransferSpeedColumn(),
-                TextColumn("{task.fields[current]}", markup=False),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+                BarColumn(BAR_WIDTH),
+                _Sizes(table_column=Column(no_wrap=True)),
+                TextColumn(
+                    "{task.fields[current]}",
+                    markup=False,
+                    table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                ),
                 console=self._console,
                 transient=True,
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=None, current="")
@@ -74,7 +94,8 @@ class Terminal:
             if files_total is not None
             else f"{counted(files, 'file')} …"
         )
-        tail = current if len(current) <= PATH_WIDTH else f"…{current[-PATH_WIDTH:]}"
+        room = max(0, self._console.width - REST_WIDTH)
+        tail = current if len(current) <= room else f"…{current[len(current) - room + 1 :]}"
         self._bar.update(self._task, completed=done, total=total, description=of, current=tail)
 
     def end(self) -> None:

@@ -1,0 +1,28 @@
+"""What a person at a terminal sees while a backup or a restore runs."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from app.agent.terminal import Terminal
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_bar_is_one_line_with_sizes_in_one_unit(width: int) -> None:
+    screen = io.StringIO()
+    terminal = Terminal(Console(file=screen, force_terminal=True, width=width, color_system=None))
+    terminal.show(0, None, 0, None)
+    terminal.show(24_212, 24_572, 619 * MIB, 620 * MIB, "/home/me/documents/letters/2026/march/draft.odt")
+    terminal.end()
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\r", screen.getvalue())
+    assert drawn.count("\n") == 1, drawn  # at its end
+    last = drawn.split("\n")[0].split("\r")[-1]
+    assert "24,212 of 24,572 files" in last and "619.0 MiB of 620.0 MiB" in last
+    assert len(last) <= width
+    if width > 80:
+        assert last.rstrip().endswith("march/draft.odt")
+    assert "MB" not in drawn and "?" not in drawn
