@@ -30,6 +30,14 @@ POLICY = (
 )
 """What the page may do; the client program of Flet is compiled Dart and needs eval."""
 
+NOT_SENT = frozenset({b"access-control-allow-origin", b"cross-origin-embedder-policy"})
+"""Headers of Flet that do not leave: any page could read ours with the first.
+
+With the second the client program draws in a thread of its own, whose text cache it shares with the layout
+without a lock (flutter/flutter issue 190039): now and then letters were wrong or missing, or the page stood
+still for good.
+"""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -65,9 +73,7 @@ class OriginGuard:
     def _guarded(self, send: Send) -> Send:
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
-                kept = [
-                    pair for pair in message["headers"] if pair[0].lower() != b"access-control-allow-origin"
-                ]
+                kept = [pair for pair in message["headers"] if pair[0].lower() not in NOT_SENT]
                 message = {**message, "headers": [*kept, *self._headers]}
             await send(message)
 

@@ -15,7 +15,7 @@ from app.prefs import FilePrefs
 from app.server.folder import LOCK_FILE
 from app.simulation import PREFIX, _leftovers, simulated_server
 from app.tasks import Tasks
-from app.web import OriginGuard, listen
+from app.web import NOT_SENT, OriginGuard, listen
 from streams.failures import ConfigRejected, ServerUnreachable
 from tests.servers import until
 
@@ -165,3 +165,24 @@ async def test_who_is_let_in(kind: str, headers: dict[str, str], passes: bool) -
     await OriginGuard(app, 80)(scope, receive, send)
     assert bool(reached) is passes
     assert (sent == []) is passes
+
+
+async def test_what_is_answered_says_that_it_is_only_for_us() -> None:
+    sent: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        kept, gone = (b"content-type", b"text/html"), [(name, b"x") for name in NOT_SENT]
+        await send({"type": "http.response.start", "status": 200, "headers": [kept, *gone]})
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": [(b"host", b"127.0.0.1:80")]}
+    await OriginGuard(app, 80)(scope, receive, send)
+    headers = dict(sent[0]["headers"])
+    assert headers[b"content-type"] == b"text/html"
+    assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
+    assert headers.keys().isdisjoint(NOT_SENT)
