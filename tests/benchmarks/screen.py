@@ -129,8 +129,8 @@ async def _listen(fleet: Fleet, committed: Committed) -> None:
                 await socket.send_str(encode(resume).decode())
             elif isinstance(frame, Event) and frame.client is not None:
                 state = "overdue" if frame.client.goal_s == GOALS_S[0] else "online"
-                assert frame.committed_at is not None, "nothing is replayed to who only listens"
-                committed[frame.client.name, state].append(frame.committed_at.timestamp())
+                at = frame.committed_at or frame.at
+                committed[frame.client.name, state].append(at.timestamp())
 
 
 def _match(committed: Committed, changes: list[tuple[float, str, str]]) -> tuple[list[float], int]:
