@@ -65,8 +65,10 @@ def is_expression(text: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    reason = error.args[0] if error.args else "it cannot be read"
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    said = error.args[0] if error.args else "it cannot be read"
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    reason, _, part = text.partition(": ")  # the engine says what is wrong, and after a colon with which part
+    return f'{reason} in "{part}"' if part else reason
 
 
 def line_text(line: LogLine) -> str:

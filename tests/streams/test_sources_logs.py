@@ -294,10 +294,19 @@ def test_an_expression_that_would_take_for_ever_elsewhere_takes_no_time() -> Non
     assert not Search("/(a+)+$/").found_in("a" * 50_000 + "b")
 
 
-@pytest.mark.parametrize("text", ["/(/", "/[z-a]/", "/" + "a" * 500 + "/", "/(?<=a)b/"])
-def test_wrong_expressions_are_refused(text: str) -> None:
-    with pytest.raises(WrongExpression):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/(web/", 'Not an expression: missing ) in "(web".'),
+        ("/[z-a]/", 'Not an expression: invalid character class range in "z-a".'),
+        ("/" + "a" * 500 + "/", "The expression is longer than 400 characters."),
+        ("/(?<=a)b/", 'Not an expression: invalid perl operator in "(?<'),
+    ],
+)
+def test_a_wrong_expression_is_refused_with_the_part_that_is_wrong(text: str, said: str) -> None:
+    with pytest.raises(WrongExpression) as refused:
         matcher(LogFilter(text=text))
+    assert refused.value.message.startswith(said)
 
 
 def test_places_of_what_was_found_are_those_of_the_text_as_characters() -> None:
