@@ -27,7 +27,7 @@ from streams.records.clients import Client
 RECEIVE_S = 30.0
 """The server pings every 10 s; nothing for so long and the connection is dead."""
 CLOSE_S = 2.0
-SHUT_OUT_S = 60.0
+SHUT_OUT_S = 20.0
 """How often an agent that an operator has disconnected asks whether it may come back."""
 
 

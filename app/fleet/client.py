@@ -21,8 +21,6 @@ from streams.vocabulary import RunTrigger
 log = structlog.stdlib.get_logger(__name__)
 
 HEARTBEAT_S = 20.0
-SHUT_OUT_S = 20.0
-"""How often a client that an operator has disconnected tries again."""
 
 
 class SimulatedClient:
@@ -43,7 +41,6 @@ class SimulatedClient:
             on_command=self._on_command,
             on_refused=lambda error: log.info("client_refused", client=name, reason=error.message),
             say=lambda text: log.info("client_says", client=name, text=text),
-            shut_out_s=SHUT_OUT_S,
         )
 
     @property
