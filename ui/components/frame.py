@@ -24,15 +24,19 @@ class Frame(ft.Stack):
             ft.Container(width=1, left=0, top=_BESIDE, bottom=_BESIDE),
             ft.Container(width=1, right=0, top=_BESIDE, bottom=_BESIDE),
         ]
-        self._strips = [
-            ft.Container(height=RADIUS, left=_BESIDE, right=_BESIDE, top=0),
-            ft.Container(height=RADIUS, left=_BESIDE, right=_BESIDE, bottom=0),
+        corners = [
             _corner(ft.BorderRadius.only(top_left=RADIUS), left=0, top=0),
             _corner(ft.BorderRadius.only(top_right=RADIUS), right=0, top=0),
             _corner(ft.BorderRadius.only(bottom_left=RADIUS), left=0, bottom=0),
             _corner(ft.BorderRadius.only(bottom_right=RADIUS), right=0, bottom=0),
         ]
-        parts: list[ft.Control] = [self._middle, *self._sides, *self._strips]
+        strips = [
+            ft.Container(height=RADIUS, left=_BESIDE, right=_BESIDE, top=0),
+            ft.Container(height=RADIUS, left=_BESIDE, right=_BESIDE, bottom=0),
+        ]
+        self._bordered = [*corners, *strips]
+        # Between two points of the screen a corner has faint edges: what lies beside it goes over them.
+        parts: list[ft.Control] = [*corners, self._middle, *strips, *self._sides]
         super().__init__(parts, left=0, right=0, top=0, bottom=0)
         self.paint(CARD, LINE)
 
@@ -42,7 +46,7 @@ class Frame(ft.Stack):
         self._middle.bgcolor = fill
         for part in self._sides:
             part.bgcolor = line
-        for part in self._strips:
+        for part in self._bordered:
             part.bgcolor = fill
             part.border = ft.Border(
                 left=side if part.left == 0 else none,
