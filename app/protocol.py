@@ -30,6 +30,10 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """An id, a count or a size, as a database can keep it."""
 
 
+TOKEN_REVOKED = "This token was revoked."
+"""What the sockets of consoles and of agents say when they are closed for that."""
+
+
 def enrol_command(name: str = "NAME") -> str:
     """Return what is typed on the server for a code of this client, as every hint says it."""
     return f"python -m app server enrol {name} --data DIR"

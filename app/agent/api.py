@@ -158,7 +158,7 @@ class Api:
             problem,
             status=response.status,
             retry_after_s=float(after) if after.isdecimal() else None,
-            hint=HINTS.get(problem.code, ""),
+            hint=HINTS.get(problem.code, problem.detail),
         )
 
 

@@ -31,17 +31,13 @@ PASSING_CODES = frozenset(
 )
 """Refusals that another try may get past."""
 
-_NEW_CODE = f"Get a new one on the server with: {enrol_command()}."
 HINTS = {
-    "wrong_code": f"Check --name and --code. {_NEW_CODE}",
-    "code_used": f"Each code works once. {_NEW_CODE}",
-    "code_expired": _NEW_CODE,
     "too_many_attempts": "Then try again with the right code.",
     "disk_full": "Make room on the server's disk; what was sent is kept, the next backup goes on from there.",
     "server_stopped": "Start it again in the console, or wait until somebody does.",
     "client_disconnected": "An operator has to allow it again in the console.",
 }
-"""What the person at the client can do about a refusal."""
+"""What the person at the client can do about a refusal; about any other the server says it."""
 AGENT_TOKEN = f"Enrol again: get a code on the server with: {enrol_command()}, and give it once with --code."
 CONSOLE_TOKEN = "Give the console.token that lies in the data folder of this server."
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+import psutil
+
 from app.agent.names import reason_of
 from app.agent.restore_plan import Parts
 from streams.failures import ConfigRejected
@@ -108,7 +110,7 @@ class TargetTree:
         with self._opened(parts) as folder, os.scandir(folder) as listing:
             for name in [entry.name for entry in listing]:
                 left = UNFINISHED.fullmatch(name)
-                if left is not None and not _runs(int(left[1])):
+                if left is not None and not _written_by_another(int(left[1])):
                     with suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=folder)
 
@@ -174,17 +176,9 @@ class TargetTree:
             os.close(at)
 
 
-def _runs(pid: int) -> bool:
-    """Whether another process of this number runs."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
+def _written_by_another(pid: int) -> bool:
+    """Whether another process of this number runs; what has ours was left by one that is gone."""
+    return pid != os.getpid() and psutil.pid_exists(pid)
 
 
 def _exists(name: bytes, folder: int) -> bool:

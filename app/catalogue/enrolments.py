@@ -21,7 +21,7 @@ from streams.vocabulary import ClientState, EventKind, Scope, Topic
 
 DEFAULT_GOAL_S = 26 * 3600.0
 """A day and two hours: a daily backup that runs a little late is not a fault."""
-NEW_CODE = f"Get a new one with: {enrol_command()}"
+NEW_CODE = f"Get a new one on the server with: {enrol_command()}."
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LONGEST_NAME = 200
 
@@ -76,7 +76,7 @@ class Enrolments:
                     hint=f"Check the name and the code. {NEW_CODE}",
                 )
             if rows[0].used_at is not None:
-                raise CodeUsed("That enrolment code has been used.", hint=NEW_CODE)
+                raise CodeUsed("That enrolment code has been used: each works once.", hint=NEW_CODE)
             if rows[0].expires_at <= transaction.now_us:
                 raise CodeExpired("That enrolment code has expired.", hint=NEW_CODE)
             transaction.run(

@@ -25,7 +25,7 @@ from app.agent_frames import (
     decode_from_agent,
 )
 from app.catalogue.catalogue import Catalogue
-from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
+from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, TOKEN_REVOKED, encode
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
@@ -44,7 +44,7 @@ CLOSE_REPLACED = 4409
 """Close code of a socket whose client has connected again."""
 
 SHUT_OUT = AgentProblem(code="client_disconnected", message="An operator has disconnected this client.")
-REVOKED = AgentProblem(code="wrong_token", message="This token was revoked.")
+REVOKED = AgentProblem(code="wrong_token", message=TOKEN_REVOKED)
 REPLACED = AgentProblem(code="replaced", message="This client has connected again.")
 UNREADABLE = AgentProblem(code="unreadable_frame", message="That is no frame of an agent.")
 ENDING = AgentProblem(code="shutting_down", message="The server ends.")

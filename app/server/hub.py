@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from app.protocol import TOKEN_REVOKED
 from app.server.limits import Limits
 from streams.records.events import (
     Event,
@@ -26,7 +27,7 @@ from streams.vocabulary import Topic
 ConflatedFrame = StatusFrame | ProgressFrame | TransferFrame
 
 TOO_SLOW = SocketProblem(code="too_slow", message="You read too slowly; connect again and resume.")
-WRONG_TOKEN = SocketProblem(code="wrong_token", message="This token was revoked.")
+WRONG_TOKEN = SocketProblem(code="wrong_token", message=TOKEN_REVOKED)
 
 
 @dataclass(frozen=True, slots=True)

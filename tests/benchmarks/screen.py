@@ -7,7 +7,6 @@ committed.
 
 import asyncio
 import bisect
-import os
 import tempfile
 import time
 from collections import defaultdict
@@ -31,7 +30,6 @@ CLIENTS = 60
 EVENTS_PER_SECOND = 200.0
 P99_S = 0.1
 WARM_UP_S = 5.0
-HARNESS_NICE = 10
 
 WATCH = """(names) => {
   const wanted = new Set(names), known = new Map();
@@ -94,8 +92,6 @@ async def _follow(
 ) -> tuple[Committed, list[tuple[float, str, str]], float]:
     """Make events and note when they were committed and when they were seen; the warm-up is left out."""
     committed: Committed = defaultdict(list)
-    # What measures gives way to what is measured.
-    os.setpriority(os.PRIO_PROCESS, 0, HARNESS_NICE)
     tasks = Tasks()
     address = address_of(f"http://127.0.0.1:{fleet.port}")
     async with Api(address, fleet.token) as api:

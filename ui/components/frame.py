@@ -1,8 +1,8 @@
 """The rounded frame that cards and tables stand on, put together so that drawing it costs next to nothing.
 
-A box with a colour, a border and round corners is drawn by a shader that visits all of its points, three
-times. Where there is no graphics processor, a large one takes more time than all that stands on it. Here only
-the corners are drawn so; the rest are plain rectangles.
+A box with a colour, a border and round corners is drawn by shaders that visit all of its points. Where there
+is no graphics processor, a large one takes more time than all that stands on it. Here only the corners are
+drawn so; the rest are plain rectangles.
 """
 
 from typing import Any

@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping
 import flet as ft
 
 from streams.records.database import Outline, TableInfo
+from ui.components.frame import framed
 from ui.context import UiContext
 from ui.format import UNKNOWN
 from ui.theme import (
-    CARD,
     HOVER,
     INK,
     LINE,
     QUIET_INK,
-    RADIUS,
     SELECTED,
     SIZE_BODY,
     SIZE_SMALL,
@@ -89,7 +88,7 @@ class TableList:
         self._list = ft.ListView([], expand=True, spacing=0, padding=ft.Padding.all(6))
         self._title = small_text("Tables")
         self._foot = small_text("")
-        self.control = ft.Container(
+        content = ft.Container(
             ft.Column(
                 [
                     ft.Container(self._title, padding=ft.Padding.only(left=16, top=12, right=16)),
@@ -104,11 +103,9 @@ class TableList:
                 expand=True,
                 horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
             ),
-            width=WIDTH,
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
+            padding=1,
         )
+        self.control = framed(content, width=WIDTH)
 
     def show(self, outline: Outline) -> list[ft.Control]:
         """Take the outline; return the controls to update."""

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import flet as ft
 
 from streams.failures import Failure
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
+from ui.components.frame import framed
+from ui.theme import INK, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
 from ui.views.database_present import present_trouble, trouble_words
 
 
@@ -49,7 +50,7 @@ class TroublePage:
         self._why = ft.Text("", size=SIZE_BODY, color=INK, selectable=True, text_align=ft.TextAlign.CENTER)
         self._hint = small_text("")
         self._hint.no_wrap, self._hint.text_align = False, ft.TextAlign.CENTER
-        self.control = ft.Container(
+        content = ft.Container(
             ft.Column(
                 [
                     self._icon,
@@ -62,12 +63,9 @@ class TroublePage:
                 horizontal_alignment=ft.CrossAxisAlignment.CENTER,
                 spacing=10,
             ),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
-            border_radius=RADIUS,
-            padding=40,
-            visible=False,
+            padding=41,
         )
+        self.control = framed(content, visible=False)
 
     def show(self, failure: Failure | None) -> bool:
         """Show or hide it; return whether anything changed."""

@@ -112,13 +112,19 @@ def test_a_rate_counts_from_when_the_bytes_began_to_move() -> None:
         assert server.mark((second - 19) * 500) == backup.mark((second - 19) * 500) == pytest.approx(500)
 
 
-def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> None:
+def board_of_a_run() -> ProgressBoard:
+    """Return a board that follows run 2, of client c."""
     board = ProgressBoard(lambda _: None, every_s=1)
     run = Run(
         id=2, client_id="c", client_name="alpha", state=RunState.RUNNING, trigger=RunTrigger.AGENT,
         started_at=utc_now(),
     )  # fmt: skip
     board.begin(run)
+    return board
+
+
+def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> None:
+    board = board_of_a_run()
     board.note("c", AgentProgress(run_id=2, bytes_done=580_000_000, bytes_total=2_000_000_000))
     (progress,) = board.all()
     assert (progress.bytes_done, progress.rate_bps, progress.eta_s) == (580_000_000, 0, None)
@@ -128,12 +134,7 @@ def test_a_run_that_goes_on_where_another_was_does_not_begin_with_a_leap() -> No
 
 
 def test_what_came_of_a_client_is_counted_while_its_run_runs_and_no_longer() -> None:
-    board = ProgressBoard(lambda _: None, every_s=1)
-    run = Run(
-        id=2, client_id="c", client_name="alpha", state=RunState.RUNNING, trigger=RunTrigger.AGENT,
-        started_at=utc_now(),
-    )  # fmt: skip
-    board.begin(run)
+    board = board_of_a_run()
     board.receive("c", 700)
     assert board.received_bytes("c") == 700
     board.end(2)
