@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, metavar="N", help="port of --web (default: one that is free)")
     parser.add_argument(
         "--open", metavar="LINK", default="", dest="open_at",
-        help="begin there: a view such as files, or a link such as clients/NAME or clients?state=failed",
+        help="begin there: a view such as files, or a link such as clients/NAME, files/NAME/PATH "
+        "(the name is a client's) or clients?state=failing; the menu of a row copies one",
     )  # fmt: skip
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
     parser.add_argument("--verbose", action="store_true", help="log what goes on, not only what goes wrong")

@@ -1,8 +1,11 @@
-"""Links to a place in the console: ``clients/ID``, ``clients?state=overdue``, ``files/ID/PATH``, ``logs?…``.
+"""Links to a place in the console: ``clients/NAME``, ``clients?state=overdue``, ``files/NAME/PATH``, …
 
-``python -m app --open LINK`` starts there, the palette understands them, and row menus copy them.
+``python -m app --open LINK`` starts there, the palette understands them, and row menus copy them. A client's
+id stands as well where its name does.
 """
 
+import re
+import shlex
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -20,25 +23,52 @@ def parse_link(text: str) -> Place | None:
         return None
     if rest.startswith("?"):
         return Place(view, rest if len(rest) > 1 else "")
-    return Place(view, _shown(view, rest.removeprefix("/")))
-
-
-def _shown(view: str, rest: str) -> str:
+    rest = rest.removeprefix("/")
     first, _, path = rest.partition("/")
     if view == "files" and first and path:  # each slash of a path counts, also one at its end
-        return f"path:{unquote(first)}:{unquote(path)}"
+        return file_place(unquote(first), unquote(path))
     name = unquote(rest.strip("/"))
-    return f"client:{name}" if name and view in ("clients", "files") else name
+    return Place(view, f"client:{name}" if name and view in ("clients", "files") else name)
 
 
-def client_link(client_id: str) -> str:
+def file_place(client: str, path: str) -> Place:
+    """Return the place of a file of a client, which is given by its id or its name."""
+    return Place("files", f"path:{quote(client, safe='')}:{path}")
+
+
+def file_of(show: str) -> tuple[str, str] | None:
+    """Return the client and the path that ``Place.show`` carries, None if it is another word."""
+    word, _, rest = show.partition(":")
+    client, colon, path = rest.partition(":")
+    return (unquote(client), path) if word == "path" and colon else None
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is the id of a client rather than its name."""
+    return re.fullmatch("[0-9a-f]{32}", text) is not None
+
+
+def paths_meant(path: str) -> tuple[str, str]:
+    """Return what the path of a link may stand for: in a link the slash before a whole path is left out."""
+    return path, f"/{path}"
+
+
+def client_link(name: str) -> str:
     """Return the link to a client's details."""
-    return f"clients/{quote(client_id, safe='')}"
+    return f"clients/{_readable(name, '/')}"
 
 
-def file_link(client_id: str, path: str) -> str:
-    """Return the link to a file of a client."""
-    return f"files/{quote(client_id, safe='')}/{quote(path, safe='/')}"
+def file_link(client_name: str, path: str) -> str:
+    """Return the link to a file of a client; ``paths_meant`` says what the path of a link may mean."""
+    inside = path.removeprefix("/") or path
+    return f"files/{_readable(client_name, '/')}/{_readable(inside)}"
+
+
+def _readable(text: str, also: str = "") -> str:
+    """Quote what would be read as something else; letters of any language stay as they are."""
+    hidden = f"%'\"{also}"
+    kept = "".join(c if c.isprintable() and c not in hidden else quote(c, safe="") for c in text)
+    return f"{kept[:-1]}%20" if kept.endswith(" ") else kept
 
 
 def filter_link(view: str, **filters: str) -> str:
@@ -53,6 +83,5 @@ def filters_of(show: str) -> dict[str, str] | None:
 
 
 def command_of(link: str) -> str:
-    """Return the command line that opens a link, as it is copied."""
-    plain = all(char.isalnum() or char in "/-_.~%" for char in link)
-    return COMMAND + (link if plain else f"'{link}'")
+    """Return the command line that opens a link, as it is copied; quoted for a shell where it needs to be."""
+    return COMMAND + shlex.quote(link)

@@ -15,6 +15,7 @@ from streams.snapshot import Snapshot
 from streams.vocabulary import ServerState
 from ui.components.palette import Known
 from ui.context import Place, UiContext
+from ui.links import file_place
 from ui.offers_database import offer_database
 from ui.palette import MOST_OF_A_GROUP, PaletteEntry
 from ui.theme import Density
@@ -167,7 +168,7 @@ class Offers:
                     "Files",
                     base_name(file.path),
                     ft.Icons.INSERT_DRIVE_FILE_OUTLINED,
-                    self._lead(Place("files", f"path:{file.client_id}:{file.path}")),
+                    self._lead(file_place(file.client_id, file.path)),
                     detail=f"{file.client_name}  {folder_of(file.path)}",
                 )
                 for file in (page.rows[:MOST_OF_A_GROUP] if page is not None else ())

@@ -255,7 +255,7 @@ class FakeStreams:
             rows = tuple(row for row in rows if row.client_id == query.client_id)
         page = FilePage(
             rows=rows,
-            next_cursor=str(start + query.limit),
+            next_cursor=str(start + query.limit) if len(rows) == query.limit else None,
             previous_cursor=str(start - query.limit) if start else None,
             total=10_000,
             total_capped=True,

@@ -152,7 +152,7 @@ async def test_the_days_that_are_asked_for_stay_the_same_from_page_to_page(desk:
 
 
 async def test_the_filter_lets_go_of_a_client_that_the_server_does_not_know(desk: Desk) -> None:
-    desk.view.arrive("client:of-another-fleet")
+    desk.view._set_filter(replace(desk.view._filter, client_id="of-another-fleet"))
     desk.page.frame()
     assert desk.queries[-1].client_id == "of-another-fleet"
     desk.streams.fill()

@@ -1,11 +1,22 @@
 """Links: what is copied leads to the same place again."""
 
+import shlex
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ui.context import Place
-from ui.links import client_link, command_of, file_link, filter_link, filters_of, parse_link
+from ui.links import (
+    client_link,
+    command_of,
+    file_link,
+    file_of,
+    filter_link,
+    filters_of,
+    parse_link,
+    paths_meant,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +29,7 @@ from ui.links import client_link, command_of, file_link, filter_link, filters_of
         ("files/7f3a", Place("files", "client:7f3a")),
         ("files/7f3a/", Place("files", "client:7f3a")),
         ("files/7f3a/home/a%20b.txt", Place("files", "path:7f3a:home/a b.txt")),
+        ("files/Büro PC/C:\\Briefe\\März.txt", Place("files", "path:B%C3%BCro%20PC:C:\\Briefe\\März.txt")),
         ("files/7f3a//", Place("files", "path:7f3a:/")),
         ("logs?level=error", Place("logs", "?level=error")),
         ("database/runs", Place("database", "runs")),
@@ -36,8 +48,23 @@ def test_links_are_read(link: str, place: Place | None) -> None:
 @example("0", "/")
 def test_a_copied_link_leads_back(client: str, path: str) -> None:
     assert parse_link(command_of(client_link(client))) == Place("clients", f"client:{client}")
-    place = parse_link(command_of(file_link(client, f"/{path}")))
-    assert place == Place("files", f"path:{client}:/{path}")
+    link = file_link(client, f"/{path}")
+    place = parse_link(command_of(link))
+    assert place is not None and place.view == "files"
+    found = file_of(place.show)
+    assert found is not None and found[0] == client
+    assert f"/{path}" in paths_meant(found[1])
+    words = shlex.split(command_of(link))
+    assert words[-2:] == ["--open", link]
+    assert parse_link(words[-1]) == place
+
+
+def test_links_can_be_read() -> None:
+    assert client_link("web-01") == "clients/web-01"
+    assert command_of(client_link("web-01")) == "python -m app --open clients/web-01"
+    assert command_of(client_link("Büro PC 1/2")) == "python -m app --open 'clients/Büro PC 1%2F2'"
+    assert file_link("web-01", "/home/eva/日記 $1.txt") == "files/web-01/home/eva/日記 $1.txt"
+    assert file_link("web-01", "C:\\a.txt") == "files/web-01/C:\\a.txt"
 
 
 def test_filters_come_back() -> None:

@@ -10,11 +10,7 @@ from reactivex.subject import Subject
 
 from streams.records.database import Outline, TableInfo
 from tests.ui import fleet
-from tests.ui.fake_commands import FakeCommands
-from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
 from tests.ui.test_shell import _press, stage
-from ui.app import build_console
 from ui.context import Place
 from ui.palette import MOST, MOST_OF_A_GROUP, Palette, PaletteEntry, ranked, score
 from ui.views.registry import VIEWS
@@ -255,30 +251,6 @@ async def test_tables_and_saved_queries_are_found_before_the_database_was_shown(
         assert ("Saved queries", "select count(*) from files") in [
             (e.group, e.label) for e in s.shell._palette.shown
         ]
-
-
-async def test_a_file_is_led_to_with_its_details_open() -> None:
-    async with stage() as s:
-        file = fleet.file_of(3, s.h.now())
-        s.h.context.go(Place("files", f"path:{file.client_id}:{file.path}"))
-        await s.h.settle()
-        assert s.shell.view("files")._versions.file_id == file.id  # type: ignore[attr-defined]
-        s.h.context.go(Place("files", "?state=bogus"))
-        s.h.context.go(Place("files", "?state=damaged"))
-        assert s.h.context.prefs.get("files.filter")["state"] == "damaged"  # type: ignore[index]
-
-
-async def test_a_client_is_led_to_by_its_name_before_any_is_known() -> None:
-    async with PageHarness.open() as h:
-        streams = FakeStreams(h.now)
-        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
-        shell.go(Place("clients", "client:web-03"))
-        h.frame()
-        streams.fill()
-        await h.settle()
-        assert shell.view("clients")._details.client_id == fleet.client_id("web-03")  # type: ignore[attr-defined]
-        shell.go(Place("clients", "client:nobody"))
-        assert h.context.messages.all[0].text == "There is no client nobody"
 
 
 async def test_an_error_leads_to_its_log_lines() -> None:

@@ -154,6 +154,8 @@ async def test_one_is_led_to_a_setting(tmp_path: Path) -> None:
         assert focused
         assert "server.keep_events_days" in s.h.texts()
         assert s.field("server.keep_events_days").control.bgcolor is not None
+        s.h.context.go(Place("settings", "server.odd"))
+        assert s.said() == ["There is no setting server.odd"]
 
 
 async def test_import_shows_what_it_changes_and_can_be_undone(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ class ClientActions:
                 enabled=client.last_run_state not in (None, RunState.QUEUED),
             ),
             RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
-            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(key))),
+            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(client.name))),
             shut_or_allow,
             RowAction(
                 "Remove for good…", ft.Icons.DELETE_FOREVER, lambda: self.remove(key), destructive=True

@@ -25,6 +25,7 @@ from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
+from ui.views.client_named import ClientNamed, client_named, say_missing
 from ui.views.clients_filters import (
     ALL,
     CARDS,
@@ -128,6 +129,7 @@ class ClientsView(BoundView):
                 pass
         self.adopt(self._details)
         self.bind_table(streams.clients, self._box, self._show_clients)
+        self._named = ClientNamed(self, streams.clients)
         self.bind_deltas(streams.progress.deltas, self._show_progress, name="progress")
         self.bind(context.seconds, self._show_ages, name="ages")
 
@@ -148,28 +150,32 @@ class ClientsView(BoundView):
     def arrive(self, show: str) -> None:
         """Show a filter, or the details of the client that somebody was led to."""
         word, _, rest = show.partition(":")
+        filters = filters_of(show) or {}
+        state = filter_named(filters.get("state", ALL) if filters else show)
+        self._wanted = ""
+        self._named.forget()
         if word == "client" and rest:
             self._set_filter(ALL, "")
-            self._wanted = rest
-            self._open_wanted()
-            return
-        filters = filters_of(show)
-        if filters is not None:
-            self._set_filter(filter_named(filters.get("state", "")) or ALL, filters.get("text", ""))
-        elif (state := filter_named(show)) is not None:
-            self._set_filter(state, "")
+            known = client_named(self._rows.clients.values(), rest)
+            if known is not None:
+                self._on_found(known)
+            else:
+                self._named.find(rest, self._on_found)
+        elif state is None:
+            say_missing(self, f"such place among the clients: {show.lstrip('?')}")
+        else:
+            self._set_filter(state, filters.get("text", ""))
+
+    def _on_found(self, client: Client) -> None:
+        self._wanted = client.id
+        self._open_wanted()
 
     def _open_wanted(self) -> None:
-        """Open the client somebody was led to by its id or name, once it is known."""
-        wanted = self._wanted
-        key = self._rows.find(wanted) if wanted else None
-        if key is not None:
-            self._wanted = ""
+        """Open the client somebody was led to, once its row is there."""
+        if self._wanted in self._rows.clients:
+            key, self._wanted = self._wanted, ""
             self._table.set_current(key, reveal=True)
             self._on_open(key)
-        elif self._rows.clients:
-            self._wanted = ""
-            self.context.messages.warn(f"There is no client {wanted}")
 
     def find(self) -> bool:
         """Put the keyboard into the search field."""

@@ -35,12 +35,6 @@ class ClientRows:
             if key in self.clients and self._progress.get(key) != before.get(key)
         }
 
-    def find(self, wanted: str) -> str | None:
-        """Return the id of the client of this id or name."""
-        if wanted in self.clients:
-            return wanted
-        return next((key for key, client in self.clients.items() if client.name == wanted), None)
-
     def chosen(self, ids: set[str], *, shut: bool | None = None) -> list[str]:
         """Return which of these there are: all, those that are disconnected, or only the others."""
         found = [client for key, client in self.clients.items() if key in ids]

@@ -18,6 +18,7 @@ from ui.context import UiContext
 from ui.format import rough_duration_text
 from ui.keys import HasRows, Walked
 from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY
+from ui.views.client_named import say_missing
 from ui.views.database_data import DataTab
 from ui.views.database_health import HealthTab
 from ui.views.database_sql import SqlTab
@@ -40,6 +41,8 @@ class DatabaseView(BoundView):
         self._chosen: str | None = None
         kept = context.prefs.get(_TABLE)
         self._wanted = kept if isinstance(kept, str) else None
+        self._led_to = ""
+        """The table that somebody was led to, until it is known whether it is there."""
         self._list = TableList(context, self.open_table)
         self._data = DataTab(streams=database, context=context)
         self._structure = StructureTab(context=context)
@@ -168,7 +171,12 @@ class DatabaseView(BoundView):
         outline = self._outline
         if outline is None or not outline.tables:
             return
-        table = outline.table(self._wanted) or _first(outline.tables)
+        found = outline.table(self._wanted)
+        if self._led_to:
+            if found is None:
+                say_missing(self, f"table {self._led_to} in this database")
+            self._led_to = ""
+        table = found or _first(outline.tables)
         self._chosen = table.name
         self.touch(*self._list.choose(table.name))
         self._show_name()
@@ -200,15 +208,16 @@ class DatabaseView(BoundView):
     # -- what others ask of it
 
     def arrive(self, show: str) -> None:
-        """Show a tab (``sql``), a table (``table:NAME``) or a statement (``query:SQL``)."""
+        """Show a tab (``sql``), a table (``table:NAME`` or its name) or a statement (``query:SQL``)."""
         word, _, rest = show.partition(":")
-        if word == "table" and rest:
-            self.open_table(rest)
-        elif word == "query" and rest:
+        if word == "query" and rest:
             self.show_tab("sql")
             self.sql.put(rest)
+        elif show in TABS:
+            self.show_tab(show)
         else:
-            self.show_tab(word)
+            self._led_to = rest if word == "table" and rest else show
+            self.open_table(self._led_to)
 
     def on_key(self, event: ft.KeyboardEvent) -> bool:
         """Run with Ctrl+Enter, complete a name with Ctrl+Space."""

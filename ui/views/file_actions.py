@@ -154,7 +154,7 @@ class FileActions:
             RowAction("All versions", ft.Icons.HISTORY, lambda: open_versions(file.id)),
             RowAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes),
             RowAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes),
-            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_id, file.path))),
+            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_name, file.path))),
             delete_or_back,
         )
 

@@ -24,12 +24,14 @@ from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
-from ui.links import filters_of
+from ui.links import paths_meant
 from ui.theme import GAP, PAGE_PADDING
+from ui.views.client_named import ClientNamed, client_named, say_missing
 from ui.views.file_actions import FileActions
 from ui.views.file_filters import FileFilters
 from ui.views.file_pages import Asked, FilePages
 from ui.views.file_versions import FileVersions
+from ui.views.files_arrive import Led, led_to
 from ui.views.files_present import (
     ANY,
     CARDS,
@@ -130,6 +132,7 @@ class FilesView(BoundView):
         self.bind_snapshot(self._pages.stream, self._box, self._show_page, is_empty=self._is_empty)
         self.bind(streams.files_summary, self._show_summary)
         self.bind_deltas(streams.clients.deltas, self._show_clients)
+        self._named = ClientNamed(self, streams.clients)
 
     def did_mount(self) -> None:
         """Begin to look, with as many rows as the window has room for."""
@@ -174,27 +177,26 @@ class FilesView(BoundView):
     # -- arriving
 
     def arrive(self, show: str) -> None:
-        """Show the files that somebody was led to."""
-        word, _, rest = show.partition(":")
-        clear = FileFilter()
-        if word == "transfers":
+        """Show the files that somebody was led to; see ``led_to``."""
+        led = led_to(show)
+        self._named.forget()
+        if led is None:
+            say_missing(self, f"such place among the files: {show.lstrip('?')}")
+        elif led.transfers:
             self._transfers.expand_list()
-        elif word == "client" and rest:
-            self._set_filter(replace(clear, client_id=rest))
-        elif word == "path" and ":" in rest:
-            client_id, _, self._wanted = rest.partition(":")
-            self._set_filter(replace(clear, client_id=client_id, text=self._wanted))
-        elif (filters := filters_of(show)) is not None:
-            self._set_filter(kept_filter(filters))
-        elif word == "file" and rest:
-            self._set_filter(replace(clear, text=rest))
-        elif word in ("unverified", "recent"):
-            self._tools.set(clear)
-            self._on_card(word)
-        elif word in {state.value for state in FileState}:
-            self._set_filter(replace(clear, state=word))
-        elif word == "all":
-            self._set_filter(clear)
+        elif led.card:
+            self._tools.set(FileFilter())
+            self._on_card(led.card)
+        elif not led.client:
+            self._set_filter(led.filter)
+        elif (known := client_named(self._clients.values(), led.client)) is not None:
+            self._lead(led, known)
+        else:
+            self._named.find(led.client, lambda client: self._lead(led, client))
+
+    def _lead(self, led: Led, client: Client) -> None:
+        self._wanted = led.path
+        self._set_filter(replace(led.filter, client_id=client.id))
 
     def find(self) -> bool:
         """Put the keyboard into the search field."""
@@ -222,12 +224,15 @@ class FilesView(BoundView):
         else:
             clear = ft.TextButton("Clear filters", on_click=lambda _event: self._set_filter(FileFilter()))
             self._table.show_overlay(nothing_found("No file matches these filters.", clear))
+        wanted, self._wanted = self._wanted, ""
+        meant = paths_meant(wanted)
         for file in page.rows:
-            if self._wanted and file.path == self._wanted:
+            if wanted and file.path in meant:
                 self._on_open(file.id)
             elif file.id == self._versions.file_id:
                 self._versions.open(file)
-        self._wanted = ""
+        if wanted and page.next_cursor is None and all(file.path not in meant for file in page.rows):
+            say_missing(self, f"file {wanted} of that client", hint="It may have been purged, or renamed.")
 
     def _show_summary(self, summary: Snapshot[FilesSummary]) -> None:
         if summary.value is not None:

@@ -1,6 +1,6 @@
 """The log view: what console, server and database say, in one list in order of time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import flet as ft
@@ -12,6 +12,7 @@ from streams.bag import Streams
 from streams.commands import Commands
 from streams.logs import LogChange
 from streams.operators.conflate import conflate_merge
+from streams.records.clients import Client
 from streams.records.log_match import Search
 from streams.records.logs import LogFilter, LogLine
 from streams.snapshot import Snapshot
@@ -20,8 +21,9 @@ from ui.bound import BoundView
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
-from ui.links import filter_link
+from ui.links import filter_link, is_id
 from ui.theme import GAP, PAGE_PADDING
+from ui.views.client_named import ClientNamed, say_missing
 from ui.views.copying import copy_link
 from ui.views.logs_arrive import led_to, named_client
 from ui.views.logs_board import BoardEvents, LogBoard
@@ -119,6 +121,7 @@ class LogsView(BoundView):
         self.bind(changes, self._show_change, merge=LogChange.merge, box=self._box, name="show_change")
         self._box.log_of = lambda _at: None  # its own failure would lead from the log to the log
         self.bind(context.seconds, self._board.show_volume, name="show_volume")
+        self._named = ClientNamed(self, streams.clients)
 
     # -- what is shown
 
@@ -237,11 +240,22 @@ class LogsView(BoundView):
     def arrive(self, show: str) -> None:
         """Show the lines that somebody was led to; see ``led_to``."""
         led = led_to(show)
+        self._named.forget()
         if led is None:
-            return
-        wanted, moment = led
-        if (named := named_client(show)) is not None:
+            say_missing(self, f"such place in the log: {show.lstrip('?')}")
+        elif (named := named_client(show)) is not None:
             self.touch(*self._filters.name_client(*named))
+            self._lead(*led)
+        elif show.startswith("?") and (name := led[0].client_id) is not None and not is_id(name):
+            self._named.find(name, lambda client: self._lead_to(client, *led))
+        else:  # also lines of one who has been removed, by its id
+            self._lead(*led)
+
+    def _lead_to(self, client: Client, wanted: LogFilter, moment: datetime | None) -> None:
+        self.touch(*self._filters.name_client(client.id, client.name))
+        self._lead(msgspec.structs.replace(wanted, client_id=client.id), moment)
+
+    def _lead(self, wanted: LogFilter, moment: datetime | None) -> None:
         self._board.shelf.by_hand = False
         if moment is None:
             self._on_filter(wanted)

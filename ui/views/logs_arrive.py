@@ -20,7 +20,7 @@ def led_to(show: str) -> tuple[LogFilter, datetime | None] | None:
     several = filters_of(show)
     if several is None:
         word, _, rest = show.partition(":")
-        several = {word: rest}
+        several = {word: rest.partition(":")[0] if word == "client" else rest}
     parts: dict[str, Any] = {}
     moment: datetime | None = None
     for word, rest in several.items():
@@ -50,7 +50,7 @@ def _part(word: str, rest: str) -> dict[str, Any] | None:
         case "errors":
             return {"levels": _ERRORS}
         case "client" if rest:
-            return {"client_id": rest.partition(":")[0]}
+            return {"client_id": rest}
         case "correlation" if rest:
             return {"correlation_id": rest}
         case "run" if rest.isdecimal():

@@ -15,6 +15,7 @@ from streams.vocabulary import LogLevel, LogSource
 from ui.components.data_table_cells import text_columns
 from ui.context import Place
 from ui.format import Formatter
+from ui.links import file_place
 from ui.theme import StateLook, Tone
 
 LEVEL_LOOKS: Final = {
@@ -160,7 +161,7 @@ def present_leads(line: LogLine) -> list[Lead]:
 def _file_place(line: LogLine, path: str) -> Place:
     if line.client_id is None:
         return Place("files", f"file:{path}")
-    return Place("files", f"path:{line.client_id}:{path}")
+    return file_place(line.client_id, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ui.theme import (
     SIZE_BODY,
     small_text,
 )
+from ui.views.client_named import say_missing
 from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import FieldEvents, SettingField
 from ui.views.settings_files import SettingsFiles
@@ -99,7 +100,8 @@ class SettingsView(BoundView):
             self._wanted = show
             return
         section, _, key = show.partition(".")
-        if section not in ordered(self._sheet):
+        if section not in ordered(self._sheet) or (key and show not in self._fields):
+            say_missing(self, f"setting {show}")
             return
         self.touch(*self._search.set(""))
         self._text, self._lit = "", show if key else ""

@@ -1,0 +1,92 @@
+"""What a link leads to in its view, and what is said where that is not there."""
+
+import pytest
+
+from streams.records.database import Outline, TableInfo
+from tests.ui import fleet
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from tests.ui.test_shell import stage
+from ui.app import build_console
+from ui.context import Place
+from ui.links import file_link, parse_link
+
+
+async def test_a_file_is_led_to_with_its_details_open() -> None:
+    async with stage() as s:
+        file = fleet.file_of(3, s.h.now())
+        s.h.context.go(Place("files", f"path:{file.client_id}:{file.path}"))
+        await s.h.settle()
+        assert s.shell.view("files")._versions.file_id == file.id  # type: ignore[attr-defined]
+        other = fleet.file_of(4, s.h.now())
+        place = parse_link(file_link(other.client_name, other.path))
+        assert place is not None
+        s.h.context.go(place)
+        await s.h.settle()
+        assert s.shell.view("files")._versions.file_id == other.id  # type: ignore[attr-defined]
+        s.h.context.go(Place("files", "?state=bogus"))
+        s.h.context.go(Place("files", "?state=damaged"))
+        assert s.h.context.prefs.get("files.filter")["state"] == "damaged"  # type: ignore[index]
+
+
+async def test_a_client_is_led_to_by_its_name_before_any_is_known() -> None:
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        shell.go(Place("clients", "client:web-03"))
+        h.frame()
+        streams.fill()
+        await h.settle()
+        assert shell.view("clients")._details.client_id == fleet.client_id("web-03")  # type: ignore[attr-defined]
+        shell.go(Place("clients", "client:nobody"))
+        await h.settle()
+        assert h.context.messages.all[0].text == "There is no client nobody"
+
+
+async def test_a_client_that_came_while_nobody_looked_is_found() -> None:
+    async with stage() as s:
+        wiki = fleet.client_of("wiki", s.h.now())
+        s.streams.clients.remove(wiki.id)
+        s.shell.go(Place("clients"))
+        await s.h.settle()
+        s.shell.go(Place("dashboard"))
+        await s.h.settle()
+        s.streams.clients.put(wiki)
+        s.shell.go(Place("clients", "client:wiki"))
+        await s.h.settle()
+        assert s.shell.view("clients")._details.client_id == wiki.id  # type: ignore[attr-defined]
+        assert s.h.context.messages.all == ()
+
+
+@pytest.mark.parametrize(
+    ("link", "missing"),
+    [
+        ("clients/nobody", "client nobody"),
+        ("clients?state=odd", "such place among the clients: state=odd"),
+        ("files/nobody/a.txt", "client nobody"),
+        ("files/wiki/no/such.txt", "file no/such.txt of that client"),
+        ("files?state=odd", "such place among the files: state=odd"),
+        ("logs?client=nobody", "client nobody"),
+        ("logs?level=odd", "such place in the log: level=odd"),
+        ("database/odd", "table odd in this database"),
+    ],
+)
+async def test_what_a_link_names_that_is_not_there_is_said(link: str, missing: str) -> None:
+    async with stage() as s:
+        outline = Outline(path="c.db", size_bytes=1, tables=(TableInfo(name="runs", rows=12),))
+        s.streams.database.outline.on_next(s.streams.ok(outline))
+        place = parse_link(link)
+        assert place is not None
+        s.h.context.go(place)
+        await s.h.settle()
+        assert [message.text for message in s.h.context.messages.all] == [f"There is no {missing}"]
+
+
+async def test_a_table_is_led_to_by_its_name() -> None:
+    async with stage() as s:
+        tables = (TableInfo(name="files", rows=2), TableInfo(name="runs", rows=12))
+        s.streams.database.outline.on_next(s.streams.ok(Outline(path="c.db", size_bytes=1, tables=tables)))
+        s.h.context.go(Place("database", "runs"))
+        await s.h.settle()
+        assert s.shell.view("database")._chosen == "runs"  # type: ignore[attr-defined]
