@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from streams.sources.latency import LatencyMeter
 from streams.state import StateManager
 from streams.upkeep import Upkeep
 from ui.app import build_console, dress
+from ui.backups_followed import Followed
 from ui.context import Look, Place, UiContext
 from ui.format import Formatter, Units
 from ui.links import parse_link
@@ -67,6 +68,8 @@ class Console:
     first: list[Place]
     """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
+    followed: Followed = field(default_factory=Followed)
+    """Backups that were asked for: how they end is told, whatever page is there by then."""
 
     def dress_page(self, page: ft.Page) -> None:
         """Give a page its look before it is shown; ``before_main`` of the Flet application."""
@@ -86,6 +89,7 @@ class Console:
             density=look.density,
             theme=look.theme,
             settings=self.desk,
+            followed=self.followed,
         )
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
         self.shells.append(shell)
@@ -157,7 +161,7 @@ def place_of(link: str) -> Place:
     if place is None or place.view not in names:
         raise ConfigRejected(
             f"--open {link}: there is no such place.",
-            hint=f"Write a view ({', '.join(names)}) or a link such as clients/NAME or clients?state=failed.",
+            hint=f"Write a view ({', '.join(names)}) or a link: clients/NAME, clients?state=failing.",
         )
     return place
 

@@ -15,6 +15,7 @@ from streams.operators.frames import Frames
 from streams.records.base import utc_now
 from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
+from ui.backups_followed import Followed
 from ui.format import Formatter
 from ui.messages import Messages
 from ui.palette import Palette
@@ -109,6 +110,8 @@ class UiContext:
     """Leads to another view; the shell sets it."""
     follow_backups: Callable[[Outcome], None] = lambda _outcome: None
     """Tells how backups that were asked for end, once they have; the shell sets it."""
+    followed: Followed = field(default_factory=Followed)
+    """What all pages of the console follow; each passes it on when it goes."""
     places: frozenset[str] = frozenset()
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None

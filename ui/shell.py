@@ -278,8 +278,9 @@ class Shell(ft.Stack):
 
     def set_awake(self, awake: bool) -> None:
         """Stop all streams while nobody can see the window, and look again when somebody can."""
+        self._ends.set_awake(awake)  # before anything that may fail on a page that is gone
         self._stage.set_awake(awake)
-        for part in (self._topbar, self._lost, self._toasts, self._ends, *self._panels):
+        for part in (self._topbar, self._lost, self._toasts, *self._panels):
             part.set_awake(awake)
 
 

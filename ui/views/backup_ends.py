@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import reactivex as rx
 from reactivex import Observable
@@ -15,6 +14,7 @@ from streams.records.clients import Client
 from streams.records.runs import Run
 from streams.snapshot import Delta
 from streams.vocabulary import ClientState, Health, RunState
+from ui.backups_followed import Batch
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.views.outcomes import present_end, present_ends, present_how_far, present_outcome
@@ -30,38 +30,10 @@ _Answers = tuple[tuple[str, tuple[Run, ...]], ...]
 """Ids of clients, each with its newest runs."""
 
 
-@dataclass(slots=True)
-class _Batch:
-    """Backups that were asked for together, and are told of together."""
-
-    after_run: int
-    waiting: set[str]
-    queued: bool
-    """Whether the client was away when it was asked for; then its start is told, too."""
-    ends: dict[str, Run] = field(default_factory=dict[str, Run])
-    gone: list[str] = field(default_factory=list[str])
-    """Why some come to no end."""
-    told: int = 0
-    """How many ends the message centre was told of."""
-    message: int | None = None
-    """The number of the message that says how far they are."""
-
-    @property
-    def over(self) -> int:
-        """How many are waited for no more."""
-        return len(self.ends) + len(self.gone)
-
-    def take(self, client_id: str, runs: tuple[Run, ...]) -> None:
-        """Note the end of a backup: the first run since it was asked for, once it has ended."""
-        since = [run for run in runs if run.id > self.after_run]
-        first = min(since, key=lambda run: run.id, default=None)
-        if client_id in self.waiting and first is not None and first.state.ended:
-            self.waiting.discard(client_id)
-            self.ends[client_id] = first
-
-
 class BackupEnds(BoundView):
     """Follows a forced backup, and says how it ended; nothing of it is seen.
+
+    A page that is left, or loaded anew, hands what it follows to the next one: see ``Followed``.
 
     Of several the message centre says how many have ended, until all have.
 
@@ -71,9 +43,9 @@ class BackupEnds(BoundView):
 
     def __init__(self, *, streams: Streams, context: UiContext) -> None:
         self._streams = streams
-        self._batches: list[_Batch] = []
-        self._clients: dict[str, Client] = {}
-        """Those that are waited for, as they are now."""
+        self._batches: list[Batch] = []
+        self._present = False
+        """Whether the others know that this page is looked at."""
         self._to_check: set[str] = set()
         self._asked: Subject[str] = Subject()
         super().__init__(context=context, key="backup-ends", left=0, top=0, width=0, height=0)
@@ -84,18 +56,42 @@ class BackupEnds(BoundView):
 
     def follow(self, outcome: Outcome) -> None:
         """Tell how the backups that an order has begun, or will, come to their ends."""
-        first = not self._batches
-        if outcome.done:
-            self._batches.append(_Batch(outcome.after_run, set(outcome.done), queued=False))
+        batches = [Batch(outcome.after_run, set(outcome.done), queued=False)] if outcome.done else []
         # Each comes back at a time of its own.
-        self._batches += [_Batch(outcome.after_run, {each}, queued=True) for each in outcome.queued]
+        batches += [Batch(outcome.after_run, {each}, queued=True) for each in outcome.queued]
+        if self._present:
+            self.adopt_batches(batches)
+        else:  # the page was left before the server had answered
+            self.context.followed.hand_over(batches)
+
+    def adopt_batches(self, batches: list[Batch]) -> None:
+        """Tell of these here from now on."""
+        first = not self._batches
+        for batch in batches:
+            batch.begin_telling(self.context.messages)
+        self._batches += batches
         if first and self._batches:
             self._table.switch(self._streams.clients.deltas)
         else:
             self._check_soon(self._waiting())
 
+    def _settle(self) -> None:
+        super()._settle()
+        if self.looking == self._present:
+            return
+        self._present = self.looking
+        if self._present:
+            self.context.followed.come(self)
+        else:
+            left, self._batches = self._batches, []
+            self._table.switch(rx.never())
+            self.context.followed.leave(self, left)
+
     def _waiting(self) -> set[str]:
         return set[str]().union(*(batch.waiting for batch in self._batches))
+
+    def _client(self, client_id: str) -> Client | None:
+        return next((b.clients[client_id] for b in self._batches if client_id in b.clients), None)
 
     # -- what becomes of the clients
 
@@ -106,8 +102,10 @@ class BackupEnds(BoundView):
             self._give_up(client_id, REMOVED)
         changed = waiting & delta.changed.keys()
         for client_id in changed:
-            self._clients[client_id] = delta.changed[client_id]
-            self._tell_start(self._clients[client_id])
+            for batch in self._batches:
+                if client_id in batch.waiting:
+                    batch.clients[client_id] = delta.changed[client_id]
+            self._tell_start(delta.changed[client_id])
         self._tell_ended()
         self._check_soon(changed)
 
@@ -124,7 +122,7 @@ class BackupEnds(BoundView):
                 self.context.messages.info(f"{client.name} is back and began its backup")
 
     def _give_up(self, client_id: str, why: str) -> None:
-        client = self._clients.get(client_id)
+        client = self._client(client_id)
         for batch in self._batches:
             if client_id in batch.waiting:
                 batch.waiting.discard(client_id)
@@ -139,7 +137,7 @@ class BackupEnds(BoundView):
     def _check(self) -> None:
         to_check, self._to_check = self._to_check, set()
         for client_id in sorted(to_check & self._waiting()):
-            client = self._clients.get(client_id)
+            client = self._client(client_id)
             if client is not None and client.running_run_id is None and not client.backup_queued:
                 self._asked.on_next(client_id)
 
@@ -156,7 +154,7 @@ class BackupEnds(BoundView):
         for client_id, runs in answers:
             for batch in self._batches:
                 batch.take(client_id, runs)
-            client = self._clients.get(client_id)
+            client = self._client(client_id)
             if client is not None and client.state is ClientState.REVOKED:
                 self._give_up(client_id, "its token was revoked")
         self._tell_ended()
@@ -169,12 +167,10 @@ class BackupEnds(BoundView):
         for batch in self._batches:
             if batch.told != batch.over:
                 self._tell_how_far(batch)
-        waiting = self._waiting()
-        self._clients = {key: client for key, client in self._clients.items() if key in waiting}
         if ended and not self._batches:
             self._table.switch(rx.never())
 
-    def _tell_how_far(self, batch: _Batch) -> None:
+    def _tell_how_far(self, batch: Batch) -> None:
         batch.told = batch.over
         ends = list(batch.ends.values())
         text, detail = present_how_far(ends, batch.gone, batch.over + len(batch.waiting))
@@ -183,7 +179,7 @@ class BackupEnds(BoundView):
         else:
             self.context.messages.retell(batch.message, text, detail)
 
-    def _tell(self, batch: _Batch) -> None:
+    def _tell(self, batch: Batch) -> None:
         messages, ends = self.context.messages, list(batch.ends.values())
         if batch.message is not None:
             messages.over(batch.message)
