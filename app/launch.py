@@ -20,7 +20,7 @@ from pathlib import Path
 from app.config import Settings, find_file, load_settings
 from app.config.load import Flags
 from app.heap import still_heap
-from app.logs import set_up_logs
+from app.logs import add_log_format, set_up_logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(the name is a client's) or clients?state=failing; the menu of a row copies one",
     )  # fmt: skip
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
+    add_log_format(parser)
     parser.add_argument("--verbose", action="store_true", help="log what goes on, not only what goes wrong")
 
 
@@ -64,7 +65,7 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the console until its window is closed or a signal comes; return the exit code."""
-    set_up_logs(level="info" if args.verbose else "warning", file=args.log)
+    set_up_logs(level="info" if args.verbose else "warning", file=args.log, form=args.log_format)
     path = find_file(args.config)
     flags: Flags = {}
     settings = load_settings(path, flags)

@@ -4,10 +4,8 @@ import asyncio
 import itertools
 import logging
 import re
-import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from app.log_lines import trace_of
 from app.logs import clean, hide_secrets
 from streams.records.logs import LogLine
 from streams.vocabulary import LogLevel, LogSource
@@ -160,13 +159,5 @@ def _text(value: Any) -> str:
 
 
 def _trace(failure: Any) -> str:
-    if failure is True:
-        failure = sys.exc_info()
-    if isinstance(failure, BaseException):
-        parts = traceback.format_exception(failure)
-    elif isinstance(failure, tuple) and failure[0] is not None:
-        parts = traceback.format_exception(*failure)
-    else:
-        return ""
-    text = str(clean("".join(parts)))
+    text = str(clean(trace_of(failure)))
     return text if len(text) <= LONGEST_TRACE else f"… {text[-LONGEST_TRACE:]}"

@@ -1,14 +1,16 @@
 """Structured logs of every part of Tidewatch, with secrets taken out before anything is written."""
 
+import argparse
 import logging
 import re
 import sys
-import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
+
+from app.log_lines import LineRenderer, wants_colors
 
 SECRET_KEY = re.compile(
     r"(?:^|_)(?:token|secret|password|passwd|authorization|cookie|api_?key|private_?key)s?$", re.IGNORECASE
@@ -32,6 +34,8 @@ _SIGNS = (
 )  # fmt: skip
 """A text without one of these need not be searched: most have none, and searching is what costs."""
 HIDDEN = "***"
+FORMATS = ("auto", "lines", "json")
+"""What the flag --log-format takes."""
 LONGEST_TEXT = 16_000
 """Characters of one value; what is longer is cut, so that a line cannot fill a disk."""
 
@@ -84,11 +88,6 @@ def _hidden(found: re.Match[str]) -> str:
     return f"{next((part for part in found.groups() if part), '')}{HIDDEN}"
 
 
-def _plain_trace(output: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
-    """Write a trace without the values of local variables, which structlog's own would show."""
-    output.write(clean("".join(traceback.format_exception(*exc_info))))
-
-
 def _printable(logger: Any, method: str, entry: Entry) -> Entry:
     """Hide secrets, but leave the exception to the renderer, which writes its trace."""
     failure = entry.pop("exc_info", None)
@@ -98,10 +97,23 @@ def _printable(logger: Any, method: str, entry: Entry) -> Entry:
     return entry
 
 
-def set_up_logs(*, level: str = "info", file: Path | None = None, stream: TextIO | None = None) -> None:
+def add_log_format(parser: argparse.ArgumentParser) -> None:
+    """Declare the flag with which every command takes the form of its log."""
+    parser.add_argument(
+        "--log-format",
+        default="auto",
+        choices=FORMATS,
+        help="form of the log: lines for people, or json; auto means lines on a terminal (default: auto)",
+    )
+
+
+def set_up_logs(
+    *, level: str = "info", file: Path | None = None, stream: TextIO | None = None, form: str = "auto"
+) -> None:
     """Send every log line, structlog's and the standard library's, to ``stream`` (stderr) or to ``file``.
 
-    A terminal gets coloured lines; a file or a pipe gets one JSON object a line.
+    A terminal gets lines for people; a file or a pipe gets one JSON object a line, unless ``form`` says
+    otherwise (one of ``FORMATS``). Secrets are taken out of both.
     """
     target: logging.Handler
     if file is not None:
@@ -109,7 +121,8 @@ def set_up_logs(*, level: str = "info", file: Path | None = None, stream: TextIO
         target = logging.FileHandler(file, encoding="utf-8", delay=True)
     else:
         target = logging.StreamHandler(stream or sys.stderr)
-    plain = file is None and (stream or sys.stderr).isatty()
+    terminal = file is None and (stream or sys.stderr).isatty()
+    lines = LineRenderer(colors=terminal and wants_colors(), hide=clean)
     target.setLevel(level.upper())
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -118,8 +131,8 @@ def set_up_logs(*, level: str = "info", file: Path | None = None, stream: TextIO
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     end: list[structlog.typing.Processor] = (
-        [_printable, structlog.dev.ConsoleRenderer(exception_formatter=_plain_trace)]
-        if plain
+        [_printable, lines]
+        if form == "lines" or (form == "auto" and terminal)
         else [structlog.processors.format_exc_info, hide_secrets, structlog.processors.JSONRenderer()]
     )
     target.setFormatter(

@@ -29,6 +29,7 @@ from app.agent.scan import checked_roots
 from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal
 from app.config import AgentSettings, find_file, load_settings
+from app.logs import add_log_format, set_up_logs
 from app.protocol import enrol_command
 from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
@@ -66,10 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out what matches; may be given again",
     )
     add("--config", metavar="FILE", type=Path, help="settings [tidewatch.toml]")
+    add_log_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line says and return the exit code; every failure is one line."""
+    set_up_logs(level="warning", form=args.log_format)
     return foreground.run(_obey(args), STOPPED, stopped_code=_stopped_code(args))
 
 

@@ -13,16 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from app.catalogue.catalogue import Catalogue
 from app.config.load import find_file, load_settings
 from app.heap import still_heap
-from app.logs import set_up_logs
+from app.logs import add_log_format, set_up_logs
 from app.server.ending import Ending
 from app.server.folder import CATALOGUE_FILE
 from app.server.ports import tls_context
 from app.server.problems import BadCertificate, Refused, StartFailed
 from app.server.routes.enrolment import client_name
 from app.server.run import ServerInfo, serve
+
+log = structlog.stdlib.get_logger(__name__)
 
 THREADS = 16
 """For file and CPU work beside the loop."""
@@ -44,11 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    add_log_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments say and return the exit code; raises ``TidewatchError`` where it cannot."""
-    set_up_logs(level=args.log_level)
+    set_up_logs(level=args.log_level, form=args.log_format)
     if args.action is None:
         return _run_server(args)
     if not args.name:
@@ -117,15 +122,15 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 def _announce(info: ServerInfo) -> None:
     _say(f"tidewatch: serving {info.url} (events on port {info.events_port})")
-    if not info.tls and not _loopback(info.host):
-        print(  # noqa: T201
-            f"tidewatch: {info.host} is reached from other machines; without TLS tokens and files can be read"
-            " on the way. Give --tls-cert and --tls-key.",
-            file=sys.stderr,
-        )
     if info.new_token is not None:
         _say(f"tidewatch: first start; the console's token is in {info.token_file}")
         _say(f"tidewatch: set-up token, shown this once: {info.new_token}")
+    if not info.tls and not _loopback(info.host):
+        log.warning(
+            "reached_without_tls",
+            host=info.host,
+            hint="Tokens and files can be read on the way. Give --tls-cert and --tls-key.",
+        )
 
 
 def _loopback(host: str) -> bool:

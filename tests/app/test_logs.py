@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -33,6 +35,67 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(logging.WARNING)
     for handler in [handler for handler in root.handlers if getattr(handler, "tidewatch", False)]:
         root.removeHandler(handler)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def said_on(stream: io.StringIO, **options: Any) -> list[str]:
+    """What is written of a warning and of a failure, both with secrets, and of a name that would colour."""
+    try:
+        set_up_logs(level="info", stream=stream, **options)
+        log.info("run_finished", client="web-03", path="/a b", token=TOKEN, files=12)
+        logging.getLogger("library").warning("careful with %s\nand\x1b[31m", TOKEN)
+        try:
+            raise ValueError(f"\x1b[2J {TOKEN}")
+        except ValueError:
+            log.exception("it_broke", name="\x1b]0;title\x07")
+    finally:
+        set_up_logs(stream=io.StringIO())
+    assert TOKEN not in stream.getvalue()
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.usefixtures("written")
+def test_a_terminal_gets_lines_that_can_be_read() -> None:
+    stream = Terminal()
+    said = said_on(stream)
+    bare = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in said]
+    assert "\x1b" not in "".join(bare), "only colours of our own"
+    at = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  "
+    assert re.fullmatch(
+        at + r"info      run finished {18}client=web-03  path='/a b'  token=\*\*\*  files=12  app\.test",
+        bare[0],
+    ), bare[0]
+    assert re.fullmatch(at + r"warning   careful with \*\*\*\\nand\\x1b\[31m  library", bare[1]), bare[1]
+    assert re.match(at + r"error     it broke {22}name=", bare[2])
+    assert bare[3].startswith("Traceback")
+    assert "ValueError: \\x1b[2J ***" in bare[-1]
+    assert said != bare
+
+
+@pytest.mark.usefixtures("written")
+def test_no_colours_where_none_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in "".join(said_on(Terminal()))
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize(
+    ("stream", "form"), [(io.StringIO(), "auto"), (io.StringIO(), "json"), (Terminal(), "json")]
+)
+def test_a_pipe_gets_json_lines_and_so_does_who_asks_for_them(stream: io.StringIO, form: str) -> None:
+    said = [json.loads(line) for line in said_on(stream, form=form)]
+    assert [line["event"] for line in said][::2] == ["run_finished", "it_broke"]
+    assert said[0]["token"] == HIDDEN
+
+
+@pytest.mark.usefixtures("written")
+def test_lines_for_people_can_be_asked_for_in_a_pipe() -> None:
+    said = said_on(io.StringIO(), form="lines")
+    assert "  info      run finished" in said[0] and "\x1b" not in "".join(said)
 
 
 class Heard:
