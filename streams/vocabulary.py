@@ -83,6 +83,15 @@ class ServerState(Word):
     STOPPED = "stopped"
 
 
+class DiskRoom(Word):
+    """How much room the server's disk has left; the worst last."""
+
+    ENOUGH = "enough"
+    LOW = "low"
+    FULL = "full"
+    """Uploads are refused."""
+
+
 class TransferKind(Word):
     """What moves bytes."""
 

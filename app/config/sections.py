@@ -180,6 +180,10 @@ class ServerSettings(Section):
         256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,
     )  # fmt: skip
+    warn_free_bytes: int = setting(
+        4 * 1024**3, "Log and console warn while the disk has less free space than this.", "bytes",
+        ge=0, le=2**50,
+    )  # fmt: skip
 
 
 class AgentSettings(Section):

@@ -4,11 +4,53 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
+import structlog
+
 from app.server.problems import Refused
+from streams.records.server import ServerStatus
+from streams.vocabulary import DiskRoom
+
+log = structlog.stdlib.get_logger(__name__)
 
 CHECK_BYTES = 4 * 1024 * 1024
 """How much of one upload may come before the disk is looked at again."""
 MIB = 1024 * 1024
+_WORSE = tuple(DiskRoom)
+SPARE_RATIO = 0.1
+"""How much more than a limit must be free before it counts as kept again."""
+
+
+class DiskWatch:
+    """Says in the log when the disk runs full, and when it has room again; each once.
+
+    A limit that was passed counts as passed until a tenth more than it is free, so that what comes and goes
+    at the limit is not told each time.
+    """
+
+    def __init__(self) -> None:
+        self._room = DiskRoom.ENOUGH
+
+    def take(self, status: ServerStatus) -> None:
+        """Take a sample."""
+        before, now = self._room, status.disk_room
+        if _WORSE.index(now) < _WORSE.index(before):
+            with_some_taken = msgspec.structs.replace(
+                status, disk_free_bytes=int(status.disk_free_bytes / (1 + SPARE_RATIO))
+            )
+            now = with_some_taken.disk_room
+        if now is before:
+            return
+        self._room = now
+        free, least = (f"{size // MIB:,} MiB" for size in (status.disk_free_bytes, status.disk_least_bytes))
+        if now is DiskRoom.FULL:
+            log.error("disk_full", free=free, hint=f"With less than {least} free uploads are refused.")
+        elif now is DiskRoom.LOW:
+            log.warning(
+                "disk_nearly_full", free=free, hint=f"With less than {least} free uploads will be refused."
+            )
+        else:
+            log.info("disk_has_room_again", free=free)
 
 
 def free_bytes(folder: Path) -> int:

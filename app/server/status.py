@@ -13,6 +13,7 @@ import psutil
 from app.catalogue.catalogue import Catalogue
 from app.protocol import SERVER_VERSION
 from app.server.agents import AgentsHub
+from app.server.disk import DiskWatch
 from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.pace import Rate
@@ -81,6 +82,7 @@ class StatusSampler:
         self._uploads = uploads
         self._limits = limits
         self._connections = connections
+        self._disk = DiskWatch()
         self._started_at: datetime = utc_now()
         self._store_bytes = 0
         self._store_looked: float | None = None
@@ -146,8 +148,11 @@ class StatusSampler:
                 disk_total_bytes=disk_total,
                 disk_free_bytes=disk_free,
                 store_bytes=self._store_bytes,
+                disk_warn_bytes=self._limits.warn_free_bytes,
+                disk_least_bytes=self._limits.least_free_bytes,
                 **self._counts(),
             )
+            self._disk.take(self._newest)
             return self._newest
 
     def _counts(self) -> dict[str, Any]:

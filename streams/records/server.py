@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from streams.records.base import Record
-from streams.vocabulary import EventKind, RunState, ServerState, TransferKind, TransferState
+from streams.vocabulary import DiskRoom, EventKind, RunState, ServerState, TransferKind, TransferState
 
 
 class ServerStatus(Record, frozen=True, kw_only=True):
@@ -35,6 +35,17 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     last_seq: int
     upload_queue: int = 0
     """Uploads that wait for their turn."""
+    disk_warn_bytes: int = 0
+    """With less free space than this the disk is nearly full."""
+    disk_least_bytes: int = 0
+    """With less free space than this uploads are refused."""
+
+    @property
+    def disk_room(self) -> DiskRoom:
+        """How much room the disk has left, judged by the two limits."""
+        if self.disk_free_bytes < self.disk_least_bytes:
+            return DiskRoom.FULL
+        return DiskRoom.LOW if self.disk_free_bytes < self.disk_warn_bytes else DiskRoom.ENOUGH
 
 
 class Transfer(Record, frozen=True, kw_only=True):

@@ -188,6 +188,23 @@ async def test_everything_leads_to_where_it_comes_from() -> None:
         ]
 
 
+async def test_a_disk_that_runs_full_is_a_reason_to_look_and_leads_to_how_it_grew() -> None:
+    async with stage() as s:
+        h = s.h
+        assert not any("Disk" in text for text in h.texts())
+        low = replace(fleet.status(h.now()), disk_free_bytes=3 * fleet.GIB, disk_warn_bytes=4 * fleet.GIB)
+        s.streams.status.on_next(s.streams.ok(low))
+        h.frame()
+        assert h.texts(s.view.safety).count("Disk nearly full: 3.0 GiB left") == 1
+        assert h.texts(s.view.load).count("Disk nearly full: 3.0 GiB left") == 1
+        await h.fire(s.view.safety._disk.control, "click")
+        assert s.went == [Place("analytics")]
+        s.streams.status.on_next(s.streams.ok(fleet.status(h.now())))
+        h.frame()
+        assert s.view.safety._disk.control.visible is False
+        assert "full about Jul 9 (Jun 15 – Aug 16)" in h.texts(s.view.load)
+
+
 async def test_the_load_behind_a_number_opens_large() -> None:
     async with stage() as s:
         h = s.h

@@ -14,8 +14,8 @@ from ui.theme import Tone
 from ui.views.activity_present import present_activity
 from ui.views.clients_filters import matcher
 from ui.views.clients_present import ClientRow
+from ui.views.dashboard_metrics import METRICS, present_disk
 from ui.views.dashboard_present import (
-    METRICS,
     present_back_up_all,
     present_day,
     present_forecast,
@@ -208,3 +208,20 @@ def test_a_finished_run_in_words() -> None:
 def test_an_older_line_tells_its_day() -> None:
     line = present_activity(_activity(EventKind.CLIENT_ONLINE), NOON + timedelta(days=1), WORDS)
     assert line.clock == "Wed 12:00"
+
+
+def test_a_disk_that_runs_full_is_said_with_what_is_left() -> None:
+    limits = {"disk_warn_bytes": 4 * fleet.GIB, "disk_least_bytes": 256 * fleet.MIB}
+    well = replace(fleet.status(NOON), **limits)
+    storage = next(metric for metric in METRICS if metric.name == "storage")
+    assert present_disk(well, WORDS) == ("", "", Tone.QUIET)
+    assert storage.tone_fn(well) is None
+    low = replace(well, disk_total_bytes=8 * fleet.GIB, disk_free_bytes=3 * fleet.GIB)
+    text, why, tone = present_disk(low, WORDS)
+    assert (text, tone) == ("Disk nearly full: 3.0 GiB left", Tone.WARNING)
+    assert "With less than 256 MiB uploads are refused" in why
+    assert storage.tone_fn(low) is Tone.WARNING
+    full = replace(low, disk_free_bytes=255 * fleet.MIB)
+    text, _, tone = present_disk(full, WORDS)
+    assert (text, tone) == ("Disk full: 255 MiB left, uploads are refused", Tone.BAD)
+    assert storage.tone_fn(full) is Tone.BAD

@@ -101,11 +101,11 @@ class MetricCard(Generic[T]):
                 changed.append(self.bar)
         return changed
 
-    def say(self, note: str, *, tooltip: str | None = None) -> list[ft.Control]:
+    def say(self, note: str, *, tooltip: str | None = None, tone: Tone = Tone.QUIET) -> list[ft.Control]:
         """Set the small line below the number."""
-        if (note, tooltip) == (self.note.value, self.note.tooltip):
+        if (note, tooltip, tone.color) == (self.note.value, self.note.tooltip, self.note.color):
             return []
-        self.note.value, self.note.tooltip = note, tooltip
+        self.note.value, self.note.tooltip, self.note.color = note, tooltip, tone.color
         return [self.note]
 
 

@@ -14,8 +14,9 @@ from ui.components.sparkline import Sparkline, thin_out
 from ui.components.states import StateBox
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, Formatter, count_text, ratio_text
-from ui.theme import body_text, small_text
-from ui.views.dashboard_present import METRICS, present_forecast
+from ui.theme import Tone, body_text, small_text
+from ui.views.dashboard_metrics import METRICS, present_disk
+from ui.views.dashboard_present import present_forecast
 
 _PLACES: Final = {
     "clients_online": Place("clients", "state:online"),
@@ -29,6 +30,7 @@ class LoadPart(BoundView):
 
     def __init__(self, *, streams: Streams, context: UiContext) -> None:
         self._streams = streams
+        self._disk, self._forecast = ("", "", Tone.QUIET), ("", "")
         row, self._cards = metric_cards(METRICS, self._on_open)
         super().__init__(context=context, key="load", content=row)
         for card in self._cards.values():
@@ -38,6 +40,7 @@ class LoadPart(BoundView):
                 lambda status, card=card: self.touch(*card.show(status, self.context.format)),
             )
         self.bind(streams.load, self._show_load)
+        self.bind(streams.status, self._show_disk)
         self.bind(streams.forecast, self._show_forecast)
 
     def _show_load(self, snapshot: Snapshot[tuple[Series, ...]]) -> None:
@@ -48,13 +51,21 @@ class LoadPart(BoundView):
                 self.touch(card.line)
 
     def _show_forecast(self, snapshot: Snapshot[StorageForecast]) -> None:
-        card = self._cards["storage"]
         if snapshot.value is not None:
-            text, why = present_forecast(snapshot.value, self.context.clock(), self.context.format)
+            self._forecast = present_forecast(snapshot.value, self.context.clock(), self.context.format)
         else:
-            text = UNKNOWN if snapshot.failure else ""
-            why = snapshot.failure.message if snapshot.failure else ""
-        self.touch(*card.say(text, tooltip=why or None))
+            self._forecast = (UNKNOWN, snapshot.failure.message) if snapshot.failure else ("", "")
+        self._show_storage()
+
+    def _show_disk(self, snapshot: Snapshot[ServerStatus]) -> None:
+        if snapshot.value is not None:
+            self._disk = present_disk(snapshot.value, self.context.format)
+            self._show_storage()
+
+    def _show_storage(self) -> None:
+        (warning, reason, tone), (text, why) = self._disk, self._forecast
+        tooltip = "\n".join(part for part in (reason, warning and text, why) if part)
+        self.touch(*self._cards["storage"].say(warning or text, tooltip=tooltip or None, tone=tone))
 
     def _on_open(self, metric: Metric[ServerStatus]) -> None:
         place = _PLACES.get(metric.name)

@@ -8,9 +8,8 @@ from typing import Final
 
 from streams.records.clients import Client
 from streams.records.runs import Progress, RunResults
-from streams.records.server import ServerStatus, StorageForecast
+from streams.records.server import StorageForecast
 from streams.vocabulary import ClientState, RunState
-from ui.components.metric_cards import Metric
 from ui.format import (
     UNKNOWN,
     Formatter,
@@ -214,81 +213,3 @@ def present_back_up_all(clients: Iterable[Client]) -> tuple[tuple[str, ...], str
     if revoked:
         text += f" {count_text(revoked)} {'has' if revoked == 1 else 'have'} to be enrolled again."
     return reached, text
-
-
-def _used_ratio(status: ServerStatus) -> float | None:
-    total = status.disk_total_bytes
-    return None if total <= 0 else (total - status.disk_free_bytes) / total
-
-
-def _storage_tone(status: ServerStatus) -> Tone | None:
-    ratio = _used_ratio(status)
-    if ratio is None or ratio < 0.85:
-        return None
-    return Tone.BAD if ratio >= 0.95 else Tone.WARNING
-
-
-def _sample(status: ServerStatus, words: Formatter) -> str:
-    return f"Sample of {words.exact_time(status.at)}"
-
-
-METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
-    Metric(
-        "cpu",
-        "CPU",
-        lambda s, _: ratio_text(s.cpu_ratio),
-        lambda s, w: f"{ratio_text(s.cpu_ratio, digits=1)} of one core\n{_sample(s, w)}",
-        series="cpu_ratio",
-        leads_to="The last 10 minutes",
-    ),
-    Metric(
-        "memory",
-        "Memory",
-        lambda s, w: w.size(s.memory_bytes),
-        lambda s, w: f"{w.exact_size(s.memory_bytes)} of {w.size(s.memory_total_bytes)}\n{_sample(s, w)}",
-        series="memory_bytes",
-        floor=None,
-        leads_to="The last 10 minutes",
-    ),
-    Metric(
-        "connections",
-        "Connections",
-        lambda s, _: count_text(s.connections),
-        lambda s, w: f"{count_text(s.consoles)} of them consoles\n{_sample(s, w)}",
-        series="connections",
-        leads_to="The last 10 minutes",
-    ),
-    Metric(
-        "clients_online",
-        "Clients online",
-        lambda s, _: f"{count_text(s.clients_online)} / {count_text(s.clients_total)}",
-        _sample,
-        series="clients_online",
-        leads_to="The clients that are online",
-    ),
-    Metric(
-        "throughput",
-        "Throughput",
-        lambda s, w: w.rate(s.received_bps),
-        lambda s, w: (
-            f"{w.rate(s.received_bps)} received, {w.rate(s.sent_bps)} sent\n"
-            f"A backup is faster than that where the server has its contents already.\n{_sample(s, w)}"
-        ),
-        series="received_bps",
-        leads_to="The transfers",
-    ),
-    Metric(
-        "storage",
-        "Storage, whole disk",
-        lambda s, w: f"{w.size(s.disk_total_bytes - s.disk_free_bytes)} of {w.size(s.disk_total_bytes)}",
-        lambda s, w: (
-            f"{w.exact_size(s.disk_free_bytes)} free\n{w.size(s.store_bytes)} used by the file store\n"
-            + _sample(s, w)
-        ),
-        ratio_fn=_used_ratio,
-        tone_fn=_storage_tone,
-        leads_to="The files",
-        flex=7,
-    ),
-)
-"""The six cards; a new one is one more entry."""

@@ -7,7 +7,8 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.records.clients import Client
-from streams.snapshot import Delta
+from streams.records.server import ServerStatus
+from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
 from ui.components.card import card
@@ -15,6 +16,7 @@ from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
 from ui.theme import INK, Tone, body_text, look
+from ui.views.dashboard_metrics import present_disk
 from ui.views.dashboard_present import Safety, present_safety
 
 _KEY = look(ClientState.REVOKED).icon
@@ -32,6 +34,8 @@ class SafetyPart(BoundView):
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
+        self._disk = _Fact(lambda: context.go(Place("analytics")))
+        facts = (self._disk, self._failing, self._revoked, self._oldest)
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
         body = ft.Row(
             [
@@ -39,10 +43,10 @@ class SafetyPart(BoundView):
                 ft.Column(
                     [
                         self._headline,
-                        ft.Row(
-                            [self._failing.control, self._revoked.control, self._oldest.control],
-                            spacing=18,
-                            height=18,
+                        # All at once may be more than there is room for; nothing may lie over the button.
+                        ft.Container(
+                            ft.Row([fact.control for fact in facts], spacing=18, height=18),
+                            clip_behavior=ft.ClipBehavior.HARD_EDGE,
                         ),
                     ],
                     spacing=3,
@@ -70,6 +74,7 @@ class SafetyPart(BoundView):
             content=card(None, ft.Row([self.box, self.box.note], spacing=12)),
         )
         self.bind_table(streams.clients, self.box, self._show_clients)
+        self.bind(streams.status, self._show_disk)
         self.bind(context.seconds, self._show_safety)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
@@ -100,6 +105,11 @@ class SafetyPart(BoundView):
             self._button.content = f"Show {count_text(safety.unsafe)}"
             self._button.visible = safety.unsafe > 0
             self.touch(self._button)
+
+    def _show_disk(self, snapshot: Snapshot[ServerStatus]) -> None:
+        if snapshot.value is not None:
+            text, why, tone = present_disk(snapshot.value, self.context.format)
+            self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
 
     def _show_unsafe(self) -> None:
         self.context.go(Place("clients", "not_safe"))

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from app.catalogue.errors import CatalogueFull
 from app.catalogue.runs import Runs
@@ -13,6 +15,8 @@ from app.server import disk
 from streams.records.runs import Run
 from streams.vocabulary import RunState
 from tests.servers import a_server, sha256_of, until
+from tests.ui import fleet
+from tests.ui.harness import NOON
 
 
 async def test_an_upload_stops_before_it_takes_what_is_kept_free(
@@ -37,6 +41,33 @@ async def test_an_upload_stops_before_it_takes_what_is_kept_free(
         asked = {"hashes": [sha256_of(content)]}
         answer = await server.post("/api/agent/blobs/missing", asked, http=agent.http)
         assert answer["missing"][0]["received_bytes"] > 5 * 1024 * 1024
+
+
+async def test_a_server_that_starts_on_a_nearly_full_disk_says_so_at_once(tmp_path: Path) -> None:
+    async with a_server(tmp_path, warn_free_bytes=2**60) as server:
+
+        async def told() -> bool:
+            page = await server.get("/api/logs?limit=50")
+            return any(line["message"] == "disk nearly full" for line in page["lines"])
+
+        await until(told)
+        status = await server.get("/api/status")
+        assert status["disk_warn_bytes"] == 2**60
+
+
+def test_the_log_tells_once_when_the_disk_runs_full_and_when_it_has_room_again() -> None:
+    sample = replace(fleet.status(NOON), disk_warn_bytes=1000 * disk.MIB, disk_least_bytes=200 * disk.MIB)
+    watch = disk.DiskWatch()
+    with capture_logs() as said:
+        for free in (2000, 990, 980, 1010, 990, 1101, 150, 210, 150, 221, 5000):
+            watch.take(replace(sample, disk_free_bytes=free * disk.MIB))
+    assert [(line["event"], line["log_level"], line["free"]) for line in said] == [
+        ("disk_nearly_full", "warning", "990 MiB"),
+        ("disk_has_room_again", "info", "1,101 MiB"),
+        ("disk_full", "error", "150 MiB"),
+        ("disk_nearly_full", "warning", "221 MiB"),
+        ("disk_has_room_again", "info", "5,000 MiB"),
+    ]
 
 
 class FullCatalogue:
