@@ -7,3 +7,5 @@ WIDE_FROM: Final = 1440
 RAIL_WIDTH: Final = 72
 WIDE_RAIL_WIDTH: Final = 200
 TOPBAR_HEIGHT: Final = 48
+FOOT_HEIGHT: Final = 20
+"""Kept free below the views: with their padding it is where new messages are, which so cover nothing."""

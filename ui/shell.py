@@ -11,24 +11,22 @@ from ui.bound import BoundView
 from ui.components.connection_status import ConnectionPanel
 from ui.components.dialogs import show_dialog
 from ui.components.lost_bar import LostBar
-from ui.components.messages import MessageCentre, ToastLayer
+from ui.components.messages import MessageCentre
 from ui.components.palette import WIDTH as PALETTE_WIDTH
 from ui.components.palette import PaletteView
+from ui.components.toasts import ToastLayer
 from ui.context import Look, Place, Prefs, UiContext
 from ui.keyboard import Keyboard
 from ui.keys import Act, key_sheet
 from ui.offers import Offers
 from ui.palette import PaletteEntry
 from ui.rail import Rail
-from ui.room import TOPBAR_HEIGHT
+from ui.room import FOOT_HEIGHT, TOPBAR_HEIGHT
 from ui.stage import Stage
 from ui.theme import PAGE
 from ui.topbar import TopBar
 from ui.views.backup_ends import BackupEnds
 from ui.views.registry import VIEWS, ViewSpec
-
-TOASTS_ABOVE = 84
-"""Messages lie so far above the lower edge: the foot of a panel, with its buttons, stays free."""
 
 
 class Shell(ft.Stack):
@@ -69,7 +67,7 @@ class Shell(ft.Stack):
         )
         self._centre = MessageCentre(context=context, top=TOPBAR_HEIGHT + 4, right=12)
         self._ends = BackupEnds(streams=streams, context=context)
-        self._toasts = ToastLayer(context=context, right=20, bottom=TOASTS_ABOVE)
+        self._toasts = ToastLayer(context=context)
         self._palette = PaletteView(
             streams=streams, context=context, on_close=self.close_panels, top=TOPBAR_HEIGHT + 8
         )
@@ -82,7 +80,8 @@ class Shell(ft.Stack):
         )
         self._rail = Rail(self._specs, names.index(first), self.go_to)
         self._rail.fit(page.width)
-        body = ft.Column([self._topbar, self._lost, self._stage.control], spacing=0, expand=True)
+        foot = ft.Container(height=FOOT_HEIGHT)
+        body = ft.Column([self._topbar, self._lost, self._stage.control, foot], spacing=0, expand=True)
         frame = ft.Container(
             ft.Row(
                 [self._rail.control, body],

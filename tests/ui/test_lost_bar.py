@@ -12,7 +12,7 @@ from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.components.lost_bar import LostBar
-from ui.components.messages import ToastLayer
+from ui.components.toasts import ToastLayer
 
 
 class Desk:

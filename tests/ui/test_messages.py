@@ -5,7 +5,8 @@ import pytest
 
 from streams.failures import WrongToken
 from tests.ui.harness import PageHarness
-from ui.components.messages import MOST_HEIGHT, MessageBell, MessageCentre, ToastLayer
+from ui.components.messages import MOST_HEIGHT, MessageBell, MessageCentre
+from ui.components.toasts import ToastLayer
 from ui.messages import Messages
 from ui.theme import Tone
 
@@ -25,17 +26,36 @@ async def test_toasts_go_by_themselves_but_errors_stay_until_closed() -> None:
         assert h.texts() == []
 
 
-async def test_more_than_three_wait_for_their_turn() -> None:
+async def test_more_than_two_wait_for_their_turn() -> None:
     async with PageHarness.open() as h:
         h.mount(ToastLayer(context=h.context))
         for i in range(5):
             h.context.messages.done(f"number {i}")
         h.frame()
-        assert h.texts() == ["number 0", "number 1", "number 2"]
+        assert h.texts() == ["number 0", "number 1"]
         h.advance(4.6)
-        assert h.texts() == ["number 3", "number 4"]
+        assert h.texts() == ["number 2", "number 3"]
+        h.advance(4.6)
+        assert h.texts() == ["number 4"]
         h.advance(5)
         assert h.texts() == []
+
+
+async def test_what_stays_makes_way_for_what_is_newer_and_comes_back() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        for name in ("first", "second"):
+            h.context.messages.error(name)
+        h.context.messages.done("third")
+        h.context.messages.done("fourth")
+        h.frame()
+        assert h.texts() == ["second", "third"]
+        h.advance(4.6)
+        assert h.texts() == ["second", "fourth"]
+        h.advance(4.6)
+        assert sorted(h.texts()) == ["first", "second"]
+        h.advance(3600)
+        assert sorted(h.texts()) == ["first", "second"]
 
 
 async def test_what_a_toast_offers_is_done_once() -> None:

@@ -1,11 +1,10 @@
-"""Toasts that wait for their turn, and the centre where every message can be read again."""
+"""The centre where every message can be read again, and the bell that opens it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import flet as ft
-from reactivex.abc import DisposableBase
 
 from ui.bound import BoundView
 from ui.components.card import floating_panel
@@ -23,114 +22,18 @@ from ui.theme import (
     small_text,
 )
 
-_ICONS: Final = {
+ICONS: Final = {
     Tone.OK: ft.Icons.CHECK_CIRCLE,
     Tone.BUSY: ft.Icons.INFO,
     Tone.WARNING: ft.Icons.WARNING_AMBER,
     Tone.BAD: ft.Icons.ERROR,
     Tone.QUIET: ft.Icons.INFO,
 }
-MOST_TOASTS: Final = 3
-"""So many are on the screen at once; the others wait."""
 WIDTH: Final = 440
 MOST_HEIGHT: Final = 480
 """Of the message centre."""
 _HEAD_HEIGHT: Final = 72
 _OFFER_HEIGHT: Final = 28
-_STAYS_S: Final = 4.5
-_STAYS_WITH_ACTION_S: Final = 9.0
-
-
-class ToastLayer(BoundView):
-    """New messages at the lower right; errors stay until they are closed, the others go by themselves."""
-
-    def __init__(self, *, context: UiContext, **container: Any) -> None:
-        self._column = ft.Column(
-            [], spacing=8, tight=True, horizontal_alignment=ft.CrossAxisAlignment.END, scroll=None
-        )
-        super().__init__(context=context, key="toasts", content=self._column, **container)
-        self._newest = 0
-        self._queue: list[Message] = []
-        self._shown: dict[int, tuple[Message, ft.Control]] = {}
-        self._timers: dict[int, DisposableBase] = {}
-        self.bind(context.messages.stream, self._show_messages)
-
-    def _show_messages(self, messages: tuple[Message, ...]) -> None:
-        kept = {message.number: message for message in messages}
-        for message, _ in list(self._shown.values()):
-            if _is_over(message, kept):
-                self.close(message.number)
-        self._queue = [message for message in self._queue if not _is_over(message, kept)]
-        fresh = [m for m in reversed(messages) if m.number > self._newest]
-        if fresh:
-            self._newest = fresh[-1].number
-            self._queue.extend(m for m in fresh if not m.seen and not m.quiet)
-            self._fill()
-
-    def _fill(self) -> None:
-        changed = False
-        while self._queue and len(self._shown) < MOST_TOASTS:
-            message = self._queue.pop(0)
-            toast = self._toast(message)
-            self._shown[message.number] = message, toast
-            self._column.controls.append(toast)
-            changed = True
-            if not message.stays:
-                seconds = _STAYS_WITH_ACTION_S if message.action else _STAYS_S
-                self._timers[message.number] = self.context.scheduler.schedule_relative(
-                    seconds, lambda *_, n=message.number: self.close(n)
-                )
-        if changed:
-            self.touch(self._column)
-
-    def close(self, number: int) -> None:
-        """Take a toast away and let the next one in."""
-        shown = self._shown.pop(number, None)
-        timer = self._timers.pop(number, None)
-        if timer is not None:
-            timer.dispose()
-        if shown is None:
-            return
-        self._column.controls = [c for c in self._column.controls if c is not shown[1]]
-        self.touch(self._column)
-        self._fill()
-
-    def _toast(self, message: Message) -> ft.Control:
-        words: list[ft.Control] = [ft.Text(message.text, size=SIZE_BODY, color=INK, max_lines=3)]
-        if message.detail:
-            words.append(ft.Text(message.detail, size=SIZE_SMALL, color=QUIET_INK, max_lines=3))
-        row: list[ft.Control] = [
-            ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
-            ft.Column(words, spacing=2, tight=True, expand=True),
-        ]
-        if message.action is not None:
-            row.append(ft.TextButton(message.action_label, on_click=lambda _: self._on_action(message)))
-        if message.stays:
-            row += _log_button(self.context, message)
-            row.append(_small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()))
-        row.append(
-            _small_button(ft.Icons.CLOSE, "Close message", on_click=lambda: self.close(message.number))
-        )
-        look: dict[str, Any] = floating_panel(width=400) | {
-            "padding": ft.Padding.only(left=14, right=6, top=8, bottom=8)
-        }
-        return ft.Container(
-            ft.Semantics(content=ft.Row(row, spacing=10), live_region=True, container=True),
-            key=f"toast {message.number}",
-            **look,
-        )
-
-    def _on_action(self, message: Message) -> None:
-        self.close(message.number)
-        self.act(message.action_label, self.context.messages.do(message.number))
-
-
-def _is_over(message: Message, kept: Mapping[int, Message]) -> bool:
-    """Whether a toast has nothing more to say: its work has ended, or what it offers was done elsewhere."""
-    now = kept.get(message.number)
-    if now is None:
-        return message.ongoing
-    return message.action is not None and now.action is None
 
 
 class MessageCentre(BoundView):
@@ -182,11 +85,11 @@ class MessageCentre(BoundView):
         return ft.Container(
             ft.Row(
                 [
-                    ft.Icon(_ICONS[message.tone], size=18, color=message.tone.color),
+                    ft.Icon(ICONS[message.tone], size=18, color=message.tone.color),
                     ft.Column(words, spacing=2, tight=True, expand=True),
                     small_text(self.context.format.clock(message.at)),
-                    *(_log_button(self.context, message) if message.stays else ()),
-                    _small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
+                    *(log_button(self.context, message) if message.stays else ()),
+                    small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
                 ],
                 spacing=10,
                 vertical_alignment=ft.CrossAxisAlignment.START,
@@ -257,15 +160,16 @@ class MessageBell(BoundView):
             self.touch(self._icon)
 
 
-def _log_button(context: UiContext, message: Message) -> list[ft.Control]:
+def log_button(context: UiContext, message: Message) -> list[ft.Control]:
     """Return what leads to the log lines of the time of a message, where there is a view of them."""
     lead = context.log_of(message.at, message.run_id)
-    return [_small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
+    return [small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
 
 
-def _small_button(
+def small_button(
     icon: ft.IconData, label: str, *, on_click: Callable[[], Any] | None = None, copy: str = ""
 ) -> ft.IconButton:
+    """Return a button that belongs to a message; with ``copy`` it copies that."""
     return ft.IconButton(
         icon,
         icon_size=16,

@@ -6,7 +6,7 @@ import flet as ft
 
 from ui.components.frame import edge_to_edge
 from ui.components.states import Empty, StateBox
-from ui.room import RAIL_WIDTH, TOPBAR_HEIGHT, WIDE_FROM, WIDE_RAIL_WIDTH
+from ui.room import FOOT_HEIGHT, RAIL_WIDTH, TOPBAR_HEIGHT, WIDE_FROM, WIDE_RAIL_WIDTH
 from ui.theme import PAGE_PADDING, QUIET_INK, SIZE_BODY
 
 _INSET = 16
@@ -17,7 +17,7 @@ def room_for_table(page: ft.Page, *, above: float, below: float = 0.0) -> tuple[
     width, height = page.width or 1280, page.height or 800
     rail = WIDE_RAIL_WIDTH if width >= WIDE_FROM else RAIL_WIDTH
     frame = 2 * PAGE_PADDING + 2
-    return width - rail - frame, height - TOPBAR_HEIGHT - frame - above - below
+    return width - rail - frame, height - TOPBAR_HEIGHT - FOOT_HEIGHT - frame - above - below
 
 
 def table_box(table: ft.Control, empty: Empty) -> StateBox:

@@ -14,7 +14,10 @@ HEIGHT = 36
 
 
 class SearchField:
-    """A search field that tells its text once the typing has paused for ``wait_s``."""
+    """A search field that tells its text once the typing has paused for ``wait_s``.
+
+    Without a ``width`` it takes what is left of its line.
+    """
 
     def __init__(
         self,
@@ -22,7 +25,7 @@ class SearchField:
         on_search: Callable[[str], None],
         *,
         wait_s: float = 0.0,
-        width: int = 260,
+        width: int | None = 260,
     ) -> None:
         self._on_search, self._wait_s = on_search, wait_s
         self._timer: asyncio.TimerHandle | None = None
@@ -59,6 +62,7 @@ class SearchField:
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),
             width=width,
+            expand=width is None,
             height=HEIGHT,
             padding=ft.Padding.only(left=10, right=4),
             bgcolor=CARD,

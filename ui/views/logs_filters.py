@@ -11,13 +11,16 @@ from streams.records.logs import LogFilter
 from streams.vocabulary import LogLevel, LogSource
 from ui.components.menus import minded
 from ui.components.toggle_chips import Toggle, ToggleChips
-from ui.components.toolbar import SearchField, toolbar
+from ui.components.toolbar import HEIGHT, SearchField, toolbar
 from ui.format import Formatter
 from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone
 from ui.views.logs_present import LEVEL_LOOKS
 
 SEARCH_WAIT_S: Final = 0.25
 EXPORTS: Final = (("txt", "Text (.txt)"), ("jsonl", "JSON lines (.jsonl)"))
+ONE_LINE_FROM: Final = 1160
+"""In a window narrower than this the search stands below the chips: beside them it could not be read."""
+_NARROW, _WIDE, _PARTS = "narrow", "wide", 100
 _SCOPES: Final = ("client_id", "run_id", "correlation_id", "until")
 
 
@@ -47,7 +50,7 @@ class LogFilters:
             self._on_levels,
         )
         self._levels.set(frozenset(self.value.levels))
-        self._search = SearchField("Text or /regex/", self._on_search, wait_s=SEARCH_WAIT_S, width=220)
+        self._search = SearchField("Text or /regex/", self._on_search, wait_s=SEARCH_WAIT_S, width=None)
         self._pause_word = ft.Text("Pause", size=SIZE_BODY, color=INK)
         self._pause_icon = ft.Icon(ft.Icons.PAUSE, size=16, color=QUIET_INK)
         self._pause = _button([self._pause_icon, self._pause_word], lambda _event: on_pause())
@@ -67,9 +70,16 @@ class LogFilters:
             menu_position=ft.PopupMenuPosition.UNDER,
             tooltip="Export what is filtered",
         )
-        self.control = toolbar(
-            [self._sources.control, ft.Container(width=6), self._levels.control, self._search.control],
-            [self._pause_named, ft.Semantics(content=minded(export), container=True, label="Export")],
+        chips = toolbar([self._sources.control, ft.Container(width=6), self._levels.control])
+        export_named = ft.Semantics(content=minded(export), container=True, label="Export")
+        tools = ft.Row([self._search.control, self._pause_named, export_named], spacing=8, height=HEIGHT)
+        chips.col, tools.col = {_NARROW: _PARTS, _WIDE: 64}, {_NARROW: _PARTS, _WIDE: 36}
+        self.control = ft.ResponsiveRow(
+            [chips, tools],
+            columns=_PARTS,
+            breakpoints={_NARROW: 0, _WIDE: ONE_LINE_FROM},
+            spacing=8,
+            run_spacing=8,
         )
         self._wrong = ft.Text(
             "", size=SIZE_SMALL, color=Tone.BAD.color, no_wrap=True, visible=False, max_lines=1
