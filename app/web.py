@@ -18,6 +18,7 @@ import uvicorn
 
 from app.console import ASSETS, Console
 from app.page_link import mend_disconnect, mend_sending, mend_session
+from app.web_fonts import FallbackFonts
 from app.web_page import PageScripts
 from streams.failures import ConfigRejected
 
@@ -126,7 +127,7 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
     )
     server = _Server(
         uvicorn.Config(
-            OriginGuard(PageScripts(app), port),
+            OriginGuard(FallbackFonts(PageScripts(app), f"/{token}"), port),
             log_config=None,
             access_log=False,
             log_level="warning",
