@@ -9,7 +9,7 @@ from app.agent.api import Api
 from app.fleet.client import SimulatedClient
 from app.fleet.conductor import Conductor
 from app.fleet.content import Contents
-from app.fleet.load import make_events
+from app.fleet.load import make_events, through
 from app.fleet.roster import Temper
 from app.fleet.seeding import Member
 from app.server.run import ServerInfo
@@ -49,7 +49,7 @@ async def run_fleet(info: ServerInfo, members: tuple[Member, ...], plan: Plan, t
     if plan.events_per_second > 0:
         token = await asyncio.to_thread(info.token_file.read_text)
         async with Api(address, token.strip()) as api:
-            await make_events(api, [m.client_id for m in members], plan.events_per_second, tasks)
+            await make_events(through(api), [m.client_id for m in members], plan.events_per_second, tasks)
     if plan.quiet:
         await asyncio.Event().wait()
     await Conductor(clients, Random(f"{plan.seed}:conductor")).conduct()

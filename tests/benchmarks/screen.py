@@ -22,6 +22,7 @@ from app.protocol import ClientList
 from app.tasks import Tasks
 from streams.records.events import Event, Hello, Resume, decode_server_frame, encode
 from streams.vocabulary import Topic
+from tests.benchmarks.load import bare_changes
 from tests.benchmarks.report import Result, Sample
 from tests.e2e.driver import Screen, find_chromium, open_browser, open_screen
 from tests.e2e.processes import Fleet, run_console, run_fleet
@@ -94,10 +95,10 @@ async def _follow(
     committed: Committed = defaultdict(list)
     tasks = Tasks()
     address = address_of(f"http://127.0.0.1:{fleet.port}")
-    async with Api(address, fleet.token) as api:
+    async with Api(address, fleet.token) as api, bare_changes(fleet.port, fleet.token) as change:
         clients = (await api.call("GET", "/api/clients", ClientList)).clients
         tasks.start(_listen(fleet, committed), "listen")
-        tasks.start(make_events(api, [c.id for c in clients], EVENTS_PER_SECOND, tasks), "load")
+        tasks.start(make_events(change, [c.id for c in clients], EVENTS_PER_SECOND, tasks), "load")
         try:
             await asyncio.sleep(WARM_UP_S)
             await screen.page.evaluate(WATCH, [c.name for c in clients])
