@@ -15,6 +15,7 @@ from flet.utils import is_linux_server, is_macos, is_windows
 
 from app.console import ASSETS, Console
 from app.page_link import mend_session
+from app.page_patches import gather_patches
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,6 +58,7 @@ async def run_window(console: Console) -> bool:
     loop = asyncio.get_running_loop()
     shown = False
     mend_session()
+    gather_patches()
 
     def main(page: ft.Page) -> None:
         nonlocal shown

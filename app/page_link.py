@@ -12,6 +12,7 @@ from flet_web.fastapi.flet_app import FletApp
 from flet_web.fastapi.flet_app_manager import app_manager
 
 Method = Callable[..., Any]
+"""A method of Flet, or what stands in for it."""
 
 
 def mend_session() -> None:
@@ -45,7 +46,7 @@ def mend_sending() -> None:
 
         return send_message
 
-    _mend(FletApp, "send_message", mended)
+    mend(FletApp, "send_message", mended)
 
 
 def mend_disconnect() -> None:
@@ -71,10 +72,10 @@ def mend_disconnect() -> None:
 
         return handle
 
-    _mend(FletApp, "handle", mended)
+    mend(FletApp, "handle", mended)
 
 
-def _mend(owner: type[Any], name: str, mended: Callable[[Method], Method]) -> None:
+def mend(owner: type[Any], name: str, mended: Callable[[Method], Method]) -> None:
     """Put what ``mended`` makes of a method in its place, once."""
     original: Any = getattr(owner, name)
     if not getattr(original, "mended", False):

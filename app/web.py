@@ -18,6 +18,7 @@ import uvicorn
 
 from app.console import ASSETS, Console
 from app.page_link import mend_disconnect, mend_sending, mend_session
+from app.page_patches import gather_patches
 from app.web_fonts import FallbackFonts
 from app.web_page import PageScripts
 from streams.failures import ConfigRejected
@@ -113,6 +114,7 @@ def listen(port: int | None) -> socket.socket:
 async def serve_web(console: Console, listening: socket.socket, opened: Callable[[str], None]) -> None:
     """Serve until cancelled; ``opened`` is told the address to open once it answers."""
     mend_session()
+    gather_patches()
     mend_sending()
     mend_disconnect()
     port = listening.getsockname()[1]

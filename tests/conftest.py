@@ -41,6 +41,7 @@ PAGE: Final = tuple(
     for name in (
         "app/test_console_page",
         "app/test_page_link",
+        "app/test_page_patches",
         "ui/test_analytics_view",
         "ui/test_backup_ends",
         "ui/test_bound",

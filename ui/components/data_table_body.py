@@ -17,8 +17,6 @@ from ui.theme import CARD, Density
 
 FIRST_ROWS = 12
 """Rows in the pool before the client has told how much room there is."""
-MANY = 24
-"""From this many changed leaves on, one message for the whole body is cheaper than one for each."""
 
 
 class TableBody:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import flet as ft
 
 from ui.components.data_table_arranging import Arranging
-from ui.components.data_table_body import MANY, TableBody
+from ui.components.data_table_body import TableBody
 from ui.components.data_table_columns import Column
 from ui.components.data_table_head import HEAD_HEIGHT, TableHeads
 from ui.components.data_table_layout import ColumnChoice
@@ -184,7 +184,7 @@ class TableView(Generic[K, R]):
     def _push(self, leaves: Sequence[ft.Control]) -> None:
         if not self.control.mounted or not (leaves or self._body.reshaped):
             return
-        if len(leaves) > MANY or self._body.reshaped:
+        if self._body.reshaped:
             self._redraw()
             return
         for leaf in leaves:

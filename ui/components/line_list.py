@@ -10,7 +10,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import flet as ft
 
-from ui.components.data_table_body import MANY
 from ui.components.data_table_keys import Move, move_of
 from ui.components.data_table_root import TableRoot
 from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
@@ -23,6 +22,9 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 FIRST_ROWS = 12
 """Rows in the pool before the client has told how much room there is."""
+MANY = 24
+"""From this many changed leaves on, one message for all rows is cheaper: what lines say are lists of spans,
+each of which is a message of its own."""
 
 _log = logging.getLogger(__name__)
 
