@@ -230,7 +230,7 @@ async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> N
     assert desk.view._versions._delete.content == "Undelete"
 
 
-async def test_transfers_move_and_the_strip_collapses(desk: Desk) -> None:
+async def test_transfers_move_and_their_strip_keeps_its_height(desk: Desk) -> None:
     moving = Transfer(
         id="t1",
         kind=TransferKind.UPLOAD,
@@ -249,12 +249,20 @@ async def test_transfers_move_and_the_strip_collapses(desk: Desk) -> None:
     desk.streams.transfers.put(msgspec.structs.replace(moving, done_bytes=50))
     desk.page.frame()
     assert sorted(str(op.value) for op in desk.page.ops()) == ["0.5", "50 %"]
-    desk.view._transfers._on_toggle()
-    desk.page.frame()
-    assert "/srv/a" not in desk.page.texts()
+    strip = desk.view._transfers
+    closed = strip.room
     desk.streams.transfers.remove("t1")
     desk.page.frame()
-    assert "No transfers" in desk.page.texts()
+    assert "No transfers" in desk.page.texts() and "/srv/a" not in desk.page.texts()
+    assert not strip._list.visible and strip.room == closed
+    strip._on_toggle()
+    desk.page.frame()
+    assert strip._list.visible and strip.room == closed + (strip._list.height or 0) > closed
+    for number in range(6):
+        desk.streams.transfers.put(msgspec.structs.replace(moving, id=f"t{number}", label=f"/srv/{number}"))
+    desk.page.frame()
+    assert {"/srv/0", "/srv/3", "and 2 more"} <= set(desk.page.texts())
+    assert "/srv/4" not in desk.page.texts()
 
 
 async def test_without_files_it_says_so_and_without_a_server_why() -> None:

@@ -40,7 +40,6 @@ from ui.views.files_present import (
     kept_filter,
     present_cards,
 )
-from ui.views.transfers import HEAD_HEIGHT as STRIP_HEIGHT
 from ui.views.transfers import TransferStrip
 
 
@@ -138,7 +137,7 @@ class FilesView(BoundView):
         """Begin to look, with as many rows as the window has room for."""
         super().did_mount()
         above = CARDS_HEIGHT + TOOLS_HEIGHT + 2 * GAP
-        below = PAGER_HEIGHT + STRIP_HEIGHT + GAP + 2
+        below = PAGER_HEIGHT + self._transfers.room + GAP + 2
         self._table.guess(*room_for_table(self.page, above=above, below=below))
 
     # -- asking

@@ -1,4 +1,7 @@
-"""The strip of running uploads, downloads and verifications below the files; it collapses to one line."""
+"""The strip of running uploads, downloads and verifications below the files; what moves in it moves no table.
+
+On one line it tells of the first of them; opened by hand it has room for some, whether they are there or not.
+"""
 
 import flet as ft
 
@@ -16,6 +19,7 @@ from ui.theme import INK, QUIET_INK, SIZE_BODY, look, small_text
 LINES = 4
 HEAD_HEIGHT = 36
 _LINE = 30
+LIST_HEIGHT = LINES * _LINE + 6
 _ICONS = {
     TransferKind.UPLOAD: (ft.Icons.UPLOAD, "Upload"),
     TransferKind.DOWNLOAD: (ft.Icons.DOWNLOAD, "Download"),
@@ -98,27 +102,37 @@ class TransferStrip(BoundView):
 
     def __init__(self, streams: Streams, context: UiContext) -> None:
         self._transfers: dict[str, Transfer] = {}
-        self._open = bool(context.prefs.get("files.transfers", True))
+        self._open = bool(context.prefs.get("files.transfers_open", False))
         self._title = ft.Text(present_head(0), size=SIZE_BODY, weight=ft.FontWeight.W_600, color=QUIET_INK)
         self._more = small_text()
         self._arrow = ft.Icon(ft.Icons.EXPAND_LESS, size=20, color=QUIET_INK)
+        self._first = _Line()
         self._lines = [_Line() for _ in range(LINES)]
         self._list = ft.Container(
             ft.Column([line.control for line in self._lines], spacing=0),
+            height=LIST_HEIGHT,
             padding=ft.Padding.only(left=16, right=16, bottom=6),
-            visible=False,
+            visible=self._open,
         )
         head = ft.Container(
-            ft.Row([self._title, self._more, ft.Container(expand=True), self._arrow], spacing=12),
+            ft.Row(
+                [self._title, ft.Container(self._first.control, expand=True), self._more, self._arrow],
+                spacing=16,
+            ),
             height=HEAD_HEIGHT,
             padding=ft.Padding.symmetric(horizontal=16),
             ink=True,
-            tooltip="Show or hide the transfers",
+            tooltip="Show or hide the list of transfers",
             on_click=lambda _event: self._on_toggle(),
         )
         surface = edge_to_edge(ft.Column([head, self._list], spacing=0, tight=True))
         super().__init__(context=context, key="transfers", content=surface)
         self.bind_deltas(streams.transfers.deltas, self._show_transfers)
+
+    @property
+    def room(self) -> float:
+        """The height it takes, which depends on nothing but whether its list is shown."""
+        return HEAD_HEIGHT + (LIST_HEIGHT if self._open else 0)
 
     def expand_list(self) -> None:
         """Show the list."""
@@ -127,7 +141,7 @@ class TransferStrip(BoundView):
 
     def _on_toggle(self) -> None:
         self._open = not self._open
-        self.context.prefs.put("files.transfers", self._open)
+        self.context.prefs.put("files.transfers_open", self._open)
         self._show()
 
     def _show_transfers(self, delta: Delta[str, Transfer]) -> None:
@@ -140,17 +154,19 @@ class TransferStrip(BoundView):
             key=lambda t: (_RANK[t.state], t.started_at, t.id),
         )
         title = present_head(sum(t.state is not TransferState.FAILED for t in moving))
-        more = f"and {count_text(len(moving) - LINES)} more" if len(moving) > LINES else ""
+        told = LINES if self._open else 1
+        more = f"and {count_text(len(moving) - told)} more" if len(moving) > told else ""
         if (self._title.value, self._more.value) != (title, more):
             self._title.value, self._more.value = title, more
             self.touch(self._title, self._more)
         arrow = ft.Icons.EXPAND_MORE if self._open else ft.Icons.EXPAND_LESS
-        shown = self._open and bool(moving)
         if self._arrow.icon != arrow:
             self._arrow.icon = arrow
             self.touch(self._arrow)
-        if self._list.visible != shown:
-            self._list.visible = shown
+        if self._list.visible != self._open:
+            self._list.visible = self._open
             self.touch(self._list)
-        for line, transfer in zip(self._lines, [*moving[:LINES], *(None,) * LINES][:LINES], strict=True):
-            self.touch(*line.show(transfer, self.context.format))
+        lines: list[Transfer | None] = [*moving[:LINES], *(None,) * LINES]
+        self.touch(*self._first.show(None if self._open else lines[0], self.context.format))
+        for line, transfer in zip(self._lines, lines, strict=False):
+            self.touch(*line.show(transfer if self._open else None, self.context.format))
