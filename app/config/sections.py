@@ -181,7 +181,7 @@ class ServerSettings(Section):
         ge=0, le=2**50,
     )  # fmt: skip
     warn_free_bytes: int = setting(
-        4 * 1024**3, "Log and console warn while the disk has less free space than this.", "bytes",
+        2 * 1024**3, "Log and console warn while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ class Limits:
     upload_idle_s: float = 60.0
     """An upload that sends nothing for so long is ended; what came is kept."""
     least_free_bytes: int = 256 * 1024 * 1024
-    warn_free_bytes: int = 4 * 1024**3
+    warn_free_bytes: int = 2 * 1024**3
     offline_grace_s: float = 2.0
     run_lost_s: float = 300.0
     """A run whose agent is silent for so long has failed."""

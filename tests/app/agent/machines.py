@@ -22,7 +22,9 @@ class Server:
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, **limits: float) -> None:
         self.folder = folder
         self._tls = tls
-        self._limits = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, **limits})  # type: ignore[arg-type]
+        self._limits = Limits(
+            **{"offline_grace_s": 0.05, "least_free_bytes": 0, "warn_free_bytes": 0, **limits}
+        )  # type: ignore[arg-type]
         self._stack = AsyncExitStack()
         self._port = 0
         self.room: Room
