@@ -88,8 +88,9 @@ class StreamSettings(Section):
     """The other times of the streams."""
 
     frame_s: float = setting(
-        1 / 60, "Least time between two updates of one control on the screen.", "seconds", ge=0.004, le=1
-    )
+        0.008, "Least time between two updates of one control; half a frame of most screens.",
+        "seconds", ge=0.004, le=1,
+    )  # fmt: skip
     settle_s: float = setting(
         0.25, "Quiet time to wait for after files have changed before a list of them is read again.",
         "seconds", ge=0, le=10,
