@@ -19,6 +19,24 @@ async def test_no_order_is_offered_while_there_is_no_connection() -> None:
         assert [button.disabled for button in buttons] == [True, False, False, False]
 
 
+async def test_the_bar_of_the_selection_offers_no_order_either() -> None:
+    async with open_desk(12) as desk:
+        desk.view._table.selection.select_all(list(desk.view._rows.clients))
+        desk.view._on_selection(frozenset(desk.view._rows.clients))
+        desk.page.frame()
+        bar = desk.view._bar
+        buttons = list(bar._buttons.values())
+        assert not any(button.disabled for button in buttons) and list(bar.offers("client"))
+        desk.streams.lose()
+        desk.page.frame()
+        assert all(button.disabled for button in buttons)
+        assert all(button.tooltip == "There is no connection to the server" for button in buttons)
+        assert not list(bar.offers("client"))
+        desk.streams.fill()
+        desk.page.frame()
+        assert not any(button.disabled or button.tooltip for button in buttons)
+
+
 async def test_who_was_online_when_the_server_was_lost_was_seen_then() -> None:
     async with open_desk(45) as desk:
         slot = desk.names().index("web-01")

@@ -57,6 +57,24 @@ def test_the_state_that_matters_most_is_the_one_that_is_said(changes: dict[str, 
     assert present_state(ClientRow(client(**changes)), NOON).word == word
 
 
+def test_what_fails_or_is_overdue_says_that_it_is_offline_and_that_a_backup_waits() -> None:
+    away: dict[str, object] = {"state": ClientState.OFFLINE, "failing_since": NOON}
+    long_ago = {"last_success_at": NOON - timedelta(days=2)}
+    cells = {column.key: column for column in client_columns(WORDS, lambda: NOON)}
+    said = [
+        getattr(cells["state"].cell(ClientRow(client(**changes))), "detail", None)
+        for changes in (
+            away,
+            long_ago | {"state": ClientState.OFFLINE},
+            long_ago,
+            {"state": ClientState.OFFLINE},
+        )
+    ]
+    assert said == ["offline", "offline", "", ""]
+    waiting = present_progress(ClientRow(client(**away, backup_queued=True)), WORDS)
+    assert (waiting.text, waiting.active) == ("begins when it is back", False)
+
+
 def test_the_reason_of_a_failure_is_in_the_tooltip() -> None:
     failing = fleet.client_of(fleet.FAILING, NOON)
     why = present_state_why(ClientRow(failing), WORDS, NOON)

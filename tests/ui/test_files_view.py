@@ -230,6 +230,21 @@ async def test_a_new_read_of_the_page_reaches_the_open_versions(desk: Desk) -> N
     assert desk.view._versions._delete.content == "Undelete"
 
 
+async def test_no_order_is_offered_while_there_is_no_connection(desk: Desk) -> None:
+    desk.view._on_selection(frozenset(desk.ids()[:2]))
+    desk.view._on_open(desk.ids()[0])
+    desk.page.frame()
+    buttons = [*desk.view._bar._buttons.values(), *desk.view._versions.orders]
+    assert not any(button.disabled for button in buttons)
+    desk.streams.lose()
+    desk.page.frame()
+    assert all(button.disabled for button in buttons)
+    assert all(button.tooltip == "There is no connection to the server" for button in buttons)
+    desk.streams.fill()
+    desk.page.frame()
+    assert not any(button.disabled for button in buttons)
+
+
 async def test_transfers_move_and_their_strip_keeps_its_height(desk: Desk) -> None:
     moving = Transfer(
         id="t1",

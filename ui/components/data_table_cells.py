@@ -79,8 +79,8 @@ class _DetailCellView:
 class _StatusCellView:
     def __init__(self, column: Column[Any]) -> None:
         self._icon = ft.Icon(ft.Icons.CIRCLE, size=15)
-        self._word = _text(expand=True)
-        self._row = ft.Row([self._icon, self._word], spacing=6)
+        self._word, self._detail = _text(), _text(SMALL_SIZE, color=QUIET_INK, expand=True)
+        self._row = ft.Row([self._icon, self._word, self._detail], spacing=6)
         self._shown: CellValue | None = None
         self.control = place(self._row, column)
 
@@ -90,6 +90,8 @@ class _StatusCellView:
         self._shown = value
         cell = cast(StatusCell, value)
         self._word.value, self._word.color = cell.word, cell.color
+        self._word.expand = not cell.detail  # alone it may be cut, beside a detail that is
+        self._detail.value, self._detail.visible = cell.detail, bool(cell.detail)
         self._icon.icon, self._icon.color = cell.icon, cell.color
         self._row.tooltip = cell.tooltip or None
         return [self._row]  # one message: looking at both costs less than a second one

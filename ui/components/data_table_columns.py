@@ -35,12 +35,13 @@ class TextCell:
 
 @dataclass(frozen=True, slots=True)
 class StatusCell:
-    """A state: always the word and the icon, never the colour alone."""
+    """A state: always the word and the icon, never the colour alone; ``detail`` is what else holds."""
 
     word: str
     icon: ft.IconData
     color: str
     tooltip: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
     return f"{text} Next try {f'in {rough_duration_text(wait)}' if wait > 0 else 'now'}."
 
 
+def hold_back(button: ft.TextButton | ft.FilledTonalButton, lost: bool) -> None:
+    """Let a button ask nothing of a server that is lost, and say why; or let it ask again."""
+    button.disabled, button.tooltip = lost, NO_CONNECTION if lost else None
+
+
 class LostBar(BoundView):
     """A slim bar that says since when, why, and when the next try is; nothing while there is a connection."""
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import flet as ft
 
+from streams.records.link import Link
+from ui.components.lost_bar import hold_back
+from ui.components.states import DIMMED
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
@@ -30,6 +33,7 @@ class SelectionBar:
 
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
         self._shown = 0
+        self._lost = False
         self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
         self._hidden = ft.Text("", size=SIZE_BODY, color=INK, no_wrap=True, visible=False)
         self._buttons = {action: _bar_button(action) for action in actions}
@@ -69,9 +73,19 @@ class SelectionBar:
         self._shown = count
         return [self.control]
 
+    def show_link(self, link: Link) -> list[ft.Control]:
+        """Take back the offers while there is no server that could do them; return the controls to update."""
+        if link.lost is self._lost:
+            return []
+        self._lost = link.lost
+        for button in self._buttons.values():
+            hold_back(button, self._lost)
+            button.opacity = DIMMED if self._lost else 1.0
+        return [self.control]
+
     def offers(self, one: str) -> Iterator[PaletteEntry]:
         """Give the palette what can be done with what is selected; ``one`` names one of them."""
-        if self._shown:
+        if self._shown and not self._lost:
             for action, button in self._buttons.items():
                 if button.visible:
                     label = f"{action.label} the {counted(self._shown, f'selected {one}')}"

@@ -132,6 +132,7 @@ class ClientsView(BoundView):
         self._named = ClientNamed(self, streams.clients)
         self.bind_deltas(streams.progress.deltas, self._show_progress, name="progress")
         self.bind(context.seconds, self._show_ages, name="ages")
+        self.bind(streams.link, lambda link: self.touch(*self._bar.show_link(link)), name="link")
 
     def did_mount(self) -> None:
         """Begin to look, with as many rows as the window has room for."""

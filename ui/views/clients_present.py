@@ -71,6 +71,13 @@ def present_state(row: ClientRow, now: datetime) -> StateLook:
     return look(client.state)
 
 
+def present_besides(row: ClientRow, now: datetime) -> str:
+    """Return what the one word of the state does not say: that what fails or is overdue is not connected."""
+    away = row.client.state is ClientState.OFFLINE
+    told = present_state(row, now)
+    return look(ClientState.OFFLINE).word if away and told in (FAILING, OVERDUE) else ""
+
+
 def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
     """Return the sentence behind the state, for the tooltip."""
     client = row.client
@@ -91,9 +98,9 @@ def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
 
 
 def present_progress(row: ClientRow, words: Formatter) -> ProgressCell:
-    """Return bar and words of a running backup; nothing for one that does not run."""
+    """Return bar and words of a running backup; of one that waits for its client that it does."""
     if not row.running:
-        return ProgressCell()
+        return ProgressCell("begins when it is back" if row.client.backup_queued else "")
     progress = row.progress
     if progress is None:
         return ProgressCell("starting", None, active=True)
@@ -155,7 +162,8 @@ def client_columns(
     def status(row: ClientRow) -> StatusCell:
         now = clock()
         state = present_state(row, now)
-        return StatusCell(state.word, state.icon, state.tone.color, present_state_why(row, words, now))
+        why, besides = present_state_why(row, words, now), present_besides(row, now)
+        return StatusCell(state.word, state.icon, state.tone.color, why, besides)
 
     def seen(row: ClientRow) -> TextCell:
         text, exact = present_seen(row.client, words, clock(), as_of())

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from streams.bag import Streams
 from streams.records.files import BackupFile, FileVersion
+from streams.records.link import Link
 from streams.vocabulary import EntryKind, FileState
 from ui.bound import BoundView
+from ui.components.lost_bar import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
@@ -59,6 +61,14 @@ class FileVersions(BoundView):
             height=_LINE_HEIGHT * 3,
         )
         self._delete = foot_button("Delete", self._on_delete)
+        self.orders = (
+            foot_button("Download", lambda: self._with(self._actions.download), filled=True),
+            foot_button("Verify", lambda: self._with(self._actions.verify)),
+            self._delete,
+        )
+        """What can be asked of the file, while there is a server that can be asked."""
+        self._fetches: list[ft.IconButton] = []
+        self._lost = False
         head = ft.Row([self._box.note, log_button(self._on_log)], spacing=6, tight=True)
         body = ft.Column([self._facts.control, self._known, section("Versions", self._box, head)], spacing=12)
         self.panel = SidePanel(
@@ -66,17 +76,14 @@ class FileVersions(BoundView):
             on_close=on_close,
             label="File versions",
             subtitle=self._state,
-            foot=[
-                foot_button("Download", lambda: self._with(self._actions.download), filled=True),
-                foot_button("Verify", lambda: self._with(self._actions.verify)),
-                self._delete,
-            ],
+            foot=self.orders,
         )
         super().__init__(context=context, key="file-versions", content=self.panel.control, visible=False)
         self._versions = self.bind_snapshot(
             rx.never(), self._box, self._show_versions, is_empty=lambda versions: not versions
         )
         self.bind(context.seconds, self._grow_old, name="grow_old")
+        self.bind(streams.link, self._show_link)
 
     @property
     def file_id(self) -> int | None:
@@ -135,6 +142,7 @@ class FileVersions(BoundView):
 
     def _show_versions(self, versions: tuple[FileVersion, ...]) -> None:
         self._ages.clear()
+        self._fetches.clear()
         lines: list[ft.Control] = [self._line(version) for version in versions[:SHOWN]]
         if len(versions) > SHOWN:
             lines.append(small_text(f"and {counted(len(versions) - SHOWN, 'older one')}"))
@@ -163,10 +171,12 @@ class FileVersions(BoundView):
             width=32,
             height=32,
             tooltip=f"Download the version of {words.exact_time(version.created_at)}",
-            disabled=version.kind is not EntryKind.FILE,
+            disabled=self._lost or version.kind is not EntryKind.FILE,
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
             on_click=lambda _event: self._actions.download_version(version),
         )
+        if version.kind is EntryKind.FILE:
+            self._fetches.append(fetch)
         return ft.Container(
             ft.Row(
                 [
@@ -180,6 +190,16 @@ class FileVersions(BoundView):
             height=_LINE_HEIGHT,
             border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
         )
+
+    def _show_link(self, link: Link) -> None:
+        if link.lost is self._lost:
+            return
+        self._lost = link.lost
+        for button in self.orders:
+            hold_back(button, self._lost)
+        for fetch in self._fetches:
+            fetch.disabled = self._lost
+        self.touch(*self.orders, *self._fetches)
 
     def _grow_old(self, now: datetime) -> None:
         if self._file is not None:

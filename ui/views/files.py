@@ -131,6 +131,7 @@ class FilesView(BoundView):
         self.bind_snapshot(self._pages.stream, self._box, self._show_page, is_empty=self._is_empty)
         self.bind(streams.files_summary, self._show_summary)
         self.bind_deltas(streams.clients.deltas, self._show_clients)
+        self.bind(streams.link, lambda link: self.touch(*self._bar.show_link(link)), name="link")
         self._named = ClientNamed(self, streams.clients)
 
     def did_mount(self) -> None:
