@@ -82,7 +82,7 @@ class Console:
             scheduler=RunTaskScheduler(run_task_of(page, self.loop), report_fault),
             frame_s=look.frame_s,
             report=_report_at,
-            measure=self.meter.shown,
+            measure=self._measure,
             overtaken=self.meter.overtaken,
             prefs=self.prefs,
             format=look.format,
@@ -101,6 +101,10 @@ class Console:
             put_to_sleep((shell,))
 
         page.on_close = on_close
+
+    def _measure(self, seconds: float) -> None:
+        # From a commit, by the server's clock, until now by ours.
+        self.meter.shown(seconds + self.bridge.realtime.offset.seconds)
 
     def apply(self, settings: Settings) -> None:
         """Show every screen as the settings now say."""

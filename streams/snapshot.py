@@ -38,7 +38,7 @@ class Delta(msgspec.Struct, Generic[K, V], frozen=True, eq=False, gc=False):
     removed: frozenset[K] = frozenset()
     full: bool = False
     committed_at: datetime | None = None
-    """The oldest commit at the server that this carries; for measuring event to screen."""
+    """The oldest commit that this carries, by the clock of the server; for measuring event to screen."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Delta):

@@ -98,7 +98,7 @@ class UiContext:
     report: Callable[[str, BaseException], None] = _report_nowhere
     """Logs an exception that is a bug, with its trace: where it happened and what."""
     measure: Callable[[float], None] = _ignore_latency
-    """Takes the seconds from a commit at the server to the updated control."""
+    """Takes the seconds from a commit, by the clock of the server, to the updated control, by ours."""
     overtaken: Callable[[bool], None] = _ignore_overtaken
     """Told of each value that a later one of the same frame took in (True) or took the place of."""
     prefs: Prefs = field(default_factory=SessionPrefs)

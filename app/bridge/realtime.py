@@ -176,13 +176,6 @@ class RealtimeUpdater:
         self._asked = self._listeners.topics
         return Resume(epoch=known, after_seq=self.last_seq, topics=tuple(sorted(self._asked)))
 
-    def committed(self, at: datetime | None) -> datetime | None:
-        """Return when something was committed, on our clock; None for what was missed and is told later.
-
-        How long that took says how long the connection was lost, and nothing of the way to the screen.
-        """
-        return None if at is None else self.offset.ours(at)
-
     def _on_up(self, session: EventSession) -> None:
         self._session = session
         self._listeners.connected = True

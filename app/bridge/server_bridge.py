@@ -121,7 +121,6 @@ def _connected(
         backoff=backoff,
         nudges=queries.changes if queries else rx.never(),
         ours=realtime.offset.ours,
-        committed=realtime.committed,
     )
     realtime.start()
     return ServerBridge(

@@ -40,9 +40,9 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
                 client, removed = item.client, item.removed
                 if client is not None:
-                    delta = fold.write(item.seq, client.id, client, reading.committed(item.committed_at))
+                    delta = fold.write(item.seq, client.id, client, item.committed_at)
                 elif removed is not None:
-                    delta = fold.write(item.seq, removed.id, None, reading.committed(item.committed_at))
+                    delta = fold.write(item.seq, removed.id, None, item.committed_at)
                 else:
                     return None
                 return None if delta is None else Ok(delta)

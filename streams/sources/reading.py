@@ -62,8 +62,6 @@ class Reading:
     """Hints from elsewhere that something has changed; heard only while the event socket is down."""
     ours: Callable[[datetime], datetime] = lambda at: at
     """A time of the server as our clock would have shown it."""
-    committed: Callable[[datetime | None], datetime | None] = lambda at: at
-    """The same of a commit; None where the event was told later than it happened."""
 
     def polled(
         self,

@@ -47,9 +47,9 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
                 case ProgressFrame(runs=runs, ended=ended):
                     delta = fold.write({row.run_id: row for row in runs}, frozenset(ended))
                 case Event(run=Run() as run) if run.state.ended:
-                    delta = fold.write({}, frozenset({run.id}), reading.committed(item.committed_at))
+                    delta = fold.write({}, frozenset({run.id}), item.committed_at)
                 case Event(run=Run() as run) if run.id not in fold.rows:
-                    delta = fold.write({run.id: progress_of(run)}, at=reading.committed(item.committed_at))
+                    delta = fold.write({run.id: progress_of(run)}, at=item.committed_at)
                 case _:
                     return None
             return None if delta is None else Ok(delta)

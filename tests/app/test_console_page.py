@@ -2,8 +2,16 @@
 
 import asyncio
 import gc
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
-from app.console import run_task_of
+import pytest
+
+from app.bridge.clock import ClockOffset
+from app.console import Console, run_task_of
+from streams.records.base import utc_now
+from streams.sources.latency import LatencyMeter
 from tests.ui.harness import PageHarness
 
 
@@ -21,3 +29,13 @@ async def test_tasks_of_a_page_without_a_browser_run_on_the_loop_of_the_console(
         page.session._Session__conn = page.connection  # type: ignore[attr-defined]
     gc.collect()
     assert ran == ["there", "away"]
+
+
+def test_event_to_screen_is_told_by_one_clock() -> None:
+    offset, meter, now = ClockOffset(), LatencyMeter(), utc_now()
+    offset.add(0.0, now + timedelta(seconds=2), now)
+    console: Any = SimpleNamespace(
+        meter=meter, bridge=SimpleNamespace(realtime=SimpleNamespace(offset=offset))
+    )
+    Console._measure(console, 0.03 - 2)
+    assert meter.measure().p50_s == pytest.approx(0.03, rel=0.11)
