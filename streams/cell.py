@@ -96,10 +96,10 @@ class Cell(Generic[T]):
 
         A source that ends in an error is a mistake in the program: reported, and shown as one.
         """
-        return self.follow_into(source, self.put)
+        return self.follow_into(source, lambda answer: self.put(answer.value))
 
     def follow_into(self, source: Observable[Any], take: Callable[[Any], None]) -> abc.DisposableBase:
-        """Follow ``source`` as ``follow`` does, with its values given to ``take``."""
+        """Follow ``source`` as ``follow`` does, with all that is no failure given to ``take``."""
         followed = _Followed(self, source, take)
         self._sources.append(followed)
         if self._held.running:
@@ -218,14 +218,14 @@ class _Followed:
         self._over = True
         self._subscription.dispose()
 
-    def _on_result(self, result: Ok[Any] | Failed) -> None:
+    def _on_result(self, result: Any) -> None:
         if self._over:
             return
         try:
-            if isinstance(result, Ok):
-                self._take(result.value)
-            else:
+            if type(result) is Failed:  # of a struct ``isinstance`` takes long to say no
                 self._cell.fail_with(result.error, result.retry_in_s)
+            else:
+                self._take(result)
         except Exception as error:  # noqa: BLE001  (as subscribe_safe does, one call the less for each value)
             self._cell._upkeep.report(error)
 

@@ -43,7 +43,7 @@ class Job(abc.DisposableBase):
 
     __slots__ = ("_action", "_inner", "_scheduler", "_state", "dead", "release")
 
-    def __init__(self, scheduler: "JobScheduler", action: Action, state: Any) -> None:
+    def __init__(self, scheduler: "JobScheduler", action: abc.ScheduledAction[Any], state: Any) -> None:
         self._scheduler = scheduler
         self._action: Action | None = action
         self._state = state
@@ -98,7 +98,7 @@ class JobScheduler(PeriodicScheduler):
 
     def schedule(self, action: abc.ScheduledAction[State], state: State | None = None) -> abc.DisposableBase:
         """Run ``action`` on the loop, after all that was scheduled before."""
-        job = Job(self, cast(Action, action), state)
+        job = Job(self, action, state)
         self._post(job)
         return job
 
@@ -109,7 +109,7 @@ class JobScheduler(PeriodicScheduler):
         delay_s = self.to_seconds(duetime)
         if delay_s <= 0:
             return self.schedule(action, state)
-        job = Job(self, cast(Action, action), state)
+        job = Job(self, action, state)
         self._post_at(self.seconds() + delay_s, job)
         return job
 

@@ -11,7 +11,7 @@ from reactivex.disposable import CompositeDisposable
 from streams.cell import Cell
 from streams.failures import Failure
 from streams.operators.kinds import Seconds
-from streams.operators.results import Failed, Ok
+from streams.operators.results import Failed
 from streams.snapshot import Delta, Snapshot
 from streams.subjects import LoopSubject
 from streams.upkeep import Upkeep
@@ -102,8 +102,8 @@ class TableCell(Generic[K, V]):
         """Take an exception as a failure; one that is not of the outside world is reported as well."""
         self._count.fail_with(error, retry_in_s)
 
-    def follow(self, source: Observable[Ok[Mapping[K, V]] | Ok[Delta[K, V]] | Failed]) -> abc.DisposableBase:
-        """Let ``source`` fill this table while anybody listens; a mapping is all rows, a delta changes."""
+    def follow(self, source: Observable[Delta[K, V] | Failed]) -> abc.DisposableBase:
+        """Let ``source`` fill this table while anybody listens."""
         return self._count.follow_into(source, self._take)
 
     def hold(self) -> abc.DisposableBase:
@@ -120,10 +120,8 @@ class TableCell(Generic[K, V]):
             self._subject.on_next(Delta(news, gone, full, committed_at))
         self._count.put(len(self._rows))
 
-    def _take(self, value: Mapping[K, V] | Delta[K, V]) -> None:
-        if not isinstance(value, Delta):
-            self.replace(value)
-        elif value.full:
+    def _take(self, value: Delta[K, V]) -> None:
+        if value.full:
             self.replace(value.changed, committed_at=value.committed_at)
         elif self._loaded and len(value.changed) == 1 and not value.removed:
             rows = self._rows

@@ -57,9 +57,8 @@ class GatheredDeltas(Generic[K, V]):
         changed.update(later.changed)
         if self._removed:
             self._removed.difference_update(later.changed)
-        at = later.committed_at
-        if at is not None and (self._committed_at is None or at < self._committed_at):
-            self._committed_at = at
+        if self._committed_at is None:  # they come in the order in which they were committed
+            self._committed_at = later.committed_at
         return self
 
     def delta(self) -> Delta[K, V]:

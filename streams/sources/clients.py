@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reactivex import Observable
 
-from streams.operators.results import Failed, Ok
+from streams.operators.results import Failed
 from streams.records.clients import Client
 from streams.records.events import Event
 from streams.snapshot import Delta
@@ -15,7 +15,7 @@ from streams.sources.reading import Answered, Fetch, Heard, Numbered, Reading
 from streams.vocabulary import Topic
 
 Answer = Numbered[Mapping[str, Client]]
-Told = Ok[Delta[str, Client]] | Failed
+Told = Delta[str, Client] | Failed
 FetchClients = Fetch[Answer]
 """All clients by id, and the last event that is already in them."""
 
@@ -40,13 +40,10 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
                 client, removed = item.client, item.removed
                 if client is not None:
-                    delta = fold.write(item.seq, client.id, client, item.committed_at)
-                elif removed is not None:
-                    delta = fold.write(item.seq, removed.id, None, item.committed_at)
-                else:
-                    return None
-                return None if delta is None else Ok(delta)
-            if isinstance(item, Synced):
+                    return fold.write(item.seq, client.id, client, item.committed_at)
+                if removed is not None:
+                    return fold.write(item.seq, removed.id, None, item.committed_at)
+            elif isinstance(item, Synced):
                 fold.restart(item.epoch)
             return None
 

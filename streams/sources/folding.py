@@ -17,10 +17,10 @@ _NOTHING: Delta[Any, Any] = Delta(MappingProxyType({}))
 
 def folded(
     read: Callable[[T], Delta[K, V] | None],
-) -> Callable[[Ok[T] | Failed], Ok[Delta[K, V]] | Failed]:
+) -> Callable[[Ok[T] | Failed], Delta[K, V] | Failed]:
     """Give answers to ``read``; what it returns has changed."""
 
-    def answered(answer: Ok[T] | Failed) -> Ok[Delta[K, V]] | Failed:
-        return Ok(read(answer.value) or _NOTHING) if isinstance(answer, Ok) else answer
+    def answered(answer: Ok[T] | Failed) -> Delta[K, V] | Failed:
+        return (read(answer.value) or _NOTHING) if isinstance(answer, Ok) else answer
 
     return answered

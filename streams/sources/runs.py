@@ -15,7 +15,7 @@ from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
 Answer = Mapping[int, Progress]
-Told = Ok[Delta[int, Progress]] | Failed
+Told = Delta[int, Progress] | Failed
 FetchProgress = Fetch[Answer]
 """The running backups by run id."""
 
@@ -45,14 +45,13 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
         def hear(item: FeedItem) -> Told | None:
             match item:
                 case ProgressFrame(runs=runs, ended=ended):
-                    delta = fold.write({row.run_id: row for row in runs}, frozenset(ended))
+                    return fold.write({row.run_id: row for row in runs}, frozenset(ended))
                 case Event(run=Run() as run) if run.state.ended:
-                    delta = fold.write({}, frozenset({run.id}), item.committed_at)
+                    return fold.write({}, frozenset({run.id}), item.committed_at)
                 case Event(run=Run() as run) if run.id not in fold.rows:
-                    delta = fold.write({run.id: progress_of(run)}, at=item.committed_at)
+                    return fold.write({run.id: progress_of(run)}, at=item.committed_at)
                 case _:
                     return None
-            return None if delta is None else Ok(delta)
 
         return ask, folded(fold.read), hear
 

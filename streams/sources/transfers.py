@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reactivex import Observable
 
-from streams.operators.results import Failed, Ok
+from streams.operators.results import Failed
 from streams.records.events import TransferFrame
 from streams.records.server import Transfer
 from streams.snapshot import Delta
@@ -15,7 +15,7 @@ from streams.sources.reading import Answered, Fetch, Heard, Reading
 from streams.vocabulary import Topic
 
 Answer = Mapping[str, Transfer]
-Told = Ok[Delta[str, Transfer]] | Failed
+Told = Delta[str, Transfer] | Failed
 FetchTransfers = Fetch[Answer]
 """The transfers that run or have just ended, by id."""
 
@@ -40,8 +40,7 @@ def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Told]:
         def hear(item: FeedItem) -> Told | None:
             if not isinstance(item, TransferFrame):
                 return None
-            delta = fold.write({row.id: row for row in item.transfers})
-            return None if delta is None else Ok(delta)
+            return fold.write({row.id: row for row in item.transfers})
 
         return ask, folded(fold.read), hear
 

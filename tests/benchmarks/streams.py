@@ -30,7 +30,7 @@ from tests.benchmarks.report import Result, rounds
 
 CLIENTS = 60
 TURN = 7
-"""Events in one turn of the loop, which here is one frame: some four hundred a second at sixty frames."""
+"""Events in one turn of the loop, which here is one frame: some nine hundred a second at 125 frames."""
 EPOCH = "epoch"
 REPEATED = 4
 """Each so many-th event says what is known already."""

@@ -11,11 +11,12 @@ from reactivex.disposable import Disposable
 
 from streams.failures import ServerUnreachable
 from streams.marbles import Marbles
-from streams.operators.results import Failed, Ok
+from streams.operators.results import Failed
 from streams.records.clients import Client
 from streams.records.events import Event, ProgressFrame, StatusFrame
 from streams.records.runs import Progress, Run
 from streams.records.server import Activity, ServerStatus
+from streams.snapshot import Delta
 from streams.sources import activity, clients, runs, server
 from streams.sources.feed import FeedItem, Lost, Synced
 from streams.sources.reading import Numbered, Reading
@@ -120,7 +121,7 @@ def test_events_between_two_polls_are_changes_at_once(m: Marbles) -> None:
     bench.at(1.0, event(4, client=client(2)))
     bench.at(1.1, event(4, client=client(9)))
     bench.play(clients.clients(bench.fetch, bench.reading), 6)
-    assert [dict(ok.value.changed) for ok in bench.seen] == [{"a": client(1)}, {"a": client(2)}, {}]
+    assert [dict(delta.changed) for delta in bench.seen] == [{"a": client(1)}, {"a": client(2)}, {}]
 
 
 def test_a_failed_read_is_a_value_and_comes_back(m: Marbles) -> None:
@@ -128,7 +129,7 @@ def test_a_failed_read_is_a_value_and_comes_back(m: Marbles) -> None:
     bench.answers = [ServerUnreachable("no"), numbered(0)]
     bench.at(0.0, Lost())
     bench.play(clients.clients(bench.fetch, bench.reading), 4)
-    assert [type(result) for result in bench.seen] == [Failed, Ok]
+    assert [type(result) for result in bench.seen] == [Failed, Delta]
 
 
 def test_many_events_are_one_more_read_of_a_query(m: Marbles) -> None:
@@ -151,7 +152,7 @@ def test_progress_follows_frames_and_runs(m: Marbles) -> None:
     bench.at(2.0, ProgressFrame(runs=(moving,)))
     bench.at(3.0, event(2, run=run(RunState.COMPLETE)))
     bench.play(runs.progress(bench.fetch, bench.reading), 4)
-    deltas = [result.value for result in bench.seen]
+    deltas = bench.seen
     assert [dict(delta.changed) for delta in deltas[1:3]] == [{7: runs.progress_of(run())}, {7: moving}]
     assert deltas[3].removed == {7}
 

@@ -298,9 +298,9 @@ def test_a_table_has_health(m: Marbles, state: StateManager) -> None:
 
 def test_a_table_follows_lists_and_changes(m: Marbles, state: StateManager) -> None:
     values = {
-        "l": Ok({1: "a", 2: "b"}),
-        "c": Ok(Delta({1: "A"}, frozenset({2}))),
-        "f": Ok(Delta({7: "g"}, full=True)),
+        "l": Delta({1: "a", 2: "b"}, full=True),
+        "c": Delta({1: "A"}, frozenset({2})),
+        "f": Delta({7: "g"}, full=True),
     }
     source = m.cold("-l-c-f", values)
     table = state.table("clients")

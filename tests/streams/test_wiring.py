@@ -163,9 +163,9 @@ class Console:
                 self.downs.append(happening)
             return isinstance(happening, Msg)
 
-        def as_delta(frame: Frame) -> Ok[Delta[str, int]]:
+        def as_delta(frame: Frame) -> Delta[str, int]:
             changed.on_next(frame[0])
-            return Ok(Delta({frame[1]: frame[2]}))
+            return Delta({frame[1]: frame[2]})
 
         self.clients: TableCell[str, int] = self.state.table("clients")
         self.clients.follow(
