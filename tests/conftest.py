@@ -66,6 +66,7 @@ PAGE: Final = tuple(
         "ui/test_messages",
         "ui/test_mounting",
         "ui/test_palette",
+        "ui/test_picker",
         "ui/test_settings_typing",
         "ui/test_settings_view",
         "ui/test_shell",

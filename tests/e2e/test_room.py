@@ -50,6 +50,16 @@ async def test_a_message_covers_neither_the_table_nor_the_foot_of_the_details(sc
     await screen.see_gone("Last 30 runs")
 
 
+async def test_a_client_is_found_by_typing(screen: Screen) -> None:
+    await screen.go("Files")
+    await screen.see(re.compile(r"1–100 of [\d,]+"), within_s=30)
+    await screen.tap(await screen.see("Filter by client"))
+    await screen.see("Find a client")
+    await screen.write("ACCOUNT")
+    await screen.page.keyboard.press("Enter")
+    await screen.see(f"Client: {CLIENT}")
+
+
 async def test_a_click_goes_through_a_tooltip(screen: Screen) -> None:
     await screen.go("Clients")
     menu = await _box(await screen.see("Filter by status"))

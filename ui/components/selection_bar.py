@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import flet as ft
 
 from streams.records.link import Link
 from ui.components.lost_bar import hold_back
-from ui.components.states import DIMMED
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
 from ui.theme import INK, RADIUS, SELECTED, SIZE_BODY, Tone
+
+HELD_BACK: Final = 0.4
+"""How much is left of the colour of an order that cannot be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class SelectionBar:
         self._lost = link.lost
         for button in self._buttons.values():
             hold_back(button, self._lost)
-            button.opacity = DIMMED if self._lost else 1.0
+            button.opacity = HELD_BACK if self._lost else 1.0
         return [self.control]
 
     def offers(self, one: str) -> Iterator[PaletteEntry]:

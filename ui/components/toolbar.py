@@ -141,15 +141,13 @@ class Choice:
     tone: Tone | None = None
 
 
-class FilterMenu:
-    """A button that opens a list of choices; with another than the first chosen it looks switched on."""
+class FilterFace:
+    """What a filter looks like while it is closed: its label, and what is chosen where that narrows."""
 
-    def __init__(self, label: str, choices: Sequence[Choice], on_choose: Callable[[str], None]) -> None:
-        self._label, self._on_choose = label, on_choose
-        self._choices: dict[str, Choice] = {}
-        self._checks: dict[str, ft.Icon] = {}
+    def __init__(self, label: str) -> None:
+        self._label = label
         self._word = ft.Text(label, size=SIZE_BODY, color=INK, no_wrap=True)
-        self._box = ft.Container(
+        self.box = ft.Container(
             ft.Row(
                 [self._word, ft.Icon(ft.Icons.ARROW_DROP_DOWN, size=18, color=QUIET_INK)],
                 spacing=2,
@@ -157,13 +155,29 @@ class FilterMenu:
             ),
             height=HEIGHT,
             padding=ft.Padding.only(left=12, right=6),
-            bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
             border_radius=RADIUS,
         )
+        self.show(None)
+
+    def show(self, chosen: str | None) -> None:
+        """Name what is chosen; None where nothing is narrowed."""
+        on = chosen is not None
+        self._word.value = f"{self._label}: {chosen}" if on else self._label
+        self.box.bgcolor = SELECTED if on else CARD
+        self.box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
+
+
+class FilterMenu:
+    """A button that opens a list of choices; with another than the first chosen it looks switched on."""
+
+    def __init__(self, label: str, choices: Sequence[Choice], on_choose: Callable[[str], None]) -> None:
+        self._on_choose = on_choose
+        self._choices: dict[str, Choice] = {}
+        self._checks: dict[str, ft.Icon] = {}
+        self._face = FilterFace(label)
         self._button = minded(
             ft.PopupMenuButton(
-                content=self._box,
+                content=self._face.box,
                 items=[],
                 menu_position=ft.PopupMenuPosition.UNDER,
                 size_constraints=ft.BoxConstraints(min_width=160, max_width=320, max_height=420),
@@ -188,11 +202,8 @@ class FilterMenu:
         """Show this choice without telling it; return the controls to update."""
         self.value = key
         first = next(iter(self._choices), "")
-        on = key != first
         choice = self._choices.get(key)
-        self._word.value = f"{self._label}: {choice.label}" if on and choice is not None else self._label
-        self._box.bgcolor = SELECTED if on else CARD
-        self._box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
+        self._face.show(choice.label if choice is not None and key != first else None)
         for entry, check in self._checks.items():
             check.color = ft.Colors.PRIMARY if entry == key else ft.Colors.TRANSPARENT
         return [self._button]

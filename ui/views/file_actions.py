@@ -10,6 +10,7 @@ from streams.failures import TidewatchError
 from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState
 from ui.components.data_table_columns import RowAction
+from ui.components.selection_bar import BarAction
 from ui.context import UiContext
 from ui.format import counted
 from ui.links import file_link
@@ -39,6 +40,30 @@ class FileActions:
         self._on_moved = on_moved
         self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
         self._downloads = Downloads(commands, page)
+
+    def of_selected(self, selected: Callable[[], list[BackupFile]]) -> tuple[BarAction, ...]:
+        """Return what can be done with the files that are selected."""
+
+        def any_selected(*, deleted: bool) -> bool:
+            return any((file.state is FileState.DELETED) is deleted for file in selected())
+
+        return (
+            BarAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(selected())),
+            BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(selected())),
+            BarAction(
+                "Undelete",
+                ft.Icons.RESTORE_FROM_TRASH,
+                lambda: self.undelete(selected()),
+                applies=lambda: any_selected(deleted=True),
+            ),
+            BarAction(
+                "Delete",
+                ft.Icons.DELETE,
+                lambda: self.delete(selected()),
+                destructive=True,
+                applies=lambda: any_selected(deleted=False),
+            ),
+        )
 
     def download(self, files: Sequence[BackupFile]) -> None:
         """Download the newest version of each."""

@@ -5,32 +5,50 @@ from dataclasses import replace
 
 import flet as ft
 
+from ui.components.picker import Picker
 from ui.components.toolbar import Choice, FilterMenu, SearchField
 from ui.views.files_present import ANY, DATES, SIZES, STATES, FileFilter, present_types
 
 SEARCH_WAIT_S = 0.3
-MOST_CLIENTS = 100
-"""Names in the menu of clients; of a larger fleet the others are reached from the clients view."""
+SEARCH_WIDTH = 230
+SPACING = 8
 
 
 class FileFilters:
-    """Search and menus; tells the whole filter whenever a part of it changes."""
+    """Search and menus; tells the whole filter whenever a part of it changes.
 
-    def __init__(self, on_filter: Callable[[FileFilter], None]) -> None:
+    ``top`` is where in the view the list of clients opens; its ``layers`` lie over the view.
+    """
+
+    def __init__(
+        self,
+        on_filter: Callable[[FileFilter], None],
+        *,
+        top: float = 0.0,
+        on_closed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._on_filter = on_filter
         self.value = FileFilter()
         self._types: set[str] = set()
         self._clients: dict[str, str] = {}
-        self._search = SearchField("Name or path", self._on_search, wait_s=SEARCH_WAIT_S, width=230)
-        self._menus = {
-            "client_id": FilterMenu("Client", [Choice(ANY, "Any")], self._setter("client_id")),
+        self._search = SearchField("Name or path", self._on_search, wait_s=SEARCH_WAIT_S, width=SEARCH_WIDTH)
+        self.client = Picker(
+            "Client",
+            [Choice(ANY, "Any")],
+            self._setter("client_id"),
+            left=SEARCH_WIDTH + SPACING,
+            top=top,
+            on_closed=on_closed,
+        )
+        self._menus: dict[str, FilterMenu | Picker] = {
+            "client_id": self.client,
             "suffix": FilterMenu("Type", present_types(()), self._setter("suffix")),
             "size": FilterMenu("Size", SIZES, self._setter("size")),
             "date": FilterMenu("Date", DATES, self._setter("date")),
             "state": FilterMenu("Status", STATES, self._setter("state")),
         }
         self.control = ft.Row(
-            [self._search.control, *(menu.control for menu in self._menus.values())], spacing=8
+            [self._search.control, *(menu.control for menu in self._menus.values())], spacing=SPACING
         )
 
     async def focus(self) -> None:
@@ -66,11 +84,10 @@ class FileFilters:
 
     def _offer_clients(self) -> list[ft.Control]:
         chosen = self.value.client_id
-        names = sorted(self._clients.items(), key=lambda item: item[1].casefold())
-        shown = names[:MOST_CLIENTS] + [item for item in names[MOST_CLIENTS:] if item[0] == chosen]
+        shown = sorted(self._clients.items(), key=lambda item: item[1].casefold())
         if chosen not in self._clients and chosen != ANY:
             shown.append((chosen, chosen[:8]))
-        menu = self._menus["client_id"]
+        menu = self.client
         changed = menu.set_choices([Choice(ANY, "Any"), *(Choice(key, name) for key, name in shown)])
         menu.set(chosen)
         return changed

@@ -18,7 +18,7 @@ from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import CardWords, FilterCards
 from ui.components.pager import HEIGHT as PAGER_HEIGHT
 from ui.components.pager import Pager, Turn
-from ui.components.selection_bar import BarAction, SelectionBar
+from ui.components.selection_bar import SelectionBar
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
@@ -82,28 +82,13 @@ class FilesView(BoundView):
         )
         self.walked = self._table
         self._cards = FilterCards(CARDS, self._on_card)
-        self._tools = FileFilters(self._on_filter)
-        self._tools.set(self._filter)
-        self._bar = SelectionBar(
-            (
-                BarAction("Download", ft.Icons.DOWNLOAD, lambda: self._actions.download(self._selected())),
-                BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self._actions.verify(self._selected())),
-                BarAction(
-                    "Undelete",
-                    ft.Icons.RESTORE_FROM_TRASH,
-                    lambda: self._actions.undelete(self._selected()),
-                    applies=lambda: self._any_selected(deleted=True),
-                ),
-                BarAction(
-                    "Delete",
-                    ft.Icons.DELETE,
-                    lambda: self._actions.delete(self._selected()),
-                    destructive=True,
-                    applies=lambda: self._any_selected(deleted=False),
-                ),
-            ),
-            self._table.clear_selection,
+        self._tools = FileFilters(
+            self._on_filter,
+            top=CARDS_HEIGHT + GAP + TOOLS_HEIGHT + 4,
+            on_closed=lambda: self.act("Walk the files", self._table.focus()),
         )
+        self._tools.set(self._filter)
+        self._bar = SelectionBar(self._actions.of_selected(self._selected), self._table.clear_selection)
         context.palette.offer("files.selected", lambda: self._bar.offers("file") if self.looking else ())
         self._pager = Pager(self._on_turn)
         self._box = table_box(
@@ -115,12 +100,11 @@ class FilesView(BoundView):
             self._table, self._box, self._versions, on_closed=self._versions.close, touch=self.touch
         )
         tools = toolbar([self._tools.control], [self._box.note, self._bar.control])
+        parts: list[ft.Control] = [self._cards.control, tools, self._aside.control, self._transfers]
         super().__init__(
             context=context,
             key="files",
-            content=ft.Column(
-                [self._cards.control, tools, self._aside.control, self._transfers], spacing=GAP, expand=True
-            ),
+            content=ft.Stack([ft.Column(parts, spacing=GAP, expand=True), *self._tools.client.layers]),
             padding=PAGE_PADDING,
             expand=True,
         )
@@ -203,6 +187,17 @@ class FilesView(BoundView):
         self.act("Find", self._tools.focus())
         return True
 
+    def on_key(self, event: ft.KeyboardEvent) -> bool:
+        """Walk the list of clients while it is open."""
+        if self._tools.client.is_open:
+            self.act("Walk the clients", self._tools.client.take_key(event))
+        return self._tools.client.is_open
+
+    def set_visible(self, visible: bool) -> None:
+        """Show or hide the view, without what had been opened over it."""
+        self._tools.client.close()
+        super().set_visible(visible)
+
     # -- drawing
 
     def _is_empty(self, asked: Asked) -> bool:
@@ -272,9 +267,6 @@ class FilesView(BoundView):
         self._table.deselect(ids)
         if self._versions.file_id in ids:
             self._versions.show_moved(deleted)
-
-    def _any_selected(self, *, deleted: bool) -> bool:
-        return any((file.state is FileState.DELETED) is deleted for file in self._picked.values())
 
     def _on_selection(self, keys: frozenset[int]) -> None:
         known: Mapping[int, BackupFile] = self._picked
