@@ -7,6 +7,7 @@ it comes, after what was waiting.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import partial
@@ -22,7 +23,9 @@ from app.page_link import Method, mend
 Path = tuple[str | int, ...]
 """The way from the page to a control, by names of properties and places in lists."""
 
-_PLAIN = str | int | float | bool | Enum | None
+_PLAIN = float | Enum | None
+_HALF_LETTER = re.compile("[\ud800-\udfff]")
+"""What file names have in the place of bytes that are no text; no message can carry it."""
 
 
 class Gathering:
@@ -36,14 +39,17 @@ class Gathering:
         self._link = session.connection
 
     def take(self, message: Message) -> None:
-        """Send a message: at the end of the turn and with all others of it, if it is a small patch."""
+        """Send a message: at the end of the turn and with all others of it, if it is a small patch.
+
+        Raises what sending raises, where the message is not put off.
+        """
+        self._note_link()
         path = self._path_to(message.body.id) if _is_small(message) else None
         if path is None:
             self._flush()
             self._send(message)
             return
         if not self._waiting:
-            self._link = self._session.connection
             asyncio.get_running_loop().call_soon(self._flush)
         self._waiting.append((message, path))
 
@@ -51,15 +57,25 @@ class Gathering:
         control = self._session.index.get(control_id)
         return None if control is None else _path(control, self._paths)
 
-    def _flush(self) -> None:
-        self._paths = {self._session.page._i: ()}
-        waiting, self._waiting = self._waiting, []
+    def _note_link(self) -> None:
+        """Forget what waits if the page has got another link: with it the client has got the whole page."""
         if self._session.connection is not self._link:
-            return  # by the new one the client has got the whole page, as it is by now
-        if len(waiting) > 1:
+            self._link = self._session.connection
+            self._forget()
+
+    def _forget(self) -> None:
+        self._waiting, self._paths = [], {self._session.page._i: ()}
+
+    def _flush(self) -> None:
+        self._note_link()
+        waiting = self._waiting
+        self._forget()
+        # A session that has ended may hold the link that the page after it has, and pages have the same id.
+        if len(waiting) > 1 and not self._session.__dict__["_Session__closed"]:
             self._send(put_together(waiting, self._session.page._i))
-        elif waiting:
-            self._send(waiting[0][0])
+            return
+        for message, _ in waiting:
+            self._send(message)
 
 
 def put_together(patches: Iterable[tuple[Message, Path]], root_id: int) -> Message:
@@ -72,9 +88,18 @@ def put_together(patches: Iterable[tuple[Message, Path]], root_id: int) -> Messa
 def _is_small(message: Message) -> bool:
     """Whether a message does nothing but give properties of controls other plain values."""
     return message.action is MessageAction.PATCH_CONTROL and all(
-        op[0] is Operation.Replace and isinstance(op[2], str) and isinstance(op[3], _PLAIN)
+        op[0] is Operation.Replace and isinstance(op[2], str) and _is_plain(op[3])
         for op in message.body.patch[1:]
     )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value cannot change any more, nor be the reason why a message with others cannot be sent."""
+    if isinstance(value, str):
+        return value.isascii() or _HALF_LETTER.search(value) is None
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, _PLAIN)
 
 
 def _path(control: BaseControl, known: dict[int, Path | None]) -> Path | None:

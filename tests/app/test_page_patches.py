@@ -1,6 +1,7 @@
 """What is put together into one message does to the client what the messages would have done one by one."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Iterator
 from random import Random
 from typing import Any
@@ -80,13 +81,19 @@ class Link:
         whole = msgpack.packb(harness.session.get_page_patch(), default=_ENCODE)
         self.together = Client(msgpack.unpackb(whole, strict_map_key=False))
         self.singly = Client(msgpack.unpackb(whole, strict_map_key=False))
-        gathering = Gathering(harness.session, lambda message: self.together.receive(_packed(message)))
+        self.addressed: list[int] = []
+        """Ids of the controls to which messages went, once what could be was put together."""
+        self.gathering = Gathering(harness.session, self._receive)
 
         def send(message: Message) -> None:
             self.singly.receive(_packed(message))
-            gathering.take(message)
+            self.gathering.take(message)
 
         harness.session._Session__send_message = send  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _receive(self, message: Message) -> None:
+        self.together.receive(_packed(message))
+        self.addressed.append(message.body.id)
 
 
 def _packed(message: Message) -> bytes:
@@ -210,3 +217,47 @@ async def test_what_waits_is_let_go_when_the_client_gets_the_whole_page(link: Li
     session._Session__conn = object()  # pyright: ignore[reportAttributeAccessIssue]
     await asyncio.sleep(0)
     assert link.together.messages == 0
+
+
+async def test_what_changes_once_the_client_has_the_whole_page_is_sent_whatever_waited_before(
+    link: Link,
+) -> None:
+    before, *after = texts(link)[:3]
+    before.value = "before"
+    before.update()
+    link.page.session._Session__conn = object()  # pyright: ignore[reportAttributeAccessIssue]
+    link.together.tree = copy.deepcopy(link.singly.tree)
+    for text in after:
+        text.value = "after"
+        text.update()
+    await asyncio.sleep(0)
+    assert link.together.tree == link.singly.tree
+    assert link.together.messages == 1
+
+
+async def test_a_session_that_has_ended_changes_nothing_on_the_page_that_came_after_it(link: Link) -> None:
+    """Both pages have the same id, and where one client program is left for another, the same connection."""
+    link.page.session._Session__closed = True  # pyright: ignore[reportAttributeAccessIssue]
+    old = texts(link)[:2]
+    for text in old:
+        text.value = "old"
+        text.update()
+    await asyncio.sleep(0)
+    assert link.addressed == [text._i for text in old]
+
+
+@pytest.mark.parametrize("value", ["\udcff", 2**70], ids=["text", "number"])
+async def test_what_cannot_be_sent_fails_where_it_is_updated_and_keeps_nothing_else_from_it(
+    link: Link, value: Any
+) -> None:
+    link.page.session._Session__send_message = link.gathering.take  # pyright: ignore[reportAttributeAccessIssue]
+    bad, *good = texts(link)[:3]
+    bad.value = value
+    with pytest.raises((UnicodeEncodeError, OverflowError)):
+        bad.update()
+    for text in good:
+        text.value = "good"
+        text.update()
+    await asyncio.sleep(0)
+    row = link.together.tree["views"][0]["controls"][0]["controls"][0]
+    assert [text["value"] for text in row["controls"]] == ["0-0", "good", "good"]
