@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ui.harness import NOON, PageHarness
-from ui.components.chart_axes import Axis
+from ui.components.chart_axes import Axis, apart
 from ui.components.chart_heat import LEVELS, HeatCell, HeatMap, HeatPlot, HeatRow, cell_at, level_of
 from ui.components.chart_lines import LineChart
 from ui.components.chart_model import Line, LinePlot, Spot, pieces, spread
@@ -290,3 +290,10 @@ async def test_the_heat_map_says_what_is_below_the_pointer() -> None:
         await h.fire(hand, "tap_up", {"k": "mouse", "l": place, "g": place})
         assert opened == ["client:7"]
         assert not h.crashes
+
+
+def test_days_that_would_touch_are_told_of_every_second() -> None:
+    days = [(float(n), f"Nov {n}") for n in range(10, 17)]
+    assert apart(days, 297) == days
+    assert [text for _, text in apart(days, 200)] == ["Nov 10", "Nov 12", "Nov 14", "Nov 16"]
+    assert apart(days, 0) == days, "how wide it will be is not known yet"

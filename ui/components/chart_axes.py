@@ -1,5 +1,6 @@
 """Axes, grid and tooltips as all charts have them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ LEFT_WIDTH: Final = 52
 BOTTOM_HEIGHT: Final = 20
 NO_ANIMATION: Final = ft.Animation(duration=ft.Duration(0))
 TIP_STYLE: Final = ft.TextStyle(size=12, color=INK)
+_LETTER, _APART = 5.6, 5.0
+"""Pixels of a letter of an axis, and what lies at least between two words."""
 _GRID: Final = ft.Colors.with_opacity(0.8, LINE)
 
 
@@ -46,6 +49,14 @@ class Axis:
         place = ft.Padding.only(right=6) if self._left else ft.Padding.only(top=5)
         side = ft.Alignment.CENTER_RIGHT if self._left else ft.Alignment.TOP_CENTER
         return fc.ChartAxisLabel(value=value, label=ft.Container(words, padding=place, alignment=side))
+
+
+def apart(labels: Sequence[tuple[float, str]], room: float) -> Sequence[tuple[float, str]]:
+    """Return the words that have room beside each other: all of them, or each second, each third…"""
+    if room <= 0 or not labels:
+        return labels
+    widest = max(len(text) for _, text in labels) * _LETTER + _APART
+    return labels[:: math.ceil(len(labels) * widest / room)]
 
 
 def grid() -> fc.ChartGridLines:

@@ -5,7 +5,7 @@ from typing import Final
 import flet as ft
 import flet_charts as fc
 
-from ui.components.chart_axes import LEFT_WIDTH, NO_ANIMATION, TIP_STYLE, Axis, grid, tip_of
+from ui.components.chart_axes import LEFT_WIDTH, NO_ANIMATION, TIP_STYLE, Axis, apart, grid, tip_of
 from ui.components.chart_model import BEFORE, LIGHTER, Bar, BarPlot
 
 _FILLED: Final = 0.66
@@ -53,7 +53,7 @@ class BarChart(ft.Semantics):
             return False
         self._plot = plot
         self.chart.max_y = plot.scale.steps
-        self._bottom.show([(float(i), text) for i, text in plot.labels])
+        self._show_labels(plot)
         self._left.show([(float(i), text) for i, text in enumerate(plot.scale_labels)])
         while len(self._groups) < len(plot.bars):
             self._groups.append(fc.BarChartGroup(x=len(self._groups), rods=[], spacing=1))
@@ -62,6 +62,9 @@ class BarChart(ft.Semantics):
         self.chart.groups = self._groups[: len(plot.bars)]
         self.label = plot.summary
         return True
+
+    def _show_labels(self, plot: BarPlot) -> None:
+        self._bottom.show(apart([(float(i), text) for i, text in plot.labels], self._width - LEFT_WIDTH))
 
     def _fill(self, group: fc.BarChartGroup, bar: Bar, plot: BarPlot) -> None:
         width, thin = self._widths(plot)
@@ -106,4 +109,5 @@ class BarChart(ft.Semantics):
                 rod.width = thin
             if group.rods:
                 group.rods[-1].width = width
+        self._show_labels(self._plot)
         self.chart.update()
