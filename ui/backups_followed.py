@@ -77,7 +77,8 @@ class Followed:
 
     def leave(self, follower: Follower, batches: list[Batch]) -> None:
         """Take over what a page has followed that is looked at no more."""
-        self._followers.remove(follower)
+        # Not by likeness: two pages that show the same are equal.
+        self._followers = [other for other in self._followers if other is not follower]
         self.hand_over(batches)
 
     def hand_over(self, batches: list[Batch]) -> None:

@@ -64,12 +64,12 @@ class Desk:
         self.client(name, running_run_id=None, last_run_state=state, last_seen_at=self.page.now())
         self.page.advance(CHECK_S + 0.1)
 
-    async def force(self, done: Sequence[str], queued: Sequence[str] = ()) -> None:
+    async def force(self, done: Sequence[str], queued: Sequence[str] = (), after_run: int = BEFORE) -> None:
         names = {fleet.client_id(name): name for name in (*done, *queued)}
         self.commands.outcome = Outcome(
             done=tuple(fleet.client_id(name) for name in done),
             queued=tuple(fleet.client_id(name) for name in queued),
-            after_run=BEFORE,
+            after_run=after_run,
         )
         await force_backup(self.commands, self.page.context, names)
         self.page.frame()
@@ -82,6 +82,7 @@ class Desk:
         self.view = BackupEnds(streams=self.streams.bag, context=self.page.context)
         self.view.key = f"reloaded-{id(before)}"  # here both are on one page
         self.page.mount(self.view)
+        self.view.key = BackupEnds(streams=self.streams.bag, context=before).key
 
     def last(self) -> Message:
         return self.page.context.messages.all[0]
@@ -306,3 +307,29 @@ async def test_an_order_that_is_answered_after_its_page_was_left_is_told_by_the_
     desk.page.frame()
     desk.end("web-01", RunState.COMPLETE)
     assert desk.said() == ["web-01 backed up, 12 files, 0 B, 4 s"]
+
+
+async def test_of_two_pages_that_look_the_same_the_one_that_is_left_goes(desk: Desk) -> None:
+    first, before = desk.view, desk.page.context
+    desk.reload()
+    desk.view.set_awake(False)
+    first.set_awake(True)
+    desk.view.set_awake(True)
+    await desk.force(["web-01"])
+    assert desk.view == first
+    desk.view.set_awake(False)
+    desk.end("web-01", RunState.COMPLETE)
+    assert before.messages.all[0].text == "web-01 backed up, 12 files, 0 B, 4 s"
+
+
+async def test_what_a_client_was_when_its_backup_ended_says_nothing_of_the_next_one(desk: Desk) -> None:
+    await desk.force(["web-01", "web-02"])
+    desk.run("web-01", RunState.FAILED)
+    desk.client("web-01", state=ClientState.REVOKED)
+    desk.page.advance(CHECK_S + 0.1)
+    desk.client("web-01", state=ClientState.ONLINE)
+    await desk.force(["web-01"], after_run=BEFORE + 1)
+    desk.begin("web-01", BEFORE + 5)
+    desk.page.advance(CHECK_S + 0.1)
+    desk.end("web-01", RunState.COMPLETE, run_id=BEFORE + 5)
+    assert desk.last().text == "web-01 backed up, 12 files, 0 B, 4 s"

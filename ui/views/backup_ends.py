@@ -165,6 +165,7 @@ class BackupEnds(BoundView):
         for batch in ended:
             self._tell(batch)
         for batch in self._batches:
+            batch.clients = {key: each for key, each in batch.clients.items() if key in batch.waiting}
             if batch.told != batch.over:
                 self._tell_how_far(batch)
         if ended and not self._batches:
