@@ -3,9 +3,11 @@
 import pytest
 
 from streams.records.database import Outline, TableInfo
+from streams.records.files import FilePage
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
+from tests.ui.files_desk import Desk
 from tests.ui.harness import PageHarness
 from tests.ui.test_shell import stage
 from ui.app import build_console
@@ -90,3 +92,17 @@ async def test_a_table_is_led_to_by_its_name() -> None:
         s.h.context.go(Place("database", "runs"))
         await s.h.settle()
         assert s.shell.view("database")._chosen == "runs"  # type: ignore[attr-defined]
+
+
+async def test_a_file_that_was_not_answered_for_yet_is_let_go_when_somebody_looks_at_others() -> None:
+    async with PageHarness.sound() as page:
+        desk = Desk(page)
+        desk.streams.fill()
+        page.frame()
+        desk.auto = False
+        desk.view.arrive("path:wiki:no/such.txt")
+        assert desk.queries[-1].client_id == fleet.client_id("wiki")
+        desk.view.arrive("?state=damaged")
+        desk.answers[-1].on_next(desk.streams.ok(FilePage(rows=())))
+        page.frame()
+        assert desk.messages == []

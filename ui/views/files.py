@@ -132,6 +132,7 @@ class FilesView(BoundView):
         self._pages.ask(self._filter.query(self.context.clock()), first=True)
 
     def _on_filter(self, chosen: FileFilter) -> None:
+        self._wanted = ""
         self._filter = replace(chosen, sort=self._filter.sort, descending=self._filter.descending)
         self._show_chosen_card()
         self._ask()
@@ -179,8 +180,8 @@ class FilesView(BoundView):
             self._named.find(led.client, lambda client: self._lead(led, client))
 
     def _lead(self, led: Led, client: Client) -> None:
-        self._wanted = led.path
         self._set_filter(replace(led.filter, client_id=client.id))
+        self._wanted = led.path
 
     def find(self) -> bool:
         """Put the keyboard into the search field."""
