@@ -177,6 +177,8 @@ def _response(file: Path | None) -> FileResponse | PlainTextResponse:
     try:
         known = file.stat() if file is not None else None
         if file is not None and known and S_ISREG(known.st_mode) and known.st_size <= MOST_BYTES:
+            with file.open("rb"):  # fontconfig also tells of what this user may not read
+                pass
             return FileResponse(file, media_type="font/ttf", stat_result=known)
     except OSError as error:
         log.info("font_unreadable", file=str(file), reason=str(error))

@@ -100,6 +100,16 @@ async def test_what_there_is_no_font_for_is_not_found(page: Page, family: str) -
     assert (await page.font(family))[0] == 404
 
 
+async def test_a_font_that_this_user_may_not_read_is_not_found(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # not by its mode, which a superuser is not bound by
+    assert (await page.font("notosanshebrew"))[0] == 404
+
+
 async def test_the_page_is_told_which_font_serves_all_of_its_group(page: Page) -> None:
     for family, whole in (("notosanssc", True), ("notosanshebrew", False)):
         headers = (await page.get(f"{TOKEN}/assets/fonts/{family}/{PART}"))[2]
