@@ -66,6 +66,7 @@ async def test_a_client_that_came_while_nobody_looked_is_found() -> None:
     [
         ("clients/nobody", "client nobody"),
         ("clients?state=odd", "such place among the clients: state=odd"),
+        ("clients?name=wiki", "such place among the clients: name=wiki"),
         ("files/nobody/a.txt", "client nobody"),
         ("files/wiki/no/such.txt", "file no/such.txt of that client"),
         ("files?state=odd", "such place among the files: state=odd"),

@@ -152,7 +152,7 @@ class ClientsView(BoundView):
         """Show a filter, or the details of the client that somebody was led to."""
         word, _, rest = show.partition(":")
         filters = filters_of(show) or {}
-        state = filter_named(filters.get("state", ALL) if filters else show)
+        state = filter_named(filters.get("state", ALL if "text" in filters else "") if filters else show)
         self._wanted = ""
         self._named.forget()
         if word == "client" and rest:
