@@ -10,7 +10,7 @@ from ui.context import Prefs, UiContext
 from ui.mounting import quicken
 from ui.schemes import DARK, LIGHT, theme_of
 from ui.shell import Shell, chosen_mode
-from ui.theme import FONTS, PAGE
+from ui.theme import FONTS, PAGE, WINDOW_FONTS
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def dress(page: ft.Page, *, prefs: Prefs, theme: str) -> None:
     page.title = "Tidewatch"
     page.padding = 0
     page.spacing = 0
-    page.fonts = dict(FONTS)
+    page.fonts = dict(FONTS if page.web else WINDOW_FONTS)
     page.theme = theme_of(LIGHT)
     page.dark_theme = theme_of(DARK)
     page.theme_mode = chosen_mode(prefs, theme)

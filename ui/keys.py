@@ -6,7 +6,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import flet as ft
 
-from ui.theme import LINE, QUIET_INK, SIZE_BODY, body_text, mono_text
+from ui.theme import LINE, QUIET_INK, SIZE_BODY, body_text, mono_text, text_style
 
 
 class Act(Enum):
@@ -145,7 +145,7 @@ def key_sheet() -> ft.AlertDialog:
             border=ft.Border.only(top=ft.BorderSide(1, LINE)),
         ),
         scrollable=True,
-        content_text_style=ft.TextStyle(size=SIZE_BODY),
+        content_text_style=text_style(size=SIZE_BODY),
         shape=ft.RoundedRectangleBorder(radius=14),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import flet as ft
 
 from ui.room import RAIL_WIDTH, WIDE_FROM, WIDE_RAIL_WIDTH
-from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED
+from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, text_style
 from ui.views.registry import ViewSpec
 
 
@@ -28,8 +28,8 @@ class Rail:
             min_extended_width=WIDE_RAIL_WIDTH - 1,
             bgcolor=CARD,
             indicator_color=SELECTED,
-            selected_label_text_style=ft.TextStyle(size=11, weight=ft.FontWeight.W_600, color=INK),
-            unselected_label_text_style=ft.TextStyle(size=11, color=QUIET_INK),
+            selected_label_text_style=text_style(size=11, weight=ft.FontWeight.W_600, color=INK),
+            unselected_label_text_style=text_style(size=11, color=QUIET_INK),
             leading=ft.Container(
                 ft.Icon(ft.Icons.WAVES, size=26, color=ft.Colors.PRIMARY, semantics_label="Tidewatch"),
                 padding=ft.Padding.only(top=4, bottom=8),

@@ -4,7 +4,7 @@ from typing import Final
 
 import flet as ft
 
-from ui.theme import FLOAT
+from ui.theme import FACE, FLOAT, text_style
 
 SEED: Final = "#0F6B7A"
 
@@ -80,9 +80,10 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
         color_scheme_seed=SEED,
         color_scheme=scheme,
         use_material3=True,
+        font_family=FACE,
         visual_density=ft.VisualDensity.COMPACT,
         text_theme=ft.TextTheme(
-            body_medium=ft.TextStyle(letter_spacing=0.1), label_large=ft.TextStyle(letter_spacing=0.1)
+            body_medium=text_style(letter_spacing=0.1), label_large=text_style(letter_spacing=0.1)
         ),
         dialog_theme=ft.DialogTheme(bgcolor=FLOAT),
         popup_menu_theme=ft.PopupMenuTheme(color=FLOAT),

@@ -6,7 +6,7 @@ theme is one message to the client and no control needs to be told; the colours 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import flet as ft
 
@@ -20,9 +20,14 @@ from streams.vocabulary import (
     TransferState,
 )
 
+FACE: Final = "Roboto"
+"""The face of all words; the client program for browsers brings it along."""
 MONO: Final = "Tidewatch Mono"
-"""The face for hashes, ids, paths and SQL; shipped under ``ui/assets/fonts``."""
+"""The face for hashes, ids, paths and SQL."""
 FONTS: Final = {MONO: "fonts/JetBrainsMono-Regular.ttf"}
+"""What a browser needs from ``ui/assets``."""
+WINDOW_FONTS: Final = {**FONTS, FACE: "fonts/Roboto-Regular.ttf"}
+"""The same for a window, which would take a face of the system: with most of them words are wider."""
 
 PAGE_PADDING: Final = 20
 GAP: Final = 12
@@ -204,6 +209,11 @@ def body_text(
 def small_text(value: str = "", *, color: ft.ColorValue = QUIET_INK) -> ft.Text:
     """Return one small quiet line."""
     return ft.Text(value, size=SIZE_SMALL, color=color, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS)
+
+
+def text_style(size: float | None = None, **more: Any) -> ft.TextStyle:
+    """Return a style for what has one of its own: such a style knows no face but the one it is given."""
+    return ft.TextStyle(size=size, font_family=FACE, **more)
 
 
 def mono_text(value: str = "", *, selectable: bool = False, quiet: bool = False) -> ft.Text:

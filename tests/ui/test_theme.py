@@ -1,17 +1,20 @@
 """The colours of states can be read in both themes, and every state has a look."""
 
 from enum import StrEnum
+from pathlib import Path
 
 import flet as ft
 import pytest
 
+import ui
 from streams import vocabulary
 from tests.ui.harness import PageHarness
 from ui import schemes
 from ui.app import dress
 from ui.context import SessionPrefs
-from ui.theme import Density, Tone, look, states_with_looks
+from ui.theme import FACE, Density, Tone, look, states_with_looks
 
+ASSETS = Path(ui.__file__).parent / "assets"
 _SCHEMES = {"light": schemes.LIGHT, "dark": schemes.DARK}
 _SURFACES = ("surface", "surface_container_lowest", "surface_container", "surface_bright")
 
@@ -114,3 +117,14 @@ async def test_a_page_has_its_look_and_the_theme_chosen_last_before_anything_is_
         dress(h.page, prefs=prefs, theme="light")
         assert h.page.theme_mode is ft.ThemeMode.DARK
         assert not h.page.controls
+
+
+@pytest.mark.parametrize("web", [True, False])
+async def test_words_have_one_face_in_browsers_and_windows(web: bool) -> None:
+    async with PageHarness.open(web=web) as harness:
+        dress(harness.page, prefs=SessionPrefs(), theme="light")
+        page = harness.page
+        assert page.theme is not None and page.dark_theme is not None and page.fonts is not None
+        assert page.theme.font_family == page.dark_theme.font_family == FACE
+        assert (FACE in page.fonts) is not web  # the client program for browsers has it
+        assert all((ASSETS / file).is_file() for file in page.fonts.values())

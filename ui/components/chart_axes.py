@@ -7,13 +7,13 @@ from typing import Any, Final
 import flet as ft
 import flet_charts as fc
 
-from ui.theme import FLOAT, INK, LINE, QUIET_INK
+from ui.theme import FLOAT, INK, LINE, QUIET_INK, text_style
 
 AXIS_SIZE: Final = 10.5
 LEFT_WIDTH: Final = 52
 BOTTOM_HEIGHT: Final = 20
 NO_ANIMATION: Final = ft.Animation(duration=ft.Duration(0))
-TIP_STYLE: Final = ft.TextStyle(size=12, color=INK)
+TIP_STYLE: Final = text_style(size=12, color=INK)
 _LETTER, _APART = 5.6, 5.0
 """Pixels of a letter of an axis, and what lies at least between two words."""
 _GRID: Final = ft.Colors.with_opacity(0.8, LINE)

@@ -7,7 +7,7 @@ from typing import Final
 import flet as ft
 import flet.canvas as cv
 
-from ui.theme import HOVER, INK, QUIET_INK, Tone
+from ui.theme import HOVER, INK, QUIET_INK, Tone, text_style
 
 NAMES_WIDTH: Final = 118
 ROW_HEIGHT: Final = 15
@@ -121,7 +121,7 @@ class HeatMap(ft.Semantics):
         self._rows.height = ROW_HEIGHT * min(fitting, len(plot.rows))
         self._rows.scroll = ft.ScrollMode.ALWAYS if len(plot.rows) > fitting else ft.ScrollMode.AUTO
         self._head.shapes = [
-            cv.Text(NAMES_WIDTH + place * column + 1, 2, text, style=ft.TextStyle(size=10.5, color=QUIET_INK))
+            cv.Text(NAMES_WIDTH + place * column + 1, 2, text, style=text_style(size=10.5, color=QUIET_INK))
             for column, text in plot.heads
         ]
         self._cells.shapes = [
@@ -175,7 +175,7 @@ def _row_shapes(row: HeatRow, top: float, place: float, columns: int) -> Sequenc
             0,
             top,
             row.name,
-            style=ft.TextStyle(size=11, color=INK),
+            style=text_style(size=11, color=INK),
             max_width=NAMES_WIDTH - 8,
             max_lines=1,
             ellipsis="\N{HORIZONTAL ELLIPSIS}",

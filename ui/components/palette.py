@@ -21,7 +21,7 @@ from ui.components.card import floating_panel
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, mono_text, small_text
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, mono_text, small_text, text_style
 
 WIDTH: Final = 640
 SEARCH_WAIT_S: Final = 0.25
@@ -72,7 +72,7 @@ class PaletteView(BoundView):
             hint_text="Search or jump…",
             text_size=15,
             color=INK,
-            hint_style=ft.TextStyle(size=15, color=QUIET_INK),
+            hint_style=text_style(size=15, color=QUIET_INK),
             border=ft.NoInputBorder(),
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=12),
             expand=True,

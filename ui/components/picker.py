@@ -9,7 +9,7 @@ from ui.components.card import floating_panel
 from ui.components.toolbar import Choice, FilterFace
 from ui.context import context_of
 from ui.format import count_text
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, small_text
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, small_text, text_style
 
 WIDTH: Final = 280
 ROW: Final = 32
@@ -63,7 +63,7 @@ class Picker:
             hint_text=f"Find a {label.lower()}",
             text_size=SIZE_BODY,
             color=INK,
-            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
+            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
             dense=True,
             content_padding=ft.Padding.symmetric(horizontal=6, vertical=8),
             border=ft.NoInputBorder(),

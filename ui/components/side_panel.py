@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import flet as ft
 
 from ui.components.frame import framed
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, text_style
 
 WIDTH = 360
 
@@ -124,7 +124,7 @@ def foot_button(
         tooltip=tooltip or None,
         style=ft.ButtonStyle(
             padding=ft.Padding.symmetric(horizontal=12 if filled else 9),
-            text_style=ft.TextStyle(size=SIZE_BODY),
+            text_style=text_style(size=SIZE_BODY),
             bgcolor=_FILLED if filled else None,
         ),
         on_click=lambda _event: on_click(),

@@ -8,7 +8,7 @@ import flet as ft
 
 from ui.components.menus import minded
 from ui.context import context_of
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone, text_style
 
 HEIGHT = 36
 
@@ -44,7 +44,7 @@ class SearchField:
             hint_text=hint,
             text_size=SIZE_BODY,
             color=INK,
-            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
+            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
             dense=True,
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=9),
             border=ft.NoInputBorder(),

@@ -9,7 +9,7 @@ import flet as ft
 from ui.components.choice_row import ChoiceRow
 from ui.components.toolbar import HEIGHT, toolbar
 from ui.context import UiContext
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text, text_style
 from ui.views.analytics_range import BadDays, Range, Span, days_of
 
 _DAY_WIDTH = 112
@@ -27,7 +27,7 @@ class _DayField:
             tooltip=f"{label}, as 2026-03-12",
             text_size=SIZE_BODY,
             color=INK,
-            hint_style=ft.TextStyle(size=SIZE_BODY, color=QUIET_INK),
+            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
             dense=True,
             content_padding=ft.Padding.only(left=10, right=6, top=11, bottom=9),
             border=ft.NoInputBorder(),
@@ -92,7 +92,7 @@ class RangeBar:
         self._compare = ft.Checkbox(
             label="Compare with previous",
             value=chosen.compare,
-            label_style=ft.TextStyle(size=SIZE_BODY, color=INK),
+            label_style=text_style(size=SIZE_BODY, color=INK),
             on_change=lambda _: self._on_compare(),
         )
         self._as_of = small_text()

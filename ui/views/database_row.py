@@ -20,7 +20,7 @@ from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel
 from ui.context import UiContext
-from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, small_text
+from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, small_text, text_style
 from ui.views.database_present import GridRow, value_text, whole_text
 
 Ask = Callable[[int], CellQuery | AnswerQuery]
@@ -101,7 +101,7 @@ class RowPanel(BoundView):
                     content="Show whole",
                     height=24,
                     style=ft.ButtonStyle(
-                        padding=ft.Padding.symmetric(horizontal=6), text_style=ft.TextStyle(size=SIZE_SMALL)
+                        padding=ft.Padding.symmetric(horizontal=6), text_style=text_style(size=SIZE_SMALL)
                     ),
                     on_click=lambda _event: self.act(f"Read {name}", self._show_whole(at, shown)),
                 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 import flet as ft
 
 from streams.records.settings import Setting, SettingKind
-from ui.theme import INK, LINE, MONO, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone
+from ui.theme import INK, LINE, MONO, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone, text_style
 from ui.views.settings_present import present_label, present_range, present_source
 
 WIDTH: Final = 300
@@ -190,7 +190,7 @@ class SettingField:
             text_size=SIZE_BODY,
             text_align=ft.TextAlign.RIGHT if numeric else ft.TextAlign.LEFT,
             text_style=ft.TextStyle(font_family=MONO, size=12) if setting.kind in _WIDE else None,
-            hint_style=ft.TextStyle(size=12, color=QUIET_INK),
+            hint_style=text_style(size=12, color=QUIET_INK),
             password=setting.kind is SettingKind.SECRET,
             multiline=many,
             min_lines=2 if many else None,
