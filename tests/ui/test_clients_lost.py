@@ -75,3 +75,22 @@ async def test_the_cards_of_a_lost_server_are_as_dim_as_its_table() -> None:
         desk.streams.fill()
         desk.page.frame()
         assert {card.opacity for card in cards} == {1.0}
+
+
+async def test_the_menu_of_a_row_offers_only_what_needs_no_server() -> None:
+    async with open_desk(12) as desk:
+
+        async def offered() -> list[str]:
+            table = desk.view._table
+            await desk.page.fire(table._body.rows[0]._menu, "click")
+            items = [item for item in table._menu.control.items if not item.disabled]
+            return [text for item in items for text in desk.page.texts(item)]
+
+        before = await offered()
+        assert "Back up now" in before
+        desk.streams.lose()
+        desk.page.frame()
+        assert await offered() == ["Details", "Show files", "Copy link"]
+        desk.streams.fill()
+        desk.page.frame()
+        assert await offered() == before

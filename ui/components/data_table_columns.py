@@ -110,6 +110,8 @@ class RowAction:
     """Called on the loop; may return a coroutine, which is then awaited."""
     enabled: bool = True
     destructive: bool = False
+    asks_server: bool = False
+    """Whether it is an order to the server, which cannot be given while that is lost."""
 
 
 LANE_MIN_WIDTH = 540

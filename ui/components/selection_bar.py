@@ -1,13 +1,14 @@
 """What can be done with the rows that are selected: a bar above the table, and the same in the palette."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import flet as ft
 
 from streams.records.link import Link
+from ui.components.data_table_columns import RowAction
 from ui.components.lost_bar import hold_back
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
@@ -84,6 +85,13 @@ class SelectionBar:
             hold_back(button, self._lost)
             button.opacity = HELD_BACK if self._lost else 1.0
         return [self.control]
+
+    def of_row(self, actions: Iterable[RowAction]) -> tuple[RowAction, ...]:
+        """Return the menu of a row, with what a lost server cannot do held back."""
+        return tuple(
+            replace(action, enabled=False) if self._lost and action.asks_server else action
+            for action in actions
+        )
 
     def offers(self, one: str) -> Iterator[PaletteEntry]:
         """Give the palette what can be done with what is selected; ``one`` names one of them."""

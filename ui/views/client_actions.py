@@ -201,12 +201,20 @@ class ClientActions:
         cancel_or_start = (
             RowAction("Copy enrol command", ft.Icons.KEY, lambda: self._copy_enrol_command(client.name))
             if revoked
-            else RowAction("Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name))
+            else RowAction(
+                "Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name), asks_server=True
+            )
             if run_id is not None
-            else RowAction("Back up now", ft.Icons.BACKUP, lambda: self.back_up([key]), enabled=not shut)
+            else RowAction(
+                "Back up now",
+                ft.Icons.BACKUP,
+                lambda: self.back_up([key]),
+                enabled=not shut,
+                asks_server=True,
+            )
         )
         shut_or_allow = (
-            RowAction("Allow again", ft.Icons.LINK, lambda: self.allow([key]))
+            RowAction("Allow again", ft.Icons.LINK, lambda: self.allow([key]), asks_server=True)
             if shut
             else RowAction(
                 "Disconnect…",
@@ -214,6 +222,7 @@ class ClientActions:
                 lambda: self.disconnect([key]),
                 destructive=True,
                 enabled=not revoked,
+                asks_server=True,
             )
         )
         return (
@@ -224,12 +233,17 @@ class ClientActions:
                 ft.Icons.FACT_CHECK,
                 lambda: self.verify([key]),
                 enabled=client.last_run_state not in (None, RunState.QUEUED),
+                asks_server=True,
             ),
             RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(client.name))),
             shut_or_allow,
             RowAction(
-                "Remove for good…", ft.Icons.DELETE_FOREVER, lambda: self.remove(key), destructive=True
+                "Remove for good…",
+                ft.Icons.DELETE_FOREVER,
+                lambda: self.remove(key),
+                destructive=True,
+                asks_server=True,
             ),
         )
 

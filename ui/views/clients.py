@@ -63,7 +63,7 @@ class ClientsView(BoundView):
         self._table: DataTable[str, ClientRow] = DataTable(
             client_columns(context.format, context.clock, self._as_of),
             name=lambda row: row.client.name,
-            actions=lambda row: self._actions.of_row(row, self._on_open),
+            actions=lambda row: self._bar.of_row(self._actions.of_row(row, self._on_open)),
             events=TableEvents(
                 on_open=self._on_open,
                 on_current=self._on_walk,

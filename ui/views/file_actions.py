@@ -171,14 +171,20 @@ class FileActions:
         one, deleted = [file], file.state is FileState.DELETED
         has_bytes = file.kind is EntryKind.FILE
         delete_or_back = (
-            RowAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self.undelete(one))
+            RowAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self.undelete(one), asks_server=True)
             if deleted
-            else RowAction("Delete", ft.Icons.DELETE, lambda: self.delete(one), destructive=True)
+            else RowAction(
+                "Delete", ft.Icons.DELETE, lambda: self.delete(one), destructive=True, asks_server=True
+            )
         )
         return (
             RowAction("All versions", ft.Icons.HISTORY, lambda: open_versions(file.id)),
-            RowAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes),
-            RowAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes),
+            RowAction(
+                "Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes, asks_server=True
+            ),
+            RowAction(
+                "Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes, asks_server=True
+            ),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_name, file.path))),
             delete_or_back,
         )

@@ -64,7 +64,7 @@ class FilesView(BoundView):
         self._table: DataTable[int, BackupFile] = DataTable(
             file_columns(context.format, context.clock),
             name=lambda file: file.path,
-            actions=lambda file: self._actions.of_row(file, self._on_open),
+            actions=lambda file: self._bar.of_row(self._actions.of_row(file, self._on_open)),
             events=TableEvents(
                 on_open=self._on_open,
                 on_current=self._on_walk,
