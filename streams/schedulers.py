@@ -43,7 +43,7 @@ class Job(abc.DisposableBase):
 
     __slots__ = ("_action", "_inner", "_scheduler", "_state", "dead", "release")
 
-    def __init__(self, scheduler: "JobScheduler", action: abc.ScheduledAction[Any], state: Any) -> None:
+    def __init__(self, scheduler: "JobScheduler", action: Action, state: Any) -> None:
         self._scheduler = scheduler
         self._action: Action | None = action
         self._state = state

@@ -35,6 +35,8 @@ CARD_PADDING: Final = ft.Padding.symmetric(vertical=15, horizontal=17)
 """From the outer edge of its border."""
 RADIUS: Final = 10
 FADE_MS: Final = 120
+HELD_BACK: Final = 0.4
+"""How much is left of the colour of an order that cannot be given."""
 
 SIZE_TITLE: Final = 20
 SIZE_CARD_TITLE: Final = 13

@@ -94,3 +94,13 @@ async def test_the_menu_of_a_row_offers_only_what_needs_no_server() -> None:
         desk.streams.fill()
         desk.page.frame()
         assert await offered() == before
+
+
+async def test_what_a_menu_does_not_offer_is_faint() -> None:
+    async with open_desk(12) as desk:
+        desk.streams.lose()
+        desk.page.frame()
+        table = desk.view._table
+        await desk.page.fire(table._body.rows[0]._menu, "click")
+        faint = {item.disabled: item.content.opacity < 1 for item in table._menu.control.items}
+        assert faint == {True: True, False: False}

@@ -8,7 +8,7 @@ import flet as ft
 
 from ui.components.data_table_columns import RowAction
 from ui.components.menus import note_menu
-from ui.theme import INK, Tone
+from ui.theme import HELD_BACK, INK, Tone
 
 
 class RowMenu:
@@ -39,7 +39,9 @@ def _item(action: RowAction) -> ft.PopupMenuItem:
 
     color = Tone.BAD.color if action.destructive and action.enabled else None
     return ft.PopupMenuItem(
-        content=ft.Text(action.label, size=13, color=color or INK),
+        content=ft.Text(
+            action.label, size=13, color=color or INK, opacity=1.0 if action.enabled else HELD_BACK
+        ),
         icon=ft.Icon(action.icon, size=18, color=color),
         height=36,
         disabled=not action.enabled,

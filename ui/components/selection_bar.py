@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import flet as ft
 
@@ -13,10 +13,7 @@ from ui.components.lost_bar import hold_back
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
-from ui.theme import INK, RADIUS, SELECTED, SIZE_BODY, Tone
-
-HELD_BACK: Final = 0.4
-"""How much is left of the colour of an order that cannot be given."""
+from ui.theme import HELD_BACK, INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 
 @dataclass(frozen=True, slots=True)
