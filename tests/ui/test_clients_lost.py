@@ -1,6 +1,9 @@
 """The clients view while there is no server: what it still tells, and what it no longer offers."""
 
+import flet as ft
+
 from tests.ui.test_clients_view import open_desk
+from ui.theme import HELD_BACK
 
 
 async def test_no_order_is_offered_while_there_is_no_connection() -> None:
@@ -17,6 +20,23 @@ async def test_no_order_is_offered_while_there_is_no_connection() -> None:
         desk.streams.fill()
         desk.page.frame()
         assert [button.disabled for button in buttons] == [True, False, False, False]
+
+
+async def test_the_goal_cannot_be_changed_while_there_is_no_connection() -> None:
+    async with open_desk(12) as desk:
+        await desk.click_row(0)
+        pencil = desk.page.find(ft.PopupMenuButton, desk.view._details)
+        offered = (False, "Change how old the last good backup may be", 1.0)
+        assert (pencil.disabled, pencil.tooltip, pencil.opacity) == offered
+        desk.streams.lose()
+        desk.page.frame()
+        held_back = (True, "There is no connection to the server", HELD_BACK)
+        assert (pencil.disabled, pencil.tooltip, pencil.opacity) == held_back
+        await desk.click_row(1)
+        assert pencil.disabled
+        desk.streams.fill()
+        desk.page.frame()
+        assert (pencil.disabled, pencil.tooltip, pencil.opacity) == offered
 
 
 async def test_the_bar_of_the_selection_offers_no_order_either() -> None:

@@ -282,7 +282,7 @@ async def test_allowing_those_who_are_not_shut_out_asks_nothing_and_says_so(desk
 
 async def test_the_goal_can_be_set(desk: Desk) -> None:
     await desk.click_row(0)
-    item = desk.view._details._goal.items[1]
+    item = desk.view._details._goal.menu.items[1]
     await desk.page.fire(item, "click")
     assert desk.commands.calls == [("set_goal", (fleet.client_id("app-01"), 6 * 3600.0))]
 

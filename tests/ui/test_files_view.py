@@ -234,7 +234,13 @@ async def test_no_order_is_offered_while_there_is_no_connection(desk: Desk) -> N
     desk.view._on_selection(frozenset(desk.ids()[:2]))
     desk.view._on_open(desk.ids()[0])
     desk.page.frame()
-    buttons = [*desk.view._bar._buttons.values(), *desk.view._versions.orders]
+    fetches = [
+        button
+        for button in desk.page.find_all(ft.IconButton, desk.view._versions)
+        if str(button.tooltip).startswith("Download the version of ")
+    ]
+    assert fetches
+    buttons = [*desk.view._bar._buttons.values(), *desk.view._versions.orders, *fetches]
     assert not any(button.disabled for button in buttons)
     desk.streams.lose()
     desk.page.frame()

@@ -13,9 +13,6 @@ from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
 from ui.theme import SIZE_BODY, look, small_text
 
-NO_CONNECTION = "There is no connection to the server"
-"""Why an order is not offered while the server is lost."""
-
 
 def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
     """Return what the bar says while the server is lost, None while it is not."""
@@ -33,11 +30,6 @@ def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
         return text
     wait = round((retry_at - now).total_seconds())
     return f"{text} Next try {f'in {rough_duration_text(wait)}' if wait > 0 else 'now'}."
-
-
-def hold_back(button: ft.TextButton | ft.FilledTonalButton, lost: bool) -> None:
-    """Let a button ask nothing of a server that is lost, and say why; or let it ask again."""
-    button.disabled, button.tooltip = lost, NO_CONNECTION if lost else None
 
 
 class LostBar(BoundView):

@@ -9,11 +9,11 @@ import flet as ft
 
 from streams.records.link import Link
 from ui.components.data_table_columns import RowAction
-from ui.components.lost_bar import hold_back
+from ui.components.orders import hold_back
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
-from ui.theme import HELD_BACK, INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,7 @@ class SelectionBar:
             return []
         self._lost = link.lost
         for button in self._buttons.values():
-            hold_back(button, self._lost)
-            button.opacity = HELD_BACK if self._lost else 1.0
+            hold_back(button, self._lost, own_ink=True)
         return [self.control]
 
     def of_row(self, actions: Iterable[RowAction]) -> tuple[RowAction, ...]:

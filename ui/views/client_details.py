@@ -12,22 +12,17 @@ from streams.records.runs import RunPage
 from streams.records.server import Activity
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
-from ui.components.lost_bar import NO_CONNECTION
-from ui.components.menus import minded
+from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, age_text
-from ui.theme import BACKING_UP, INK, MONO, QUIET_INK
+from ui.theme import BACKING_UP, MONO
 from ui.views.activity_present import present_activity
 from ui.views.client_actions import ClientActions
-from ui.views.client_details_present import (
-    GOALS_S,
-    present_failures,
-    present_goal,
-    present_run_bars,
-)
+from ui.views.client_details_present import present_failures, present_run_bars
+from ui.views.client_goal import GoalPart
 from ui.views.client_parts import (
     BARS_HEIGHT,
     RUNS,
@@ -79,14 +74,7 @@ class ClientDetails(BoundView):
             mono=("id",),
             font=MONO,
         )
-        self._goal = minded(
-            ft.PopupMenuButton(
-                content=self._goal_content(),
-                items=[self._goal_item(seconds) for seconds in GOALS_S],
-                tooltip="Change how old the last good backup may be",
-                menu_position=ft.PopupMenuPosition.UNDER,
-            )
-        )
+        self._goal = GoalPart(self._on_goal)
         self._bars = RunBars(lambda run_id: self.context.go(Place("logs", f"run:{run_id}")))
         self._runs_box = StateBox(
             self._bars.control,
@@ -115,7 +103,7 @@ class ClientDetails(BoundView):
                 self._revoked.control,
                 self._running.control,
                 self._facts.control,
-                section("Goal", ft.Row([self._goal], tight=True)),
+                section("Goal", ft.Row([self._goal.menu], tight=True)),
                 section("Last 30 runs", self._runs_box, self._runs_box.note),
                 self._failures_part,
                 section("Activity", self._lines_box, self._activity_head()),
@@ -197,7 +185,6 @@ class ClientDetails(BoundView):
         }
         for name, (text, tooltip) in facts.items():
             self.touch(*self._facts.set(name, text, tooltip))
-        self._show_goal(client.goal_s)
         self.touch(*self._running.show(row, words))
         self.touch(*self._revoked.show(client.name, client.state is ClientState.REVOKED))
         self._show_orders(row)
@@ -212,16 +199,13 @@ class ClientDetails(BoundView):
         if self._toggle_shut.content != label:
             self._toggle_shut.content = label
             self.touch(self._toggle_shut)
-        for button, reason in (
-            (self._start, start),
-            (self._verify, ""),
-            (self._toggle_shut, revoked),
-            (self._running.cancel, ""),
-        ):
-            why = NO_CONNECTION if self._lost else reason
-            if (button.disabled, button.tooltip) != (bool(why), why or None):
-                button.disabled, button.tooltip = bool(why), why or None
-                self.touch(button)
+        self.touch(
+            *hold_back(self._start, self._lost, refused=start),
+            *hold_back(self._verify, self._lost),
+            *hold_back(self._toggle_shut, self._lost, refused=revoked),
+            *hold_back(self._running.cancel, self._lost),
+            *self._goal.show(row.client.goal_s, lost=self._lost),
+        )
 
     def _show_link(self, link: Link) -> None:
         if link.lost is not self._lost:
@@ -241,29 +225,6 @@ class ClientDetails(BoundView):
         words, now = self.context.format, self.context.clock()
         self._lines.controls = [activity_line(present_activity(line, now, words)) for line in lines[:_LINES]]
         self.touch(self._lines)
-
-    # -- parts
-
-    def _goal_content(self) -> ft.Row:
-        self._goal_text = ft.Text("", size=13, color=INK)
-        return ft.Row(
-            [self._goal_text, ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)], spacing=6, tight=True
-        )
-
-    def _goal_item(self, seconds: float) -> ft.PopupMenuItem:
-        return ft.PopupMenuItem(
-            content=ft.Text(present_goal(seconds), size=13, color=INK),
-            height=34,
-            on_click=lambda _event: self._on_goal(seconds),
-        )
-
-    def _show_goal(self, seconds: float) -> None:
-        text = f"A good backup {present_goal(seconds)}"
-        if self._goal_text.value != text:
-            self._goal_text.value = text
-            for item, choice in zip(self._goal.items, GOALS_S, strict=True):
-                item.checked = choice == seconds
-            self.touch(self._goal)
 
     # -- acting
 

@@ -14,7 +14,7 @@ from streams.snapshot import Delta
 from streams.vocabulary import RunState
 from ui.bound import BoundView
 from ui.components.card import card
-from ui.components.lost_bar import NO_CONNECTION
+from ui.components.orders import hold_back
 from ui.components.progress import ProgressLine
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
@@ -160,12 +160,7 @@ class _RunRow:
 
     def show(self, progress: Progress, line: RunLine, *, lost: bool) -> list[ft.Control]:
         """Show another state or another run; return the leaves that changed."""
-        changed: list[ft.Control] = []
-        why = NO_CONNECTION if lost else f"Cancel the backup of {line.name}"
-        if (self._cancel.tooltip, self._cancel.disabled) != (why, lost):
-            self._cancel.tooltip, self._cancel.disabled = why, lost
-            self._cancel.opacity = 0.4 if lost else 1.0  # its own ink would look as live as ever
-            changed.append(self._cancel)
+        changed = hold_back(self._cancel, lost, tooltip=f"Cancel the backup of {line.name}", own_ink=True)
         self._progress = progress
         rate_color = Tone.WARNING.color if line.silent else QUIET_INK
         for text, value in (

@@ -15,7 +15,7 @@ from streams.snapshot import Delta
 from streams.vocabulary import ServerState
 from ui.bound import BoundView
 from ui.components.card import card
-from ui.components.lost_bar import NO_CONNECTION
+from ui.components.orders import hold_back
 from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import UiContext
@@ -99,27 +99,21 @@ class ServerPart(BoundView):
         if self._badge.set(_last_known(state) if self._lost else state):
             self.touch(self._badge)
         running = state is ServerState.RUNNING
-        self._show_button(
-            self._switch,
-            content="Stop" if running else "Start",
-            icon=ft.Icons.STOP if running else ft.Icons.PLAY_ARROW,
-            disabled=self._lost or self._busy,
-            tooltip="Refuse new backups; running ones end" if running else "Take backups again",
+        label, icon = ("Stop", ft.Icons.STOP) if running else ("Start", ft.Icons.PLAY_ARROW)
+        if self._switch.content != label:
+            self._switch.content, self._switch.icon = label, icon
+            self.touch(self._switch)
+        self.touch(
+            *hold_back(
+                self._switch,
+                self._lost,
+                refused="It is asked for already" if self._busy else "",
+                tooltip="Refuse new backups; running ones end" if running else "Take backups again",
+            ),
+            *hold_back(
+                self._back_up, self._lost, refused="" if running else "The server takes no backups now"
+            ),
         )
-        self._show_button(
-            self._back_up,
-            disabled=self._lost or not running,
-            tooltip=None if running else "The server takes no backups now",
-        )
-
-    def _show_button(self, button: ft.Control, **looks: Any) -> None:
-        if self._lost:
-            looks["tooltip"] = NO_CONNECTION
-        changed = {name: value for name, value in looks.items() if getattr(button, name) != value}
-        for name, value in changed.items():
-            setattr(button, name, value)
-        if changed:
-            self.touch(button)
 
     def _show_uptime(self, now: datetime) -> None:
         status = self._status

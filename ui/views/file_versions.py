@@ -12,7 +12,7 @@ from streams.records.files import BackupFile, FileVersion
 from streams.records.link import Link
 from streams.vocabulary import EntryKind, FileState
 from ui.bound import BoundView
-from ui.components.lost_bar import hold_back
+from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
@@ -67,7 +67,7 @@ class FileVersions(BoundView):
             self._delete,
         )
         """What can be asked of the file, while there is a server that can be asked."""
-        self._fetches: list[ft.IconButton] = []
+        self._fetches: list[tuple[ft.IconButton, FileVersion]] = []
         self._lost = False
         head = ft.Row([self._box.note, log_button(self._on_log)], spacing=6, tight=True)
         body = ft.Column([self._facts.control, self._known, section("Versions", self._box, head)], spacing=12)
@@ -170,13 +170,11 @@ class FileVersions(BoundView):
             icon_size=18,
             width=32,
             height=32,
-            tooltip=f"Download the version of {words.exact_time(version.created_at)}",
-            disabled=self._lost or version.kind is not EntryKind.FILE,
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
             on_click=lambda _event: self._actions.download_version(version),
         )
-        if version.kind is EntryKind.FILE:
-            self._fetches.append(fetch)
+        self._fetches.append((fetch, version))
+        self._offer(fetch, version)
         return ft.Container(
             ft.Row(
                 [
@@ -196,10 +194,17 @@ class FileVersions(BoundView):
             return
         self._lost = link.lost
         for button in self.orders:
-            hold_back(button, self._lost)
-        for fetch in self._fetches:
-            fetch.disabled = self._lost
-        self.touch(*self.orders, *self._fetches)
+            self.touch(*hold_back(button, self._lost))
+        for fetch, version in self._fetches:
+            self.touch(*self._offer(fetch, version))
+
+    def _offer(self, fetch: ft.IconButton, version: FileVersion) -> list[ft.Control]:
+        return hold_back(
+            fetch,
+            self._lost,
+            refused="" if version.kind is EntryKind.FILE else "It has no content",
+            tooltip=f"Download the version of {self.context.format.exact_time(version.created_at)}",
+        )
 
     def _grow_old(self, now: datetime) -> None:
         if self._file is not None:
