@@ -88,15 +88,23 @@ class Offers:
             ft.Icons.BACKUP,
             lambda: self._server.back_up_all(clients.values()),
             "force run",
+            asks_server=True,
         )
         if status is not None and status.state is not ServerState.RUNNING:
-            yield action("Start the server", ft.Icons.PLAY_ARROW, self._server.start, "take backups again")
+            yield action(
+                "Start the server",
+                ft.Icons.PLAY_ARROW,
+                self._server.start,
+                "take backups again",
+                asks_server=True,
+            )
         else:
             yield action(
                 "Stop the server…",
                 ft.Icons.STOP,
                 lambda: self._server.stop(self._known.status),
                 "refuse backups",
+                asks_server=True,
             )
         yield action(
             "Reconnect now", ft.Icons.REFRESH, self._commands.reconnect, "connection try again server"
@@ -147,6 +155,7 @@ class Offers:
                     lambda key=client.id, name=client.name: self._back_up(key, name),
                     at_rest=False,
                     weight=0.8,
+                    asks_server=True,
                 )
             yield PaletteEntry(
                 "Actions",

@@ -32,6 +32,8 @@ class PaletteEntry:
     """Whether it is offered before anything is typed."""
     weight: float = 1.0
     """Under 1 for what should stand behind others that fit as well."""
+    asks_server: bool = False
+    """Whether it is an order to the server, which cannot be given while that is lost."""
 
 
 Provider = Callable[[], Iterable[PaletteEntry]]
@@ -65,10 +67,10 @@ class Palette:
         """All searches by name."""
         return dict(self._searches)
 
-    def entries(self) -> Iterator[PaletteEntry]:
-        """Give everything that is offered now."""
+    def entries(self, *, lost: bool = False) -> Iterator[PaletteEntry]:
+        """Give everything that is offered now; while the server is ``lost`` no order to it."""
         for provider in list(self._providers.values()):
-            yield from provider()
+            yield from (entry for entry in provider() if not (lost and entry.asks_server))
 
 
 def score(query: str, entry: PaletteEntry) -> float:

@@ -9,6 +9,7 @@ import reactivex as rx
 from reactivex.subject import Subject
 
 from streams.records.database import Outline, TableInfo
+from streams.vocabulary import ServerState
 from tests.ui import fleet
 from tests.ui.test_shell import _press, stage
 from ui.context import Place
@@ -194,6 +195,49 @@ async def test_stopping_the_server_asks_first() -> None:
         await s.h.settle()
         assert s.h.find(ft.AlertDialog).open
         assert not s.commands.calls
+
+
+async def test_no_order_is_found_while_the_server_is_lost() -> None:
+    async with stage() as s:
+        s.shell.go(Place("clients"))
+        await s.h.settle()
+        await _press(s.h, "Home")
+        await _press(s.h, "Arrow Down", shift=True)
+
+        async def offered() -> set[str]:
+            found = set[str]()
+            for text in ("server", "back up all", "back up lab-printer", "verify selected", "reconnect"):
+                await _type(s, text)
+                found |= {entry.label for entry in s.shell._palette.shown}
+            return found
+
+        orders = {
+            "Stop the server…",
+            "Back up all clients",
+            "Back up lab-printer",
+            "Verify the 2 selected clients",
+        }
+        await _press(s.h, "K", ctrl=True)
+        s.h.frame()
+        assert orders | {"Reconnect now"} <= await offered()
+        s.streams.lose()  # while it is open
+        s.h.frame()
+        left = await offered()
+        assert not orders & left
+        assert "Reconnect now" in left
+        s.streams.fill()
+        s.h.frame()
+        assert orders <= await offered()
+
+
+async def test_a_server_that_was_stopped_can_be_started_from_the_first_time_on() -> None:
+    async with stage() as s:
+        stopped = msgspec.structs.replace(fleet.status(s.h.now()), state=ServerState.STOPPED)
+        s.streams.status.on_next(s.streams.ok(stopped))
+        await _press(s.h, "K", ctrl=True)
+        s.h.frame()
+        await _type(s, "start server")
+        assert s.shell._palette.shown[0].label == "Start the server"
 
 
 async def test_files_are_asked_for_once_the_typing_pauses() -> None:

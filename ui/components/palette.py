@@ -14,19 +14,20 @@ from reactivex.subject import BehaviorSubject
 
 from streams.bag import Streams
 from streams.records.clients import Client
+from streams.records.link import Link
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta, Snapshot
 from ui.bound import BoundView
 from ui.components.card import floating_panel
+from ui.components.palette_rows import entry_row, group_title, nothing_called
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, mono_text, small_text, text_style
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, mono_text, text_style
 
 WIDTH: Final = 640
 SEARCH_WAIT_S: Final = 0.25
 SHORTEST_SEARCH: Final = 2
-_ROW: Final = 34
 
 Found = dict[str, Sequence[PaletteEntry]]
 """Answers by the name of the search."""
@@ -38,6 +39,8 @@ class Known:
 
     clients: dict[str, Client] = field(default_factory=dict)
     status: ServerStatus | None = None
+    lost: bool = False
+    """Whether there is no server that could take an order."""
 
 
 class _Keyboard(Enum):
@@ -116,6 +119,7 @@ class PaletteView(BoundView):
         self.bind(self._answers(), self._show_found, merge=lambda a, b: {**a, **b}, name="found")
         self.bind_deltas(streams.clients.deltas, self._keep_clients)
         self.bind(streams.status, self._keep_status)
+        self.bind(streams.link, self._keep_link)
 
     # -- what is asked and found
 
@@ -139,11 +143,24 @@ class PaletteView(BoundView):
         other = bool(delta.full or delta.removed or any(key not in clients for key in delta.changed))
         delta.apply_to(clients)
         if other:
-            self._entries = list(self.context.palette.entries())
-            self._show_list(keep=True)
+            self._renew()
 
     def _keep_status(self, status: Snapshot[ServerStatus]) -> None:
-        self.known.status = status.value
+        before, self.known.status = self.known.status, status.value
+        if status.value is not None and (before is None or before.state is not status.value.state):
+            self._renew()
+
+    def _keep_link(self, link: Link) -> None:
+        if link.lost is not self.known.lost:
+            self.known.lost = link.lost
+            self._renew()
+
+    def _renew(self) -> None:
+        self._take_entries()
+        self._show_list(keep=True)
+
+    def _take_entries(self) -> None:
+        self._entries = list(self.context.palette.entries(lost=self.known.lost))
 
     def _show_found(self, found: Found) -> None:
         self._found.update(found)
@@ -168,7 +185,7 @@ class PaletteView(BoundView):
         """Open with an empty field and all that is offered now."""
         self.field.value = ""
         self._found = {}
-        self._entries = list(self.context.palette.entries())
+        self._take_entries()
         self._queries.on_next("")
         self._submitted, self._keyboard = False, _Keyboard.LOST
         self.context.typing, self.context.text_input = True, None
@@ -204,45 +221,17 @@ class PaletteView(BoundView):
         self.shown = self._link(query) + ranked(query, self._entries, found)
         labels = [entry.label for entry in self.shown]
         self._chosen = labels.index(before) if before in labels and self._chosen else 0
-        self._rows = [self._row(number, entry) for number, entry in enumerate(self.shown)]
+        self._rows = [
+            entry_row(entry, chosen=number == self._chosen, on_click=self._choose)
+            for number, entry in enumerate(self.shown)
+        ]
         controls: list[ft.Control] = []
         for number, entry in enumerate(self.shown):
             if not number or self.shown[number - 1].group != entry.group:
-                controls.append(_group_title(entry.group))
+                controls.append(group_title(entry.group))
             controls.append(self._rows[number])
-        self._list.controls = controls or [_nothing(query)]
+        self._list.controls = controls or [nothing_called(query)]
         self.touch(self._list)
-
-    def _row(self, number: int, entry: PaletteEntry) -> ft.Container:
-        parts: list[ft.Control] = [
-            ft.Icon(entry.icon, size=18, color=QUIET_INK),
-            ft.Text(
-                entry.label,
-                size=SIZE_BODY,
-                color=INK,
-                no_wrap=True,
-                overflow=ft.TextOverflow.ELLIPSIS,
-            ),
-            ft.Text(
-                entry.detail,
-                size=SIZE_SMALL,
-                color=QUIET_INK,
-                no_wrap=True,
-                overflow=ft.TextOverflow.ELLIPSIS,
-                expand=True,
-            ),
-        ]
-        if entry.keys:
-            parts.append(small_text(entry.keys))
-        return ft.Container(
-            ft.Row(parts, spacing=10),
-            height=_ROW,
-            padding=ft.Padding.symmetric(horizontal=8),
-            border_radius=6,
-            bgcolor=SELECTED if number == self._chosen else None,
-            ink=True,
-            on_click=lambda _event: self._choose(entry),
-        )
 
     # -- keys
 
@@ -275,17 +264,3 @@ class PaletteView(BoundView):
         result = entry.run()
         if inspect.iscoroutine(result):
             self.act(entry.label, result)
-
-
-def _group_title(title: str) -> ft.Control:
-    return ft.Container(
-        ft.Text(title, size=SIZE_SMALL, weight=ft.FontWeight.W_600, color=QUIET_INK),
-        padding=ft.Padding.only(left=8, top=6, bottom=2),
-    )
-
-
-def _nothing(query: str) -> ft.Control:
-    return ft.Container(
-        ft.Text(f"Nothing is called “{query}”.", size=SIZE_BODY, color=QUIET_INK),
-        padding=ft.Padding.symmetric(horizontal=8, vertical=14),
-    )

@@ -91,12 +91,14 @@ class SelectionBar:
 
     def offers(self, one: str) -> Iterator[PaletteEntry]:
         """Give the palette what can be done with what is selected; ``one`` names one of them."""
-        if self._shown and not self._lost:
+        if self._shown:
             for action, button in self._buttons.items():
                 if button.visible:
                     label = f"{action.label} the {counted(self._shown, f'selected {one}')}"
                     # Before what is done with all, of which the words are much the same.
-                    yield PaletteEntry("Selected", label, action.icon, action.run, weight=1.02)
+                    yield PaletteEntry(
+                        "Selected", label, action.icon, action.run, weight=1.02, asks_server=True
+                    )
 
 
 def _bar_button(action: BarAction) -> ft.TextButton:

@@ -1,0 +1,60 @@
+"""The lines of the palette: an entry, the head of a group, and that nothing is found."""
+
+from collections.abc import Callable
+from typing import Final
+
+import flet as ft
+
+from ui.palette import PaletteEntry
+from ui.theme import INK, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, small_text
+
+_HEIGHT: Final = 34
+
+
+def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteEntry], None]) -> ft.Container:
+    """Return the row of an entry."""
+    parts: list[ft.Control] = [
+        ft.Icon(entry.icon, size=18, color=QUIET_INK),
+        ft.Text(
+            entry.label,
+            size=SIZE_BODY,
+            color=INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        ),
+        ft.Text(
+            entry.detail,
+            size=SIZE_SMALL,
+            color=QUIET_INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+            expand=True,
+        ),
+    ]
+    if entry.keys:
+        parts.append(small_text(entry.keys))
+    return ft.Container(
+        ft.Row(parts, spacing=10),
+        height=_HEIGHT,
+        padding=ft.Padding.symmetric(horizontal=8),
+        border_radius=6,
+        bgcolor=SELECTED if chosen else None,
+        ink=True,
+        on_click=lambda _event: on_click(entry),
+    )
+
+
+def group_title(title: str) -> ft.Control:
+    """Return the head of the entries of a group."""
+    return ft.Container(
+        ft.Text(title, size=SIZE_SMALL, weight=ft.FontWeight.W_600, color=QUIET_INK),
+        padding=ft.Padding.only(left=8, top=6, bottom=2),
+    )
+
+
+def nothing_called(query: str) -> ft.Control:
+    """Return what is listed where nothing is."""
+    return ft.Container(
+        ft.Text(f"Nothing is called “{query}”.", size=SIZE_BODY, color=QUIET_INK),
+        padding=ft.Padding.symmetric(horizontal=8, vertical=14),
+    )
