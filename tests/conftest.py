@@ -65,6 +65,7 @@ PAGE: Final = tuple(
         "ui/test_lost_bar",
         "ui/test_messages",
         "ui/test_mounting",
+        "ui/test_orders",
         "ui/test_palette",
         "ui/test_picker",
         "ui/test_settings_typing",

@@ -13,6 +13,7 @@ from reactivex import operators as ops
 from streams.commands import Outcome
 from streams.operators.frames import Frames
 from streams.records.base import utc_now
+from streams.records.link import Link
 from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
 from ui.backups_followed import Followed
@@ -112,6 +113,8 @@ class UiContext:
     """Tells how backups that were asked for end, once they have; the shell sets it."""
     followed: Followed = field(default_factory=Followed)
     """What all pages of the console follow; each passes it on when it goes."""
+    link: Observable[Link] = field(default_factory=rx.never)
+    """How the console is connected, for what is given no streams; the shell sets it."""
     places: frozenset[str] = frozenset()
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None

@@ -25,6 +25,7 @@ class More(TypedDict, total=False):
     quiet: bool
     ongoing: bool
     lasting: bool
+    asks_server: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Message:
     """Says what is under way; taken back when its result is said."""
     lasting: bool = True
     """Whether what it offers can still be done long after it was said."""
+    asks_server: bool = False
+    """Whether what it offers is an order to the server, which cannot be given while that is lost."""
 
     @property
     def stays(self) -> bool:

@@ -45,7 +45,7 @@ class Shell(ft.Stack):
         self.context = context
         self._specs = tuple(views)
         names = [spec.name for spec in self._specs]
-        context.places = frozenset(names)
+        context.places, context.link = frozenset(names), streams.link
         remembered = context.prefs.get("shell.view")
         first = str(remembered) if remembered in names else names[0]
         self._stage = Stage(

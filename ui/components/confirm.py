@@ -4,11 +4,14 @@ What can be taken back is done at once and offers "Undo" in its message instead 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import flet as ft
 
+from streams.records.link import Link
+from ui.bound import BoundView
+from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text
 
@@ -28,6 +31,8 @@ class Question:
     destructive: bool = False
     type_name: str = ""
     """Must be typed before the button works, for what loses data."""
+    asks_server: bool = False
+    """Whether yes is an order to the server, which cannot be given while that is lost."""
 
 
 def present_names(names: Sequence[str], most: int = _SHOWN_NAMES) -> tuple[tuple[str, ...], str]:
@@ -35,6 +40,40 @@ def present_names(names: Sequence[str], most: int = _SHOWN_NAMES) -> tuple[tuple
     shown = tuple(names[:most])
     rest = len(names) - len(shown)
     return shown, f"and {rest:,} more" if rest else ""
+
+
+class _Yes(BoundView):
+    """The button that says yes: held back until the name is typed, and an order while the server is lost."""
+
+    def __init__(self, context: UiContext, question: Question, on_yes: Callable[[], None]) -> None:
+        self._lost, self._named = False, not question.type_name
+        self._button = ft.FilledButton(question.verb, on_click=lambda _: on_yes())
+        if question.destructive:
+            self._button.style = ft.ButtonStyle(
+                bgcolor={ft.ControlState.DEFAULT: Tone.BAD.color, ft.ControlState.DISABLED: LINE},
+                color=ft.Colors.ON_ERROR,
+            )
+        super().__init__(context=context, key="yes", content=self._button)
+        self._show()
+        if question.asks_server:
+            self.bind(context.link, self._show_link)
+
+    @property
+    def held_back(self) -> bool:
+        """Whether it cannot be said now."""
+        return self._lost or not self._named
+
+    def show_named(self, named: bool) -> None:
+        """Take notice whether the right name is typed."""
+        self._named = named
+        self._show()
+
+    def _show_link(self, link: Link) -> None:
+        self._lost = link.lost
+        self._show()
+
+    def _show(self) -> None:
+        self.touch(*hold_back(self._button, self._lost, refused="" if self._named else "Type the name first"))
 
 
 async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
@@ -48,12 +87,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             dialog.open = False
             dialog.update()
 
-    yes = ft.FilledButton(question.verb, on_click=lambda _: close(True), disabled=bool(question.type_name))
-    if question.destructive:
-        yes.style = ft.ButtonStyle(
-            bgcolor={ft.ControlState.DEFAULT: Tone.BAD.color, ft.ControlState.DISABLED: LINE},
-            color=ft.Colors.ON_ERROR,
-        )
+    yes = _Yes(context, question, lambda: close(True))
     lines: list[ft.Control] = [ft.Text(question.text, size=SIZE_BODY, color=QUIET_INK)]
     if question.names:
         shown, more = present_names(question.names)
@@ -72,13 +106,10 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
     if question.type_name:
 
         def on_change(event: ft.Event[ft.TextField]) -> None:
-            right = (event.control.value or "").strip() == question.type_name
-            if yes.disabled == right:
-                yes.disabled = not right
-                yes.update()
+            yes.show_named((event.control.value or "").strip() == question.type_name)
 
         async def on_submit(event: ft.Event[ft.TextField]) -> None:
-            if yes.disabled:
+            if yes.held_back:
                 await event.control.focus()  # Enter has taken the keyboard from it
             else:
                 close(True)

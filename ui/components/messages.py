@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import flet as ft
 
+from streams.records.link import Link
 from ui.bound import BoundView
 from ui.components.card import floating_panel
+from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import count_text
 from ui.messages import Message
@@ -65,7 +67,14 @@ class MessageCentre(BoundView):
             **floating_panel(width=WIDTH),
             **container,
         )
+        self._lost = False
         self.bind(context.messages.stream, self._show_messages)
+        self.bind(context.link, self._show_link)
+
+    def _show_link(self, link: Link) -> None:
+        if link.lost is not self._lost:
+            self._lost = link.lost
+            self._show_messages(self.context.messages.all)
 
     def _show_messages(self, messages: tuple[Message, ...]) -> None:
         self._count.value = count_text(len(messages)) if messages else ""
@@ -107,11 +116,7 @@ class MessageCentre(BoundView):
             self.act(message.action_label, self.context.messages.do(message.number))
 
         style = ft.ButtonStyle(padding=0, alignment=ft.Alignment.CENTER_LEFT)
-        return [
-            ft.TextButton(
-                message.action_label, height=_OFFER_HEIGHT, style=style, on_click=lambda _: on_click()
-            )
-        ]
+        return [offer_button(message, on_click, lost=self._lost, height=_OFFER_HEIGHT, style=style)]
 
 
 def present_height(messages: Sequence[Message]) -> float:
@@ -164,6 +169,13 @@ def log_button(context: UiContext, message: Message) -> list[ft.Control]:
     """Return what leads to the log lines of the time of a message, where there is a view of them."""
     lead = context.log_of(message.at, message.run_id)
     return [small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
+
+
+def offer_button(message: Message, on_click: Callable[[], Any], *, lost: bool, **looks: Any) -> ft.TextButton:
+    """Return the button that does what a message offers; an order is held back while the server is lost."""
+    button = ft.TextButton(message.action_label, on_click=lambda _: on_click(), **looks)
+    hold_back(button, lost and message.asks_server)
+    return button
 
 
 def small_button(

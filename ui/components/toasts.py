@@ -6,9 +6,11 @@ from typing import Any, Final
 import flet as ft
 from reactivex.abc import DisposableBase
 
+from streams.records.link import Link
 from ui.bound import BoundView
 from ui.components.card import floating_panel
-from ui.components.messages import ICONS, log_button, small_button
+from ui.components.messages import ICONS, log_button, offer_button, small_button
+from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.messages import Message
 from ui.room import FOOT_HEIGHT, RAIL_WIDTH
@@ -47,7 +49,11 @@ class ToastLayer(BoundView):
         self._queue: list[Message] = []
         self._shown: dict[int, tuple[Message, ft.Control]] = {}
         self._timers: dict[int, DisposableBase] = {}
+        self._lost = False
+        self._orders: dict[int, ft.TextButton] = {}
+        """What gives orders to the server, by the number of its message."""
         self.bind(context.messages.stream, self._show_messages)
+        self.bind(context.link, self._show_link)
 
     def _show_messages(self, messages: tuple[Message, ...]) -> None:
         kept = {message.number: message for message in messages}
@@ -60,6 +66,11 @@ class ToastLayer(BoundView):
             self._newest = fresh[-1].number
             self._queue.extend(m for m in fresh if not m.seen and not m.quiet)
             self._fill()
+
+    def _show_link(self, link: Link) -> None:
+        self._lost = link.lost
+        for button in self._orders.values():
+            self.touch(*hold_back(button, self._lost))
 
     def _fill(self) -> None:
         while self._queue and (len(self._shown) < MOST_TOASTS or self._make_way()):
@@ -85,6 +96,7 @@ class ToastLayer(BoundView):
 
     def _take(self, number: int) -> Message:
         message, toast = self._shown.pop(number)
+        self._orders.pop(number, None)
         self._row.controls = [control for control in self._row.controls if control is not toast]
         self.touch(self._row)
         return message
@@ -107,14 +119,13 @@ class ToastLayer(BoundView):
         if detail:
             parts.append(_words(detail, SIZE_SMALL, QUIET_INK, share=_letters(detail)))
         if message.action is not None:
-            parts.append(
-                ft.TextButton(
-                    message.action_label,
-                    height=28,
-                    style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8)),
-                    on_click=lambda _: self._on_action(message),
-                )
+            style = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8))
+            offer = offer_button(
+                message, lambda: self._on_action(message), lost=self._lost, height=28, style=style
             )
+            if message.asks_server:
+                self._orders[message.number] = offer
+            parts.append(offer)
         buttons: list[ft.Control] = []
         if message.stays:
             buttons += log_button(self.context, message)

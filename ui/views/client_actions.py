@@ -95,6 +95,7 @@ class ClientActions:
                 verb="Disconnect",
                 names=[names[key] for key in ids] if len(ids) > 1 else (),
                 destructive=True,
+                asks_server=True,
             )
             if not await ask(self._page(), self._context, question):
                 return
@@ -104,7 +105,10 @@ class ClientActions:
                 self._context.messages.warn(text)
                 return
             self._context.messages.done(
-                text, action_label="Allow again", action=lambda: self._allow_now(outcome.done)
+                text,
+                action_label="Allow again",
+                action=lambda: self._allow_now(outcome.done),
+                asks_server=True,
             )
 
         self._act(f"Disconnect {self._who(ids)}", run())
@@ -169,6 +173,7 @@ class ClientActions:
                 names=present_lost(held, self._context.format),
                 destructive=True,
                 type_name=held.name,
+                asks_server=True,
             )
             if not await ask(self._page(), self._context, question):
                 return

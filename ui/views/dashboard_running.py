@@ -114,6 +114,7 @@ class RunningPart(BoundView):
             present_cancelled(name, run),
             action_label="Back up again" if cancelled else "",
             action=again if cancelled else None,
+            asks_server=True,
         )
 
 

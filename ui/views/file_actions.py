@@ -141,6 +141,7 @@ class FileActions:
                 detail="The versions are kept until they are purged.",
                 action_label="Undo",
                 action=lambda: self._undelete_now(back, named),
+                asks_server=True,
             )
 
         self._act(f"Delete {_names(files)}", run())

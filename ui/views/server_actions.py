@@ -35,12 +35,13 @@ class ServerActions:
             f"New backups are refused until the server is started again. {ends} The console stays connected.",
             "Stop the server",
             destructive=True,
+            asks_server=True,
         )
         if not await ask(self._page(), self._context, question):
             return
         await self._commands.stop_server()
         self._context.messages.done(
-            "The server takes no new backups.", action_label="Start", action=self.start
+            "The server takes no new backups.", action_label="Start", action=self.start, asks_server=True
         )
 
     async def start(self) -> None:
@@ -51,7 +52,7 @@ class ServerActions:
     async def back_up_all(self, clients: Collection[Client]) -> None:
         """Force a backup of everybody, after asking."""
         names, text = present_back_up_all(clients)
-        question = Question("Back up all clients?", text, "Back up all", names)
+        question = Question("Back up all clients?", text, "Back up all", names, asks_server=True)
         if not await ask(self._page(), self._context, question):
             return
         outcome = await self._commands.back_up(None)
