@@ -1,5 +1,7 @@
 """What a link leads to in its view, and what is said where that is not there."""
 
+from typing import Any
+
 import pytest
 
 from streams.records.database import Outline, TableInfo
@@ -107,3 +109,45 @@ async def test_a_file_that_was_not_answered_for_yet_is_let_go_when_somebody_look
         desk.answers[-1].on_next(desk.streams.ok(FilePage(rows=())))
         page.frame()
         assert desk.messages == []
+
+
+async def test_a_filter_chosen_by_hand_holds_though_the_client_of_a_link_to_files_is_found_later() -> None:
+    async with PageHarness.sound() as page:
+        desk = Desk(page)
+        desk.view.arrive("client:wiki")
+        desk.view._tools._menus["state"]._choose("damaged")
+        desk.streams.fill()
+        page.frame()
+        assert (desk.view._filter.state, desk.view._filter.client_id) == ("damaged", "any")
+        assert desk.view._tools.value == desk.view._filter
+
+
+async def test_the_client_of_a_link_is_found_though_the_one_that_was_looked_at_is_gone() -> None:
+    async with PageHarness.sound() as page:
+        page.context.prefs.put("files.filter", {"client_id": "0" * 32})
+        desk = Desk(page)
+        assert desk.view._filter.client_id == "0" * 32
+        desk.view.arrive("client:wiki")
+        desk.streams.fill()
+        page.frame()
+        assert desk.view._filter.client_id == fleet.client_id("wiki")
+
+
+@pytest.mark.parametrize("view", ["clients", "logs"])
+async def test_a_filter_chosen_by_hand_holds_in_the_other_views_too(view: str) -> None:
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        shell.go(Place(view, "client:wiki" if view == "clients" else "?client=wiki"))
+        await h.settle()
+        shown: Any = shell.view(view)
+        if view == "clients":
+            shown._on_search("db-")
+        else:
+            shown._filters._search._on_search("failed")
+        streams.fill()
+        await h.settle()
+        if view == "clients":
+            assert (shown._text, shown._details.client_id) == ("db-", None)
+        else:
+            assert (shown._filters.value.text, shown._filters.value.client_id) == ("failed", None)

@@ -122,17 +122,17 @@ class ClientsView(BoundView):
             expand=True,
         )
         self._table.set_screens(self._screens())
-        match prefs.get("clients.filter"):
-            case [str(state), str(text)] if state in FILTERS:
-                self._set_filter(state, text)
-            case _:
-                pass
         self.adopt(self._details)
         self.bind_table(streams.clients, self._box, self._show_clients)
         self._named = ClientNamed(self, streams.clients)
         self.bind_deltas(streams.progress.deltas, self._show_progress, name="progress")
         self.bind(context.seconds, self._show_ages, name="ages")
         self.bind(streams.link, lambda link: self.touch(*self._bar.show_link(link)), name="link")
+        match prefs.get("clients.filter"):
+            case [str(state), str(text)] if state in FILTERS:
+                self._set_filter(state, text)
+            case _:
+                pass
 
     def did_mount(self) -> None:
         """Begin to look, with as many rows as the window has room for."""
@@ -153,7 +153,6 @@ class ClientsView(BoundView):
         word, _, rest = show.partition(":")
         filters = filters_of(show) or {}
         state = filter_named(filters.get("state", ALL if "text" in filters else "") if filters else show)
-        self._wanted = ""
         self._named.forget()
         if word == "client" and rest:
             self._set_filter(ALL, "")
@@ -253,6 +252,8 @@ class ClientsView(BoundView):
         self._set_filter(self._state, text)
 
     def _set_filter(self, state: str, text: str) -> None:
+        self._named.forget()  # what is chosen by hand holds, whoever a link still looks for
+        self._wanted = ""
         self._state, self._text = state, text
         self.context.prefs.put("clients.filter", [state, text])
         self.touch(*self._menu.set(state))

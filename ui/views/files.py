@@ -132,6 +132,10 @@ class FilesView(BoundView):
         self._pages.ask(self._filter.query(self.context.clock()), first=True)
 
     def _on_filter(self, chosen: FileFilter) -> None:
+        self._named.forget()  # what is chosen by hand holds, whoever a link still looks for
+        self._take_filter(chosen)
+
+    def _take_filter(self, chosen: FileFilter) -> None:
         self._wanted = ""
         self._filter = replace(chosen, sort=self._filter.sort, descending=self._filter.descending)
         self._show_chosen_card()
@@ -255,7 +259,9 @@ class FilesView(BoundView):
         chosen = self._filter.client_id
         if chosen in delta.removed or (delta.full and chosen not in (ANY, *self._clients)):
             # It was removed for good, or is of another server: to ask for its files would only fail.
-            self._set_filter(replace(self._filter, client_id=ANY))
+            chosen = replace(self._filter, client_id=ANY)
+            self.touch(*self._tools.set(chosen))
+            self._take_filter(chosen)
         names = {key: client.name for key, client in self._clients.items()}
         self.touch(*self._tools.know_clients(names))
 

@@ -163,6 +163,7 @@ class LogsView(BoundView):
     # -- filter
 
     def _on_filter(self, wanted: LogFilter) -> None:
+        self._named.forget()  # what is chosen by hand holds, whoever a link still looks for
         self.touch(*self._filters.set(wanted))
         self._marking.search = Search(wanted.text)
         self._board.start_over()
