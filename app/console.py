@@ -1,7 +1,7 @@
 """Composition root of the console: settings, bridge, streams, and a screen for each page that is opened."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -63,7 +63,8 @@ class Console:
     streams: Streams
     meter: LatencyMeter
     prefs: FilePrefs
-    shells: list[Shell]
+    shells: dict[str, Shell]
+    """The screens by the sessions of their pages."""
     desk: SettingsDesk
     first: list[Place]
     """Where the first page begins; empty once it has."""
@@ -92,12 +93,13 @@ class Console:
             followed=self.followed,
         )
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
-        self.shells.append(shell)
+        session_id = page.session.id
+        self.shells[session_id] = shell
         if self.first:
             shell.go(self.first.pop())
 
         def on_close(_: object) -> None:
-            self.shells.remove(shell)
+            del self.shells[session_id]
             put_to_sleep((shell,))
 
         page.on_close = on_close
@@ -108,12 +110,12 @@ class Console:
 
     def apply(self, settings: Settings) -> None:
         """Show every screen as the settings now say."""
-        for shell in list(self.shells):
+        for shell in list(self.shells.values()):
             shell.apply(look_of(settings))
 
     def tell_rejected(self, error: ConfigRejected) -> None:
         """Say on every screen that the changed configuration is not taken."""
-        for shell in self.shells:
+        for shell in self.shells.values():
             shell.context.messages.error("The changed settings are not taken", detail=error.line())
 
 
@@ -204,8 +206,8 @@ async def running_console(
         stack.push_async_callback(bridge.close)
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived
-        shells: list[Shell] = []
-        load = console_load(meter, shells)
+        shells: dict[str, Shell] = {}
+        load = console_load(meter, shells.values())
         stack.callback(load.run(scheduler=scheduler, report=report_fault).dispose)
         streams, state = _streams(bridge, watcher, scheduler, meter, own_log, load=load)
         stack.callback(state.close)
@@ -220,7 +222,7 @@ async def running_console(
             first=first,
             loop=loop,
         )
-        stack.callback(put_to_sleep, shells)
+        stack.callback(put_to_sleep, shells.values())
         stack.callback(watcher.rejected.subscribe(console.tell_rejected).dispose)
         stack.callback(watcher.settings.subscribe(console.apply).dispose)
         tasks.start(watcher.run(), "settings")
@@ -229,7 +231,7 @@ async def running_console(
         yield console
 
 
-def console_load(meter: LatencyMeter, shells: Sequence[Shell]) -> ConsoleLoad:
+def console_load(meter: LatencyMeter, shells: Iterable[Shell]) -> ConsoleLoad:
     """Return what measures this process: memory from the operating system, frames of all its windows."""
     process = psutil.Process()
     return ConsoleLoad(

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from app.bridge.clock import ClockOffset
+from app.config import Settings
 from app.console import Console, run_task_of
 from streams.records.base import utc_now
 from streams.sources.latency import LatencyMeter
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
+from ui.context import SessionPrefs
 
 
 async def test_tasks_of_a_page_without_a_browser_run_on_the_loop_of_the_console() -> None:
@@ -29,6 +33,31 @@ async def test_tasks_of_a_page_without_a_browser_run_on_the_loop_of_the_console(
         page.session._Session__conn = page.connection  # type: ignore[attr-defined]
     gc.collect()
     assert ran == ["there", "away"]
+
+
+async def test_of_two_pages_the_one_that_is_closed_is_forgotten() -> None:
+    async with PageHarness.open() as first, PageHarness.open() as second:
+        streams = FakeStreams(first.now)
+        streams.fill()
+        parts: Any = {
+            "watcher": SimpleNamespace(current=Settings()),
+            "bridge": SimpleNamespace(commands=FakeCommands()),
+            "streams": streams.bag,
+            "meter": LatencyMeter(),
+            "prefs": SessionPrefs(),
+            "desk": None,
+            "loop": asyncio.get_running_loop(),
+        }
+        console = Console(**parts, shells={}, first=[])
+        for page in (first, second):
+            console.open_page(page.page)
+        one, _ = console.shells.values()
+        assert callable(second.page.on_close)
+        second.page.on_close(None)
+        assert [shell is one for shell in console.shells.values()] == [True]
+        assert callable(first.page.on_close)
+        first.page.on_close(None)
+        assert not console.shells
 
 
 def test_event_to_screen_is_told_by_one_clock() -> None:
