@@ -18,12 +18,13 @@ from streams.records.link import Link
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta, Snapshot
 from ui.bound import BoundView
+from ui.components.bare_field import bare_field
 from ui.components.card import floating_panel
 from ui.components.palette_rows import entry_row, group_title, nothing_called
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, mono_text, text_style
+from ui.theme import LINE, QUIET_INK, SELECTED, mono_text
 
 WIDTH: Final = 640
 SEARCH_WAIT_S: Final = 0.25
@@ -71,12 +72,10 @@ class PaletteView(BoundView):
         self._submitted = False
         """Enter was pressed before there was anything to choose; the first that is found will be."""
         self._keyboard = _Keyboard.LOST
-        self.field = ft.TextField(
-            hint_text="Search or jump…",
-            text_size=15,
-            color=INK,
-            hint_style=text_style(size=15, color=QUIET_INK),
-            border=ft.NoInputBorder(),
+        self.field = bare_field(
+            "Search or jump…",
+            size=15,
+            dense=False,
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=12),
             expand=True,
             ignore_up_down_keys=True,

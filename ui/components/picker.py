@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import flet as ft
 
+from ui.components.bare_field import bare_field
 from ui.components.card import floating_panel
 from ui.components.toolbar import Choice, FilterFace
 from ui.context import context_of
 from ui.format import count_text
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, small_text, text_style
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, small_text
 
 WIDTH: Final = 280
 ROW: Final = 32
@@ -59,14 +60,9 @@ class Picker:
         self.control = ft.Semantics(
             content=self._face.box, button=True, container=True, label=f"Filter by {label.lower()}"
         )
-        self.field = ft.TextField(
-            hint_text=f"Find a {label.lower()}",
-            text_size=SIZE_BODY,
-            color=INK,
-            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
-            dense=True,
+        self.field = bare_field(
+            f"Find a {label.lower()}",
             content_padding=ft.Padding.symmetric(horizontal=6, vertical=8),
-            border=ft.NoInputBorder(),
             expand=True,
             autofocus=True,
             ignore_up_down_keys=True,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import flet as ft
 
+from ui.components.bare_field import bare_field
 from ui.components.menus import minded
 from ui.context import context_of
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone, text_style
+from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 HEIGHT = 36
 
@@ -40,14 +41,9 @@ class SearchField:
             style=ft.ButtonStyle(padding=ft.Padding.all(0)),
             on_click=lambda _event: self.step_back(),
         )
-        self.field = ft.TextField(
-            hint_text=hint,
-            text_size=SIZE_BODY,
-            color=INK,
-            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
-            dense=True,
+        self.field = bare_field(
+            hint,
             content_padding=ft.Padding.symmetric(horizontal=8, vertical=9),
-            border=ft.NoInputBorder(),
             expand=True,
             on_change=self._on_change,
             on_submit=self._tell_now,

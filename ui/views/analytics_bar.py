@@ -6,10 +6,11 @@ from datetime import date
 
 import flet as ft
 
+from ui.components.bare_field import bare_field
 from ui.components.choice_row import ChoiceRow
 from ui.components.toolbar import HEIGHT, toolbar
 from ui.context import UiContext
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text, text_style
+from ui.theme import CARD, INK, LINE, RADIUS, SIZE_BODY, Tone, small_text, text_style
 from ui.views.analytics_range import BadDays, Range, Span, days_of
 
 _DAY_WIDTH = 112
@@ -22,15 +23,10 @@ class _DayField:
         self._on_done, self._context = on_done, context
         self.day: date | None = None
         """The day that is in force."""
-        self.field = ft.TextField(
-            hint_text="2026-03-12",
+        self.field = bare_field(
+            "2026-03-12",
             tooltip=f"{label}, as 2026-03-12",
-            text_size=SIZE_BODY,
-            color=INK,
-            hint_style=text_style(size=SIZE_BODY, color=QUIET_INK),
-            dense=True,
             content_padding=ft.Padding.only(left=10, right=6, top=11, bottom=9),
-            border=ft.NoInputBorder(),
             on_submit=lambda _: on_done(),
             on_focus=lambda _: context.begin_typing(self),
             on_blur=lambda _: self._on_blur(),

@@ -1,0 +1,20 @@
+"""A text field for what draws a frame around it."""
+
+from typing import Any
+
+import flet as ft
+
+from ui.theme import INK, QUIET_INK, SIZE_BODY, text_style
+
+
+def bare_field(hint: str, *, size: int = SIZE_BODY, dense: bool = True, **more: Any) -> ft.TextField:
+    """Return a text field that has no frame of its own."""
+    return ft.TextField(
+        hint_text=hint,
+        text_size=size,
+        color=INK,
+        hint_style=text_style(size=size, color=QUIET_INK),
+        dense=dense,
+        border=ft.NoInputBorder(),
+        **more,
+    )
