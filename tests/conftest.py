@@ -57,6 +57,7 @@ PAGE: Final = tuple(
         "ui/test_data_table_columns",
         "ui/test_database_columns",
         "ui/test_database_editor",
+        "ui/test_database_numbers",
         "ui/test_database_sql_view",
         "ui/test_database_view",
         "ui/test_file_actions",

@@ -79,7 +79,7 @@ class DatabaseView(BoundView):
             ),
         )
         self._banner = Banner()
-        self._beside: Failure | None = None
+        self._failure: Failure | None = None
         self._stack = ft.Stack(list(self._tabs.values()), expand=True, fit=ft.StackFit.EXPAND)
         middle = ft.Column(
             [
@@ -110,7 +110,7 @@ class DatabaseView(BoundView):
             skeleton_height=18,
             expand=True,
         )
-        self._trouble = TroublePage(self._retry)
+        self._trouble = TroublePage(self._retry, context.log_of)
         super().__init__(
             context=context,
             key="database",
@@ -122,7 +122,7 @@ class DatabaseView(BoundView):
             self.adopt(view)
         self._outlines = self.bind(database.outline, self._show_outline, box=self._box, name="show_outline")
         self.bind(database.statistics, self._show_sizes, name="show_sizes")
-        self.bind(context.seconds, self._show_beside, name="show_beside")
+        self.bind(context.seconds, self._show_trouble, name="show_trouble")
 
     def _retry(self) -> None:
         self._outlines.retry()
@@ -138,16 +138,17 @@ class DatabaseView(BoundView):
             self._show_table()
         self._box.show(snapshot, empty=outline is not None and not outline.tables)
         self.touch_box(self._box)
-        if self._trouble.show(failure if outline is None else None):
-            self.touch(self._trouble.control)
-        self._beside = failure if outline is not None else None
-        self._show_beside(self.context.clock())
+        self._failure = failure
+        self._show_trouble(self.context.clock())
 
-    def _show_beside(self, now: datetime) -> None:
-        failure = self._beside
+    def _show_trouble(self, now: datetime) -> None:
+        failure, shown = self._failure, self._outline is not None
         since = rough_duration_text((now - failure.since).total_seconds()) if failure is not None else ""
-        if self._banner.show(failure, since):
+        if self._banner.show(failure if shown else None, since):
             self.touch(self._banner.control)
+        if self._trouble.show(None if shown else failure, since):
+            self._box.visible = not self._trouble.control.visible  # keys would still reach what lies below
+            self.touch(self._trouble.control, self._box)
 
     def _show_sizes(self, snapshot: Snapshot[Statistics]) -> None:
         if snapshot.value is None:

@@ -18,6 +18,7 @@ class RowCount:
         self._streams = streams
         self._table: TableInfo | None = None
         self._filter: ColumnFilter | None = None
+        self._counted: TableInfo | None = None
         self.exact: int | None = None
         """How many rows there are, where all were counted."""
         self.button = ft.TextButton(
@@ -31,8 +32,12 @@ class RowCount:
         self.controls: tuple[ft.Control, ...] = (self._words, self.button)
 
     def open(self, table: TableInfo, wanted: ColumnFilter | None) -> None:
-        """Show what the outline knows of a table; an exact count holds for the same rows only."""
-        if self._table is None or self._table.name != table.name or self._filter != wanted:
+        """Show what the outline knows of a table; an exact count holds for the same rows only.
+
+        Once the outline says something else, others have written: then it is told as what was counted.
+        """
+        same = self._table is not None and self._table.name == table.name and self._filter == wanted
+        if not same or (wanted is None and table.rows is not None and not table.capped):
             self.exact = None
         self._table, self._filter = table, wanted
         self._show()
@@ -47,7 +52,7 @@ class RowCount:
         try:
             found = await self._streams.count(table.name, wanted)
             if self._table is not None and self._table.name == table.name and self._filter == wanted:
-                self.exact = found
+                self.exact, self._counted = found, table
         finally:
             self._show()
             tell()
@@ -56,13 +61,17 @@ class RowCount:
         table = self._table
         if table is None:
             return
+        old = self.exact is not None and table is not self._counted
+        when = " when counted" if old else ""
         rows, capped = (self.exact, False) if self.exact is not None else (table.rows, table.capped)
         if self._filter is None:
-            self._words.value = "1 row" if rows == 1 else f"{present_count(rows, capped)} rows"
+            words = "1 row" if rows == 1 else f"{present_count(rows, capped)} rows"
+            self._words.value = f"{words}{when}"
         else:
             self._words.value = (
                 ""
                 if self.exact is None
-                else f"{counted(self.exact, 'row')} match{'es' if self.exact == 1 else ''}"
+                else f"{counted(self.exact, 'row')} match{'es' if self.exact == 1 else ''}{when}"
             )
-        self.button.visible = self.exact is None and (capped or rows is None or self._filter is not None)
+        unsure = capped or rows is None or self._filter is not None
+        self.button.visible = old or (self.exact is None and unsure)

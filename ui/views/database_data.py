@@ -98,6 +98,7 @@ class DataTab(BoundView):
         before, self._table = self._table, table
         if before is not None and before.name == table.name and before.columns == table.columns:
             self._show_counts()
+            self._show_count()
             return
         self._number, self._page, self._marks = 0, None, {}
         self._on_close()

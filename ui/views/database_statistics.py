@@ -7,7 +7,7 @@ from typing import Final
 import flet as ft
 import flet.canvas as cv
 
-from streams.records.database import Outline, TableInfo
+from streams.records.database import COUNT_CAP, Outline, TableInfo
 from streams.records.database_state import SizePoint, Statistics
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
@@ -45,7 +45,6 @@ def size_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -
     if not ordered:
         return []
     largest = max(1, sum(ordered[0][1]))
-    rest = ordered[most:]
     bars = [
         Bar(
             name,
@@ -56,36 +55,49 @@ def size_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -
         )
         for name, (data, index) in ordered[:most]
     ]
-    if rest:
-        total = sum(sum(sums) for _, sums in rest)
-        bars.append(Bar(f"{len(rest)} more", words.size(total), min(1.0, total / largest)))
-    return bars
+    return [*bars, *_left_out(ordered[most:], words.size(sum(sum(sums) for _, sums in ordered[most:])))]
 
 
 def index_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -> list[Bar]:
     """Return a bar for each index, the largest first."""
-    found = [part for part in statistics.parts if part.is_index][:most]
-    largest = max((part.size_bytes for part in found), default=1)
-    return [
-        Bar(part.name, words.size(part.size_bytes), 0.0, part.size_bytes / largest, f"index of {part.table}")
-        for part in found
+    found = sorted((part for part in statistics.parts if part.is_index), key=lambda part: -part.size_bytes)
+    shown, rest = found[:most], found[most:]
+    largest = max((part.size_bytes for part in shown), default=1)
+    bars = [
+        Bar(
+            part.name,
+            words.size(part.size_bytes),
+            0.0,
+            part.size_bytes / largest,
+            f"{part.name}, an index of {part.table}",
+        )
+        for part in shown
     ]
+    return [*bars, *_left_out(rest, words.size(sum(part.size_bytes for part in rest)))]
 
 
 def row_bars(tables: Sequence[TableInfo], most: int = MOST_BARS) -> list[Bar]:
     """Return a bar for each table by its rows, as far as they are counted."""
-    counted = sorted((t for t in tables if t.rows is not None), key=lambda t: (-(t.rows or 0), t.name))[:most]
-    largest = max((t.rows or 0 for t in counted), default=1) or 1
-    return [
+    counted = sorted((t for t in tables if t.rows is not None), key=lambda t: (-(t.rows or 0), t.name))
+    shown, rest = counted[:most], counted[most:]
+    largest = max((t.rows or 0 for t in shown), default=1) or 1
+    bars = [
         Bar(
             t.name,
             present_count(t.rows, t.capped),
             (t.rows or 0) / largest,
             0.0,
-            "counted up to 10,000" if t.capped else "",
+            f"{t.name}, counted up to {COUNT_CAP:,}" if t.capped else t.name,
         )
-        for t in counted
+        for t in shown
     ]
+    left = present_count(sum(t.rows or 0 for t in rest), any(t.capped for t in rest))
+    return [*bars, *_left_out(rest, left)]
+
+
+def _left_out(rest: Sequence[object], value: str) -> list[Bar]:
+    """Return what stands below the bars: a sum has none of its own, as it would be the longest of all."""
+    return [Bar(f"{len(rest)} more", value, 0.0)] if rest else []
 
 
 class StatisticsTab(BoundView):

@@ -117,18 +117,14 @@ def _lines(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[ft.Contr
 
 
 def _line(parts: Sequence[str]) -> ft.Control:
-    first = mono_text(parts[0], selectable=True)
-    first.expand = 1
-    first.tooltip = parts[0]
-    cells: list[ft.Control] = [first]
-    for part in parts[1:]:
-        text = body_text(part, quiet=True)
-        text.expand = 1
-        text.tooltip = part or None
+    cells = [mono_text(parts[0], selectable=True), *(body_text(part, quiet=True) for part in parts[1:])]
+    for text in cells:
+        text.expand, text.no_wrap = 1, False  # a line is as high as its longest part: nothing is cut
+    for text, part in zip(cells[1:], parts[1:], strict=True):
         if "secret" in part:
             text.color = Tone.WARNING.color
-        cells.append(text)
     return ft.Container(
-        ft.Row(cells, spacing=12, height=30, vertical_alignment=ft.CrossAxisAlignment.CENTER),
+        ft.Row(list[ft.Control](cells), spacing=12, vertical_alignment=ft.CrossAxisAlignment.START),
+        padding=ft.Padding.symmetric(vertical=6),
         border=ft.Border.only(top=ft.BorderSide(1, LINE)),
     )

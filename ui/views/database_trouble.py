@@ -1,6 +1,8 @@
 """What is wrong with the database: over the data that is still shown, or in the place of everything."""
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import flet as ft
 
@@ -42,14 +44,20 @@ class Banner:
 
 
 class TroublePage:
-    """In the place of everything: why no database can be shown, and what to do."""
+    """In the place of everything: why no database can be shown, since when, and what to do."""
 
-    def __init__(self, on_retry: Callable[[], None]) -> None:
+    def __init__(
+        self, on_retry: Callable[[], None], log_of: Callable[[datetime], Callable[[], Any] | None]
+    ) -> None:
+        self.log_of = log_of
         self._icon = ft.Icon(ft.Icons.ERROR_OUTLINE, size=40, color=QUIET_INK)
         self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
         self._why = ft.Text("", size=SIZE_BODY, color=INK, selectable=True, text_align=ft.TextAlign.CENTER)
         self._hint = small_text("")
         self._hint.no_wrap, self._hint.text_align = False, ft.TextAlign.CENTER
+        self._since = small_text("")
+        self._log = ft.TextButton("Show log", visible=False)
+        again = ft.OutlinedButton("Try again", on_click=lambda _event: on_retry())
         content = ft.Container(
             ft.Column(
                 [
@@ -57,7 +65,8 @@ class TroublePage:
                     self._title,
                     self._why,
                     self._hint,
-                    ft.OutlinedButton("Try again", on_click=lambda _event: on_retry()),
+                    self._since,
+                    ft.Row([self._log, again], spacing=12, alignment=ft.MainAxisAlignment.CENTER),
                 ],
                 alignment=ft.MainAxisAlignment.CENTER,
                 horizontal_alignment=ft.CrossAxisAlignment.CENTER,
@@ -67,15 +76,19 @@ class TroublePage:
         )
         self.control = framed(content, visible=False)
 
-    def show(self, failure: Failure | None) -> bool:
+    def show(self, failure: Failure | None, since: str) -> bool:
         """Show or hide it; return whether anything changed."""
         if failure is None:
             changed, self.control.visible = bool(self.control.visible), False
             return changed
         trouble = present_trouble(failure)
-        words = (trouble.title, failure.message, trouble_words(failure))
-        changed = not self.control.visible or words != (self._title.value, self._why.value, self._hint.value)
+        words = (trouble.title, failure.message, trouble_words(failure), f"Failing for {since}.")
+        texts = (self._title, self._why, self._hint, self._since)
+        changed = not self.control.visible or words != tuple(text.value for text in texts)
         self._icon.icon = trouble.icon
-        self._title.value, self._why.value, self._hint.value = words
+        for text, said in zip(texts, words, strict=True):
+            text.value = said
+        self._log.on_click = self.log_of(failure.since)
+        self._log.visible = self._log.on_click is not None
         self.control.visible = True
         return changed
