@@ -6,8 +6,8 @@ from streams.records.base import Record
 from streams.vocabulary import ClientState, RunState
 
 
-class Client(Record, frozen=True, kw_only=True):
-    """One machine as the server last saw it."""
+class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One machine as the server last saw it; what is at its default is not sent."""
 
     id: str
     """32 hexadecimal digits, given at enrolment, never reused."""

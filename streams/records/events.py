@@ -26,8 +26,11 @@ class Hello(Record, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     at: datetime
 
 
-class Event(Record, frozen=True, kw_only=True, tag_field="type", tag="event"):
-    """Something that happened, numbered and durable; carries the whole new record of all it changed."""
+class Event(Record, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="event"):
+    """Something that happened, numbered and durable; carries the whole new record of all it changed.
+
+    What is at its default is left out: hundreds of these come a second, each about one of many things.
+    """
 
     seq: int
     at: datetime
