@@ -43,6 +43,8 @@ class Listeners:
     def __init__(self, on_changed: Callable[[], None]) -> None:
         self._on_changed = on_changed
         self._listeners: tuple[_Listener, ...] = ()
+        self._routes: dict[tuple[Topic, ...], tuple[_Listener, ...]] = {}
+        """Who listens to any of some topics, worked out once for all frames about the same ones."""
         self._wanted: Counter[Topic] = Counter()
         self.connected = False
 
@@ -64,14 +66,14 @@ class Listeners:
             observer: abc.ObserverBase[FeedItem], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             listener = _Listener(asked, observer)
-            self._listeners = (*self._listeners, listener)
+            self._set((*self._listeners, listener))
             self._wanted.update(asked)
             self._on_changed()
             if not self.connected:
                 observer.on_next(Lost())
 
             def leave() -> None:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
+                self._set(tuple(other for other in self._listeners if other is not listener))
                 self._wanted.subtract(asked)
                 self._on_changed()
 
@@ -97,12 +99,19 @@ class Listeners:
     def tell(self, frame: Frame) -> None:
         """Hand a frame to those who listen to one of its topics."""
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
-        for listener in self._listeners:
-            if not listener.topics.isdisjoint(topics):
-                try:
-                    listener.observer.on_next(frame)
-                except Exception as error:  # as in _hand, one call the less for each frame
-                    log.error(_FAILED, exc_info=error)
+        listeners = self._routes.get(topics)
+        if listeners is None:
+            listeners = tuple(other for other in self._listeners if not other.topics.isdisjoint(topics))
+            self._routes[topics] = listeners
+        for listener in listeners:
+            try:
+                listener.observer.on_next(frame)
+            except Exception as error:  # as in _hand, one call the less for each frame
+                log.error(_FAILED, exc_info=error)
+
+    def _set(self, listeners: tuple[_Listener, ...]) -> None:
+        self._listeners = listeners
+        self._routes.clear()
 
 
 def _hand(listener: _Listener, item: FeedItem) -> None:
