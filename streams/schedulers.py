@@ -119,6 +119,13 @@ class JobScheduler(PeriodicScheduler):
         """Run ``action`` on the loop at ``duetime``, measured on this scheduler's clock."""
         return self.schedule_relative(self.to_datetime(duetime) - self.now, action, state)
 
+    def post(self, job: Job, after_s: float = 0.0) -> None:
+        """Run ``job`` on the loop, after all that was scheduled before, or after some time."""
+        if after_s > 0:
+            self._post_at(self.seconds() + after_s, job)
+        else:
+            self._post(job)
+
     @abstractmethod
     def _post(self, job: Job) -> None:
         """Have the loop run ``job`` soon."""

@@ -125,7 +125,8 @@ class TableCell(Generic[K, V]):
             self.replace(value.changed, committed_at=value.committed_at)
         elif self._loaded and len(value.changed) == 1 and not value.removed:
             rows = self._rows
-            ((key, row),) = value.changed.items()
+            (key,) = changed = value.changed
+            row = changed[key]
             known = rows.get(key, _MISSING)
             if known is row or known == row:
                 self._count.confirm()

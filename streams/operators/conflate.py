@@ -17,7 +17,10 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 Gather = tuple[Callable[[T], Any], Callable[[Any, T], Any], Callable[[Any], B]]
-"""How values are gathered: begun with the first, one more added, and made into what is delivered."""
+"""How values are gathered: begun with the first, one more added, and made into what is delivered.
+
+What adds returns what goes on gathering, or None if that is still the same.
+"""
 
 
 def conflate(key: Callable[[T], K], every_s: Seconds, *, scheduler: JobScheduler) -> Operator[T, dict[K, T]]:
@@ -37,9 +40,8 @@ def conflate(key: Callable[[T], K], every_s: Seconds, *, scheduler: JobScheduler
     def first(value: T) -> dict[K, T]:
         return {key(value): value}
 
-    def add(pending: dict[K, T], value: T) -> dict[K, T]:
+    def add(pending: dict[K, T], value: T) -> None:
         pending[key(value)] = value
-        return pending
 
     return conflate_into(first, add, _same, lambda: Frames(scheduler, every_s))
 
@@ -60,12 +62,15 @@ def conflate_merge(
 
 
 def conflate_into(
-    first: Callable[[T], A], add: Callable[[A, T], A], finish: Callable[[A], B], frames: Callable[[], Frames]
+    first: Callable[[T], A],
+    add: Callable[[A, T], A | None],
+    finish: Callable[[A], B],
+    frames: Callable[[], Frames],
 ) -> Operator[T, B]:
     """Gather values into something that ``finish`` turns into one delivery a frame.
 
-    ``first`` starts it with a value and ``add`` puts one more in; it may change what it was given. ``frames``
-    is asked at each subscription: those that get the same ones are delivered together.
+    ``first`` starts it with a value and ``add`` puts one more in, as ``Gather`` says. ``frames`` is asked at
+    each subscription: those that get the same ones are delivered together.
     """
 
     def conflated(source: Observable[T]) -> Observable[B]:
@@ -92,7 +97,9 @@ def conflate_into(
                 nonlocal pending, has_pending
                 try:
                     if has_pending:
-                        pending = add(pending, value)
+                        other = add(pending, value)
+                        if other is not None:
+                            pending = other
                         return
                     pending = first(value)
                 except Exception as error:  # noqa: BLE001  (as above)

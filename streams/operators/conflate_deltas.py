@@ -1,8 +1,8 @@
 """Conflation of keyed changes: one delta a frame, whatever came in between."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from streams.operators.conflate import Gather, conflate_into
 from streams.operators.frames import Frames
@@ -29,44 +29,45 @@ def conflate_deltas(every_s: Seconds, *, scheduler: JobScheduler) -> Operator[De
     return conflate_into(*DELTAS, lambda: Frames(scheduler, every_s))
 
 
-class GatheredDeltas(Generic[K, V]):
-    """Deltas of one frame; a single one is handed on as it is."""
+def merged(deltas: Sequence[Delta[K, V]]) -> Delta[K, V]:
+    """Return one delta that does what these, of which there is at least one, do one after the other.
 
-    __slots__ = ("_changed", "_committed_at", "_first", "_removed")
-
-    def __init__(self, first: Delta[K, V]) -> None:
-        self._first = first
-        self._changed: dict[K, V] | None = None
-        self._removed: set[K] = set()
-        self._committed_at: datetime | None = None
-
-    def add(self, later: Delta[K, V]) -> "GatheredDeltas[K, V]":
-        """Take one more in; return what goes on gathering."""
-        if later.full:
-            return GatheredDeltas(later)
-        changed = self._changed
-        if changed is None:
-            changed = self._changed = dict(self._first.changed)
-            self._removed.update(self._first.removed)
-            self._committed_at = self._first.committed_at
-        if later.removed:
-            for key in later.removed:
-                changed.pop(key, None)
-            if not self._first.full:
-                self._removed |= later.removed
-        changed.update(later.changed)
-        if self._removed:
-            self._removed.difference_update(later.changed)
-        if self._committed_at is None:  # they come in the order in which they were committed
-            self._committed_at = later.committed_at
-        return self
-
-    def delta(self) -> Delta[K, V]:
-        """Return one delta that does what all of them do."""
-        if self._changed is None:
-            return self._first
-        return Delta(self._changed, frozenset(self._removed), self._first.full, self._committed_at)
+    A single one is returned as it is; together they carry the oldest of their commits.
+    """
+    if len(deltas) == 1:
+        return deltas[0]
+    changed: dict[K, V] = {}
+    for delta in deltas:
+        if delta.removed or delta.full:
+            return _merged_in_turn(deltas)
+        changed |= delta.changed
+    return Delta(changed, committed_at=_oldest_commit(deltas))
 
 
-DELTAS: Gather[Any, Any] = (GatheredDeltas, GatheredDeltas.add, GatheredDeltas.delta)
-"""Gathers deltas into one, for whoever has frames of his own."""
+def _merged_in_turn(deltas: Sequence[Delta[K, V]]) -> Delta[K, V]:
+    starts = [place for place, delta in enumerate(deltas) if delta.full]
+    full = bool(starts)
+    if full:  # what came before the last one that is full does not count any more
+        deltas = deltas[starts[-1] :]
+    changed: dict[K, V] = {}
+    removed: set[K] = set()
+    for delta in deltas:
+        for key in delta.removed:
+            changed.pop(key, None)
+        removed |= delta.removed
+        changed |= delta.changed
+        removed.difference_update(delta.changed)
+    return Delta(changed, frozenset() if full else frozenset(removed), full, _oldest_commit(deltas))
+
+
+def _oldest_commit(deltas: Sequence[Delta[K, V]]) -> datetime | None:
+    """Return the first commit: they come in the order in which they were committed."""
+    return next((delta.committed_at for delta in deltas if delta.committed_at is not None), None)
+
+
+def _begun(first: Delta[K, V]) -> list[Delta[K, V]]:
+    return [first]
+
+
+DELTAS: Gather[Any, Any] = (_begun, list[Any].append, merged)
+"""Gathers deltas into one, for whoever has frames of his own: two hundred come a second, frames are fewer."""

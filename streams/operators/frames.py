@@ -3,12 +3,26 @@
 import threading
 from collections.abc import Callable, Iterable
 
-from reactivex import abc
-
 from streams.operators.kinds import Seconds, seconds_of
-from streams.schedulers import JobScheduler
+from streams.schedulers import Job, JobScheduler
 
 Draw = Callable[[], object]
+
+
+class _Beat(Job):
+    """A job that is done each time it is posted: one for all frames, not one for each."""
+
+    __slots__ = ()
+
+    def run(self) -> None:
+        """Do the action, unless it was disposed."""
+        self.release = None
+        if self.dead or self._action is None:
+            return
+        try:
+            self._action(self._scheduler, self._state)
+        except Exception as error:  # noqa: BLE001  (reported; the frames after it must come)
+            self._scheduler.report(error)
 
 
 class Frames:
@@ -27,7 +41,7 @@ class Frames:
         self._values: dict[Draw, None] = {}
         self._drawings: dict[Draw, None] = {}
         self._armed = False
-        self._job: abc.DisposableBase | None = None
+        self._job = _Beat(scheduler, self._flush, None)
         self._due_s = scheduler.seconds()
         self.drawn = 0
         """Frames so far, for the tests and the connection panel."""
@@ -58,25 +72,18 @@ class Frames:
         """Call ``deliver`` off."""
         with self._lock:
             self._values.pop(deliver, None)
-            job = None if self._values or self._drawings else self._job
-            if job is not None:
-                self._job, self._armed = None, False
-        if job is not None:
-            job.dispose()
 
     def _arm(self) -> None:
-        left_s = self._due_s - self._scheduler.seconds()
-        if left_s > 0:
-            self._job = self._scheduler.schedule_relative(left_s, self._flush)
-        else:
-            self._job = self._scheduler.schedule(self._flush)
+        self._scheduler.post(self._job, self._due_s - self._scheduler.seconds())
 
-    def _flush(self, _scheduler: abc.SchedulerBase, _state: object = None) -> None:
-        self._job = None
-        self._due_s = self._scheduler.seconds() + seconds_of(self._gap_s)
-        self.drawn += 1
+    def _flush(self, *_: object) -> None:
         with self._lock:
             values, self._values = self._values, {}
+            self._armed = bool(values or self._drawings)
+        if not self._armed:
+            return  # all was called off
+        self._due_s = self._scheduler.seconds() + seconds_of(self._gap_s)
+        self.drawn += 1
         fault = _call(values)
         if self._drawings:
             with self._lock:

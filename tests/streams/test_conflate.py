@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.marbles import Marbles
 from streams.operators import conflate, conflate_deltas
-from streams.operators.conflate_deltas import GatheredDeltas
+from streams.operators.conflate_deltas import merged
 from streams.snapshot import Delta
 
 
@@ -101,11 +101,10 @@ def _applied(rows: dict[int, int], delta: Delta[int, int]) -> dict[int, int]:
 @settings(max_examples=60, deadline=None, database=None)
 @given(st.dictionaries(KEYS, st.integers()), st.lists(DELTAS, min_size=1, max_size=6))
 def test_conflation_does_what_the_deltas_do(rows: dict[int, int], deltas: list[Delta[int, int]]) -> None:
-    gathering, stepwise = GatheredDeltas(deltas[0]), _applied(rows, deltas[0])
-    for delta in deltas[1:]:
-        gathering = gathering.add(delta)
+    stepwise = rows
+    for delta in deltas:
         stepwise = _applied(stepwise, delta)
-    assert _applied(rows, gathering.delta()) == stepwise
+    assert _applied(rows, merged(deltas)) == stepwise
 
 
 def test_rows_are_brought_to_where_a_delta_leads() -> None:
