@@ -24,6 +24,8 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         self._later: deque[T] = deque()
         self._busy = False
         self._fault: Exception | None = None
+        self._unfinished = False
+        """Whether something happened in a delivery that must be seen to after it."""
         self._ending: Callable[[], None] | None = None
         self._stopped = False
         self._error: Exception | None = None
@@ -57,16 +59,23 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         if self._busy:
             if self._ending is None:
                 self._later.append(value)
+                self._unfinished = True
             return
         self._busy = True
         for observer in self._observers:
             try:
                 observer.on_next(value)
-            except Exception as error:  # noqa: BLE001  (raised below, once all have been served)
+            except Exception as error:  # noqa: BLE001  (raised once all have been served)
                 self._fault = self._fault or error
-        if self._later:
-            self._catch_up()
-        self._busy = False
+                self._unfinished = True
+        if self._unfinished:
+            self._finish()
+        else:
+            self._busy = False
+
+    def _finish(self) -> None:
+        self._catch_up()
+        self._busy = self._unfinished = False
         if self._ending is not None:
             ending, self._ending = self._ending, None
             ending()
@@ -87,6 +96,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         """End all observers, and those to come, with ``error``."""
         if self._busy:
             self._ending = self._ending or partial(self.on_error, error)
+            self._unfinished = True
         elif not self._stopped:
             self._error = error
             for observer in self._stop():
@@ -96,6 +106,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         """End all observers, and those to come."""
         if self._busy:
             self._ending = self._ending or self.on_completed
+            self._unfinished = True
             return
         for observer in self._stop():
             observer.on_completed()
