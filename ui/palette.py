@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import flet as ft
@@ -11,6 +12,8 @@ from reactivex import Observable
 MOST_OF_A_GROUP: Final = 5
 MOST: Final = 12
 _CUTOFF: Final = 52.0
+_LIKE_WORD: Final = 75.0
+"""From here on two words may be the same one, misspelt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,29 @@ def _begins_words(query: str, text: str) -> bool:
 
 
 def _alike(query: str, label: str) -> float:
-    """Return the likeness of what may be misspelt: with the whole label, or with one word of it."""
+    """Return the likeness of what may be misspelt: with the label, a word of it, or word by word."""
     if len(query) < 3:
         return 0.0
     words = [word for word in label.split() if abs(len(word) - len(query)) <= 2]
-    return max([fuzz.ratio(query, label), *(fuzz.ratio(query, word) for word in words)])
+    wholes = (fuzz.ratio(query, label), *(fuzz.ratio(query, word) for word in words))
+    return max(*wholes, _alike_by_words(utils.default_process(query).split(), label))
+
+
+def _alike_by_words(asked: Sequence[str], label: str) -> float:
+    """Return the mean likeness of each word with the one it is most like; 0 where one is like none.
+
+    Two words of the label may be written as one: what is called "back up" is looked for as "backup".
+    """
+    words = utils.default_process(label).split()
+    words += [one + other for one, other in pairwise(words)]
+    found = [max((_like_word(part, word) for word in words), default=0.0) for part in asked]
+    return sum(found) / len(found) if found and min(found) >= _LIKE_WORD else 0.0
+
+
+def _like_word(part: str, word: str) -> float:
+    if word.startswith(part):
+        return 100.0
+    return fuzz.ratio(part, word) if len(part) > 2 else 0.0
 
 
 def ranked(

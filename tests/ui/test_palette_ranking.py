@@ -28,7 +28,13 @@ def best(query: str) -> str | None:
         ("dashbord", "Dashboard"),
         ("databsae", "Database"),
         ("DB-02", "db-02"),
+        ("backup all", "Back up all clients"),
+        ("bakup all", "Back up all clients"),
+        ("clents all", "Back up all clients"),
+        ("web-3", "web-03"),
         ("zzz", None),
+        ("zzz all", None),
+        ("of all the things", None),
     ],
 )
 def test_what_is_meant_comes_first(query: str, label: str | None) -> None:
