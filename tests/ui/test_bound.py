@@ -245,7 +245,9 @@ async def test_a_failure_without_a_value_says_why_and_since_when() -> None:
         assert view.box.face == "error"
         assert "No answer." in h.texts()
         h.advance(65)
-        assert "Is it on? Failing for 1 min." in h.texts()
+        assert "Failing for 1 min. Is it on?" in h.texts()
+        words = h.find(ft.Text, view, value="Failing for 1 min. Is it on?")
+        assert (words.max_lines, words.no_wrap) == (2, False)  # in a narrow card too all of it is read
         retry = h.find(ft.OutlinedButton)
         before = len(snapshots.observers)
         await h.fire(retry, "click")

@@ -8,7 +8,7 @@ import flet as ft
 from ui.components.frame import Frame
 from ui.components.states import DIMMED
 from ui.format import UNKNOWN
-from ui.theme import CARD, GAP, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
+from ui.theme import CARD, GAP, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
 
 HEIGHT = 60
 
@@ -34,7 +34,7 @@ class CardWords:
 
 class _Card:
     def __init__(self, card: FilterCard, on_click: Callable[[str], None]) -> None:
-        self._number = ft.Text(UNKNOWN, size=SIZE_TITLE, weight=ft.FontWeight.W_600, no_wrap=True)
+        self._number = ft.Text(UNKNOWN, size=SIZE_TITLE, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
         self._note = ft.Text(
             "", size=12, color=QUIET_INK, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS, expand=True
         )
@@ -67,7 +67,7 @@ class _Card:
         if self._words != words:
             self._words = words
             self._number.value, self._note.value = words.number, words.note
-            self._number.color = words.tone.color if words.tone is not None else ft.Colors.ON_SURFACE
+            self._number.color = words.tone.color if words.tone is not None else INK
             self.button.tooltip = "\n".join(part for part in (words.tooltip, self._hint) if part)
             changed.append(self.button)
         if self._chosen != chosen:

@@ -73,6 +73,7 @@ class ErrorLayer(ft.Container):
         self._log = ft.TextButton("Show log", visible=False)
         self._what = ft.Text("", size=SIZE_BODY, color=INK, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS)
         self._why = small_text()
+        self._why.no_wrap, self._why.max_lines = False, 2
         self._failure: Failure | None = None
         self._compact = compact
         icon = ft.Icon(ft.Icons.ERROR, size=18 if compact else 22, color=Tone.BAD.color)
@@ -108,7 +109,7 @@ class ErrorLayer(ft.Container):
         if self._failure is None:
             return False
         since = f"Failing for {rough_duration_text((now - self._failure.since).total_seconds())}."
-        words = " ".join(part for part in (self._failure.hint, since) if part)
+        words = f"{since} {self._failure.hint}".strip()  # how long first: the hint may be cut
         changed = words != self._why.value
         self._why.value = words
         return changed
