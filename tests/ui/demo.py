@@ -9,11 +9,15 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import flet as ft
 import msgspec
+import uvicorn
 
 from app.console import look_of
+from app.web import HOST, OriginGuard
+from app.web_page import PageScripts
 from streams.schedulers import LoopScheduler, RunTaskScheduler
 from streams.vocabulary import ClientState
 from tests.ui import fleet
@@ -96,15 +100,16 @@ def main() -> None:
             page.run_task(_move, streams)
 
     with tempfile.TemporaryDirectory(prefix="tidewatch-demo-") as folder:
-        ft.run(
+        served: Any = ft.run(
             page_main,
             before_main=lambda page: dress(page, prefs=SessionPrefs(), theme=args.theme),
-            view=ft.AppView.WEB_BROWSER,
-            host="127.0.0.1",
-            port=args.port,
             assets_dir=str(_ASSETS),
             no_cdn=True,
+            export_asgi_app=True,
         )
+        # As the program serves itself: with headers of Flet letters are drawn wrong now and then.
+        guarded: Any = OriginGuard(PageScripts(served), args.port)
+        uvicorn.run(guarded, host=HOST, port=args.port, log_level="warning")
 
 
 if __name__ == "__main__":
