@@ -45,6 +45,8 @@ def test_the_panel_always_has_the_same_lines() -> None:
     assert said["Next try"] == "in 10 s"
     assert said["Why"] == "Nothing listens at host:1256."
     assert next(f for f in down if f.label.endswith("99 % under")).tone is Tone.WARNING
+    skipped = next(f for f in down if "never dropped" in f.exact)
+    assert skipped.label == "Values skipped"  # "dropped" was read as events that were lost
     assert {f.value for f in fresh if f.label in ("Round trip", "Last event", "Last gap")} == {"–"}
 
 

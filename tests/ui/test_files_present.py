@@ -132,3 +132,12 @@ def test_a_remembered_filter_that_cannot_be_read_is_none() -> None:
     assert kept_filter({"state": "damaged", "sort": "size"}) == FileFilter(state="damaged", sort="size")
     assert kept_filter({"sort": "path"}) == FileFilter()  # of a former version
     assert kept_filter(None) == kept_filter("nonsense") == kept_filter({"state": 3}) == FileFilter()
+
+
+def test_the_recent_backups_say_that_failed_ones_are_not_among_them() -> None:
+    card = present_cards(FilesSummary(recent_run_count=62), WORDS)["recent"]
+    assert (card.number, card.note) == ("62", "in 24 h")
+    assert (
+        card.tooltip
+        == "62 backups ended complete or in part; those that failed or were cancelled are not counted"
+    )

@@ -74,7 +74,7 @@ def present_connection(link: Link, latency: Latency, now: datetime, words: Forma
             None if p99 is None else Tone.OK if p99 < target else Tone.WARNING,
         ),
         Fact(
-            "Dropped",
+            "Values skipped",
             count_text(latency.dropped),
             "Values such as load that a newer one of the same frame replaced; events are never dropped",
         ),

@@ -202,7 +202,12 @@ def present_cards(summary: FilesSummary, words: Formatter) -> dict[str, CardWord
             f"{words.exact_size(summary.total_bytes)} before, {words.exact_size(summary.blob_bytes)} after "
             "compression and deduplication",
         ),
-        "recent": CardWords(count_text(summary.recent_run_count), "in 24 h"),
+        "recent": CardWords(
+            count_text(summary.recent_run_count),
+            "in 24 h",
+            f"{counted(summary.recent_run_count, 'backup')} ended complete or in part; "
+            "those that failed or were cancelled are not counted",
+        ),
         "unverified": CardWords(
             ratio_text(ratio, digits=1),
             damaged,
