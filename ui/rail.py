@@ -36,8 +36,11 @@ class Rail:
             ),
             on_change=lambda event: on_choose(int(event.control.selected_index or 0)),
         )
+        # The Tab key goes by height over all that is on the page, and would change between rail and view at
+        # each destination. This is the one control of the toolkit that is walked through before the rest.
+        together = ft.Semantics(content=ft.RadioGroup(content=self._rail), container=True, label="Views")
         self.control = ft.Container(
-            self._rail, width=RAIL_WIDTH, bgcolor=CARD, border=ft.Border.only(right=ft.BorderSide(1, LINE))
+            together, width=RAIL_WIDTH, bgcolor=CARD, border=ft.Border.only(right=ft.BorderSide(1, LINE))
         )
 
     def choose(self, number: int) -> None:

@@ -1,5 +1,6 @@
 """The keys in a real browser: rows are walked, opened and left without the mouse, buttons keep their keys."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,12 @@ from playwright.async_api import Browser
 
 from tests.e2e.driver import open_screen, until
 from tests.e2e.processes import run_console
+from ui.views.registry import VIEWS
 
 pytestmark = pytest.mark.timeout(180)
 
 DETAILS = "Last 30 runs"
+HAS_KEYBOARD = "document.activeElement.innerText || document.activeElement.ariaLabel || ''"
 
 
 async def test_rows_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
@@ -49,3 +52,29 @@ async def test_rows_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
             await keyboard.press("Escape")
             await screen.page.get_by_role("menuitem").first.wait_for(state="detached")
             assert DETAILS not in await screen.words()
+
+
+async def test_tab_goes_through_the_rail_before_the_view(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "tidewatch.toml"
+    file.write_text("[mock]\nclients = 30\n")
+    async with (
+        run_console("--config", str(file), "--open", "clients?text=web-0") as (_, url),
+        open_screen(browser, url) as screen,
+    ):
+        keyboard = screen.page.keyboard
+        await screen.row("web-02").wait_for(state="attached", timeout=30_000)
+
+        async def walk(key: str) -> str:
+            """Press a key that takes the keyboard elsewhere; return who has it then."""
+            await screen.page.evaluate("window.before = document.activeElement")
+            await keyboard.press(key)
+            await screen.page.wait_for_function("document.activeElement !== window.before", timeout=15_000)
+            return str(await screen.page.evaluate(HAS_KEYBOARD)).strip()
+
+        labels = [spec.label for spec in VIEWS]
+        await screen.button(re.compile(f"^{labels[0]}")).focus()
+        for label in (*labels[1:], "Search or jump"):
+            assert (await walk("Tab")).startswith(label)
+        assert (await walk("Shift+Tab")).startswith(labels[-1])
+        await keyboard.press("Space")
+        await screen.page.get_by_label("Find a setting").first.wait_for(state="attached", timeout=15_000)
