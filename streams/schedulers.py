@@ -106,11 +106,8 @@ class JobScheduler(PeriodicScheduler):
         self, duetime: typing.RelativeTime, action: abc.ScheduledAction[State], state: State | None = None
     ) -> abc.DisposableBase:
         """Run ``action`` on the loop after ``duetime``."""
-        delay_s = self.to_seconds(duetime)
-        if delay_s <= 0:
-            return self.schedule(action, state)
         job = Job(self, action, state)
-        self._post_at(self.seconds() + delay_s, job)
+        self.post(job, self.to_seconds(duetime))
         return job
 
     def schedule_absolute(

@@ -97,8 +97,7 @@ def score(query: str, entry: PaletteEntry) -> float:
 
 def _begins_words(query: str, text: str) -> bool:
     """Whether each word of the query begins a word of the text."""
-    words = utils.default_process(text).split()
-    asked = utils.default_process(query).split()
+    asked, words = _words_of(query), _words_of(text)
     return bool(asked) and all(any(word.startswith(part) for word in words) for part in asked)
 
 
@@ -108,7 +107,7 @@ def _alike(query: str, label: str) -> float:
         return 0.0
     words = [word for word in label.split() if abs(len(word) - len(query)) <= 2]
     wholes = (fuzz.ratio(query, label), *(fuzz.ratio(query, word) for word in words))
-    return max(*wholes, _alike_by_words(utils.default_process(query).split(), label))
+    return max(*wholes, _alike_by_words(_words_of(query), label))
 
 
 def _alike_by_words(asked: Sequence[str], label: str) -> float:
@@ -116,16 +115,25 @@ def _alike_by_words(asked: Sequence[str], label: str) -> float:
 
     Two words of the label may be written as one: what is called "back up" is looked for as "backup".
     """
-    words = utils.default_process(label).split()
+    words = _words_of(label)
     words += [one + other for one, other in pairwise(words)]
-    found = [max((_like_word(part, word) for word in words), default=0.0) for part in asked]
-    return sum(found) / len(found) if found and min(found) >= _LIKE_WORD else 0.0
+    total = 0.0
+    for part in asked:
+        best = max((_like_word(part, word) for word in words), default=0.0)
+        if not best:
+            return 0.0
+        total += best
+    return total / len(asked) if asked else 0.0
 
 
 def _like_word(part: str, word: str) -> float:
     if word.startswith(part):
         return 100.0
-    return fuzz.ratio(part, word) if len(part) > 2 else 0.0
+    return fuzz.ratio(part, word, score_cutoff=_LIKE_WORD) if len(part) > 2 else 0.0
+
+
+def _words_of(text: str) -> list[str]:
+    return utils.default_process(text).split()
 
 
 def ranked(

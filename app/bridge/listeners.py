@@ -35,6 +35,8 @@ def _topics_of(frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame) ->
 
 
 _FAILED = "feed_listener_failed"
+_MOST_ROUTES = 64
+"""So many sets of topics are remembered; it is the server that chooses them."""
 
 
 class Listeners:
@@ -101,6 +103,8 @@ class Listeners:
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
         listeners = self._routes.get(topics)
         if listeners is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
             listeners = tuple(other for other in self._listeners if not other.topics.isdisjoint(topics))
             self._routes[topics] = listeners
         for listener in listeners:

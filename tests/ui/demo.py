@@ -15,7 +15,7 @@ import flet as ft
 import msgspec
 import uvicorn
 
-from app.console import look_of
+from app.console import ASSETS, look_of
 from app.web import HOST, OriginGuard
 from app.web_page import PageScripts
 from streams.schedulers import LoopScheduler, RunTaskScheduler
@@ -27,8 +27,6 @@ from tests.ui.fakes import FakeStreams
 from tests.ui.real_database import database_of
 from ui.app import build_console, dress
 from ui.context import SessionPrefs, UiContext
-
-_ASSETS = Path(__file__).resolve().parents[2] / "ui" / "assets"
 
 
 def _now() -> datetime:
@@ -103,7 +101,7 @@ def main() -> None:
         served: Any = ft.run(
             page_main,
             before_main=lambda page: dress(page, prefs=SessionPrefs(), theme=args.theme),
-            assets_dir=str(_ASSETS),
+            assets_dir=str(ASSETS),
             no_cdn=True,
             export_asgi_app=True,
         )

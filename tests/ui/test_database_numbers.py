@@ -97,7 +97,7 @@ async def test_a_long_name_of_a_column_is_shown_whole(desk: Desk) -> None:
 
 async def test_a_trouble_tells_since_when_leads_to_its_log_lines_and_stands_alone(desk: Desk) -> None:
     asked: list[object] = []
-    desk.view._trouble.log_of = lambda at: lambda: asked.append(at)
+    desk.view._trouble._log_of = lambda at: lambda: asked.append(at)
     failure = Failure(code="database_damaged", message="why", since=desk.page.now())
     desk.database.fail(failure)
     await desk.page.settle()

@@ -6,31 +6,16 @@ from typing import Final
 import flet as ft
 
 from ui.palette import PaletteEntry
-from ui.theme import INK, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, small_text
+from ui.theme import QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, body_text, small_text
 
 _HEIGHT: Final = 34
 
 
 def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteEntry], None]) -> ft.Container:
     """Return the row of an entry."""
-    parts: list[ft.Control] = [
-        ft.Icon(entry.icon, size=18, color=QUIET_INK),
-        ft.Text(
-            entry.label,
-            size=SIZE_BODY,
-            color=INK,
-            no_wrap=True,
-            overflow=ft.TextOverflow.ELLIPSIS,
-        ),
-        ft.Text(
-            entry.detail,
-            size=SIZE_SMALL,
-            color=QUIET_INK,
-            no_wrap=True,
-            overflow=ft.TextOverflow.ELLIPSIS,
-            expand=True,
-        ),
-    ]
+    detail = small_text(entry.detail)
+    detail.expand = True
+    parts: list[ft.Control] = [ft.Icon(entry.icon, size=18, color=QUIET_INK), body_text(entry.label), detail]
     if entry.keys:
         parts.append(small_text(entry.keys))
     return ft.Container(

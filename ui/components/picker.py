@@ -10,7 +10,7 @@ from ui.components.card import floating_panel
 from ui.components.toolbar import Choice, FilterFace
 from ui.context import context_of
 from ui.format import count_text
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, small_text
+from ui.theme import LINE, QUIET_INK, SELECTED, SIZE_BODY, body_text, small_text
 
 WIDTH: Final = 280
 ROW: Final = 32
@@ -177,14 +177,8 @@ class Picker:
 
     def _row(self, choice: Choice) -> ft.Container:
         mark = ft.Colors.PRIMARY if choice.key == self.value else ft.Colors.TRANSPARENT
-        name = ft.Text(
-            choice.label,
-            size=SIZE_BODY,
-            color=INK,
-            no_wrap=True,
-            overflow=ft.TextOverflow.ELLIPSIS,
-            expand=True,
-        )
+        name = body_text(choice.label)
+        name.expand = True
         return ft.Container(
             ft.Row([ft.Icon(ft.Icons.CHECK, size=16, color=mark), name], spacing=8),
             height=ROW,

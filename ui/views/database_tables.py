@@ -10,13 +10,12 @@ from ui.context import UiContext
 from ui.format import UNKNOWN
 from ui.theme import (
     HOVER,
-    INK,
     LINE,
     QUIET_INK,
     SELECTED,
-    SIZE_BODY,
     SIZE_SMALL,
     Tone,
+    body_text,
     small_text,
 )
 from ui.views.database_present import KIND_ICONS, present_count
@@ -29,15 +28,8 @@ class _Entry:
 
     def __init__(self, table: TableInfo, on_open: Callable[[str], None]) -> None:
         self._icon = ft.Icon(KIND_ICONS[table.kind], size=16, color=QUIET_INK)
-        self._name = ft.Text(
-            table.name,
-            size=SIZE_BODY,
-            color=INK,
-            no_wrap=True,
-            overflow=ft.TextOverflow.ELLIPSIS,
-            expand=True,
-            tooltip=f"{table.name} ({table.kind.value})",
-        )
+        self._name = body_text(table.name)
+        self._name.expand, self._name.tooltip = True, f"{table.name} ({table.kind.value})"
         self._rows = ft.Text("", size=12, color=QUIET_INK, text_align=ft.TextAlign.RIGHT, no_wrap=True)
         self._size = ft.Text(
             "", size=SIZE_SMALL, color=QUIET_INK, text_align=ft.TextAlign.RIGHT, no_wrap=True

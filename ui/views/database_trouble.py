@@ -49,7 +49,7 @@ class TroublePage:
     def __init__(
         self, on_retry: Callable[[], None], log_of: Callable[[datetime], Callable[[], Any] | None]
     ) -> None:
-        self.log_of = log_of
+        self._log_of = log_of
         self._icon = ft.Icon(ft.Icons.ERROR_OUTLINE, size=40, color=QUIET_INK)
         self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
         self._why = ft.Text("", size=SIZE_BODY, color=INK, selectable=True, text_align=ft.TextAlign.CENTER)
@@ -88,7 +88,7 @@ class TroublePage:
         self._icon.icon = trouble.icon
         for text, said in zip(texts, words, strict=True):
             text.value = said
-        self._log.on_click = self.log_of(failure.since)
+        self._log.on_click = self._log_of(failure.since)
         self._log.visible = self._log.on_click is not None
         self.control.visible = True
         return changed

@@ -259,9 +259,9 @@ class FilesView(BoundView):
         chosen = self._filter.client_id
         if chosen in delta.removed or (delta.full and chosen not in (ANY, *self._clients)):
             # It was removed for good, or is of another server: to ask for its files would only fail.
-            chosen = replace(self._filter, client_id=ANY)
-            self.touch(*self._tools.set(chosen))
-            self._take_filter(chosen)
+            others = replace(self._filter, client_id=ANY)
+            self.touch(*self._tools.set(others))
+            self._take_filter(others)
         names = {key: client.name for key, client in self._clients.items()}
         self.touch(*self._tools.know_clients(names))
 
