@@ -37,6 +37,8 @@ class LogChange:
     """Whether older lines can be asked for."""
     failure: Failure | None = None
     """Why the server's lines do not come."""
+    as_of: datetime | None = None
+    """When the server last said what there is; None where it has not been asked, or has never answered."""
 
     def merge(self, later: "LogChange") -> "LogChange":
         """Return one change that does what this one and then ``later`` do."""
@@ -47,7 +49,8 @@ class LogChange:
             lines, full = self.lines + later.lines, self.full
             if not in_order:
                 lines = tuple(sorted(lines, key=key_of))
-        return LogChange(lines, full, self.dropped + later.dropped, later.loaded, later.more, later.failure)
+        dropped = self.dropped + later.dropped
+        return LogChange(lines, full, dropped, later.loaded, later.more, later.failure, later.as_of)
 
 
 @dataclass(frozen=True, slots=True)

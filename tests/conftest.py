@@ -66,6 +66,7 @@ PAGE: Final = tuple(
         "ui/test_files_view",
         "ui/test_keyboard",
         "ui/test_link_arrivals",
+        "ui/test_logs_states",
         "ui/test_logs_view",
         "ui/test_lost_bar",
         "ui/test_messages",

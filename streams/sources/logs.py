@@ -133,6 +133,7 @@ class Gather:
         self._asks_server = asks_server
         self._loaded = not asks_server
         self._failure: Failure | None = None
+        self._as_of: datetime | None = None
         self._live = False
         self._known_upto = -1
         """Every line of the server up to this id, and not below the oldest page, is known."""
@@ -198,7 +199,7 @@ class Gather:
         return self._change(lines)
 
     def _newest_page(self, page: LogPage) -> LogChange:
-        self._failure = None
+        self._failure, self._as_of = None, self._now()
         first = not self._loaded
         # The page reaches back to its last line, or as far as the question has looked.
         reach = -1 if page.next_before is None else page.next_before
@@ -220,7 +221,7 @@ class Gather:
         if frame.lines:
             self._newest = max(self._newest, frame.lines[-1].id)
             if self._live:
-                self._known_upto = self._newest
+                self._known_upto, self._as_of = self._newest, self._now()
         lines = self._lines_of(line for line in frame.lines if self._matches(line))
         return self._change(lines, dropped=frame.dropped) if lines or frame.dropped else None
 
@@ -252,4 +253,5 @@ class Gather:
             loaded=self._loaded,
             more=self.next_before is not None,
             failure=self._failure,
+            as_of=self._as_of,
         )

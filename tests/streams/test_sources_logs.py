@@ -93,7 +93,7 @@ class Bench:
             self.fetch,
             self.own,
             self.reading,
-            now=lambda: AT,
+            now=lambda: AT + timedelta(seconds=self.m.scheduler.seconds()),
             began=lambda _error: self.lost_at,
         )
         subscription = source.subscribe(self.seen.append)
@@ -212,6 +212,19 @@ def test_a_server_that_is_away_does_not_hide_what_the_console_says(m: Marbles) -
     assert bench.known == [1, 2]
     assert bench.seen[-1].failure is not None and bench.seen[-1].failure.code == "server_unreachable"
     assert bench.seen[-1].failure.since == bench.lost_at
+
+
+def test_what_is_known_is_as_old_as_the_last_word_of_the_server_not_of_the_console(m: Marbles) -> None:
+    bench = Bench(m)
+    bench.newest = [page(1), ServerUnreachable("No answer.")]
+    bench.at(0.1, Synced("e"))
+    bench.at(5, LogFrame(lines=(line(5),)))
+    bench.at(6, Lost())
+    bench.says(40, own(40))
+    bench.play(50)
+    seconds = [None if each.as_of is None else (each.as_of - AT).total_seconds() for each in bench.seen]
+    assert seconds[0] is None and seconds[1] == pytest.approx(0.1) and set(seconds[2:]) == {5}
+    assert bench.known[-1] == 40 and bench.seen[-1].failure is not None
 
 
 def test_a_server_whose_clock_is_ahead_is_put_in_step(m: Marbles) -> None:

@@ -1,6 +1,7 @@
 """A log without a server: lines that a test says, and pages of older ones."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -43,6 +44,7 @@ class FakeLogs:
         self.filters: list[LogFilter] = []
         self.asked_older = 0
         self.failure: Failure | None = None
+        self.as_of: datetime | None = None
         self.loading = False
         self._said: Subject[LogChange] = Subject()
 
@@ -95,12 +97,13 @@ class FakeLogs:
         """Say lines now."""
         self.past += lines
         self.past.sort(key=key_of)
-        self._said.on_next(LogChange(lines, dropped=dropped, more=True))
+        said = LogChange(lines, dropped=dropped, more=True, failure=self.failure, as_of=self.as_of)
+        self._said.on_next(said)
 
     def fail(self, failure: Failure) -> None:
-        """The server's lines do not come any more."""
-        self.failure = failure
-        self._said.on_next(LogChange(failure=failure, loaded=bool(self.past)))
+        """The server's lines do not come any more, from now on; the console's own do."""
+        self.failure, self.as_of = failure, self._now() if self.past else None
+        self._said.on_next(LogChange(failure=failure, loaded=bool(self.past), as_of=self.as_of))
 
     def _page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
         matches = matcher(wanted)
@@ -129,15 +132,7 @@ class FakeLogs:
 
             def said(change: LogChange) -> None:
                 lines = tuple(line for line in change.lines if matches(line))
-                observer.on_next(
-                    LogChange(
-                        lines,
-                        dropped=change.dropped,
-                        more=start > 0,
-                        failure=change.failure,
-                        loaded=change.loaded,
-                    )
-                )
+                observer.on_next(replace(change, lines=lines, more=start > 0))
 
             return rx.disposable.CompositeDisposable(more_stream.subscribe(older), self._said.subscribe(said))
 

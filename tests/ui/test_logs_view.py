@@ -7,11 +7,10 @@ from typing import Any
 import flet as ft
 import pytest
 
-from streams.logs import LogChange
 from streams.records.logs import LogFilter
 from streams.vocabulary import LogLevel, LogSource
 from tests.ui.fake_commands import FakeCommands
-from tests.ui.harness import NOON, PageHarness
+from tests.ui.harness import NOON
 from tests.ui.log_desk import Desk, open_desk
 from ui.context import Place
 from ui.format import Formatter
@@ -198,43 +197,6 @@ async def test_dropped_lines_are_counted_and_shown(desk: Desk) -> None:
     assert desk.has("1,234 lines dropped")
 
 
-async def test_a_server_that_is_lost_leaves_the_lines(desk: Desk) -> None:
-    desk.streams.lose()
-    desk.pass_s(0.2)
-    assert len(desk.rows()) > 10
-    assert desk.view._box.face == "content" and desk.view._box.note.visible
-
-
-async def test_loading_empty_and_error_say_so() -> None:
-    async with PageHarness.open(web=True) as page:
-        desk = Desk(page)
-        desk.logs.loading = True
-        desk.open()
-        assert desk.view._box.face == "loading"
-    async with PageHarness.open(web=True) as page:
-        desk = Desk(page)
-        desk.open()
-        assert desk.view._box.face == "empty" and desk.has("Nothing has been said yet.")
-    async with PageHarness.open(web=True) as page:
-        desk = Desk(page)
-        desk.logs.failure = desk.streams.failure()
-        desk.open()
-        assert desk.view._box.face == "error" and desk.has("Nothing listens at localhost:1256.")
-
-
-async def test_a_hidden_view_asks_for_nothing(desk: Desk) -> None:
-    desk.view.set_visible(False)
-    asked = len(desk.logs.filters)
-    desk.page.clear()
-    desk.say("unseen")
-    desk.pass_s(2)
-    assert desk.page.patches == 0
-    desk.view.set_visible(True)
-    desk.pass_s(0.2)
-    assert len(desk.logs.filters) == asked + 1
-    assert desk.rows()[-1] == "unseen"
-
-
 async def test_the_bars_count_what_is_filtered(desk: Desk) -> None:
     assert "500 lines" in str(desk.view._board.volume._named.value)
     desk.view._filters._on_search("mail-gw")
@@ -296,38 +258,6 @@ async def test_a_pause_is_remembered_and_the_p_key_ends_it(desk: Desk) -> None:
     again = LogsView(streams=desk.streams.bag, commands=FakeCommands(), context=desk.page.context)
     assert again._board.shelf.paused
     assert desk.view.on_key(key) and not desk.view._board.shelf.paused
-
-
-async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(desk: Desk) -> None:
-    index = 0
-
-    def second() -> None:
-        nonlocal index
-        for _ in range(50):
-            index += 1
-            lines = tuple(desk.line(i, message=f"line {index}") for i in range(100))
-            desk.logs._said.on_next(LogChange(lines, more=True))
-            desk.page.advance(0.02)
-
-    for _ in range(6):
-        second()
-    assert len(desk.view._board.shelf.lines) == 20_000
-    shown: list[LogChange] = []
-    taken = desk.view._board.shelf.take
-    desk.view._board.shelf.take = lambda change: (shown.append(change), taken(change))[1]  # type: ignore[method-assign]
-    desk.page.clear()
-    for _ in range(4):
-        second()
-    assert len(desk.view._board.shelf.lines) == 20_000
-    assert len(shown) <= 4 * 10 + 1, "ten redraws a second"
-    assert desk.page.bytes < 4 * 400_000
-    desk.pass_s(0.2)
-    await desk.wheel(-260)
-    for _ in range(4):
-        second()
-    desk.pass_s(0.2)
-    assert len(desk.view._board.shelf.waiting) == 10_000
-    assert desk.has("17,400 new"), "all but the debug lines, which are not asked for"
 
 
 async def test_a_line_that_is_longer_than_its_row_ends_with_an_ellipsis(desk: Desk) -> None:

@@ -138,9 +138,10 @@ class LogsView(BoundView):
         elif change.loaded or lines:
             health = Health.OK
         known = bool(lines) or (change.loaded and change.failure is None)
-        snapshot: Snapshot[int] = Snapshot(
-            len(lines) if known else None, health, lines[-1].at if lines else None, failure=change.failure
-        )
+        # Not the time of the last line: this console goes on speaking while the server is lost.
+        as_of = change.as_of or (change.failure.since if change.failure is not None else None)
+        count = len(lines) if known else None
+        snapshot: Snapshot[int] = Snapshot(count, health, as_of, failure=change.failure)
         self._box.show(snapshot, empty=not lines and not self._filters.narrows)
         self.touch_box(self._box)
         if lines or not self._filters.narrows:
