@@ -12,6 +12,8 @@ from app.config import ConnectionSettings, uses_tls
 from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError
 from streams.records.settings import CheckResult
 
+SOUND = "Whether all of it is sound takes reading all of it: Database, Health, Check now."
+
 
 async def probe(connection: ConnectionSettings) -> tuple[CheckResult, ...]:
     """Return what the start would say of server, token and database; nothing stays open."""
@@ -57,7 +59,7 @@ async def _database(connection: ConnectionSettings) -> CheckResult:
     if isinstance(opened, TidewatchError):
         return _failed("Database", opened)
     await opened.close()
-    return _passed("Database", f"{path} opens, read-only.")
+    return _passed("Database", f"{path} opens, read-only.", SOUND)
 
 
 async def _said(check: Awaitable[Any], limit_s: float, late: TidewatchError) -> TidewatchError | None:
@@ -65,8 +67,8 @@ async def _said(check: Awaitable[Any], limit_s: float, late: TidewatchError) -> 
     return found if isinstance(found, TidewatchError) else None
 
 
-def _passed(name: str, message: str) -> CheckResult:
-    return CheckResult(name=name, passed=True, message=message)
+def _passed(name: str, message: str, hint: str = "") -> CheckResult:
+    return CheckResult(name=name, passed=True, message=message, hint=hint)
 
 
 def _failed(name: str, error: TidewatchError) -> CheckResult:

@@ -214,6 +214,13 @@ def test_the_forecast_reaches_the_full_disk_when_it_says_so() -> None:
     assert FORECAST.full_latest < drawn.plot.until <= NOON + timedelta(days=30)
 
 
+def test_the_period_before_is_named_where_no_word_can_stand_at_its_end() -> None:
+    drawn = trend(FORECAST, 300.0 * GIB, 400.0 * GIB)
+    earlier = series("store_bytes", 200.0 * GIB, 300.0 * GIB, step_s=86400)
+    compared = replace(drawn, history=replace(drawn.history, before=(earlier,)))
+    assert present_storage(compared, WORDS).head.endswith("Apr 6), grey: before")
+
+
 def test_without_a_forecast_only_the_past_is_drawn() -> None:
     unknown = replace(FORECAST, growth_bytes_per_day=None, full_at=None, full_earliest=None, full_latest=None)
     drawn = present_storage(trend(unknown, 300.0 * GIB, 400.0 * GIB), WORDS)

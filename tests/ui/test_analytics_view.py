@@ -123,6 +123,7 @@ async def test_each_situation_has_its_face() -> None:
         assert s.faces() == ["waiting"] * 7
         s.h.advance(0.3)
         assert s.faces() == ["loading"] * 7
+        assert "failed" not in s.h.texts(s.view.parts.hours), "what explains a chart comes with it"
         s.streams.empty()
         s.h.frame()
         assert s.faces() == ["empty"] * 7

@@ -111,3 +111,13 @@ async def test_a_trouble_tells_since_when_leads_to_its_log_lines_and_stands_alon
     assert asked == [failure.since]
     await desk.fill()
     assert desk.view._box.visible
+
+
+async def test_what_is_wrong_is_said_in_full_ink_above_data_that_is_dimmed(desk: Desk) -> None:
+    await desk.fill()
+    desk.database.fail(Failure(code="database_locked", message="why", since=desk.page.now()))
+    await desk.page.settle()
+    desk.page.advance(2)
+    await desk.page.settle()
+    assert desk.view._banner.control.visible and (desk.view._box._slot.opacity or 0) < 1
+    assert desk.view._banner.control not in list(desk.page.walk(desk.view._box))

@@ -180,3 +180,18 @@ async def test_the_filter_lets_go_of_a_client_that_was_removed(desk: Desk) -> No
     desk.streams.clients.remove(gone)
     desk.page.frame()
     assert desk.queries[-1].client_id is None
+
+
+async def test_what_is_typed_outlives_a_filter_that_changes_by_itself(desk: Desk) -> None:
+    desk.streams.fill()
+    desk.page.frame()
+    gone = fleet.client_id("web-02")
+    desk.view.arrive(f"client:{gone}")
+    field = desk.view._tools._search.field
+    field.value = "rep"
+    await desk.page.fire(field, "change")
+    desk.streams.clients.remove(gone)
+    desk.page.frame()
+    assert field.value == "rep" and desk.queries[-1].client_id is None
+    await desk.page.fire(field, "submit")
+    assert (desk.queries[-1].text, desk.queries[-1].client_id) == ("rep", None)

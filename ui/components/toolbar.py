@@ -72,7 +72,13 @@ class SearchField:
         return self._told
 
     def set(self, text: str) -> list[ft.Control]:
-        """Put text into the field without telling it; return the controls to update."""
+        """Put text into the field without telling it; return the controls to update.
+
+        What is being typed stays where this text was told already: it will be told itself in a moment.
+        """
+        if text == self._told:
+            return []
+        self.close()
         self._told = text
         self.field.value = text
         self._clear.visible = bool(text)

@@ -50,15 +50,18 @@ class ChartPart(BoundView, Generic[T]):
         self.choice = kept if kept in choices else (choices[0] if choices else "")
         self._title = card_title(title)
         self._head = small_text()
-        self.box = StateBox(chart, empty=empty, skeleton_rows=4, stacked=True, expand=True)
+        chart.expand = True
+        body = ft.Column(
+            [chart, *footer], spacing=4, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+        )  # what explains a chart comes and goes with it
+        self.box = StateBox(body, empty=empty, skeleton_rows=4, stacked=True, expand=True)
         row: list[ft.Control] = [self.box.note]
         if choices:
             row.append(ChoiceRow(choices, self.choice, self._on_choose, small=True, label=title))
-        body = ft.Column([self.box, *footer], spacing=4, expand=True)
         # The number beside the title gives way where there is not enough room.
         number = ft.Container(self._head, expand=True, alignment=ft.Alignment.CENTER_RIGHT)
         head = ft.Row([self._title, number], spacing=8)
-        surface = card(head, body, trailing=row, spacing=4, expand=True)
+        surface = card(head, self.box, trailing=row, spacing=4, expand=True)
         super().__init__(context=context, key=key, content=surface, expand=expand)
         self._is_empty = is_empty
         self._binding = self.bind_snapshot(

@@ -132,7 +132,9 @@ def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
     until = history.until
     if points and forecast.growth_bytes_per_day is not None and history.as_of - until < timedelta(hours=1):
         until = _horizon(history, forecast)
-        lines = [replace(line, label="") for line in lines]  # they end before the edge
+        # These end before the edge, where no word can stand beside them.
+        head += ", grey: before" if any(line.stroke is EARLIER for line in lines) else ""
+        lines = [replace(line, label="") for line in lines]
         lines += _forecast_lines(points[-1], forecast, history.as_of, until, words)
     values = [spot.value for line in lines for spot in line.spots]
     scale = value_scale(values, Unit.BYTES, words, from_zero=False)

@@ -257,8 +257,7 @@ class ClientsView(BoundView):
         self._state, self._text = state, text
         self.context.prefs.put("clients.filter", [state, text])
         self.touch(*self._menu.set(state))
-        if self._search.value != text:
-            self.touch(*self._search.set(text))
+        self.touch(*self._search.set(text))
         average = average_bytes(self._rows.clients.values())
         self._table.filter_by(matcher(state, text, clock=self.context.clock, average=average))
         self._show_around()

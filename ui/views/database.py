@@ -91,7 +91,6 @@ class DatabaseView(BoundView):
                     height=44,
                     spacing=GAP,
                 ),
-                self._banner.control,
                 self._stack,
             ],
             spacing=GAP,
@@ -110,11 +109,12 @@ class DatabaseView(BoundView):
             skeleton_height=18,
             expand=True,
         )
+        body = ft.Column([self._banner.control, self._box], spacing=GAP, expand=True)  # it is never dimmed
         self._trouble = TroublePage(self._retry, context.log_of)
         super().__init__(
             context=context,
             key="database",
-            content=ft.Stack([self._box, self._trouble.control], expand=True, fit=ft.StackFit.EXPAND),
+            content=ft.Stack([body, self._trouble.control], expand=True, fit=ft.StackFit.EXPAND),
             padding=PAGE_PADDING,
             expand=True,
         )

@@ -106,8 +106,7 @@ class LogFilters:
         self.value = wanted
         self._refuse("")
         changed = self._sources.set(frozenset(wanted.sources)) + self._levels.set(frozenset(wanted.levels))
-        if self._search.value != wanted.text:
-            changed += self._search.set(wanted.text)
+        changed += self._search.set(wanted.text)
         self._chips.controls = [self._scope(name) for name in _SCOPES if getattr(wanted, name) is not None]
         return [*changed, self._search.control, self.scopes]
 
