@@ -77,10 +77,10 @@ class Cell(Generic[T]):
 
     def confirm(self) -> None:
         """Take notice that the value still holds; before there is one, this says nothing."""
-        if self._heard_s is None:
-            return
-        self._heard_s, self._at = self._seconds(), None
-        if self._shown.health is not _OK:
+        if self._shown.health is _OK:
+            self._heard_s, self._at = self._seconds(), None
+        elif self._heard_s is not None:
+            self._hear()
             self._show(Snapshot(self._shown.value, Health.OK, self._confirmed_at(), self._cadence()))
 
     def fail(self, failure: Failure) -> None:
@@ -225,7 +225,8 @@ class _Followed:
             if type(result) is Failed:  # of a struct ``isinstance`` takes long to say no
                 self._cell.fail_with(result.error, result.retry_in_s)
             else:
-                self._take(result)
+                take = self._take  # called as a method, what is no method is looked for each time
+                take(result)
         except Exception as error:  # noqa: BLE001  (as subscribe_safe does, one call the less for each value)
             self._cell._upkeep.report(error)
 

@@ -21,6 +21,8 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     def __init__(self) -> None:
         super().__init__()
         self._observers: tuple[abc.ObserverBase[T], ...] = ()
+        self._hearers: tuple[Callable[[T], None], ...] = ()
+        """The ``on_next`` of each, looked up once and not for each value."""
         self._later: deque[T] = deque()
         self._busy = False
         self._fault: Exception | None = None
@@ -43,7 +45,7 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     def attach(self, observer: abc.ObserverBase[T]) -> abc.DisposableBase:
         """Subscribe an observer that is guarded already, as the one an ``Observable`` is given."""
         if not self._stopped:
-            self._observers = (*self._observers, observer)
+            self._set((*self._observers, observer))
             return Disposable(lambda: self._remove(observer))
         if self._error is not None:
             observer.on_error(self._error)
@@ -52,7 +54,11 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
         return Disposable()
 
     def _remove(self, observer: abc.ObserverBase[T]) -> None:
-        self._observers = tuple(other for other in self._observers if other is not observer)
+        self._set(tuple(other for other in self._observers if other is not observer))
+
+    def _set(self, observers: tuple[abc.ObserverBase[T], ...]) -> None:
+        self._observers = observers
+        self._hearers = tuple(observer.on_next for observer in observers)
 
     def on_next(self, value: T) -> None:
         """Give ``value`` to all observers."""
@@ -62,9 +68,9 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
                 self._unfinished = True
             return
         self._busy = True
-        for observer in self._observers:
+        for hear in self._hearers:
             try:
-                observer.on_next(value)
+                hear(value)
             except Exception as error:  # noqa: BLE001  (raised once all have been served)
                 self._fault = self._fault or error
                 self._unfinished = True
@@ -86,9 +92,9 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
     def _catch_up(self) -> None:
         while self._later:
             value = self._later.popleft()
-            for observer in self._observers:
+            for hear in self._hearers:
                 try:
-                    observer.on_next(value)
+                    hear(value)
                 except Exception as error:  # noqa: BLE001  (raised by the outermost on_next)
                     self._fault = self._fault or error
 
@@ -112,5 +118,6 @@ class LoopSubject(Observable[T], abc.SubjectBase[T], Generic[T]):
             observer.on_completed()
 
     def _stop(self) -> tuple[abc.ObserverBase[T], ...]:
-        observers, self._observers, self._stopped = self._observers, (), True
+        observers, self._stopped = self._observers, True
+        self._set(())
         return observers

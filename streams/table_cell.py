@@ -121,24 +121,20 @@ class TableCell(Generic[K, V]):
         self._count.put(len(self._rows))
 
     def _take(self, value: Delta[K, V]) -> None:
-        if value.full:
-            self.replace(value.changed, committed_at=value.committed_at)
-        elif self._loaded and len(value.changed) == 1 and not value.removed:
-            rows = self._rows
-            (key,) = changed = value.changed
-            row = changed[key]
-            known = rows.get(key, _MISSING)
-            if known is row or known == row:
+        changed = value.changed
+        if len(changed) == 1 and not value.full and not value.removed:
+            (key,) = changed
+            row, known = changed[key], self._rows.get(key)
+            if known is not None:  # one row that is known, as most are: handed on as it came
+                if known != row:
+                    self._rows[key] = row
+                    self._subject.on_next(value)
                 self._count.confirm()
                 return
-            rows[key] = row
-            self._subject.on_next(value)  # one change, as most are, is handed on as it came
-            if known is _MISSING:
-                self._count.put(len(rows))
-            else:
-                self._count.confirm()
+        if value.full:
+            self.replace(changed, committed_at=value.committed_at)
         else:
-            self.apply(value.changed, value.removed, value.committed_at)
+            self.apply(changed, value.removed, value.committed_at)
 
     def _subscribe(
         self, observer: abc.ObserverBase[Delta[K, V]], _: abc.SchedulerBase | None = None

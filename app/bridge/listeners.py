@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger(__name__)
 @dataclass(slots=True, eq=False)
 class _Listener:
     topics: frozenset[Topic]
-    observer: abc.ObserverBase[FeedItem]
+    hear: Callable[[FeedItem], None]
     synced: bool = False
 
 
@@ -45,8 +45,8 @@ class Listeners:
     def __init__(self, on_changed: Callable[[], None]) -> None:
         self._on_changed = on_changed
         self._listeners: tuple[_Listener, ...] = ()
-        self._routes: dict[tuple[Topic, ...], tuple[_Listener, ...]] = {}
-        """Who listens to any of some topics, worked out once for all frames about the same ones."""
+        self._routes: dict[tuple[Topic, ...], tuple[Callable[[FeedItem], None], ...]] = {}
+        """What hears of any of some topics, worked out once for all frames about the same ones."""
         self._wanted: Counter[Topic] = Counter()
         self.connected = False
 
@@ -67,7 +67,7 @@ class Listeners:
         def subscribe(
             observer: abc.ObserverBase[FeedItem], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            listener = _Listener(asked, observer)
+            listener = _Listener(asked, observer.on_next)
             self._set((*self._listeners, listener))
             self._wanted.update(asked)
             self._on_changed()
@@ -101,17 +101,22 @@ class Listeners:
     def tell(self, frame: Frame) -> None:
         """Hand a frame to those who listen to one of its topics."""
         topics = frame.topics if isinstance(frame, Event) else _topics_of(frame)
-        listeners = self._routes.get(topics)
-        if listeners is None:
-            if len(self._routes) >= _MOST_ROUTES:
-                self._routes.clear()
-            listeners = tuple(other for other in self._listeners if not other.topics.isdisjoint(topics))
-            self._routes[topics] = listeners
-        for listener in listeners:
+        try:
+            hearers = self._routes[topics]
+        except KeyError:
+            hearers = self._route(topics)
+        for hear in hearers:
             try:
-                listener.observer.on_next(frame)
+                hear(frame)
             except Exception as error:  # as in _hand, one call the less for each frame
                 log.error(_FAILED, exc_info=error)
+
+    def _route(self, topics: tuple[Topic, ...]) -> tuple[Callable[[FeedItem], None], ...]:
+        if len(self._routes) >= _MOST_ROUTES:
+            self._routes.clear()
+        hearers = tuple(each.hear for each in self._listeners if not each.topics.isdisjoint(topics))
+        self._routes[topics] = hearers
+        return hearers
 
     def _set(self, listeners: tuple[_Listener, ...]) -> None:
         self._listeners = listeners
@@ -120,7 +125,7 @@ class Listeners:
 
 def _hand(listener: _Listener, item: FeedItem) -> None:
     try:
-        listener.observer.on_next(item)
+        listener.hear(item)
     except Exception as error:
         # One source that fails must not take the connection, and with it all others, along.
         log.error(_FAILED, exc_info=error)

@@ -38,10 +38,9 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
 
         def hear(item: FeedItem) -> Told | None:
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
-                client, removed = item.client, item.removed
-                if client is not None:
+                if (client := item.client) is not None:
                     return fold.write(item.seq, client.id, client, item.committed_at)
-                if removed is not None:
+                if (removed := item.removed) is not None:
                     return fold.write(item.seq, removed.id, None, item.committed_at)
             elif isinstance(item, Synced):
                 fold.restart(item.epoch)

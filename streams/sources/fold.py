@@ -52,13 +52,13 @@ class NumberedFold(Generic[K, V]):
 
         Whether the row is another than before is left to the table that follows: it compares anyway.
         """
-        numbers, rows = self._numbers, self.rows
-        if seq <= self._known or seq <= numbers.get(key, 0):
+        numbers = self._numbers
+        if seq <= numbers.get(key, self._known):  # what it says of a row is later than what an answer knew
             return None
         numbers[key] = seq
         if row is None:
-            return self._apply({}, frozenset({key} & rows.keys()), at=at)
-        rows[key] = row
+            return self._apply({}, frozenset({key} & self.rows.keys()), at=at)
+        self.rows[key] = row
         return Delta({key: row}, _NO_KEYS, False, at)
 
     def _apply(

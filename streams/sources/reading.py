@@ -80,6 +80,7 @@ class Reading:
             observer: abc.ObserverBase[B], _: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             fetch, answered, heard = begin()
+            emit = observer.on_next  # looked up once, not for each event
             now_subject: LoopSubject[Any] = LoopSubject()
             soon_subject: LoopSubject[Any] = LoopSubject()
             polling = SerialDisposable()
@@ -109,7 +110,7 @@ class Reading:
                     observer.on_error(error)
                     return
                 if result is not None:
-                    observer.on_next(result)
+                    emit(result)
 
             def on_item(item: FeedItem) -> None:
                 try:
@@ -118,7 +119,7 @@ class Reading:
                     observer.on_error(error)
                     return
                 if result is not None:
-                    observer.on_next(result)
+                    emit(result)
                 if isinstance(item, Event):  # first: hundreds of them come a second
                     if again is not None and again(item):
                         soon_subject.on_next(item)
