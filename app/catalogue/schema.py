@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0009"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
