@@ -180,10 +180,28 @@ class Vanished(Record, frozen=True, kw_only=True):
     raw_paths: tuple[bytes, ...]
 
 
+class AgentClient(Client, frozen=True, kw_only=True):
+    """The caller's client, with the revision of its tree."""
+
+    revision: str
+
+
+class AgentRun(Run, frozen=True, kw_only=True):
+    """A run of the caller's client, with the revision of the client's tree as it is now."""
+
+    revision: str
+
+
 class Accepted(Record, frozen=True, kw_only=True):
-    """How many names are durable in the catalogue now."""
+    """How many names are durable in the catalogue now.
+
+    The write turned the tree of ``revision_before`` into that of ``revision``. An agent whose last revision
+    was another one than ``revision_before`` has missed a change that was made beside its own.
+    """
 
     accepted: int
+    revision: str
+    revision_before: str
 
 
 class FinishRun(Record, frozen=True, kw_only=True):

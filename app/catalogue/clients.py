@@ -91,6 +91,13 @@ class Clients:
             raise unknown(client_id)
         return client_of(rows[0])
 
+    async def revision(self, client_id: str) -> str:
+        """Return the revision of a client's tree, see ``revision.py``; raises UnknownClient."""
+        rows = await self._readers.rows(select(clients.c.revision).where(clients.c.id == client_id))
+        if not rows:
+            raise unknown(client_id)
+        return str(rows[0].revision)
+
     async def by_name(self, name: str) -> Client | None:
         """Return the client of this name, or None."""
         rows = await self._readers.rows(select(*CLIENT_COLUMNS).where(clients.c.name == name))

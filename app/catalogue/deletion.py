@@ -11,6 +11,7 @@ from sqlalchemy import delete as delete_rows
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
+from app.catalogue.revision import renew
 from app.catalogue.schema import blobs, file_versions, files, verifications
 from app.catalogue.tally import Tally
 from app.catalogue.times import to_us
@@ -85,6 +86,7 @@ def _move(
         )
     for no, tally in tallies.items():
         client = change(transaction, no, **tally.values())
+        renew(transaction, no)
         transaction.emit(
             kind,
             Topic.FILES,
@@ -154,6 +156,7 @@ def purge(
         for row in part:
             tallies[row.client_no].add(row.kind, FileState.DELETED, 0, False, -1)
     for no, tally in tallies.items():
+        renew(transaction, no)
         client = change(transaction, no, **tally.values()) if tally.values() else None
         if client is not None:
             transaction.emit(

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from app.catalogue.clients import change
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
+from app.catalogue.revision import new_revision
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients, enrolments, tokens
 from app.catalogue.times import to_us
@@ -113,6 +114,7 @@ def _client(
         "goal_s": DEFAULT_GOAL_S,
         "platform": platform,
         "agent_version": agent_version,
+        "revision": new_revision(),
     }
     transaction.insert(clients, [row])
     added = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))

@@ -10,6 +10,7 @@ from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BlobsMissing
+from app.catalogue.revision import current, renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import blobs, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
@@ -17,7 +18,7 @@ from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Transaction
 from app.catalogue.verification import heal
 from app.catalogue.writer import Writer
-from app.protocol import AgentEntry
+from app.protocol import Accepted, AgentEntry
 from streams.records.files import FilesChanged
 from streams.vocabulary import EntryKind, EventKind, FileState, Topic
 
@@ -36,12 +37,12 @@ class Entries:
         self._find_run = find_run
         self._stored_sizes = stored_sizes
 
-    async def add(self, run_id: int, entries: Sequence[AgentEntry]) -> int:
+    async def add(self, run_id: int, entries: Sequence[AgentEntry]) -> Accepted:
         """Add names; see ``Runs.add_entries``."""
         for entry in entries:
             check(entry)
 
-        def work(transaction: Transaction) -> int:
+        def work(transaction: Transaction) -> Accepted:
             run = self._find_run(transaction, run_id)
             tally, came = Tally(), Counter[str]()
             changed = 0
@@ -51,9 +52,9 @@ class Entries:
                 changed += self._add_part(transaction, run, part, tally, came)
             _note(transaction, run, came)
             _tell(transaction, run, tally, changed)
-            return len(entries)
+            return _accepted(transaction, run, len(entries), changed)
 
-        return await self._writer.write(work) if entries else 0
+        return await self._writer.write(work)
 
     def _add_part(
         self,
@@ -136,10 +137,10 @@ class Entries:
             found |= _blobs(transaction, new)
         return found
 
-    async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> int:
+    async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> Accepted:
         """Mark names as gone; see ``Runs.add_vanished``."""
 
-        def work(transaction: Transaction) -> int:
+        def work(transaction: Transaction) -> Accepted:
             run = self._find_run(transaction, run_id)
             tally = Tally()
             gone: list[dict[str, Any]] = []
@@ -163,9 +164,17 @@ class Entries:
                 _end_versions(transaction, [each["version"] for each in gone])
                 _note(transaction, run, {"files_vanished": len(gone)})
                 _tell(transaction, run, tally, len(gone))
-            return len(gone)
+            return _accepted(transaction, run, len(gone), len(gone))
 
-        return await self._writer.write(work) if raw_paths else 0
+        return await self._writer.write(work)
+
+
+def _accepted(transaction: Transaction, run: AnyRow, count: int, changed: int) -> Accepted:
+    if changed:
+        revision = renew(transaction, run.client_no)
+        return Accepted(accepted=count, revision=revision.after, revision_before=revision.before)
+    present = current(transaction, run.client_no)
+    return Accepted(accepted=count, revision=present, revision_before=present)
 
 
 def _renew(transaction: Transaction, again: Sequence[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.enrolments import DEFAULT_GOAL_S
 from app.catalogue.entry_rows import check, names
 from app.catalogue.errors import BadQuery
+from app.catalogue.revision import new_revision
 from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
 from app.catalogue.times import SECOND_US, file_time_us, to_us
@@ -285,6 +286,7 @@ def _client(no: int, client_id: str, client: HistoryClient, tally: Tally) -> dic
         "failing_since": to_us(failing),
         "failure_reason": reason,
         "last_run_state": client.runs[-1].state.value if client.runs else None,
+        "revision": new_revision(),
         "platform": client.platform,
         "agent_version": client.agent_version,
         "file_count": tally.file_count,

@@ -19,7 +19,7 @@ from app.catalogue.schema import clients, runs
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from app.protocol import AgentEntry, FinishRun
+from app.protocol import Accepted, AgentEntry, FinishRun
 from streams.records.runs import Run, RunPage, RunResults
 from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, Topic
 
@@ -160,7 +160,7 @@ class Runs:
         )
         return run
 
-    async def add_entries(self, run_id: int, entries: Sequence[AgentEntry]) -> int:
+    async def add_entries(self, run_id: int, entries: Sequence[AgentEntry]) -> Accepted:
         """Make names and their contents part of the backup; once it returns they survive a power cut.
 
         What is there already with the same content and metadata stays as it is, so that it can be told twice.
@@ -168,8 +168,8 @@ class Runs:
         """
         return await self._entries.add(run_id, entries)
 
-    async def add_vanished(self, run_id: int, raw_paths: Sequence[bytes]) -> int:
-        """Mark names that are no longer on the client; return how many were there."""
+    async def add_vanished(self, run_id: int, raw_paths: Sequence[bytes]) -> Accepted:
+        """Mark names that are no longer on the client; accepted are those that were there."""
         return await self._entries.vanish(run_id, raw_paths)
 
     async def finish(self, run_id: int, finish: FinishRun) -> Run:

@@ -72,6 +72,8 @@ clients = Table(
     Column("damaged_count", BigInteger, nullable=False, default=0),
     Column("deleted_count", BigInteger, nullable=False, default=0),
     Column("vanished_count", BigInteger, nullable=False, default=0),
+    # Replaced with every change of the client's files: revision.py.
+    Column("revision", String(16), nullable=False),
 )
 
 tokens = Table(

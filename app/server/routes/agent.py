@@ -13,6 +13,8 @@ from app.batches import BATCH_BYTES, decode_batch
 from app.catalogue.tokens import TokenInfo
 from app.protocol import (
     Accepted,
+    AgentClient,
+    AgentRun,
     BatchStored,
     BlobStored,
     Entries,
@@ -30,7 +32,6 @@ from app.server.disk import CHECK_BYTES, check_free
 from app.server.problems import Refused
 from app.server.room import Room
 from app.server.transfers import OpenTransfer
-from streams.records.clients import Client
 from streams.records.runs import Run
 from streams.vocabulary import RunState, Scope, TransferKind, TransferState
 
@@ -58,12 +59,16 @@ class BlobQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What the transfer is called on the screen: the path, say."""
 
 
-async def own_client(room: Room, token: TokenInfo) -> Client:
-    """Return the caller's client.
+async def own_client(room: Room, token: TokenInfo) -> AgentClient:
+    """Return the caller's client with the revision of its tree.
 
     GET /api/agent/client: 200.
     """
-    return await room.catalogue.clients.one(agent_scope(token))
+    client_id = agent_scope(token)
+    # Before the client: a change in between makes the agent look once more, and is never missed.
+    revision = await room.catalogue.clients.revision(client_id)
+    client = await room.catalogue.clients.one(client_id)
+    return AgentClient(**msgspec.structs.asdict(client), revision=revision)
 
 
 async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> VersionPage:
@@ -77,12 +82,17 @@ async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> Versi
     return VersionPage(entries=tuple(entries), next_after=next_after)
 
 
-async def begin_run(room: Room, token: TokenInfo, body: StartRun) -> Run:
+async def begin_run(room: Room, token: TokenInfo, body: StartRun) -> AgentRun:
     """Begin a backup of the caller's client.
 
     POST /api/agent/runs: 200, 409 server_stopped or client_disconnected.
     """
-    return await room.backups.begin(agent_scope(token), body)
+    return await _with_revision(room, await room.backups.begin(agent_scope(token), body))
+
+
+async def _with_revision(room: Room, run: Run) -> AgentRun:
+    revision = await room.catalogue.clients.revision(run.client_id)
+    return AgentRun(**msgspec.structs.asdict(run), revision=revision)
 
 
 async def missing(room: Room, body: Hashes) -> MissingReply:
@@ -199,7 +209,7 @@ async def add_entries(room: Room, token: TokenInfo, run_id: int, body: Entries) 
     for entry in body.entries:
         if entry.sha256 is not None:
             _checked(entry.sha256)
-    return Accepted(accepted=await room.catalogue.runs.add_entries(run_id, body.entries))
+    return await room.catalogue.runs.add_entries(run_id, body.entries)
 
 
 async def add_vanished(room: Room, token: TokenInfo, run_id: int, body: Vanished) -> Accepted:
@@ -208,10 +218,10 @@ async def add_vanished(room: Room, token: TokenInfo, run_id: int, body: Vanished
     POST /api/agent/runs/{run_id}/vanished: 200, 404 unknown_run, 409 run_ended.
     """
     await room.running.own(agent_scope(token), run_id)
-    return Accepted(accepted=await room.catalogue.runs.add_vanished(run_id, body.raw_paths))
+    return await room.catalogue.runs.add_vanished(run_id, body.raw_paths)
 
 
-async def finish(room: Room, token: TokenInfo, run_id: int, body: FinishRun) -> Run:
+async def finish(room: Room, token: TokenInfo, run_id: int, body: FinishRun) -> AgentRun:
     """End a backup with its result.
 
     POST /api/agent/runs/{run_id}/finish: 200, 400 bad_request, 404 unknown_run, 409 run_ended.
@@ -219,7 +229,7 @@ async def finish(room: Room, token: TokenInfo, run_id: int, body: FinishRun) -> 
     if not body.state.ended:
         raise Refused("bad_request", f"A run cannot end as {RunState(body.state)}.")
     await room.running.own(agent_scope(token), run_id)
-    return await room.running.finish(run_id, body)
+    return await _with_revision(room, await room.running.finish(run_id, body))
 
 
 def _checked(sha256: str) -> None:

@@ -29,14 +29,14 @@ async def test_what_is_told_twice_is_there_once(catalogue: Catalogue, told: list
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     entries = [entry("a.TXT", "one"), entry("b", "one"), folder("dir"), link("l", b"\xff/target")]
-    assert await catalogue.runs.add_entries(run.id, entries) == 4
+    assert (await catalogue.runs.add_entries(run.id, entries)).accepted == 4
     event = told[-1]
     assert event.kind is EventKind.FILES_CHANGED
     assert event.files is not None
     assert event.files.count == 4
     assert event.client is not None
     assert (event.client.file_count, event.client.stored_bytes) == (3, 6)
-    assert await catalogue.runs.add_entries(run.id, entries) == 4
+    assert (await catalogue.runs.add_entries(run.id, entries)).accepted == 4
     assert told[-1] is event
     page = await catalogue.files.page(FileQuery())
     assert [(row.path, row.suffix, row.version_count) for row in page.rows] == [
@@ -61,8 +61,8 @@ async def test_versions_and_the_tree_at_each_time(catalogue: Catalogue, clock: C
     first = clock.forward(hours=1)
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
     await catalogue.runs.add_entries(run.id, [entry("a", "two"), entry("c", "sea")])
-    assert await catalogue.runs.add_vanished(run.id, [b"b", b"never there"]) == 1
-    assert await catalogue.runs.add_vanished(run.id, [b"b"]) == 0
+    assert (await catalogue.runs.add_vanished(run.id, [b"b", b"never there"])).accepted == 1
+    assert (await catalogue.runs.add_vanished(run.id, [b"b"])).accepted == 0
     second = clock.forward(hours=1)
     await back_up(catalogue, client, entry("b", "bee"))
     third = clock.forward(hours=1)
@@ -146,7 +146,7 @@ async def test_more_than_one_part_with_repeated_names(catalogue: Catalogue) -> N
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     many = [entry(f"f{number % 1500}", f"{number}") for number in range(2600)]
-    assert await catalogue.runs.add_entries(run.id, many) == 2600
+    assert (await catalogue.runs.add_entries(run.id, many)).accepted == 2600
     kept = await catalogue.clients.one(client.id)
     assert kept.file_count == 1500
     last = {each.raw_path: each.sha256 for each in many}
@@ -186,7 +186,7 @@ async def test_any_bytes_are_a_name(catalogue: Catalogue, names: set[bytes]) -> 
             FileQuery(text=each.path.upper() if each.path.isascii() else each.path)
         )
         assert each.raw_path in {row.raw_path for row in found.rows}
-    assert await catalogue.runs.add_vanished(run.id, list(names)) == len(names)
+    assert (await catalogue.runs.add_vanished(run.id, list(names))).accepted == len(names)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class TakesAll:
                 pass
             return BlobStored(sha256="", size_bytes=0)
         if kind is Accepted:
-            return Accepted(accepted=0)
+            return Accepted(accepted=0, revision="", revision_before="")
         if path.endswith("/finish"):
             self.finished = more["json"]
         return Run(

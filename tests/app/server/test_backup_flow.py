@@ -5,16 +5,28 @@ import io
 import os
 from pathlib import Path
 
+import msgspec
+
 from app.agent_frames import AgentHello, AgentProgress, Command, CommandAck
 from app.batches import decode_batch, encode_batch
-from app.protocol import FinishRun, VersionIds, encode
+from app.protocol import (
+    Accepted,
+    AgentClient,
+    AgentRun,
+    Entries,
+    FinishRun,
+    StartRun,
+    Vanished,
+    VersionIds,
+    encode,
+)
 from streams.commands import Outcome
 from streams.records.clients import Client
 from streams.records.events import ProgressFrame, TransferFrame
 from streams.records.files import FilePage
 from streams.records.runs import Run, RunPage
 from streams.records.server import Transfer
-from streams.vocabulary import ClientState, EventKind, RunState, TransferState
+from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, TransferState
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
 
@@ -280,3 +292,24 @@ async def test_small_contents_of_several_versions_come_in_one_answer(running_ser
     too_many = encode(VersionIds(version_ids=tuple(range(1001))))
     async with running_server.console.post("/api/versions/contents", data=too_many) as response:
         assert response.status == 400
+
+
+async def test_an_agent_is_told_the_revision_of_its_tree(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    async with agent.http.get("/api/agent/client") as response:
+        before = msgspec.json.decode(await response.read(), type=AgentClient).revision
+    start = StartRun(trigger=RunTrigger.SCHEDULE)
+    run = await running_server.post("/api/agent/runs", start, AgentRun, http=agent.http)
+    assert run.revision == before
+    await agent.put_batch(b"x")
+    path, body = f"/api/agent/runs/{run.id}", Entries(entries=(entry("a", b"x"),))
+    added = await running_server.post(f"{path}/entries", body, Accepted, http=agent.http)
+    assert (added.accepted, added.revision_before) == (1, before)
+    gone = await running_server.post(
+        f"{path}/vanished", Vanished(raw_paths=(b"a",)), Accepted, http=agent.http
+    )
+    assert (gone.accepted, gone.revision_before) == (1, added.revision)
+    ended = await running_server.post(
+        f"{path}/finish", FinishRun(state=RunState.COMPLETE), AgentRun, http=agent.http
+    )
+    assert ended.revision == gone.revision
