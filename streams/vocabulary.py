@@ -173,10 +173,22 @@ class EventKind(Word):
 
 
 class Scope(Word):
-    """What a bearer token allows."""
+    """A right that a bearer token carries; those of consoles and scripts carry some of the first four."""
 
-    CONSOLE = "console"
+    LOOK = "look"
+    """See everything but the contents of files; part of every console's token."""
+    OPERATE = "operate"
+    """Backups, connections, verification, enrolment codes, and deletions that can be undone."""
+    RESTORE = "restore"
+    """Read the contents of files and the list of a whole client."""
+    DESTROY = "destroy"
+    """Remove clients, take away protection, and manage tokens."""
     AGENT = "agent"
+    """One client: it sends and restores its own files only."""
+
+
+CONSOLE_SCOPES = (Scope.LOOK, Scope.OPERATE, Scope.RESTORE, Scope.DESTROY)
+"""The rights that a console's token can carry, the least first."""
 
 
 class LogLevel(Word):

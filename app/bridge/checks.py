@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.bridge.database import ReadOnlyDatabase
-from app.bridge.errors import CHECK_HOST, CHECK_VERSION
+from app.bridge.errors import CHECK_HOST, CHECK_TOKEN, CHECK_VERSION
 from app.bridge.http import HttpClient
 from app.bridge.socket import wrong_protocol
 from app.protocol import SERVER_NAME, Health
-from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongToken, WrongVersion
+from streams.failures import (
+    CommandFailed,
+    DatabaseLocked,
+    ServerUnreachable,
+    TidewatchError,
+    WrongToken,
+    WrongVersion,
+)
 from streams.records.events import PROTOCOL_VERSION
 from streams.records.server import ServerStatus
 
@@ -37,7 +44,12 @@ async def check_server(http: HttpClient) -> Health:
 
 async def check_token(http: HttpClient) -> None:
     """Ask something that needs the token; raise WrongToken."""
-    await http.get("/api/status", ServerStatus)
+    try:
+        await http.get("/api/status", ServerStatus)
+    except CommandFailed as refused:
+        if refused.server_code != "forbidden":
+            raise
+        raise WrongToken(f"{http.address.http}: that is no token of a console.", hint=CHECK_TOKEN) from None
 
 
 async def open_database(path: Path) -> ReadOnlyDatabase:

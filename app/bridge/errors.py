@@ -148,7 +148,7 @@ def refusal(status: int, body: bytes, where: str) -> TidewatchError:
         if status in (401, 403):
             return WrongToken(f"{where}: the token was not accepted.", hint=CHECK_TOKEN)
         return WrongVersion(f"{where}: answers {status}, not as a Tidewatch server.", hint=CHECK_VERSION)
-    if problem.code in ("wrong_token", "forbidden"):
+    if problem.code == "wrong_token":
         return WrongToken(f"{where}: {problem.message.rstrip('.')}.", hint=CHECK_TOKEN)
     if problem.code == "database_locked":
         return DatabaseLocked(f"{where}: {problem.message.rstrip('.')}.", hint="It is tried again.")

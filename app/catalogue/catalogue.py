@@ -57,7 +57,7 @@ class Catalogue:
         """The number of the newest event handed to ``on_commit``."""
         self.readers = Readers(path)
         self.writer = Writer(path, committed=self._committed, now=now)
-        self.tokens = Tokens(self.readers, self.writer)
+        self.tokens = Tokens(self.readers, self.writer, now=now)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
         self.runs = Runs(self.readers, self.writer, stored_sizes=stored_sizes, now=now)

@@ -12,13 +12,13 @@ from app.catalogue.revision import new_revision
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients, enrolments, tokens
 from app.catalogue.times import to_us
-from app.catalogue.tokens import TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
+from app.catalogue.tokens import AGENT_ONLY, TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from app.protocol import enrol_command
 from streams.records.base import Record
 from streams.records.clients import Client
-from streams.vocabulary import ClientState, EventKind, Scope, Topic
+from streams.vocabulary import ClientState, EventKind, Topic
 
 DEFAULT_GOAL_S = 26 * 3600.0
 """A day and two hours: a daily backup that runs a little late is not a fault."""
@@ -84,7 +84,7 @@ class Enrolments:
                 update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
             )
             no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
-            token = issue_in(transaction, Scope.AGENT, no, rows[0].name)
+            token = issue_in(transaction, AGENT_ONLY, no, rows[0].name)
             transaction.emit(
                 EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no
             )

@@ -16,11 +16,11 @@ from app.catalogue.revision import new_revision
 from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
 from app.catalogue.times import SECOND_US, file_time_us, to_us
-from app.catalogue.tokens import issue_in
+from app.catalogue.tokens import AGENT_ONLY, issue_in
 from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Transaction
 from app.protocol import AgentEntry
-from streams.vocabulary import ClientState, EventKind, FileState, RunState, RunTrigger, Scope
+from streams.vocabulary import ClientState, EventKind, FileState, RunState, RunTrigger
 
 AT_ONCE = 1000
 
@@ -138,7 +138,7 @@ class Past:
             transaction.insert(table, rows)
         count_runs(transaction, run_rows)
         add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
-        token = issue_in(transaction, Scope.AGENT, no, client.name)
+        token = issue_in(transaction, AGENT_ONLY, no, client.name)
         self.seeded[client.name] = SeededClient(client_id, token)
 
     def write_activity(self, transaction: Transaction) -> None:

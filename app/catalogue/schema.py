@@ -81,12 +81,17 @@ tokens = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False, unique=True),
-    Column("scope", String, nullable=False),
+    Column("scopes", String, nullable=False),
     Column("client_no", ForeignKey("clients.no"), index=True),
-    Column("label", String, nullable=False, default=""),
+    Column("name", String, nullable=False, default=""),
     Column("created_at", BigInteger, nullable=False),
-    Column("revoked_at", BigInteger, index=True),
+    Column("expires_at", BigInteger, index=True),
+    Column("used_at", BigInteger),
+    Column("made_by", String, nullable=False, default=""),
+    Column("revoked_at", BigInteger),
+    Column("revoked_no", BigInteger, index=True),
 )
+"""``revoked_no`` numbers revocations, so that other processes find new ones whatever the clock says."""
 
 enrolments = Table(
     "enrolments",

@@ -3,7 +3,8 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
@@ -12,23 +13,33 @@ from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change, client_row
 from app.catalogue.readers import Readers
 from app.catalogue.schema import clients, tokens
+from app.catalogue.times import from_us, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.base import Record
-from streams.vocabulary import ClientState, EventKind, Scope, Topic
+from streams.vocabulary import CONSOLE_SCOPES, ClientState, EventKind, Scope, Topic
 
 REMEMBERED_S = 5.0
 """How long a token found good is not looked up again; another process may have revoked it meanwhile."""
 MOST_REMEMBERED = 10_000
-LOOK_BACK_US = 10_000_000
+FIRST_CONSOLE = "console"
+"""The name of the token that the server makes itself, for the file console.token."""
+AGENT_ONLY = frozenset({Scope.AGENT})
 
 
 class TokenInfo(Record, frozen=True, kw_only=True):
     """What a good token allows."""
 
     id: int
-    scope: Scope
+    scopes: frozenset[Scope]
     client_id: str | None = None
+    name: str = ""
+    expires_at: datetime | None = None
+    """When it stops being good by itself."""
+
+    def allows(self, scope: Scope) -> bool:
+        """Return whether it carries this right."""
+        return scope in self.scopes
 
 
 def hash_of(secret: str) -> bytes:
@@ -36,16 +47,26 @@ def hash_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def issue_in(transaction: Transaction, scope: Scope, client_no: int | None, label: str) -> str:
+def issue_in(
+    transaction: Transaction,
+    scopes: Iterable[Scope],
+    client_no: int | None,
+    name: str,
+    *,
+    expires_at: datetime | None = None,
+    made_by: str = "",
+) -> str:
     """Make a token inside a write and return it."""
     token = f"tw_{secrets.token_urlsafe(32)}"
     row = {
         "id": transaction.numbers("tokens"),
         "hash": hash_of(token),
-        "scope": scope.value,
+        "scopes": ",".join(scope for scope in Scope if scope in frozenset(scopes)),
         "client_no": client_no,
-        "label": label,
+        "name": name,
         "created_at": transaction.now_us,
+        "expires_at": to_us(expires_at),
+        "made_by": made_by,
     }
     transaction.insert(tokens, [row])
     return token
@@ -55,9 +76,12 @@ def revoke_in(transaction: Transaction, which: ColumnElement[bool]) -> list[Toke
     """Revoke the tokens of a condition inside a write; return those that were good before."""
     good = _select().where(which, tokens.c.revoked_at.is_(None))
     revoked = [_info(row) for row in transaction.all(good)]
-    transaction.run(
-        update(tokens).where(which, tokens.c.revoked_at.is_(None)).values(revoked_at=transaction.now_us)
-    )
+    if revoked:
+        transaction.run(
+            update(tokens)
+            .where(which, tokens.c.revoked_at.is_(None))
+            .values(revoked_at=transaction.now_us, revoked_no=transaction.numbers("revocations"))
+        )
     return revoked
 
 
@@ -73,41 +97,68 @@ def let_in(row: AnyRow) -> dict[str, Any]:
 class Tokens:
     """Who may speak to the server."""
 
-    def __init__(self, readers: Readers, writer: Writer) -> None:
+    def __init__(self, readers: Readers, writer: Writer, *, now: Callable[[], datetime]) -> None:
         self._readers = readers
         self._writer = writer
+        self._now = now
         self._remembered: dict[bytes, tuple[float, TokenInfo]] = {}
-        self._revoked_through = 0
-        self._revoked_lately: set[int] = set()
-        self._looked = False
+        self._revoked_no = 0
+        """The newest revocation that has been acted on."""
+        self._looked_us = 0
+        self._acted_on: set[int] = set()
+        """Tokens that this process has revoked since the last look."""
         self.on_revoked: list[Callable[[TokenInfo], None]] = []
         """Each is called, on the loop, with every token that stops being good."""
 
-    async def issue(self, scope: Scope, client_id: str | None = None, label: str = "") -> str:
+    async def issue(
+        self,
+        scopes: Iterable[Scope],
+        client_id: str | None = None,
+        name: str = "",
+        *,
+        expires_at: datetime | None = None,
+        made_by: str = "",
+    ) -> str:
         """Make a token and return it, the only time that it can be seen."""
 
         def work(transaction: Transaction) -> str:
-            no = None if client_id is None else (client_row(transaction, client_id)).no
-            return issue_in(transaction, scope, no, label)
+            no = None if client_id is None else client_row(transaction, client_id).no
+            return issue_in(transaction, scopes, no, name, expires_at=expires_at, made_by=made_by)
 
         return await self._writer.write(work)
 
     async def check(self, token: str) -> TokenInfo | None:
-        """Return what a token allows; None for one that is unknown or revoked."""
+        """Return what a token allows; None for one that is unknown, revoked or past its end."""
         key = hash_of(token)
         known = self._remembered.get(key)
         if known is not None and time.monotonic() - known[0] < REMEMBERED_S:
-            return known[1]
+            return None if self._ended(known[1]) else known[1]
         # Remembered from before the look-up, so that a revocation while it runs is not overlooked.
         asked_at = time.monotonic()
         rows = await self._readers.rows(_select().where(tokens.c.hash == key, tokens.c.revoked_at.is_(None)))
-        if not rows:
+        info = _info(rows[0]) if rows else None
+        if info is None or self._ended(info):
             self._remembered.pop(key, None)
             return None
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[key] = (asked_at, _info(rows[0]))
-        return _info(rows[0])
+        self._remembered[key] = (asked_at, info)
+        return info
+
+    def _ended(self, info: TokenInfo) -> bool:
+        return info.expires_at is not None and info.expires_at <= self._now()
+
+    async def replace_console(self) -> str:
+        """Return a new token with all rights of a console, in the place of the one made so before."""
+
+        def work(transaction: Transaction) -> tuple[str, list[TokenInfo]]:
+            earlier = tokens.c.client_no.is_(None) & (tokens.c.name == FIRST_CONSOLE)
+            revoked = revoke_in(transaction, earlier)
+            return issue_in(transaction, CONSOLE_SCOPES, None, FIRST_CONSOLE, made_by="server"), revoked
+
+        token, revoked = await self._writer.write(work)
+        self.forget(revoked)
+        return token
 
     async def revoke(self, token_id: int) -> None:
         """Let a token be good no longer."""
@@ -143,7 +194,7 @@ class Tokens:
             row = client_row(transaction, client_id)
             revoked = revoke_in(transaction, tokens.c.client_no == row.no)
             change(transaction, row.no, **let_in(row))
-            return issue_in(transaction, Scope.AGENT, row.no, label), revoked
+            return issue_in(transaction, AGENT_ONLY, row.no, label), revoked
 
         token, revoked = await self._writer.write(work)
         self.forget(revoked)
@@ -154,31 +205,42 @@ class Tokens:
         ids = {info.id for info in revoked}
         if not ids:
             return
-        self._revoked_lately |= ids
+        self._acted_on |= ids
         self._remembered = {key: kept for key, kept in self._remembered.items() if kept[1].id not in ids}
         for info in revoked:
             for listener in self.on_revoked:
                 listener(info)
 
     async def look_for_revoked(self) -> None:
-        """Find tokens that another process has revoked since the last look, and act on them."""
-        # A little back in time: a revocation is dated before it waits for the lock.
-        recent = tokens.c.revoked_at > self._revoked_through - LOOK_BACK_US
-        rows = await self._readers.rows(_select().where(recent).order_by(tokens.c.revoked_at))
-        found = [row for row in rows if row.id not in self._revoked_lately]
-        if rows:
-            self._revoked_through = rows[-1].revoked_at
-        self._revoked_lately = {row.id for row in rows}
-        if self._looked:
-            self.forget([_info(row) for row in found])
-        self._looked = True
+        """Find tokens that another process has revoked or whose end has come, and act on them."""
+        # Revocations are numbered and not found by their time, which a clock that is set back would hide.
+        now_us = to_us(self._now())
+        since_us = min(self._looked_us, now_us)
+        acted_on, self._acted_on = self._acted_on, set[int]()
+        revoked = tokens.c.revoked_no > self._revoked_no
+        expired = (tokens.c.expires_at > since_us) & (tokens.c.expires_at <= now_us)
+        rows = await self._readers.rows(_select().where(revoked | expired))
+        self._looked_us = now_us
+        self._revoked_no = max((row.revoked_no or 0 for row in rows), default=self._revoked_no)
+        self.forget([_info(row) for row in rows if row.id not in acted_on])
 
 
 def _select() -> Any:
-    return select(tokens.c.id, tokens.c.scope, tokens.c.revoked_at, clients.c.id.label("client_id")).join(
-        clients, clients.c.no == tokens.c.client_no, isouter=True
-    )
+    return select(
+        tokens.c.id,
+        tokens.c.scopes,
+        tokens.c.name,
+        tokens.c.expires_at,
+        tokens.c.revoked_no,
+        clients.c.id.label("client_id"),
+    ).join(clients, clients.c.no == tokens.c.client_no, isouter=True)
 
 
 def _info(row: AnyRow) -> TokenInfo:
-    return TokenInfo(id=row.id, scope=Scope(row.scope), client_id=row.client_id)
+    return TokenInfo(
+        id=row.id,
+        scopes=frozenset(map(Scope, row.scopes.split(","))),
+        client_id=row.client_id,
+        name=row.name,
+        expires_at=from_us(row.expires_at),
+    )

@@ -29,11 +29,11 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
         if route is not None and route.scope is None:
             return await handler(request)
         token = await _token(request, check)
-        if route is not None and token.scope is not route.scope:
+        if route is not None and route.scope is not None and not token.allows(route.scope):
             raise Refused(
                 "forbidden",
-                f"A token of scope {token.scope} cannot do this.",
-                detail=f"It takes one of scope {route.scope}.",
+                f"This takes a token with the scope {route.scope}.",
+                detail=f"The one that was sent has {', '.join(sorted(token.scopes))}.",
             )
         if token.client_id is not None:
             agents.heard(token.client_id)
@@ -77,6 +77,6 @@ def refuse_shut_out(roster: Roster, client_id: str) -> None:
 
 def agent_scope(token: TokenInfo) -> str:
     """Return the client that an agent's token is for."""
-    if token.scope is not Scope.AGENT or token.client_id is None:
+    if not token.allows(Scope.AGENT) or token.client_id is None:
         raise Refused("forbidden", "This is for agents.")
     return token.client_id

@@ -232,8 +232,8 @@ async def _console_token(catalogue: Catalogue, file: Path) -> str | None:
     with writable(file.parent):
         kept = await asyncio.to_thread(read_token, file)
         known = await catalogue.tokens.check(kept) if kept else None
-        if known is not None and known.scope is Scope.CONSOLE:
+        if known is not None and known.allows(Scope.LOOK):
             return None
-        token = await catalogue.tokens.issue(Scope.CONSOLE, label="console")
+        token = await catalogue.tokens.replace_console()
         await asyncio.to_thread(write_token, file, token)
         return token

@@ -41,8 +41,8 @@ async def storage(room: Room, query: AnalyticsQuery) -> StorageTrend:
 
 
 ANALYTICS = (
-    Route("GET", "/api/analytics/backups", backups, Scope.CONSOLE),
-    Route("GET", "/api/analytics/hours", hours, Scope.CONSOLE),
-    Route("GET", "/api/analytics/performance", performance, Scope.CONSOLE),
-    Route("GET", "/api/analytics/storage", storage, Scope.CONSOLE),
+    Route("GET", "/api/analytics/backups", backups, Scope.LOOK),
+    Route("GET", "/api/analytics/hours", hours, Scope.LOOK),
+    Route("GET", "/api/analytics/performance", performance, Scope.LOOK),
+    Route("GET", "/api/analytics/storage", storage, Scope.LOOK),
 )

@@ -58,10 +58,10 @@ async def back_up(room: Room, body: BackupRequest) -> Outcome:
 
 
 CLIENTS = (
-    Route("GET", "/api/clients", clients, Scope.CONSOLE),
-    Route("POST", "/api/clients/disconnect", disconnect, Scope.CONSOLE),
-    Route("POST", "/api/clients/allow", allow, Scope.CONSOLE),
-    Route("GET", "/api/clients/{client_id}", client, Scope.CONSOLE, ("unknown_client",)),
-    Route("PATCH", "/api/clients/{client_id}", set_goal, Scope.CONSOLE, ("unknown_client",)),
-    Route("POST", "/api/backups", back_up, Scope.CONSOLE),
+    Route("GET", "/api/clients", clients, Scope.LOOK),
+    Route("POST", "/api/clients/disconnect", disconnect, Scope.OPERATE),
+    Route("POST", "/api/clients/allow", allow, Scope.OPERATE),
+    Route("GET", "/api/clients/{client_id}", client, Scope.LOOK, ("unknown_client",)),
+    Route("PATCH", "/api/clients/{client_id}", set_goal, Scope.OPERATE, ("unknown_client",)),
+    Route("POST", "/api/backups", back_up, Scope.OPERATE),
 )

@@ -173,12 +173,12 @@ def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] 
 
 
 CONTENT = (
-    Route("GET", "/api/transfers", transfers, Scope.CONSOLE),
+    Route("GET", "/api/transfers", transfers, Scope.LOOK),
     Route(
         "POST",
         "/api/versions/contents",
         contents,
-        Scope.CONSOLE,
+        Scope.RESTORE,
         ("payload_too_large",),
         content="application/octet-stream",
     ),
@@ -186,7 +186,7 @@ CONTENT = (
         "GET",
         "/api/versions/{version_id}/content",
         content,
-        Scope.CONSOLE,
+        Scope.RESTORE,
         ("unknown_version", "no_content", "damaged", "range_not_satisfiable"),
         content="application/octet-stream",
     ),

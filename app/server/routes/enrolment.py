@@ -46,7 +46,7 @@ def client_name(name: str) -> str:
 
 
 ENROLMENT = (
-    Route("POST", "/api/enrolments", create, Scope.CONSOLE),
+    Route("POST", "/api/enrolments", create, Scope.OPERATE),
     Route(
         "POST",
         "/api/enrol",

@@ -98,13 +98,13 @@ async def tree(room: Room, query: TreeQuery) -> VersionPage:
 
 
 FILES = (
-    Route("GET", "/api/files", files, Scope.CONSOLE),
-    Route("GET", "/api/files/summary", summary, Scope.CONSOLE),
-    Route("POST", "/api/files/delete", delete, Scope.CONSOLE),
-    Route("POST", "/api/files/undelete", undelete, Scope.CONSOLE),
-    Route("POST", "/api/files/verify", verify, Scope.CONSOLE),
-    Route("GET", "/api/files/{file_id}/versions", versions, Scope.CONSOLE, ("unknown_file",)),
-    Route("POST", "/api/clients/{client_id}/verify", verify_client, Scope.CONSOLE, ("unknown_client",)),
-    Route("POST", "/api/verify", verify_all, Scope.CONSOLE),
-    Route("GET", "/api/tree", tree, Scope.CONSOLE, ("unknown_client",)),
+    Route("GET", "/api/files", files, Scope.LOOK),
+    Route("GET", "/api/files/summary", summary, Scope.LOOK),
+    Route("POST", "/api/files/delete", delete, Scope.OPERATE),
+    Route("POST", "/api/files/undelete", undelete, Scope.OPERATE),
+    Route("POST", "/api/files/verify", verify, Scope.OPERATE),
+    Route("GET", "/api/files/{file_id}/versions", versions, Scope.LOOK, ("unknown_file",)),
+    Route("POST", "/api/clients/{client_id}/verify", verify_client, Scope.OPERATE, ("unknown_client",)),
+    Route("POST", "/api/verify", verify_all, Scope.OPERATE),
+    Route("GET", "/api/tree", tree, Scope.RESTORE, ("unknown_client",)),
 )

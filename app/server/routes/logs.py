@@ -60,4 +60,4 @@ def _words(kind: type[E], text: str, name: str) -> frozenset[E]:
         raise Refused("bad_request", f"{name} takes some of {known}.", detail=text[:80]) from None
 
 
-LOGS = (Route("GET", "/api/logs", logs, Scope.CONSOLE),)
+LOGS = (Route("GET", "/api/logs", logs, Scope.LOOK),)

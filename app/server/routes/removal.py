@@ -23,6 +23,6 @@ async def remove(room: Room, client_id: str) -> ClientHoldings:
 
 
 REMOVAL = (
-    Route("GET", "/api/clients/{client_id}/holdings", holdings, Scope.CONSOLE, ("unknown_client",)),
-    Route("DELETE", "/api/clients/{client_id}", remove, Scope.CONSOLE, ("unknown_client",)),
+    Route("GET", "/api/clients/{client_id}/holdings", holdings, Scope.LOOK, ("unknown_client",)),
+    Route("DELETE", "/api/clients/{client_id}", remove, Scope.DESTROY, ("unknown_client",)),
 )

@@ -62,8 +62,8 @@ async def cancel(room: Room, run_id: int) -> Run:
 
 
 RUNS = (
-    Route("GET", "/api/runs", runs, Scope.CONSOLE),
-    Route("GET", "/api/runs/active", active, Scope.CONSOLE),
-    Route("GET", "/api/runs/results", results, Scope.CONSOLE),
-    Route("POST", "/api/runs/{run_id}/cancel", cancel, Scope.CONSOLE, ("unknown_run", "run_ended")),
+    Route("GET", "/api/runs", runs, Scope.LOOK),
+    Route("GET", "/api/runs/active", active, Scope.LOOK),
+    Route("GET", "/api/runs/results", results, Scope.LOOK),
+    Route("POST", "/api/runs/{run_id}/cancel", cancel, Scope.OPERATE, ("unknown_run", "run_ended")),
 )

@@ -51,5 +51,5 @@ async def metrics(room: Room) -> web.Response:
 SERVICE = (
     Route("GET", "/health", health, None),
     Route("GET", "/api/openapi.json", openapi, None),
-    Route("GET", "/metrics", metrics, Scope.CONSOLE, content="text/plain"),
+    Route("GET", "/metrics", metrics, Scope.LOOK, content="text/plain"),
 )

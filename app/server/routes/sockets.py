@@ -29,6 +29,6 @@ async def agent(room: Room, request: web.Request, token: TokenInfo) -> web.Strea
 
 
 SOCKETS = (
-    Route("GET", "/events", events, Scope.CONSOLE),
+    Route("GET", "/events", events, Scope.LOOK),
     Route("GET", "/agent", agent, Scope.AGENT),
 )

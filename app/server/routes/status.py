@@ -94,10 +94,10 @@ async def forecast(room: Room) -> StorageForecast:
 
 
 STATUS = (
-    Route("GET", "/api/status", status, Scope.CONSOLE),
-    Route("POST", "/api/server/start", start, Scope.CONSOLE),
-    Route("POST", "/api/server/stop", stop, Scope.CONSOLE),
-    Route("GET", "/api/activity", activity, Scope.CONSOLE),
-    Route("GET", "/api/load", load, Scope.CONSOLE),
-    Route("GET", "/api/storage/forecast", forecast, Scope.CONSOLE),
+    Route("GET", "/api/status", status, Scope.LOOK),
+    Route("POST", "/api/server/start", start, Scope.OPERATE),
+    Route("POST", "/api/server/stop", stop, Scope.OPERATE),
+    Route("GET", "/api/activity", activity, Scope.LOOK),
+    Route("GET", "/api/load", load, Scope.LOOK),
+    Route("GET", "/api/storage/forecast", forecast, Scope.LOOK),
 )

@@ -7,9 +7,10 @@ import pytest
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import UnknownClient
 from app.catalogue.schema import metadata
+from app.catalogue.tokens import AGENT_ONLY
 from streams.records.events import Event
 from streams.records.files import FileQuery
-from streams.vocabulary import EventKind, FileState, RunTrigger, Scope, Topic
+from streams.vocabulary import EventKind, FileState, RunTrigger, Topic
 from tests.app.catalogue.seeds import back_up, enrol, entry, sha
 
 
@@ -46,7 +47,7 @@ async def test_a_client_goes_with_all_that_is_kept_of_it(catalogue: Catalogue, t
 
 async def test_its_token_is_good_no_longer(catalogue: Catalogue) -> None:
     client = await enrol(catalogue)
-    token = await catalogue.tokens.issue(Scope.AGENT, client.id)
+    token = await catalogue.tokens.issue(AGENT_ONLY, client.id)
     heard: list[object] = []
     catalogue.tokens.on_revoked.append(heard.append)
     await catalogue.removal.remove(client.id)

@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,52 @@ from tests.app.catalogue.seeds import Clock, enrol
 async def test_a_token_is_good_until_it_is_revoked(catalogue: Catalogue) -> None:
     gone: list[TokenInfo] = []
     catalogue.tokens.on_revoked.append(gone.append)
-    token = await catalogue.tokens.issue(Scope.CONSOLE, label="first")
+    token = await catalogue.tokens.issue({Scope.LOOK, Scope.RESTORE}, name="first")
     info = await catalogue.tokens.check(token)
     assert info is not None
-    assert (info.scope, info.client_id) == (Scope.CONSOLE, None)
+    assert (info.scopes, info.client_id, info.name) == ({Scope.LOOK, Scope.RESTORE}, None, "first")
+    assert info.allows(Scope.RESTORE) and not info.allows(Scope.OPERATE)
     assert await catalogue.tokens.check(token + "x") is None
     await catalogue.tokens.revoke(info.id)
     assert await catalogue.tokens.check(token) is None
     assert gone == [info]
     await catalogue.tokens.look_for_revoked()
     assert gone == [info]
+
+
+async def test_a_token_ends_by_itself(catalogue: Catalogue, clock: Clock) -> None:
+    ended: list[TokenInfo] = []
+    catalogue.tokens.on_revoked.append(ended.append)
+    token = await catalogue.tokens.issue({Scope.LOOK}, name="day", expires_at=clock() + timedelta(days=1))
+    info = await catalogue.tokens.check(token)
+    assert info is not None
+    clock.forward(hours=23)
+    await catalogue.tokens.look_for_revoked()
+    assert (await catalogue.tokens.check(token), ended) == (info, [])
+    clock.forward(hours=1)
+    assert await catalogue.tokens.check(token) is None
+    await catalogue.tokens.look_for_revoked()
+    await catalogue.tokens.look_for_revoked()
+    assert ended == [info]
+
+
+async def test_a_revocation_of_another_process_is_found_whatever_the_clock_says(
+    catalogue: Catalogue, clock: Clock, tmp_path: Path
+) -> None:
+    ended: list[TokenInfo] = []
+    catalogue.tokens.on_revoked.append(ended.append)
+    token = await catalogue.tokens.issue({Scope.LOOK}, name="leaked")
+    info = await catalogue.tokens.check(token)
+    assert info is not None
+    await catalogue.tokens.look_for_revoked()
+    clock.forward(hours=-1)
+    other = await Catalogue.open(tmp_path / "catalogue.db", now=clock)
+    try:
+        await other.tokens.revoke(info.id)
+    finally:
+        await other.close()
+    await catalogue.tokens.look_for_revoked()
+    assert (await catalogue.tokens.check(token), ended) == (None, [info])
 
 
 async def test_only_hashes_are_kept(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -46,7 +83,7 @@ async def test_a_code_works_once_for_its_name(catalogue: Catalogue, clock: Clock
     client, token = await catalogue.enrolments.redeem("desk", typed, "linux", "1")
     info = await catalogue.tokens.check(token)
     assert info is not None
-    assert (info.scope, info.client_id) == (Scope.AGENT, client.id)
+    assert (info.scopes, info.client_id) == ({Scope.AGENT}, client.id)
     with pytest.raises(CodeUsed):
         await catalogue.enrolments.redeem("desk", enrolment.code, "", "")
     late = await catalogue.enrolments.create("desk", valid_s=60)

@@ -56,11 +56,11 @@ async def test_a_scope_is_a_wall(running_server: RunningServer) -> None:
         for route in routes:
             if route.scope is None:
                 continue
-            wrong: ClientSession = agent.http if route.scope is Scope.CONSOLE else running_server.console
+            wrong: ClientSession = running_server.console if route.scope is Scope.AGENT else agent.http
             async with wrong.request(route.method, base + filled(route.path)) as response:
                 said = await response.json()
                 assert (response.status, said["code"]) == (403, "forbidden"), route.path
-                assert said["detail"] == f"It takes one of scope {route.scope}."
+                assert said["message"] == f"This takes a token with the scope {route.scope}."
 
 
 async def test_an_agent_sees_and_changes_only_its_own(running_server: RunningServer) -> None:
