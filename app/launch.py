@@ -21,6 +21,7 @@ from app.config import Settings, find_file, load_settings
 from app.config.load import Flags
 from app.heap import still_heap
 from app.logs import add_log_format, set_up_logs
+from app.process import make_files_private, raise_file_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the console until its window is closed or a signal comes; return the exit code."""
+    make_files_private()
+    raise_file_limit()
     set_up_logs(level="info" if args.verbose else "warning", file=args.log, form=args.log_format)
     path = find_file(args.config)
     flags: Flags = {}

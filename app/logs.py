@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from app.log_limits import RepeatFilter
 from app.log_lines import LineRenderer, wants_colors
 
 SECRET_KEY = re.compile(
@@ -36,6 +37,8 @@ _SIGNS = (
 HIDDEN = "***"
 FORMATS = ("auto", "lines", "json")
 """What the flag --log-format takes."""
+LIMITED = ("asyncio", "aiohttp.server", "uvicorn.error")
+"""Loggers of libraries whose lines anybody who connects can cause."""
 LONGEST_TEXT = 16_000
 """Characters of one value; what is longer is cut, so that a line cannot fill a disk."""
 
@@ -150,6 +153,10 @@ def set_up_logs(
     root.addHandler(target)
     # The log view hears what goes on even where the terminal is told only what goes wrong.
     root.setLevel(min(target.level, logging.INFO))
+    for foreign in LIMITED:
+        logger = logging.getLogger(foreign)
+        if not any(isinstance(known, RepeatFilter) for known in logger.filters):
+            logger.addFilter(RepeatFilter())
     for noisy in ("aiosqlite", "asyncio", "alembic", "aiohttp.access", "flet", "flet_web", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(

@@ -73,7 +73,12 @@ class FilePrefs:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, "utf-8")
+    part.unlink(missing_ok=True)
+    # Names of clients and what was searched for are nobody else's, whatever the folder's mode is.
+    with os.fdopen(
+        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", encoding="utf-8"
+    ) as out:
+        out.write(text)
     part.replace(path)

@@ -150,10 +150,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     global _reached, _has_page  # noqa: PLW0603  (what is watched is not told which test runs)
     _has_page = item.get_closest_marker("page") is not None
     _reached = [] if _has_page or item.get_closest_marker("unit") else None
+    umask = os.umask(0o022)  # a program that is run in this process makes its files private
     try:
         return (yield)
     finally:
         _reached = None
+        os.umask(umask)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,6 +30,7 @@ from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal
 from app.config import AgentSettings, find_file, load_settings
 from app.logs import add_log_format, set_up_logs
+from app.process import make_files_private
 from app.protocol import enrol_command
 from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line says and return the exit code; every failure is one line."""
+    make_files_private()
     set_up_logs(level="warning", form=args.log_format)
     return foreground.run(_obey(args), STOPPED, stopped_code=_stopped_code(args))
 

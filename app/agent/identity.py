@@ -10,6 +10,7 @@ from app.agent.address import Address
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.names import reason_of
+from app.private_folder import make_private
 from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
 from streams.failures import CommandFailed, ConfigRejected
 
@@ -29,7 +30,7 @@ def prepare_folder(folder: Path) -> None:
     """Make the state folder, readable by its owner only; raise ``ConfigRejected`` where it cannot be used."""
     hint = "Give another folder with --state."
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder, files=(f"{FILE_NAME}*", "index.db*", "lock"))
     except OSError as error:
         raise ConfigRejected(f"{folder}: cannot be made: {reason_of(error)}.", hint=hint) from None
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -22,6 +22,7 @@ from app.fleet.fleet import Plan, run_fleet
 from app.fleet.seeding import Member, prepare
 from app.heap import still_heap
 from app.logs import set_up_logs
+from app.process import make_files_private, raise_file_limit
 from app.server.run import ServerInfo, serve
 from app.tasks import Tasks
 from streams.failures import TidewatchError
@@ -53,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until the standard input ends or a signal comes; return the exit code."""
     words = _parser().parse_args(arguments)
+    make_files_private()
+    raise_file_limit()
     set_up_logs(level="info", file=words.log)
     plan = Plan(words.clients, words.seed, quiet=words.quiet, events_per_second=words.events_per_second)
     try:

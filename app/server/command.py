@@ -19,6 +19,7 @@ from app.catalogue.catalogue import Catalogue
 from app.config.load import find_file, load_settings
 from app.heap import still_heap
 from app.logs import add_log_format, set_up_logs
+from app.process import make_files_private, raise_file_limit
 from app.server.ending import Ending
 from app.server.folder import CATALOGUE_FILE
 from app.server.ports import tls_context
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the arguments say and return the exit code; raises ``TidewatchError`` where it cannot."""
+    make_files_private()
     set_up_logs(level=args.log_level, form=args.log_format)
     if args.action is None:
         return _run_server(args)
@@ -78,6 +80,7 @@ def _check_data(folder: Path) -> None:
 
 
 def _run_server(args: argparse.Namespace) -> int:
+    raise_file_limit()
     settings = load_settings(find_file(args.config), {"server": _given(args)}).server
     certificate, key = settings.tls_certificate, settings.tls_key
     if key is not None and certificate is None:

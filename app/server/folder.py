@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.catalogue.blank import never_used
+from app.private_folder import make_private
 from app.server.problems import CatalogueLost, FolderInUse, FolderUnwritable
 from app.store.layout import holds_contents
 
@@ -14,6 +15,9 @@ CATALOGUE_FILE = "catalogue.db"
 STORE_FOLDER = "store"
 TOKEN_FILE = "console.token"
 LOCK_FILE = "server.lock"
+PRIVATE_FILES = (f"{CATALOGUE_FILE}*", "console.*", "server.*", "child.log", "logs/*", "tls/*", "copies/*")
+PRIVATE_FOLDERS = (STORE_FOLDER, f"{STORE_FOLDER}/*", "logs", "tls", "copies")
+"""What may have been written under another umask, or put back by hand; the store's files lie below these."""
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def writable(data_dir: Path) -> Generator[None]:
 def held(data_dir: Path) -> Generator[None]:
     """Make the folder where it is missing and hold it, so that no second server works on it."""
     with writable(data_dir):
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(data_dir, files=PRIVATE_FILES, folders=PRIVATE_FOLDERS)
         lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from app.catalogue.catalogue import Catalogue
 from app.config.sections import ServerSettings
+from app.process import open_files_limit
 from app.server.application import http_application, socket_application
 from app.server.folder import (
     CATALOGUE_FILE,
@@ -38,6 +39,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 RESTARTED = "the server was restarted"
 RETRY_S = 1.0
+OWN_FILES = 256
+"""Open files of the catalogue, the store and the log."""
+FILES_PER_CLIENT = 2
+"""The socket of its agent, and a connection for a backup."""
 CLOSE_S = 1.2
 """How long open requests and sockets may take when the server ends; then they are cut."""
 
@@ -147,6 +152,7 @@ async def running_room(
         await catalogue.runs.fail_orphans(RESTARTED)
         _, _, clients = await catalogue.clients.all()
         room.roster.fill(clients)
+        _check_file_limit(len(clients))
         await catalogue.events.record(EventKind.SERVER_STARTED, server_state=ServerState.RUNNING)
 
         stack.push_async_callback(_close_runners, room, runners)
@@ -170,6 +176,19 @@ async def running_room(
                 database_path=data_dir / CATALOGUE_FILE,
                 new_token=new_token,
             ),
+        )
+
+
+def _check_file_limit(clients: int) -> None:
+    """Log where all clients at once would need more files than the operating system allows."""
+    needed, limit = OWN_FILES + FILES_PER_CLIENT * clients, open_files_limit()
+    if limit < needed:
+        log.warning(
+            "few_open_files",
+            limit=limit,
+            needed=needed,
+            clients=clients,
+            hint="Raise the hard limit (LimitNOFILE= of systemd, ulimit -Hn).",
         )
 
 

@@ -1,0 +1,72 @@
+"""Log lines that an outsider can cause, at most one a minute for each event."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+EVERY_S = 60.0
+MAX_MESSAGES = 256
+"""Messages that the filter remembers at most."""
+
+
+class LimitedLog:
+    """Writes an event at once, then again after a minute at the earliest, with the number left out.
+
+    One entry is kept for each event name: names are ours, so memory is bounded whatever comes from outside.
+    """
+
+    def __init__(
+        self,
+        log: structlog.stdlib.BoundLogger,
+        *,
+        every_s: float = EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log, self._every_s, self._clock = log, every_s, clock
+        self._next_at: dict[str, float] = {}
+        self._left_out: dict[str, int] = {}
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Log at level info."""
+        self._write(self._log.info, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Log at level warning."""
+        self._write(self._log.warning, event, fields)
+
+    def _write(self, write: Callable[..., None], event: str, fields: dict[str, Any]) -> None:
+        now = self._clock()
+        if now < self._next_at.get(event, now):
+            self._left_out[event] = self._left_out.get(event, 0) + 1
+            return
+        self._next_at[event] = now + self._every_s
+        left_out = self._left_out.pop(event, 0)
+        if left_out:
+            fields["left_out"] = left_out
+        write(event, **fields)
+
+
+class RepeatFilter(logging.Filter):
+    """Lets a message of a library pass once a minute.
+
+    ``asyncio`` logs ``socket.accept() out of system resource`` once for each place of the backlog and again
+    each second, which fills a disk while no file can be opened.
+    """
+
+    def __init__(self, *, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_s, self._clock = every_s, clock
+        self._next_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message was not logged within the last minute."""
+        key, now = str(record.msg).partition("\n")[0][:200], self._clock()
+        if now < self._next_at.get(key, now):
+            return False
+        if len(self._next_at) >= MAX_MESSAGES:
+            self._next_at.clear()
+        self._next_at[key] = now + self._every_s
+        return True

@@ -1,0 +1,69 @@
+"""Private folders: 0700, owned by the user who runs the program, with 0600 files, whoever made them before.
+
+A folder that an administrator made with mode 0755 is tightened. One that belongs to another user, or that
+all users share, cannot be made safe and is refused.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import structlog
+
+from streams.failures import TidewatchError
+
+log = structlog.stdlib.get_logger(__name__)
+
+FOLDER_MODE = 0o700
+OTHERS = 0o077
+OTHERS_WRITE = 0o022
+
+
+class FolderExposed(TidewatchError):
+    """Other users could read or replace files in a folder that holds secrets."""
+
+    code = "folder_exposed"
+    exit_code = 5
+
+
+def make_private(folder: Path, *, files: Iterable[str] = (), folders: Iterable[str] = ()) -> None:
+    """Create ``folder`` or tighten its mode, and the modes of these ``files`` and ``folders`` inside.
+
+    Names may be glob patterns. Symbolic links are not followed. A folder that also holds other things (a home
+    folder, ``/srv``) keeps its mode, which is logged: closing it would lock others out of what is theirs.
+    Raises ``FolderExposed`` for a folder of another user, one that others can write, and ``OSError``.
+    """
+    files, folders = tuple(files), tuple(folders)
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    found = folder.stat()
+    # Root owns what it wants; anybody else's folder could be swapped under a program that runs as root.
+    if found.st_uid != os.geteuid():
+        raise FolderExposed(
+            f"The folder {folder} belongs to another user.",
+            hint="Choose a folder of the user who runs this, or change its owner.",
+        )
+    if found.st_mode & stat.S_ISVTX:
+        raise FolderExposed(
+            f"The folder {folder} is shared by all users.", hint="Choose a folder below it, for this alone."
+        )
+    if found.st_mode & OTHERS and _holds_other_things(folder, (*files, *folders)):
+        if found.st_mode & OTHERS_WRITE:
+            raise FolderExposed(
+                f"Other users can write to the folder {folder}, which also holds other things.",
+                hint="Choose a folder below it, for this alone.",
+            )
+        log.warning("folder_not_private", folder=str(folder), hint="Choose a folder for this alone.")
+    elif found.st_mode & OTHERS:
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        log.info("folder_made_private", folder=str(folder), mode=oct(stat.S_IMODE(found.st_mode)))
+    for patterns, kind in ((files, stat.S_ISREG), (folders, stat.S_ISDIR)):
+        for path in (path for pattern in patterns for path in folder.glob(pattern)):
+            mode = path.lstat().st_mode
+            if kind(mode) and mode & OTHERS:
+                path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+
+
+def _holds_other_things(folder: Path, known: tuple[str, ...]) -> bool:
+    return any(not any(fnmatchcase(path.name, pattern) for pattern in known) for path in folder.iterdir())

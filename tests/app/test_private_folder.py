@@ -1,0 +1,72 @@
+"""Folders with secrets are closed to other users, whoever made them, and nobody else's folder is touched."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.prefs import _write
+from app.private_folder import FolderExposed, make_private
+from app.process import make_files_private
+
+KNOWN = {"files": ("catalogue.db*", "logs/*"), "folders": ("logs",)}
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_folder_made_by_an_administrator_is_closed_with_what_it_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "logs").mkdir(parents=True)
+    for name in ("catalogue.db", "catalogue.db-wal", "logs/server.jsonl"):
+        (folder / name).touch(0o644)
+    folder.chmod(0o775)
+    make_private(folder, **KNOWN)
+    assert {mode_of(path) for path in (folder, folder / "logs")} == {0o700}
+    assert {mode_of(path) for path in folder.rglob("*") if path.is_file()} == {0o600}
+
+
+def test_a_folder_of_other_things_keeps_its_mode_but_is_refused_where_others_write(tmp_path: Path) -> None:
+    (tmp_path / "somebody's").touch()
+    (tmp_path / "catalogue.db").touch(0o644)
+    tmp_path.chmod(0o755)
+    make_private(tmp_path, **KNOWN)
+    assert (mode_of(tmp_path), mode_of(tmp_path / "catalogue.db")) == (0o755, 0o600)
+    tmp_path.chmod(0o777)
+    with pytest.raises(FolderExposed, match="can write"):
+        make_private(tmp_path, **KNOWN)
+
+
+def test_a_shared_folder_and_one_of_another_user_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(FolderExposed, match="shared"):
+        make_private(tmp_path)
+    tmp_path.chmod(0o700)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(FolderExposed, match="another user"):
+        make_private(tmp_path)
+
+
+def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.touch(0o644)
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    (folder / "catalogue.db").symlink_to(outside)
+    make_private(folder, **KNOWN)
+    assert mode_of(outside) == 0o644
+
+
+def test_what_a_program_and_the_console_write_is_private(tmp_path: Path) -> None:
+    make_files_private()
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    os.umask(0)
+    _write(tmp_path / "state" / "console.json", "{}")
+    found = {mode_of(tmp_path / name) for name in ("file", "state/console.json")}
+    assert (found, mode_of(tmp_path / "folder"), mode_of(tmp_path / "state")) == ({0o600}, 0o700, 0o700)
