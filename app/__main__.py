@@ -14,7 +14,7 @@ from streams.failures import ConfigRejected, TidewatchError
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """A subcommand; its module is imported only when it is the one that was asked for."""
+    """A command of one or more words; its module is imported only when it is the one that was asked for."""
 
     name: str
     module: str
@@ -22,14 +22,15 @@ class _Command:
 
 
 COMMANDS = (
-    _Command("server", "app.server.command", "run the backup server, or enrol a client at it"),
+    _Command("server", "app.server.command", "run the backup server; see its --help for its commands"),
+    _Command("server enrol", "app.server.commands.enrol", "print a code with which a client may enrol"),
+    _Command("server revoke", "app.server.commands.revoke", "revoke the token of a client"),
     _Command("agent", "app.agent.command", "back up folders of this machine to a server"),
     _Command("restore", "app.agent.restore_command", "bring a client's files back from a server"),
 )
 CONSOLE = _Command("console", "app.launch", "look at a backup server (the default)")
 
 EPILOG = """\
-other commands:
 {commands}
 Each has --help. With no configuration the console starts a server with a simulated fleet on this
 machine and shows it. Settings come from flags, then the environment (TIDEWATCH_SECTION__KEY, such as
@@ -51,13 +52,47 @@ class _Parser(argparse.ArgumentParser):
         raise WrongUsage(f"{self.prog}: {words}.", hint=f"See {self.prog} --help.")
 
 
+def _below(command: _Command) -> list[_Command]:
+    """Return the commands that continue the words of this one; of the console the first words."""
+    if command is CONSOLE:
+        return [each for each in COMMANDS if " " not in each.name]
+    return [each for each in COMMANDS if each.name.startswith(f"{command.name} ")]
+
+
+def _listed(command: _Command) -> str:
+    below = _below(command)
+    if not below:
+        return ""
+    width = max(len(each.name) for each in below)
+    return "other commands:\n" + "\n".join(
+        f"  python -m app {each.name:<{width}}  {each.summary}" for each in below
+    )
+
+
+def _command_of(words: Sequence[str]) -> tuple[_Command, list[str]]:
+    """Return the command that the most of the first words name, and the words that follow.
+
+    Raises WrongUsage for a word after ``server`` that continues none of its commands.
+    """
+    named = [each for each in COMMANDS if words[: len(each.name.split())] == each.name.split()]
+    if not named:
+        return CONSOLE, list(words[1:] if words[:1] == ["console"] else words)
+    command = max(named, key=lambda each: len(each.name))
+    rest = list(words[len(command.name.split()) :])
+    if (below := _below(command)) and rest and rest[0] and not rest[0].startswith("-"):
+        known = ", ".join(each.name.removeprefix(f"{command.name} ") for each in below)
+        prog, word = f"python -m app {command.name}", " ".join(rest[0].split())
+        raise WrongUsage(f"{prog}: {word!r} is not one of its commands: {known}.", hint=f"See {prog} --help.")
+    return command, rest
+
+
 def _parser(command: _Command, module: ModuleType) -> argparse.ArgumentParser:
     words = "python -m app" if command is CONSOLE else f"python -m app {command.name}"
-    listed = "\n".join(f"  python -m app {c.name:<8}  {c.summary}" for c in COMMANDS)
+    listed = _listed(command)
     parser = _Parser(
         prog=words,
         description=(module.__doc__ or command.summary).strip(),
-        epilog=EPILOG.format(commands=listed) if command is CONSOLE else None,
+        epilog=EPILOG.format(commands=listed) if command is CONSOLE else listed,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -86,13 +121,12 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a failure is one line on stderr, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = next((c for c in COMMANDS if words and words[0] == c.name), CONSOLE)
-    rest = words if command is CONSOLE and words[:1] != ["console"] else words[1:]
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        command, rest = _command_of(words)
         module = importlib.import_module(command.module)
         if rest and rest[0] and not rest[0].startswith("-") and command is CONSOLE:
-            known = ", ".join(c.name for c in COMMANDS)
+            known = ", ".join(c.name for c in _below(CONSOLE))
             raise ConfigRejected(f"{rest[0]} is not a command.", hint=f"Commands: {known}; see --help.")
         parser = _parser(command, module)
         _check_none_is_empty(parser.prog, rest)

@@ -47,6 +47,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, argparse.Namespace
         (["--flag", "x"], "app.launch"),
         (["console"], "app.launch"),
         (["server"], "app.server.command"),
+        (["server", "--flag", "x"], "app.server.command"),
+        (["server", "enrol"], "app.server.commands.enrol"),
+        (["server", "revoke", "--flag", "x"], "app.server.commands.revoke"),
         (["agent"], "app.agent.command"),
         (["restore"], "app.agent.restore_command"),
     ],
@@ -81,7 +84,11 @@ def test_an_unknown_command_is_said(
         (["--bogus"], "python -m app: unrecognized arguments: --bogus. See python -m app --help."),
         (["--port", "abc"], "python -m app: --port: 'abc' is not a port"),
         (["server"], "python -m app server: the following arguments are required: --data. See "),
-        (["server", "start", "--data", "x"], "'start' (choose from"),
+        (
+            ["server", "start", "--data", "x"],
+            "python -m app server: 'start' is not one of its commands: enrol",
+        ),
+        (["server", "enrol", "--data", "x"], "python -m app server enrol: the following arguments are"),
         (
             ["server", "--data", "x", "--port", "a b"],
             "python -m app server: --port: invalid int value: 'a b'.",
@@ -130,7 +137,7 @@ def test_an_interruption_is_quiet(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("word", ["", "server", "agent", "restore"])
+@pytest.mark.parametrize("word", ["", "server", "server enrol", "server revoke", "agent", "restore"])
 def test_every_command_has_help(word: str) -> None:
     words = [sys.executable, "-m", "app", *word.split(), "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)

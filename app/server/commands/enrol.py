@@ -1,0 +1,33 @@
+"""Print a code with which one client may enrol, once, within a day.
+
+The server may run meanwhile. The code is the only line on stdout.
+"""
+
+import argparse
+
+from app.catalogue.catalogue import Catalogue
+from app.server.commands.shared import add_data, begin, say, say_aside, with_catalogue
+from app.server.problems import Refused, StartFailed
+from app.server.routes.enrolment import client_name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server enrol``."""
+    parser.add_argument("name", metavar="NAME", help="the client to enrol")
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make a code and print it; return the exit code."""
+
+    async def enrol(catalogue: Catalogue) -> int:
+        try:
+            enrolment = await catalogue.enrolments.create(client_name(args.name))
+        except Refused as refusal:
+            raise StartFailed(refusal.problem.message) from None
+        say(enrolment.code)
+        expires = enrolment.expires_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        say_aside(f"for {enrolment.name}; it works once, until {expires}")
+        return 0
+
+    return with_catalogue(begin(args), enrol)

@@ -1,0 +1,30 @@
+"""Revoke the token of a client: its agent is refused until the client is enrolled again.
+
+The server may run meanwhile; it notices within a second or two.
+"""
+
+import argparse
+
+from app.catalogue.catalogue import Catalogue
+from app.server.commands.shared import add_data, begin, say, with_catalogue
+from app.server.problems import StartFailed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server revoke``."""
+    parser.add_argument("name", metavar="NAME", help="the client whose token is revoked")
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Revoke the token; return the exit code."""
+
+    async def revoke(catalogue: Catalogue) -> int:
+        client = await catalogue.clients.by_name(args.name)
+        if client is None:
+            raise StartFailed(f"No client is named {args.name}.", hint="Names are case-sensitive.")
+        await catalogue.tokens.revoke_client(client.id)
+        say(f"{args.name}: its token is revoked; enrol it again to let it back in")
+        return 0
+
+    return with_catalogue(begin(args), revoke)

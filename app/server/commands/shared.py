@@ -1,0 +1,73 @@
+"""Arguments and steps that the sub-commands of the server share."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from app.catalogue.catalogue import Catalogue
+from app.logs import add_log_format, set_up_logs
+from app.process import make_files_private
+from app.server.folder import CATALOGUE_FILE
+from app.server.problems import StartFailed
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Declare the data folder and the flags of the log."""
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="the server's data folder")
+    add_logging(parser)
+
+
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of the log."""
+    parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
+    add_log_format(parser)
+
+
+def begin(args: argparse.Namespace) -> Path:
+    """Set up the log and return the catalogue's path; raises StartFailed where no server's data is."""
+    make_files_private()
+    set_up_logs(level=args.log_level, form=args.log_format)
+    return catalogue_in(args.data)
+
+
+def catalogue_in(folder: Path) -> Path:
+    """Return the path of a data folder's catalogue; raises StartFailed where there is none."""
+    path = folder / CATALOGUE_FILE
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise StartFailed(
+            f"The data folder {folder} cannot be read: {error.strerror}.",
+            hint="Run this as the user that the server runs as.",
+        ) from error
+    if not there:
+        raise StartFailed(
+            f"There is no server's data in {folder}.", hint=f"Run: python -m app server --data {folder}"
+        )
+    return path
+
+
+def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
+    """Return what ``act`` returns with the open catalogue; the server may run meanwhile."""
+
+    async def main() -> int:
+        catalogue = await Catalogue.open(path)
+        try:
+            return await act(catalogue)
+        finally:
+            await catalogue.close()
+
+    return asyncio.run(main())
+
+
+def say(line: str) -> None:
+    """Print a line of the result."""
+    print(line, flush=True)  # noqa: T201
+
+
+def say_aside(line: str) -> None:
+    """Print a line that is not part of the result, such as progress."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
