@@ -83,6 +83,10 @@ class Transaction:
     loop: asyncio.AbstractEventLoop
     committed_at: datetime | None = None
     """When it had become durable."""
+    jobs: int = 0
+    """How many writes of different callers are in it."""
+    took_s: float = 0.0
+    """How long it has held the lock, the commit included, in seconds."""
     now_us: int = 0
     sequences: dict[str, int] = field(default_factory=dict[str, int])
     events: list[Event] = field(default_factory=list[Event])

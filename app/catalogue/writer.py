@@ -1,8 +1,11 @@
-"""Writing: one connection in one thread, one queue; what waits together is made durable together."""
+"""Writing: one connection in one thread; what waits together is made durable together."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +21,11 @@ T = TypeVar("T")
 Work = Callable[[Transaction], T]
 MOST_TOGETHER = 64
 """How many waiting writes share one commit at most."""
+GROUP_S = 0.03
+"""A commit that has taken so long takes no further write in, in seconds."""
+
+FLOW: ContextVar[str] = ContextVar("catalogue_write_flow", default="")
+"""Whose writes these are, such as the id of a client: flows take turns, so that no queue holds another up."""
 
 
 @dataclass(slots=True)
@@ -31,6 +39,55 @@ class _Done:
     job: _Job
     result: Any = None
     error: Exception | None = None
+
+
+class FairQueue:
+    """Jobs by flow: of each flow first in, first out; flows take turns."""
+
+    def __init__(self) -> None:
+        self._flows: dict[str, deque[_Job]] = {}
+        self._count = 0
+        self._filled = asyncio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return self._count
+
+    def put(self, flow: str, job: _Job) -> None:
+        """Let a job wait behind those of its flow."""
+        self._flows.setdefault(flow, deque()).append(job)
+        self._count += 1
+        self._filled.set()
+
+    def close(self) -> None:
+        """Let ``take`` return what waits, and then nothing."""
+        self._closed = True
+        self._filled.set()
+
+    async def take(self, most: int) -> list[_Job]:
+        """Wait for a job; return it with those that wait, one of each flow in turn. Empty: closed."""
+        while not self._count:
+            if self._closed:
+                return []
+            self._filled.clear()
+            await self._filled.wait()
+        return self._taken(most)
+
+    def _taken(self, most: int) -> list[_Job]:
+        jobs: list[_Job] = []
+        while self._flows and len(jobs) < most:
+            flow, waiting = next(iter(self._flows.items()))
+            # Behind all others until its next turn.
+            del self._flows[flow]
+            jobs.append(waiting.popleft())
+            if waiting:
+                self._flows[flow] = waiting
+        self._count -= len(jobs)
+        return jobs
+
+    def drain(self) -> list[_Job]:
+        """Return all that waits."""
+        return self._taken(self._count)
 
 
 class Writer:
@@ -48,7 +105,8 @@ class Writer:
         self._engine = writer_engine(path)
         self._committed = committed
         self._now = now
-        self._jobs: asyncio.Queue[_Job | None] = asyncio.Queue()
+        self._jobs = FairQueue()
+        self._carried: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
         self._taking = False
         self._thread = ThreadPoolExecutor(1, "catalogue writer")
@@ -56,7 +114,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many writes wait."""
-        return self._jobs.qsize()
+        return len(self._jobs) + len(self._carried)
 
     async def open(self) -> None:
         """Open the connection and begin to take writes."""
@@ -70,7 +128,7 @@ class Writer:
         if not self._taking:
             raise RuntimeError("the catalogue is closed")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put_nowait(_Job(work, answer))
+        self._jobs.put(FLOW.get(), _Job(work, answer))
         with translated(self._path):
             return await answer
 
@@ -78,7 +136,7 @@ class Writer:
         """Finish the writes that wait, then close the connection."""
         if self._task is not None:
             self._taking = False
-            self._jobs.put_nowait(None)
+            self._jobs.close()
             await asyncio.wait({self._task})
             if not self._task.cancelled():
                 self._task.result()
@@ -91,60 +149,61 @@ class Writer:
     async def _serve(self, connection: Connection) -> None:
         jobs: list[_Job] = []
         try:
-            last = False
-            while not last:
-                jobs, last = await self._waiting_jobs()
-                await self._together(connection, [job for job in jobs if not job.answer.cancelled()])
+            while jobs := self._carried or await self._jobs.take(MOST_TOGETHER):
+                self._carried = []
+                live = [job for job in jobs if not job.answer.cancelled()]
+                done = await self._together(connection, live)
+                # What a long write has left no time for begins the next commit.
+                self._carried = live[done:]
         except asyncio.CancelledError:
             # Nobody may wait for a write that is not answered any more.
-            while not self._jobs.empty():
-                jobs += filter(None, (self._jobs.get_nowait(),))
-            for job in jobs:
+            for job in (*jobs, *self._carried, *self._jobs.drain()):
                 job.answer.cancel()
             raise
         finally:
             self._taking = False
             await self._in_thread(connection.close)
 
-    async def _waiting_jobs(self) -> tuple[list[_Job], bool]:
-        """Wait for a write; return it with all that wait behind it, and whether they are the last."""
-        jobs: list[_Job] = []
-        job = await self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == MOST_TOGETHER or self._jobs.empty():
-                return jobs, False
-            job = self._jobs.get_nowait()
-        return jobs, True
-
-    async def _together(self, connection: Connection, jobs: list[_Job]) -> None:
+    async def _together(self, connection: Connection, jobs: list[_Job]) -> int:
+        """Commit the first of these jobs, as many as there is time for; return how many."""
         if not jobs:
-            return
+            return 0
         transaction = Transaction(connection, self._now(), asyncio.get_running_loop())
         try:
             done = await self._in_thread(_commit, transaction, jobs, self._now)
             await self._committed(transaction)
         except Exception as error:  # noqa: BLE001  (handed to those who wait; the writer goes on)
-            done = [_Done(job, error=error) for job in jobs]
-        for each in done:
-            if each.job.answer.done():
-                continue
-            if each.error is None:
-                each.job.answer.set_result(each.result)
-            else:
-                each.job.answer.set_exception(each.error)
+            # Those that had not begun are tried by themselves, unless no write can begin at all.
+            failed = jobs[: transaction.jobs] or jobs
+            done = [_Done(job, error=error) for job in failed]
+        _answer(done)
+        return len(done)
+
+
+def _answer(done: Iterable[_Done]) -> None:
+    for each in done:
+        if each.job.answer.done():
+            continue
+        if each.error is None:
+            each.job.answer.set_result(each.result)
+        else:
+            each.job.answer.set_exception(each.error)
 
 
 def _commit(transaction: Transaction, jobs: list[_Job], now: Callable[[], datetime]) -> list[_Done]:
-    """Do the jobs and make them durable; blocks."""
+    """Do jobs until the time of a commit is used up, and make them durable; blocks."""
+    began = time.monotonic()
+    done: list[_Done] = []
     with transaction.connection.begin():
         transaction.begin()
-        if len(jobs) == 1:
-            done = [_Done(jobs[0], jobs[0].work(transaction))]
-        else:
-            done = [_part(transaction, job) for job in jobs]
+        for job in jobs:
+            if done and time.monotonic() - began > GROUP_S:
+                break
+            transaction.jobs += 1
+            done.append(_Done(job, job.work(transaction)) if len(jobs) == 1 else _part(transaction, job))
         transaction.finish()
     transaction.committed_at = now()
+    transaction.took_s = time.monotonic() - began
     return done
 
 

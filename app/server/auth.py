@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
+from app.catalogue.writer import FLOW
 from app.server.agents import AgentsHub
 from app.server.call import TOKEN, route_of
 from app.server.problems import Refused
@@ -40,6 +41,8 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
             if request.method != "GET":
                 refuse_shut_out(roster, token.client_id)
         request[TOKEN] = token
+        # The writes of one client take turns with those of all others.
+        FLOW.set(token.client_id or "console")
         if token.client_id is None:
             return await handler(request)
         with structlog.contextvars.bound_contextvars(**_about(request, token.client_id)):
