@@ -2,17 +2,18 @@
 
 import asyncio
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.counts import Counts
+from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import Ledger, RunCancelled
 from app.agent.patience import Patience
-from app.agent.scan import Found, Scanner, checked_roots
+from app.agent.scan import Found, Scanner
 from app.agent.send import Sender
 from app.agent.upload import Uploader
 from app.agent_frames import AgentProgress
@@ -27,7 +28,7 @@ BATCH_BYTES = 4 * 1024 * 1024
 QUEUED_BATCHES = 4000
 """How far the scan may run ahead of the upload; it waits after that, so that memory stays bounded."""
 PROGRESS_S = 0.25
-GIVE_UP_S = 5.0
+GIVE_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Backup:
         self.counts = Counts()
         self._ledger = Ledger(api, patience, index, trigger)
         self._uploader = Uploader(api, patience)
-        self._sender = Sender(self._uploader, self._ledger, self.counts, settings.reread_times, folder)
+        self._folder = folder
         self._queue: asyncio.Queue[list[Found] | None] = asyncio.Queue(QUEUED_BATCHES)
         self._task: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
@@ -140,10 +141,14 @@ class Backup:
     async def _work(self) -> None:
         await self._ledger.begin()
         roots = await asyncio.to_thread(checked_roots, self._plan.roots)
-        scanner = Scanner(roots, self._index, self._plan.patterns, self._plan.leave_out)
+        links = await asyncio.to_thread(real_folders, roots)
+        sender = self._sender(links)
+        scanner = Scanner(
+            roots, self._index, self._plan.patterns, self._plan.leave_out, folders=Folders(links)
+        )
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._tick()), group.create_task(self._stay_open())]
-            workers = [group.create_task(self._serve()) for _ in range(self._settings.files_in_flight)]
+            workers = [group.create_task(self._serve(sender)) for _ in range(self._settings.files_in_flight)]
             await self._scan(scanner)
             for _ in workers:
                 await self._queue.put(None)
@@ -154,6 +159,17 @@ class Backup:
         state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
         report = self.counts.finish(state, self.counts.reason(), self._uploader.bytes_sent)
         await self._ledger.finish(report)
+
+    def _sender(self, links: Mapping[bytes, bytes]) -> Sender:
+        times = self._settings.reread_times
+        return Sender(
+            self._uploader,
+            self._ledger,
+            self.counts,
+            reread_times=times,
+            folder=self._folder,
+            real_folders=links,
+        )
 
     async def _tick(self) -> None:
         while True:
@@ -178,6 +194,7 @@ class Backup:
             counts.bytes_seen += step.bytes
             counts.failed += step.failed
             counts.skipped += step.skipped
+            counts.ignore_problems += step.ignore_problems
             for found in step.found:
                 if stat.S_ISREG(found.mode):
                     counts.bytes_total += found.size
@@ -199,12 +216,12 @@ class Backup:
                 counts.scanned = True
                 return
 
-    async def _serve(self) -> None:
+    async def _serve(self, sender: Sender) -> None:
         while (batch := await self._queue.get()) is not None:
             if len(batch) == 1 and batch[0].size > BATCH_BLOB_BYTES and stat.S_ISREG(batch[0].mode):
-                await self._sender.large(batch[0])
+                await sender.large(batch[0])
             else:
-                await self._sender.batch(batch)
+                await sender.batch(batch)
 
 
 def _state_of(error: TidewatchError) -> RunState:

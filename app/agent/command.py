@@ -22,10 +22,10 @@ from app.agent import foreground
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.agent.backup import Plan
+from app.agent.folders import checked_roots
 from app.agent.identity import Identity, check_identity, enrol, load_identity, prepare_folder, save_identity
 from app.agent.ignore import Ignore
 from app.agent.index import Index
-from app.agent.scan import checked_roots
 from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal
 from app.config import AgentSettings, find_file, load_settings

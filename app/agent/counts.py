@@ -31,6 +31,7 @@ class Counts:
     current: bytes = b""
     failed: list[tuple[bytes, str]] = field(default_factory=list)
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
+    ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
     inconsistent: list[bytes] = field(default_factory=list)
 
     def fail(self, path: bytes, reason: str) -> None:

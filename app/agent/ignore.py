@@ -1,72 +1,215 @@
-"""Which names are left out: gitignore patterns of the command line, the settings, ``.tidewatchignore``."""
+"""Names that are left out: gitignore patterns of the command line, the settings, ``.tidewatchignore``.
 
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+Patterns come from any user of the machine, so everything about them is bounded: how much is read, how much
+holds in one folder, and the processor time that matching takes.
+"""
 
-import pathspec
-from pathspec.patterns.gitignore import GitIgnorePatternError
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Protocol, Self
 
+import re2
+
+from app.agent.wildmatch import NeverMatches, Pattern, parse_line
 from streams.failures import ConfigRejected
 
 IGNORE_FILE = b".tidewatchignore"
-MAX_IGNORE_FILE_BYTES = 1024 * 1024
+MAX_FILE_BYTES = 64 * 1024
+MAX_CHAIN_BYTES = 256 * 1024
+"""Of all ignore files that hold in one folder."""
+MAX_LINE_BYTES = 4096
+MAX_PATTERNS = 2000
+GROUP_BYTES = 8 * 1024
+"""Patterns that are compiled together; more take more memory than RE2 is given for one expression."""
+MAX_REGEX_MEMORY = 4 * 1024 * 1024
+FAIR_NS = 100_000
+"""Processor time that matching one name against one file may take before it counts as excess."""
+MAX_FILE_EXCESS_NS = 1_000_000_000
+MAX_EXCESS_NS = 20_000_000_000
+"""Of all files; after that a file is dropped at its first slow match."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """The patterns that stand in one folder."""
+class _Regex(Protocol):
+    """An expression of RE2."""
+
+    def fullmatch(self, text: bytes, /) -> object | None:
+        """Return None where ``text`` does not match as a whole."""
+        ...
+
+
+class CannotApply(Exception):
+    """An ignore file that is not applied; says why."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """Processor time beyond the fair share that the ignore files of one scan have taken."""
+
+    excess_ns: int = 0
+
+
+class Rules:
+    """The patterns of one ignore file, or of the command line and settings together."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._of_folders = _Groups(patterns)
+        self._of_files = _Groups([pattern for pattern in patterns if not pattern.folders_only])
+
+    def match(self, path: bytes, *, folder: bool) -> bool | None:
+        """Return whether the last pattern that matches leaves ``path`` out; None where none matches."""
+        return (self._of_folders if folder else self._of_files).match(path)
+
+
+class _Groups:
+    """Patterns as few expressions: neighbours of one meaning are joined; compiled when used."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = patterns
+        self._any: list[_Regex] | None = None
+        self._groups: list[tuple[_Regex, bool]] | None = None
+
+    def match(self, path: bytes) -> bool | None:
+        if self._any is None:
+            self._any = _joined(self._patterns)
+        if all(regex.fullmatch(path) is None for regex in self._any):
+            return None
+        if self._groups is None:
+            by_meaning = groupby(reversed(self._patterns), key=lambda pattern: pattern.negated)
+            self._groups = [(regex, not negated) for negated, same in by_meaning for regex in _joined(same)]
+        return next((ignored for regex, ignored in self._groups if regex.fullmatch(path) is not None), None)
+
+
+def _joined(patterns: Iterable[Pattern]) -> list[_Regex]:
+    """Return expressions of which one matches where any of the patterns does, in their order."""
+    joined: list[_Regex] = []
+    parts: list[bytes] = []
+    size = 0
+    for pattern in patterns:
+        if parts and size + len(pattern.regex) > GROUP_BYTES:
+            joined.append(_compiled(parts))
+            parts, size = [], 0
+        parts.append(b"(?:" + pattern.regex + b")")
+        size += len(pattern.regex)
+    if parts:
+        joined.append(_compiled(parts))
+    return joined
+
+
+def _compiled(parts: Sequence[bytes]) -> _Regex:
+    options = re2.Options()
+    # As bytes: a name need not be text.
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = options.never_capture = True
+    options.log_errors = False
+    options.max_mem = MAX_REGEX_MEMORY
+    return re2.compile(b"|".join(parts), options)
+
+
+@dataclass(slots=True)
+class _Applied:
+    """Rules in the folder in which they stand, and what matching them has cost."""
 
     base: bytes
-    """Length matters only: paths are matched relative to this folder."""
-    spec: pathspec.GitIgnoreSpec
+    rules: Rules
+    meter: Meter
+    size: int
+    excess_ns: int = 0
+    dropped: bool = False
+
+    def match(self, path: bytes, *, folder: bool) -> bool | None:
+        """Return as ``Rules.match``; patterns that take too long are not matched any more."""
+        if self.dropped:
+            return None
+        start = len(self.base) + (self.base != b"/")
+        began = time.thread_time_ns()
+        try:
+            return self.rules.match(path[start:], folder=folder)
+        finally:
+            excess = time.thread_time_ns() - began - FAIR_NS
+            if excess > 0:
+                self.excess_ns += excess
+                self.meter.excess_ns += excess
+                too_long = self.excess_ns > MAX_FILE_EXCESS_NS or self.meter.excess_ns > MAX_EXCESS_NS
+                self.dropped = too_long
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
     """The patterns that hold in a folder, from the outermost to the innermost; the last match decides."""
 
-    rules: tuple[_Rules, ...] = ()
+    applied: tuple[_Applied, ...] = ()
+    meter: Meter = field(default_factory=Meter)
 
     @classmethod
     def of(cls, base: bytes, patterns: Iterable[str]) -> Self:
         """Return the rules of ``patterns`` for everything below ``base``; raise ``ConfigRejected``."""
-        spec = compiled(patterns)
-        return cls((_Rules(base, spec),)) if spec else cls()
+        rules, meter = compile_patterns(patterns), Meter()
+        return cls((_Applied(base, rules, meter, 0),), meter) if rules else cls(meter=meter)
 
-    def with_file(self, folder: bytes, content: bytes) -> Self:
-        """Return these rules with those of an ignore file in ``folder`` after them."""
-        spec = compiled(os.fsdecode(content).splitlines())
-        return type(self)((*self.rules, _Rules(folder, spec))) if spec else self
+    def with_file(self, folder: bytes, content: bytes) -> tuple[Self, list[str]]:
+        """Return these rules with those of an ignore file in ``folder`` after them, and what is wrong in it.
+
+        Raise ``CannotApply`` where the file is too large, or what holds in this folder is.
+        """
+        if len(content) > MAX_FILE_BYTES:
+            raise CannotApply(f"it is larger than {MAX_FILE_BYTES // 1024} KiB")
+        if len(content) + sum(applied.size for applied in self.applied) > MAX_CHAIN_BYTES:
+            raise CannotApply(f"with those above it, it is larger than {MAX_CHAIN_BYTES // 1024} KiB")
+        lines = content.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+        patterns, wrong = _parsed([line.removesuffix(b"\r") for line in lines])
+        if not patterns:
+            return self, wrong
+        applied = _Applied(folder, Rules(patterns), self.meter, len(content))
+        return type(self)((*self.applied, applied), self.meter), wrong
 
     def __bool__(self) -> bool:
-        return bool(self.rules)
+        return bool(self.applied)
 
     def ignores(self, path: bytes, *, folder: bool) -> bool:
         """Return whether ``path`` is left out (a folder: with all that is in it)."""
-        for rules in reversed(self.rules):
-            start = len(rules.base) + (rules.base != b"/")
-            found = rules.spec.check_file(text_of(path[start:], folder=folder)).include
+        for applied in reversed(self.applied):
+            found = applied.match(path, folder=folder)
             if found is not None:
                 return found
         return False
 
-
-def text_of(path: bytes, *, folder: bool) -> str:
-    """Return a relative path as the text that patterns are held against."""
-    # A pattern cannot hold a line break, and must not match the name before one.
-    text = os.fsdecode(path).replace("\n", "\ue000")
-    return text + "/" if folder else text
+    def dropped(self) -> list[bytes]:
+        """Return the folders whose patterns were given up as too slow."""
+        return [applied.base for applied in self.applied if applied.dropped]
 
 
-def compiled(lines: Iterable[str]) -> pathspec.GitIgnoreSpec | None:
-    """Return the patterns of ``lines``, None where there are none; raise ``ConfigRejected``."""
-    # For git ``x/**`` is what is inside x and not x itself; said so that x can still be walked into.
-    wanted = [line + "/*" if line.rstrip().endswith("/**") else line for line in lines]
-    # The other backends, used where they happen to be installed, fail on names that are not UTF-8.
-    try:
-        spec = pathspec.GitIgnoreSpec.from_lines(wanted, backend="simple")
-    except GitIgnorePatternError as error:
-        raise ConfigRejected(f"{error}.", hint="See gitignore(5).") from None
-    return spec if any(pattern.include is not None for pattern in spec.patterns) else None
+def _parsed(lines: Iterable[bytes]) -> tuple[list[Pattern], list[str]]:
+    patterns: list[Pattern] = []
+    wrong: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if len(patterns) == MAX_PATTERNS:
+            wrong.append(f"line {number} and all after it are skipped: more than {MAX_PATTERNS:,} patterns")
+            break
+        try:
+            pattern = parse_line(line) if len(line) <= MAX_LINE_BYTES else None
+        except NeverMatches as error:
+            wrong.append(f"line {number} matches nothing: {error}")
+            continue
+        if len(line) > MAX_LINE_BYTES:
+            wrong.append(f"line {number} is skipped: longer than {MAX_LINE_BYTES:,} bytes")
+        elif pattern is not None:
+            patterns.append(pattern)
+    return patterns, wrong
+
+
+def compile_patterns(texts: Iterable[str]) -> Rules | None:
+    """Return patterns of an operator, None where there are none; raise ``ConfigRejected`` for a bad one."""
+    patterns: list[Pattern] = []
+    for text in texts:
+        try:
+            pattern = parse_line(text.encode("utf-8", "surrogateescape"))
+        except NeverMatches as error:
+            raise ConfigRejected(
+                f"The pattern {text!r} matches nothing: {error}.", hint="See gitignore(5)."
+            ) from None
+        if pattern is not None:
+            patterns.append(pattern)
+    return Rules(patterns) if patterns else None

@@ -1,6 +1,8 @@
 """Names as the bytes they are on the disk: taken apart, put together, and shown to people."""
 
 MAX_SHOWN = 300
+MAX_PATH_BYTES = 4096
+"""Longer paths are not backed up: no system could open them as they are."""
 
 
 def shown(path: bytes) -> str:

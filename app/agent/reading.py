@@ -1,5 +1,6 @@
 """Reading files so that what is sent is one consistent content, and saying so where that cannot be had."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -9,10 +10,15 @@ from pathlib import Path
 
 import msgspec
 
+from app.agent.folders import Folders
 from app.agent.names import reason_of
 from app.agent.scan import Found
 
 CHUNK_BYTES = 1024 * 1024
+NO_FILE = (errno.ENXIO, errno.ENODEV)
+"""A socket, a pipe or a device is in the place of the file."""
+SWAPPED = (errno.ELOOP, errno.ENOTDIR)
+"""A link is in the place of the file, or of a folder above it."""
 
 
 class FileFailed(Exception):
@@ -35,19 +41,35 @@ class Content(msgspec.Struct, gc=False):
     """The bytes themselves, of a small file."""
 
 
-@contextmanager
-def opened(path: bytes) -> Generator[tuple[int, os.stat_result]]:
-    """Open a regular file, following no link, waiting for no pipe; raise ``FileGone``, ``FileFailed``."""
+def open_regular(folders: Folders, path: bytes) -> tuple[int, os.stat_result]:
+    """Open a regular file, following no link in its path, waiting for no pipe.
+
+    Raise ``FileGone`` where it is no longer there or something else by now, ``FileFailed``.
+    """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        file = folders.open_file(path)
     except FileNotFoundError:
         raise FileGone from None
     except OSError as error:
-        raise FileFailed(reason_of(error)) from None
+        if error.errno in NO_FILE:
+            raise FileGone from None
+        swapped = error.errno in SWAPPED
+        raise FileFailed("it was replaced by a link" if swapped else reason_of(error)) from None
     try:
         at = os.fstat(file)
         if not stat.S_ISREG(at.st_mode):
             raise FileGone
+    except BaseException:
+        os.close(file)
+        raise
+    return file, at
+
+
+@contextmanager
+def opened(folders: Folders, path: bytes) -> Generator[tuple[int, os.stat_result]]:
+    """Open a file as ``open_regular`` does, and close it after the block."""
+    file, at = open_regular(folders, path)
+    try:
         yield file, at
     except OSError as error:
         raise FileFailed(reason_of(error)) from None
@@ -78,10 +100,10 @@ def _read_up_to(file: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def read_small(found: Found, limit: int, times: int) -> Content | None:
+def read_small(folders: Folders, found: Found, limit: int, times: int) -> Content | None:
     """Read a small file, again up to ``times`` times while it changes; None: it is larger than ``limit``."""
     for attempt in range(times + 1):
-        with opened(found.path) as (file, at):
+        with opened(folders, found.path) as (file, at):
             now = _as_found(found, at)
             if at.st_size > limit:
                 return None
@@ -92,9 +114,9 @@ def read_small(found: Found, limit: int, times: int) -> Content | None:
     raise AssertionError("unreachable")
 
 
-def read_hash(found: Found) -> Content:
+def read_hash(folders: Folders, found: Found) -> Content:
     """Read a file once, as long as it was when this began, and return its hash without its bytes."""
-    with opened(found.path) as (file, at):
+    with opened(folders, found.path) as (file, at):
         now = _as_found(found, at)
         digest, size = hashlib.sha256(), 0
         buffer = memoryview(bytearray(CHUNK_BYTES))
@@ -107,9 +129,9 @@ def read_hash(found: Found) -> Content:
         return Content(now, digest.hexdigest(), size, size == at.st_size and _is_still(now, file))
 
 
-def copy_once(found: Found, to: Path) -> Content:
+def copy_once(folders: Folders, found: Found, to: Path) -> Content:
     """Copy a file that never holds still, in one pass, so that at least what is sent is what was read."""
-    with opened(found.path) as (file, at), to.open("wb") as copy:
+    with opened(folders, found.path) as (file, at), to.open("wb") as copy:
         digest, size = hashlib.sha256(), 0
         while size < at.st_size:
             data = os.read(file, min(CHUNK_BYTES, at.st_size - size))

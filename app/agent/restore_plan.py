@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from app.agent.ignore import compiled, text_of
+from app.agent.ignore import compile_patterns
 from app.agent.names import parts_of
 from app.batches import BATCH_BLOB_BYTES
 from streams.records.files import FileVersion
@@ -121,14 +121,31 @@ def common_folder(items: Iterable[Item]) -> Parts:
 def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> list[Item]:
     """Return what matches, and the folders that lead there."""
     root = "/" + "/".join(os.fsdecode(part) for part in base)
-    spec = compiled(p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns)
-    if spec is None:
+    rules = compile_patterns(
+        p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns
+    )
+    if rules is None:
         return []
-    chosen: set[Parts] = set()
+    chosen_folders: dict[Parts, bool] = {(): False}
+
+    def chosen(parts: Parts, *, folder: bool) -> bool:
+        """Return whether the last pattern that matches takes a name in; else what holds for its folder."""
+        found = rules.match(b"/".join(parts), folder=folder)
+        return in_chosen_folder(parts[:-1]) if found is None else found
+
+    def in_chosen_folder(parts: Parts) -> bool:
+        known = len(parts)
+        while parts[:known] not in chosen_folders:
+            known -= 1
+        for length in range(known + 1, len(parts) + 1):
+            chosen_folders[parts[:length]] = chosen(parts[:length], folder=True)
+        return chosen_folders[parts]
+
+    taken: set[Parts] = set()
     above: set[Parts] = set()
     for item in items:
-        text = text_of(b"/".join(item.parts), folder=item.kind is EntryKind.FOLDER)
-        if item.parts and spec.match_file(text):
-            chosen.add(item.parts)
+        folder = item.kind is EntryKind.FOLDER
+        if item.parts and (in_chosen_folder(item.parts) if folder else chosen(item.parts, folder=False)):
+            taken.add(item.parts)
             above.update(item.parts[:length] for length in range(len(item.parts)))
-    return [i for i in items if i.parts in chosen or (i.kind is EntryKind.FOLDER and i.parts in above)]
+    return [i for i in items if i.parts in taken or (i.kind is EntryKind.FOLDER and i.parts in above)]

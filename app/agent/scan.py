@@ -1,17 +1,19 @@
 """Finding what is new, changed or gone below the folders to back up, without reading any file."""
 
+import errno
 import os
 import stat
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
-from app.agent.ignore import IGNORE_FILE, MAX_IGNORE_FILE_BYTES, Ignore
+from app.agent.folders import READ, Folders, open_quietly
+from app.agent.ignore import IGNORE_FILE, MAX_FILE_BYTES, CannotApply, Ignore
 from app.agent.index import Index, Row
-from app.agent.names import join, reason_of, split
-from streams.failures import ConfigRejected
+from app.agent.names import MAX_PATH_BYTES, join, reason_of, split
 
 STEP_S = 0.1
 STEP_NAMES = 2000
@@ -47,6 +49,8 @@ class Step:
     """Could not be looked at, and why; what is known of them is left as it is."""
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
     """Sockets, pipes and devices."""
+    ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
+    """Ignore files that are not applied, or not as they are written."""
     files: int = 0
     """Files and links that were looked at, unchanged ones included."""
     bytes: int = 0
@@ -59,34 +63,23 @@ class Step:
         return len(self.found) + len(self.vanished) + len(self.failed)
 
 
-def checked_roots(paths: Iterable[bytes]) -> list[bytes]:
-    """Return what to back up as absolute paths, each once; raise ``ConfigRejected`` for what is not there."""
-    roots: set[bytes] = set()
-    for given in paths:
-        path = os.path.abspath(given)  # noqa: PTH100
-        path = b"/" if path == b"//" else path
-        name = os.fsdecode(path)
-        try:
-            mode = os.lstat(path).st_mode
-        except OSError as error:
-            raise ConfigRejected(
-                f"{name!r} cannot be backed up: {reason_of(error)}.", hint="Check the path."
-            ) from None
-        if stat.S_ISLNK(mode):
-            raise ConfigRejected(
-                f"{name!r} is a link.", hint="Give what it leads to; links are never followed."
-            )
-        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise ConfigRejected(f"{name!r} is neither a file nor a folder.", hint="Give a folder.")
-        roots.add(path)
-    inner = {r for r in roots if any(o != r and r.startswith(o.rstrip(b"/") + b"/") for o in roots)}
-    return sorted(roots - inner)
+@dataclass(slots=True)
+class _Listing:
+    """A folder that is being listed; a large one takes several steps."""
+
+    prefix: bytes
+    ignore: Ignore
+    descriptor: int
+    entries: "os._ScandirIterator[str]"
+    known: dict[bytes, Row]
+    """What is left is not there any more."""
 
 
 class Scanner:
     """Walks folders in steps; each ``step`` blocks for about a tenth of a second and belongs in a thread.
 
-    Links are never followed. A name that cannot be looked at is reported and what is known of it stays.
+    Every folder is opened in the one above it and no link is followed. A name that cannot be looked at is
+    reported and what is known of it stays.
     """
 
     def __init__(
@@ -95,13 +88,23 @@ class Scanner:
         index: Index,
         patterns: Sequence[str] = (),
         leave_out: Iterable[bytes] = (),
+        *,
+        folders: Folders | None = None,
     ) -> None:
         self._index = index
         self._leave_out = frozenset(leave_out)
-        self._folders: list[tuple[bytes, Ignore]] = []
+        self._below: list[tuple[bytes, Ignore]] = []
         self._roots = list(reversed(roots))
         self._patterns = tuple(patterns)
         self._gone: list[bytes] = []
+        self._folders = folders or Folders()
+        self._listing: _Listing | None = None
+        self._told_slow: set[bytes] = set()
+
+    def close(self) -> None:
+        """Close what is open; must not run beside ``step``."""
+        self._end_listing()
+        self._folders.close()
 
     def step(self) -> Step:
         """Return what the next folders hold; the last step has ``done`` set."""
@@ -111,12 +114,15 @@ class Scanner:
             if self._gone:
                 step.vanished += self._gone
                 self._gone = []
-            elif self._folders:
-                self._folder(*self._folders.pop(), step)
+            elif self._listing is not None:
+                self._list(self._listing, step)
+            elif self._below:
+                self._enter(*self._below.pop(), step)
             elif self._roots:
                 self._root(self._roots.pop(), step)
             else:
                 step.done = True
+                self.close()
                 break
         return step
 
@@ -124,74 +130,113 @@ class Scanner:
         folder, name = split(path)
         old = self._index.folder(folder).get(name)
         try:
-            at = os.lstat(path)
+            parent = self._folders.open(folder)
+            at = os.stat(name or b".", dir_fd=parent, follow_symlinks=False)
         except OSError as error:
             step.failed.append((path, reason_of(error)))
             return
-        self._name(path, at, old, step)
+        self._name(path, at, old, parent, step)
         if stat.S_ISDIR(at.st_mode):
-            self._folders.append((path, Ignore.of(path, self._patterns)))
+            self._below.append((path, Ignore.of(path, self._patterns)))
 
-    def _folder(self, path: bytes, ignore: Ignore, step: Step) -> None:
-        known = self._index.folder(path)
+    def _enter(self, path: bytes, ignore: Ignore, step: Step) -> None:
         try:
-            with os.scandir(path) as listing:
-                entries = list(listing)
+            descriptor = self._folders.list(path)
         except FileNotFoundError:
             self._gone += self._index.below(path)
             return
         except OSError as error:
+            swapped = error.errno in (errno.ENOTDIR, errno.ELOOP)
+            reason = "it was replaced while it was looked at" if swapped else reason_of(error)
+            step.failed.append((path, reason))
+            return
+        try:
+            entries = os.scandir(descriptor)
+        except OSError as error:
+            os.close(descriptor)
             step.failed.append((path, reason_of(error)))
             return
-        if any(entry.name == IGNORE_FILE for entry in entries):
-            ignore = self._with_file(path, ignore, step)
         prefix = join(path, b"")
-        unchanged = size = 0
-        leave_out = self._leave_out
-        for entry in entries:
-            name = entry.name
-            if (ignore or leave_out) and self._is_left_out(prefix + name, entry, ignore):
-                continue
-            try:
-                at = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                known.pop(name, None)
-                step.failed.append((prefix + name, reason_of(error)))
-                continue
-            old = known.pop(name, None)
-            mode = at.st_mode
-            # The way of nearly all names of nearly all scans; nothing is made for them.
-            if (
-                old is not None
-                and mode & 0o170000 == 0o100000
-                and old[1] == mode
-                and old[2] == at.st_size
-                and old[3] == at.st_mtime_ns
-                and old[4] == at.st_ino
-                and old[5] == at.st_ctime_ns
-            ):
-                unchanged += 1
-                size += at.st_size
-                continue
-            self._name(prefix + name, at, old, step)
-            if mode & 0o170000 == 0o040000:
-                self._folders.append((prefix + name, ignore))
+        self._listing = _Listing(prefix, ignore, descriptor, entries, self._index.folder(path))
+        self._listing.ignore = self._with_file(path, ignore, descriptor, step)
+
+    def _end_listing(self) -> None:
+        if self._listing is not None:
+            self._listing.entries.close()
+            os.close(self._listing.descriptor)
+            self._listing = None
+
+    def _list(self, listing: _Listing, step: Step) -> None:
+        """Look at the next names of a folder."""
+        prefix, ignore, known, leave_out = listing.prefix, listing.ignore, listing.known, self._leave_out
+        checks = bool(ignore or leave_out)
+        unchanged = size = seen = 0
+        try:
+            for entry in islice(listing.entries, STEP_NAMES):
+                seen += 1
+                name = os.fsencode(entry.name)
+                if checks and self._is_left_out(prefix + name, entry, ignore):
+                    continue
+                try:
+                    at = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    known.pop(name, None)
+                    step.failed.append((prefix + name, reason_of(error)))
+                    continue
+                old = known.pop(name, None)
+                mode = at.st_mode
+                # The way of nearly all names of nearly all scans; nothing is made for them.
+                if (
+                    old is not None
+                    and mode & 0o170000 == 0o100000
+                    and old[1] == mode
+                    and old[2] == at.st_size
+                    and old[3] == at.st_mtime_ns
+                    and old[4] == at.st_ino
+                    and old[5] == at.st_ctime_ns
+                ):
+                    unchanged += 1
+                    size += at.st_size
+                else:
+                    self._new_name(name, at, old, listing, step)
+        except OSError as error:
+            # What was not reached is not taken to be gone.
+            step.failed.append((prefix.rstrip(b"/") or b"/", reason_of(error)))
+            known.clear()
+            seen = 0
         step.files += unchanged
         step.unchanged += unchanged
         step.bytes += size
+        self._tell_slow(ignore, step)
+        if seen < STEP_NAMES:
+            self._end_listing()
+            self._vanish(prefix, known)
+
+    def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore) -> bool:
+        return path in self._leave_out or (
+            bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))
+        )
+
+    def _new_name(
+        self, name: bytes, at: os.stat_result, old: Row | None, listing: _Listing, step: Step
+    ) -> None:
+        path = listing.prefix + name
+        if len(path) > MAX_PATH_BYTES:
+            step.failed.append((path, f"its path is longer than {MAX_PATH_BYTES:,} bytes"))
+            return
+        self._name(path, at, old, listing.descriptor, step)
+        if at.st_mode & 0o170000 == 0o040000:
+            self._below.append((path, listing.ignore))
+
+    def _vanish(self, prefix: bytes, known: dict[bytes, Row]) -> None:
         for name, row in known.items():
             self._gone.append(prefix + name)
             if stat.S_ISDIR(row[1]):
                 self._gone += self._index.below(prefix + name)
 
-    def _is_left_out(self, path: bytes, entry: os.DirEntry[bytes], ignore: Ignore) -> bool:
-        return path in self._leave_out or (
-            bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))
-        )
-
-    def _name(self, path: bytes, at: os.stat_result, old: Row | None, step: Step) -> None:
+    def _name(self, path: bytes, at: os.stat_result, old: Row | None, folder: int, step: Step) -> None:
         kind = stat.S_IFMT(at.st_mode)
         if old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR:
             self._gone += self._index.below(path)
@@ -213,7 +258,7 @@ class Scanner:
         found = Found(path, *now, old)
         if kind == stat.S_IFLNK:
             try:
-                found.target = os.readlink(path)  # noqa: PTH115
+                found.target = os.readlink(split(path)[1], dir_fd=folder)
             except OSError as error:
                 step.failed.append((path, reason_of(error)))
                 return
@@ -221,17 +266,50 @@ class Scanner:
             step.bytes += at.st_size
         step.found.append(found)
 
-    @staticmethod
-    def _with_file(folder: bytes, ignore: Ignore, step: Step) -> Ignore:
+    def _with_file(self, folder: bytes, ignore: Ignore, descriptor: int, step: Step) -> Ignore:
+        """Return the rules with those of the folder's ignore file, where it has one."""
         path = join(folder, IGNORE_FILE)
         try:
-            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                return ignore.with_file(folder, os.read(file, MAX_IGNORE_FILE_BYTES))
-            finally:
-                os.close(file)
+            content = _read_ignore_file(descriptor)
+            if content is None:
+                return ignore
+            ignore, wrong = ignore.with_file(folder, content)
         except OSError as error:
             step.failed.append((path, f"its patterns are not applied: {reason_of(error)}"))
-        except ConfigRejected as error:
-            step.failed.append((path, error.message))
+        except CannotApply as error:
+            step.ignore_problems.append((path, f"its patterns are not applied: {error}"))
+        else:
+            step.ignore_problems += [(path, what) for what in wrong]
         return ignore
+
+    def _tell_slow(self, ignore: Ignore, step: Step) -> None:
+        for folder in ignore.dropped():
+            if folder not in self._told_slow:
+                self._told_slow.add(folder)
+                path = join(folder, IGNORE_FILE)
+                step.ignore_problems.append((path, "its patterns take too long; they are not applied"))
+
+
+def _read_ignore_file(folder: int) -> bytes | None:
+    """Return the patterns of an open folder; None where it has no ignore file."""
+    try:
+        if stat.S_ISDIR(os.stat(IGNORE_FILE, dir_fd=folder, follow_symlinks=False).st_mode):
+            return None
+        file = open_quietly(IGNORE_FILE, READ, folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            raise CannotApply("it is no regular file") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise CannotApply("it is no regular file")
+        parts: list[bytes] = []
+        left = MAX_FILE_BYTES + 1
+        while left and (data := os.read(file, left)):
+            parts.append(data)
+            left -= len(data)
+        return b"".join(parts)
+    finally:
+        os.close(file)

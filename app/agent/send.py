@@ -1,16 +1,26 @@
 """What becomes of a name that is new or changed: read, sent where its content is unknown, told and noted."""
 
 import asyncio
+import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from app.agent.counts import Counts
+from app.agent.folders import Folders
 from app.agent.ledger import Ledger, Noted, noted
 from app.agent.names import reason_of, shown
-from app.agent.reading import Content, FileFailed, FileGone, copy_once, read_hash, read_small
+from app.agent.reading import (
+    Content,
+    FileFailed,
+    FileGone,
+    copy_once,
+    open_regular,
+    read_hash,
+    read_small,
+)
 from app.agent.scan import Found
 from app.agent.upload import ContentChanged, LargeContent, Uploader
 from app.batches import BATCH_BLOB_BYTES
@@ -34,9 +44,21 @@ class Sender:
     """Brings names and their contents to the server; several calls may run at once."""
 
     def __init__(
-        self, uploader: Uploader, ledger: Ledger, counts: Counts, reread_times: int, folder: Path
+        self,
+        uploader: Uploader,
+        ledger: Ledger,
+        counts: Counts,
+        *,
+        reread_times: int,
+        folder: Path,
+        real_folders: Mapping[bytes, bytes] | None = None,
     ) -> None:
-        self._uploader, self._ledger, self._counts = uploader, ledger, counts
+        self._uploader, self._ledger, self._counts, self._real_folders = (
+            uploader,
+            ledger,
+            counts,
+            real_folders,
+        )
         self._reread_times, self._folder = reread_times, folder
 
     async def batch(self, batch: Sequence[Found]) -> None:
@@ -56,6 +78,10 @@ class Sender:
             await self.large(found)
 
     def _read(self, batch: Sequence[Found]) -> _Read:
+        with Folders(self._real_folders) as folders:
+            return self._read_in(folders, batch)
+
+    def _read_in(self, folders: Folders, batch: Sequence[Found]) -> _Read:
         read = _Read()
         for found in batch:
             if not stat.S_ISREG(found.mode):
@@ -63,7 +89,7 @@ class Sender:
                 read.names.append((found, noted(found, size=size)))
                 continue
             try:
-                content = read_small(found, BATCH_BLOB_BYTES, self._reread_times)
+                content = read_small(folders, found, BATCH_BLOB_BYTES, self._reread_times)
             except FileGone:
                 read.gone.append(found)
             except FileFailed as error:
@@ -97,12 +123,12 @@ class Sender:
 
     async def _large(self, found: Found) -> Noted:
         for left in range(self._reread_times, -1, -1):
-            content = await asyncio.to_thread(read_hash, found)
+            content = await asyncio.to_thread(self._hash, found)
             if content.still or not left:
                 name = _noted(content)
                 try:
                     # What only grows at its end is sent as long as it was when reading began.
-                    await self._send(name, found.path, content)
+                    await self._send(name, content, lambda content=content: self._reopen(content))
                 except ContentChanged:
                     pass
                 else:
@@ -115,15 +141,32 @@ class Sender:
         try:
             with NamedTemporaryFile(dir=self._folder, prefix="copy-") as copy:
                 path = Path(copy.name)
-                content = await asyncio.to_thread(copy_once, found, path)
+                content = await asyncio.to_thread(self._copy, found, path)
                 name = _noted(content)
-                await self._send(name, path, content)
+                await self._send(name, content, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
                 return name
         except OSError as error:
             reason = f"it changes while it is read, and no copy can be made: {reason_of(error)}"
             raise FileFailed(reason) from None
 
-    async def _send(self, name: Noted, path: bytes | Path, content: Content) -> None:
+    def _hash(self, found: Found) -> Content:
+        with Folders(self._real_folders) as folders:
+            return read_hash(folders, found)
+
+    def _copy(self, found: Found, to: Path) -> Content:
+        with Folders(self._real_folders) as folders:
+            return copy_once(folders, found, to)
+
+    def _reopen(self, content: Content) -> int:
+        """Open the file whose content was hashed; raise ``ContentChanged`` where another has its name."""
+        with Folders(self._real_folders) as folders:
+            file, at = open_regular(folders, content.found.path)
+        if at.st_ino != content.found.inode:
+            os.close(file)
+            raise ContentChanged
+        return file
+
+    async def _send(self, name: Noted, content: Content, open_file: Callable[[], int]) -> None:
         if name.entry is None:
             return
         key, under_way = content.found.path, self._counts.under_way
@@ -131,7 +174,7 @@ class Sender:
         def on_sent(sent: int) -> None:
             under_way[key] = sent
 
-        await self._uploader.large(LargeContent(path, content.sha256, content.size, shown(key), on_sent))
+        await self._uploader.large(LargeContent(open_file, content.sha256, content.size, shown(key), on_sent))
         if not content.still:
             self._counts.inconsistent.append(key)
 

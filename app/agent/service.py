@@ -234,6 +234,7 @@ class Service:
     def _report(self, outcome: Outcome) -> None:
         terminal, counts = self._setup.terminal, outcome.counts
         terminal.tell("skipped", counts.skipped)
+        terminal.tell("ignore file", counts.ignore_problems)
         terminal.tell(
             "changes while it is read", [(path, "stored as it was read") for path in counts.inconsistent]
         )

@@ -5,13 +5,12 @@ import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.agent.patience import Patience
-from app.agent.reading import FileFailed, FileGone
+from app.agent.reading import FileFailed
 from app.batches import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
 from app.protocol import BatchStored, BlobStored, Hashes, MissingReply
 from streams.failures import ServerUnreachable
@@ -31,7 +30,8 @@ class ContentChanged(Exception):
 class LargeContent:
     """A content that is sent from the disk."""
 
-    path: bytes | Path
+    open_file: Callable[[], int]
+    """Opens it, each time that it is sent; raises ``FileFailed``, ``FileGone``, ``ContentChanged``."""
     sha256: str
     size: int
     label: str = ""
@@ -43,9 +43,8 @@ class LargeContent:
 class _Source:
     """An open file; a read that was given up may still run when ``close`` comes. Belongs in threads."""
 
-    def __init__(self, path: bytes | Path, offset: int) -> None:
-        # Follows no link, and waits for no pipe.
-        self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    def __init__(self, file: int, offset: int) -> None:
+        self._file = file
         self._lock = threading.Lock()
         self._open = True
         self._at = offset
@@ -147,12 +146,7 @@ class Uploader:
         loop = asyncio.get_running_loop()
         size = content.size
         unreadable: list[FileFailed | ContentChanged] = []
-        try:
-            source = await asyncio.to_thread(_Source, content.path, offset)
-        except FileNotFoundError:
-            raise FileGone from None
-        except OSError as error:
-            raise FileFailed(reason_of(error)) from None
+        source = _Source(await asyncio.to_thread(content.open_file), offset)
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset

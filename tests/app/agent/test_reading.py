@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.agent import reading
+from app.agent.folders import Folders
 from app.agent.reading import FileFailed, FileGone, copy_once, opened, read_hash, read_small
 from app.agent.scan import Found
 
@@ -17,18 +18,18 @@ def found(path: Path) -> Found:
 def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"content")
-    content = read_small(found(path), 100, 3)
+    content = read_small(Folders(), found(path), 100, 3)
     assert content is not None
     assert (content.data, content.still) == (b"content", True)
     assert content.sha256 == hashlib.sha256(b"content").hexdigest()
-    assert read_small(found(path), 3, 3) is None
+    assert read_small(Folders(), found(path), 3, 3) is None
 
 
 def test_a_large_file_is_hashed_without_being_kept(tmp_path: Path) -> None:
     path = tmp_path / "f"
     data = bytes(range(256)) * 10_000
     path.write_bytes(data)
-    content = read_hash(found(path))
+    content = read_hash(Folders(), found(path))
     assert (content.sha256, content.size, content.data) == (hashlib.sha256(data).hexdigest(), len(data), None)
 
 
@@ -38,13 +39,13 @@ def test_what_is_no_file_any_more_is_gone_and_a_pipe_does_not_hold_us(tmp_path: 
     was = found(path)
     path.unlink()
     with pytest.raises(FileGone):
-        read_small(was, 10, 0)
+        read_small(Folders(), was, 10, 0)
     os.mkfifo(path)
     with pytest.raises(FileGone):
-        read_hash(was)
+        read_hash(Folders(), was)
     path.unlink()
     path.symlink_to("/etc/passwd")
-    with pytest.raises(FileFailed), opened(was.path):
+    with pytest.raises(FileFailed), opened(Folders(), was.path):
         pass
 
 
@@ -64,11 +65,11 @@ def test_a_file_that_changes_is_read_again_and_then_called_inconsistent(
         return data
 
     monkeypatch.setattr(reading, "_read_up_to", read_and_change)
-    content = read_small(found(path), 100, 3)
+    content = read_small(Folders(), found(path), 100, 3)
     assert content is not None
     assert (content.data, content.still) == (b"222", True)
     changes = iter((b"1", b"22", b"333", b"4444", b"55555"))
-    content = read_small(found(path), 100, 3)
+    content = read_small(Folders(), found(path), 100, 3)
     assert content is not None
     assert not content.still
     assert content.sha256 == hashlib.sha256(content.data or b"").hexdigest()
@@ -77,6 +78,34 @@ def test_a_file_that_changes_is_read_again_and_then_called_inconsistent(
 def test_a_copy_is_what_was_read(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"ab" * 1_000_000)
-    content = copy_once(found(path), tmp_path / "copy")
+    content = copy_once(Folders(), found(path), tmp_path / "copy")
     assert hashlib.sha256((tmp_path / "copy").read_bytes()).hexdigest() == content.sha256
     assert not content.still
+
+
+def test_a_folder_above_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_bytes(b"ours")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "f").write_bytes(b"secret")
+    was = found(tmp_path / "d" / "f")
+    (tmp_path / "d").rename(tmp_path / "away")
+    (tmp_path / "d").symlink_to(tmp_path / "secret")
+    for read in (lambda: read_small(Folders(), was, 100, 0), lambda: read_hash(Folders(), was)):
+        with pytest.raises(FileFailed, match="replaced by a link"):
+            read()
+
+
+def test_a_folder_that_was_replaced_by_another_is_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    (folder / "f").write_bytes(b"old")
+    with Folders() as folders:
+        assert read_small(folders, found(folder / "f"), 100, 0) is not None
+        folder.rename(tmp_path / "away")
+        (tmp_path / "away" / "f").unlink()
+        folder.mkdir()
+        (folder / "f").write_bytes(b"new")
+        content = read_small(folders, found(folder / "f"), 100, 0)
+    assert content is not None
+    assert content.data == b"new"

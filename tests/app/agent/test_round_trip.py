@@ -145,7 +145,7 @@ async def test_an_unreadable_file_is_reported_and_the_rest_is_done(
     really = os.open
 
     def refusing(path: object, *args: object, **more: object) -> int:
-        if isinstance(path, bytes) and path.endswith(b"/bad"):
+        if isinstance(path, bytes) and path.endswith(b"bad"):
             raise PermissionError(13, "Permission denied")
         return really(path, *args, **more)  # type: ignore[arg-type]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import noted
-from app.agent.scan import Scanner, Step, checked_roots
+from app.agent.scan import Scanner, Step
 from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
 
@@ -37,7 +38,7 @@ def scan(root: Path, index: Index, patterns: Sequence[str] = (), leave_out: Sequ
     whole = Step()
     while not whole.done:
         step = scanner.step()
-        for name in ("found", "vanished", "failed", "skipped"):
+        for name in ("found", "vanished", "failed", "skipped", "ignore_problems"):
             getattr(whole, name).extend(getattr(step, name))
         whole.files += step.files
         whole.bytes += step.bytes
@@ -196,7 +197,7 @@ def test_an_unreadable_folder_is_said_and_keeps_what_is_known_of_it(root: Path, 
     assert as_nobody(look) == f"[({os.fsencode(root / 'closed')!r}, 'Permission denied')] []"
 
 
-def test_a_folder_too_deep_for_the_system_is_said(root: Path, index: Index) -> None:
+def test_a_path_too_long_for_any_system_is_said(root: Path, index: Index) -> None:
     home = os.open(".", os.O_RDONLY)
     try:
         os.chdir(root)
@@ -207,7 +208,7 @@ def test_a_folder_too_deep_for_the_system_is_said(root: Path, index: Index) -> N
         os.fchdir(home)
         os.close(home)
     step = scan(root, index)
-    assert [reason for _, reason in step.failed] == ["File name too long"]
+    assert [reason for _, reason in step.failed] == ["its path is longer than 4,096 bytes"]
 
 
 def test_roots_are_checked(root: Path, tmp_path: Path) -> None:
@@ -222,3 +223,105 @@ def test_roots_are_checked(root: Path, tmp_path: Path) -> None:
         checked_roots([os.fsencode(link)])
     with pytest.raises(ConfigRejected, match="neither"):
         checked_roots([b"/dev/null"])
+
+
+def test_a_folder_swapped_with_a_link_is_not_followed(
+    root: Path, tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.agent.scan.STEP_NAMES", 1)
+    (root / "outer" / "inner").mkdir(parents=True)
+    (root / "outer" / "inner" / "file").write_text("ours")
+    (tmp_path / "secret" / "inner").mkdir(parents=True)
+    (tmp_path / "secret" / "inner" / "stolen").write_text("secret")
+    scanner = Scanner(checked_roots([os.fsencode(root)]), index)
+    while (root / "outer") not in {Path(os.fsdecode(f.path)) for f in scanner.step().found}:
+        pass
+    (root / "outer").rename(root / "away")
+    (root / "outer").symlink_to(tmp_path / "secret")
+    rest = Step()
+    while not rest.done:
+        rest = scanner.step()
+        assert b"stolen" not in {os.path.basename(f.path) for f in rest.found}
+        if rest.failed:
+            assert rest.failed == [(os.fsencode(root / "outer"), "it was replaced while it was looked at")]
+            rest.failed.clear()
+            break
+    else:
+        raise AssertionError("the swapped folder was not reported")
+    scanner.close()
+
+
+def test_few_folders_are_open_at_once_however_deep_it_goes(root: Path, index: Index) -> None:
+    deep = root
+    for _ in range(300):
+        deep /= "d"
+        deep.mkdir()
+        (deep.parent / "e").mkdir()
+    scanner = Scanner(checked_roots([os.fsencode(root)]), index)
+    before = len(os.listdir("/proc/self/fd"))
+    folders, done = 0, False
+    while not done:
+        step = scanner.step()
+        folders, done = folders + len(step.found), step.done
+        assert len(os.listdir("/proc/self/fd")) <= before + 8
+    assert folders == 601
+
+
+def test_a_large_folder_is_taken_in_parts(root: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.agent.scan.STEP_NAMES", 10)
+    for number in range(95):
+        (root / f"{number}").touch()
+    settle(index, scan(root, index))
+    for number in range(0, 95, 2):
+        (root / f"{number}").unlink()
+    (root / "new").touch()
+    step = scan(root, index)
+    assert found(root, step) == [".", "new"]
+    assert names(root, step.vanished) == sorted(f"{number}" for number in range(0, 95, 2))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "socket", "huge"])
+def test_an_ignore_file_that_is_none_holds_nobody_up(root: Path, index: Index, kind: str) -> None:
+    path = root / ".tidewatchignore"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "link":
+            path.symlink_to("/dev/zero")
+        case "folder":
+            path.mkdir()
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(os.fspath(path))
+        case _:
+            path.write_bytes(b"*\n" * 100_000)
+    (root / "file").write_text("x")
+    step = scan(root, index)
+    assert "file" in found(root, step)
+    assert not step.failed
+    assert len(step.ignore_problems) == (kind != "folder")
+
+
+def test_an_ignore_file_that_is_not_text_is_obeyed(root: Path, index: Index) -> None:
+    (root / ".tidewatchignore").write_bytes(b"\xff\xfe*\n\x00\x00\n")
+    for name in (b"\xff\xfe1", b"2"):
+        write(os.fsencode(root) + b"/" + name, b"x")
+    assert found(root, scan(root, index)) == [".", ".tidewatchignore", "2"]
+
+
+def test_a_link_above_a_path_is_followed_only_where_nobody_else_can_have_laid_it(
+    root: Path, tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "in").mkdir()
+    (root / "in" / "file").write_text("x")
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    path = os.fsencode(link / "in")
+    roots = checked_roots([path])
+    assert roots == [path]
+    scanner = Scanner(roots, index, folders=Folders(real_folders(roots)))
+    assert [f.path for f in scanner.step().found] == [path, path + b"/file"]
+    monkeypatch.setattr("app.agent.folders.os.geteuid", lambda: 12345)
+    monkeypatch.setattr("app.agent.folders.TRUSTED", 12346)
+    with pytest.raises(ConfigRejected, match="which another user can change"):
+        checked_roots([path])

@@ -1,0 +1,176 @@
+"""Opens folders name by name from ``/`` down, so that nobody can lead the agent elsewhere by swapping one.
+
+An agent may run as root over folders of others. A path that is looked up as a whole follows whatever links
+stand in it at that moment; here each name is opened in the open folder above it, and never followed.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from app.agent.names import join, reason_of, split
+from streams.failures import ConfigRejected
+
+MAX_OPEN = 3
+"""Folders that one reader keeps open: the last ones, as the next is mostly near."""
+MAX_LINKS = 40
+TRUSTED = 0
+"""The user whose links are followed besides one's own: root."""
+# Linux can open a folder that may only be passed through, not listed; elsewhere it has to be readable.
+PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
+
+
+class Folders:
+    """Opens folders; for one thread at a time. ``real_folders`` says which paths lead through links."""
+
+    def __init__(self, real_folders: Mapping[bytes, bytes] | None = None) -> None:
+        self._aliases = sorted((real_folders or {}).items(), key=lambda pair: len(pair[0]), reverse=True)
+        self._open: OrderedDict[bytes, int] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all folders; they are opened again when they are needed."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def open(self, path: bytes) -> int:
+        """Return a descriptor to open names in; it is good until the next call. Raises ``OSError``."""
+        path = self._real(path)
+        known = path
+        missing: list[bytes] = []
+        while known not in self._open and known not in (b"/", b""):
+            known, name = split(known)
+            missing.append(name)
+        if known in self._open:
+            self._open.move_to_end(known)
+        else:
+            known = b"/"
+            self._keep(known, os.open(b"/", PASS_THROUGH))
+        while missing:
+            name = missing.pop()
+            inner = os.open(name, PASS_THROUGH, dir_fd=self._open[known])
+            known = join(known, name)
+            self._keep(known, inner)
+        return self._open[known]
+
+    def list(self, path: bytes) -> int:
+        """Return a descriptor that can be listed, for the caller to close. Raises ``OSError``."""
+        return open_quietly(b".", LIST, self.open(path))
+
+    def open_file(self, path: bytes) -> int:
+        """Open what ``path`` names for reading; waits for no pipe. Raises ``OSError``."""
+        folder, name = split(path)
+        try:
+            return open_quietly(name, READ, self.open(folder))
+        except FileNotFoundError:
+            if not self._open:
+                raise
+            # A folder that was kept open may have been replaced by another of its name.
+            self.close()
+            return open_quietly(name, READ, self.open(folder))
+
+    def _real(self, path: bytes) -> bytes:
+        for given, real in self._aliases:
+            if path == given:
+                return real
+            if path.startswith(given.rstrip(b"/") + b"/"):
+                return join(real, path[len(given.rstrip(b"/")) + 1 :])
+        return path
+
+    def _keep(self, path: bytes, folder: int) -> None:
+        self._open[path] = folder
+        if len(self._open) > MAX_OPEN:
+            os.close(self._open.popitem(last=False)[1])
+
+
+def open_quietly(name: bytes, flags: int, folder: int) -> int:
+    """Open ``name`` without changing its access time where the system allows that."""
+    try:
+        return os.open(name, flags | NO_ACCESS_TIME, dir_fd=folder)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=folder)
+
+
+def real_folder(path: bytes) -> bytes:
+    """Return where an absolute path leads, following only links that no other user can have laid.
+
+    Raises ``ConfigRejected`` for a link of another user, ``OSError`` for what is not there.
+    """
+    left = [name for name in reversed(path.split(b"/")) if name]
+    reached = b"/"
+    links = 0
+    with Folders() as folders:
+        while left:
+            name = left.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                reached = split(reached)[0] or b"/"
+                continue
+            folder = folders.open(reached)
+            at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISLNK(at.st_mode):
+                reached = join(reached, name)
+                continue
+            links += 1
+            if not _is_ours(at, os.stat(b".", dir_fd=folder)) or links > MAX_LINKS:
+                raise ConfigRejected(
+                    f"{os.fsdecode(path)!r} leads through the link {os.fsdecode(join(reached, name))!r},"
+                    " which another user can change.",
+                    hint="Give the path without links.",
+                )
+            target = os.readlink(name, dir_fd=folder)
+            reached = b"/" if target.startswith(b"/") else reached
+            left += reversed(target.split(b"/"))
+    return reached
+
+
+def _is_ours(link: os.stat_result, folder: os.stat_result) -> bool:
+    """Return whether only root and the user of this process can have laid a link in its folder."""
+    owners = (TRUSTED, os.geteuid())
+    shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
+    return link.st_uid in owners and folder.st_uid in owners and not shared
+
+
+def checked_roots(paths: Iterable[bytes]) -> list[bytes]:
+    """Return what to back up as absolute paths, each once; raise ``ConfigRejected`` for what is not there."""
+    roots: set[bytes] = set()
+    for given in paths:
+        path = os.path.abspath(given)  # noqa: PTH100
+        path = b"/" if path == b"//" else path
+        text = os.fsdecode(path)
+        folder, name = split(path)
+        try:
+            with Folders() as folders:
+                parent = folders.open(real_folder(folder))
+                mode = os.stat(name or b".", dir_fd=parent, follow_symlinks=False).st_mode
+        except OSError as error:
+            raise ConfigRejected(
+                f"{text!r} cannot be backed up: {reason_of(error)}.", hint="Check the path."
+            ) from None
+        if stat.S_ISLNK(mode):
+            raise ConfigRejected(
+                f"{text!r} is a link.", hint="Give what it leads to; links are never followed."
+            )
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise ConfigRejected(f"{text!r} is neither a file nor a folder.", hint="Give a folder.")
+        roots.add(path)
+    inner = {r for r in roots if any(o != r and r.startswith(o.rstrip(b"/") + b"/") for o in roots)}
+    return sorted(roots - inner)
+
+
+def real_folders(roots: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return where the folders of these roots are, of those that links lead to; raises as ``real_folder``."""
+    above = {split(root)[0] for root in roots}
+    real = {folder: real_folder(folder) for folder in above if folder}
+    return {folder: leads_to for folder, leads_to in real.items() if folder != leads_to}
