@@ -35,6 +35,8 @@ STATUS_OF_CODE: dict[str, int] = {
     "database_locked": 503,
     "catalogue_unwritable": 507,
     "store_unwritable": 507,
+    "store_unreadable": 503,
+    "store_lost": 503,
     "not_a_database": 500,
     "shutting_down": 503,
     "disk_full": 507,

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.verification import StoredBlob
 from app.server.roster import Roster
@@ -12,6 +14,8 @@ from app.tasks import Tasks
 from streams.failures import TidewatchError
 from streams.records.files import VerifyResult
 from streams.vocabulary import TransferKind, TransferState
+
+log = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE = 2
 """Contents that are read at once, so that backups go on beside it."""
@@ -104,6 +108,8 @@ class Verification:
 
     async def _one(self, sha256: str, size_bytes: int, transfer: OpenTransfer) -> bool:
         async with self._places:
-            good = await self._store.verify(sha256)
+            verified = await self._store.verify(sha256)
+        if not verified.good:
+            log.error("content_damaged", sha256=sha256, reason=verified.reason)
         transfer.advance(size_bytes)
-        return good
+        return verified.good

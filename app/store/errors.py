@@ -1,12 +1,18 @@
 """What can go wrong with the store, each with the word that the HTTP API uses for it."""
 
 import errno
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
+from app.store.file_operations import Inode
 from streams.failures import TidewatchError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+BAD_SECTOR = frozenset(
+    {errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EILSEQ, errno.ENODATA, errno.EREMOTEIO}
+)
+"""With these a file system answers where what it has stored cannot be read or is not what was written."""
 
 
 class BadHash(TidewatchError):
@@ -22,9 +28,17 @@ class BlobMissing(TidewatchError):
 
 
 class Damaged(TidewatchError):
-    """The stored bytes do not have their hash."""
+    """The stored bytes do not have their hash, or cannot be read from the disk.
+
+    ``inode`` is the file that was read, where it could be opened; ``bad_sector`` says that the disk refused.
+    """
 
     code = "damaged"
+
+    def __init__(self, message: str, *, hint: str = "", bad_sector: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.bad_sector = bad_sector
+        self.inode: Inode | None = None
 
 
 class HashMismatch(TidewatchError):
@@ -64,26 +78,60 @@ class UploadIncomplete(TidewatchError):
         self.size_bytes = size_bytes
 
 
-class StoreFull(TidewatchError):
+class StoreFailure(TidewatchError):
+    """The disk under the store does not do what is asked; nothing is known to be damaged by it."""
+
+    code = "store_unwritable"
+
+
+class StoreFull(StoreFailure):
     """The disk under the store is full."""
 
     code = "disk_full"
     exit_code = 22
 
 
-class StoreUnwritable(TidewatchError):
+class StoreUnwritable(StoreFailure):
     """The folder of the store cannot be made or written."""
 
     code = "store_unwritable"
     exit_code = 21
 
 
-@contextmanager
-def full_disk_said() -> Generator[None]:
-    """Turn a full disk into StoreFull; let everything else through."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise StoreFull("The disk of the store is full.", hint="Make room on it.") from error
-        raise
+class StoreUnreadable(StoreFailure):
+    """A content cannot be read now: no permission, too many open files, a server of files that is away."""
+
+    code = "store_unreadable"
+    exit_code = 23
+
+
+class ReadAgain(StoreUnreadable):
+    """A content was found damaged, and a second look found it good, replaced or gone."""
+
+
+class StoreLost(StoreFailure):
+    """The folder is not the store that was opened: gone, unmounted, or another disk is mounted there."""
+
+    code = "store_lost"
+    exit_code = 24
+
+
+def failure_of(error: OSError, *, reading: bool = False) -> StoreFailure:
+    """Return what a refusal of the file system means for the store."""
+    if error.errno in FULL:
+        return StoreFull("The disk of the store is full.", hint="Make room on it.")
+    reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    place = ""
+    if isinstance(error.filename, str | os.PathLike):
+        path = Path(error.filename)
+        # The folder says more to a person than the hash that a file has for its name.
+        place = f" {path if error.errno == errno.ENOTDIR else path.parent}"
+    if reading:
+        return StoreUnreadable(
+            f"The store{place} cannot be read: {reason}.",
+            hint="Check the disk and the permissions of the data folder.",
+        )
+    return StoreUnwritable(
+        f"The store{place} cannot be written: {reason}.",
+        hint="Check the disk and the permissions of the data folder.",
+    )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from app.store.errors import StoreFull
+from app.store.errors import StoreFailure
 from app.store.frames import FRAME_BYTES
 from app.store.upload import Upload
 
@@ -43,8 +43,8 @@ class Inflow:
 
     async def abandon(self) -> None:
         """Write what can be kept for going on later, and let go of the upload."""
-        # The reason for abandoning is on its way to the caller; a full disk only means that less is kept.
-        with suppress(StoreFull):
+        # The reason for abandoning is on its way to the caller; a failing disk only means that less is kept.
+        with suppress(StoreFailure):
             await self.end()
         self._upload.close()
 

@@ -1,9 +1,11 @@
-"""Where things lie in the store's folder, and how a directory entry is made durable."""
+"""Where things lie in the store's folder."""
 
+import errno
 import os
 from pathlib import Path
 
 from app.store.errors import FULL, BadHash
+from app.store.file_operations import FileOperations
 
 _DIGITS = frozenset("0123456789abcdef")
 
@@ -11,33 +13,38 @@ _DIGITS = frozenset("0123456789abcdef")
 class Layout:
     """Paths of a store: ``ab/cdef...`` for contents, ``tmp`` for uploads, ``damaged`` for the set aside."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: FileOperations | None = None) -> None:
         self.root = root
+        self.files = files or FileOperations()
         self.tmp = root / "tmp"
         self.set_aside = root / "damaged"
+        self.identity = root / "identity"
 
     def make(self) -> None:
         """Create all folders, durably; afterwards no upload has to."""
         missing = [folder for folder in (self.root, *self.root.parents) if not folder.exists()]
         for folder in reversed(missing):
-            folder.mkdir()
-            sync_directory(folder.parent)
-        before = {entry.name for entry in self.root.iterdir()}
-        wanted = [f"{number:02x}" for number in range(256)] + [self.tmp.name, self.set_aside.name]
-        for name in wanted:
-            if name not in before:
-                (self.root / name).mkdir()
-        sync_directory(self.root)
+            self.files.make_folder(folder)
+            self.files.sync_folder(folder.parent)
+        before = {entry.name: entry for entry in os.scandir(self.root)}
+        for folder in (*self.folders(), self.tmp, self.set_aside):
+            found = before.get(folder.name)
+            if found is None:
+                self.files.make_folder(folder)
+            elif not found.is_dir(follow_symlinks=False):
+                raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(folder))
+        self.files.sync_folder(self.root)
 
     def probe(self) -> None:
         """Raise OSError where no upload could begin; a full disk may be emptied while the server runs."""
         probe = self.tmp / "probe"
         try:
-            probe.touch()
+            os.close(self.files.open(probe, os.O_WRONLY | os.O_CREAT))
         except OSError as error:
-            if error.errno not in FULL:
-                raise
-        probe.unlink(missing_ok=True)
+            if error.errno in FULL:
+                return
+            raise
+        self.files.remove(probe)
 
     def blob(self, sha256: str) -> Path:
         """Return where a content lies; raises BadHash for what is no hash: no name leaves the folder."""
@@ -59,12 +66,3 @@ def holds_contents(root: Path) -> bool:
     return any(
         next(folder.iterdir(), None) is not None for folder in Layout(root).folders() if folder.is_dir()
     )
-
-
-def sync_directory(folder: Path) -> None:
-    """Make the entries of a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

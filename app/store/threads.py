@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
+from app.store.errors import failure_of
+
 T = TypeVar("T")
 
 
@@ -25,6 +27,20 @@ class Threads:
     async def close(self) -> None:
         """End the threads once their work is done."""
         await asyncio.to_thread(self._threads.shutdown)
+
+    async def write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do work in a thread; a refusal of the file system becomes a StoreFailure."""
+        try:
+            return await self.run(work, *arguments)
+        except OSError as error:
+            raise failure_of(error) from error
+
+    async def read(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do work in a thread that only reads; a refusal of the file system becomes StoreUnreadable."""
+        try:
+            return await self.run(work, *arguments)
+        except OSError as error:
+            raise failure_of(error, reading=True) from error
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do work in a thread; a cancelled caller leaves when it is done: no file is pulled away."""
@@ -53,4 +69,7 @@ async def to_the_end(work: "asyncio.Future[Any]") -> None:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
+        if not work.cancelled():
+            # Nobody is left who would be told how it ended.
+            work.exception()
         raise cancelled

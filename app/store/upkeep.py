@@ -1,55 +1,137 @@
-"""What is done with the folder of a store as a whole, and what removes contents from it. Blocking."""
+"""What is done with the folder of a store as a whole, and what takes contents away. Blocking."""
 
 import os
 import time
 from collections.abc import Collection
+from enum import Enum, auto
+from pathlib import Path
 
-from app.store.errors import full_disk_said
-from app.store.layout import Layout, sync_directory
+import structlog
+
+from app.store.errors import BAD_SECTOR, Damaged, StoreLost
+from app.store.identity import Identity
+from app.store.layout import Layout
+from app.store.places import Places
+from app.store.reader import Reader
 from app.store.upload import DATA, TABLE
+
+log = structlog.stdlib.get_logger(__name__)
 
 KEPT_UPLOAD_S = 7 * 86400
 """How long an interrupted upload waits for its rest, in seconds."""
 
 
-def prepare(layout: Layout) -> None:
-    """Make the folders and clear what a crash has left."""
+class Aside(Enum):
+    """What became of a content that was found damaged."""
+
+    MOVED = auto()
+    """Set aside, so that it can be sent again."""
+    STAYS = auto()
+    """It cannot be moved; it counts as not there until it is sent again."""
+    REPLACED = auto()
+    """Another copy has come to its place meanwhile."""
+    GOOD = auto()
+    """Read again it was whole: the disk had failed for a moment."""
+
+
+def prepare(layout: Layout, identity: Identity) -> None:
+    """Make the folders, load the identity and clear what a crash has left; raises OSError."""
     layout.make()
-    for path in layout.tmp.iterdir():
-        partial = path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1
-        if not partial or time.time() - path.stat().st_mtime > KEPT_UPLOAD_S:
-            path.unlink()
+    clear_uploads(layout, own_names_only=False)
     layout.probe()
+    identity.load()
     # A process that was killed may have left entries that are there, but not durable.
     for folder in layout.folders():
-        sync_directory(folder)
+        layout.files.sync_folder(folder)
 
 
-def set_aside(layout: Layout, sha256: str) -> int:
-    """Take a damaged content out of the way, so that it can be sent again; return the bytes it took."""
-    path = layout.blob(sha256)
-    try:
-        size = path.stat().st_size
-        path.replace(layout.damaged(sha256))
-    except FileNotFoundError:
-        return 0
-    with full_disk_said():
-        sync_directory(path.parent)
-    return size
+def clear_uploads(layout: Layout, *, own_names_only: bool = True) -> None:
+    """Remove interrupted uploads that have waited too long, and at a start what else a crash has left.
 
-
-def delete(layout: Layout, hashes: Collection[str]) -> int:
-    """Remove contents; return the bytes they took."""
-    freed = 0
-    for sha256 in hashes:
-        path = layout.blob(sha256)
-        layout.damaged(sha256).unlink(missing_ok=True)
+    What cannot be removed is logged and stays.
+    """
+    for entry in list(os.scandir(layout.tmp)):
         try:
-            freed += path.stat().st_size
-            path.unlink()
-        except FileNotFoundError:
-            continue
-    return freed
+            if _is_over(Path(entry.path), own_names_only=own_names_only):
+                layout.files.remove(Path(entry.path))
+        except OSError as error:
+            log.warning("leftover_stays", file=entry.path, reason=error.strerror)
+
+
+def _is_over(path: Path, *, own_names_only: bool) -> bool:
+    if not (path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1):
+        return not own_names_only
+    age_s = time.time() - path.stat().st_mtime
+    if age_s < 0:
+        # Written while the clock was ahead: it counts from now on, instead of never.
+        os.utime(path)
+    return age_s > KEPT_UPLOAD_S
+
+
+def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> Aside:
+    """Take a damaged content out of the way where it is damaged still and has not been replaced.
+
+    Raises StoreLost where the disk answers to nothing any more: that is no damage of one content.
+    """
+    try:
+        _read_through(layout, sha256)
+    except FileNotFoundError:
+        return Aside.REPLACED
+    except Damaged as error:
+        if error.bad_sector:
+            check_answers(layout)
+        inode = error.inode
+    else:
+        return Aside.GOOD
+    if inode is None:
+        places.distrust(sha256)
+        return Aside.STAYS
+    if found.inode is not None and found.inode != inode:
+        return Aside.REPLACED
+    try:
+        return Aside.MOVED if places.set_aside(sha256, inode) else Aside.REPLACED
+    except OSError as error:
+        log.error("damaged_content_stays", sha256=sha256, reason=str(error))
+        return Aside.STAYS
+
+
+def _read_through(layout: Layout, sha256: str) -> None:
+    reader = Reader(layout, sha256)
+    try:
+        while reader.read():
+            pass
+    finally:
+        reader.close()
+
+
+def check_answers(layout: Layout) -> None:
+    """Raise StoreLost where not even a small file can be written, synced and read: the whole disk is away."""
+    files = layout.files
+    path = layout.tmp / "answers.new"
+    try:
+        descriptor = files.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        try:
+            files.write(descriptor, b"?", 0)
+            files.sync(descriptor)
+            files.read(descriptor, 1, 0)
+        finally:
+            os.close(descriptor)
+        files.remove(path)
+    except OSError as error:
+        # A disk that is full or read-only does answer.
+        if error.errno in BAD_SECTOR:
+            raise StoreLost(
+                f"The disk of the store {layout.root} cannot be read any more.", hint="Check the disk."
+            ) from error
+
+
+def delete(places: Places, identity: Identity, hashes: Collection[str]) -> None:
+    """Remove contents, durably; raises OSError or StoreLost, and it is to be done again then."""
+    identity.check()
+    for sha256 in hashes:
+        places.remove(sha256)
+    identity.check()
+    places.sync({sha256[:2] for sha256 in hashes})
 
 
 def bytes_of(layout: Layout) -> int:
@@ -59,3 +141,25 @@ def bytes_of(layout: Layout) -> int:
         with os.scandir(folder) as entries:
             total += sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
     return total
+
+
+def sizes_of(layout: Layout, places: Places, identity: Identity, hashes: Collection[str]) -> dict[str, int]:
+    """Return what those contents take that are there, durable and not known to be damaged."""
+    found: dict[str, int] = {}
+    for sha256 in hashes:
+        path = layout.blob(sha256)
+        try:
+            size = layout.files.stat(path).st_size
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno not in BAD_SECTOR:
+                raise
+            # One that cannot even be looked at is to be sent again; it does not stop the others.
+            places.distrust(sha256)
+            continue
+        # Asked last: a name is unsettled before it is there.
+        if places.trusts(sha256):
+            found[sha256] = size
+    identity.check()
+    return found

@@ -83,6 +83,6 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, lines: int)
         received = await store.received_bytes(sha256)
         assert received % FRAME_BYTES == 0
         await store.receive(sha256, len(content), received, pieces(content[received:]))
-        assert await store.verify(sha256)
+        assert (await store.verify(sha256)).good
     finally:
         await store.close()

@@ -11,7 +11,7 @@ from app.protocol import VersionIds
 from app.server.call import Route, abort
 from app.server.problems import Refused
 from app.server.room import Room
-from app.store.errors import BlobMissing, Damaged
+from app.store.errors import BlobMissing, Damaged, StoreFailure
 from streams.records.files import FileVersion
 from streams.records.server import Transfer
 from streams.vocabulary import FileState, Scope, TransferKind, TransferState
@@ -129,6 +129,10 @@ async def _send(
         state, reason = TransferState.FAILED, "damaged"
         # Noted first: with its connection cut, this request is cancelled.
         await _note_damage(room, version)
+        abort(request)
+    except StoreFailure as failure:
+        state, reason = TransferState.FAILED, failure.message
+        log.warning("download_failed", code=failure.code, reason=failure.message)
         abort(request)
     except ClientConnectionError:
         reason = "the caller left"

@@ -25,6 +25,7 @@ from app.store.frames import FRAME_BYTES
 from app.store.inflow import Inflow
 from app.store.store import Store
 from tests.app.store.contents import blob_path, lost_after, made, pieces, read
+from tests.app.store.disk import Disk
 
 SIZES = (0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 5 * FRAME_BYTES + 123)
 
@@ -38,7 +39,7 @@ async def test_what_is_stored_is_read(store: Store, tmp_path: Path, size: int, p
     assert await store.sizes([sha256]) == {sha256: stored}
     assert stored < size // 20 + 100 if packs else stored < size + size // 4096 + 200
     assert await read(store, sha256) == content
-    assert await store.verify(sha256)
+    assert (await store.verify(sha256)).good
     # Any zstd program reads it too.
     packed = blob_path(tmp_path / "data" / "store", sha256).read_bytes()
     with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
@@ -224,7 +225,7 @@ async def test_damage_is_found_and_set_aside(store: Store, tmp_path: Path, size:
     assert content.startswith(b"".join(got))
     assert len(b"".join(got)) < size
     assert not await store.has(sha256)
-    assert not await store.verify(sha256)
+    assert not (await store.verify(sha256)).good
     with pytest.raises(Damaged):
         await all_of_it()
     await store.receive(sha256, size, 0, pieces(content))
@@ -236,8 +237,8 @@ async def test_a_lost_table_and_a_lost_content_are_damage(store: Store, tmp_path
     await store.receive(sha256, len(content), 0, pieces(content))
     path = blob_path(tmp_path / "data" / "store", sha256)
     os.truncate(path, 5)
-    assert not await store.verify(sha256)
-    assert not await store.verify("2" * 64)
+    assert not (await store.verify(sha256)).good
+    assert not (await store.verify("2" * 64)).good
     with pytest.raises(BlobMissing):
         await read(store, "2" * 64)
 
@@ -298,14 +299,12 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     ("number", "starts"), [(errno.EROFS, False), (errno.EPERM, False), (errno.ENOSPC, True)]
 )
 async def test_a_folder_that_takes_no_upload_is_said_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, starts: bool
+    tmp_path: Path, number: int, starts: bool
 ) -> None:
-    def touch(path: Path, mode: int = 0o666, exist_ok: bool = True) -> None:
-        raise OSError(number, os.strerror(number), str(path))
-
-    store = Store(tmp_path / "store")
+    disk = Disk()
+    store = Store(tmp_path / "store", files=disk)
     await store.prepare()
-    monkeypatch.setattr(Path, "touch", touch)
+    disk.fail("create", number, on="probe")
     with nullcontext() if starts else pytest.raises(StoreUnwritable, match="cannot be written"):
         await store.prepare()
     await store.close()

@@ -1,0 +1,73 @@
+"""The identity of a store, so that another disk at its place, or none, is not taken for it. Blocking."""
+
+import os
+import uuid
+from contextlib import suppress
+
+from app.store.errors import StoreLost
+from app.store.file_operations import Inode, inode_of
+from app.store.layout import Layout
+
+LONGEST = 64
+
+
+class Identity:
+    """The random word in the store's folder, and which folder of which file system it was read in."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._files = layout.files
+        self._at: Inode | None = None
+        self.word = ""
+
+    def load(self) -> None:
+        """Read the identity, or give the store one; blocks, raises OSError."""
+        self.word = self._read() or self._write()
+        self._at = inode_of(self._files.stat(self._layout.root))
+
+    def check(self) -> None:
+        """Raise StoreLost where the folder is not the one that was loaded."""
+        if self._at is None:
+            return
+        try:
+            found = inode_of(self._files.stat(self._layout.root))
+            if found == self._at:
+                return
+            # The same disk may have been mounted again.
+            same = self._read() == self.word
+        except OSError as error:
+            raise self._lost() from error
+        if not same:
+            raise self._lost()
+        self._at = found
+
+    def _lost(self) -> StoreLost:
+        return StoreLost(
+            f"The store {self._layout.root} is not there any more, or another disk is mounted at its place.",
+            hint="Mount the disk of the store again.",
+        )
+
+    def _read(self) -> str:
+        try:
+            descriptor = self._files.open(self._layout.identity, os.O_RDONLY)
+        except FileNotFoundError:
+            return ""
+        try:
+            return self._files.read(descriptor, LONGEST, 0).decode("ascii", "replace").strip()
+        finally:
+            os.close(descriptor)
+
+    def _write(self) -> str:
+        word = uuid.uuid4().hex
+        draft = self._layout.tmp / "identity.new"
+        with suppress(FileNotFoundError):
+            self._files.remove(draft)
+        descriptor = self._files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            self._files.write(descriptor, f"{word}\n".encode(), 0)
+            self._files.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._files.move(draft, self._layout.identity)
+        self._files.sync_folder(self._layout.root)
+        return word
