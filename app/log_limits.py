@@ -29,21 +29,21 @@ class LimitedLog:
         self._next_at: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
-    def info(self, event: str, **fields: Any) -> None:
-        """Log at level info."""
-        self._write(self._log.info, event, fields)
+    def info(self, event: str, *, key: str = "", **fields: Any) -> None:
+        """Log at level info; events with different keys, which are words of ours, count apart."""
+        self._write(self._log.info, event, key, fields)
 
-    def warning(self, event: str, **fields: Any) -> None:
+    def warning(self, event: str, *, key: str = "", **fields: Any) -> None:
         """Log at level warning."""
-        self._write(self._log.warning, event, fields)
+        self._write(self._log.warning, event, key, fields)
 
-    def _write(self, write: Callable[..., None], event: str, fields: dict[str, Any]) -> None:
-        now = self._clock()
-        if now < self._next_at.get(event, now):
-            self._left_out[event] = self._left_out.get(event, 0) + 1
+    def _write(self, write: Callable[..., None], event: str, key: str, fields: dict[str, Any]) -> None:
+        now, kept = self._clock(), f"{event} {key}"
+        if now < self._next_at.get(kept, now):
+            self._left_out[kept] = self._left_out.get(kept, 0) + 1
             return
-        self._next_at[event] = now + self._every_s
-        left_out = self._left_out.pop(event, 0)
+        self._next_at[kept] = now + self._every_s
+        left_out = self._left_out.pop(kept, 0)
         if left_out:
             fields["left_out"] = left_out
         write(event, **fields)

@@ -27,6 +27,7 @@ PASSING_CODES = frozenset(
         "upload_in_progress",
         "offset_mismatch",
         "upload_incomplete",
+        "body_too_slow",
     }
 )
 """Refusals that another try may get past."""

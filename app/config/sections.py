@@ -1,5 +1,6 @@
 """The sections of the configuration: every setting with its unit, its range, its default and one sentence."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +27,18 @@ def _zone(value: str) -> str:
 
 ZoneName = Annotated[str, AfterValidator(_zone)]
 """``local``, ``UTC`` or the name of a zone this machine knows."""
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("not an address or a network") from None
+    return value
+
+
+Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
+"""Addresses or networks, such as ``10.0.0.0/8``."""
 
 
 def setting(default: Any, description: str, unit: str = "", allowed: str = "", **limits: Any) -> Any:
@@ -155,6 +168,10 @@ class ServerSettings(Section):
     )
     tls_certificate: FilePath | None = setting(None, "Certificate chain (PEM) to serve TLS with.")
     tls_key: FilePath | None = setting(None, "Private key (PEM) of tls_certificate.")
+    trusted_proxies: Networks = setting(
+        (), "Proxies (addresses or networks) whose X-Forwarded-For or Forwarded tells the caller's address.",
+        allowed="a list of addresses or networks such as 10.0.0.0/8",
+    )  # fmt: skip
     uploads_per_client: int = setting(
         4, "Uploads of one client at once; more wait their turn.", "uploads", ge=1, le=64
     )

@@ -25,6 +25,7 @@ from app.agent_frames import (
     decode_from_agent,
 )
 from app.catalogue.catalogue import Catalogue
+from app.log_limits import LimitedLog
 from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, TOKEN_REVOKED, encode
 from app.server.limits import Limits
 from app.server.problems import Refused
@@ -37,7 +38,9 @@ from streams.records.events import PROTOCOL_VERSION
 from streams.vocabulary import ClientState
 
 log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(log)
 
+ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 FRAME_BYTES = 256 * 1024
 """The largest frame an agent may send."""
 CLOSE_REPLACED = 4409
@@ -166,14 +169,18 @@ class AgentsHub:
         return socket
 
     async def _read(self, link: AgentLink) -> None:
-        async for message in link.socket:
+        while True:
+            async with asyncio.timeout(self._limits.agent_silent_s):  # pings are no frames
+                message = await link.socket.receive()
+            if message.type in ENDS:
+                return
             self.heard(link.client_id)
             if message.type is not WSMsgType.TEXT:
                 return link.dismiss(UNREADABLE)
             try:
                 frame: FromAgentFrame = decode_from_agent(message.data)
             except msgspec.DecodeError as error:
-                log.warning("unreadable_frame", client=link.client_id, reason=str(error))
+                limited.warning("unreadable_frame", client=link.client_id, reason=str(error))
                 return link.dismiss(UNREADABLE)
             match frame:
                 case Heartbeat():

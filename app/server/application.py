@@ -19,7 +19,7 @@ def socket_application(room: Room) -> web.Application:
 
 
 def _application(room: Room, routes: tuple[Route, ...]) -> web.Application:
-    authenticate = authentication(room.catalogue.tokens.check, room.roster, room.agents)
+    authenticate = authentication(room)
     app = web.Application(middlewares=[errors, authenticate], client_max_size=room.limits.body_bytes)
     bind(app, routes, room)
     return app

@@ -1,6 +1,7 @@
 """Who may call what: a bearer token with the scope its route asks for, checked before anything else."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -8,17 +9,23 @@ from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
 from app.catalogue.writer import FLOW
-from app.server.agents import AgentsHub
+from app.log_limits import LimitedLog
 from app.server.call import TOKEN, route_of
+from app.server.peers import network_of
 from app.server.problems import Refused
 from app.server.roster import Roster
 from streams.vocabulary import Scope
 
-CheckToken = Callable[[str], Awaitable[TokenInfo | None]]
+if TYPE_CHECKING:
+    from app.server.room import Room
+
+log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(log)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Middleware:
+def authentication(room: "Room") -> Middleware:
     """Return the middleware that lets a request through, or answers 401 wrong_token or 403 forbidden.
 
     A path that does not exist is told only to who has a token.
@@ -29,17 +36,18 @@ def authentication(check: CheckToken, roster: Roster, agents: AgentsHub) -> Midd
         route = route_of(request)
         if route is not None and route.scope is None:
             return await handler(request)
-        token = await _token(request, check)
+        token = await _token(room, request)
         if route is not None and route.scope is not None and not token.allows(route.scope):
             raise Refused(
                 "forbidden",
                 f"This takes a token with the scope {route.scope}.",
                 detail=f"The one that was sent has {', '.join(sorted(token.scopes))}.",
             )
+        room.door.enter(request, token)
         if token.client_id is not None:
-            agents.heard(token.client_id)
+            room.agents.heard(token.client_id)
             if request.method != "GET":
-                refuse_shut_out(roster, token.client_id)
+                refuse_shut_out(room.roster, token.client_id)
         request[TOKEN] = token
         # The writes of one client take turns with those of all others.
         FLOW.set(token.client_id or "console")
@@ -57,11 +65,19 @@ def _about(request: web.Request, client_id: str) -> dict[str, str | int]:
     return {"client_id": client_id} | ({"run": int(run_id)} if run_id.isdecimal() else {})
 
 
-async def _token(request: web.Request, check: CheckToken) -> TokenInfo:
+async def _token(room: "Room", request: web.Request) -> TokenInfo:
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     text = text.strip()
-    token = await check(text) if kind.lower() == "bearer" and text and text.isascii() else None
+    good = kind.lower() == "bearer" and text and text.isascii()
+    # A good token is good whatever others behind the same address have tried.
+    token = await room.catalogue.tokens.check(text) if good else None
     if token is None:
+        if text:
+            peer = room.peers.address(request)
+            limited.warning("wrong_token", peer=peer, path=request.path[:200])
+            refusal = room.token_guesses.note_failure(network_of(peer))
+            if refusal is not None:
+                raise refusal
         raise Refused(
             "wrong_token",
             "The token is missing, unknown or revoked.",

@@ -13,7 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_type_hints
@@ -24,11 +24,14 @@ from aiohttp import ClientConnectionError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from app.catalogue.tokens import TokenInfo
+from app.log_limits import LimitedLog
 from app.protocol import Problem, encode
+from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
 from app.server.problems import STATUS_OF_CODE, Refused
 from streams.vocabulary import Scope
 
 log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(log)
 _ANSWERED = logging.getLogger(__name__)
 """Asked first: a line that nobody sees is not made for every request."""
 
@@ -95,6 +98,10 @@ def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
     hints = signature.hints
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        async with AsyncExitStack() as held:  # the memory of its body, until it is answered
+            return await handled(request, held)
+
+    async def handled(request: web.Request, held: AsyncExitStack) -> web.StreamResponse:
         arguments: dict[str, Any] = {}
         for name in signature.names:
             match name:
@@ -105,7 +112,7 @@ def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
                 case "token":
                     arguments[name] = request[TOKEN]
                 case "body":
-                    arguments[name] = await _body(request, hints[name])
+                    arguments[name] = await _body(request, hints[name], held, room, route)
                 case "query":
                     arguments[name] = _query(request, hints[name])
                 case _:
@@ -122,11 +129,16 @@ def reply(value: Any) -> web.StreamResponse:
     return web.Response(body=encode(value), content_type="application/json")
 
 
-async def _body(request: web.Request, kind: Any) -> Any:
-    if (request.content_length or 0) > request.client_max_size:
+async def _body(request: web.Request, kind: Any, held: AsyncExitStack, room: Any, route: Route) -> Any:
+    limits = room.limits
+    if route.scope is None:
+        body = await read_body(request, OPEN_BODY_BYTES, within_s=limits.open_body_s)
+    else:
         # Said before it comes: nobody waits for what is refused anyway.
-        raise Refused("payload_too_large", "The body is too large.")
-    body = await request.read() or b"{}"
+        size_bytes = announced_bytes(request, request.client_max_size)
+        await held.enter_async_context(room.bodies.hold(request[TOKEN].id, size_bytes))
+        body = await read_body(request, request.client_max_size, idle_s=limits.body_idle_s)
+    body = body or b"{}"
     if len(body) > LARGE_BODY_BYTES:
         return await asyncio.to_thread(msgspec.json.decode, body, type=kind)
     return msgspec.json.decode(body, type=kind)
@@ -221,7 +233,7 @@ def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
         case HttpProcessingError() | web.RequestPayloadError():
             return _problem("bad_request", "The body cannot be read.", str(error)[:200])
         case ClientConnectionError():
-            log.info("caller_left", path=request.path)
+            limited.info("caller_left", path=request.path[:200])
             return _problem("bad_request", "The connection was lost.")
         case _:
             return _mapped(request, error)
@@ -233,7 +245,7 @@ def _mapped(request: web.Request, error: Exception) -> web.Response:
     if isinstance(code, str) and code in STATUS_OF_CODE:
         message = getattr(error, "message", "") or str(error)
         if STATUS_OF_CODE[code] >= 500:
-            log.warning("refused", code=code, path=request.path, reason=message)
+            limited.warning("refused", key=code, code=code, path=request.path[:200], reason=message)
         return _problem(code, message, getattr(error, "hint", ""))
     log.error("request_failed", method=request.method, path=request.path, exc_info=error)
     return _problem("internal", "The server made a mistake; its log says more.", request[REQUEST_ID])

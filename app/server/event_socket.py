@@ -10,6 +10,7 @@ from app.catalogue.catalogue import Catalogue
 from app.protocol import CLOSE_WRONG_TOKEN, SERVER_VERSION
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
+from app.server.problems import Refused
 from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part
 from streams.records.base import utc_now
 from streams.records.events import (
@@ -164,7 +165,9 @@ class EventSocket:
 async def serve_console(
     request: web.Request, *, catalogue: Catalogue, hub: Hub, limits: Limits, token_id: object
 ) -> web.WebSocketResponse:
-    """GET /events: the event socket of a console."""
+    """GET /events: the event socket of a console; 429 too_many_sockets where its token has too many."""
+    if hub.sockets_of(token_id) >= limits.sockets_per_token:
+        raise Refused("too_many_sockets", "This token has too many event sockets open.")
     socket = web.WebSocketResponse(
         heartbeat=limits.heartbeat_s, compress=False, max_msg_size=FRAME_BYTES, timeout=1.0
     )

@@ -208,6 +208,10 @@ class Hub:
             for reader in self._readers:
                 reader.offer_logs(len(frame.lines), payload)
 
+    def sockets_of(self, token_id: object) -> int:
+        """Return how many readers a token has."""
+        return sum(reader.token_id == token_id for reader in self._readers)
+
     def attach(self, token_id: object) -> Reader:
         """Return a new reader, which gets what is published from now on and fits its topics."""
         reader = Reader(self._limits, token_id)

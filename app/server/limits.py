@@ -53,7 +53,20 @@ class Limits:
     keep_deleted_days: float = 30.0
     retention_every_s: float = 600.0
     enrol_failures: int = 20
-    """Wrong enrolment codes of one address within a minute; more are answered 429."""
+    """Wrong enrolment codes of one address or name within a minute; more are answered 429."""
+    wrong_tokens: int = 500
+    """Wrong tokens of one address within a minute; more are answered 429."""
+    trusted_proxies: tuple[str, ...] = ()
+    head_s: float = 10.0
+    """How long a connection that has shown no token may wait for the head of a request."""
+    open_body_s: float = 10.0
+    """How long the body of a request without a token may take."""
+    body_idle_s: float = 30.0
+    """How long a body may pause."""
+    sockets_per_token: int = 32
+    """Event sockets of one console token; each may have megabytes waiting."""
+    agent_silent_s: float = 660.0
+    """An agent that sends no frame for so long is disconnected; its heartbeats come every 300 s at most."""
     shutdown_s: float = 0.4
     """How long a request may take to end by itself when the server ends."""
 
@@ -70,4 +83,5 @@ class Limits:
             keep_deleted_days=settings.keep_deleted_days,
             least_free_bytes=settings.least_free_bytes,
             warn_free_bytes=settings.warn_free_bytes,
+            trusted_proxies=settings.trusted_proxies,
         )

@@ -6,18 +6,26 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from app.log_limits import LimitedLog
 from app.protocol import Problem
 from app.server.call import problem_response
+from app.server.door import Door
 
-log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 
 LONGEST = 200
+MAX_HEADERS = 64
+HEADER_BYTES = 4096
+"""Together the largest head, which is held in memory for each connection: 256 KiB."""
+READ_BUFFER_BYTES = 64 * 1024
+LINGER_S = 2.0
+"""How long the rest of a refused body is read and dropped, so that its sender sees the answer."""
 
 
 class Runner(web.AppRunner):
     """Runs an application; bodies stay as they come, since nobody who calls it packs them."""
 
-    def __init__(self, app: web.Application, *, shutdown_s: float) -> None:
+    def __init__(self, app: web.Application, door: Door, *, shutdown_s: float) -> None:
         super().__init__(
             app,
             access_log=None,
@@ -25,16 +33,24 @@ class Runner(web.AppRunner):
             handler_cancellation=True,
             shutdown_timeout=shutdown_s,
             keepalive_timeout=75.0,
+            max_headers=MAX_HEADERS,
+            max_field_size=HEADER_BYTES,
+            read_bufsize=READ_BUFFER_BYTES,
+            lingering_time=LINGER_S,
         )
+        self._door = door
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         # Its own class is fixed inside the library; these add no state to it.
         server.__class__ = _Server
+        server.door = self._door  # type: ignore[attr-defined]
         return server
 
 
 class _Server(web.Server):
+    door: Door
+
     def __call__(self) -> web.RequestHandler:
         handler = super().__call__()
         handler.__class__ = _Handler
@@ -43,6 +59,12 @@ class _Server(web.Server):
 
 class _Handler(web.RequestHandler):
     __slots__ = ()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        manager = self._manager
+        super().connection_lost(exc)
+        if isinstance(manager, _Server):
+            manager.door.left(self)
 
     def handle_error(
         self,
@@ -55,7 +77,7 @@ class _Handler(web.RequestHandler):
         if not isinstance(exc, HttpProcessingError) or request.writer.output_size:
             return super().handle_error(request, status, exc, message)
         lines = (message or exc.message or "").split("\n")
-        log.info("malformed_request", peer=request.remote, reason=lines[0][:LONGEST])
+        limited.info("malformed_request", peer=request.remote, reason=lines[0][:LONGEST])
         problem = Problem(
             code="bad_request", message="That is no HTTP request.", detail=lines[0].strip(" :")[:LONGEST]
         )

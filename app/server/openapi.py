@@ -98,11 +98,11 @@ def _met_by_all(route: Route, signature: Signature) -> Iterator[str]:
     """Give the refusals that a call may meet before its handler sees it."""
     yield "bad_request"
     if route.scope is not None:
-        yield from ("wrong_token", "forbidden")
+        yield from ("wrong_token", "forbidden", "too_many_attempts", "too_many_connections")
     if route.scope is Scope.AGENT and route.method != "GET":
         yield "client_disconnected"
     if "body" in signature.hints:
-        yield "payload_too_large"
+        yield from ("payload_too_large", "body_too_slow", "busy")
 
 
 def _responses(route: Route, signature: Signature, schema_of: dict[str, Any]) -> dict[str, Any]:

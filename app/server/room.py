@@ -6,12 +6,15 @@ from pathlib import Path
 
 from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
-from app.server.attempts import Attempts
 from app.server.backups import Backups
+from app.server.bodies import BodyBudget
+from app.server.door import Door
+from app.server.guess_limit import GuessLimit
 from app.server.happenings import say
 from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.logbook import Logbook
+from app.server.peers import Peers
 from app.server.progress import ProgressBoard
 from app.server.removal import ClientRemoval
 from app.server.roster import Roster
@@ -48,7 +51,11 @@ class Room:
     uploads: UploadGate
     verification: Verification
     status: StatusSampler
-    attempts: Attempts
+    door: Door
+    peers: Peers
+    bodies: BodyBudget
+    code_guesses: GuessLimit
+    token_guesses: GuessLimit
     events_port: int
     simulated: bool
 
@@ -63,6 +70,7 @@ def furnish(
     logbook: Logbook,
     connections: Callable[[], int],
     events_port: int,
+    door: Door,
     simulated: bool,
 ) -> Room:
     """Build the parts and wire them: what is committed reaches the roster, the runs and the consoles."""
@@ -120,7 +128,11 @@ def furnish(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),
         status=status,
-        attempts=Attempts(limits.enrol_failures),
+        door=door,
+        peers=Peers(limits.trusted_proxies),
+        bodies=BodyBudget(),
+        code_guesses=GuessLimit(limits.enrol_failures),
+        token_guesses=GuessLimit(limits.wrong_tokens),
         events_port=events_port,
         simulated=simulated,
     )

@@ -13,7 +13,9 @@ from aiohttp import web
 from app.catalogue.catalogue import Catalogue
 from app.config.sections import ServerSettings
 from app.process import open_files_limit
+from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
+from app.server.door import Door
 from app.server.folder import (
     CATALOGUE_FILE,
     STORE_FOLDER,
@@ -136,6 +138,8 @@ async def running_room(
         new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
 
         runners: list[web.AppRunner] = []
+        acceptors: list[Acceptor] = []
+        door = Door(open_files_limit(), head_s=limits.head_s)
         room = furnish(
             data_dir=data_dir,
             limits=limits,
@@ -145,6 +149,7 @@ async def running_room(
             logbook=logbook,
             connections=lambda: sum(_connections(runner) for runner in runners),
             events_port=events_port,
+            door=door,
             simulated=simulated,
         )
         stack.push_async_callback(room.tasks.close)
@@ -155,15 +160,17 @@ async def running_room(
         _check_file_limit(len(clients))
         await catalogue.events.record(EventKind.SERVER_STARTED, server_state=ServerState.RUNNING)
 
-        stack.push_async_callback(_close_runners, room, runners)
+        stack.push_async_callback(_close_runners, room, runners, acceptors)
         for app, listening in (
             (http_application(room), http_socket),
             (socket_application(room), event_socket),
         ):
-            runner = Runner(app, shutdown_s=limits.shutdown_s)
+            runner = Runner(app, door, shutdown_s=limits.shutdown_s)
             runners.append(runner)
             await runner.setup()
-            await web.SockSite(runner, listening, ssl_context=tls).start()
+            assert runner.server is not None
+            acceptors.append(Acceptor(listening, runner.server, door, tls))
+            acceptors[-1].start()
         _start_work(room)
         yield (
             room,
@@ -212,6 +219,7 @@ def _start_work(room: Room) -> None:
         "log-files": room.logbook.write_down,
         "seen": write_seen,
         "lost-runs": room.running.sweep,
+        "connections": room.door.run,
         "retention": tidy,
     }
     for name, run in work.items():
@@ -228,13 +236,12 @@ async def _again(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RETRY_S)
 
 
-async def _close_runners(room: Room, runners: list[web.AppRunner]) -> None:
+async def _close_runners(room: Room, runners: list[web.AppRunner], acceptors: list[Acceptor]) -> None:
     """Say goodbye on the sockets, let requests end for a moment, then cut them; uploads keep what came."""
     try:
         async with asyncio.timeout(CLOSE_S):
-            for runner in runners:
-                for site in list(runner.sites):
-                    await site.stop()
+            for acceptor in acceptors:
+                await acceptor.stop()
             room.hub.close()
             await room.agents.close()
             await asyncio.gather(*(runner.cleanup() for runner in runners))

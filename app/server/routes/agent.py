@@ -27,6 +27,7 @@ from app.protocol import (
     VersionPage,
 )
 from app.server.auth import agent_scope, refuse_shut_out
+from app.server.bodies import announced_bytes, read_body
 from app.server.call import Route
 from app.server.disk import CHECK_BYTES, check_free
 from app.server.problems import Refused
@@ -185,10 +186,9 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
     POST /api/agent/blobs/batch: 200, 400 bad_request, 413 payload_too_large, 422 hash_mismatch,
     429 too_many_uploads, 507 disk_full.
     """
-    if (request.content_length or 0) > BATCH_BYTES + BATCH_OVERHEAD_BYTES:
-        raise Refused("payload_too_large", "The batch is too large.")
-    async with room.uploads.turn(agent_scope(token)):
-        body = await request.read()
+    size_bytes = announced_bytes(request, BATCH_BYTES + BATCH_OVERHEAD_BYTES)
+    async with room.uploads.turn(agent_scope(token)), room.bodies.hold(token.id, size_bytes):
+        body = await read_body(request, BATCH_BYTES + BATCH_OVERHEAD_BYTES, idle_s=room.limits.body_idle_s)
         await check_free(room.data_dir, room.limits.least_free_bytes, len(body))
         try:
             blobs = list(decode_batch(body))

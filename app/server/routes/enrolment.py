@@ -1,13 +1,18 @@
 """Routes by which a client becomes one of ours."""
 
+import structlog
 from aiohttp import web
 
+from app.log_limits import LimitedLog
 from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
 from app.server.call import Route
+from app.server.peers import network_of
 from app.server.problems import Refused
 from app.server.room import Room
 from streams.failures import TidewatchError
 from streams.vocabulary import Scope
+
+limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 
 NAME_LENGTH = 100
 
@@ -26,14 +31,20 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
 
     POST /api/enrol: 200, 403 wrong_code, code_used or code_expired, 429 too_many_attempts; without a token.
     """
-    room.attempts.allow(request.remote or "")
+    name, peer = body.name.strip(), room.peers.address(request)
+    keys = (f"address {network_of(peer)}", f"name {name[:NAME_LENGTH]}")
+    room.door.delaying(request, delayed=True)
+    try:
+        await room.code_guesses.wait(*keys)
+    finally:
+        room.door.delaying(request, delayed=False)
     try:
         client, token = await room.catalogue.enrolments.redeem(
-            body.name.strip(), body.code.strip(), body.platform[:100], body.agent_version[:100]
+            name, body.code.strip(), body.platform[:100], body.agent_version[:100]
         )
-    except TidewatchError:
-        room.attempts.note_failure(request.remote or "")
-        raise
+    except TidewatchError as error:
+        limited.warning("code_refused", peer=peer, client=name[:NAME_LENGTH], reason=error.code)
+        raise room.code_guesses.note_failure(*keys) or error from None
     return EnrolReply(client_id=client.id, token=token)
 
 

@@ -8,7 +8,6 @@ import pytest
 import app.catalogue.errors
 import app.store.errors
 from app.agent_frames import AgentProgress
-from app.server.attempts import Attempts
 from app.server.limits import Limits
 from app.server.pace import Rate
 from app.server.problems import STATUS_OF_CODE, Refused
@@ -141,19 +140,6 @@ def test_what_came_of_a_client_is_counted_while_its_run_runs_and_no_longer() -> 
     assert board.received_bytes("c") == 0
     board.receive("c", 700)  # the rest of an upload that was under way
     assert board.received_bytes("c") == 0
-
-
-def test_guesses_are_forgotten_after_a_minute() -> None:
-    now = 0.0
-    attempts = Attempts(2, clock=lambda: now)
-    for _ in range(2):
-        attempts.allow("x")
-        attempts.note_failure("x")
-    attempts.allow("y")
-    with pytest.raises(Refused, match="Too many"):
-        attempts.allow("x")
-    now = 61.0
-    attempts.allow("x")
 
 
 def test_every_failure_of_catalogue_and_store_has_its_status() -> None:

@@ -1,0 +1,105 @@
+"""Accepting connections: no more than the door has room for, and bounded from the first byte of TLS on.
+
+``asyncio``'s own server hands a connection over only after its TLS handshake, waits a minute for that, and
+logs each failure of ``accept()`` as many times as its backlog is long. Here all of it counts at once.
+"""
+
+import asyncio
+import socket
+import ssl
+
+import structlog
+from aiohttp import web
+
+from app.log_limits import LimitedLog
+from app.server.door import Connection, Door
+from app.tasks import Tasks
+
+limited = LimitedLog(structlog.stdlib.get_logger(__name__))
+
+AT_ONCE = 32
+"""Connections that are accepted before others get their turn on the loop."""
+HANDSHAKE_S = 10.0
+FULL_S = 0.05
+"""Pause while no connection may be accepted."""
+FAILED_S = 0.5
+"""Pause after ``accept()`` has failed, since no file can be opened say."""
+
+
+class Acceptor:
+    """Accepts the connections of one port for an aiohttp server."""
+
+    def __init__(
+        self, listening: socket.socket, server: web.Server, door: Door, tls: ssl.SSLContext | None
+    ) -> None:
+        self._listening, self._server, self._door, self._tls = listening, server, door, tls
+        self._loop = asyncio.get_running_loop()
+        self._tasks = Tasks()
+        self._again: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._again = None
+        if not self._stopped:
+            self._loop.add_reader(self._listening, self._accept)
+
+    async def stop(self) -> None:
+        """Accept nothing more; handshakes that go on are cut."""
+        self._stopped = True
+        self._loop.remove_reader(self._listening)
+        if self._again is not None:
+            self._again.cancel()
+        await self._tasks.close()
+
+    def _accept(self) -> None:
+        for _ in range(AT_ONCE):
+            if not self._door.has_room():
+                return self._pause(FULL_S)
+            try:
+                accepted, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:  # it was closed before it was accepted
+                continue
+            except OSError as error:
+                limited.warning("accept_failed", reason=error.strerror or str(error))
+                self._door.close_oldest()
+                return self._pause(FAILED_S)
+            accepted.setblocking(False)
+            self._tasks.start(self._serve(accepted, str(address[0])), "accepted connection")
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listening)
+        self._again = self._loop.call_later(seconds, self.start)
+
+    async def _serve(self, accepted: socket.socket, address: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connection = self._door.admit(address, task.cancel)
+        try:
+            transport = await self._connected(accepted, connection)
+        except (OSError, TimeoutError) as error:
+            limited.info("handshake_failed", peer=address, reason=str(error) or type(error).__name__)
+        else:
+            connection.close = transport.abort
+            return
+        finally:
+            if connection.close == task.cancel:  # not connected, or cut by the door meanwhile
+                accepted.close()
+                self._door.forget(connection)
+
+    async def _connected(self, accepted: socket.socket, connection: Connection) -> asyncio.WriteTransport:
+        def handler() -> web.RequestHandler:
+            made = self._server()
+            self._door.serves(connection, made)
+            return made
+
+        transport, _ = await self._loop.connect_accepted_socket(
+            handler,
+            accepted,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_S,
+        )
+        assert isinstance(transport, asyncio.WriteTransport)
+        return transport
