@@ -8,6 +8,8 @@ from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from typing import Any, Final
 
+from streams.safe_text import terminal_text
+
 _WORDS = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _PLAIN = re.compile(r"[^\s=\"']+")
 EVENT_WIDTH: Final = 28
@@ -46,20 +48,15 @@ class LineRenderer:
             self._in(_DIM, at),
             self._in(_LEVELS.get(level, ""), f"{level:<8}"),
             f"{event:<{EVENT_WIDTH}}",
-            *(f"{self._in(_CYAN, printable(key))}={_value(value)}" for key, value in entry.items()),
-            self._in(_DIM, printable(name)),
+            *(f"{self._in(_CYAN, terminal_text(key))}={_value(value)}" for key, value in entry.items()),
+            self._in(_DIM, terminal_text(name)),
         ]
         trace = trace_of(failure) or str(told or "")
-        below = "".join(f"\n{printable(line)}" for line in self._hide(trace).splitlines())
+        below = "".join(f"\n{terminal_text(line)}" for line in self._hide(trace).splitlines())
         return "  ".join(part for part in parts if part) + below
 
     def _in(self, style: str, text: str) -> str:
         return f"{style}{text}{_END}" if self._colors and style and text else text
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with what cannot be printed written as an escape."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _moment(stamp: object) -> str:
@@ -69,7 +66,7 @@ def _moment(stamp: object) -> str:
 
 def _event(event: object) -> str:
     text = str(event)
-    return text.replace("_", " ") if _WORDS.fullmatch(text) else printable(text)
+    return text.replace("_", " ") if _WORDS.fullmatch(text) else terminal_text(text)
 
 
 def _value(value: object) -> str:

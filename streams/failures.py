@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from streams.records.base import Record
+from streams.safe_text import terminal_text
 
 
 class TidewatchError(Exception):
@@ -21,8 +22,8 @@ class TidewatchError(Exception):
         self.hint = hint
 
     def line(self) -> str:
-        """Return the one line a command prints before it exits."""
-        return f"{self.message} {self.hint}".strip()
+        """Return the one line a command prints before it exits, safe for a terminal."""
+        return terminal_text(f"{self.message} {self.hint}".strip())
 
 
 class ServerUnreachable(TidewatchError):

@@ -18,6 +18,10 @@ from streams.records.events import PROTOCOL_VERSION
 CONNECT_S = 10.0
 ANSWER_S = 120.0
 BODY_CHUNK_BYTES = 256 * 1024
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+"""No page of answers is as large, whatever names are in it."""
+MAX_PROBLEM_BYTES = 64 * 1024
+MAX_RETRY_AFTER_S = 300.0
 T = TypeVar("T")
 
 
@@ -115,7 +119,7 @@ class Api:
         if data is not None:
             headers.setdefault("Content-Type", "application/octet-stream")
         async with self.request(method, path, headers=headers, data=data, params=params) as response:
-            body = await response.read()
+            body = await self._body(response, MAX_REPLY_BYTES)
         try:
             return msgspec.json.decode(body, type=reply)
         except msgspec.DecodeError:
@@ -143,8 +147,21 @@ class Api:
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             raise failure_of(error, self.address) from error
 
+    async def _body(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        """Return a body whole; raise ``WrongVersion`` for one that is larger than any answer can be."""
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                response.close()
+                raise WrongVersion(
+                    f"{self.address} gives an answer that does not end.",
+                    hint="Check that it is a Tidewatch server of the same release.",
+                )
+        return bytes(body)
+
     async def _refusal(self, response: aiohttp.ClientResponse) -> TidewatchError:
-        body = await response.read()
+        body = await self._body(response, MAX_PROBLEM_BYTES)
         try:
             problem = msgspec.json.decode(body, type=Problem)
         except msgspec.DecodeError:
@@ -157,7 +174,7 @@ class Api:
         return Refusal(
             problem,
             status=response.status,
-            retry_after_s=float(after) if after.isdecimal() else None,
+            retry_after_s=min(float(after), MAX_RETRY_AFTER_S) if after.isdecimal() else None,
             hint=HINTS.get(problem.code, problem.detail),
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.counts import Counts
+from app.agent.failures import first_failure
 from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import Ledger, RunCancelled
@@ -123,7 +124,7 @@ class Backup:
             if self._aborted is None:
                 raise
         except (TidewatchError, ExceptionGroup) as raised:
-            error = _cause(raised)
+            error = raised if isinstance(raised, TidewatchError) else first_failure(raised)
             state = _state_of(error)
             await self._give_up(state, error.message)
             end_if_cancelled()
@@ -226,17 +227,3 @@ class Backup:
 
 def _state_of(error: TidewatchError) -> RunState:
     return RunState.CANCELLED if isinstance(error, RunCancelled) else RunState.FAILED
-
-
-def _cause(raised: TidewatchError | ExceptionGroup[Exception]) -> TidewatchError:
-    """Return the first failure of the outside world; anything else is a bug and goes up as it is."""
-    if isinstance(raised, TidewatchError):
-        return raised
-    known, unknown = raised.split(TidewatchError)
-    if known is None or unknown is not None:
-        raise raised
-    first: BaseException = known
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    assert isinstance(first, TidewatchError)
-    return first

@@ -1,11 +1,13 @@
 """What goes wrong between agent and server, in our words: what, where, and what to do."""
 
 import errno
+import os
 import socket
 import ssl
 
 import aiohttp
 
+from app.agent.names import reason_of
 from app.protocol import Problem, enrol_command
 from streams.failures import (
     CommandFailed,
@@ -43,6 +45,12 @@ AGENT_TOKEN = f"Enrol again: get a code on the server with: {enrol_command()}, a
 CONSOLE_TOKEN = "Give the console.token that lies in the data folder of this server."
 
 
+class SystemRefused(TidewatchError):
+    """The operating system refused what could not be done without."""
+
+    code = "system_refused"
+
+
 class Refusal(CommandFailed):
     """The server said no; ``server_code`` is its word for it."""
 
@@ -53,6 +61,24 @@ class Refusal(CommandFailed):
         self.detail = problem.detail
         self.status = status
         self.retry_after_s = retry_after_s
+
+
+def first_failure(raised: ExceptionGroup[Exception]) -> TidewatchError:
+    """Return the first failure of the outside world that ended a group of tasks; raises a bug as it is."""
+    known, unknown = raised.split((TidewatchError, OSError))
+    if known is None or unknown is not None:
+        raise raised
+    first: BaseException = known.split(TidewatchError)[0] or known
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, TidewatchError) else failure_of_system(first)
+
+
+def failure_of_system(error: BaseException) -> SystemRefused:
+    """Return what a refusal of the operating system means that nobody has expected where it came."""
+    assert isinstance(error, OSError)
+    name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return SystemRefused(f"{name}{reason_of(error)}.", hint="Nothing more was done.")
 
 
 def is_passing(error: TidewatchError) -> bool:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from app.agent.failures import failure_of_system
 from app.agent.terminal import complain
 from streams.failures import TidewatchError
 
@@ -89,6 +90,8 @@ async def attended(
         return await work
     except TidewatchError as error:
         complain(error)
+    except OSError as error:
+        complain(failure_of_system(error))
     except asyncio.CancelledError:
         complain(TidewatchError(stopped))
         return stopped_code

@@ -1,5 +1,7 @@
 """Names as the bytes they are on the disk: taken apart, put together, and shown to people."""
 
+from streams.safe_text import terminal_text
+
 MAX_SHOWN = 300
 MAX_PATH_BYTES = 4096
 """Longer paths are not backed up: no system could open them as they are."""
@@ -7,9 +9,7 @@ MAX_PATH_BYTES = 4096
 
 def shown(path: bytes) -> str:
     """Return ``path`` for a terminal: one line, whatever bytes it holds."""
-    text = path.decode("utf-8", "backslashreplace")
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = terminal_text(path.decode("utf-8", "backslashreplace"))
     return text if len(text) <= MAX_SHOWN else f"…{text[-MAX_SHOWN:]}"
 
 

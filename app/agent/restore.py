@@ -5,6 +5,7 @@ import errno
 import hashlib
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,13 +14,14 @@ import msgspec
 
 from app.agent.api import Api
 from app.agent.arriving import Arriving, Damaged
+from app.agent.failures import first_failure
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.restore_plan import Item, RestorePlan, batches
 from app.agent.restore_tree import InTheWay, TargetTree
 from app.batches import BATCH_HEAD_BYTES, decode_batch
 from app.protocol import ClientList, VersionIds, VersionPage
-from streams.failures import CommandFailed, ConfigRejected, TidewatchError
+from streams.failures import CommandFailed, ConfigRejected, WrongVersion
 from streams.records.clients import Client
 from streams.vocabulary import EntryKind
 
@@ -71,7 +73,14 @@ async def read_tree(api: Api, patience: Patience, client_id: str, at: datetime |
         await asyncio.to_thread(plan.add, page.entries)
         if page.next_after is None:
             return plan
-        params["after"] = page.next_after
+        params["after"] = later(params.get("after"), page.next_after)
+
+
+def later(after: str | int | None, next_after: int) -> int:
+    """Return where the next page starts; raise ``WrongVersion`` where that would never come to an end."""
+    if after is not None and next_after <= int(after):
+        raise WrongVersion("The server's list of files does not come to its end.", hint="Check the server.")
+    return next_after
 
 
 class Restore:
@@ -105,17 +114,19 @@ class Restore:
                 for _ in range(self._in_flight):
                     group.create_task(self._files(files))
         except ExceptionGroup as failures:
-            known, unknown = failures.split(TidewatchError)
-            if known is None or unknown is not None:
-                raise
-            raise known.exceptions[0] from None
+            raise first_failure(failures) from None
         await asyncio.to_thread(self._make_links)
         await asyncio.to_thread(self._finish_folders, made)
         return self.done
 
     def _refuse_conflicts(self) -> None:
-        if self._tree.is_empty():
-            return
+        try:
+            if self._tree.is_empty():
+                return
+        except OSError as error:
+            raise ConfigRejected(
+                f"--to {self._tree.path}: cannot be read: {reason_of(error)}.", hint="Give another folder."
+            ) from None
         found = [
             item
             for item in self._plan.items
@@ -222,13 +233,12 @@ class Restore:
                 continue
             arriving = Arriving(self._tree, item, overwrite=self._overwrite)
             try:
-                arriving.keep(contents[item.sha256])
+                with closing(arriving):
+                    arriving.keep(contents[item.sha256])
             except (OSError, InTheWay, Damaged) as error:
                 outcomes.append((item, error))
             else:
                 outcomes.append((item, None))
-            finally:
-                arriving.close()
         return outcomes
 
     def _count(self, item: Item) -> None:

@@ -69,10 +69,15 @@ class RestorePlan:
 def item_of(entry: FileVersion) -> Item:
     """Return what is needed of an entry; raises ``ValueError`` for a name that could lead elsewhere."""
     target = entry.link_target
+    parts = parts_of(entry.raw_path)
+    if not parts and entry.kind is not EntryKind.FOLDER:
+        raise ValueError("it has no name")
+    if entry.size_bytes < 0 or not -(2**63) <= entry.mtime_ns < 2**63:
+        raise ValueError("its size or time is impossible")
     if entry.kind is EntryKind.LINK and (not target or b"\0" in target):
         raise ValueError("the link has no target")
     return Item(
-        parts_of(entry.raw_path),
+        parts,
         entry.raw_path,
         entry.kind,
         entry.id,

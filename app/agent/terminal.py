@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.agent.names import shown
 from streams.failures import TidewatchError
+from streams.safe_text import terminal_text
 
 NAMES_TOLD = 20
 BAR_WIDTH = 16
@@ -34,7 +35,7 @@ def counted(count: int, noun: str) -> str:
 
 def complain(error: TidewatchError) -> None:
     """Print the one line of a failure."""
-    sys.stderr.write(f"tidewatch: {error.line()}\n")
+    sys.stderr.write(f"tidewatch: {terminal_text(error.line())}\n")
     sys.stderr.flush()
 
 
@@ -60,6 +61,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Write one note."""
+        text = terminal_text(text)
         if self._bar is not None:
             self._bar.console.print(f"tidewatch: {text}")
         else:
@@ -94,6 +96,7 @@ class Terminal:
             if files_total is not None
             else f"{counted(files, 'file')} …"
         )
+        current = terminal_text(current)
         room = max(0, self._console.width - REST_WIDTH)
         tail = current if len(current) <= room else f"…{current[len(current) - room + 1 :]}"
         self._bar.update(self._task, completed=done, total=total, description=of, current=tail)
@@ -115,5 +118,5 @@ class Terminal:
     @staticmethod
     def result(text: str) -> None:
         """Write the last line, on stdout."""
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{terminal_text(text)}\n")
         sys.stdout.flush()

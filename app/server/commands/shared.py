@@ -12,6 +12,7 @@ from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private
 from app.server.folder import CATALOGUE_FILE
 from app.server.problems import StartFailed
+from streams.safe_text import terminal_text
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +66,9 @@ def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, in
 
 def say(line: str) -> None:
     """Print a line of the result."""
-    print(line, flush=True)  # noqa: T201
+    print("\n".join(map(terminal_text, line.split("\n"))), flush=True)  # noqa: T201
 
 
 def say_aside(line: str) -> None:
     """Print a line that is not part of the result, such as progress."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    print(terminal_text(line), file=sys.stderr, flush=True)  # noqa: T201

@@ -45,13 +45,15 @@ def link(path: bytes, target: bytes) -> FileVersion:
 
 
 @asynccontextmanager
-async def a_false_server(entries: list[FileVersion], contents: dict[int, bytes]) -> AsyncIterator[str]:
+async def a_false_server(
+    entries: list[FileVersion], contents: dict[int, bytes], next_after: int | None = None
+) -> AsyncIterator[str]:
     """A server that says whatever it is told to."""
     client = Client(id="c", name="laptop", state=ClientState.ONLINE, created_at=NOW, goal_s=1)
     answers = {
         "/health": Health(status="ok", name="tidewatch", protocol=1, version="0", events_port=1),
         "/api/clients": ClientList(epoch="e", seq=0, clients=(client,)),
-        "/api/tree": VersionPage(entries=tuple(entries)),
+        "/api/tree": VersionPage(entries=tuple(entries), next_after=next_after),
     }
 
     async def answer(request: web.Request) -> web.Response:
@@ -279,3 +281,59 @@ def test_small_files_are_fetched_together_and_large_ones_alone() -> None:
     assert sorted(item.version_id for batch in made for item in batch) == list(range(len(sizes)))
     assert [len(batch) for batch in made] == [1, 17, 250, 250, 104]
     assert all(len(batch) == 1 or sum(item.size for item in batch) <= 4 * 1024 * 1024 for batch in made)
+
+
+async def test_names_that_cannot_be_cost_themselves_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = [
+        version(b"/", b"root", 1),
+        version(b"/" + b"n" * 300, b"long", 2),
+        version(b"/a", b"file", 3),
+        version(b"/a/b", b"below a file", 4),
+        version(b"/nasty\x1b[2J\xe2\x80\xae\n", b"name", 5),
+        link(b"/far", b"x" * 5000),
+        version(b"/late", b"late", 6, mtime_ns=2**100),
+        version(b"/good", b"good", 7),
+    ]
+    contents = {1: b"root", 2: b"long", 3: b"file", 4: b"below a file", 5: b"name", 6: b"late", 7: b"good"}
+    async with a_false_server(entries, contents) as url:
+        assert await from_false(url, tmp_path) == 1
+    said = capsys.readouterr()
+    assert said.err.count("refused:") == 2
+    assert said.err.count("not restored:") == 3
+    assert "\x1b" not in said.err + said.out
+    assert "1 more" not in said.err
+    assert "2 refused, 3 failed" in said.out
+    assert (tmp_path / "in" / "to" / "good").read_bytes() == b"good"
+
+
+async def test_a_list_that_goes_round_in_circles_is_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_false_server([version(b"/f", b"1", 1)], {1: b"1"}, next_after=5) as url:
+        assert await from_false(url, tmp_path) == 2
+    assert "does not come to its end" in capsys.readouterr().err
+
+
+async def test_an_answer_without_end_is_given_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.agent.api.MAX_REPLY_BYTES", 1000)
+    entries = [version(b"/%d" % number, b"1", 1) for number in range(100)]
+    async with a_false_server(entries, {1: b"1"}) as url:
+        assert await from_false(url, tmp_path) == 2
+    assert "does not end" in capsys.readouterr().err
+
+
+async def test_a_refusal_of_the_system_is_a_line_wherever_it_comes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("app.agent.restore_tree.NewFile.close", refuse)
+    entries = [version(b"/f", b"1", 1), version(b"/large", b"2" * 300_000, 2)]
+    async with a_false_server(entries, {1: b"1", 2: b"2" * 300_000}) as url:
+        assert await from_false(url, tmp_path) == 1
+    assert capsys.readouterr().err.count("Input/output error") == 2
