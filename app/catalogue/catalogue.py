@@ -116,6 +116,13 @@ class Catalogue:
         self._looking = asyncio.create_task(self._look(), name="catalogue look")
 
     async def _committed(self, transaction: Transaction) -> None:
+        try:
+            await self._tell_committed(transaction)
+        except TidewatchError as error:
+            # The next look hands them on.
+            _log.warning("events_not_handed_on", reason=error.line())
+
+    async def _tell_committed(self, transaction: Transaction) -> None:
         async with self._telling:
             through = transaction.sequences.get("events", 0)
             first = transaction.events[0].seq if transaction.events else through + 1

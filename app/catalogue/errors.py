@@ -1,10 +1,12 @@
 """What can go wrong with the catalogue, each with the word that the HTTP API uses for it."""
 
+import errno
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as SqlAlchemyTimeout
 
 from streams.failures import DatabaseLocked, NotADatabase, TidewatchError
 
@@ -90,7 +92,7 @@ class CatalogueTooNew(TidewatchError):
 
 
 class CatalogueUnwritable(TidewatchError):
-    """The catalogue cannot be written: permissions, a read-only disk, or a folder that is not there."""
+    """The catalogue cannot be opened or written: permissions, a read-only disk, or no free descriptors."""
 
     code = "catalogue_unwritable"
     exit_code = 21
@@ -103,40 +105,127 @@ class CatalogueFull(TidewatchError):
     exit_code = 22
 
 
+class CatalogueUnreadable(TidewatchError):
+    """The disk under the catalogue fails; nothing says that the file itself is damaged."""
+
+    code = "catalogue_io_error"
+    exit_code = 23
+
+
+class CatalogueLost(TidewatchError):
+    """The catalogue was deleted or replaced; what would be written to it no restart would find."""
+
+    code = "catalogue_lost"
+    exit_code = 9
+
+
 class CatalogueLocked(DatabaseLocked):
     """Another program holds the catalogue for longer than we wait."""
 
 
-_MEANINGS: tuple[tuple[str, type[TidewatchError], str, str], ...] = (
-    ("locked", CatalogueLocked, "is locked by another program.", "Close what else writes to it."),
-    ("database or disk is full", CatalogueFull, "cannot grow: the disk is full.", "Make room on it."),
-    ("readonly", CatalogueUnwritable, "cannot be written.", "Check the permissions of the data folder."),
-    (
-        "unable to open",
-        CatalogueUnwritable,
-        "cannot be opened.",
-        "Check the data folder and its permissions.",
-    ),
-    ("not a database", NotADatabase, "is not a database, or is damaged.", "Restore it from a backup."),
-    ("malformed", NotADatabase, "is damaged.", "Restore it from a backup."),
+class OutOfMemory(TidewatchError):
+    """There is no memory for this just now."""
+
+    code = "out_of_memory"
+    exit_code = 24
+
+
+_RESTORE = "Put a copy back with: python -m app server restore-catalogue FILE --data DIR"
+_DISK = "Check the disk and the system's log; the server goes on by itself once the disk is well."
+_PERMISSIONS = "Check the data folder, its permissions and the limit of open files."
+
+# By SQLite's primary result code, which says more than the text: that one is for people, and changes.
+# What is not here is a mistake of ours: a wrong statement, a broken constraint, a misused connection.
+_MEANINGS: dict[int, tuple[type[TidewatchError], str, str]] = {
+    sqlite3.SQLITE_BUSY: (CatalogueLocked, "is locked by another program.", "Close what else writes to it."),
+    sqlite3.SQLITE_LOCKED: (CatalogueLocked, "is locked by another question.", "Try again."),
+    sqlite3.SQLITE_PROTOCOL: (CatalogueLocked, "is locked by too many programs.", "Close some of them."),
+    sqlite3.SQLITE_SCHEMA: (CatalogueLocked, "has changed meanwhile.", "Try again."),
+    sqlite3.SQLITE_ABORT: (CatalogueLocked, "could not be read to the end.", "Try again."),
+    sqlite3.SQLITE_INTERRUPT: (CatalogueLocked, "was asked something that was broken off.", "Try again."),
+    sqlite3.SQLITE_FULL: (CatalogueFull, "cannot grow: the disk is full.", "Make room on it."),
+    sqlite3.SQLITE_READONLY: (CatalogueUnwritable, "cannot be written.", _PERMISSIONS),
+    sqlite3.SQLITE_CANTOPEN: (CatalogueUnwritable, "cannot be opened.", _PERMISSIONS),
+    sqlite3.SQLITE_PERM: (CatalogueUnwritable, "cannot be opened.", _PERMISSIONS),
+    sqlite3.SQLITE_AUTH: (CatalogueUnwritable, "may not be read.", _PERMISSIONS),
+    sqlite3.SQLITE_NOLFS: (CatalogueUnwritable, "is too large for its disk.", "Move the data folder."),
+    sqlite3.SQLITE_IOERR: (CatalogueUnreadable, "cannot be read or written: the disk fails.", _DISK),
+    sqlite3.SQLITE_NOMEM: (OutOfMemory, "has no memory left to work with.", "Free memory on the server."),
+    sqlite3.SQLITE_NOTADB: (NotADatabase, "is not a database, or is damaged.", _RESTORE),
+    sqlite3.SQLITE_CORRUPT: (NotADatabase, "is damaged.", _RESTORE),
+    sqlite3.SQLITE_FORMAT: (NotADatabase, "is damaged.", _RESTORE),
+}
+_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED_ERRNOS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EMFILE, errno.ENFILE}
 )
 
 
-def understood(said: str) -> bool:
+def failure_of(place: object, error: BaseException) -> TidewatchError | None:
+    """Return what an exception means for the catalogue at ``place``; None where it is a mistake of ours."""
+    if isinstance(error, DBAPIError):
+        error = error.orig or error
+    if isinstance(error, sqlite3.Error):
+        return _failure_of_sqlite(place, error)
+    if isinstance(error, SqlAlchemyTimeout):
+        return CatalogueLocked(f"The catalogue {place} is asked too much at once.", hint="Try again.")
+    if isinstance(error, MemoryError):
+        return OutOfMemory(f"There is no memory left for {place}.", hint="Free memory on the server.")
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        return _failure_of_system(place, error)
+    return None
+
+
+def _failure_of_sqlite(place: object, error: sqlite3.Error) -> TidewatchError | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        # From the driver, not from SQLite. The one that comes from a file is a text that is none.
+        if isinstance(error, sqlite3.OperationalError) and "decode" in str(error):
+            return NotADatabase(f"The catalogue {place} is damaged: a text is not UTF-8.", hint=_RESTORE)
+        return None
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return lost(place, "was moved or deleted")
+    meaning = _MEANINGS.get(code & 0xFF)
+    if meaning is None:
+        return None
+    kind, said, hint = meaning
+    return kind(f"The catalogue {place} {said}", hint=hint)
+
+
+def _failure_of_system(place: object, error: OSError) -> TidewatchError:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in _FULL_ERRNOS:
+        return CatalogueFull(f"The disk is full under {place}.", hint="Make room on it.")
+    if error.errno in _REFUSED_ERRNOS:
+        return CatalogueUnwritable(f"{place} cannot be opened: {reason}.", hint=_PERMISSIONS)
+    return CatalogueUnreadable(f"{place} cannot be read or written: {reason}.", hint=_DISK)
+
+
+def lost(place: object, happened: str) -> CatalogueLost:
+    """Return the failure that ends all writing until the server is started again."""
+    return CatalogueLost(
+        f"The catalogue {place} {happened} while the server ran; nothing is kept until it is back.",
+        hint="Stop the server, put the newest copy back (server restore-catalogue), and start it again.",
+    )
+
+
+def understood(error: BaseException) -> bool:
     """Return whether what SQLite says becomes an error of ours, which is told where it is met."""
-    return any(words in said for words, *_ in _MEANINGS)
+    return failure_of("", error) is not None
 
 
 @contextmanager
 def translated(place: object) -> Generator[None]:
-    """Turn what SQLite says about the file at ``place`` into an error of ours; let all else through."""
+    """Turn what SQLite or the system says about the file at ``place`` into an error of ours.
+
+    Mistakes of ours, such as a wrong statement, go through as they are.
+    """
     try:
         yield
     except OverflowError as error:
         raise BadQuery("A number is too large.", hint="Numbers fit 64 bits.") from error
-    except (DBAPIError, sqlite3.Error) as error:
-        said = str(error.orig if isinstance(error, DBAPIError) else error)
-        for words, kind, what, hint in _MEANINGS:
-            if words in said:
-                raise kind(f"The catalogue {place} {what}", hint=hint) from error
-        raise
+    except (DBAPIError, sqlite3.Error, SqlAlchemyTimeout, OSError, MemoryError) as error:
+        failure = failure_of(place, error)
+        if failure is None:
+            raise
+        raise failure from error

@@ -39,7 +39,7 @@ def note_slow(engine: Engine, *, slow_s: float = SLOW_S) -> None:
         reason = str(failed.original_exception)
         if "interrupted" not in reason:  # a question whose asker has left
             # What has a meaning is told as one clear line by whoever gets it; the rest is a mistake of ours.
-            say = log.info if understood(reason) else log.error
+            say = log.info if understood(failed.original_exception) else log.error
             say("statement_failed", reason=reason, sql=shape(failed.statement or ""))
 
     # The engine's registry of events keeps them alive; named here so that no checker calls them unused.

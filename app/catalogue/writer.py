@@ -11,11 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.catalogue.engine import writer_engine
-from app.catalogue.errors import translated
+from app.catalogue.errors import translated, understood
 from app.catalogue.transaction import Transaction
+
+log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Transaction], T]
@@ -96,15 +100,26 @@ class Writer:
     Writes that wait while one commits are committed together, each in its savepoint: one wait for all.
     Cancelling a caller does not undo a write that has begun; it commits or fails as a whole. What waits
     together is one job of the thread: a hop for each statement would cost more than the statements.
+
+    A connection on which SQLite has failed is closed, and the next write opens another: what a failed
+    COMMIT or ROLLBACK has left behind is not known. Whether that write is in the catalogue is not known
+    either, so its callers are told that it failed and write again; every write can be repeated.
     """
 
     def __init__(
-        self, path: Path, *, committed: Callable[[Transaction], Awaitable[None]], now: Callable[[], datetime]
+        self,
+        path: Path,
+        *,
+        committed: Callable[[Transaction], Awaitable[None]],
+        now: Callable[[], datetime],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._engine = writer_engine(path)
+        self._connection: Connection | None = None
         self._committed = committed
         self._now = now
+        self._check = check
         self._jobs = FairQueue()
         self._carried: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
@@ -119,9 +134,9 @@ class Writer:
     async def open(self) -> None:
         """Open the connection and begin to take writes."""
         with translated(self._path):
-            connection = await self._in_thread(self._engine.connect)
+            await self._in_thread(self._connected)
         self._taking = True
-        self._task = asyncio.create_task(self._serve(connection), name="catalogue writer")
+        self._task = asyncio.create_task(self._serve(), name="catalogue writer")
 
     async def write(self, work: Work[T]) -> T:
         """Return what ``work`` returns, once it is durable."""
@@ -132,27 +147,33 @@ class Writer:
         with translated(self._path):
             return await answer
 
-    async def close(self) -> None:
-        """Finish the writes that wait, then close the connection."""
+    async def close(self, *, abandon: bool = False) -> None:
+        """Finish the writes that wait, then close the connection.
+
+        With ``abandon`` it is left to the end of the process: closing the last connection would write the
+        log of changes into whatever file has taken the catalogue's place.
+        """
         if self._task is not None:
             self._taking = False
             self._jobs.close()
             await asyncio.wait({self._task})
             if not self._task.cancelled():
                 self._task.result()
-        await self._in_thread(self._engine.dispose)
+        if not abandon:
+            await self._in_thread(self._disconnect)
+            await self._in_thread(self._engine.dispose)
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self) -> None:
         jobs: list[_Job] = []
         try:
             while jobs := self._carried or await self._jobs.take(MOST_TOGETHER):
                 self._carried = []
                 live = [job for job in jobs if not job.answer.cancelled()]
-                done = await self._together(connection, live)
+                done = await self._together(live)
                 # What a long write has left no time for begins the next commit.
                 self._carried = live[done:]
         except asyncio.CancelledError:
@@ -162,22 +183,92 @@ class Writer:
             raise
         finally:
             self._taking = False
-            await self._in_thread(connection.close)
 
-    async def _together(self, connection: Connection, jobs: list[_Job]) -> int:
+    async def _together(self, jobs: list[_Job]) -> int:
         """Commit the first of these jobs, as many as there is time for; return how many."""
         if not jobs:
             return 0
-        transaction = Transaction(connection, self._now(), asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        begun: list[_Job] = []
         try:
-            done = await self._in_thread(_commit, transaction, jobs, self._now)
-            await self._committed(transaction)
+            transaction, done = await self._in_thread(self._commit, loop, jobs, begun)
         except Exception as error:  # noqa: BLE001  (handed to those who wait; the writer goes on)
             # Those that had not begun are tried by themselves, unless no write can begin at all.
-            failed = jobs[: transaction.jobs] or jobs
-            done = [_Done(job, error=error) for job in failed]
+            done = [_Done(job, error=error) for job in begun or jobs]
+        else:
+            await self._tell(transaction)
         _answer(done)
         return len(done)
+
+    async def _tell(self, transaction: Transaction) -> None:
+        try:
+            await self._committed(transaction)
+        except Exception:  # the writes are durable: their callers must not hear that they failed
+            log.exception("committed_but_not_told", last=transaction.sequences.get("events", 0))
+
+    def _commit(
+        self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], begun: list[_Job]
+    ) -> tuple[Transaction, list[_Done]]:
+        """Do jobs until the time of a commit is used up, and make them durable; blocks.
+
+        ``begun`` gets those that it has begun with.
+        """
+        self._check()
+        began = time.monotonic()
+        done: list[_Done] = []
+        try:
+            transaction = Transaction(self._connected(), self._now(), loop)
+            with transaction.connection.begin():
+                transaction.begin()
+                for job in jobs:
+                    if done and time.monotonic() - began > GROUP_S:
+                        break
+                    begun.append(job)
+                    done.append(
+                        _Done(job, job.work(transaction)) if len(jobs) == 1 else _part(transaction, job)
+                    )
+                transaction.finish()
+        except BaseException as error:
+            self._after_failure(error)
+            raise
+        # What was committed into a file that is no longer the catalogue's is lost.
+        self._check()
+        transaction.committed_at = self._now()
+        transaction.jobs = len(done)
+        transaction.took_s = time.monotonic() - began
+        return transaction, done
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _after_failure(self, error: BaseException) -> None:
+        """Drop the connection unless the failure is that of the work itself, and was rolled back."""
+        connection = self._connection
+        refused = not isinstance(error, SQLAlchemyError | MemoryError) or isinstance(error, IntegrityError)
+        if connection is None or (refused and not _in_doubt(connection)):
+            return
+        log.info("catalogue_reopened", reason=str(error).splitlines()[0])
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            connection.invalidate()
+            connection.close()
+        except SQLAlchemyError as error:
+            log.warning("catalogue_connection_not_closed", reason=str(error).splitlines()[0])
+
+
+def _in_doubt(connection: Connection) -> bool:
+    """Return whether a transaction is still open that should have been rolled back."""
+    if connection.invalidated or connection.in_transaction():
+        return True
+    driver: Any = connection.connection.dbapi_connection
+    return driver is None or bool(driver.in_transaction)
 
 
 def _answer(done: Iterable[_Done]) -> None:
@@ -190,29 +281,15 @@ def _answer(done: Iterable[_Done]) -> None:
             each.job.answer.set_exception(each.error)
 
 
-def _commit(transaction: Transaction, jobs: list[_Job], now: Callable[[], datetime]) -> list[_Done]:
-    """Do jobs until the time of a commit is used up, and make them durable; blocks."""
-    began = time.monotonic()
-    done: list[_Done] = []
-    with transaction.connection.begin():
-        transaction.begin()
-        for job in jobs:
-            if done and time.monotonic() - began > GROUP_S:
-                break
-            transaction.jobs += 1
-            done.append(_Done(job, job.work(transaction)) if len(jobs) == 1 else _part(transaction, job))
-        transaction.finish()
-    transaction.committed_at = now()
-    transaction.took_s = time.monotonic() - began
-    return done
-
-
 def _part(transaction: Transaction, job: _Job) -> _Done:
     mark = transaction.mark()
     savepoint = transaction.connection.begin_nested()
     try:
         result = job.work(transaction)
-    except Exception as error:  # noqa: BLE001  (handed to the one who waits)
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError | MemoryError) and understood(error):
+            # SQLite may have rolled back all of the transaction: nothing of it can be kept.
+            raise
         savepoint.rollback()
         transaction.back_to(mark)
         return _Done(job, error=error)

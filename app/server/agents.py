@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,7 @@ from app.agent_frames import (
     decode_from_agent,
 )
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import UnknownClient
 from app.log_limits import LimitedLog
 from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, TOKEN_REVOKED, encode
 from app.server.limits import Limits
@@ -33,6 +35,7 @@ from app.server.progress import ProgressBoard
 from app.server.roster import Roster
 from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, PART_S, first_of, part
 from app.tasks import Tasks
+from streams.failures import TidewatchError
 from streams.records.base import utc_now
 from streams.records.events import PROTOCOL_VERSION
 from streams.vocabulary import ClientState
@@ -43,6 +46,9 @@ limited = LimitedLog(log)
 ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 FRAME_BYTES = 256 * 1024
 """The largest frame an agent may send."""
+SETTLED_AT_ONCE = 64
+SETTLE_AGAIN_S = 1.0
+"""Pause before a state that could not be written is written again."""
 CLOSE_REPLACED = 4409
 """Close code of a socket whose client has connected again."""
 
@@ -104,6 +110,10 @@ class AgentsHub:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, float] = {}
         self._unwritten: dict[str, float] = {}
+        self._unsettled: dict[str, float] = {}
+        """Clients of whom it has to be noted how they stand, and when by the monotonic clock."""
+        self._to_settle = asyncio.Event()
+        self._settling_fails = False
         self._numbers = itertools.count(1)
         self._ending = False
         self._on_connected: list[Callable[[str], Coroutine[Any, Any, None]]] = []
@@ -131,6 +141,7 @@ class AgentsHub:
         """Keep nothing more of a client that was removed."""
         self._heard.pop(client_id, None)
         self._unwritten.pop(client_id, None)
+        self._unsettled.pop(client_id, None)
 
     def silent_s(self, client_id: str) -> float:
         """Return for how long nothing came from this client; since the start where nothing ever came."""
@@ -156,11 +167,11 @@ class AgentsHub:
             self.heard(client_id)
             if self._roster.get(client_id) is None:
                 self._roster.add(await self._catalogue.clients.one(client_id))
-            await self._settle(client_id)
+            await self._settled_now(client_id)
             client = await self._catalogue.clients.one(client_id)
             await link.send(AgentHello(protocol=PROTOCOL_VERSION, client=client), self._limits.command_s)
-            for call in self._on_connected:
-                self._tasks.start(call(client_id), f"greeted-{client_id[:8]}")
+            for number, call in enumerate(self._on_connected):
+                self._tasks.keep(partial(call, client_id), f"greeted-{number}-{client_id}")
             await first_of(self._read(link), link.dismissed.wait())
         except (ClientConnectionError, TimeoutError) as lost:
             log.info("agent_lost", client=client_id, reason=type(lost).__name__)
@@ -195,16 +206,52 @@ class AgentsHub:
     async def _leave(self, link: AgentLink) -> None:
         if self._links.get(link.client_id) is link:
             del self._links[link.client_id]
-            if not self._ending:
-                self._tasks.start(self._gone(link.client_id), f"gone-{link.client_id[:8]}")
+            # Not at once, so that a reconnect within the grace does not flicker.
+            self._due(link.client_id, self._limits.offline_grace_s)
         for waiting in link.acks.values():
             waiting.cancel()
         await link.part()
 
-    async def _gone(self, client_id: str) -> None:
-        """Say offline unless the client is back within the grace, so that a reconnect does not flicker."""
-        await asyncio.sleep(self._limits.offline_grace_s)
-        await self._settle(client_id)
+    def _due(self, client_id: str, in_s: float) -> None:
+        """Let ``settle`` note how a client stands after so many seconds."""
+        if not self._ending:
+            self._unsettled[client_id] = time.monotonic() + in_s
+            self._to_settle.set()
+
+    async def settle(self) -> None:
+        """Note who has come and gone, until cancelled; what cannot be written now is written later."""
+        while True:
+            while not self._unsettled:
+                self._to_settle.clear()
+                await self._to_settle.wait()
+            now = time.monotonic()
+            due = [client_id for client_id, at in self._unsettled.items() if at <= now]
+            if due:
+                # Together, since what waits together is committed together.
+                await asyncio.gather(*(self._settled_now(client_id) for client_id in due[:SETTLED_AT_ONCE]))
+                continue
+            self._to_settle.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._unsettled.values()) - now):
+                    await self._to_settle.wait()
+
+    async def _settled_now(self, client_id: str) -> None:
+        """Note how a client stands; where that cannot be written, it is tried again."""
+        # Tried again unless it is done: also where a mistake of ours ends this.
+        self._due(client_id, SETTLE_AGAIN_S)
+        due = self._unsettled.get(client_id)
+        try:
+            await self._settle(client_id)
+        except UnknownClient:
+            log.debug("client_removed_meanwhile", client=client_id)
+        except TidewatchError as failure:
+            if not self._settling_fails:
+                log.warning("presence_not_written", code=failure.code, reason=failure.message)
+            self._settling_fails = True
+            return
+        self._settling_fails = False
+        if self._unsettled.get(client_id) == due:
+            self._unsettled.pop(client_id, None)
 
     async def _settle(self, client_id: str) -> None:
         """Make the catalogue say what is true: online while the socket is open, else offline."""
@@ -265,11 +312,14 @@ class AgentsHub:
     async def write_seen(self) -> None:
         """Note in the catalogue who was heard of, in one write and without events."""
         heard, self._unwritten = self._unwritten, {}
-        if heard:
-            now, clock = utc_now(), time.monotonic()
-            await self._catalogue.clients.seen(
-                {client_id: now - timedelta(seconds=clock - at) for client_id, at in heard.items()}
-            )
+        now, clock = utc_now(), time.monotonic()
+        times = {client_id: now - timedelta(seconds=clock - at) for client_id, at in heard.items()}
+        try:
+            await self._catalogue.clients.seen(times)
+        except BaseException:
+            # Written with the next ones; who was heard of since keeps the newer time.
+            self._unwritten = heard | self._unwritten
+            raise
 
     async def close(self) -> None:
         """Close all sockets because the server ends; the agents come back when it does."""
@@ -280,6 +330,8 @@ class AgentsHub:
         with suppress(TimeoutError):
             async with asyncio.timeout(PART_S / 2):
                 await asyncio.gather(*(link.gone.wait() for link in links))
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(1.0):
                 await self.write_seen()
+        except (TimeoutError, TidewatchError) as failure:
+            log.warning("seen_not_written", reason=str(failure) or "no time was left")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 from app.catalogue.catalogue import Catalogue
@@ -102,7 +103,7 @@ class Backups:
     def _deliver_all(self) -> None:
         for client in self._roster.all():
             if client.backup_queued and self._agents.connected(client.id):
-                self._tasks.start(self.deliver(client.id), f"deliver-{client.id[:8]}")
+                self._tasks.keep(partial(self.deliver, client.id), f"deliver-{client.id}")
 
     async def deliver(self, client_id: str) -> None:
         """Give a client the backup that waits for it, if one does and the server takes one."""

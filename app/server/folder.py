@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.catalogue.blank import never_used
+from app.catalogue.errors import CatalogueLost
 from app.private_folder import make_private
-from app.server.problems import CatalogueLost, FolderInUse, FolderUnwritable
+from app.server.problems import FolderInUse, FolderUnwritable
 from app.store.layout import holds_contents
 
 CATALOGUE_FILE = "catalogue.db"

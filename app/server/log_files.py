@@ -28,7 +28,7 @@ class LogFiles:
         self._file_bytes, self._kept_files = file_bytes, kept_files
 
     def append(self, lines: Sequence[LogLine]) -> None:
-        """Write lines at the end; raises OSError."""
+        """Write lines at the end, all or none; raises OSError."""
         if not lines:
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -36,9 +36,20 @@ class LogFiles:
         if path.exists() and path.stat().st_size >= self._file_bytes:
             self._rotate()
         data = b"".join(_encode(line) + b"\n" for line in lines)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "ab") as out:
-            out.write(data)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            end = os.fstat(descriptor).st_size
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                # Torn when the power went.
+                data = b"\n" + data
+            try:
+                _write_all(descriptor, data)
+            except OSError:
+                # A torn line would take the next one with it.
+                os.ftruncate(descriptor, end)
+                raise
+        finally:
+            os.close(descriptor)
 
     def newest_first(
         self, before: int, wanted: Callable[[LogLine], bool], *, limit: int, most_read: int
@@ -95,3 +106,9 @@ def _read(row: bytes) -> LogLine | None:
         return _decode(row)
     except msgspec.DecodeError:
         return None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]

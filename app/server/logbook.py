@@ -31,6 +31,8 @@ FRAME_EVERY_S = 0.1
 FRAME_WAITING_LINES = 10_000
 """Lines that wait for the next frame; more are counted as dropped."""
 WRITE_EVERY_S = 0.5
+WRITE_AGAIN_S = 2.0
+"""Pause before lines that the disk has not taken are written again."""
 MOST_READ = 5000
 """Lines of the files that one question looks at; the next page goes on from there, and so each comes soon."""
 NOT_OURS = ("app.fleet", "app.agent")
@@ -73,9 +75,7 @@ class Logbook:
         self._ring.extend(lines)
         self._unwritten.extend(lines)
         self._lost += lost
-        while len(self._unwritten) > WAITING_LINES:
-            self._unwritten.popleft()
-            self._lost += 1
+        self._bound()
         if self._hub.listened(Topic.LOGS):
             self._unsent.extend(lines)
             self._unsent_lost += lost
@@ -109,22 +109,40 @@ class Logbook:
             await self._to_write.wait()
             self._to_write.clear()
             await self.write()
-            await asyncio.sleep(WRITE_EVERY_S)
+            await asyncio.sleep(WRITE_AGAIN_S if self._failing else WRITE_EVERY_S)
+            if self._failing:
+                # Also where nothing more is said.
+                self._to_write.set()
 
     async def write(self) -> None:
-        """Write what waits; a disk that takes none is told once, and the lines are let go."""
+        """Write what waits; where the disk takes none it is said once, and the lines wait for room."""
         async with self._writing:
             lines, self._unwritten = self._unwritten, deque()
-            lost, self._lost = self._lost, 0
             try:
                 await asyncio.to_thread(self._files.append, lines)
-                self._failing = False
             except OSError as error:
+                self._keep(lines)
                 if not self._failing:
                     self._failing = True
                     log.error("log_not_written", reason=error.strerror or str(error))
+                return
+            if self._failing:
+                self._failing = False
+                log.info("log_written_again")
+            lost, self._lost = self._lost, 0
             if lost:
                 log.warning("log_lines_lost", count=lost)
+
+    def _keep(self, lines: deque[LogLine]) -> None:
+        """Let lines wait further, before those that came meanwhile; of too many the oldest go."""
+        lines.extend(self._unwritten)
+        self._unwritten = lines
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self._unwritten) > WAITING_LINES:
+            self._unwritten.popleft()
+            self._lost += 1
 
     async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
         """Return lines, newest first; raises WrongExpression."""

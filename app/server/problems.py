@@ -37,6 +37,9 @@ STATUS_OF_CODE: dict[str, int] = {
     "busy": 503,
     "internal": 500,
     "database_locked": 503,
+    "catalogue_lost": 503,
+    "catalogue_io_error": 503,
+    "out_of_memory": 503,
     "catalogue_unwritable": 507,
     "store_unwritable": 507,
     "store_unreadable": 503,
@@ -85,13 +88,6 @@ class FolderInUse(StartFailed):
 
     code = "folder_in_use"
     exit_code = 7
-
-
-class CatalogueLost(StartFailed):
-    """The store is filled, and the catalogue that knows what its contents are is not there."""
-
-    code = "catalogue_lost"
-    exit_code = 9
 
 
 class BadCertificate(StartFailed):

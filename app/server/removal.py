@@ -34,7 +34,7 @@ class ClientRemoval:
             await self._running.fail(run.id, REMOVED)
         held = await self._catalogue.removal.remove(client_id)
         self._agents.forget(client_id)
-        self._tasks.start(self._collect(), f"collect-{client_id[:8]}")
+        self._tasks.keep(self._collect, f"collect-{client_id}")
         return held
 
     async def _collect(self) -> None:

@@ -34,13 +34,11 @@ from app.server.ports import listen
 from app.server.retention import keep_tidy
 from app.server.room import Room, furnish
 from app.store.store import Store
-from streams.failures import TidewatchError
 from streams.vocabulary import EventKind, Scope, ServerState
 
 log = structlog.stdlib.get_logger(__name__)
 
 RESTARTED = "the server was restarted"
-RETRY_S = 1.0
 OWN_FILES = 256
 """Open files of the catalogue, the store and the log."""
 FILES_PER_CLIENT = 2
@@ -218,22 +216,13 @@ def _start_work(room: Room) -> None:
         "log-frames": room.logbook.send,
         "log-files": room.logbook.write_down,
         "seen": write_seen,
+        "presence": room.agents.settle,
         "lost-runs": room.running.sweep,
         "connections": room.door.run,
         "retention": tidy,
     }
     for name, run in work.items():
-        room.tasks.start(_again(name, run), name)
-
-
-async def _again(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run work that goes on for ever, and again when the outside world has ended it."""
-    while True:
-        try:
-            await run()
-        except (TidewatchError, OSError) as failure:
-            log.warning("work_failed", work=name, reason=str(failure))
-            await asyncio.sleep(RETRY_S)
+        room.tasks.keep(run, name)
 
 
 async def _close_runners(room: Room, runners: list[web.AppRunner], acceptors: list[Acceptor]) -> None:

@@ -1,18 +1,20 @@
 """The runs that run right now: whose they are, and how they are brought to their end from here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.errors import CatalogueFull, CatalogueLocked, CatalogueUnwritable, RunEnded
+from app.catalogue.errors import RunEnded, UnknownRun
 from app.protocol import FinishRun
 from app.server.agents import AgentsHub
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
+from streams.failures import TidewatchError
 from streams.records.events import Event
 from streams.records.runs import Run
 from streams.vocabulary import RunState
@@ -76,7 +78,10 @@ class RunningRuns:
     async def _end(self, run_id: int, write: Write) -> Run:
         try:
             run = await write()
-        except (CatalogueFull, CatalogueLocked, CatalogueUnwritable):
+        except (RunEnded, UnknownRun):
+            self._owed.pop(run_id, None)
+            raise
+        except TidewatchError:
             self._owed[run_id] = write
             raise
         self._owed.pop(run_id, None)
@@ -141,18 +146,24 @@ class RunningRuns:
         while True:
             await asyncio.sleep(min(SWEEP_S, self._limits.run_lost_s))
             for run_id, write in list(self._owed.items()):
-                await self._pay(run_id, write)
+                await self._quietly(self._end(run_id, write), run_id)
             for run in self._progress.runs():
-                if self._agents.revoked(run.client_id):
-                    await self.fail(run.id, REVOKED)
-                    continue
-                away = not self._agents.connected(run.client_id)
-                if away and self._agents.silent_s(run.client_id) > self._limits.run_lost_s:
-                    await self.fail(run.id, WENT_AWAY)
+                reason = self._lost_because(run)
+                if reason is not None:
+                    await self._quietly(self.fail(run.id, reason), run.id)
 
-    async def _pay(self, run_id: int, write: Write) -> None:
+    def _lost_because(self, run: Run) -> str | None:
+        if self._agents.revoked(run.client_id):
+            return REVOKED
+        away = not self._agents.connected(run.client_id)
+        silent = self._agents.silent_s(run.client_id) > self._limits.run_lost_s
+        return WENT_AWAY if away and silent else None
+
+    async def _quietly(self, ending: Coroutine[Any, Any, Any], run_id: int) -> None:
+        """Await the end of one run; a failure leaves it to the next sweep, and the others go on."""
         try:
-            await write()
-        except RunEnded:
+            await ending
+        except (RunEnded, UnknownRun):
             log.debug("run_ended_meanwhile", run=run_id)
-        self._owed.pop(run_id, None)
+        except TidewatchError as failure:
+            log.warning("run_end_not_written", run=run_id, code=failure.code, reason=failure.message)

@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+
+import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.tasks import Tasks
+from streams.failures import TidewatchError
 from streams.vocabulary import EventKind, ServerState
+
+log = structlog.stdlib.get_logger(__name__)
 
 STOPPED = "the server was stopped"
 
@@ -54,7 +60,7 @@ class Switch:
                 await self._become(ServerState.STOPPING, EventKind.SERVER_STOPPING)
             if self._running.all():
                 wait_s = self._limits.stop_timeout_s if timeout_s is None else timeout_s
-                self._run_down = self._tasks.start(self._come_to_rest(wait_s), "stop")
+                self._run_down = self._tasks.keep(partial(self._come_to_rest, wait_s), "stop")
             else:
                 await self._become(ServerState.STOPPED, EventKind.SERVER_STOPPED)
             return self.state
@@ -70,10 +76,17 @@ class Switch:
             for run in self._running.all():
                 await self._running.fail(run.id, STOPPED)
         async with self._lock:
+            # This task; whoever cancels it from now on has to wait until the lock is free.
             self._run_down = None
             await self._become(ServerState.STOPPED, EventKind.SERVER_STOPPED)
 
     async def _become(self, state: ServerState, kind: EventKind) -> None:
         # First the state, so that no run slips in while the event is written.
         self.state = state
-        await self._catalogue.events.record(kind, server_state=state)
+        record = partial(self._catalogue.events.record, kind, server_state=state)
+        try:
+            await record()
+        except TidewatchError as failure:
+            # The switch is turned; that it was is written as soon as it goes.
+            log.warning("switch_not_noted", state=state, code=failure.code, reason=failure.message)
+            self._tasks.keep(record, f"note-{kind}")

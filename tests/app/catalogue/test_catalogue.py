@@ -12,12 +12,10 @@ from sqlalchemy import create_engine, text
 from app.catalogue import migrate
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import (
-    CatalogueFull,
     CatalogueLocked,
     CatalogueTooNew,
     CatalogueUnwritable,
     UnknownClient,
-    translated,
 )
 from app.catalogue.schema import SCHEMA_VERSION, metadata
 from app.catalogue.transaction import Transaction
@@ -97,20 +95,6 @@ async def test_a_lock_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         await catalogue.enrolments.create("desk")
     finally:
         await catalogue.close()
-
-
-@pytest.mark.parametrize(
-    ("words", "kind"),
-    [
-        ("database is locked", CatalogueLocked),
-        ("database or disk is full", CatalogueFull),
-        ("attempt to write a readonly database", CatalogueUnwritable),
-        ("database disk image is malformed", NotADatabase),
-    ],
-)
-def test_what_sqlite_says_is_translated(words: str, kind: type[Exception]) -> None:
-    with pytest.raises(kind), translated("x"):
-        raise sqlite3.OperationalError(words)
 
 
 async def test_events_come_in_order_and_only_for_what_was_committed(

@@ -149,7 +149,7 @@ async def test_a_quick_reconnect_does_not_flicker(tmp_path: Path) -> None:
         agent = await server.enrol("alpha")
         async with agent.socket() as socket:
             await told(socket)
-        await until(lambda: any(task.get_name().startswith("gone-") for task in asyncio.all_tasks()))
+        await until(lambda: not server.room.agents.connected(agent.client_id))
         async with agent.socket() as socket:
             await told(socket)
             seq = server.room.catalogue.last_seq

@@ -1,12 +1,15 @@
 """The server's log: over HTTP, live, on disk, bounded, and without a secret."""
 
 import asyncio
+import errno
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import structlog
 
 from app.server.hub import Hub, Reader
@@ -234,3 +237,41 @@ async def test_deleted_files_are_said_by_name(running_server: RunningServer) -> 
     lines = await running_server.get("/api/activity")
     reasons = {line["kind"]: line["reason"] for line in reversed(lines)}
     assert reasons["files_deleted"] == "docs/a.txt and 1 more"
+
+
+async def test_lines_that_a_full_disk_does_not_take_are_written_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = LogFiles(tmp_path)
+    book = Logbook(tmp_path, Hub(Limits()), files=files)
+    full = True
+    real = os.write
+
+    def some(descriptor: int, data: Any) -> int:
+        if not full:
+            return real(descriptor, data)
+        if len(data) > 10:
+            return real(descriptor, data[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", some)
+    lines = [line(number) for number in range(3)]
+    book.take(tuple(lines[:2]))
+    await book.write()
+    assert await asyncio.to_thread((tmp_path / "server.jsonl").read_bytes) == b"", "no torn line is left"
+    book.take(tuple(lines[2:]))
+    await book.write()
+    full = False
+    await book.write()
+    found, _ = await asyncio.to_thread(files.newest_first, 10, lambda _: True, limit=10, most_read=10)
+    assert [each.id for each in found] == [2, 1, 0]
+
+
+def test_a_line_torn_by_a_power_cut_does_not_take_the_next_one(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path)
+    files.append([line(1)])
+    with (tmp_path / "server.jsonl").open("ab") as out:
+        out.write(b'{"id":2,"at":"20')
+    files.append([line(3)])
+    found, _ = files.newest_first(10, lambda _: True, limit=10, most_read=10)
+    assert [each.id for each in found] == [3, 1]

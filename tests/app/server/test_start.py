@@ -12,9 +12,10 @@ import aiohttp
 import pytest
 
 from app.__main__ import main
+from app.catalogue.errors import CatalogueLost
 from app.server.folder import CATALOGUE_FILE, held
 from app.server.ports import listen
-from app.server.problems import CatalogueLost, PortTaken
+from app.server.problems import PortTaken
 from tests.servers import a_server, lay_blank
 
 

@@ -1,0 +1,126 @@
+"""What cannot be written while the disk fails is written when it is well: offline, ended, seen, stopped."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import CatalogueFull, CatalogueUnreadable
+from app.catalogue.transaction import Transaction
+from app.server import agents
+from streams.failures import TidewatchError
+from streams.vocabulary import ClientState, EventKind, ServerState
+from tests.servers import Agent, RunningServer, a_server, told, until
+
+
+class FailingDisk:
+    """Lets every write of a catalogue fail while ``failing`` is set."""
+
+    def __init__(self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, error: TidewatchError) -> None:
+        self.failing = True
+        self.refused = 0
+        write = catalogue.writer.write
+
+        async def refusing(work: Callable[[Transaction], Any]) -> Any:
+            if self.failing:
+                self.refused += 1
+                raise error
+            return await write(work)
+
+        monkeypatch.setattr(catalogue.writer, "write", refusing)
+
+
+ERRORS = [
+    CatalogueUnreadable("The disk fails.", hint="Check it."),
+    CatalogueFull("The disk is full.", hint="Make room on it."),
+]
+
+
+async def state_of(server: RunningServer, agent: Agent) -> ClientState:
+    return (await server.room.catalogue.clients.one(agent.client_id)).state
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "SETTLE_AGAIN_S", 0.02)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_who_left_while_the_disk_failed_is_noted_as_offline(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch, error: TidewatchError
+) -> None:
+    agent = await running_server.enrol("alpha")
+    async with agent.socket() as socket:
+        await told(socket)
+        assert await state_of(running_server, agent) is ClientState.ONLINE
+        disk = FailingDisk(running_server.room.catalogue, monkeypatch, error)
+    await until(lambda: disk.refused >= 3)
+    disk.failing = False
+
+    async def offline() -> bool:
+        return await state_of(running_server, agent) is ClientState.OFFLINE
+
+    await until(offline)
+
+
+async def test_an_agent_may_connect_while_nothing_can_be_written_and_is_online_afterwards(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await running_server.enrol("alpha")
+    disk = FailingDisk(running_server.room.catalogue, monkeypatch, ERRORS[0])
+    async with agent.socket() as socket:
+        await told(socket)
+        assert await state_of(running_server, agent) is ClientState.NEVER
+        disk.failing = False
+
+        async def online() -> bool:
+            return await state_of(running_server, agent) is ClientState.ONLINE
+
+        await until(online)
+
+
+async def test_who_was_seen_is_written_with_the_next_ones(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await running_server.enrol("alpha")
+    hub, catalogue = running_server.room.agents, running_server.room.catalogue
+    hub.heard(agent.client_id)
+    disk = FailingDisk(catalogue, monkeypatch, ERRORS[1])
+    with pytest.raises(CatalogueFull):
+        await hub.write_seen()
+    disk.failing = False
+    await hub.write_seen()
+    assert (await catalogue.clients.one(agent.client_id)).last_seen_at is not None
+
+
+async def test_the_switch_is_turned_and_noted_later(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = running_server.room.catalogue
+    disk = FailingDisk(catalogue, monkeypatch, ERRORS[0])
+    answer = await running_server.post("/api/server/stop")
+    assert answer["state"] == ServerState.STOPPED
+    disk.failing = False
+
+    async def noted() -> bool:
+        kinds = {event.kind for event in await catalogue.events.after(0)}
+        return {EventKind.SERVER_STOPPING, EventKind.SERVER_STOPPED} <= kinds
+
+    await until(noted)
+
+
+async def test_background_work_goes_on_after_any_failure(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path, run_lost_s=0.05, seen_every_s=0.02) as server:
+        agent = await server.enrol("alpha")
+        run = await agent.begin()
+        disk = FailingDisk(server.room.catalogue, monkeypatch, ERRORS[0])
+        await until(lambda: disk.refused >= 2)
+        disk.failing = False
+
+        async def ended() -> bool:
+            return (await server.room.catalogue.runs.one(run.id)).state.ended
+
+        await until(ended)
