@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from app.catalogue.analytics import Analytics
 from app.catalogue.clients import Clients, standing
+from app.catalogue.contents import Contents, StoredSizes
 from app.catalogue.enrolments import Enrolments
-from app.catalogue.entries import StoredSizes
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
 from app.catalogue.metrics import Metrics
@@ -49,6 +49,7 @@ class Catalogue:
         on_commit: OnCommit,
         now: Callable[[], datetime],
         stored_sizes: StoredSizes | None,
+        raw_sizes: StoredSizes | None,
     ) -> None:
         self.path = path
         self.epoch = ""
@@ -60,7 +61,8 @@ class Catalogue:
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
-        self.runs = Runs(self.readers, self.writer, stored_sizes=stored_sizes, now=now)
+        self.contents = Contents(self.readers, self.writer, stored_sizes)
+        self.runs = Runs(self.readers, self.writer, stored_sizes=stored_sizes, raw_sizes=raw_sizes, now=now)
         self.files = Files(self.readers, self.writer, now=now)
         self.events = Events(self.readers, self.writer)
         self.activity = ActivityLog(self.readers, self.writer)
@@ -79,14 +81,16 @@ class Catalogue:
         on_commit: OnCommit = lambda _events: None,
         now: Callable[[], datetime] = utc_now,
         stored_sizes: StoredSizes | None = None,
+        raw_sizes: StoredSizes | None = None,
     ) -> "Catalogue":
         """Open the catalogue at ``path``, creating it or bringing its schema up to date.
 
+        ``stored_sizes`` and ``raw_sizes`` tell what the store has, and its own count of the bytes of it.
         ``on_commit`` gets the events of each write after its commit, in order of their numbers, on the loop.
         Raises CatalogueTooNew, CatalogueUnwritable, CatalogueLocked or NotADatabase.
         """
         await asyncio.to_thread(migrate, path)
-        catalogue = cls(path, on_commit=on_commit, now=now, stored_sizes=stored_sizes)
+        catalogue = cls(path, on_commit=on_commit, now=now, stored_sizes=stored_sizes, raw_sizes=raw_sizes)
         try:
             await catalogue._begin()
         except BaseException:

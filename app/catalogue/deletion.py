@@ -5,14 +5,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy import delete as delete_rows
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
+from app.catalogue.contents import release
 from app.catalogue.entry_rows import state_of
 from app.catalogue.revision import renew
-from app.catalogue.schema import blobs, file_versions, files, verifications
+from app.catalogue.schema import blobs, client_contents, file_versions, files, verifications
 from app.catalogue.tally import Tally
 from app.catalogue.times import to_us
 from app.catalogue.totals import add_blob_bytes
@@ -146,11 +147,17 @@ def purge(
         part = rows[start : start + AT_ONCE]
         ids = [row.id for row in part]
         held = transaction.all(
-            select(file_versions.c.blob_id)
+            select(files.c.client_no, file_versions.c.blob_id, func.count().label("versions"))
+            .join(files, files.c.id == file_versions.c.file_id)
             .where(file_versions.c.file_id.in_(ids), file_versions.c.blob_id.is_not(None))
-            .distinct()
+            .group_by(files.c.client_no, file_versions.c.blob_id)
         )
         contents.update(row.blob_id for row in held)
+        named: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for row in held:
+            named[row.client_no][row.blob_id] = row.versions
+        for no, gone in named.items():
+            release(transaction, no, gone)
         transaction.run(delete_rows(file_versions).where(file_versions.c.file_id.in_(ids)))
         transaction.run(delete_rows(files).where(files.c.id.in_(ids)))
         for row in part:
@@ -175,10 +182,10 @@ def drop_contents(
     ids: Sequence[int],
     remove: Remove,
 ) -> None:
-    """Take those of these contents that no version needs out of catalogue and store."""
+    """Take those of these contents that are no client's out of catalogue and store."""
     for start in range(0, len(ids), AT_ONCE):
         part = ids[start : start + AT_ONCE]
-        needed = select(file_versions.c.blob_id).where(file_versions.c.blob_id.in_(part))
+        needed = select(client_contents.c.blob_id).where(client_contents.c.blob_id.in_(part))
         unneeded = transaction.all(
             select(blobs.c.id, blobs.c.sha256, blobs.c.stored_bytes).where(
                 blobs.c.id.in_(part), blobs.c.id.not_in(needed)

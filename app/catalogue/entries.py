@@ -1,29 +1,28 @@
 """Adding names to a run, a thousand at a time: contents, files, versions and counters in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
+from app.catalogue.contents import StoredSizes, blobs_of, correct_size, count_names, owned_by
 from app.catalogue.entry_rows import check, names, newest, same, version
-from app.catalogue.errors import BlobsMissing
+from app.catalogue.errors import BadQuery, BlobsMissing
+from app.catalogue.paths import path_of
 from app.catalogue.revision import current, renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
-from app.catalogue.schema import blobs, clients, file_versions, files, runs
+from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.tally import Tally
-from app.catalogue.totals import add_blob_bytes
+from app.catalogue.totals import increased
 from app.catalogue.transaction import Transaction
-from app.catalogue.verification import heal
 from app.catalogue.writer import Writer
 from app.protocol import Accepted, AgentEntry
 from streams.records.files import FilesChanged
 from streams.vocabulary import EntryKind, EventKind, FileState, Topic
 
-StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]]
-"""Tells which contents are in the store, and how many bytes each takes there."""
 FindRun = Callable[[Transaction, int], AnyRow]
 
 AT_ONCE = 1000
@@ -32,10 +31,17 @@ AT_ONCE = 1000
 class Entries:
     """Writes names and their versions for runs."""
 
-    def __init__(self, writer: Writer, find_run: FindRun, stored_sizes: StoredSizes | None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        find_run: FindRun,
+        stored_sizes: StoredSizes | None,
+        raw_sizes: StoredSizes | None,
+    ) -> None:
         self._writer = writer
         self._find_run = find_run
         self._stored_sizes = stored_sizes
+        self._raw_sizes = raw_sizes
 
     async def add(self, run_id: int, entries: Sequence[AgentEntry]) -> Accepted:
         """Add names; see ``Runs.add_entries``."""
@@ -64,7 +70,7 @@ class Entries:
         tally: Tally,
         came: Counter[str],
     ) -> int:
-        contents = self._contents(transaction, entries.values(), came)
+        contents = self._contents(transaction, run, entries.values())
         known = _known_files(transaction, run.client_no, list(entries))
         told = [(entry, contents.get(entry.sha256 or ""), known.get(path)) for path, entry in entries.items()]
         told = [each for each in told if each[2] is None or not same(each[2], each[0], each[1])]
@@ -96,46 +102,49 @@ class Entries:
         if again:
             _renew(transaction, again)
         transaction.insert(file_versions, version_rows)
+        named = Counter(row["blob_id"] for row in version_rows if row["blob_id"] is not None)
+        count_names(transaction, run.client_no, named)
         return len(told)
 
     def _contents(
-        self, transaction: Transaction, entries: Collection[AgentEntry], came: Counter[str]
+        self, transaction: Transaction, run: AnyRow, entries: Collection[AgentEntry]
     ) -> dict[str, AnyRow]:
-        """Return the blob of each content, new ones added; raises BlobsMissing."""
-        sizes = {entry.sha256: entry.size_bytes for entry in entries if entry.sha256 is not None}
-        if not sizes:
+        """Return the blob of each content; raises BlobsMissing, or BadQuery for a size not its own."""
+        hashes = {entry.sha256 for entry in entries if entry.sha256 is not None}
+        if not hashes:
             return {}
-        stored: Mapping[str, int] = {}
+        stored: Collection[str] = hashes
         if self._stored_sizes is not None:
             # Asked inside the write, so that no purge can take them away in between.
-            stored = transaction.ask(self._stored_sizes(sizes))
-            if missing := [sha256 for sha256 in sizes if sha256 not in stored]:
-                raise BlobsMissing(missing)
-        found = _blobs(transaction, list(sizes))
-        damaged = [row.id for row in found.values() if row.damaged]
-        if damaged and self._stored_sizes is not None:
-            # The store sets a damaged content aside: one that is there now has been sent again.
-            heal(transaction, damaged)
-            found = _blobs(transaction, list(sizes))
-        new = [sha256 for sha256 in sizes if sha256 not in found]
-        if new:
-            first = transaction.numbers("blobs", len(new))
-            rows: list[dict[str, Any]] = [
-                {
-                    "id": first + offset,
-                    "sha256": bytes.fromhex(sha256),
-                    "size_bytes": sizes[sha256],
-                    "stored_bytes": stored.get(sha256, 0),
-                    "created_at": transaction.now_us,
-                    "damaged": False,
-                }
-                for offset, sha256 in enumerate(new)
-            ]
-            transaction.insert(blobs, rows)
-            came["bytes_sent"] += sum(row["size_bytes"] for row in rows)
-            add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
-            found |= _blobs(transaction, new)
+            stored = transaction.ask(self._stored_sizes(hashes))
+        found = blobs_of(transaction, hashes)
+        own = owned_by(transaction, run.client_no, [row.id for row in found.values()])
+        missing = [
+            sha256
+            for sha256 in hashes
+            if (row := found.get(sha256)) is None or row.id not in own or row.damaged or sha256 not in stored
+        ]
+        if missing:
+            raise BlobsMissing(missing)
+        for entry in entries:
+            row = found.get(entry.sha256 or "")
+            if row is not None and row.size_bytes != entry.size_bytes:
+                self._check_size(transaction, row, entry)
         return found
+
+    def _check_size(self, transaction: Transaction, row: AnyRow, entry: AgentEntry) -> None:
+        """Raise BadQuery for a size that the store has not counted; earlier releases kept what was told."""
+        sha256: str = row.sha256.hex()
+        counted = row.size_bytes
+        if self._raw_sizes is not None:
+            counted = transaction.ask(self._raw_sizes([sha256])).get(sha256, counted)
+        if counted != entry.size_bytes:
+            raise BadQuery(
+                f"{path_of(entry.raw_path)!r} names a content of {counted:,} bytes,"
+                f" but tells {entry.size_bytes:,}.",
+                hint="Tell the size of what was sent.",
+            )
+        correct_size(transaction, row.id, row.size_bytes, counted)
 
     async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> Accepted:
         """Mark names as gone; see ``Runs.add_vanished``."""
@@ -200,7 +209,7 @@ def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
 
 def _note(transaction: Transaction, run: AnyRow, came: Mapping[str, int]) -> None:
     """Count what came for a run, in case its agent does not tell its end."""
-    sums = {name: runs.c[name] + count for name, count in came.items() if count}
+    sums = {name: increased(runs.c[name], count) for name, count in came.items() if count}
     if sums:
         transaction.run(update(runs).where(runs.c.id == run.id).values(sums))
 
@@ -221,13 +230,6 @@ def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> No
         client=client,
         files=FilesChanged(client_id=client.id, run_id=run.id, count=count),
     )
-
-
-def _blobs(transaction: Transaction, hashes: Sequence[str]) -> dict[str, AnyRow]:
-    wanted = select(blobs.c.id, blobs.c.sha256, blobs.c.verified_at, blobs.c.damaged).where(
-        blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes])
-    )
-    return {row.sha256.hex(): row for row in transaction.all(wanted)}
 
 
 def _known_files(transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]) -> dict[bytes, AnyRow]:

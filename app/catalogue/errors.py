@@ -78,6 +78,19 @@ class BlobsMissing(TidewatchError):
         self.hashes = tuple(hashes)
 
 
+class ContentWithdrawn(TidewatchError):
+    """A content has left the store between its upload and its note: it is to be sent again."""
+
+    code = "upload_incomplete"
+
+    def __init__(self, hashes: Sequence[str]) -> None:
+        super().__init__(
+            f"{len(hashes)} contents have left the store meanwhile, the first is {hashes[0]}.",
+            hint="Send them again.",
+        )
+        self.hashes = tuple(hashes)
+
+
 class BadQuery(TidewatchError):
     """A question that cannot be asked: an unknown order, or a cursor of another question."""
 

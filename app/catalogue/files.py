@@ -16,6 +16,7 @@ from app.catalogue.readers import Readers
 from app.catalogue.rows import file_of, select_files, select_versions, version_of
 from app.catalogue.schema import blobs, clients, file_versions, files, meta, runs
 from app.catalogue.times import to_us
+from app.catalogue.totals import summed
 from app.catalogue.verification import StoredBlob
 from app.catalogue.writer import Writer
 from streams.commands import Outcome
@@ -71,7 +72,7 @@ class Files:
         since = to_us(self._now() - timedelta(hours=24))
         kinds = ("unverified_count", "damaged_count", "deleted_count", "vanished_count")
         names = ("file_count", "stored_bytes", *kinds)
-        sums = [func.coalesce(func.sum(clients.c[name]), 0).label(name) for name in names]
+        sums = [summed(clients.c[name]).label(name) for name in names]
         well = (RunState.COMPLETE.value, RunState.PARTIAL.value)
 
         async def work(connection: AsyncConnection) -> FilesSummary:
@@ -169,14 +170,6 @@ class Files:
             )
         )
         return {sha256.hex(): (size, client_id) for sha256, size, client_id in rows}
-
-    async def known_hashes(self, hashes: Collection[str]) -> set[str]:
-        """Return those of ``hashes`` whose content is kept and not known to be damaged."""
-        raw = [bytes.fromhex(sha256) for sha256 in hashes]
-        rows = await self._readers.rows(
-            select(blobs.c.sha256).where(blobs.c.sha256.in_(raw), blobs.c.damaged.is_(False))
-        )
-        return {row.sha256.hex() for row in rows}
 
     async def delete(self, file_ids: Sequence[int]) -> Outcome:
         """Delete files until they are undeleted or purged; unknown and deleted ones are refused."""

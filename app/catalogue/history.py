@@ -9,7 +9,8 @@ from datetime import datetime
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.intervals import Intervals
-from app.catalogue.past import HistoryClient, HistoryRun, Past, SeededClient
+from app.catalogue.past import Past
+from app.catalogue.past_rows import HistoryClient, HistoryRun, SeededClient
 from app.catalogue.times import to_us
 
 __all__ = ["HistoryClient", "HistoryRun", "SeededClient", "write_history"]

@@ -9,60 +9,27 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.catalogue.analytics_rollup import count_runs
-from app.catalogue.enrolments import DEFAULT_GOAL_S
 from app.catalogue.entry_rows import check, names
 from app.catalogue.errors import BadQuery
-from app.catalogue.revision import new_revision
-from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
+from app.catalogue.past_rows import (
+    HistoryClient,
+    SeededClient,
+    client_row,
+    content_rows,
+    line_row,
+    run_row,
+    version_row,
+)
+from app.catalogue.schema import activity, blobs, client_contents, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
-from app.catalogue.times import SECOND_US, file_time_us, to_us
+from app.catalogue.times import file_time_us, to_us
 from app.catalogue.tokens import AGENT_ONLY, issue_in
 from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Transaction
 from app.protocol import AgentEntry
-from streams.vocabulary import ClientState, EventKind, FileState, RunState, RunTrigger
+from streams.vocabulary import EventKind, FileState
 
 AT_ONCE = 1000
-
-
-@dataclass(slots=True)
-class HistoryRun:
-    """One backup of the past, with what it found new or changed, and what it found gone."""
-
-    started_at: datetime
-    finished_at: datetime
-    state: RunState
-    trigger: RunTrigger = RunTrigger.SCHEDULE
-    reason: str | None = None
-    entries: Sequence[AgentEntry] = ()
-    vanished: Sequence[bytes] = ()
-    files_seen: int = 0
-    bytes_seen: int = 0
-    files_failed: int = 0
-    bytes_sent: int | None = None
-    """None: the sum of its entries."""
-
-
-@dataclass(slots=True)
-class HistoryClient:
-    """A client with its past; its runs oldest first."""
-
-    name: str
-    created_at: datetime
-    last_seen_at: datetime | None = None
-    state: ClientState = ClientState.OFFLINE
-    goal_s: float = DEFAULT_GOAL_S
-    platform: str = ""
-    agent_version: str = ""
-    runs: Sequence[HistoryRun] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SeededClient:
-    """A client as it was written: its id, and a token with which its agent can speak."""
-
-    id: str
-    token: str
 
 
 @dataclass(slots=True)
@@ -80,6 +47,7 @@ class Past:
         self._stored_size = stored_size
         self._verified = verified
         self._blob_ids: dict[str, int] = {}
+        self._sizes: dict[int, int] = {}
         self._lines: list[dict[str, Any]] = []
         self.seeded: dict[str, SeededClient] = {}
 
@@ -102,7 +70,7 @@ class Past:
             for entry in run.entries:
                 check(entry)
                 blob_id = self._blob(transaction, entry, at_us, blob_rows)
-                version = _version(transaction.numbers("file_versions"), run_id, entry, blob_id, at_us)
+                version = version_row(transaction.numbers("file_versions"), run_id, entry, blob_id, at_us)
                 there = standing.get(entry.raw_path)
                 new, changed = new + (there is None), changed + (there is not None)
                 if there is None:
@@ -118,20 +86,22 @@ class Past:
             gone = [standing[raw_path] for raw_path in run.vanished if raw_path in standing]
             for each in gone:
                 each.version["ended_at"] = each.version["ended_at"] or at_us
-            run_rows.append(_run(run_id, no, run, new=new, changed=changed, vanished=len(gone)))
-            self._lines.append(_line(run_rows[-1]))
+            run_rows.append(run_row(run_id, no, run, new=new, changed=changed, vanished=len(gone)))
+            self._lines.append(line_row(run_rows[-1]))
         file_rows = [self._file(each) for each in standing.values()]
         tally = Tally()
         for row, each in zip(file_rows, standing.values(), strict=True):
             tally.add(row["kind"], row["state"], row["size_bytes"], each.version["blob_id"] is not None)
-        client_row = _client(no, client_id, client, tally)
+        held_rows = content_rows(no, version_rows)
+        own_row = client_row(no, client_id, client, tally) | {"held_bytes": self._held(held_rows)}
         if known:
-            transaction.run(update(clients).where(clients.c.no == no).values(**client_row))
+            transaction.run(update(clients).where(clients.c.no == no).values(**own_row))
         else:
-            transaction.insert(clients, [client_row])
+            transaction.insert(clients, [own_row])
         for table, rows in (
             (runs, run_rows),
             (blobs, blob_rows),
+            (client_contents, held_rows),
             (files, file_rows),
             (file_versions, version_rows),
         ):
@@ -155,8 +125,13 @@ class Past:
         unknown = [bytes.fromhex(sha256) for sha256 in hashes - self._blob_ids.keys()]
         for start in range(0, len(unknown), AT_ONCE):
             part = unknown[start : start + AT_ONCE]
-            for row in transaction.all(select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(part))):
+            wanted = select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes).where(blobs.c.sha256.in_(part))
+            for row in transaction.all(wanted):
                 self._blob_ids[row.sha256.hex()] = row.id
+                self._sizes[row.id] = row.size_bytes
+
+    def _held(self, held_rows: Sequence[Mapping[str, Any]]) -> int:
+        return sum(self._sizes[row["blob_id"]] for row in held_rows)
 
     def _blob(
         self, transaction: Transaction, entry: AgentEntry, at_us: int, rows: list[dict[str, Any]]
@@ -167,6 +142,7 @@ class Past:
         if known is not None:
             return known
         blob_id = self._blob_ids[entry.sha256] = transaction.numbers("blobs")
+        self._sizes[blob_id] = entry.size_bytes
         rows.append(
             {
                 "id": blob_id,
@@ -207,91 +183,3 @@ def _identity(transaction: Transaction, name: str) -> tuple[int, str, bool]:
     if transaction.all(select(runs.c.id).where(runs.c.client_no == rows[0].no).limit(1)):
         raise BadQuery(f"{name} has a past already.")
     return rows[0].no, rows[0].id, True
-
-
-def _version(
-    version_id: int, run_id: int, entry: AgentEntry, blob_id: int | None, at_us: int
-) -> dict[str, Any]:
-    return {
-        "id": version_id,
-        "run_id": run_id,
-        "created_at": at_us,
-        "ended_at": None,
-        "kind": entry.kind.value,
-        "size_bytes": entry.size_bytes,
-        "mtime_ns": entry.mtime_ns,
-        "mode": entry.mode,
-        "blob_id": blob_id,
-        "link_target": entry.link_target,
-        "inconsistent": entry.inconsistent,
-        "sha256": entry.sha256,
-    }
-
-
-def _run(
-    run_id: int, client_no: int, run: HistoryRun, *, new: int, changed: int, vanished: int
-) -> dict[str, Any]:
-    sent = sum(entry.size_bytes for entry in run.entries) if run.bytes_sent is None else run.bytes_sent
-    return {
-        "id": run_id,
-        "client_no": client_no,
-        "trigger": run.trigger.value,
-        "state": run.state.value,
-        "started_at": to_us(run.started_at),
-        "finished_at": to_us(run.finished_at),
-        "reason": run.reason,
-        "files_seen": run.files_seen,
-        "files_new": new,
-        "files_changed": changed,
-        "files_vanished": vanished,
-        "files_failed": run.files_failed,
-        "bytes_seen": run.bytes_seen,
-        "bytes_sent": sent,
-        "correlation_id": "",
-    }
-
-
-def _line(run: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "at": run["finished_at"],
-        "kind": EventKind.RUN_FINISHED.value,
-        "client_no": run["client_no"],
-        "run_id": run["id"],
-        "run_state": run["state"],
-        "files": run["files_new"] + run["files_changed"],
-        "bytes": run["bytes_sent"],
-        "duration_s": (run["finished_at"] - run["started_at"]) / SECOND_US,
-        "reason": run["reason"],
-    }
-
-
-def _client(no: int, client_id: str, client: HistoryClient, tally: Tally) -> dict[str, Any]:
-    success: datetime | None = None
-    failing: datetime | None = None
-    reason: str | None = None
-    for run in client.runs:
-        if run.state in (RunState.COMPLETE, RunState.PARTIAL):
-            success, failing, reason = run.finished_at, None, None
-        elif run.state is RunState.FAILED:
-            failing, reason = failing or run.started_at, run.reason
-    return {
-        "no": no,
-        "id": client_id,
-        "name": client.name,
-        "state": client.state.value,
-        "created_at": to_us(client.created_at),
-        "goal_s": client.goal_s,
-        "last_seen_at": to_us(client.last_seen_at),
-        "last_success_at": to_us(success),
-        "failing_since": to_us(failing),
-        "failure_reason": reason,
-        "last_run_state": client.runs[-1].state.value if client.runs else None,
-        "revision": new_revision(),
-        "platform": client.platform,
-        "agent_version": client.agent_version,
-        "file_count": tally.file_count,
-        "stored_bytes": tally.stored_bytes,
-        "unverified_count": tally.unverified_count,
-        "deleted_count": tally.deleted_count,
-        "vanished_count": tally.vanished_count,
-    }

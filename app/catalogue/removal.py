@@ -6,7 +6,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.clients import client_row, unknown
 from app.catalogue.deletion import AT_ONCE, Remove, drop_contents
 from app.catalogue.readers import Readers
-from app.catalogue.schema import activity, blobs, clients, file_versions, files, run_rollup, runs, tokens
+from app.catalogue.schema import (
+    activity,
+    blobs,
+    client_contents,
+    clients,
+    file_versions,
+    files,
+    run_rollup,
+    runs,
+    tokens,
+)
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
@@ -58,7 +68,7 @@ class Removal:
             transaction.run(update(tokens).where(tokens.c.client_no == no).values(client_no=None))
             own = select(files.c.id).where(files.c.client_no == no)
             transaction.run(delete(file_versions).where(file_versions.c.file_id.in_(own)))
-            for table in (files, activity, run_rollup, runs):
+            for table in (files, client_contents, activity, run_rollup, runs):
                 transaction.run(delete(table).where(table.c.client_no == no))
             transaction.run(delete(clients).where(clients.c.no == no))
             transaction.emit(
@@ -77,7 +87,7 @@ class Removal:
         return held
 
     async def collect(self, remove: Remove) -> int:
-        """Take contents that no version needs out of catalogue and store; return how many there were.
+        """Take contents that are no client's out of catalogue and store; return how many there were.
 
         In small steps, so that backups go on meanwhile; ``remove`` gets hashes while nothing can be added.
         """
@@ -89,6 +99,6 @@ class Removal:
         return collected
 
     async def _unneeded(self, after: int) -> list[int]:
-        needed = exists().where(file_versions.c.blob_id == blobs.c.id)
+        needed = exists().where(client_contents.c.blob_id == blobs.c.id)
         wanted = select(blobs.c.id).where(blobs.c.id > after, ~needed).order_by(blobs.c.id).limit(AT_ONCE)
         return [row.id for row in await self._readers.rows(wanted)]

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.aliases import AnyRow
 from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.clients import change, client_row, standing
-from app.catalogue.entries import Entries, StoredSizes
+from app.catalogue.contents import StoredSizes
+from app.catalogue.entries import Entries
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
 from app.catalogue.readers import Readers
 from app.catalogue.rows import run_of, select_runs
 from app.catalogue.schema import clients, runs
 from app.catalogue.times import to_us
+from app.catalogue.totals import clamped, summed
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from app.protocol import Accepted, AgentEntry, FinishRun
@@ -105,12 +107,13 @@ class Runs:
         writer: Writer,
         *,
         stored_sizes: StoredSizes | None,
+        raw_sizes: StoredSizes | None,
         now: Callable[[], datetime],
     ) -> None:
         self._readers = readers
         self._writer = writer
         self._now = now
-        self._entries = Entries(writer, running_row, stored_sizes)
+        self._entries = Entries(writer, running_row, stored_sizes, raw_sizes)
 
     async def start(self, client_id: str, trigger: RunTrigger, correlation_id: str = "") -> Run:
         """Begin a backup of a client.
@@ -256,7 +259,7 @@ class Runs:
         """Return how the runs that ended within the last ``hours`` turned out."""
         since = to_us(self._now() - timedelta(hours=hours))
         rows = await self._readers.rows(
-            select(runs.c.state, func.count(), func.sum(runs.c.bytes_sent))
+            select(runs.c.state, func.count(), summed(runs.c.bytes_sent))
             .where(runs.c.finished_at >= since)
             .group_by(runs.c.state)
         )
@@ -267,7 +270,7 @@ class Runs:
             partial=counted.get(RunState.PARTIAL, 0),
             failed=counted.get(RunState.FAILED, 0),
             cancelled=counted.get(RunState.CANCELLED, 0),
-            bytes_sent=sum(row[2] for row in rows),
+            bytes_sent=clamped(sum(row[2] for row in rows)),
         )
 
 

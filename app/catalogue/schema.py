@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_VERSION = "0009"
@@ -72,9 +73,12 @@ clients = Table(
     Column("damaged_count", BigInteger, nullable=False, default=0),
     Column("deleted_count", BigInteger, nullable=False, default=0),
     Column("vanished_count", BigInteger, nullable=False, default=0),
+    Column("held_bytes", BigInteger, nullable=False, default=0),
+    Column("quota_bytes", BigInteger),
     # Replaced with every change of the client's files: revision.py.
     Column("revision", String(16), nullable=False),
 )
+"""``held_bytes`` are the raw sizes of the contents it has sent; without a quota the setting's holds."""
 
 tokens = Table(
     "tokens",
@@ -142,6 +146,19 @@ blobs = Table(
     Column("verified_at", BigInteger),
     Column("damaged", Boolean, nullable=False, default=False),
 )
+
+client_contents = Table(
+    "client_contents",
+    metadata,
+    Column("client_no", ForeignKey("clients.no"), primary_key=True),
+    Column("blob_id", ForeignKey("blobs.id"), primary_key=True),
+    Column("version_count", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Index("ix_client_contents_blob", "blob_id"),
+    Index("ix_client_contents_unnamed", "received_at", sqlite_where=text("version_count = 0")),
+    sqlite_with_rowid=False,
+)
+"""A client has sent a content, and so many versions of its files name it; 0 where none does yet."""
 
 files = Table(
     "files",

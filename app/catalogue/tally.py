@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from app.catalogue.schema import clients
+from app.catalogue.totals import increased
 from streams.vocabulary import EntryKind, FileState
 
 _GONE = (FileState.VANISHED, FileState.DELETED)
@@ -40,4 +41,4 @@ class Tally:
     def values(self) -> dict[str, Any]:
         """Return what an update of the client's row sets."""
         changes = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: clients.c[name] + change for name, change in changes.items() if change}
+        return {name: increased(clients.c[name], change) for name, change in changes.items() if change}

@@ -42,6 +42,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     files = await catalogue.files.purge(
         utc_now() - timedelta(days=limits.keep_deleted_days), store.delete_many
     )
+    await catalogue.contents.forget_unnamed()
     contents = await catalogue.removal.collect(store.delete_many)
     await catalogue.activity.purge(too_old)
     await catalogue.metrics.rollup()

@@ -130,7 +130,10 @@ async def running_room(
         hub = Hub(limits)
         logbook = await stack.enter_async_context(Logbook(data_dir, hub).listening())
         catalogue = await Catalogue.open(
-            data_dir / CATALOGUE_FILE, on_commit=hub.publish, stored_sizes=store.sizes
+            data_dir / CATALOGUE_FILE,
+            on_commit=hub.publish,
+            stored_sizes=store.sizes,
+            raw_sizes=store.raw_sizes,
         )
         stack.push_async_callback(catalogue.close)
         new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.store import small, upkeep
+from app.store import inventory, small, upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -34,6 +34,8 @@ from streams.failures import TidewatchError
 
 CHECKED_FIRST_BYTES = 4 << 20
 """Contents up to this size are checked before their first byte is handed out."""
+LOCAL = "local"
+"""Owns the uploads that come from no client."""
 VERIFY_TRIES = 3
 """How often a content is read again that was replaced while it was read."""
 
@@ -66,7 +68,7 @@ class Store:
         self._threads = Threads(threads or min(8, (os.cpu_count() or 2) * 2 + 2))
         # Never the name of a file that an earlier process has left.
         self._unique = (f"{secrets.token_hex(4)}-{number}" for number in itertools.count())
-        self._uploading: set[str] = set()
+        self._uploading: set[Path] = set()
         self._counted_bytes: int | None = None
 
     @property
@@ -94,37 +96,49 @@ class Store:
         """Return the compressed sizes of contents that are there, durable and not known to be damaged."""
         return await self._threads.read(upkeep.sizes_of, self._layout, self._places, self._identity, hashes)
 
-    async def missing(self, hashes: Collection[str]) -> dict[str, int]:
-        """Return those contents that are not there, with the bytes that have been received of each."""
-        return await self._threads.read(self._missing, hashes)
+    async def raw_sizes(self, hashes: Collection[str]) -> dict[str, int]:
+        """Return how many raw bytes those contents have that are there, by the store's own count."""
+        return await self._threads.read(inventory.raw_sizes, self._layout, hashes)
 
-    async def received_bytes(self, sha256: str) -> int:
-        """Return how many bytes of an interrupted upload are here; it can go on after them."""
-        self._layout.blob(sha256)
-        return await self._threads.read(received_bytes, self._partial(sha256), self._places)
+    async def missing(self, hashes: Collection[str]) -> list[str]:
+        """Return those contents that are not there, in the order in which they were asked for."""
+        there = await self.sizes(hashes)
+        return [sha256 for sha256 in hashes if sha256 not in there]
+
+    async def received(self, hashes: Collection[str], owner: str = LOCAL) -> dict[str, int]:
+        """Return how many bytes of interrupted uploads of an owner are here; each can go on after them."""
+        return await self._threads.read(self._received, hashes, owner)
+
+    async def partial_bytes(self, owner: str, hashes: Collection[str] = ()) -> int:
+        """Return what interrupted uploads of an owner take on the disk, without those of ``hashes``."""
+        return await self._threads.read(inventory.partial_bytes, self._layout, owner, hashes)
 
     async def clear_uploads(self) -> None:
         """Remove interrupted uploads that nobody has gone on with for a week."""
         await self._threads.write(upkeep.clear_uploads, self._layout)
 
-    async def receive(self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes]) -> int:
+    async def receive(
+        self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes], owner: str = LOCAL
+    ) -> int:
         """Take in a content, or its rest from ``offset`` on; return the bytes it takes once it is durable.
+
+        What is received by halves is its ``owner``'s alone, so that nobody goes on with what others began.
 
         Raises HashMismatch (nothing is kept), OffsetMismatch (before a byte is read), UploadIncomplete or
         StoreFailure. In these two, and whatever ``chunks`` raises, what has been received is kept for going
         on, except after a failed sync: then nothing has been received.
         """
-        data = self._partial(sha256)
-        if sha256 not in self._uploading:
-            self._uploading.add(sha256)
+        data = self._partial(sha256, owner)
+        if data not in self._uploading:
+            self._uploading.add(data)
             try:
-                return await self._receive(sha256, size, offset, chunks, data)
+                return await self._receive(sha256, size, offset, chunks, source=data, data=data)
             finally:
-                self._uploading.discard(sha256)
-        # Somebody is sending the same: a file of its own, beginning with what the other has received so far.
-        own = data.with_name(f"{sha256}.{next(self._unique)}{DATA}")
+                self._uploading.discard(data)
+        # The same is under way: a file of its own, beginning with what the other has received so far.
+        own = data.with_name(f"{owner}.{sha256}.{next(self._unique)}{DATA}")
         try:
-            return await self._receive(sha256, size, offset, chunks, own)
+            return await self._receive(sha256, size, offset, chunks, source=data, data=own)
         except UploadIncomplete as error:
             raise UploadIncomplete(0, error.size_bytes) from error
         finally:
@@ -229,10 +243,17 @@ class Store:
         await self._threads.write(upkeep.delete, self._places, self._identity, hashes)
 
     async def _receive(
-        self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes], data: Path
+        self,
+        sha256: str,
+        size: int,
+        offset: int,
+        chunks: AsyncIterator[bytes],
+        *,
+        source: Path,
+        data: Path,
     ) -> int:
         try:
-            upload = await self._threads.taken(self._begin, sha256, data, offset)
+            upload = await self._threads.taken(self._begin, sha256, source, data, offset)
         except OSError as error:
             raise failure_of(error) from error
         inflow = Inflow(upload, self._threads.write)
@@ -256,9 +277,8 @@ class Store:
             raise
         return placed.size_bytes
 
-    def _begin(self, sha256: str, data: Path, offset: int) -> Upload:
+    def _begin(self, sha256: str, source: Path, data: Path, offset: int) -> Upload:
         self._identity.check()
-        source = self._partial(sha256)
         return Upload(self._layout, self._places, sha256, source=source, data=data, offset=offset)
 
     async def _read_through(self, sha256: str) -> None:
@@ -300,14 +320,11 @@ class Store:
             return ReadAgain(f"The content {sha256} could not be read just now.", hint="Try again.")
         return error
 
-    def _partial(self, sha256: str) -> Path:
+    def _partial(self, sha256: str, owner: str) -> Path:
         self._layout.blob(sha256)
-        return self._layout.tmp / f"{sha256}{DATA}"
+        if not owner.isalnum():
+            raise ValueError(f"{owner!r} cannot own an upload")
+        return self._layout.tmp / f"{owner}.{sha256}{DATA}"
 
-    def _missing(self, hashes: Collection[str]) -> dict[str, int]:
-        there = upkeep.sizes_of(self._layout, self._places, self._identity, hashes)
-        return {
-            sha256: received_bytes(self._partial(sha256), self._places)
-            for sha256 in hashes
-            if sha256 not in there
-        }
+    def _received(self, hashes: Collection[str], owner: str) -> dict[str, int]:
+        return {sha256: received_bytes(self._partial(sha256, owner), self._places) for sha256 in hashes}

@@ -59,7 +59,9 @@ def clear_uploads(layout: Layout, *, own_names_only: bool = True) -> None:
 
 
 def _is_over(path: Path, *, own_names_only: bool) -> bool:
-    if not (path.name.endswith((DATA, TABLE)) and path.name.count(".") == 1):
+    # An upload can go on: its owner, its hash and an ending, but no name of a thread.
+    parts = path.name.split(".")
+    if not (path.name.endswith((DATA, TABLE)) and len(parts) == 3 and len(parts[1]) == 64):
         return not own_names_only
     age_s = time.time() - path.stat().st_mtime
     if age_s < 0:

@@ -33,6 +33,7 @@ from app.server.disk import CHECK_BYTES, check_free
 from app.server.problems import Refused
 from app.server.room import Room
 from app.server.transfers import OpenTransfer
+from app.store.errors import HashMismatch
 from streams.records.runs import Run
 from streams.vocabulary import RunState, Scope, TransferKind, TransferState
 
@@ -96,18 +97,21 @@ async def _with_revision(room: Room, run: Run) -> AgentRun:
     return AgentRun(**msgspec.structs.asdict(run), revision=revision)
 
 
-async def missing(room: Room, body: Hashes) -> MissingReply:
-    """Say which of these contents the server lacks, and how much of each it has received.
+async def missing(room: Room, token: TokenInfo, body: Hashes) -> MissingReply:
+    """Say which of these contents the caller's client has not sent, and how much of each has come of it.
 
     POST /api/agent/blobs/missing: 200.
     """
+    client_id = agent_scope(token)
     for sha256 in body.hashes:
         _checked(sha256)
-    lacking = await room.store.missing(body.hashes)
+    # Of what others have sent nothing is told, and nothing is looked for in the store.
+    owned = await room.catalogue.contents.owned(client_id, body.hashes)
+    lost = set(await room.store.missing(owned))
+    lacking = [sha256 for sha256 in dict.fromkeys(body.hashes) if sha256 not in owned or sha256 in lost]
+    received = await room.store.received(lacking, client_id)
     return MissingReply(
-        missing=tuple(
-            MissingBlob(sha256=sha256, received_bytes=received) for sha256, received in lacking.items()
-        )
+        missing=tuple(MissingBlob(sha256=sha256, received_bytes=received[sha256]) for sha256 in lacking)
     )
 
 
@@ -140,8 +144,9 @@ async def upload(
     try:
         async with room.uploads.turn(client_id):
             await room.store.receive(
-                sha256, query.size, query.offset, _chunks(room, request, token, transfer)
+                sha256, query.size, query.offset, _chunks(room, request, token, transfer), client_id
             )
+            await room.catalogue.contents.receive(client_id, {sha256: query.size}, sent_bytes=left)
         state, reason = TransferState.COMPLETE, None
     except Exception as error:
         state, reason = TransferState.FAILED, str(error) or type(error).__name__
@@ -186,8 +191,9 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
     POST /api/agent/blobs/batch: 200, 400 bad_request, 413 payload_too_large, 422 hash_mismatch,
     429 too_many_uploads, 507 disk_full.
     """
+    client_id = agent_scope(token)
     size_bytes = announced_bytes(request, BATCH_BYTES + BATCH_OVERHEAD_BYTES)
-    async with room.uploads.turn(agent_scope(token)), room.bodies.hold(token.id, size_bytes):
+    async with room.uploads.turn(client_id), room.bodies.hold(token.id, size_bytes):
         body = await read_body(request, BATCH_BYTES + BATCH_OVERHEAD_BYTES, idle_s=room.limits.body_idle_s)
         await check_free(room.data_dir, room.limits.least_free_bytes, len(body))
         try:
@@ -195,8 +201,17 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
         except ValueError as error:
             raise Refused("bad_request", "That is no batch.", detail=str(error)) from None
         room.transfers.received_bytes += len(body)
-        room.progress.receive(agent_scope(token), len(body))
-        stored = await room.store.receive_many(blobs)
+        sizes = {sha256: len(content) for sha256, content in blobs}
+        room.progress.receive(client_id, sum(sizes.values()))
+        try:
+            stored = await room.store.receive_many(blobs)
+        except HashMismatch as error:
+            # The others are in the store, and their client is not asked for them again.
+            for sha256 in error.hashes:
+                del sizes[sha256]
+            await room.catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
+            raise
+        await room.catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
     return BatchStored(stored=tuple(stored))
 
 

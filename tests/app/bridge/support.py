@@ -91,6 +91,7 @@ async def version_of(served: Served) -> int:
         mode=0o644,
         sha256=HASH,
     )
+    await served.room.catalogue.contents.receive(client.id, {HASH: len(CONTENT)})
     await served.room.catalogue.runs.add_entries(run.id, [entry])
     tree, _ = await served.room.catalogue.files.tree(client.id)
     return tree[0].id

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from app.catalogue.catalogue import Catalogue
-from app.protocol import AgentEntry, FinishRun
+from app.protocol import Accepted, AgentEntry, FinishRun
 from streams.records.clients import Client
 from streams.records.events import Event
 from streams.records.runs import Run
@@ -75,7 +75,21 @@ async def enrol(catalogue: Catalogue, name: str = "desk") -> Client:
     return client
 
 
+async def send(catalogue: Catalogue, client_id: str, *entries: AgentEntry) -> None:
+    """Note that a client has sent those contents of these files that it had not sent before."""
+    sizes = {each.sha256: each.size_bytes for each in entries if each.sha256 is not None}
+    for sha256 in await catalogue.contents.owned(client_id, sizes):
+        del sizes[sha256]
+    await catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
+
+
+async def add(catalogue: Catalogue, run: Run, entries: Sequence[AgentEntry]) -> Accepted:
+    """Tell names whose contents were sent before."""
+    await send(catalogue, run.client_id, *entries)
+    return await catalogue.runs.add_entries(run.id, entries)
+
+
 async def back_up(catalogue: Catalogue, client: Client, *entries: AgentEntry) -> Run:
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
-    await catalogue.runs.add_entries(run.id, entries)
+    await add(catalogue, run, entries)
     return await catalogue.runs.finish(run.id, FinishRun(state=RunState.COMPLETE))

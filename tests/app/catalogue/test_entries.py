@@ -6,14 +6,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.errors import BadQuery, BlobsMissing, UnknownClient, UnknownFile, UnknownVersion
+from app.catalogue.errors import (
+    BadQuery,
+    BlobsMissing,
+    ContentWithdrawn,
+    UnknownClient,
+    UnknownFile,
+    UnknownVersion,
+)
 from app.catalogue.paths import path_of, suffix_of
 from app.protocol import AgentEntry
 from streams.records.clients import Client
 from streams.records.events import Event
 from streams.records.files import FileQuery
 from streams.vocabulary import EntryKind, EventKind, FileState, RunTrigger
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, folder, link, sha
+from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, folder, link, send, sha
 
 
 async def tree(catalogue: Catalogue, client: Client, **at: object) -> dict[bytes, str | None]:
@@ -29,14 +36,14 @@ async def test_what_is_told_twice_is_there_once(catalogue: Catalogue, told: list
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     entries = [entry("a.TXT", "one"), entry("b", "one"), folder("dir"), link("l", b"\xff/target")]
-    assert (await catalogue.runs.add_entries(run.id, entries)).accepted == 4
+    assert (await add(catalogue, run, entries)).accepted == 4
     event = told[-1]
     assert event.kind is EventKind.FILES_CHANGED
     assert event.files is not None
     assert event.files.count == 4
     assert event.client is not None
     assert (event.client.file_count, event.client.stored_bytes) == (3, 6)
-    assert (await catalogue.runs.add_entries(run.id, entries)).accepted == 4
+    assert (await add(catalogue, run, entries)).accepted == 4
     assert told[-1] is event
     page = await catalogue.files.page(FileQuery())
     assert [(row.path, row.suffix, row.version_count) for row in page.rows] == [
@@ -60,7 +67,7 @@ async def test_versions_and_the_tree_at_each_time(catalogue: Catalogue, clock: C
     await back_up(catalogue, client, entry("a", "one"), entry("b", "bee"))
     first = clock.forward(hours=1)
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
-    await catalogue.runs.add_entries(run.id, [entry("a", "two"), entry("c", "sea")])
+    await add(catalogue, run, [entry("a", "two"), entry("c", "sea")])
     assert (await catalogue.runs.add_vanished(run.id, [b"b", b"never there"])).accepted == 1
     assert (await catalogue.runs.add_vanished(run.id, [b"b"])).accepted == 0
     second = clock.forward(hours=1)
@@ -114,9 +121,15 @@ async def test_contents_that_are_not_stored_are_refused(tmp_path: Path, told: li
         run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
         with pytest.raises(BlobsMissing) as refused:
             await catalogue.runs.add_entries(run.id, [entry("a", "there"), entry("b", "lost")])
+        assert set(refused.value.hashes) == {sha("there"), sha("lost")}
+        await send(catalogue, client.id, entry("a", "there"))
+        with pytest.raises(ContentWithdrawn):
+            await send(catalogue, client.id, entry("b", "lost"))
+        with pytest.raises(BlobsMissing) as refused:
+            await catalogue.runs.add_entries(run.id, [entry("a", "there"), entry("b", "lost")])
         assert refused.value.hashes == (sha("lost"),)
         assert (await catalogue.files.page(FileQuery())).rows == ()
-        await catalogue.runs.add_entries(run.id, [entry("a", "there"), entry("b", "there")])
+        await add(catalogue, run, [entry("a", "there"), entry("b", "there")])
         assert (await catalogue.files.summary()).blob_bytes == 7
         assert [event.seq for event in told] == list(range(1, len(told) + 1))
     finally:
@@ -146,7 +159,7 @@ async def test_more_than_one_part_with_repeated_names(catalogue: Catalogue) -> N
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     many = [entry(f"f{number % 1500}", f"{number}") for number in range(2600)]
-    assert (await catalogue.runs.add_entries(run.id, many)).accepted == 2600
+    assert (await add(catalogue, run, many)).accepted == 2600
     kept = await catalogue.clients.one(client.id)
     assert kept.file_count == 1500
     last = {each.raw_path: each.sha256 for each in many}
@@ -176,7 +189,7 @@ async def test_any_bytes_are_a_name(catalogue: Catalogue, names: set[bytes]) -> 
     client = await catalogue.clients.by_name("odd") or await enrol(catalogue, "odd")
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     entries = [entry(name, name.hex(), mtime_ns=-(2**62)) for name in names]
-    await catalogue.runs.add_entries(run.id, entries)
+    await add(catalogue, run, entries)
     kept, _ = await catalogue.files.tree(client.id)
     assert {each.raw_path for each in kept} == names
     for each in kept:

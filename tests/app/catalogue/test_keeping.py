@@ -94,7 +94,9 @@ async def test_verifying(catalogue: Catalogue, told: list[Event], clock: Clock) 
     assert verified is not None
     assert abs(verified - at) < timedelta(seconds=1)
     assert await catalogue.files.summary() == await counted(catalogue)
-    assert await catalogue.files.known_hashes([sha("one"), sha("two"), sha("other")]) == {sha("two")}
+    asked = [sha("one"), sha("two"), sha("other")]
+    assert await catalogue.contents.owned(desk.id, asked) == {sha("two")}
+    assert await catalogue.contents.owned(mail.id, asked) == set()
     with pytest.raises(BadQuery):
         await catalogue.files.mark_verified({"zz": True})
 
@@ -134,7 +136,7 @@ async def test_purging_drops_only_what_nothing_needs(catalogue: Catalogue, clock
     assert sorted(removed) == sorted([sha("one"), sha("two")])
     with pytest.raises(UnknownFile):
         await catalogue.files.versions(ids["a"])
-    assert await catalogue.files.known_hashes([sha("shared"), sha("one")]) == {sha("shared")}
+    assert await catalogue.contents.known([sha("shared"), sha("one")]) == {sha("shared")}
     assert await catalogue.files.summary() == await counted(catalogue)
     # Numbers are not used again.
     await back_up(catalogue, client, entry("new", "four"))

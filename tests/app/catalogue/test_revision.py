@@ -3,7 +3,7 @@
 from app.catalogue.catalogue import Catalogue
 from app.protocol import FinishRun
 from streams.vocabulary import ClientState, RunState, RunTrigger
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
+from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry
 
 
 async def test_each_change_of_the_tree_gives_it_a_new_revision(catalogue: Catalogue) -> None:
@@ -11,7 +11,7 @@ async def test_each_change_of_the_tree_gives_it_a_new_revision(catalogue: Catalo
     seen = [await catalogue.clients.revision(client.id)]
     assert len(seen[0]) == 16
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
-    added = await catalogue.runs.add_entries(run.id, [entry("a"), entry("b")])
+    added = await add(catalogue, run, [entry("a"), entry("b")])
     assert added.revision_before == seen[0]
     seen.append(added.revision)
     gone = await catalogue.runs.add_vanished(run.id, [b"b"])
@@ -24,8 +24,8 @@ async def test_each_change_of_the_tree_gives_it_a_new_revision(catalogue: Catalo
 async def test_a_write_that_changes_no_file_keeps_the_revision(catalogue: Catalogue) -> None:
     client = await enrol(catalogue)
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
-    kept = (await catalogue.runs.add_entries(run.id, [entry("a")])).revision
-    again = await catalogue.runs.add_entries(run.id, [entry("a")])
+    kept = (await add(catalogue, run, [entry("a")])).revision
+    again = await add(catalogue, run, [entry("a")])
     assert (again.revision, again.revision_before) == (kept, kept)
     never_there = await catalogue.runs.add_vanished(run.id, [b"never there"])
     assert (never_there.revision, never_there.revision_before) == (kept, kept)

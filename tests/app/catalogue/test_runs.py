@@ -5,7 +5,7 @@ from app.catalogue.errors import BadQuery, ClientDisconnected, RunEnded, Unknown
 from app.protocol import FinishRun
 from streams.records.events import Event
 from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, folder
+from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, folder
 
 
 async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, told: list[Event]) -> None:
@@ -31,7 +31,7 @@ async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, to
     with pytest.raises(RunEnded):
         await catalogue.runs.finish(run.id, FinishRun(state=RunState.FAILED))
     with pytest.raises(RunEnded):
-        await catalogue.runs.add_entries(run.id, [entry("late")])
+        await add(catalogue, run, [entry("late")])
 
 
 async def test_asking_again_gives_the_same_run_and_another_start_ends_it(
@@ -54,8 +54,8 @@ async def test_a_run_that_its_agent_did_not_end_tells_what_came_of_it(catalogue:
     await back_up(catalogue, client, entry("a", "before"))
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     changed, new = entry("a", "7 bytes"), entry("etc/b", "of 11 bytes")
-    await catalogue.runs.add_entries(run.id, [folder("etc"), changed])
-    await catalogue.runs.add_entries(run.id, [changed, new, entry("same as b", "of 11 bytes")])
+    await add(catalogue, run, [folder("etc"), changed])
+    await add(catalogue, run, [changed, new, entry("same as b", "of 11 bytes")])
     await catalogue.runs.add_vanished(run.id, [b"same as b"])
     await catalogue.runs.fail_orphans("the server was restarted")
     ended = await catalogue.runs.one(run.id)

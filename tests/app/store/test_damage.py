@@ -290,7 +290,7 @@ async def test_strange_things_in_tmp_do_not_end_the_start(root: Path) -> None:
     (root / "tmp" / "folder").mkdir()
     (root / "tmp" / "link").symlink_to("/nowhere")
     (root / "tmp" / "busy.new").touch()
-    ahead = root / "tmp" / f"{'a' * 64}.part"
+    ahead = root / "tmp" / f"local.{'a' * 64}.part"
     ahead.touch()
     os.utime(ahead, (2**33, 2**33))
     disk.fail("remove", errno.EPERM, on="busy.new", times=FOREVER)

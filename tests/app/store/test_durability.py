@@ -45,7 +45,7 @@ async def send_large(store: Store) -> None:
     sha256, content = LARGE
     lacking = await store.missing([sha256])
     if sha256 in lacking:
-        at = lacking[sha256]
+        at = (await store.received([sha256]))[sha256]
         await store.receive(sha256, len(content), at, pieces(content[at:]))
 
 
@@ -113,8 +113,8 @@ async def test_what_came_before_a_failed_sync_has_not_been_received(
         disk.fail("remove", errno.EIO, times=2)
     with pytest.raises(StoreUnwritable):
         await store.receive(sha256, len(content), FRAME_BYTES, pieces(content[FRAME_BYTES:]))
-    assert await store.received_bytes(sha256) == 0
-    assert await store.missing([sha256]) == {sha256: 0}
+    assert (await store.received([sha256]))[sha256] == 0
+    assert await store.missing([sha256]) == [sha256]
     await send_large(store)
     assert disk.survives(blob_path(root, sha256))
 
@@ -168,7 +168,7 @@ async def test_a_table_that_cannot_be_cut_back_hides_no_full_disk(store: Store, 
     with pytest.raises(StoreFull):
         await store.receive(sha256, len(content), 0, pieces(content))
     disk.heal()
-    assert await store.received_bytes(sha256) == FRAME_BYTES
+    assert (await store.received([sha256]))[sha256] == FRAME_BYTES
     await send_large(store)
     assert await read(store, sha256) == content
 
@@ -178,7 +178,7 @@ async def test_wrong_bytes_that_cannot_be_removed_are_not_gone_on_with(store: St
     disk.fail("remove", errno.EIO, times=2)
     with pytest.raises(HashMismatch):
         await store.receive(sha256, len(content), 0, pieces(content[:-1] + b"?"))
-    assert await store.received_bytes(sha256) == 0
+    assert (await store.received([sha256]))[sha256] == 0
     await send_large(store)
     assert await read(store, sha256) == content
 

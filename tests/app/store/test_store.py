@@ -44,7 +44,7 @@ async def test_what_is_stored_is_read(store: Store, tmp_path: Path, size: int, p
     packed = blob_path(tmp_path / "data" / "store", sha256).read_bytes()
     with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
         assert reader.read() == content
-    assert await store.missing([sha256, "0" * 64]) == {"0" * 64: 0}
+    assert await store.missing([sha256, "0" * 64]) == ["0" * 64]
     assert [path.name for path in (tmp_path / "data" / "store" / "tmp").iterdir()] == []
 
 
@@ -63,8 +63,8 @@ async def test_an_interrupted_upload_goes_on_where_it_was(store: Store) -> None:
     cut = 2 * FRAME_BYTES + 1000
     with pytest.raises(ConnectionResetError):
         await store.receive(sha256, len(content), 0, lost_after(content[:cut], ConnectionResetError()))
-    assert await store.received_bytes(sha256) == cut
-    assert await store.missing([sha256]) == {sha256: cut}
+    assert (await store.received([sha256]))[sha256] == cut
+    assert await store.missing([sha256]) == [sha256]
     with pytest.raises(OffsetMismatch) as refused:
         await store.receive(sha256, len(content), cut + 1, pieces(content[cut + 1 :]))
     assert refused.value.received_bytes == cut
@@ -73,7 +73,7 @@ async def test_an_interrupted_upload_goes_on_where_it_was(store: Store) -> None:
     assert incomplete.value.received_bytes == cut + 10
     await store.receive(sha256, len(content), cut + 10, pieces(content[cut + 10 :]))
     assert await read(store, sha256) == content
-    assert await store.received_bytes(sha256) == 0
+    assert (await store.received([sha256]))[sha256] == 0
 
 
 async def test_an_upload_can_begin_again(store: Store) -> None:
@@ -99,7 +99,7 @@ async def test_a_cancelled_upload_keeps_what_came(store: Store) -> None:
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
         await upload
-    received = await store.received_bytes(sha256)
+    received = (await store.received([sha256]))[sha256]
     assert received == FRAME_BYTES + 500
     await store.receive(sha256, len(content), received, pieces(content[received:]))
     assert await read(store, sha256) == content
@@ -109,10 +109,10 @@ async def test_wrong_bytes_are_not_kept(store: Store) -> None:
     sha256, content = made(FRAME_BYTES + 9)
     with pytest.raises(HashMismatch):
         await store.receive(sha256, len(content), 0, pieces(content[:-1] + b"?"))
-    assert await store.missing([sha256]) == {sha256: 0}
+    assert await store.received([sha256]) == {sha256: 0}
     with pytest.raises(HashMismatch):
         await store.receive(sha256, len(content), 0, pieces(content + b"more"))
-    assert await store.missing([sha256]) == {sha256: 0}
+    assert await store.received([sha256]) == {sha256: 0}
 
 
 async def test_a_damaged_part_has_not_been_received(store: Store, tmp_path: Path) -> None:
@@ -120,13 +120,13 @@ async def test_a_damaged_part_has_not_been_received(store: Store, tmp_path: Path
     cut = 3 * FRAME_BYTES
     with pytest.raises(ConnectionResetError):
         await store.receive(sha256, len(content), 0, lost_after(content[:cut], ConnectionResetError()))
-    partial = tmp_path / "data" / "store" / "tmp" / f"{sha256}.part"
+    partial = tmp_path / "data" / "store" / "tmp" / f"local.{sha256}.part"
     with partial.open("r+b") as file:
         file.seek(FRAME_BYTES + FRAME_BYTES // 2)
         file.write(b"rot")
     with pytest.raises(OffsetMismatch) as refused:
         await store.receive(sha256, len(content), cut, pieces(content[cut:]))
-    assert refused.value.received_bytes == FRAME_BYTES == await store.received_bytes(sha256)
+    assert refused.value.received_bytes == FRAME_BYTES == (await store.received([sha256]))[sha256]
     await store.receive(sha256, len(content), FRAME_BYTES, pieces(content[FRAME_BYTES:]))
     assert await read(store, sha256) == content
 
@@ -144,7 +144,7 @@ async def test_two_uploads_of_one_content_do_not_disturb_each_other(store: Store
     first = asyncio.create_task(store.receive(sha256, len(content), 0, slow()))
     await halfway.wait()
     received = FRAME_BYTES
-    while await store.received_bytes(sha256) < received:  # noqa: ASYNC110  (the store tells nobody)
+    while (await store.received([sha256]))[sha256] < received:  # noqa: ASYNC110  (the store tells nobody)
         await asyncio.sleep(0.001)
     # One from the start, one that goes on with what the first has, one that breaks.
     await asyncio.gather(
@@ -173,7 +173,7 @@ async def test_many_small_ones(store: Store) -> None:
     with pytest.raises(HashMismatch) as refused:
         await store.receive_many([more[0], (wrong, b"other"), *more[1:]])
     assert refused.value.hashes == (wrong,)
-    assert await store.missing([sha256 for sha256, _ in more]) == {}
+    assert await store.missing([sha256 for sha256, _ in more]) == []
     assert not await store.has(wrong)
 
 
@@ -196,7 +196,7 @@ async def test_a_full_disk_is_said_and_what_was_there_goes_on(
     with pytest.raises(StoreFull):
         await store.receive(sha256, len(content), 0, pieces(content))
     monkeypatch.undo()
-    received = await store.received_bytes(sha256)
+    received = (await store.received([sha256]))[sha256]
     assert received == 2 * FRAME_BYTES
     await store.receive(sha256, len(content), received, pieces(content[received:]))
     assert await read(store, sha256) == content
@@ -266,12 +266,15 @@ async def test_a_restart_clears_what_cannot_be_used(store: Store, tmp_path: Path
         await store.receive(
             sha256, len(content), 0, lost_after(content[:FRAME_BYTES], ConnectionResetError())
         )
-    for name in (f"{sha256}.3.part", f"{sha256}.3.table", f"{sha256}.1.new"):
+    for name in (f"local.{sha256}.3.part", f"local.{sha256}.3.table", f"{sha256}.1.new", f"{sha256}.part"):
         (root / "tmp" / name).write_bytes(b"left")
     again = Store(root)
     await again.prepare()
-    assert sorted(path.name for path in (root / "tmp").iterdir()) == [f"{sha256}.part", f"{sha256}.table"]
-    assert await again.received_bytes(sha256) == FRAME_BYTES
+    assert sorted(path.name for path in (root / "tmp").iterdir()) == [
+        f"local.{sha256}.part",
+        f"local.{sha256}.table",
+    ]
+    assert (await again.received([sha256]))[sha256] == FRAME_BYTES
     await again.close()
 
 
@@ -326,7 +329,7 @@ async def test_an_upload_cancelled_between_frames_keeps_whole_frames(store: Stor
     """Cancelled while one frame is written and the next one waits, with more than a frame in hand."""
     sha256, content = made(6 * FRAME_BYTES + 9)
     for cancelled_after in range(1, 12):
-        received = await store.received_bytes(sha256)
+        received = (await store.received([sha256]))[sha256]
         upload = asyncio.create_task(
             store.receive(sha256, len(content), received, pieces(content[received:], FRAME_BYTES * 2 + 7))
         )
@@ -334,7 +337,7 @@ async def test_an_upload_cancelled_between_frames_keeps_whole_frames(store: Stor
             await asyncio.sleep(0)
         upload.cancel()
         await asyncio.gather(upload, return_exceptions=True)
-    received = await store.received_bytes(sha256)
+    received = (await store.received([sha256]))[sha256]
     if not await store.has(sha256):
         await store.receive(sha256, len(content), received, pieces(content[received:]))
     assert await read(store, sha256) == content

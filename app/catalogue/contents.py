@@ -1,0 +1,268 @@
+"""Contents and the clients that have sent them: nobody can name, or learn of, what another has sent."""
+
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from app.catalogue.aliases import AnyRow
+from app.catalogue.clients import client_row, unknown
+from app.catalogue.errors import ContentWithdrawn
+from app.catalogue.readers import Readers
+from app.catalogue.schema import blobs, client_contents, clients, runs
+from app.catalogue.times import SECOND_US
+from app.catalogue.totals import add_blob_bytes, increased
+from app.catalogue.transaction import Transaction
+from app.catalogue.verification import heal
+from app.catalogue.writer import Writer
+
+StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]]
+"""Tells of those contents that are in the store how many bytes each takes, packed or raw."""
+
+AT_ONCE = 500
+"""Contents in one write; each is up to two rows."""
+UNNAMED_S = 86400
+"""How long a content may wait for its name where no run of its client ends meanwhile."""
+
+_received = insert(client_contents)
+_RECEIVED = _received.on_conflict_do_update(
+    index_elements=["client_no", "blob_id"], set_={"received_at": _received.excluded.received_at}
+)
+_NAMED = (
+    update(client_contents)
+    .where(client_contents.c.client_no == bindparam("whose"), client_contents.c.blob_id == bindparam("which"))
+    .values(version_count=func.max(0, client_contents.c.version_count + bindparam("change")))
+)
+
+
+class Contents:
+    """Which client has sent which contents, and how many bytes that are."""
+
+    def __init__(self, readers: Readers, writer: Writer, stored_sizes: StoredSizes | None) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._stored_sizes = stored_sizes
+
+    async def receive(self, client_id: str, sizes: Mapping[str, int], *, sent_bytes: int = 0) -> None:
+        """Note that a client has sent contents that are in the store now; ``sizes`` are their raw sizes.
+
+        ``sent_bytes`` have come for them over the line and are counted for its open run. Raises
+        UnknownClient, or ContentWithdrawn where one has left the store again since.
+        """
+        hashes = list(sizes)
+        for start in range(0, max(1, len(hashes)), AT_ONCE):
+            part = {sha256: sizes[sha256] for sha256 in hashes[start : start + AT_ONCE]}
+            sent = sent_bytes if not start else 0
+            await self._writer.write(
+                lambda transaction, part=part, sent=sent: self._receive(transaction, client_id, part, sent)
+            )
+
+    def _receive(
+        self, transaction: Transaction, client_id: str, sizes: Mapping[str, int], sent_bytes: int
+    ) -> None:
+        client = client_row(transaction, client_id)
+        stored: Mapping[str, int] = {}
+        if self._stored_sizes is not None:
+            # Asked inside the write: what takes contents out of the store does so inside one too.
+            stored = transaction.ask(self._stored_sizes(sizes))
+            if gone := [sha256 for sha256 in sizes if sha256 not in stored]:
+                raise ContentWithdrawn(gone)
+        found = blobs_of(transaction, sizes)
+        _correct(transaction, found.values(), sizes)
+        _add(transaction, [sha256 for sha256 in sizes if sha256 not in found], sizes, stored)
+        if damaged := [row.id for row in found.values() if row.damaged]:
+            # Set aside when it was found damaged: what is in the store now is what came just now.
+            heal(transaction, damaged)
+        found = blobs_of(transaction, sizes)
+        own = owned_by(transaction, client.no, [row.id for row in found.values()])
+        rows: list[dict[str, Any]] = [
+            {
+                "client_no": client.no,
+                "blob_id": row.id,
+                "version_count": 0,
+                "received_at": transaction.now_us,
+            }
+            for row in found.values()
+        ]
+        if rows:
+            transaction.run(_RECEIVED, rows)
+        new_bytes = sum(row.size_bytes for row in found.values() if row.id not in own)
+        add_held(transaction, client.no, new_bytes)
+        if sent_bytes and client.running_run_id is not None:
+            transaction.run(
+                update(runs)
+                .where(runs.c.id == client.running_run_id)
+                .values(bytes_sent=increased(runs.c.bytes_sent, sent_bytes))
+            )
+
+    async def owned(self, client_id: str, hashes: Collection[str]) -> set[str]:
+        """Return those contents that a client has sent, unless they are known to be damaged."""
+        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+        found: set[str] = set()
+        for part in _parts(list(hashes)):
+            rows = await self._readers.rows(
+                select(blobs.c.sha256)
+                .join(client_contents, client_contents.c.blob_id == blobs.c.id)
+                .where(
+                    blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in part]),
+                    client_contents.c.client_no == number,
+                    blobs.c.damaged.is_(False),
+                )
+            )
+            found.update(row.sha256.hex() for row in rows)
+        return found
+
+    async def known(self, hashes: Collection[str]) -> set[str]:
+        """Return those contents that the catalogue knows, whoever has sent them."""
+        found: set[str] = set()
+        for part in _parts(list(hashes)):
+            rows = await self._readers.rows(
+                select(blobs.c.sha256).where(blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in part]))
+            )
+            found.update(row.sha256.hex() for row in rows)
+        return found
+
+    async def held(self, client_id: str) -> tuple[int, int | None]:
+        """Return the raw bytes of all contents of a client, and its own quota. Raises UnknownClient."""
+        rows = await self._readers.rows(
+            select(clients.c.held_bytes, clients.c.quota_bytes).where(clients.c.id == client_id)
+        )
+        if not rows:
+            raise unknown(client_id)
+        return rows[0].held_bytes, rows[0].quota_bytes
+
+    async def forget_unnamed(self) -> int:
+        """Let go of contents that were sent and never named, a part at a time; return how many.
+
+        Those are kept that a run may still name: of an open run, or of one that may begin yet.
+        """
+        gone = 0
+        while count := await self._writer.write(_forget_unnamed):
+            gone += count
+        return gone
+
+
+def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(hashes), AT_ONCE):
+        yield hashes[start : start + AT_ONCE]
+
+
+def blobs_of(transaction: Transaction, hashes: Collection[str]) -> dict[str, AnyRow]:
+    """Return the rows of those contents that are known, by hash."""
+    wanted = select(
+        blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, blobs.c.verified_at, blobs.c.damaged
+    ).where(blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes]))
+    return {row.sha256.hex(): row for row in transaction.all(wanted)}
+
+
+def owned_by(transaction: Transaction, client_no: int, blob_ids: Collection[int]) -> set[int]:
+    """Return those of these contents that a client has sent."""
+    wanted = select(client_contents.c.blob_id).where(
+        client_contents.c.client_no == client_no, client_contents.c.blob_id.in_(blob_ids)
+    )
+    return {row.blob_id for row in transaction.all(wanted)}
+
+
+def count_names(transaction: Transaction, client_no: int, changes: Mapping[int, int]) -> None:
+    """Count versions of a client's files that name contents: by content, how many more or fewer."""
+    rows = [{"whose": client_no, "which": blob_id, "change": by} for blob_id, by in changes.items() if by]
+    if rows:
+        transaction.run(_NAMED, rows)
+
+
+def release(transaction: Transaction, client_no: int, changes: Mapping[int, int]) -> None:
+    """Count versions that are gone; contents that no version of the client names any more are not its own."""
+    count_names(transaction, client_no, {blob_id: -gone for blob_id, gone in changes.items()})
+    let_go(transaction, client_no, changes)
+
+
+def let_go(transaction: Transaction, client_no: int, blob_ids: Collection[int]) -> int:
+    """Take those of these contents from a client that none of its versions names; return how many."""
+    unnamed = (
+        client_contents.c.client_no == client_no,
+        client_contents.c.blob_id.in_(blob_ids),
+        client_contents.c.version_count == 0,
+    )
+    wanted = select(blobs.c.id, blobs.c.size_bytes).join(
+        client_contents, client_contents.c.blob_id == blobs.c.id
+    )
+    gone = transaction.all(wanted.where(*unnamed))
+    if gone:
+        transaction.run(delete(client_contents).where(*unnamed))
+        add_held(transaction, client_no, -sum(row.size_bytes for row in gone))
+    return len(gone)
+
+
+def add_held(transaction: Transaction, client_no: int, change: int) -> None:
+    """Add to the bytes of the contents that a client has sent."""
+    if change:
+        transaction.run(
+            update(clients)
+            .where(clients.c.no == client_no)
+            .values(held_bytes=increased(clients.c.held_bytes, change))
+        )
+
+
+def _forget_unnamed(transaction: Transaction) -> int:
+    # Of a client one run follows the other: the newest to have ended is the one with the greatest number.
+    last_end = (
+        select(runs.c.finished_at)
+        .where(runs.c.client_no == client_contents.c.client_no, runs.c.finished_at.is_not(None))
+        .order_by(runs.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = transaction.all(
+        select(client_contents.c.client_no, client_contents.c.blob_id)
+        .join(clients, clients.c.no == client_contents.c.client_no)
+        .where(
+            client_contents.c.version_count == 0,
+            (client_contents.c.received_at < transaction.now_us - UNNAMED_S * SECOND_US)
+            | (clients.c.running_run_id.is_(None) & (client_contents.c.received_at < last_end)),
+        )
+        .limit(AT_ONCE)
+    )
+    by_client: dict[int, list[int]] = {}
+    for row in rows:
+        by_client.setdefault(row.client_no, []).append(row.blob_id)
+    return sum(let_go(transaction, client_no, ids) for client_no, ids in by_client.items())
+
+
+def _add(
+    transaction: Transaction, new: Sequence[str], sizes: Mapping[str, int], stored: Mapping[str, int]
+) -> None:
+    if not new:
+        return
+    first = transaction.numbers("blobs", len(new))
+    rows: list[dict[str, Any]] = [
+        {
+            "id": first + offset,
+            "sha256": bytes.fromhex(sha256),
+            "size_bytes": sizes[sha256],
+            "stored_bytes": stored.get(sha256, 0),
+            "created_at": transaction.now_us,
+            "damaged": False,
+        }
+        for offset, sha256 in enumerate(new)
+    ]
+    transaction.insert(blobs, rows)
+    add_blob_bytes(transaction, sum(row["stored_bytes"] for row in rows))
+
+
+def _correct(transaction: Transaction, found: Collection[AnyRow], sizes: Mapping[str, int]) -> None:
+    """Put right what an earlier release has believed of the size of a content."""
+    for row in found:
+        if row.size_bytes != (counted := sizes[row.sha256.hex()]):
+            correct_size(transaction, row.id, row.size_bytes, counted)
+
+
+def correct_size(transaction: Transaction, blob_id: int, believed: int, counted: int) -> None:
+    """Give a content the size that the store has counted, and its clients what they hold by it."""
+    transaction.run(update(blobs).where(blobs.c.id == blob_id).values(size_bytes=counted))
+    owners = select(client_contents.c.client_no).where(client_contents.c.blob_id == blob_id)
+    transaction.run(
+        update(clients)
+        .where(clients.c.no.in_(owners))
+        .values(held_bytes=increased(clients.c.held_bytes, counted - believed))
+    )

@@ -1,0 +1,51 @@
+"""Questions about what lies in the folder of a store, beside its contents' bytes. Blocking."""
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from app.store.errors import BadHash, Damaged
+from app.store.frames import read_table
+from app.store.layout import Layout
+
+
+def raw_sizes(layout: Layout, hashes: Collection[str]) -> dict[str, int]:
+    """Return the raw bytes of those contents that are there and whose table can be read."""
+    found: dict[str, int] = {}
+    for sha256 in hashes:
+        try:
+            descriptor = layout.files.open(layout.blob(sha256), os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            found[sha256] = sum(frame.raw_length for frame in read_table(layout.files, descriptor))
+        except Damaged:
+            continue
+        finally:
+            os.close(descriptor)
+    return found
+
+
+def partial_bytes(layout: Layout, owner: str, hashes: Collection[str]) -> int:
+    """Return what interrupted uploads of an owner take, without those of ``hashes``."""
+    total = 0
+    with os.scandir(layout.tmp) as entries:
+        for entry in entries:
+            name = entry.name.split(".")
+            if name[0] == owner and len(name) > 1 and name[1] not in hashes:
+                with suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def contents_in(layout: Layout, folder: Path) -> dict[str, float]:
+    """Return the contents in one folder of the store, with the times since which they lie there unchanged."""
+    found: dict[str, float] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            sha256 = folder.name + entry.name
+            with suppress(FileNotFoundError, BadHash):
+                layout.blob(sha256)
+                found[sha256] = entry.stat(follow_symlinks=False).st_mtime
+    return found

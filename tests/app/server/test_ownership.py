@@ -1,0 +1,97 @@
+"""What one client has sent is nothing to another one, neither whole nor by halves."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from app.batches import encode_batch
+from app.protocol import encode
+from app.server.retention import tidy
+from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, until
+
+
+async def missing(server: RunningServer, agent: Agent, *contents: bytes) -> dict[str, int]:
+    body = {"hashes": [sha256_of(content) for content in contents]}
+    answer = await server.post("/api/agent/blobs/missing", body, http=agent.http)
+    return {blob["sha256"]: blob.get("received_bytes", 0) for blob in answer["missing"]}
+
+
+async def status_of_entries(agent: Agent, run_id: int, path: str, content: bytes) -> tuple[int, str]:
+    body = encode({"entries": [entry(path, content)]})
+    async with agent.http.post(f"/api/agent/runs/{run_id}/entries", data=body) as response:
+        answer = await response.json()
+        return response.status, answer.get("code", "")
+
+
+async def stored(server: RunningServer) -> set[str]:
+    root = server.room.data_dir / "store"
+    return {folder.name + path.name for folder in root.glob("??") for path in folder.iterdir()}
+
+
+async def test_nobody_learns_of_or_names_what_others_have_sent(running_server: RunningServer) -> None:
+    owner, other = await running_server.enrol("owner"), await running_server.enrol("other")
+    await owner.back_up({"/hr/salaries": b"secret"})
+    assert await missing(running_server, owner, b"secret") == {}
+    assert await missing(running_server, other, b"secret") == {sha256_of(b"secret"): 0}
+    run = await other.begin()
+    assert await status_of_entries(other, run.id, "/mine", b"secret") == (409, "blobs_missing")
+    # Wrong bytes under its hash are no proof, not even beside others that are right.
+    lie = encode_batch([(sha256_of(b"secret"), b"wrong"), (sha256_of(b"own"), b"own")])
+    async with other.http.post("/api/agent/blobs/batch", data=lie) as response:
+        assert response.status == 422
+    assert await missing(running_server, other, b"secret", b"own") == {sha256_of(b"secret"): 0}
+    await other.put(b"secret")
+    assert await status_of_entries(other, run.id, "/mine", b"secret") == (200, "")
+
+
+async def test_an_upload_under_way_disturbs_no_other_client(running_server: RunningServer) -> None:
+    alpha, beta = await running_server.enrol("alpha"), await running_server.enrol("beta")
+    content = os.urandom(3_000_000)
+    _, writer = await asyncio.open_connection(running_server.info.host, running_server.info.port)
+    head = (
+        f"PUT /api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)} HTTP/1.1\r\n"
+        f"Host: x\r\nAuthorization: Bearer {beta.token}\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    writer.write(head.encode() + bytes(2_500_000))
+    await writer.drain()
+
+    async def beta_has() -> int:
+        return (await missing(running_server, beta, content))[sha256_of(content)]
+
+    await until(beta_has)
+    assert await missing(running_server, alpha, content) == {sha256_of(content): 0}
+    await alpha.put(content)
+    assert await missing(running_server, alpha, content) == {}
+    writer.close()
+    await beta.put(content)
+    assert await missing(running_server, beta, content) == {}
+
+
+async def test_a_told_size_is_compared_with_the_stored_one(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    await agent.put(b"0123456789")
+    run = await agent.begin()
+    lie = {"entries": [{**_json(entry("/a", b"0123456789")), "size_bytes": 2**63 - 1}]}
+    async with agent.http.post(f"/api/agent/runs/{run.id}/entries", data=encode(lie)) as response:
+        assert (response.status, (await response.json())["code"]) == (400, "bad_request")
+
+
+def _json(record: object) -> dict[str, object]:
+    return msgspec.json.decode(encode(record))
+
+
+async def test_what_was_sent_and_never_named_leaves_the_store(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({"/keep": b"keep"})
+        run = await agent.begin()
+        await agent.put_batch(b"lost one", b"lost two")
+        await agent.put(b"lost three")
+        await tidy(server.room.catalogue, server.room.store, server.room.limits)
+        assert len(await stored(server)) == 4
+        finish = {"state": "failed"}
+        await server.post(f"/api/agent/runs/{run.id}/finish", finish, http=agent.http)
+        await tidy(server.room.catalogue, server.room.store, server.room.limits)
+        assert await stored(server) == {sha256_of(b"keep")}
