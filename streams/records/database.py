@@ -30,6 +30,8 @@ class LongText(Record, frozen=True):
     """Text of which only the beginning is here."""
 
     head: str
+    size_bytes: int | None = None
+    """None where only the beginning was read."""
 
 
 class Masked(Record, frozen=True):
@@ -186,6 +188,8 @@ class CellQuery(Record, frozen=True, kw_only=True):
     table: str
     column: str
     key: Key
+    start_bytes: int = 0
+    """Where to begin in a long text or blob."""
 
 
 class AnswerQuery(Record, frozen=True, kw_only=True):
@@ -194,12 +198,19 @@ class AnswerQuery(Record, frozen=True, kw_only=True):
     sql: str
     row: int
     column: int
+    start_bytes: int = 0
+    """Where to begin in a long text or blob."""
 
 
 class WholeValue(Record, frozen=True, kw_only=True):
-    """A value in full, up to a limit that no screen needs more of."""
+    """A value in full, or a part of a long text or blob of a size that a screen can show."""
 
     value: int | float | str | bytes | None
     size_bytes: int
+    """Of the whole."""
+    start_bytes: int = 0
+    end_bytes: int = 0
+    """Where the next part begins."""
     cut: bool = False
+    """There is more behind this part."""
     secret: bool = False

@@ -107,7 +107,8 @@ def value_text(value: Value, words: Formatter) -> tuple[str, str]:
             more = "…" if value.size_bytes > len(value.head) else ""
             return f"{value.head.hex(' ')}{more}", words.size(value.size_bytes)
         case LongText():
-            return f"{one_line(value.head)}…", ""
+            size = "" if value.size_bytes is None else words.size(value.size_bytes)
+            return f"{one_line(value.head)}…", size
         case float():
             return f"{value:.10g}", ""
         case int():

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 import flet as ft
+import msgspec
 
 from streams.records.database import (
     AnswerQuery,
@@ -37,6 +38,8 @@ class RowPanel(BoundView):
         self._title = ""
         self._row: GridRow | None = None
         self._ask: Ask | None = None
+        self._next: dict[int, int] = {}
+        """Where the next part of a long value begins, by its column."""
         self._fields = ft.Column([], spacing=12, tight=True)
         self._panel = SidePanel(self._fields, on_close=on_close, label="Row")
         super().__init__(context=context, key="database.row", content=self._panel.control, visible=False)
@@ -69,6 +72,7 @@ class RowPanel(BoundView):
         if self._row is not None and (title, row.values) == (self._title, self._row.values):
             return
         self._title, self._row, self._ask = title, row, ask
+        self._next.clear()
         self._fields.controls = [
             self._field(at, name, kind, value)
             for at, ((name, kind), value) in enumerate(zip(columns, row.values, strict=False))
@@ -112,17 +116,24 @@ class RowPanel(BoundView):
         ask, row = self._ask, self._row
         if ask is None or row is None:
             return
-        whole: WholeValue = await self._streams.whole_value(ask(at))
+        start = self._next.get(at, 0)
+        query = msgspec.structs.replace(ask(at), start_bytes=start)
+        whole: WholeValue = await self._streams.whole_value(query)
         if row is not self._row:
             return  # another row has been opened meanwhile
         short = row.values[at]
-        if isinstance(short, LongText) and not str(whole.value).startswith(short.head):
+        if not start and isinstance(short, LongText) and not str(whole.value).startswith(short.head):
             shown.value = "It has changed since. Run the statement again."
             self.touch(shown)
             return
-        text = pretty(whole_text(whole.value))
-        if whole.cut:
-            text += f"\n… the first 1 MiB of {self.context.format.size(whole.size_bytes)}"
+        text = whole_text(whole.value)
+        if start or whole.cut:
+            size = self.context.format.size
+            text += f"\n… {size(start)} to {size(whole.end_bytes)} of {size(whole.size_bytes)}."
+            text += " Show whole again for the next part." if whole.cut else " The end."
+        else:
+            text = pretty(text)
+        self._next[at] = whole.end_bytes if whole.cut else 0
         shown.value = text
         self.touch(shown)
 

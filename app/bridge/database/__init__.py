@@ -1,5 +1,19 @@
-"""The database beside the server, read by this console itself and never written."""
+"""The database beside the server, read by this console itself and never written.
 
-from app.bridge.database.connection import ROW_LIMIT, ReadOnlyDatabase, Rows
+What reads the file is a process of its own that starts from this package: nothing here may load HTTP with it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.bridge.database.connection import ROW_LIMIT, ReadOnlyDatabase, Rows
 
 __all__ = ["ROW_LIMIT", "ReadOnlyDatabase", "Rows"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(name)
+    from app.bridge.database import connection
+
+    return getattr(connection, name)

@@ -1,14 +1,15 @@
 """One read-only connection: nothing can be written, nothing hangs, a cancel stops the statement.
 
-Queries run in a thread of their own. A query that takes too long is stopped by the database itself, and a
-cancelled one is interrupted there, so that the next does not wait behind it.
+Work on it runs in a thread of its own, which mostly waits for the process that reads the file
+(``remote.RemoteSession``). A query that takes too long is stopped by the database itself, and a cancelled
+one is interrupted there, so that the next does not wait behind it; a process that does not stop is killed.
 """
 
 import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,17 +17,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.bridge.database import opening
-from app.bridge.database.authority import Authority
+from app.bridge.database.messages import sqlite_error
+from app.bridge.database.remote import GRACE_S, RemoteSession
+from app.bridge.database.session import BEGIN, Cursor, LocalSession, Params, Session, Values
+from app.bridge.database.shield import Refusal, Screened, Shield, screen
 from app.bridge.errors import translated
 from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
 
 T = TypeVar("T")
-Params = Sequence[Any] | Mapping[str, Any]
 
 ROW_LIMIT = 10_000
 TIME_LIMIT_S = 10.0
-PROGRESS_STEPS = 2_000
-"""Instructions of the database's machine between two looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ class Rows:
 class Job:
     """One piece of work on the connection, and whether it is still wanted."""
 
-    __slots__ = ("cancelled", "deadline")
+    __slots__ = ("cancelled", "deadline", "number")
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, number: int = 1) -> None:
+        self.number = number
         self.cancelled = threading.Event()
         self.deadline = time.monotonic() + limit_s
 
@@ -55,34 +57,62 @@ class Job:
 
 
 class Reader:
-    """What work in the connection's thread is given: the connection, and when it must stop."""
+    """What work in the connection's thread is given: the session, and when it must stop."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, job: Job, authority: Authority, opened: int = 1
-    ) -> None:
-        self.connection, self.job, self.authority = connection, job, authority
+    def __init__(self, session: Session, job: Job, opened: int = 1) -> None:
+        self.session, self.job = session, job
         self.opened = opened
         """Another number for each time that the file was opened: what was known of it holds no longer."""
+        self.shield = Shield()
+        self.learn: Callable[[Reader], bool] = lambda _reader: False
+        """Learns the schema if it is another by now, and says so; the shield is up to date then."""
+        self._screened = Screened(sql="")
 
-    def all(self, sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
+    def all(self, sql: str, params: Params = ()) -> list[Values]:
         """Return all rows of a statement that finds few."""
-        return self.connection.execute(sql, params).fetchall()
+        return self.session.execute(sql, params).fetchall()
 
     def one(self, sql: str, params: Params = ()) -> Any:
         """Return the first value of the first row, or None."""
-        row = self.connection.execute(sql, params).fetchone()
+        row = self.session.execute(sql, params).fetchone()
         return None if row is None else row[0]
 
-    def connect_virtual(self, table: str) -> None:
-        """Let a virtual table prepare its own statements, some of which would write, though never run here.
+    def schema(self, sql: str) -> list[Values]:
+        """Return all rows of the console's own question about the schema or the sizes of tables."""
+        return self.session.execute(sql, trusted=True).fetchall()
 
-        The file itself stays read-only; only the authorizer does not ask during this one statement.
-        """
-        self.connection.set_authorizer(None)
+    def statement(self, sql: str, *, short: bool = False) -> Cursor:
+        """Run a statement that a person wrote; ``masked`` says afterwards what it did not get to see."""
+        return self.session.execute(self.screened(sql), short=short)
+
+    def screened(self, sql: str) -> str:
+        """Return a person's statement as it may run; raise sqlite3.OperationalError where it may not."""
+        self.steady()
+        self.session.authority.masked.clear()
+        self.session.authority.used.clear()
         try:
-            self.connection.execute(f'SELECT 1 FROM "{table.replace(chr(34), chr(34) * 2)}" LIMIT 0').close()
-        finally:
-            self.connection.set_authorizer(self.authority.decide)
+            self._screened = screen(sql, self.shield)
+        except Refusal as reason:
+            raise sqlite_error(str(reason), sqlite3.SQLITE_AUTH) from reason
+        return self._screened.sql
+
+    def steady(self) -> None:
+        """Begin to read one state of the file, of which the shield knows all columns."""
+        self.session.execute(BEGIN)
+        while self.learn(self):
+            self.session.end()
+            self.session.execute(BEGIN)
+
+    def masked(self) -> tuple[str, ...]:
+        """Return the secret columns that the last statement asked for."""
+        authority, asked = self.session.authority, self._screened
+        compared = {
+            f"{table}.{column}"
+            for table, column in self.shield.secrets
+            if table in authority.used and (asked.natural or column in asked.joined)
+        }
+        said = {name.lower() for name in authority.masked}
+        return (*authority.masked, *sorted(compared - said))
 
     @contextmanager
     def limited(self, limit_s: float) -> Any:
@@ -96,14 +126,18 @@ class Reader:
 
 
 class ReadOnlyDatabase:
-    """One read-only connection and the thread it lives in."""
+    """One read-only connection and the thread it lives in.
 
-    def __init__(self, path: Path) -> None:
+    ``apart`` lets it live in a process of its own, for statements that this program has not written itself.
+    """
+
+    def __init__(self, path: Path, *, apart: bool = False) -> None:
         self.path = path
+        self._apart = apart
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
-        self._connection: sqlite3.Connection | None = None
-        self._authority = Authority()
+        self._session: LocalSession | RemoteSession | None = None
         self._job: Job | None = None
+        self._jobs = 0
         self._opened_times = 0
         self._identity: tuple[int, int] | None = None
         self._closed = False
@@ -119,8 +153,13 @@ class ReadOnlyDatabase:
         self._closed = True
         if self._job is not None:
             self._job.cancelled.set()
-        if self._connection is not None:
-            self._connection.interrupt()
+        match self._session:
+            case RemoteSession() as session:
+                session.kill()
+            case LocalSession() as session:
+                session.connection.interrupt()
+            case None:
+                pass
         await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
         self._thread.shutdown(wait=False)
 
@@ -131,13 +170,13 @@ class ReadOnlyDatabase:
 
         def ask(reader: Reader) -> Rows:
             start = time.monotonic()
-            cursor = reader.connection.execute(sql, params)
+            cursor = reader.session.execute(sql, params)
             try:
                 rows = cursor.fetchmany(limit + 1)
-                columns = tuple(str(column[0]) for column in cursor.description or ())
             finally:
                 cursor.close()
-            return Rows(columns, tuple(rows[:limit]), len(rows) > limit, time.monotonic() - start)
+            found = tuple(tuple(row) for row in rows[:limit])
+            return Rows(cursor.columns, found, len(rows) > limit, time.monotonic() - start)
 
         return await self.run(ask, time_limit_s=time_limit_s)
 
@@ -147,7 +186,8 @@ class ReadOnlyDatabase:
 
     async def run(self, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
         """Do ``work`` in the thread of the connection; cancelling stops it there."""
-        job = Job(time_limit_s)
+        self._jobs += 1
+        job = Job(time_limit_s, self._jobs)
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, self._work, work, job, time_limit_s)
         try:
@@ -156,10 +196,21 @@ class ReadOnlyDatabase:
         except asyncio.CancelledError:
             # The thread must be free again before the next query: stop the statement, not only the waiting.
             job.cancelled.set()
-            if self._job is job and self._connection is not None:
-                self._connection.interrupt()
+            self._interrupt(job, loop)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
+
+    def _interrupt(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        if self._job is not job:
+            return
+        match self._session:
+            case LocalSession() as session:
+                session.connection.interrupt()
+            case RemoteSession() as session:
+                session.interrupt(job.number)
+                loop.call_later(GRACE_S, lambda: session.kill() if self._job is job else None)
+            case None:
+                pass
 
     # -- in the thread
 
@@ -169,8 +220,7 @@ class ReadOnlyDatabase:
         self._job = job
         job.deadline = time.monotonic() + time_limit_s  # waiting for the one before is not its fault
         try:
-            connection = self._opened()
-            return work(Reader(connection, job, self._authority, self._opened_times))
+            return work(Reader(self._opened(job), job, self._opened_times))
         except sqlite3.Error as error:
             if _says_damaged(error):
                 self._let_go()  # so that a mended file is looked at anew
@@ -178,35 +228,49 @@ class ReadOnlyDatabase:
                 raise QueryCancelled("The query was cancelled.") from error
             raise
         finally:
+            self._end()
             self._job = None
-            if self._connection is not None and self._connection.in_transaction:
-                self._connection.rollback()
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self, job: Job) -> Session:
         if self._closed:
             raise DatabaseMissing(f"{self.path}: not open.")
-        if self._connection is not None:
+        session = self._session
+        if session is not None:
             # A file that was put in the place of the former one is another database.
             if opening.identity(self.path) == self._identity:
-                return self._connection
+                if isinstance(session, RemoteSession):
+                    session.job = job
+                return session
             self._let_go()
-        connection = opening.connect(self.path)
+        session = RemoteSession(self.path, job) if self._apart else self._local()
         try:
             self._identity = opening.identity(self.path)
         except BaseException:
-            connection.close()
+            session.close()
             raise
         self._opened_times += 1
-        self._authority.secrets = frozenset()
-        connection.set_authorizer(self._authority.decide)
-        connection.set_progress_handler(self._should_stop, PROGRESS_STEPS)
-        self._connection = connection
-        return connection
+        self._session = session
+        return session
+
+    def _local(self) -> LocalSession:
+        connection = opening.connect(self.path)
+        connection.set_progress_handler(self._should_stop, opening.PROGRESS_STEPS)
+        return LocalSession(connection)
+
+    def _end(self) -> None:
+        """Leave no transaction open, which would keep the owner of a file from writing or cleaning up."""
+        session = self._session
+        if session is None:
+            return
+        try:
+            session.end()
+        except sqlite3.Error:
+            self._let_go()
 
     def _let_go(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     def _should_stop(self) -> bool:
         return self._job is not None and self._job.over()

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from app.bridge.database.connection import Reader
+from app.bridge.database.session import Cursor, Values
 from app.bridge.database.statements import problem_of
 from streams.failures import CommandFailed
 from streams.records.statements import ExportFormat, ExportProgress
 
 EXPORT_S = 3600.0
 BATCH = 500
+BATCH_BYTES = 4 * 1024**2
 TELL_S = 0.1
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -54,8 +56,8 @@ def export(
 def _write(
     reader: Reader, sql: str, kind: ExportFormat, file: TextIO, tell: Callable[[ExportProgress], None]
 ) -> int:
-    cursor = reader.connection.execute(sql)
-    columns = [str(column[0]) for column in cursor.description or ()]
+    cursor = reader.statement(sql)
+    columns = list(cursor.columns)
     write = _csv_writer(file, columns) if kind is ExportFormat.CSV else _json_writer(file, columns)
     count, told = 0, time.monotonic()
     for batch in _batches(cursor):
@@ -69,16 +71,25 @@ def _write(
     return count
 
 
-def _batches(cursor: sqlite3.Cursor) -> Iterator[list[tuple[Any, ...]]]:
-    while batch := cursor.fetchmany(BATCH):
+def _batches(cursor: Cursor) -> Iterator[list[Values]]:
+    """Yield rows by ``BATCH``, or fewer of large ones, so that not many of these are held at once."""
+    batch: list[Values] = []
+    size = 0
+    for row in cursor:
+        batch.append(row)
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(batch) == BATCH or size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 
-def _csv_writer(file: TextIO, columns: list[str]) -> Callable[[list[tuple[Any, ...]], int], None]:
+def _csv_writer(file: TextIO, columns: list[str]) -> Callable[[list[Values], int], None]:
     writer = csv.writer(file)
     writer.writerow(columns)
 
-    def write(batch: list[tuple[Any, ...]], _count: int) -> None:
+    def write(batch: list[Values], _count: int) -> None:
         writer.writerows([[_csv_value(value) for value in row] for row in batch])
 
     return write
@@ -92,11 +103,11 @@ def _csv_value(value: Any) -> Any:
     return value
 
 
-def _json_writer(file: TextIO, columns: list[str]) -> Callable[[list[tuple[Any, ...]], int], None]:
+def _json_writer(file: TextIO, columns: list[str]) -> Callable[[list[Values], int], None]:
     names = _told_apart(columns)
     file.write("[")
 
-    def write(batch: list[tuple[Any, ...]], count: int) -> None:
+    def write(batch: list[Values], count: int) -> None:
         for number, row in enumerate(batch, count):
             record = dict(zip(names, map(_json_value, row), strict=True))
             file.write((",\n" if number else "\n") + json.dumps(record, ensure_ascii=False))

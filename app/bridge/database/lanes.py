@@ -11,6 +11,7 @@ import structlog
 
 from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
 from app.bridge.database.outline import read_schema
+from app.bridge.database.shield import Shield
 from streams.failures import QueryCancelled, TidewatchError
 from streams.records.database import TableInfo
 from streams.records.database_state import SlowQuery
@@ -48,9 +49,10 @@ class Lane:
     """A connection that knows the schema, and with it which columns are secret, before anything is read."""
 
     def __init__(self, path: Path, slow: SlowLog) -> None:
-        self._database = ReadOnlyDatabase(path)
+        self._database = ReadOnlyDatabase(path, apart=True)
         self._slow = slow
         self._schema: tuple[int, int] | None = None
+        self._shield = Shield()
         self.tables: tuple[TableInfo, ...] = ()
 
     async def run(self, what: str, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
@@ -60,6 +62,7 @@ class Lane:
         def prepared(reader: Reader) -> T:
             nonlocal took
             self._learn(reader)
+            reader.learn = self._learn
             start = time.monotonic()
             try:
                 return work(reader)
@@ -79,8 +82,12 @@ class Lane:
         """Stop what runs."""
         await self._database.close()
 
-    def _learn(self, reader: Reader) -> None:
-        seen = reader.opened, reader.one("PRAGMA schema_version")
-        if seen != self._schema:
-            self.tables = read_schema(reader)
-            self._schema = seen
+    def _learn(self, reader: Reader) -> bool:
+        reader.shield = self._shield
+        seen = reader.opened, reader.one("PRAGMA main.schema_version")
+        if seen == self._schema:
+            return False
+        reader.session.end()  # what it installs would be rolled back with what has begun
+        self.tables = read_schema(reader)
+        self._schema, self._shield = seen, reader.shield
+        return True

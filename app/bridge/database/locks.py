@@ -72,9 +72,18 @@ def _log_locks(mode: str, first: int, last: int) -> list[str]:
 def _program(pid: int) -> str:
     if pid <= 0:
         return "unknown"
-    if pid == os.getpid():
+    if pid == os.getpid() or _parent(pid) == os.getpid():
         return "this console"
     try:
         return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     except OSError:
         return "unknown"
+
+
+def _parent(pid: int) -> int | None:
+    """Return the process that started one: the console's readers of a database are its own."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[1])

@@ -18,6 +18,8 @@ from streams.failures import (
 BUSY_S = 1.0
 """How long to wait for another program that holds the database."""
 CACHE_KIB = 8 * 1024
+PROGRESS_STEPS = 2_000
+"""Instructions of the database's machine between two looks at the clock."""
 MOST_VALUE_BYTES = 64 * 1024**2
 """No single value of a result may be larger; a statement cannot fill the memory with one."""
 CHECK_PATH = "Check connection.database_path."
@@ -107,7 +109,10 @@ def _has_log(path: Path) -> bool:
 
 
 def _begin(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    # None is kept prepared: only what is prepared anew asks the authorizer, which notes what it hides.
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=0
+    )
     try:
         connection.text_factory = _text
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)

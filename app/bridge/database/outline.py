@@ -3,14 +3,15 @@
 import re
 import sqlite3
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from app.bridge.database.authority import SecretColumns
 from app.bridge.database.connection import Reader
-from app.bridge.database.secrets import find_secrets
+from app.bridge.database.secrets import Secrets, find_secrets
+from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
 from app.bridge.database.values import quoted
 from streams.records.database import (
     COUNT_CAP,
@@ -31,32 +32,67 @@ _KEYED_MODULE = re.compile(r"\bUSING\s+(?:fts[345]|rtree|rtree_i32|geopoly)\b", 
 
 
 def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
-    """Return all tables by name, without their counts; the secret columns are known to the authority then."""
-    sql_of = dict(reader.all("SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view')"))
+    """Return all tables by name, without their counts; secret columns are hidden from then on."""
+    objects = reader.schema("SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL")
+    sql_of = {name: sql for kind, name, _, sql in objects if kind in ("table", "view")}
     found = [
         (name, TableKind(kind), bool(without_rowid))
-        for schema, name, kind, _columns, without_rowid, *_ in reader.all("PRAGMA table_list")
+        for schema, name, kind, _columns, without_rowid, *_ in reader.schema("PRAGMA table_list")
         if schema == "main" and not name.startswith("sqlite_schema") and (name in sql_of or kind == "shadow")
     ]
-    reader.authority.secrets = frozenset()
     for name, kind, _ in found:
         if kind is TableKind.VIRTUAL:
             with suppress(sqlite3.DatabaseError):  # said when its columns are read
-                reader.connect_virtual(name)
-    columns = {name: _columns(reader, name) for name, *_ in found}
-    secrets = find_secrets(reader, {name: kind for name, kind, _ in found}, columns, sql_of)
-    reader.authority.secrets = secrets
+                reader.session.connect_virtual(name)
+    kinds = {name: kind for name, kind, _ in found}
+    columns = {name: _columns(reader, name) for name in kinds}
+    secrets = find_secrets(kinds, columns, sql_of, own=set(kinds) >= _OWN)
+    without_rowid = frozenset(name for name, _, without in found if without)
+    facts = SchemaFacts(
+        kinds=kinds,
+        columns=columns,
+        sql_of=sql_of,
+        others=tuple(
+            (name, table, sql) for kind, name, table, sql in objects if kind in ("index", "trigger")
+        ),
+        telling_order=_telling_order(reader, secrets, kinds),
+        without_rowid=without_rowid,
+    )
+    shield = _installed(reader, build_shield(facts, secrets))
     order = {TableKind.TABLE: 0, TableKind.VIEW: 1, TableKind.VIRTUAL: 0, TableKind.SHADOW: 2}
     found.sort(key=lambda entry: (order[entry[1]], entry[0].lower()))
     return tuple(
-        _table(reader, name, kind, without_rowid=without_rowid, sql=sql_of.get(name) or "", secrets=secrets)
-        for name, kind, without_rowid in found
+        _table(
+            reader, name, kind, without_rowid=name in without_rowid, sql=sql_of.get(name, ""), shield=shield
+        )
+        for name, kind, _ in found
     )
 
 
-def _columns(reader: Reader, table: str) -> list[tuple[Any, ...]]:
+def _installed(reader: Reader, shield: Shield) -> Shield:
+    failed = reader.session.install(shield)
+    refused = {name: f"{name} cannot be read here: {reason}" for name, reason in failed.items()}
+    reader.shield = msgspec.structs.replace(shield, refused=shield.refused | refused)
+    return reader.shield
+
+
+def _telling_order(reader: Reader, secrets: Secrets, kinds: Mapping[str, TableKind]) -> frozenset[str]:
+    """Return the tables that an index would show in the order of their secrets."""
+    found: set[str] = set()
+    for table, kind in kinds.items():
+        own = {column for owner, column in secrets if owner == table.lower()}
+        if not own or kind is not TableKind.TABLE:
+            continue
+        for _, index, _, _, partial in reader.schema(f"PRAGMA main.index_list({quoted(table)})"):
+            parts = [row[2] for row in reader.schema(f"PRAGMA main.index_info({quoted(index)})")]
+            if partial or any(part is None or part.lower() in own for part in parts):
+                found.add(table)
+    return frozenset(found)
+
+
+def _columns(reader: Reader, table: str) -> list[Any]:
     try:
-        return reader.all(f"PRAGMA table_xinfo({quoted(table)})")
+        return reader.schema(f"PRAGMA main.table_xinfo({quoted(table)})")
     except sqlite3.DatabaseError as error:
         if not _not_this_one(error):
             raise
@@ -73,10 +109,13 @@ def _not_this_one(error: sqlite3.Error) -> bool:
 
 
 def _table(
-    reader: Reader, name: str, kind: TableKind, *, without_rowid: bool, sql: str, secrets: SecretColumns
+    reader: Reader, name: str, kind: TableKind, *, without_rowid: bool, sql: str, shield: Shield
 ) -> TableInfo:
+    if reason := shield.refused.get(name.lower()):
+        return TableInfo(name=name, kind=kind, problem=reason)
+    secrets = shield.secrets
     try:
-        rows = reader.all(f"PRAGMA table_xinfo({quoted(name)})")
+        rows = reader.schema(f"PRAGMA main.table_xinfo({quoted(name)})")
         indexes = _indexes(reader, name)
         keys = _foreign_keys(reader, name)
     except sqlite3.DatabaseError as error:
@@ -89,7 +128,7 @@ def _table(
             name=column,
             type=declared or "",
             not_null=bool(not_null),
-            default=default,
+            default=None if (name.lower(), column.lower()) in secrets else default,
             key_place=place,
             generated=hidden in (2, 3),
             secret=(name.lower(), column.lower()) in secrets,
@@ -105,20 +144,26 @@ def _table(
         indexes=indexes,
         foreign_keys=keys,
         key=_key(kind, without_rowid, columns, sql),
-        sql=sql,
+        sql=_shown_sql(sql, name, shield),
         masked=_masked_in(reader, name) if kind is TableKind.VIEW else (),
     )
 
 
+def _shown_sql(sql: str, name: str, shield: Shield) -> str:
+    """Return a CREATE statement without literals where one may be a secret."""
+    return without_literals(sql) if shield.hides_sql and name.lower() in shield.shielded else sql
+
+
 def _masked_in(reader: Reader, view: str) -> tuple[str, ...]:
     """Return the secret columns that a view asks for; the engine says so when it takes the statement in."""
-    reader.authority.masked.clear()
+    masked = reader.session.authority.masked
+    masked.clear()
     with suppress(sqlite3.DatabaseError):  # said when its rows are counted
         reader.all(f"SELECT * FROM {quoted(view)} LIMIT 0")
-    return tuple(reader.authority.masked)
+    return tuple(masked)
 
 
-def _is_rowid(declared: str, rows: list[tuple[Any, ...]]) -> bool:
+def _is_rowid(declared: str, rows: list[Any]) -> bool:
     return (declared or "").upper() == "INTEGER" and sum(row[5] > 0 for row in rows) == 1
 
 
@@ -134,8 +179,8 @@ def _key(kind: TableKind, without_rowid: bool, columns: tuple[ColumnInfo, ...], 
 
 def _indexes(reader: Reader, table: str) -> tuple[IndexInfo, ...]:
     found: list[IndexInfo] = []
-    for _, name, unique, origin, partial in reader.all(f"PRAGMA index_list({quoted(table)})"):
-        columns = reader.all(f"PRAGMA index_info({quoted(name)})")
+    for _, name, unique, origin, partial in reader.schema(f"PRAGMA main.index_list({quoted(table)})"):
+        columns = reader.schema(f"PRAGMA main.index_info({quoted(name)})")
         found.append(
             IndexInfo(
                 name=name,
@@ -149,8 +194,8 @@ def _indexes(reader: Reader, table: str) -> tuple[IndexInfo, ...]:
 
 
 def _foreign_keys(reader: Reader, table: str) -> tuple[ForeignKey, ...]:
-    groups: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in reader.all(f"PRAGMA foreign_key_list({quoted(table)})"):
+    groups: dict[int, list[Any]] = defaultdict(list)
+    for row in reader.schema(f"PRAGMA main.foreign_key_list({quoted(table)})"):
         groups[row[0]].append(row)
     return tuple(
         ForeignKey(

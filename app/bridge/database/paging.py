@@ -1,5 +1,6 @@
 """Pages of a table by key: the last one costs what the first one does, since nothing is counted off."""
 
+import codecs
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +8,13 @@ from typing import Any
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.outline import count_capped
-from app.bridge.database.values import quoted, row_reader, shortening
+from app.bridge.database.session import BEGIN
+from app.bridge.database.statements import part_of_whole
+from app.bridge.database.values import column_of, quoted, row_reader, shortening, source_of
 from streams.failures import CommandFailed
 from streams.records.database import (
     COUNT_CAP,
+    CellQuery,
     ColumnFilter,
     Direction,
     Edge,
@@ -20,10 +24,13 @@ from streams.records.database import (
     Row,
     TableInfo,
     TablePage,
+    WholeValue,
 )
 
 PAGE_S = 5.0
 """Time for one page; sorting millions of rows without an index takes longer."""
+MAX_INTEGER = 2**63
+"""SQLite has no larger integers; a number beyond is compared as a real one."""
 _BACKWARDS = (Direction.BEFORE, Direction.LAST)
 _ESCAPES = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
@@ -46,8 +53,10 @@ def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     for name in (query.sort, query.filter.column if query.filter else None):
         if name is not None and name not in known:
             raise CommandFailed(f"{table.name} has no column {name}.", code="query_failed")
+    if table.problem:
+        raise CommandFailed(table.problem, code="query_failed")
     try:
-        reader.connection.execute("BEGIN")
+        reader.session.execute(BEGIN)
         return _keyed(reader, table, query) if table.key else _counted_off(reader, table, query)
     except sqlite3.OperationalError as error:
         stopped = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_INTERRUPT
@@ -69,11 +78,11 @@ def _too_slow(table: TableInfo, query: PageQuery) -> CommandFailed:
     return CommandFailed(message, code="query_timeout", hint=hint)
 
 
-def filter_condition(wanted: ColumnFilter | None) -> Condition | None:
-    """Return the condition of a filter."""
+def filter_condition(table: TableInfo, wanted: ColumnFilter | None) -> Condition | None:
+    """Return the condition of a filter; a secret column is compared as NULL."""
     if wanted is None:
         return None
-    name = quoted(wanted.column)
+    name = column_of(table, wanted.column)
     match wanted.kind:
         case FilterKind.NULL:
             return f"{name} IS NULL", ()
@@ -90,27 +99,29 @@ def _typed(text: str) -> int | float | str:
     """Return what was typed as a number where it is one; SQLite compares by type first."""
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        return value if abs(value) < MAX_INTEGER or isinstance(value, float) else float(value)
     return text
 
 
 def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     columns = table.columns
-    filtered = filter_condition(query.filter)
+    filtered = filter_condition(table, query.filter)
     backwards = query.direction in _BACKWARDS
     names = [quoted(part) for part in table.key]
-    chosen = ", ".join((*names, *(shortening(column.name) for column in columns)))
+    chosen = ", ".join((*names, *(shortening(column) for column in columns)))
     read = row_reader([column.secret for column in columns])
     keys: list[Key] = []
     rows: list[Row] = []
-    for segment in _segments(names, query):
-        order = _order(names, query.sort if segment.by_value else None, query.descending != backwards)
+    sort = column_of(table, query.sort) if query.sort is not None else None
+    for segment in _segments(names, sort, query):
+        order = _order(names, sort if segment.by_value else None, query.descending != backwards)
         where, params = _where([segment.condition, filtered])
-        sql = f"SELECT {chosen} FROM {quoted(table.name)}{where} ORDER BY {order} LIMIT ?"
+        sql = f"SELECT {chosen} FROM {source_of(table)}{where} ORDER BY {order} LIMIT ?"
         found = reader.all(sql, (*params, query.limit + 1 - len(rows)))
-        keys += [row[: len(names)] for row in found]
+        keys += [tuple(row[: len(names)]) for row in found]
         rows += [read(row[len(names) :]) for row in found]
         if len(rows) > query.limit:
             break
@@ -134,14 +145,13 @@ def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     )
 
 
-def _segments(names: list[str], query: PageQuery) -> list[_Segment]:
+def _segments(names: list[str], column: str | None, query: PageQuery) -> list[_Segment]:
     """Return what follows the edge, in order, as conditions that an index can answer each."""
     backwards = query.direction in _BACKWARDS
     down = query.descending != backwards
     edge = query.edge if query.direction in (Direction.AFTER, Direction.BEFORE) else None
-    if query.sort is None:
+    if column is None:
         return [_Segment(_beyond(names, edge.key, down) if edge else ("", ()), False)]
-    column = quoted(query.sort)
     missing = _Segment((f"{column} IS NULL", ()), False)
     present = _Segment((f"{column} IS NOT NULL", ()), True)
     if edge is None:
@@ -165,7 +175,7 @@ def _beyond(names: list[str], key: Key, down: bool) -> Condition:
 
 def _order(names: list[str], sort: str | None, down: bool) -> str:
     word = " DESC" if down else ""
-    return ", ".join(f"{part}{word}" for part in ([quoted(sort)] if sort else []) + names)
+    return ", ".join(f"{part}{word}" for part in ([sort] if sort else []) + names)
 
 
 def _where(conditions: Sequence[Condition | None]) -> Condition:
@@ -185,7 +195,8 @@ def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
     if sort is None:
         return Edge(key=key)
     where, params = key_condition(table, key)
-    return Edge(value=reader.one(f"SELECT {quoted(sort)} FROM {quoted(table.name)}{where}", params), key=key)
+    sql = f"SELECT {column_of(table, sort)} FROM {source_of(table)}{where}"
+    return Edge(value=reader.one(sql, params), key=key)
 
 
 def _matching(reader: Reader, table: TableInfo, filtered: Condition) -> tuple[int | None, bool]:
@@ -198,7 +209,7 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
 
     That costs more the further one goes, and so it ends after ``COUNT_CAP`` rows and says so.
     """
-    filtered = filter_condition(query.filter)
+    filtered = filter_condition(table, query.filter)
     where, params = _where([filtered])
     start = 0
     if query.direction is Direction.LAST:
@@ -208,8 +219,8 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
         at = int(query.edge.key[0] or 0)
         start = at + 1 if query.direction is Direction.AFTER else max(0, at - query.limit)
     word = " DESC" if query.descending else ""
-    order = f" ORDER BY {quoted(query.sort)}{word}" if query.sort else ""
-    chosen = ", ".join(shortening(column.name) for column in table.columns)
+    order = f" ORDER BY {column_of(table, query.sort)}{word}" if query.sort else ""
+    chosen = ", ".join(shortening(column) for column in table.columns)
     sql = f"SELECT {chosen} FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?"
     found = reader.all(sql, (*params, query.limit + 1, start))
     room = min(query.limit, max(0, COUNT_CAP - start))
@@ -230,3 +241,35 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
         matching_capped=capped,
         ends_early=ends_early,
     )
+
+
+def whole_of_cell(reader: Reader, table: TableInfo, query: CellQuery, most: int) -> WholeValue:
+    """Return up to ``most`` bytes of one value of a table, from where the query says."""
+    column = next((column for column in table.columns if column.name == query.column), None)
+    if column is None:
+        raise CommandFailed(f"{table.name} has no column {query.column}.", code="query_failed")
+    if column.secret:
+        return WholeValue(value=None, size_bytes=0, secret=True)
+    if not table.key:
+        raise CommandFailed("A row of a view has no key to find it by.", hint="Select it with SQL.")
+    where, params = key_condition(table, query.key)
+    name, start = quoted(column.name), query.start_bytes
+    part = f"substr(CAST({name} AS BLOB), {start + 1}, {most})"
+    found = reader.session.execute(
+        f"SELECT typeof({name}), length(CAST({name} AS BLOB)),"
+        f" CASE WHEN typeof({name}) IN ('text', 'blob') THEN {part} ELSE {name} END"
+        f" FROM {source_of(table)}{where}",
+        params,
+    ).fetchone()
+    if found is None:
+        raise CommandFailed("The row is gone.", hint="It was deleted after the page was read.")
+    kind, size, value = found
+    if not isinstance(value, bytes):
+        return WholeValue(value=value, size_bytes=0)
+    kept = len(value)
+    if kind == "text":
+        # A part of a text may end within a character, which then belongs to the next part.
+        decoder = codecs.getincrementaldecoder(reader.one("PRAGMA main.encoding"))("replace")
+        value = decoder.decode(value, start + kept >= size)
+        kept -= len(decoder.getstate()[0])
+    return part_of_whole(value, size, start, kept)

@@ -13,7 +13,7 @@ from app.bridge.database.connection import Reader, ReadOnlyDatabase
 from app.bridge.database.export import EXPORT_S, export
 from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.outline import outline_of
-from app.bridge.database.paging import PAGE_S, filter_condition, key_condition, read_page
+from app.bridge.database.paging import PAGE_S, filter_condition, read_page, whole_of_cell
 from app.bridge.database.statements import explain, run_statement, whole_of_answer
 from app.bridge.database.values import quoted
 from streams.failures import CommandFailed
@@ -86,7 +86,7 @@ class DatabasePorts:
         )
 
     def whole_value(self, query: CellQuery | AnswerQuery) -> Observable[WholeValue]:
-        """One value in full, up to 1 MiB."""
+        """One value, up to 1 MiB of it from where the query says."""
         if isinstance(query, AnswerQuery):
             return self._asked(
                 self._sql,
@@ -96,28 +96,7 @@ class DatabasePorts:
             )
 
         def work(reader: Reader) -> WholeValue:
-            table = self._table(self._pages, query.table)
-            column = next((column for column in table.columns if column.name == query.column), None)
-            if column is not None and column.secret:
-                return WholeValue(value=None, size_bytes=0, secret=True)
-            if not table.key:
-                raise CommandFailed("A row of a view has no key to find it by.", hint="Select it with SQL.")
-            where, params = key_condition(table, query.key)
-            name = quoted(query.column)
-            row = reader.connection.execute(
-                f"SELECT substr({name}, 1, {WHOLE_BYTES}), typeof({name}), length(CAST({name} AS BLOB))"
-                f" FROM {quoted(table.name)}{where}",
-                params,
-            ).fetchone()
-            if row is None:
-                raise CommandFailed("The row is gone.", hint="It was deleted after the page was read.")
-            value, kind, size = row
-            if kind in ("integer", "real"):
-                value = reader.one(f"SELECT {name} FROM {quoted(table.name)}{where}", params)
-            kept = (
-                len(value.encode()) if isinstance(value, str) else len(value or b"") if kind == "blob" else 0
-            )
-            return WholeValue(value=value, size_bytes=size or 0, cut=kind in ("text", "blob") and kept < size)
+            return whole_of_cell(reader, self._table(self._pages, query.table), query, WHOLE_BYTES)
 
         return self._asked(self._pages, f"value of {query.table}.{query.column}", work, PAGE_S)
 
@@ -125,10 +104,12 @@ class DatabasePorts:
         """The exact number of rows, however long that takes."""
 
         def work(reader: Reader) -> int:
-            condition = filter_condition(wanted)
+            info = self._table(self._long, table)
+            if info.problem:
+                raise CommandFailed(info.problem, code="query_failed")
+            condition = filter_condition(info, wanted)
             where, params = (f" WHERE {condition[0]}", condition[1]) if condition else ("", ())
-            name = self._table(self._long, table).name
-            return reader.one(f"SELECT count(*) FROM {quoted(name)}{where}", params)
+            return reader.one(f"SELECT count(*) FROM {quoted(info.name)}{where}", params)
 
         return self._asked(self._long, f"count of {table}", work, COUNT_EXACT_S)
 

@@ -1,106 +1,92 @@
-"""Which columns of a database hold secrets: by their names, by what they hold, and by what they are made of.
+"""Which columns of a database hold secrets: by their names, and by what they are made of.
 
-A result column that an expression computes needs no rule of its own: the engine reads NULL where a statement
-asks for a secret column, through views and aliases too. Three things it computes without asking again, and so
-they are secret themselves: a column that is generated from a secret one, the storage of a full-text table
-that has a secret column, and the list of such a table's words.
+Only names decide, never values: a table that is empty today may be full tomorrow, and two consoles that look
+at different moments must hide the same. A column that is generated from a secret one is secret too.
 """
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.values import quoted
 from streams.records.database import TableKind
 
-SAMPLE_S = 0.25
-SAMPLED = 20
+OWN_SECRETS = frozenset({("tokens", "hash"), ("enrolments", "hash")})
+"""Of Tidewatch's own catalogue."""
+
 _SECRET = re.compile(
-    r"secret|passw|passphrase|credential|encrypted_|private_?key|api_?key|token_hash|code_hash"
-    r"|^(access|auth|refresh|bearer|session|id)?_?token$",
-    re.IGNORECASE,
+    r"secret(?!ar)|passw|passphrase|passcode|pass_?key|pwd|credential|encrypted_"
+    r"|(?:^|_)(?:pass|pw|passwd|jwt|t?otp|hotp|cvv|cvc|csrf|xsrf|cookie|bearer|salt|nonce|mnemonic|pin|psk|puk)(?:_|$)"
+    r"|(?:private|api|access|signing|encryption|master|session|ssh|licen[cs]e|auth|client|shared|storage)_?key"
+    r"|(?:recovery|backup|auth|verification|reset|invite|enrol(?:l?ment)?|activation|magic|pin|code)_?(?:code|hash|link)"
+    r"|seed_phrase|session_?(?:id|data)$|(?:^|_)sid$|(?:^|_)token(?:_?hash|_?value|_?digest)?$"
+    r"|kennwort|geheim|contrasen|mot_de_passe|wachtwoord|(?:^|_)senha(?:_|$)",
 )
-_ABOUT_SECRET = re.compile(r"_(url|uri|element|label|type|count|length)$", re.IGNORECASE)
+_ABOUT_SECRET = re.compile(
+    r"_(?:at|on|url|uri|element|label|type|kind|count|length|len|policy|expires|expiry|expires_in|algorithm|algo"
+    r"|scheme|version|set|enabled|required|changed|age|days|status|state|field|name|id|no)$"
+    r"|^(?:has|is|num|n|min|max|last|must|can|use|uses|requires)_"
+)
 """Columns that say something about a secret, such as the name of the field it is typed into."""
-_PERHAPS_SECRET = re.compile(r"key|token|hash(?!ed_at)|salt|nonce", re.IGNORECASE)
-_PUBLIC_HASH = re.compile(r"sha256|sha1|md5|checksum|etag|content|blob_hash|file_hash", re.IGNORECASE)
-_HASH_LIKE = re.compile(r"^(?:[0-9a-f]{32,}|[A-Za-z0-9+/_=$.,-]{24,})$", re.IGNORECASE)
-_NUMBER_TYPE = re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|BOOL|DATE|TIME", re.IGNORECASE)
-_WORD_LIST = re.compile(r"\bUSING\s+(?:fts5vocab|fts4aux)\s*\(\s*['\"`\[]?(\w+)", re.IGNORECASE)
+_SESSION_ID = re.compile(r"session_?(?:id|data)$|(?:^|_)sid$")
+_PERHAPS_SECRET = re.compile(r"^(?:key|keys|hash|digest|value|data|code|token|tokens|identifier)$")
+"""Names that stand for a secret in a table of secrets, and for anything else elsewhere."""
+_TABLE_OF_SECRETS = re.compile(
+    r"token|secret|credential|passw|cookie|session|enrol|invit|api_?key|(?:^|_)keys?$|keyring|vault|login|otp"
+    r"|(?:^|_)auth(?:_|$)|oauth"
+)
+_WEAK_TABLE = re.compile(r"(?:^|_)(?:users?|accounts?|members?)$")
+_ALSO_OF_USERS = frozenset({"hash", "digest", "token", "tokens", "key", "keys"})
+_COUNTING_TYPE = re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC", re.IGNORECASE)
+_TIME_TYPE = re.compile(r"BOOL|DATE|TIME", re.IGNORECASE)
 _STORAGE = frozenset({"block", "term", "root"})
 """Columns in which a full-text index keeps words."""
 _CONTENT = re.compile(r"c(\d+)", re.IGNORECASE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 Columns = Mapping[str, list[tuple[Any, ...]]]
 """What ``PRAGMA table_xinfo`` says of each table."""
 Secrets = frozenset[tuple[str, str]]
 
 
-def is_secret_name(column: str, kind: str) -> bool:
-    """Whether a column holds secrets by its very name."""
-    about = _ABOUT_SECRET.search(column) or _NUMBER_TYPE.search(kind)
-    return bool(_SECRET.search(column)) and not about
-
-
-def may_be_secret(column: str, kind: str) -> bool:
-    """Whether the values must be looked at to know."""
-    return bool(_PERHAPS_SECRET.search(column)) and not (
-        _NUMBER_TYPE.search(kind) or _PUBLIC_HASH.search(column)
-    )
-
-
-def looks_like_hash(value: object) -> bool:
-    """Whether a value is a digest or a key: long, dense, without a word in it."""
-    if isinstance(value, bytes):
-        return len(value) >= 16
-    if not isinstance(value, str) or not _HASH_LIKE.match(value):
+def is_secret(table: str, column: str, kind: str) -> bool:
+    """Whether a column of this name and declared type holds secrets."""
+    name, owner = _words(column), _words(table)
+    if _TIME_TYPE.search(kind):
         return False
-    digits = sum(char.isdigit() for char in value)
-    return digits >= len(value) / 8 and len(set(value)) >= 10
+    if _SESSION_ID.search(name):
+        return not _COUNTING_TYPE.search(kind)  # a number only refers to the session
+    if _SECRET.search(name):
+        return not _ABOUT_SECRET.search(name)
+    if not _PERHAPS_SECRET.search(name) or _COUNTING_TYPE.search(kind):
+        return False
+    return bool(_TABLE_OF_SECRETS.search(owner) or (_WEAK_TABLE.search(owner) and name in _ALSO_OF_USERS))
+
+
+def _words(name: str) -> str:
+    """Return a name in lower case with its words parted, whichever way it is written."""
+    return re.sub(r"[\s.\-]+", "_", _CAMEL.sub("_", name)).lower()
 
 
 def find_secrets(
-    reader: Reader, kinds: Mapping[str, TableKind], columns: Columns, sql_of: Mapping[str, str]
+    kinds: Mapping[str, TableKind], columns: Columns, sql_of: Mapping[str, str], *, own: bool
 ) -> Secrets:
-    """Return the secret columns of all tables, table and column in lower case."""
-    found: set[tuple[str, str]] = set()
+    """Return the secret columns of all tables, table and column in lower case.
+
+    ``own`` says that it is a catalogue of Tidewatch, whose secrets are listed.
+    """
+    found: set[tuple[str, str]] = set(OWN_SECRETS) if own else set()
     for table, rows in columns.items():
         for _, column, kind, *_ in rows:
-            if is_secret_name(column, kind) or (
-                may_be_secret(column, kind) and _holds_hashes(reader, table, column)
-            ):
+            if is_secret(table, column, kind or ""):
                 found.add((table.lower(), column.lower()))
     for table, rows in columns.items():
         found |= _generated(table, rows, sql_of.get(table) or "", found)
     for table, kind in kinds.items():
         if kind is TableKind.VIRTUAL:
             found |= _stored(table, kinds, columns, found)
-    for table, kind in kinds.items():
-        words = _WORD_LIST.search(sql_of.get(table) or "") if kind is TableKind.VIRTUAL else None
-        if words is not None and _has_secret(words[1].lower(), found):
-            found.add((table.lower(), "term"))
     return frozenset(found)
-
-
-def _holds_hashes(reader: Reader, table: str, column: str) -> bool:
-    name = quoted(column)
-    sql = f"SELECT substr({name}, 1, 128) FROM {quoted(table)} LIMIT {SAMPLED}"
-    try:
-        with reader.limited(SAMPLE_S):
-            values = [value for (value,) in reader.all(sql) if value is not None]
-    except sqlite3.OperationalError as error:
-        if reader.job.over():
-            raise
-        # What could not be looked at in time is rather hidden than shown.
-        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_INTERRUPT
-    return bool(values) and sum(map(looks_like_hash, values)) * 2 >= len(values)
-
-
-def _has_secret(table: str, secrets: Iterable[tuple[str, str]]) -> bool:
-    return any(owner == table for owner, _ in secrets)
 
 
 def _generated(

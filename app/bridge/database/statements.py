@@ -3,14 +3,15 @@
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.bridge.database.connection import Reader
-from app.bridge.database.values import short_row
+from app.bridge.database.session import Cursor
+from app.bridge.database.shield import Refusal
+from app.bridge.database.values import TEXT_CHARS
 from streams.failures import CommandFailed
-from streams.records.database import AnswerQuery, WholeValue
+from streams.records.database import AnswerQuery, Row, WholeValue
 from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
 
 _PLACES = (
@@ -24,51 +25,68 @@ _PLACES = (
 _SKIPPED = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 
 
+ANSWER_BYTES = 16 * 1024**2
+"""An answer ends after so much of what its cells show, and says that there is more."""
+CELL_BYTES = 32
+"""What a cell takes beside its text."""
+
+
 def run_statement(reader: Reader, sql: str, limit: int) -> SqlResult:
     """Return the first ``limit`` rows; what is wrong with the statement is in the result, not raised."""
     start = time.monotonic()
-    reader.authority.masked.clear()
     try:
-        cursor = reader.connection.execute(sql)
-        rows = [short_row(row) for row in cursor.fetchmany(limit + 1)]
-        columns = tuple(str(column[0]) for column in cursor.description or ())
+        cursor = reader.statement(sql, short=True)
+        rows, cut = _bounded(cursor, limit)
         cursor.close()
     except (sqlite3.Error, sqlite3.Warning) as error:
         problem = problem_of(reader, sql, error, time.monotonic() - start)
         return SqlResult(sql=sql, took_s=time.monotonic() - start, problem=problem)
     return SqlResult(
         sql=sql,
-        columns=columns,
-        rows=tuple(rows[:limit]),
-        cut=len(rows) > limit,
+        columns=cursor.columns,
+        rows=tuple(rows),
+        cut=cut,
         took_s=time.monotonic() - start,
-        masked=tuple(reader.authority.masked),
+        masked=reader.masked(),
     )
 
 
+def _bounded(cursor: Cursor, limit: int) -> tuple[list[Row], bool]:
+    """Return rows up to the limits of their number and their size, and whether there are more."""
+    rows: list[Row] = []
+    size = 0
+    for row in cursor:
+        if len(rows) == limit or size > ANSWER_BYTES:
+            return rows, True
+        rows.append(tuple(row))
+        size += sum(CELL_BYTES + (len(value) if isinstance(value, str) else TEXT_CHARS) for value in row)
+    return rows, False
+
+
 def whole_of_answer(reader: Reader, query: AnswerQuery, most: int) -> WholeValue:
-    """Run a statement again for one value in full, up to ``most`` bytes of it."""
-    cursor = reader.connection.execute(query.sql)
-    try:
-        row = next(islice(cursor, query.row, None), None)
-    finally:
-        cursor.close()
-    if row is None or query.column >= len(row):
+    """Run a statement again for one value: up to ``most`` bytes of it, from where the query says."""
+    sql = reader.screened(query.sql)
+    found = reader.session.part_of(sql, query.row, query.column, query.start_bytes, most)
+    if found is None:
         raise CommandFailed("The row is gone.", hint="The data has changed; run the statement again.")
-    value = row[query.column]
-    if not isinstance(value, str | bytes):
-        return WholeValue(value=value, size_bytes=0)
-    raw = value.encode() if isinstance(value, str) else value
-    kept = value if len(raw) <= most else raw[:most]
-    if isinstance(value, str) and isinstance(kept, bytes):
-        kept = kept.decode(errors="ignore")
-    return WholeValue(value=kept, size_bytes=len(raw), cut=len(raw) > most)
+    value, size = found
+    kept = len(value.encode()) if isinstance(value, str) else len(value) if isinstance(value, bytes) else 0
+    return part_of_whole(value, size, query.start_bytes, kept)
+
+
+def part_of_whole(value: Any, size: int, start: int, kept: int) -> WholeValue:
+    """Return a part of ``kept`` bytes of a value with what is known of the whole."""
+    end = start + kept
+    return WholeValue(value=value, size_bytes=size, start_bytes=start, end_bytes=end, cut=end < size)
 
 
 def problem_of(reader: Reader, sql: str, error: sqlite3.Error | sqlite3.Warning, took_s: float) -> SqlProblem:
     """Return what is wrong in a person's words; raise what is not the statement's fault."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     text = str(error)
+    if isinstance(error.__cause__, Refusal):
+        hint = "Secret columns cannot be reached, nor what tells of their values."
+        return SqlProblem(code="secret", message=text, hint=hint)
     if code in (sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY) or "not authorized" in text:
         return SqlProblem(
             code="read_only",
@@ -83,6 +101,9 @@ def problem_of(reader: Reader, sql: str, error: sqlite3.Error | sqlite3.Warning,
             message=f"Stopped after {took_s:.0f} s, the time limit.",
             hint="Look at its plan for a full scan, or ask for less.",
         )
+    if code == sqlite3.SQLITE_NOMEM:
+        hint = "Ask for less in one row: substr() of long values, fewer columns."
+        return SqlProblem(code="query_failed", message="The statement needs too much memory.", hint=hint)
     if code == sqlite3.SQLITE_TOOBIG:
         return SqlProblem(code="query_failed", message="A value is larger than 64 MiB.", hint="Use substr().")
     if code not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE):
@@ -134,7 +155,7 @@ def _occurrences(sql: str, token: str) -> Iterator[int]:
 def _fails_at(reader: Reader, prefix: str) -> bool:
     """Whether the parser gives up at the end of ``prefix``; what could go on is only incomplete."""
     try:
-        reader.connection.execute(f"EXPLAIN {prefix}").close()
+        reader.session.execute(f"EXPLAIN {prefix}").close()
     except (sqlite3.Error, sqlite3.Warning) as error:
         return "syntax error" in str(error)
     return False
@@ -143,13 +164,13 @@ def _fails_at(reader: Reader, prefix: str) -> bool:
 def explain(reader: Reader, sql: str) -> Plan:
     """Return the plan of a statement."""
     try:
-        steps = reader.all(f"EXPLAIN QUERY PLAN {sql}")
+        steps = reader.statement(f"EXPLAIN QUERY PLAN {sql}").fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
         return Plan(sql=sql, problem=problem_of(reader, sql, error, 0.0))
     return Plan(sql=sql, steps=plan_steps(steps))
 
 
-def plan_steps(rows: list[tuple[Any, ...]]) -> tuple[PlanStep, ...]:
+def plan_steps(rows: Sequence[Any]) -> tuple[PlanStep, ...]:
     """Return the rows of a plan (id, parent, unused, detail) in the order of the tree."""
     depths: dict[int, int] = {0: -1}
     steps: list[PlanStep] = []

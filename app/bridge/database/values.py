@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from streams.records.database import Blob, LongText, Masked, Row, Value
+from streams.records.database import Blob, ColumnInfo, LongText, Masked, Row, TableInfo, Value
 
 TEXT_CHARS = 200
 BLOB_BYTES = 16
@@ -20,7 +20,7 @@ def short(value: Any) -> Value:
     if isinstance(value, bytes):
         return Blob(len(value), value[:BLOB_BYTES])
     if isinstance(value, str) and len(value) > TEXT_CHARS:
-        return LongText(value[:TEXT_CHARS])
+        return LongText(value[:TEXT_CHARS], len(value.encode("utf-8", "replace")))
     return value
 
 
@@ -29,12 +29,28 @@ def short_row(row: Iterable[Any]) -> Row:
     return tuple(short(value) for value in row)
 
 
-def shortening(column: str) -> str:
+def column_of(table: TableInfo, column: str) -> str:
+    """Return a column as an expression: NULL for a secret one, which so is never named."""
+    return "NULL" if any(known.secret for known in table.columns if known.name == column) else quoted(column)
+
+
+def source_of(table: TableInfo) -> str:
+    """Return what the pages of a table are read from.
+
+    That is the table itself where it has a key, since a view that hides secrets has none; the console's own
+    statements name no secret column. What has no key is read as a person's statements read it.
+    """
+    return f"main.{quoted(table.name)}" if table.key else quoted(table.name)
+
+
+def shortening(column: ColumnInfo) -> str:
     """Return the two expressions that read a column so that no more than a cell shows leaves the database.
 
     The first is the value, cut; the second is the size of a blob, -1 for text that was cut, else NULL.
     """
-    name = quoted(column)
+    if column.secret:
+        return "NULL, NULL"
+    name = quoted(column.name)
     return (
         f"CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {TEXT_CHARS})"
         f" WHEN 'blob' THEN substr({name}, 1, {BLOB_BYTES}) ELSE {name} END,"

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.bridge.database import authority, paging
+from app.bridge.database import paging
 from app.bridge.database.connection import Job, Reader
 from app.bridge.database.outline import read_schema
+from app.bridge.database.session import LocalSession
 from streams.failures import CommandFailed
 from streams.records.database import COUNT_CAP, ColumnFilter, Direction, FilterKind, PageQuery, TablePage
 
@@ -33,7 +34,7 @@ MAKES = {
 
 
 def reader_of(db: sqlite3.Connection) -> Reader:
-    return Reader(db, Job(30), authority.Authority())
+    return Reader(LocalSession(db), Job(30))
 
 
 def page_through(db: sqlite3.Connection, query: PageQuery, onwards: Direction) -> list[Any]:

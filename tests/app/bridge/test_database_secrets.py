@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.bridge.database.ports import DatabasePorts
+from app.bridge.database.secrets import is_secret
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, Outline, PageQuery
 
@@ -108,3 +109,61 @@ async def test_a_file_put_in_its_place_is_masked_too(ports: DatabasePorts, tmp_p
         os.replace(copy, tmp_path / "some.db")  # noqa: PTH105
         result = await ports.run_sql("SELECT token_hash FROM tokens")
         assert result.rows == ((None,),)
+
+
+async def test_it_is_said_each_time_and_for_each_way(ports: DatabasePorts) -> None:
+    for _ in range(3):
+        result = await ports.run_sql("SELECT label, token_hash FROM tokens")
+        assert result.rows == (("web", None),)
+        assert result.masked == ("tokens.token_hash",)
+    joined = "SELECT count(*) FROM (SELECT 'x' AS token_hash) JOIN tokens USING (token_hash)"
+    assert (await ports.run_sql(joined)).masked == ("tokens.token_hash",)
+    assert (await ports.run_sql("SELECT rowid FROM tokens")).masked == ("tokens.ROWID",)
+    assert (await ports.run_sql("SELECT id, label FROM tokens")).masked == ()
+
+
+async def test_what_keeps_parts_of_a_secret_is_refused_with_the_reason(ports: DatabasePorts) -> None:
+    for name in ("notes_data", "notes_content", "terms", "old_notes_segments", "sqlite_stat4", "dbstat"):
+        problem = (await ports.run_sql(f"SELECT * FROM {name}")).problem
+        assert problem is not None
+        assert (problem.code, name in problem.message) == ("secret", True)
+    outline: Outline = await ports.outline()
+    stored = outline.table("notes_data")
+    assert stored is not None
+    assert "secret columns of notes" in stored.problem
+
+
+async def test_a_column_that_comes_later_is_hidden_at_once(ports: DatabasePorts, tmp_path: Path) -> None:
+    assert (await ports.run_sql("SELECT * FROM open_notes")).masked == ()
+    with closing(sqlite3.connect(tmp_path / "some.db")) as db, db:
+        db.execute("CREATE TABLE enrolments (hash BLOB PRIMARY KEY, name TEXT)")
+        db.execute("INSERT INTO enrolments VALUES (x'00112233', 'first')")
+        db.execute("ALTER TABLE plain ADD COLUMN password TEXT")
+        db.execute("UPDATE plain SET password = 'hunter2'")
+    result = await ports.run_sql("SELECT hash, name FROM enrolments")
+    assert (result.rows, result.masked) == (((None, "first"),), ("enrolments.hash",))
+    result = await ports.run_sql("SELECT password FROM plain")
+    assert (result.rows, result.masked) == (((None,),), ("plain.password",))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "kind", "secret"),
+    [
+        ("users", "pwd", "TEXT", True), ("users", "pass", "", True), ("users", "user_pw", "TEXT", True),
+        ("users", "jwt", "TEXT", True), ("users", "totp", "TEXT", True), ("users", "otp_seed", "TEXT", True),
+        ("users", "sessionid", "TEXT", True), ("orders", "session_id", "INTEGER", False),
+        ("users", "pin", "INTEGER", True), ("users", "apiKey", "TEXT", True), ("t", "Private Key", "", True),
+        ("users", "password_changed_at", "INTEGER", False), ("users", "has_password", "INTEGER", False),
+        ("users", "password_hash", "BLOB", True), ("x", "salt", "BLOB", True),
+        ("cookies", "value", "TEXT", True),
+        ("settings", "key", "TEXT", False), ("settings", "value", "TEXT", False),
+        ("blobs", "hash", "BLOB", False),
+        ("blobs", "sha256", "BLOB", False), ("tokens", "hash", "BLOB", True),
+        ("enrolments", "hash", "", True),
+        ("users", "token", "TEXT", True), ("usage", "tokens", "INTEGER", False),
+        ("people", "secretary", "", False),
+        ("ports", "opening", "TEXT", False), ("users", "name", "TEXT", False), ("t", "spin", "TEXT", False),
+    ],
+)  # fmt: skip
+def test_names_of_secrets(table: str, column: str, kind: str, secret: bool) -> None:
+    assert is_secret(table, column, kind) is secret

@@ -1,0 +1,168 @@
+"""One open database as the work on it sees it: statements, their rows in pieces, and what was hidden."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from app.bridge.database.authority import Authority
+from app.bridge.database.shield import Shield
+from app.bridge.database.values import quoted, short_row
+
+Params = Sequence[Any] | Mapping[str, Any]
+Values = Sequence[Any]
+
+BEGIN = "BEGIN"
+"""All that follows, up to the session's ``end``, sees one state of the file."""
+
+
+class Cursor(Protocol):
+    """The rows of one statement, of which one at a time is open in a session."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    def fetchmany(self, size: int) -> list[Values]: ...  # noqa: D102
+    def fetchone(self) -> Values | None: ...  # noqa: D102
+    def fetchall(self) -> list[Values]: ...  # noqa: D102
+    def __iter__(self) -> Iterator[Values]: ...
+    def close(self) -> None: ...  # noqa: D102
+
+
+class Session(Protocol):
+    """A connection, in this process or in one of its own; its failures are those of ``sqlite3``."""
+
+    authority: Authority
+    """What was hidden since its ``masked`` and ``used`` were cleared."""
+
+    def execute(self, sql: str, params: Params = (), *, short: bool = False, trusted: bool = False) -> Cursor:
+        """Run a statement; ``short`` leaves of each value what a cell shows."""
+        ...
+
+    def part_of(self, sql: str, row: int, column: int, start: int, size: int) -> tuple[Any, int] | None:
+        """Return ``size`` bytes from ``start`` on of one value of an answer, and its length in bytes."""
+        ...
+
+    def install(self, shield: Shield) -> dict[str, str]:
+        """Hide what ``shield`` says; return the views that could not be made, each with the reason."""
+        ...
+
+    def connect_virtual(self, table: str) -> None:
+        """Let a virtual table prepare its own statements; some would write, but none is run here."""
+        ...
+
+    def end(self) -> None:
+        """Roll back what a statement has begun."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class LocalCursor:
+    """The rows of a statement of a connection in this process."""
+
+    def __init__(self, cursor: sqlite3.Cursor, *, short: bool) -> None:
+        self._cursor, self._short = cursor, short
+        self.columns = tuple(str(column[0]) for column in cursor.description or ())
+
+    def __iter__(self) -> Iterator[Values]:
+        return map(short_row, self._cursor) if self._short else iter(self._cursor)
+
+    def fetchmany(self, size: int) -> list[Values]:
+        """Return the next rows."""
+        return [short_row(row) if self._short else row for row in self._cursor.fetchmany(size)]
+
+    def fetchone(self) -> Values | None:
+        """Return the next row."""
+        return next(iter(self.fetchmany(1)), None)
+
+    def fetchall(self) -> list[Values]:
+        """Return all rows that are left."""
+        return list(self)
+
+    def close(self) -> None:
+        """End the statement."""
+        self._cursor.close()
+
+
+class LocalSession:
+    """A connection in this process, with the authorizer that hides."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.authority = Authority()
+        self._installed: tuple[str, ...] = ()
+        connection.set_authorizer(self.authority.decide)
+
+    def execute(
+        self, sql: str, params: Params = (), *, short: bool = False, trusted: bool = False
+    ) -> LocalCursor:
+        """Run a statement."""
+        self.authority.trusted = trusted
+        try:
+            return LocalCursor(self.connection.execute(sql, params), short=short)
+        finally:
+            self.authority.trusted = False
+
+    def part_of(self, sql: str, row: int, column: int, start: int, size: int) -> tuple[Any, int] | None:
+        """Return a part of one value of an answer."""
+        cursor = self.connection.execute(sql)
+        try:
+            found = next((values for at, values in enumerate(cursor) if at == row), None)
+        finally:
+            cursor.close()
+        return None if found is None or column >= len(found) else part_of_value(found[column], start, size)
+
+    def install(self, shield: Shield) -> dict[str, str]:
+        """Replace the temporary views that hide."""
+        failed: dict[str, str] = {}
+        self.connection.set_authorizer(None)
+        self.connection.execute("PRAGMA query_only = OFF")
+        try:
+            for name in self._installed:
+                self.connection.execute(f"DROP VIEW IF EXISTS temp.{quoted(name)}")
+            self._installed = tuple(name for name, _ in shield.views)
+            for name, create in shield.views:
+                try:
+                    self.connection.execute(create)
+                except sqlite3.Error as error:
+                    failed[name] = str(error)
+        finally:
+            self.connection.execute("PRAGMA query_only = ON")
+            self.connection.set_authorizer(self.authority.decide)
+        self.authority.shield = shield
+        return failed
+
+    def connect_virtual(self, table: str) -> None:
+        """Read nothing of a virtual table, while the authorizer does not ask; the file stays read-only."""
+        self.connection.set_authorizer(None)
+        try:
+            self.connection.execute(f"SELECT 1 FROM main.{quoted(table)} LIMIT 0").close()
+        finally:
+            self.connection.set_authorizer(self.authority.decide)
+
+    def end(self) -> None:
+        """Roll back what a statement has begun."""
+        if self.connection.in_transaction:
+            self.connection.rollback()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def part_of_value(value: Any, start: int, size: int) -> tuple[Any, int]:
+    """Return ``size`` bytes of a text or a blob from ``start`` on, and its length in bytes; else the value.
+
+    Text is cut between two characters, so that the next part begins where this one ends.
+    """
+    if not isinstance(value, str | bytes):
+        return value, 0
+    raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    part = raw[start : start + size]
+    if isinstance(value, bytes):
+        return part, len(raw)
+    with suppress(UnicodeDecodeError):
+        return part.decode(), len(raw)
+    return part.decode(errors="ignore"), len(raw)
