@@ -110,6 +110,19 @@ class TransferState(Word):
     CANCELLED = "cancelled"
 
 
+class VerificationState(Word):
+    """What the scheduled verification of all contents does now."""
+
+    OFF = "off"
+    IDLE = "idle"
+    """Nothing is due."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    """It waits while uploads go on."""
+    FAILING = "failing"
+    """The store or the catalogue does not answer as it should; it is tried again."""
+
+
 class LinkState(Word):
     """How the console is connected to the server."""
 

@@ -24,6 +24,7 @@ from app.catalogue.runs import Runs
 from app.catalogue.schema import meta
 from app.catalogue.tokens import Tokens
 from app.catalogue.transaction import Transaction
+from app.catalogue.verification_schedule import VerificationSchedule
 from app.catalogue.writer import Writer
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
@@ -68,6 +69,7 @@ class Catalogue:
         self.activity = ActivityLog(self.readers, self.writer)
         self.metrics = Metrics(self.readers, self.writer, now=now)
         self.analytics = Analytics(self.readers, self.writer, self.metrics, now=now)
+        self.verification = VerificationSchedule(self.readers)
         self.removal = Removal(self.readers, self.writer, self.tokens)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()

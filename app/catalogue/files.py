@@ -193,9 +193,17 @@ class Files:
         """Yield the contents of all versions of these files, of a client, or of everything, each once."""
         return verification.hashes_of(self._readers, file_ids, client_id)
 
-    async def mark_verified(self, results: Mapping[str, bool]) -> VerifyResult:
-        """Note which contents have their hash and which do not; return the paths of the damaged ones."""
-        return await self._writer.write(lambda transaction: verification.mark(transaction, results))
+    async def mark_verified(
+        self, results: Mapping[str, bool], *, present: verification.Present | None = None, quiet: bool = False
+    ) -> VerifyResult:
+        """Note which contents have their hash and which do not; return the paths of the damaged ones.
+
+        Those that are ``present`` again when it is noted are not damaged any more. With ``quiet`` only
+        damage is a line of the activity. The clients that need a damaged content get a new revision.
+        """
+        return await self._writer.write(
+            lambda transaction: verification.mark(transaction, results, present=present, quiet=quiet)
+        )
 
 
 async def _conditions(

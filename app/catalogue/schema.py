@@ -32,6 +32,8 @@ _PATH = r"replace(path_key, '\', '/')"
 NAME_OF_PATH = rf"substr({_PATH}, 1 + length(rtrim({_PATH}, replace({_PATH}, '/', ''))))"
 """What stands behind the last slash or backslash: the path without its end that has none is the folder."""
 
+CHECKED_AT = "coalesce(verified_at, created_at)"
+
 metadata = MetaData()
 
 meta = Table(
@@ -145,6 +147,9 @@ blobs = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("verified_at", BigInteger),
     Column("damaged", Boolean, nullable=False, default=False),
+    # When its bytes were last known to be good: read again, or hashed as they came.
+    Column("checked_at", BigInteger, Computed(CHECKED_AT, persisted=False)),
+    Index("ix_blobs_checked", "damaged", "checked_at", "id"),
 )
 
 client_contents = Table(

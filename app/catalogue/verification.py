@@ -1,7 +1,7 @@
 """Which contents to read again, and what became known of them."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
@@ -11,8 +11,9 @@ from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
 from app.catalogue.readers import Readers
+from app.catalogue.revision import renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
-from app.catalogue.schema import blobs, clients, file_versions, files, verifications
+from app.catalogue.schema import blobs, client_contents, clients, file_versions, files, verifications
 from app.catalogue.tally import Tally
 from app.catalogue.transaction import Told, Transaction
 from streams.records.base import Record
@@ -21,6 +22,8 @@ from streams.records.files import FilesChanged, VerifyResult
 from streams.vocabulary import EventKind, FileState, Topic
 
 AT_ONCE = 1000
+Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
+"""Tells which contents are in the store, whole as far as is known."""
 MOST_TOLD = 20
 """Damaged files of one client that get a line of activity each; the others are in the count."""
 
@@ -71,10 +74,19 @@ async def hashes_of(
             last = rows[-1].id
 
 
-def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyResult:
+def mark(
+    transaction: Transaction,
+    results: Mapping[str, bool],
+    *,
+    present: Present | None = None,
+    quiet: bool = False,
+) -> VerifyResult:
     """Note the outcome of a verification; see ``Files.mark_verified``."""
+    bad = [sha256 for sha256, outcome in results.items() if not outcome]
+    # Asked inside the write: one that has been sent again since it was read is whole.
+    mended = transaction.ask(present(bad)) if bad and present is not None else {}
     try:
-        good = {bytes.fromhex(sha256): outcome for sha256, outcome in results.items()}
+        good = {bytes.fromhex(each): outcome for each, outcome in results.items() if each not in mended}
     except ValueError as error:
         raise BadQuery("A hash is 64 hexadecimal digits.") from error
     hashes = list(good)
@@ -82,20 +94,31 @@ def mark(transaction: Transaction, results: Mapping[str, bool]) -> VerifyResult:
     damaged: list[str] = []
     for start in range(0, len(hashes), AT_ONCE):
         rows = transaction.all(
-            select(blobs.c.id, blobs.c.sha256).where(blobs.c.sha256.in_(hashes[start : start + AT_ONCE]))
+            select(blobs.c.id, blobs.c.sha256, blobs.c.damaged).where(
+                blobs.c.sha256.in_(hashes[start : start + AT_ONCE])
+            )
         )
         _note(transaction, {row.id: good[row.sha256] for row in rows})
         for row in _files_of(transaction, [row.id for row in rows]):
-            touched[row.client_no].append(row)
+            if not quiet or state_of(row) != row.state:
+                touched[row.client_no].append(row)
+        newly_bad = [row.id for row in rows if not good[row.sha256] and not row.damaged]
+        for client_no in _owners(transaction, newly_bad):
+            # Its agent reads again what is here, and sends the damaged ones with its next backup.
+            renew(transaction, client_no)
         damaged += _paths(transaction, [row.id for row in rows if not good[row.sha256]])
     for client_no, rows in touched.items():
-        _tell(transaction, client_no, rows)
+        _tell(transaction, client_no, rows, quiet=quiet)
     return VerifyResult(checked=len(results), damaged=tuple(sorted(damaged)))
 
 
 def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
     """Note that damaged contents have been sent again and are whole."""
-    transaction.run(update(blobs).where(blobs.c.id.in_(blob_ids)).values(damaged=False, verified_at=None))
+    transaction.run(
+        update(blobs)
+        .where(blobs.c.id.in_(blob_ids))
+        .values(damaged=False, verified_at=None, created_at=transaction.now_us)
+    )
     touched: dict[int, list[AnyRow]] = defaultdict(list)
     for row in _files_of(transaction, blob_ids):
         touched[row.client_no].append(row)
@@ -113,14 +136,14 @@ def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
 def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     if not outcome:
         return
-    first = transaction.numbers("verifications", len(outcome))
-    transaction.insert(
-        verifications,
-        [
-            {"id": first + offset, "at": transaction.now_us, "blob_id": blob_id, "good": good}
-            for offset, (blob_id, good) in enumerate(outcome.items())
-        ],
-    )
+    bad = [blob_id for blob_id, good in outcome.items() if not good]
+    if bad:
+        first = transaction.numbers("verifications", len(bad))
+        rows = [
+            {"id": first + offset, "at": transaction.now_us, "blob_id": blob_id, "good": False}
+            for offset, blob_id in enumerate(bad)
+        ]
+        transaction.insert(verifications, rows)
     transaction.run(
         update(blobs)
         .where(blobs.c.id == bindparam("which"))
@@ -178,7 +201,15 @@ def _restate(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -
     return _client(transaction, client_no, tally), newly_damaged
 
 
-def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> None:
+def _owners(transaction: Transaction, blob_ids: Sequence[int]) -> list[int]:
+    """Return the clients that have sent one of these contents."""
+    rows = transaction.all(
+        select(client_contents.c.client_no).where(client_contents.c.blob_id.in_(blob_ids)).distinct()
+    )
+    return [row.client_no for row in rows]
+
+
+def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow], *, quiet: bool) -> None:
     client, newly_damaged = _restate(transaction, client_no, rows)
     for path in newly_damaged[:MOST_TOLD]:
         transaction.emit(
@@ -189,6 +220,7 @@ def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> N
             files=FilesChanged(client_id=client.id, count=1),
             told=Told(files=1, reason=path),
         )
+    told = None if quiet else Told(files=len(rows), bytes=sum(row.size_bytes for row in rows))
     transaction.emit(
         EventKind.FILES_VERIFIED,
         Topic.FILES,
@@ -196,7 +228,7 @@ def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> N
         client=client,
         client_no=client_no,
         files=FilesChanged(client_id=client.id, count=len(rows)),
-        told=Told(files=len(rows), bytes=sum(row.size_bytes for row in rows)),
+        told=told,
     )
 
 

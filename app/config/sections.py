@@ -194,6 +194,14 @@ class ServerSettings(Section):
     keep_deleted_days: float = setting(
         30.0, "Age at which deleted files are purged and can no longer be undeleted.", "days", ge=0, le=3650
     )
+    verify_days: float = setting(
+        30.0, "Time within which every stored content is read again; 0 switches that off.", "days",
+        ge=0, le=3650,
+    )  # fmt: skip
+    verify_bytes_per_s: int = setting(
+        64 * 1024 * 1024, "Highest rate at which the scheduled verification reads.", "bytes per second",
+        ge=1024 * 1024, le=2**40,
+    )  # fmt: skip
     least_free_bytes: int = setting(
         256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,

@@ -52,6 +52,11 @@ class Limits:
     keep_events_days: float = 30.0
     keep_deleted_days: float = 30.0
     retention_every_s: float = 600.0
+    verify_days: float = 30.0
+    """Every content is read again within so many days; 0: never by itself."""
+    verify_bytes_per_s: int = 64 * 1024 * 1024
+    verify_every_s: float = 300.0
+    """How long the scheduled verification rests where nothing is due."""
     enrol_failures: int = 20
     """Wrong enrolment codes of one address or name within a minute; more are answered 429."""
     wrong_tokens: int = 500
@@ -81,6 +86,8 @@ class Limits:
             reader_events=settings.reader_events,
             keep_events_days=settings.keep_events_days,
             keep_deleted_days=settings.keep_deleted_days,
+            verify_days=settings.verify_days,
+            verify_bytes_per_s=settings.verify_bytes_per_s,
             least_free_bytes=settings.least_free_bytes,
             warn_free_bytes=settings.warn_free_bytes,
             trusted_proxies=settings.trusted_proxies,

@@ -19,6 +19,7 @@ from app.server.progress import ProgressBoard
 from app.server.removal import ClientRemoval
 from app.server.roster import Roster
 from app.server.running import RunningRuns
+from app.server.scheduled_verification import ScheduledVerification
 from app.server.status import StatusSampler
 from app.server.switch import Switch
 from app.server.transfers import TransferBoard
@@ -50,6 +51,7 @@ class Room:
     removal: ClientRemoval
     uploads: UploadGate
     verification: Verification
+    scheduled_verification: ScheduledVerification
     status: StatusSampler
     door: Door
     peers: Peers
@@ -85,6 +87,9 @@ def furnish(
         catalogue=catalogue, roster=roster, agents=agents, running=running, switch=switch, tasks=tasks
     )
     uploads = UploadGate(limits)
+    scheduled_verification = ScheduledVerification(
+        catalogue=catalogue, store=store, uploads=uploads, limits=limits
+    )
     status = StatusSampler(
         data_dir=data_dir,
         catalogue=catalogue,
@@ -96,6 +101,7 @@ def furnish(
         transfers=transfers,
         switch=switch,
         uploads=uploads,
+        verification=scheduled_verification.status,
         limits=limits,
         connections=connections,
     )
@@ -127,6 +133,7 @@ def furnish(
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),
+        scheduled_verification=scheduled_verification,
         status=status,
         door=door,
         peers=Peers(limits.trusted_proxies),

@@ -223,6 +223,7 @@ def _start_work(room: Room) -> None:
         "lost-runs": room.running.sweep,
         "connections": room.door.run,
         "retention": tidy,
+        "verification": room.scheduled_verification.run,
     }
     for name, run in work.items():
         room.tasks.keep(run, name)

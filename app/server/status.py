@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import psutil
+import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.protocol import SERVER_VERSION
@@ -22,11 +23,14 @@ from app.server.roster import Roster
 from app.server.switch import Switch
 from app.server.transfers import TransferBoard
 from app.server.uploads import UploadGate
+from app.store.errors import StoreFailure
 from app.store.store import Store
 from streams.records.base import utc_now
 from streams.records.events import StatusFrame
-from streams.records.server import ServerStatus
+from streams.records.server import ServerStatus, VerificationStatus
 from streams.vocabulary import Topic
+
+log = structlog.stdlib.get_logger(__name__)
 
 STORE_SIZE_EVERY_S = 30.0
 
@@ -67,6 +71,7 @@ class StatusSampler:
         transfers: TransferBoard,
         switch: Switch,
         uploads: UploadGate,
+        verification: Callable[[], VerificationStatus | None],
         limits: Limits,
         connections: Callable[[], int],
     ) -> None:
@@ -80,6 +85,7 @@ class StatusSampler:
         self._transfers = transfers
         self._switch = switch
         self._uploads = uploads
+        self._verification = verification
         self._limits = limits
         self._connections = connections
         self._disk = DiskWatch()
@@ -168,14 +174,19 @@ class StatusSampler:
             "write_queue": self._catalogue.write_queue,
             "event_queue": self._hub.lag,
             "upload_queue": self._uploads.waiting,
+            "verification": self._verification(),
             "last_seq": self._catalogue.last_seq,
         }
 
     async def _look_at_store(self) -> None:
         now = time.monotonic()
         if self._store_looked is None or now - self._store_looked > STORE_SIZE_EVERY_S:
-            self._store_bytes = await self._store.size_on_disk()
             self._store_looked = now
+            try:
+                self._store_bytes = await self._store.size_on_disk()
+            except StoreFailure as failure:
+                # The other numbers are still true; the last known size stays.
+                log.warning("store_not_counted", code=failure.code, reason=failure.message)
 
     def _rates(self) -> tuple[float, float]:
         """Return the means over the same few seconds as for each backup, so that the numbers fit together."""

@@ -9,6 +9,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.verification import StoredBlob
 from app.server.roster import Roster
 from app.server.transfers import OpenTransfer, TransferBoard
+from app.store.errors import StoreUnreadable
 from app.store.store import Store
 from app.tasks import Tasks
 from streams.failures import TidewatchError
@@ -80,15 +81,21 @@ class Verification:
             total_bytes=total_bytes,
         )
         damaged: list[str] = []
+        unreadable: list[StoreUnreadable] = []
         state, reason = TransferState.CANCELLED, None
         try:
             batch: list[StoredBlob] = []
             async for blob in self._catalogue.files.hashes_of(file_ids=file_ids, client_id=client_id):
                 batch.append(blob)
                 if len(batch) == BATCH:
-                    damaged += await self._check(batch, transfer)
+                    damaged += await self._check(batch, transfer, unreadable)
                     batch.clear()
-            damaged += await self._check(batch, transfer)
+            damaged += await self._check(batch, transfer, unreadable)
+            if unreadable:
+                raise StoreUnreadable(
+                    f"{len(unreadable)} of {count} contents could not be read: {unreadable[0].message}",
+                    hint=unreadable[0].hint,
+                )
             state = TransferState.FAILED if damaged else TransferState.COMPLETE
             reason = f"{len(damaged)} damaged" if damaged else None
         except Exception as error:
@@ -98,13 +105,32 @@ class Verification:
             transfer.end(state, reason)
         return VerifyResult(checked=count, damaged=tuple(damaged))
 
-    async def _check(self, blobs: Sequence[StoredBlob], transfer: OpenTransfer) -> tuple[str, ...]:
-        """Read contents again, note what they are, and return the paths of the damaged."""
-        if not blobs:
+    async def _check(
+        self, blobs: Sequence[StoredBlob], transfer: OpenTransfer, unreadable: list[StoreUnreadable]
+    ) -> tuple[str, ...]:
+        """Read contents again, note what they are, and return the paths of the damaged.
+
+        Those that cannot be read now are neither good nor damaged, and added to ``unreadable``.
+        """
+        outcomes = await asyncio.gather(
+            *(self._one(blob.sha256, blob.size_bytes, transfer) for blob in blobs), return_exceptions=True
+        )
+        results: dict[str, bool] = {}
+        broken: BaseException | None = None
+        for blob, outcome in zip(blobs, outcomes, strict=True):
+            if isinstance(outcome, StoreUnreadable):
+                unreadable.append(outcome)
+            elif isinstance(outcome, BaseException):
+                broken = outcome
+            else:
+                results[blob.sha256] = outcome
+        if not results and broken is None:
             return ()
-        good = await asyncio.gather(*(self._one(blob.sha256, blob.size_bytes, transfer) for blob in blobs))
-        results = {blob.sha256: sound for blob, sound in zip(blobs, good, strict=True)}
-        return (await self._catalogue.files.mark_verified(results)).damaged
+        # Noted before it ends: what is damaged was set aside already.
+        noted = await self._catalogue.files.mark_verified(results, present=self._store.sizes)
+        if broken is not None:
+            raise broken
+        return noted.damaged
 
     async def _one(self, sha256: str, size_bytes: int, transfer: OpenTransfer) -> bool:
         async with self._places:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.store.errors import BadHash, Damaged
-from app.store.frames import read_table
 from app.store.layout import Layout
+from app.store.reader import Reader
 
 
 def raw_sizes(layout: Layout, hashes: Collection[str]) -> dict[str, int]:
@@ -15,15 +15,11 @@ def raw_sizes(layout: Layout, hashes: Collection[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for sha256 in hashes:
         try:
-            descriptor = layout.files.open(layout.blob(sha256), os.O_RDONLY)
-        except FileNotFoundError:
+            reader = Reader(layout, sha256)
+        except (Damaged, FileNotFoundError):
             continue
-        try:
-            found[sha256] = sum(frame.raw_length for frame in read_table(layout.files, descriptor))
-        except Damaged:
-            continue
-        finally:
-            os.close(descriptor)
+        found[sha256] = reader.size_bytes
+        reader.close()
     return found
 
 

@@ -5,7 +5,8 @@ import itertools
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ CHECKED_FIRST_BYTES = 4 << 20
 """Contents up to this size are checked before their first byte is handed out."""
 LOCAL = "local"
 """Owns the uploads that come from no client."""
+Throttle = Callable[[int], Awaitable[None]]
+"""Takes the raw bytes that were read, and returns when the next ones may be read."""
 VERIFY_TRIES = 3
 """How often a content is read again that was replaced while it was read."""
 
@@ -142,7 +145,9 @@ class Store:
         except UploadIncomplete as error:
             raise UploadIncomplete(0, error.size_bytes) from error
         finally:
-            await self._threads.write(forget, own)
+            # What stays is cleared at the next start; how the upload went is on its way.
+            with suppress(StoreFailure):
+                await self._threads.write(forget, own)
 
     async def receive_many(self, items: Iterable[tuple[str, bytes]], *, synced: bool = True) -> list[str]:
         """Take in small contents, each at most 1 MiB; return their hashes once all are durable.
@@ -213,11 +218,14 @@ class Store:
         finally:
             reader.close()
 
-    async def verify(self, sha256: str) -> Verified:
-        """Read a content again; one that is lost or damaged is not good, and is set aside."""
+    async def verify(self, sha256: str, *, throttle: Throttle | None = None) -> Verified:
+        """Read a content again; one that is lost or damaged is not good, and is set aside.
+
+        ``throttle`` is told of each piece that was read and may hold back the next one.
+        """
         for _ in range(VERIFY_TRIES):
             try:
-                await self._read_through(sha256)
+                await self._read_through(sha256, throttle)
             except BlobMissing as error:
                 return Verified(error.message)
             except Damaged as error:
@@ -281,12 +289,15 @@ class Store:
         self._identity.check()
         return Upload(self._layout, self._places, sha256, source=source, data=data, offset=offset)
 
-    async def _read_through(self, sha256: str) -> None:
+    async def _read_through(self, sha256: str, throttle: Throttle | None) -> None:
         """Read a content to its end; raises ReadAgain where that tells nothing of it."""
         reader = await self._reader(sha256)
         try:
-            while await self._rest(reader):
-                pass
+            if reader.ahead and throttle is not None:
+                await throttle(reader.size_bytes)
+            while piece := await self._rest(reader):
+                if throttle is not None:
+                    await throttle(len(piece))
         except Damaged as error:
             raise await self._found_damaged(sha256, error) from error
         finally:

@@ -3,7 +3,39 @@
 from datetime import datetime
 
 from streams.records.base import Record
-from streams.vocabulary import DiskRoom, EventKind, RunState, ServerState, TransferKind, TransferState
+from streams.vocabulary import (
+    DiskRoom,
+    EventKind,
+    RunState,
+    ServerState,
+    TransferKind,
+    TransferState,
+    VerificationState,
+)
+
+
+class VerificationStatus(Record, frozen=True, kw_only=True):
+    """How far the scheduled verification is: every content is to be read again within a number of days."""
+
+    state: VerificationState
+    within_days: float
+    """0 where it is switched off."""
+    content_count: int = 0
+    """All contents but the damaged."""
+    overdue_count: int = 0
+    """Contents that have not been read, or received, within these days."""
+    damaged_count: int = 0
+    oldest_at: datetime | None = None
+    """When the content was read that has not been read for longest; None where there is none."""
+    reason: str = ""
+    """Why it cannot go on, where it is failing."""
+
+    @property
+    def verified_ratio(self) -> float | None:
+        """The share of the contents that was read within the days; None where there is nothing to read."""
+        if not self.content_count:
+            return None
+        return (self.content_count - self.overdue_count) / self.content_count
 
 
 class ServerStatus(Record, frozen=True, kw_only=True):
@@ -39,6 +71,8 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     """With less free space than this the disk is nearly full."""
     disk_least_bytes: int = 0
     """With less free space than this uploads are refused."""
+    verification: VerificationStatus | None = None
+    """None until it has been looked at."""
 
     @property
     def disk_room(self) -> DiskRoom:

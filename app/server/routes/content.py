@@ -150,7 +150,7 @@ async def _note_damage(room: Room, version: FileVersion) -> None:
         sha256=version.sha256,
     )
     if version.sha256 is not None:
-        await room.catalogue.files.mark_verified({version.sha256: False})
+        await room.catalogue.files.mark_verified({version.sha256: False}, present=room.store.sizes)
 
 
 def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] | None:
