@@ -53,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin there: a view such as files, or a link such as clients/NAME, files/NAME/PATH "
         "(the name is a client's) or clients?state=failing; the menu of a row copies one",
     )  # fmt: skip
+    parser.add_argument(
+        "--fingerprint", metavar="SHA256",
+        help="public key of the server, as it prints it (connection.fingerprint)",
+    )  # fmt: skip
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
     add_log_format(parser)
     parser.add_argument("--verbose", action="store_true", help="log what goes on, not only what goes wrong")
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     raise_file_limit()
     set_up_logs(level="info" if args.verbose else "warning", file=args.log, form=args.log_format)
     path = find_file(args.config)
-    flags: Flags = {}
+    flags: Flags = {"connection": {"fingerprint": args.fingerprint}} if args.fingerprint else {}
     settings = load_settings(path, flags)
     web = args.web or args.port is not None
     start = _Start(settings, path, flags, web, args.port, args.open_at)

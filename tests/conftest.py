@@ -30,6 +30,7 @@ INTEGRATION: Final = (
     "tests/app/store/",
     "tests/app/test_console.py",
     "tests/app/test_main.py",
+    "tests/app/test_pinning.py",
     "tests/architecture/test_layers.py",
     "tests/streams/test_sources_database.py",
 )

@@ -1,12 +1,15 @@
 """Where the server is, as the user wrote it, checked."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from yarl import URL
 
 from app.agent.names import reason_of
+from app.config import is_loopback
+from app.tls import authority_context, check_plain_http, pinned_context
 from streams.failures import ConfigRejected, WrongCertificate
 
 HTTP_PORT = 1256
@@ -27,8 +30,14 @@ class Address:
         return self.url.with_scheme("wss" if self.tls else "ws").with_port(port).with_path("/agent")
 
 
-def address_of(text: str, ca_file: Path | None = None) -> Address:
-    """Return the address written as ``http://host:1256``; raise ``ConfigRejected``."""
+def address_of(
+    text: str, ca_file: Path | None = None, *, fingerprint: str = "", insecure_http: bool = False
+) -> Address:
+    """Return the address written as ``https://host:1256``; raise ``ConfigRejected`` or ``InsecureAddress``.
+
+    Over TLS the server is known by ``ca_file`` where that is given, else by the ``fingerprint`` of its key,
+    else by the authorities of the system.
+    """
     hint = "Write it as http://HOST:1256 or https://HOST:1256."
     try:
         url = URL(text.strip())
@@ -40,12 +49,25 @@ def address_of(text: str, ca_file: Path | None = None) -> Address:
     if url.path not in ("", "/") or url.query_string or url.fragment or url.user:
         raise ConfigRejected(f"--server {text!r} holds more than scheme, host and port.", hint=hint)
     url = url.origin() if port else url.origin().with_port(HTTP_PORT)
-    return Address(url, _trust(ca_file) if url.scheme == "https" else None)
+    if url.scheme == "http":
+        check_plain_http(
+            host,
+            allowed=insecure_http,
+            remedy="Write https://, or allow it with --insecure-http (on the server too).",
+        )
+        return Address(url)
+    return Address(url, pinned_context(fingerprint) if fingerprint and ca_file is None else _trust(ca_file))
+
+
+def warn_of_plain_http(address: Address, say: Callable[[str], None]) -> None:
+    """Say at each start that what goes to another machine can be read on the way."""
+    if address.tls is None and not is_loopback(address.url.host or ""):
+        say(f"Plain HTTP to {address}: the token and all files can be read on the way.")
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return authority_context(ca_file)
     except ssl.SSLError:
         raise WrongCertificate(f"{ca_file}: not a certificate in PEM.", hint="Check agent.ca_file.") from None
     except OSError as error:

@@ -12,6 +12,7 @@ import structlog
 from app.agent.address import Address
 from app.agent.failures import AGENT_TOKEN, HINTS, Refusal, failure_of, unknown_token
 from app.protocol import Health, Problem
+from app.redirects import refuse_redirects
 from streams.failures import CommandFailed, TidewatchError, WrongToken, WrongVersion
 from streams.records.events import PROTOCOL_VERSION
 
@@ -56,6 +57,7 @@ class Api:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
             headers={"Accept-Encoding": "identity"},
             auto_decompress=False,
+            middlewares=(refuse_redirects,),
         )
         return self
 

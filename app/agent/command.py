@@ -16,10 +16,11 @@ import asyncio
 import os
 from pathlib import Path
 
+import msgspec
 import platformdirs
 
 from app.agent import foreground
-from app.agent.address import address_of
+from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backup import Plan
 from app.agent.folders import checked_roots
@@ -27,11 +28,13 @@ from app.agent.identity import Identity, check_identity, enrol, load_identity, p
 from app.agent.ignore import Ignore
 from app.agent.index import Index
 from app.agent.service import Service, Setup
-from app.agent.terminal import Terminal
+from app.agent.terminal import Terminal, warn
+from app.agent.trust import add_trust, given_fingerprint, trust_flags
 from app.config import AgentSettings, find_file, load_settings
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private
 from app.protocol import enrol_command
+from app.tls import split_code
 from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
 
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Path(platformdirs.user_state_dir("tidewatch", False)) / "agent"
     add = parser.add_argument
     add("paths", metavar="PATH", nargs="+", help="a folder or file to back up")
-    add("--server", metavar="URL", help="the server, such as http://backup.example.org:1256")
+    add("--server", metavar="URL", help="the server, such as https://backup.example.org:1256")
     add("--name", help="the name of this client, as it was given to `server enrol`")
     add("--code", help="the single-use code; needed at the first run only")
     add(
@@ -54,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=default,
         help="where the agent keeps its token and index [%(default)s]",
     )
+    add_trust(parser)
     add("--once", action="store_true", help="make one backup and end")
     add(
         "--every",
@@ -89,8 +93,8 @@ def _stopped_code(args: argparse.Namespace) -> int:
 
 def settings_of(args: argparse.Namespace) -> AgentSettings:
     """Return the agent's settings from file, environment and flags."""
-    flags = {"agent": {"schedule_s": seconds_of(args.every)}} if args.every else {}
-    settings = load_settings(find_file(args.config), flags).agent
+    flags = {"schedule_s": seconds_of(args.every)} if args.every else {}
+    settings = load_settings(find_file(args.config), {"agent": {**flags, **trust_flags(args)}}).agent
     return settings.model_copy(update={"ignore": (*settings.ignore, *args.ignore)})
 
 
@@ -112,7 +116,8 @@ async def _obey(args: argparse.Namespace) -> int:
     index = await asyncio.to_thread(Index, folder)
     try:
         identity = await _identity(args, folder, settings)
-        address = address_of(identity.server, settings.ca_file)
+        address = _address(identity.server, settings, identity.fingerprint)
+        warn_of_plain_http(address, say=warn)
         async with Api(address, identity.token, connections=settings.files_in_flight + 4) as api:
             setup = Setup(
                 api=api,
@@ -135,28 +140,50 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
     server, name = args.server or (known and known.server), args.name or (known and known.name)
     if not server or not name:
         raise ConfigRejected("The first run needs --server, --name and --code.", hint="See --help.")
-    address = address_of(server, settings.ca_file)
-    if known is not None and not args.code:
+    code, fingerprint = _code_and_fingerprint(args)
+    address = _address(server, settings, fingerprint or (known.fingerprint if known else ""))
+    if fingerprint and address.tls is None:
+        raise ConfigRejected(
+            "This server speaks TLS: its code carries a fingerprint.", hint="Write https:// in --server."
+        )
+    if known is not None and not code:
         check_identity(known, address, name, folder)
+        if fingerprint and fingerprint != known.fingerprint:
+            known = msgspec.structs.replace(known, fingerprint=fingerprint)
+            save_identity(folder, known)
         return known
     if (
         known is not None
-        and (known.server, known.name) == (str(address), name)
+        and (known.server, known.name, known.fingerprint) == (str(address), name, fingerprint)
         and await _is_good(known, settings)
     ):
         return known
-    if not args.code:
+    if not code:
         raise ConfigRejected(
             "The first run needs --code.",
             hint=f"Get one on the server with: {enrol_command(name)}.",
         )
-    fresh = await enrol(address, name, args.code)
+    warn_of_plain_http(address, say=warn)
+    fresh = await enrol(address, name, code, fingerprint)
     save_identity(folder, fresh)
     return fresh
 
 
+def _address(server: str, settings: AgentSettings, fingerprint: str) -> Address:
+    return address_of(server, settings.ca_file, fingerprint=fingerprint, insecure_http=settings.insecure_http)
+
+
+def _code_and_fingerprint(args: argparse.Namespace) -> tuple[str, str]:
+    """Return the code without its fingerprint, and the one to pin: that of --fingerprint goes first."""
+    try:
+        code, fingerprint = split_code(args.code or "")
+    except ValueError:
+        raise ConfigRejected("--code: the part after the dot is not whole.", hint="Copy all of it.") from None
+    return code, given_fingerprint(args.fingerprint) or fingerprint
+
+
 async def _is_good(known: Identity, settings: AgentSettings) -> bool:
-    async with Api(address_of(known.server, settings.ca_file), known.token) as api:
+    async with Api(_address(known.server, settings, known.fingerprint), known.token) as api:
         try:
             await api.call("GET", "/api/agent/client", Client)
         except WrongToken:

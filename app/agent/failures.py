@@ -9,6 +9,7 @@ import aiohttp
 
 from app.agent.names import reason_of
 from app.protocol import Problem, enrol_command
+from app.tls import WrongKey
 from streams.failures import (
     CommandFailed,
     ServerRefused,
@@ -102,13 +103,22 @@ def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientCon
     return getattr(cause, "reason", None) or str(cause)
 
 
+def _remedy(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError) and isinstance(
+        error.certificate_error, WrongKey
+    ):
+        return "Somebody may be in between. If the server was set up anew, enrol again or give --fingerprint."
+    return (
+        "Give the server's --fingerprint or its authority with --ca-file, or check https:// against http://."
+    )
+
+
 def failure_of(error: Exception, address: object) -> TidewatchError:
     """Return what an exception of the network means, in our words."""
     hint = "Check the address given with --server (http:// or https://), and that the server runs."
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return WrongCertificate(
-            f"{address}: the connection cannot be trusted: {_distrust(error)}.",
-            hint="Name the server's authority with agent.ca_file, or check https:// against http://.",
+            f"{address}: the connection cannot be trusted: {_distrust(error)}.", hint=_remedy(error)
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error

@@ -24,6 +24,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     server: str
     name: str
+    fingerprint: str = ""
+    """SHA-256 of the server's public key, from the enrolment code; empty where it had none."""
 
 
 def prepare_folder(folder: Path) -> None:
@@ -66,8 +68,8 @@ def save_identity(folder: Path, identity: Identity) -> None:
         raise ConfigRejected(f"{folder}: cannot be written: {reason_of(error)}.", hint="") from None
 
 
-async def enrol(address: Address, name: str, code: str) -> Identity:
-    """Trade a single-use code for an identity."""
+async def enrol(address: Address, name: str, code: str, fingerprint: str = "") -> Identity:
+    """Trade a single-use code for an identity, which keeps the ``fingerprint`` that ``address`` pins."""
     request = EnrolRequest(
         name=name,
         code=code,
@@ -84,7 +86,9 @@ async def enrol(address: Address, name: str, code: str) -> Identity:
                 code=refusal.server_code,
                 hint=refusal.hint,
             ) from None
-    return Identity(client_id=reply.client_id, token=reply.token, server=str(address), name=name)
+    return Identity(
+        client_id=reply.client_id, token=reply.token, server=str(address), name=name, fingerprint=fingerprint
+    )
 
 
 def check_identity(identity: Identity, address: Address, name: str, folder: Path) -> None:

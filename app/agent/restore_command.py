@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.agent import foreground
-from app.agent.address import address_of
+from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import CONSOLE_TOKEN
@@ -26,9 +26,10 @@ from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
 from app.agent.restore_plan import Item, RestorePlan
 from app.agent.restore_tree import TargetTree
-from app.agent.terminal import Terminal, counted, size_text
+from app.agent.terminal import Terminal, counted, size_text, warn
+from app.agent.trust import add_trust, ask, given_fingerprint, known_fingerprint, remember, trust_flags
 from app.config import AgentSettings, find_file, load_settings
-from streams.failures import ConfigRejected
+from streams.failures import ConfigRejected, WrongCertificate
 from streams.vocabulary import EntryKind
 
 STOPPED = "The restore was stopped."
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", metavar="NAME", help="the client whose files come back")
     add("patterns", metavar="PATTERN", nargs="*", help="what to restore [everything]")
-    add("--server", metavar="URL", required=True, help="the server, such as http://127.0.0.1:1256")
+    add("--server", metavar="URL", required=True, help="the server, such as https://backup.example.org:1256")
+    add_trust(parser)
     add(
         "--token-file",
         metavar="FILE",
@@ -98,11 +100,12 @@ def token_of(path: Path) -> str:
 
 
 async def _obey(args: argparse.Namespace) -> int:
-    settings = load_settings(find_file(args.config)).agent
+    settings = load_settings(find_file(args.config), {"agent": trust_flags(args)}).agent
     at = time_of(args.at)
     token = token_of(args.token_file)
-    address = address_of(args.server, settings.ca_file)
     terminal = Terminal()
+    address = await _address(args, settings)
+    warn_of_plain_http(address, say=warn)
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()
     connections = settings.files_in_flight + 2
@@ -127,6 +130,31 @@ async def _obey(args: argparse.Namespace) -> int:
             tree.close()
     _report(terminal, args, plan, done, time.monotonic() - began)
     return 1 if done.failed or plan.refused else 0
+
+
+async def _address(args: argparse.Namespace, settings: AgentSettings) -> Address:
+    """Return the server's address with what it is known by; asks the person at the terminal where unknown."""
+
+    def pinned(fingerprint: str) -> Address:
+        return address_of(
+            args.server, settings.ca_file, fingerprint=fingerprint, insecure_http=settings.insecure_http
+        )
+
+    url, given = pinned("").url, given_fingerprint(args.fingerprint)
+    address = pinned(given or await asyncio.to_thread(known_fingerprint, url, args.token_file))
+    if address.tls is None or settings.ca_file is not None:
+        return address
+    try:
+        async with Api(address) as api:  # without a token: nothing is sent to who is not trusted
+            await api.health()
+        if not given:
+            return address
+    except WrongCertificate as error:
+        if given or await asyncio.to_thread(known_fingerprint, url, args.token_file):
+            raise
+        given = await ask(url, error)
+    await asyncio.to_thread(remember, url, given)
+    return pinned(given)
 
 
 def _backoff(name: str, settings: AgentSettings) -> Backoff:

@@ -39,6 +39,12 @@ def complain(error: TidewatchError) -> None:
     sys.stderr.flush()
 
 
+def warn(line: str) -> None:
+    """Print a line that the work goes on after."""
+    sys.stderr.write(f"tidewatch: {line}\n")
+    sys.stderr.flush()
+
+
 class _Sizes(ProgressColumn):
     """How much is done, of how much, and how fast."""
 

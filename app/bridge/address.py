@@ -5,9 +5,17 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from app.bridge.errors import CHECK_CERTIFICATE, CHECK_TOKEN
-from app.config import ConnectionSettings, token_path, uses_tls
+from app.config import ConnectionSettings, is_loopback, token_path
+from app.tls import authority_context, check_plain_http, fingerprint_at, parse_fingerprint, pinned_context
 from streams.failures import WrongCertificate, WrongToken
+
+log = structlog.stdlib.get_logger(__name__)
+
+FINGERPRINT_FILE = "server.fingerprint"
+"""Beside the database, where the server on this machine notes the fingerprint of its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +42,70 @@ class Address:
         return f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host
 
 
-def address_of(connection: ConnectionSettings, events_port: int | None = None) -> Address:
-    """Return the address that the settings name."""
-    port = connection.port
-    return Address(connection.host, port, events_port or port + 1, uses_tls(connection))
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The server's address, and how it is known over TLS."""
+
+    address: Address
+    tls: ssl.SSLContext | None
 
 
-async def tls_context(connection: ConnectionSettings) -> ssl.SSLContext | None:
-    """Return what TLS connections are checked against; None without TLS."""
-    if not uses_tls(connection):
-        return None
-    return await asyncio.to_thread(_context, connection.ca_file)
+async def reach_of(connection: ConnectionSettings) -> Reach:
+    """Return how the settings reach the server; raises WrongCertificate or InsecureAddress.
+
+    Over TLS it is known by ``ca_file`` where that is set, else by its fingerprint (from the settings, or from
+    beside the database where the server notes it), else by the authorities of the system.
+    """
+    fingerprint = connection.fingerprint or await asyncio.to_thread(_noted_fingerprint, connection)
+    secured = connection.tls == "on" or (
+        connection.tls == "auto" and bool(fingerprint or not is_loopback(connection.host))
+    )
+    address = Address(connection.host, connection.port, connection.port + 1, secured)
+    if not secured:
+        check_plain_http(
+            connection.host,
+            allowed=connection.insecure_http,
+            remedy="Leave out connection.tls, or set connection.insecure_http to allow it.",
+        )
+        if not is_loopback(connection.host):
+            log.warning("insecure_http", host=connection.host, hint="The token can be read on the way.")
+        return Reach(address, None)
+    if fingerprint and connection.ca_file is None:
+        return Reach(address, pinned_context(fingerprint))
+    return Reach(address, await asyncio.to_thread(_context, connection.ca_file))
+
+
+def _noted_fingerprint(connection: ConnectionSettings) -> str:
+    """Return what a server on this machine noted of its own key; empty where it is elsewhere."""
+    if connection.database_path is None:
+        return ""
+    try:
+        return parse_fingerprint(connection.database_path.with_name(FINGERPRINT_FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return ""
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return authority_context(ca_file)
     except OSError as error:
         raise WrongCertificate(
             f"{ca_file}: cannot be used as connection.ca_file: {error.strerror or error}.",
             hint=CHECK_CERTIFICATE,
         ) from error
+
+
+async def named_key(address: Address, error: WrongCertificate, within_s: float) -> WrongCertificate:
+    """Return ``error`` with the key that answers there in its hint, for a person to compare."""
+    try:
+        seen = await fingerprint_at(address.host.strip("[]"), address.port, within_s)
+    except (OSError, ValueError):  # it speaks no TLS, or is gone: the error says enough
+        return error
+    error.hint = (
+        f"Its key is {seen}. If that is what the server prints at its start,"
+        " set connection.fingerprint to it. " + error.hint
+    )
+    return error
 
 
 async def read_token(connection: ConnectionSettings) -> str:

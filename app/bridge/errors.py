@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from app.protocol import Problem
+from app.tls import WrongKey
 from streams.failures import (
     CommandFailed,
     DatabaseDamaged,
@@ -27,7 +28,10 @@ from streams.failures import (
 
 CHECK_HOST = "Check that the server runs, and connection.host and connection.port where they are set."
 CHECK_TOKEN = "Check connection.token or token_file; a revoked token does not come back."
-CHECK_CERTIFICATE = "Check connection.tls and connection.ca_file."
+CHECK_CERTIFICATE = "Check connection.tls, connection.fingerprint and connection.ca_file."
+CHECK_PIN = (
+    "Somebody may be in between. If the server was set up anew, set connection.fingerprint to what it prints."
+)
 CHECK_VERSION = "Check connection.port, and that console and server are of the same release."
 
 _decode_problem = msgspec.json.Decoder(Problem).decode
@@ -38,6 +42,11 @@ def _unreachable(reason: str) -> Callable[[BaseException, str], TidewatchError]:
 
 
 def _certificate(error: BaseException, where: str) -> TidewatchError:
+    inner = getattr(error, "certificate_error", error)
+    if isinstance(inner, WrongKey):
+        return WrongCertificate(
+            f"{where}: the server's key is {inner.seen}, not the pinned {inner.pinned}.", hint=CHECK_PIN
+        )
     reason = getattr(error, "verify_message", "") or getattr(
         getattr(error, "certificate_error", None), "verify_message", ""
     )

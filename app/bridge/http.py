@@ -14,6 +14,7 @@ import structlog
 
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
+from app.redirects import refuse_redirects
 from streams.failures import ServerUnreachable, TidewatchError
 from streams.operators.kinds import Seconds, seconds_of
 from streams.records.base import Record
@@ -52,6 +53,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=16, ssl=tls if tls is not None else True),
             auto_decompress=True,
             raise_for_status=False,
+            middlewares=(refuse_redirects,),
         )
         self._answers: OrderedDict[str, tuple[bytes, Any]] = OrderedDict()
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}

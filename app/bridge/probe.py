@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from app.bridge.address import address_of, read_token, tls_context
+from app.bridge.address import named_key, reach_of, read_token
 from app.bridge.checks import check_server, check_token, limited, open_database
 from app.bridge.errors import CHECK_HOST
 from app.bridge.http import HttpClient
-from app.config import ConnectionSettings, uses_tls
-from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError
+from app.config import ConnectionSettings
+from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongCertificate
 from streams.records.settings import CheckResult
 
 SOUND = "Whether all of it is sound takes reading all of it: Database, Health, Check now."
@@ -23,21 +23,23 @@ async def probe(connection: ConnectionSettings) -> tuple[CheckResult, ...]:
 
 async def _far_end(connection: ConnectionSettings) -> tuple[CheckResult, CheckResult]:
     try:
-        tls = await tls_context(connection)
+        reach = await reach_of(connection)
     except TidewatchError as error:
         return _failed("Server", error), _not_made("Token")
     http = HttpClient(
-        address_of(connection), lambda: read_token(connection), tls=tls, timeout_s=lambda: connection.check_s
+        reach.address, lambda: read_token(connection), tls=reach.tls, timeout_s=lambda: connection.check_s
     )
     late = ServerUnreachable(
         f"{http.address.http}: no answer within {connection.check_s:g} s.", hint=CHECK_HOST
     )
     try:
         health = await limited(check_server(http), connection.check_s, late)
+        if isinstance(health, WrongCertificate):
+            health = await named_key(reach.address, health, connection.check_s)
         if isinstance(health, TidewatchError):
             return _failed("Server", health), _not_made("Token")
         kind = " It is a simulated fleet." if health.simulated else ""
-        secured = "over TLS" if uses_tls(connection) else "without TLS"
+        secured = "over TLS" if reach.tls is not None else "without TLS"
         server = _passed("Server", f"{http.address.http} answers {secured}, version {health.version}.{kind}")
         said = await _said(check_token(http), connection.check_s, late)
         return server, _failed("Token", said) if said else _passed("Token", "The server knows it.")

@@ -8,7 +8,7 @@ from datetime import datetime
 import reactivex as rx
 from reactivex import abc
 
-from app.bridge.address import address_of, read_token, tls_context
+from app.bridge.address import named_key, reach_of, read_token
 from app.bridge.checks import check_all
 from app.bridge.commands import ServerCommands
 from app.bridge.connection import ConnectionManager
@@ -20,7 +20,7 @@ from app.bridge.queries import DatabaseQueries
 from app.bridge.realtime import RealtimeUpdater
 from app.config import ConnectionSettings, Settings
 from app.protocol import Health
-from streams.failures import TidewatchError
+from streams.failures import TidewatchError, WrongCertificate
 from streams.operators.backoff import Backoff
 from streams.operators.spawning import Spawn
 from streams.records.base import utc_now
@@ -64,14 +64,18 @@ async def open_bridge(
 
     ``settings`` is asked for each time that is needed, so that a changed file takes effect.
     """
+    reach = await reach_of(connection)
     http = HttpClient(
-        address_of(connection),
+        reach.address,
         lambda: read_token(connection),
-        tls=await tls_context(connection),
+        tls=reach.tls,
         timeout_s=lambda: settings().polling.timeout_s,
     )
     try:
         health, database = await check_all(http, connection.database_path, connection.check_s)
+    except WrongCertificate as error:
+        await http.close()
+        raise await named_key(reach.address, error, connection.check_s) from None
     except BaseException:
         await http.close()
         raise

@@ -10,7 +10,7 @@ from app.config.sections import (
     StreamSettings,
     UiSettings,
 )
-from app.config.settings import Settings, is_loopback, token_path, uses_tls
+from app.config.settings import Settings, is_loopback, token_path
 
 __all__ = [
     "FILE_NAME",
@@ -26,5 +26,4 @@ __all__ = [
     "is_loopback",
     "load_settings",
     "token_path",
-    "uses_tls",
 ]

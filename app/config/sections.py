@@ -1,5 +1,6 @@
 """The sections of the configuration: every setting with its unit, its range, its default and one sentence."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,6 +37,17 @@ def _network(value: str) -> str:
         raise ValueError("not an address or a network") from None
     return value
 
+
+def _fingerprint(value: str) -> str:
+    text = value.strip()
+    if text and not _FINGERPRINT.fullmatch(text):
+        raise ValueError("not a SHA-256 fingerprint")
+    return text
+
+
+_FINGERPRINT = re.compile(r"(?i:sha256:)?(?:[A-Za-z0-9_+/-]{43}=?|[0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2}){31})")
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+"""SHA-256 of a public key, as ``app.tls.parse_fingerprint`` takes it; empty for none."""
 
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 """Addresses or networks, such as ``10.0.0.0/8``."""
@@ -76,8 +88,15 @@ class ConnectionSettings(Section):
     tls: Literal["auto", "on", "off"] = setting(
         "auto", "Whether to speak TLS: auto means everywhere but on this machine (loopback)."
     )
+    fingerprint: Fingerprint = setting(
+        "", "Public key of the server (sha256:...), as it prints it at its start; no other is accepted.",
+        allowed="sha256: and 43 characters, or nothing",
+    )  # fmt: skip
     ca_file: FilePath | None = setting(
-        None, "Certificates (PEM) to trust instead of the system's; for a server with its own authority."
+        None, "Certificates (PEM) to trust instead of the system's or the fingerprint."
+    )
+    insecure_http: bool = setting(
+        False, "Allow plain HTTP to another machine: the token and all data can be read on the way."
     )
     check_s: float = setting(
         5.0, "Time limit of the checks at the start of the console.", "seconds", ge=0.2, le=60
@@ -166,8 +185,14 @@ class ServerSettings(Section):
     port: int = setting(
         1256, "Port of the HTTP API; events are on the next one. 0 takes two free ones.", ge=0, le=65534
     )
-    tls_certificate: FilePath | None = setting(None, "Certificate chain (PEM) to serve TLS with.")
+    tls_certificate: FilePath | None = setting(
+        None,
+        "Certificate chain (PEM) to serve TLS with; without it the server makes one beyond loopback.",
+    )
     tls_key: FilePath | None = setting(None, "Private key (PEM) of tls_certificate.")
+    insecure_http: bool = setting(
+        False, "Serve plain HTTP to other machines too: tokens and files can be read on the way."
+    )
     trusted_proxies: Networks = setting(
         (), "Proxies (addresses or networks) whose X-Forwarded-For or Forwarded tells the caller's address.",
         allowed="a list of addresses or networks such as 10.0.0.0/8",
@@ -229,4 +254,9 @@ class AgentSettings(Section):
         0.5, "First pause before the server is tried again; doubled each time.", "seconds", ge=0.05, le=60
     )
     backoff_cap_s: float = setting(30.0, "Longest pause before the next try.", "seconds", ge=0.1, le=3600)
-    ca_file: FilePath | None = setting(None, "Certificates (PEM) to trust instead of the system's.")
+    ca_file: FilePath | None = setting(
+        None, "Certificates (PEM) to trust instead of the system's or the fingerprint from the code."
+    )
+    insecure_http: bool = setting(
+        False, "Allow plain HTTP to another machine: the token and all files can be read on the way."
+    )

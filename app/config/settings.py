@@ -57,11 +57,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def uses_tls(connection: ConnectionSettings) -> bool:
-    """Return whether the console speaks TLS to its server."""
-    return connection.tls == "on" or (connection.tls == "auto" and not is_loopback(connection.host))
-
-
 def token_path(connection: ConnectionSettings) -> Path | None:
     """Return the file that holds the console's token, if one is named or implied."""
     if connection.token_file is not None:

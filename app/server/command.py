@@ -6,20 +6,21 @@ that a console needs. HTTP is on --port, the event sockets are on the next one.
 
 import argparse
 import asyncio
-import ipaddress
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from app.config.load import find_file, load_settings
+from app.config import find_file, is_loopback, load_settings
+from app.config.sections import ServerSettings
 from app.heap import still_heap
 from app.logs import set_up_logs
 from app.process import make_files_private, raise_file_limit
+from app.server.certificate import pinned_fingerprint
 from app.server.commands.shared import add_logging, say
 from app.server.ending import Ending
-from app.server.ports import tls_context
+from app.server.ports import OWN_TLS, ServedTls, tls_context
 from app.server.problems import BadCertificate
 from app.server.run import ServerInfo, serve
 
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port of the HTTP API (default 1256; 0 takes a free one)")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain (PEM) for TLS")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="private key (PEM) of --tls-cert")
+    parser.add_argument(
+        "--insecure-http",
+        action="store_true",
+        help="serve plain HTTP to other machines too, where tokens and files can be read on the way",
+    )
     parser.add_argument(
         "--new-catalogue",
         action="store_true",
@@ -54,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     certificate, key = settings.tls_certificate, settings.tls_key
     if key is not None and certificate is None:
         raise BadCertificate("A key without a certificate cannot serve TLS.", hint="Give --tls-cert too.")
-    tls = None if certificate is None else tls_context(certificate, key)
+    tls = _served_tls(settings, certificate, key)
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "tidewatch"))
@@ -82,12 +88,21 @@ def run(args: argparse.Namespace) -> int:
     return ending.exit_code
 
 
+def _served_tls(settings: ServerSettings, certificate: Path | None, key: Path | None) -> ServedTls | None:
+    """Return how TLS is served: beyond loopback always, unless plain HTTP was asked for by its name."""
+    if certificate is not None:
+        context = tls_context(certificate, key)
+        return ServedTls(context, pinned_fingerprint(certificate))
+    return None if is_loopback(settings.host) or settings.insecure_http else OWN_TLS
+
+
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     flags = {
         "host": args.host,
         "port": args.port,
         "tls_certificate": args.tls_cert,
         "tls_key": args.tls_key,
+        "insecure_http": args.insecure_http or None,
     }
     return {name: value for name, value in flags.items() if value is not None}
 
@@ -97,16 +112,11 @@ def _announce(info: ServerInfo) -> None:
     if info.new_token is not None:
         say(f"tidewatch: first start; the console's token is in {info.token_file}")
         say(f"tidewatch: set-up token, shown this once: {info.new_token}")
-    if not info.tls and not _loopback(info.host):
+    if info.fingerprint:
+        say(f"tidewatch: its key is {info.fingerprint}")
+    if not info.tls and not is_loopback(info.host):
         log.warning(
-            "reached_without_tls",
+            "insecure_http",
             host=info.host,
-            hint="Tokens and files can be read on the way. Give --tls-cert and --tls-key.",
+            hint="Tokens and files can be read on the way. Leave out --insecure-http to serve TLS.",
         )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,19 @@ def _refusal(error: OSError, host: str, port: int) -> StartFailed:
     if error.errno == errno.EACCES:
         return PortTaken(f"Port {port} may not be used by this user.", hint="Choose one above 1023.")
     return StartFailed(f"Cannot listen on {host}:{port}: {error.strerror}.", hint="Check --host and --port.")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedTls:
+    """How a server speaks TLS."""
+
+    context: ssl.SSLContext | None
+    fingerprint: str = ""
+    """What clients pin; empty where an authority vouches for the certificate."""
+
+
+OWN_TLS = ServedTls(None)
+"""With a certificate that the server makes itself, in its data folder."""
 
 
 def tls_context(certificate: Path, key: Path | None) -> ssl.SSLContext:

@@ -59,6 +59,8 @@ class Room:
     code_guesses: GuessLimit
     token_guesses: GuessLimit
     events_port: int
+    fingerprint: str
+    """What clients pin of the server's key; empty where they need not."""
     simulated: bool
 
 
@@ -73,6 +75,7 @@ def furnish(
     connections: Callable[[], int],
     events_port: int,
     door: Door,
+    fingerprint: str,
     simulated: bool,
 ) -> Room:
     """Build the parts and wire them: what is committed reaches the roster, the runs and the consoles."""
@@ -141,5 +144,6 @@ def furnish(
         code_guesses=GuessLimit(limits.enrol_failures),
         token_guesses=GuessLimit(limits.wrong_tokens),
         events_port=events_port,
+        fingerprint=fingerprint,
         simulated=simulated,
     )

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,8 @@ from app.config.sections import ServerSettings
 from app.process import open_files_limit
 from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
+from app.server.certificate import FOLDER as TLS_FOLDER
+from app.server.certificate import keep_current, note_fingerprint, own_certificate, pinned_fingerprint
 from app.server.door import Door
 from app.server.folder import (
     CATALOGUE_FILE,
@@ -30,7 +33,7 @@ from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.logbook import Logbook
 from app.server.malformed import Runner
-from app.server.ports import listen
+from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
 from app.server.retention import keep_tidy
 from app.server.room import Room, furnish
 from app.store.store import Store
@@ -55,6 +58,8 @@ class ServerInfo:
     port: int
     events_port: int
     tls: bool
+    fingerprint: str
+    """What clients pin; empty without TLS, or where an authority vouches for the certificate."""
     token_file: Path
     database_path: Path
     new_token: str | None
@@ -73,7 +78,7 @@ async def serve(
     host: str,
     port: int,
     settings: ServerSettings | Limits,
-    tls: ssl.SSLContext | None = None,
+    tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
     ready: Callable[[ServerInfo], None] | None = None,
@@ -106,7 +111,7 @@ async def running_room(
     host: str,
     port: int,
     settings: ServerSettings | Limits,
-    tls: ssl.SSLContext | None = None,
+    tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
 ) -> AsyncGenerator[tuple[Room, ServerInfo]]:
@@ -121,6 +126,8 @@ async def running_room(
         stack.callback(folder.__exit__, None, None, None)
         port, events_port = http_socket.getsockname()[1], event_socket.getsockname()[1]
 
+        with writable(data_dir):
+            context, fingerprint = await asyncio.to_thread(_secured, data_dir, host, tls)
         if not new_catalogue:
             await asyncio.to_thread(check_catalogue_is_there, data_dir)
         store = Store(data_dir / STORE_FOLDER)
@@ -151,6 +158,7 @@ async def running_room(
             connections=lambda: sum(_connections(runner) for runner in runners),
             events_port=events_port,
             door=door,
+            fingerprint=fingerprint,
             simulated=simulated,
         )
         stack.push_async_callback(room.tasks.close)
@@ -170,9 +178,11 @@ async def running_room(
             runners.append(runner)
             await runner.setup()
             assert runner.server is not None
-            acceptors.append(Acceptor(listening, runner.server, door, tls))
+            acceptors.append(Acceptor(listening, runner.server, door, context))
             acceptors[-1].start()
         _start_work(room)
+        if context is not None and tls is OWN_TLS:
+            room.tasks.keep(partial(keep_current, data_dir / TLS_FOLDER, host, context), "certificate")
         yield (
             room,
             ServerInfo(
@@ -180,11 +190,22 @@ async def running_room(
                 port=port,
                 events_port=events_port,
                 tls=tls is not None,
+                fingerprint=fingerprint,
                 token_file=data_dir / TOKEN_FILE,
                 database_path=data_dir / CATALOGUE_FILE,
                 new_token=new_token,
             ),
         )
+
+
+def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLContext | None, str]:
+    """Return what serves TLS and what clients pin of it, and note that for the programs on this machine."""
+    if tls is OWN_TLS:
+        files = own_certificate(data_dir / TLS_FOLDER, host)
+        tls = ServedTls(tls_context(*files), pinned_fingerprint(files[0]))
+    context, fingerprint = (None, "") if tls is None else (tls.context, tls.fingerprint)
+    note_fingerprint(data_dir, fingerprint)
+    return context, fingerprint
 
 
 def _check_file_limit(clients: int) -> None:

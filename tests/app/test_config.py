@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.config import Settings, load_settings, token_path, uses_tls
+from app.config import Settings, load_settings, token_path
 from app.config.load import allowed, find_file
 from app.config.watch import SettingsWatcher
 from streams.failures import ConfigRejected
@@ -49,7 +49,6 @@ def test_three_lines_are_production(write: Any) -> None:
     )
     connection = load_settings(path).connection
     assert not connection.mock_mode
-    assert uses_tls(connection)
     assert token_path(connection) == Path("/srv/tidewatch/console.token")
 
 

@@ -9,6 +9,7 @@ from app.server.call import Route
 from app.server.peers import network_of
 from app.server.problems import Refused
 from app.server.room import Room
+from app.tls import join_code
 from streams.failures import TidewatchError
 from streams.vocabulary import Scope
 
@@ -23,7 +24,8 @@ async def create(room: Room, body: EnrolmentRequest) -> EnrolmentReply:
     POST /api/enrolments: 200.
     """
     enrolment = await room.catalogue.enrolments.create(client_name(body.name))
-    return EnrolmentReply(code=enrolment.code, name=enrolment.name, expires_at=enrolment.expires_at)
+    code = join_code(enrolment.code, room.fingerprint)
+    return EnrolmentReply(code=code, name=enrolment.name, expires_at=enrolment.expires_at)
 
 
 async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolReply:
@@ -40,7 +42,7 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
         room.door.delaying(request, delayed=False)
     try:
         client, token = await room.catalogue.enrolments.redeem(
-            name, body.code.strip(), body.platform[:100], body.agent_version[:100]
+            name, body.code.strip().partition(".")[0], body.platform[:100], body.agent_version[:100]
         )
     except TidewatchError as error:
         limited.warning("code_refused", peer=peer, client=name[:NAME_LENGTH], reason=error.code)

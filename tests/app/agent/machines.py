@@ -9,8 +9,10 @@ from pathlib import Path
 
 from app.agent import command, restore_command
 from app.server.limits import Limits
+from app.server.ports import ServedTls
 from app.server.room import Room
 from app.server.run import ServerInfo, running_room
+from app.tls import join_code
 from streams.records.runs import Run
 from streams.vocabulary import RunState
 from tests.servers import lay_blank
@@ -19,9 +21,9 @@ from tests.servers import lay_blank
 class Server:
     """A real server on real ports."""
 
-    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None, **limits: float) -> None:
+    def __init__(self, folder: Path, tls: ssl.SSLContext | ServedTls | None = None, **limits: float) -> None:
         self.folder = folder
-        self._tls = tls
+        self._tls = ServedTls(tls) if isinstance(tls, ssl.SSLContext) else tls
         self._limits = Limits(
             **{"offline_grace_s": 0.05, "least_free_bytes": 0, "warn_free_bytes": 0, **limits}
         )  # type: ignore[arg-type]
@@ -46,7 +48,7 @@ class Server:
         return self.info.url
 
     async def code(self, name: str) -> str:
-        return (await self.room.catalogue.enrolments.create(name)).code
+        return join_code((await self.room.catalogue.enrolments.create(name)).code, self.room.fingerprint)
 
     async def runs(self) -> list[Run]:
         """Return all runs, oldest first."""
@@ -64,7 +66,9 @@ class Server:
 
 
 @asynccontextmanager
-async def a_server(folder: Path, tls: ssl.SSLContext | None = None, **limits: float) -> AsyncIterator[Server]:
+async def a_server(
+    folder: Path, tls: ssl.SSLContext | ServedTls | None = None, **limits: float
+) -> AsyncIterator[Server]:
     server = Server(folder, tls, **limits)
     await server.start()
     try:

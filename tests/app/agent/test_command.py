@@ -50,7 +50,12 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
         ("http://", "is not an address"),
         ("http://host:port", "is not an address"),
         ("http://host/path", "more than scheme"),
-        ("http://no-such-host.invalid:1256", "no host of that name"),
+        ("https://no-such-host.invalid:1256", "no host of that name"),
+        ("http://192.0.2.1:1256", "in the clear"),
+        ("http://localhost.example.org", "in the clear"),
+        ("http://[2001:db8::1]:1256", "in the clear"),
+        ("http://0.0.0.0", "in the clear"),
+        ("http://127.1", "in the clear"),
     ],
 )
 async def test_a_wrong_address_is_one_line(

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import ConnectionSettings, Settings
 from app.config.sections import PollingSettings, ServerSettings, StreamSettings
 from app.protocol import AgentEntry
+from app.server.ports import ServedTls
 from app.server.room import Room
 from app.server.run import ServerInfo, running_room
 from streams.bag import Streams
@@ -102,8 +104,13 @@ async def serving(
     data: Path, port: int = 0, tls: Any = None, settings: ServerSettings | None = None
 ) -> AsyncIterator[Served]:
     await asyncio.to_thread(lay_blank, data)
+    served = ServedTls(tls) if isinstance(tls, ssl.SSLContext) else tls
     async with running_room(
-        data, host="127.0.0.1", port=port, settings=settings or ServerSettings(), tls=tls
+        data,
+        host="127.0.0.1",
+        port=port,
+        settings=settings or ServerSettings(),
+        tls=served,
     ) as (
         room,
         info,

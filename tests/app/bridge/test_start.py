@@ -69,7 +69,7 @@ async def test_nobody_listens(served: Served) -> None:
 
 
 async def test_no_such_name(served: Served) -> None:
-    failure = await failure_of(but(served, host="nowhere.invalid", tls="off"))
+    failure = await failure_of(but(served, host="nowhere.invalid"))
     assert type(failure) is ServerUnreachable
 
 

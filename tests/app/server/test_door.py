@@ -21,7 +21,7 @@ from app.server.accepting import Acceptor
 from app.server.bodies import BodyBudget
 from app.server.door import Door
 from app.server.limits import Limits
-from app.server.ports import tls_context
+from app.server.ports import ServedTls, tls_context
 from app.server.problems import Refused
 from app.server.run import running_room
 from tests.servers import RunningServer, a_server, until
@@ -195,7 +195,7 @@ async def test_a_handshake_that_does_not_come_ends_the_connection(
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     async with running_room(
-        tmp_path / "data", host="127.0.0.1", port=0, settings=Limits(), tls=tls_context(pem, None)
+        tmp_path / "data", host="127.0.0.1", port=0, settings=Limits(), tls=ServedTls(tls_context(pem, None))
     ) as (room, info):
         for sent in (b"", b"GET /health HTTP/1.1\r\n\r\n"):
             reader, _ = await opening(info.url, sent)

@@ -118,7 +118,7 @@ async def test_tls_serves_both_ports(tmp_path: Path) -> None:
     import trustme
 
     from app.server.limits import Limits
-    from app.server.ports import tls_context
+    from app.server.ports import ServedTls, tls_context
     from app.server.run import running_room
 
     authority = trustme.CA()
@@ -128,7 +128,7 @@ async def test_tls_serves_both_ports(tmp_path: Path) -> None:
     certificate.private_key_pem.write_to_path(key)
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    served = tls_context(chain, key)
+    served = ServedTls(tls_context(chain, key))
     async with running_room(tmp_path / "data", host="127.0.0.1", port=0, settings=Limits(), tls=served) as (
         _,
         info,
