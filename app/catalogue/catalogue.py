@@ -1,9 +1,11 @@
 """The server's catalogue: what it knows of clients, runs, files and events, in one SQLite file."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,6 +16,7 @@ from app.catalogue.analytics import Analytics
 from app.catalogue.clients import Clients, standing
 from app.catalogue.contents import Contents, StoredSizes
 from app.catalogue.enrolments import Enrolments
+from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
 from app.catalogue.metrics import Metrics
@@ -22,16 +25,23 @@ from app.catalogue.readers import Readers
 from app.catalogue.removal import Removal
 from app.catalogue.runs import Runs
 from app.catalogue.schema import meta
+from app.catalogue.session import Session
 from app.catalogue.tokens import Tokens
 from app.catalogue.transaction import Transaction
 from app.catalogue.verification_schedule import VerificationSchedule
+from app.catalogue.wellness import checkpoint
 from app.catalogue.writer import Writer
+from app.tasks import Tasks
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
 from streams.records.events import Event
 
 LOOK_EVERY_S = 1.0
 """How often to look for what other processes, such as ``server enrol``, have written, in seconds."""
+NOTE_EVERY_S = 5.0
+"""How often it is noted beside the catalogue how far its events are, in seconds."""
+RENEW_EVERY_S = 600.0
+"""Age of a session in seconds; a copy of the file that is older is known for one when it is put back."""
 
 OnCommit = Callable[[tuple[Event, ...]], None]
 _log = structlog.get_logger(__name__)
@@ -51,14 +61,22 @@ class Catalogue:
         now: Callable[[], datetime],
         stored_sizes: StoredSizes | None,
         raw_sizes: StoredSizes | None,
+        session: Session | None,
     ) -> None:
         self.path = path
+        self.session = session
+        """Watches over the file, where this process is the server of it."""
         self.epoch = ""
         """Changes whenever the numbering of events begins afresh."""
         self.last_seq = 0
         """The number of the newest event handed to ``on_commit``."""
         self.readers = Readers(path)
-        self.writer = Writer(path, committed=self._committed, now=now)
+        if session is None:
+            self.writer = Writer(path, committed=self._committed, now=now)
+        else:
+            self.writer = Writer(
+                path, committed=self._committed, now=now, check=session.check, opened=session.watch
+            )
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
@@ -73,7 +91,8 @@ class Catalogue:
         self.removal = Removal(self.readers, self.writer, self.tokens)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
-        self._looking: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+        self._begun = False
 
     @classmethod
     async def open(
@@ -84,15 +103,26 @@ class Catalogue:
         now: Callable[[], datetime] = utc_now,
         stored_sizes: StoredSizes | None = None,
         raw_sizes: StoredSizes | None = None,
+        session: Session | None = None,
     ) -> "Catalogue":
         """Open the catalogue at ``path``, creating it or bringing its schema up to date.
 
         ``stored_sizes`` and ``raw_sizes`` tell what the store has, and its own count of the bytes of it.
         ``on_commit`` gets the events of each write after its commit, in order of their numbers, on the loop.
+        The one server of a catalogue gives a ``session``, which notices when the file is lost or replaced.
         Raises CatalogueTooNew, CatalogueUnwritable, CatalogueLocked or NotADatabase.
         """
+        if session is not None:
+            await asyncio.to_thread(session.prepare)
         await asyncio.to_thread(migrate, path)
-        catalogue = cls(path, on_commit=on_commit, now=now, stored_sizes=stored_sizes, raw_sizes=raw_sizes)
+        catalogue = cls(
+            path,
+            on_commit=on_commit,
+            now=now,
+            stored_sizes=stored_sizes,
+            raw_sizes=raw_sizes,
+            session=session,
+        )
         try:
             await catalogue._begin()
         except BaseException:
@@ -107,19 +137,53 @@ class Catalogue:
 
     async def close(self) -> None:
         """Finish the writes that wait and close everything."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            await self.metrics.flush()
+        await self._tasks.close()
+        if self._begun:
+            try:
+                await self.metrics.flush()
+                if self.session is not None:
+                    await asyncio.to_thread(self.session.note, self.last_seq)
+            except TidewatchError as error:
+                _log.warning("catalogue_closed_without_all", reason=error.line())
         await self.writer.close()
         await self.readers.close()
+        if self.session is not None:
+            self.session.close()
 
     async def _begin(self) -> None:
         await self.writer.open()
         await self.writer.write(_found)
+        if self.session is not None:
+            await self.writer.write(self.session.begin)
+            await self._settle_session(self.session)
         self.epoch, self.last_seq = await self.readers.read(standing)
         await self.tokens.look_for_revoked()
-        self._looking = asyncio.create_task(self._look(), name="catalogue look")
+        self._begun = True
+        self._tasks.keep(self._look, "catalogue look")
+        if self.session is not None:
+            self._tasks.keep(partial(self._keep_session, self.session), "catalogue session")
+
+    async def _settle_session(self, session: Session) -> None:
+        await asyncio.to_thread(checkpoint, self.path)
+        await asyncio.to_thread(session.settle, self.last_seq)
+
+    async def _keep_session(self, session: Session) -> None:
+        """Look whether the file is still there, and note how far it is, until cancelled."""
+        renewed = noted = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await asyncio.to_thread(session.check)
+            except CatalogueLost:
+                return
+            now = time.monotonic()
+            if now - renewed >= RENEW_EVERY_S:
+                renewed = now
+                await self.writer.write(session.renew)
+                await self._settle_session(session)
+            if now - noted >= NOTE_EVERY_S:
+                noted = now
+                await asyncio.to_thread(session.note, self.last_seq)
 
     async def _committed(self, transaction: Transaction) -> None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -45,10 +46,20 @@ def begin_with(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
     del _on_connect, _on_begin
 
 
+def file_uri(path: Path, mode: str = "rw") -> str:
+    """Return the URI of a file that must exist: a lost catalogue is not replaced by an empty one."""
+    return f"file:{quote(str(path.absolute()))}?mode={mode}"
+
+
+def _url(driver: str, path: Path) -> URL:
+    database, _, mode = file_uri(path).partition("?mode=")
+    return URL.create(driver, database=database, query={"mode": mode, "uri": "true"})
+
+
 def writer_engine(path: Path) -> Engine:
     """Return the engine of the one connection that writes; it stays in one thread."""
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
+        _url("sqlite", path),
         connect_args=CONNECT,
         poolclass=QueuePool,
         pool_size=1,
@@ -62,7 +73,7 @@ def writer_engine(path: Path) -> Engine:
 def reader_engine(path: Path, connections: int) -> AsyncEngine:
     """Return the engine of the connections that read, each transaction of one moment."""
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+        _url("sqlite+aiosqlite", path),
         connect_args=CONNECT,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,

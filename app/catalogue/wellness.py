@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from app.catalogue.engine import LOCK_WAIT_S
+from app.catalogue.engine import LOCK_WAIT_S, file_uri
 from app.catalogue.errors import translated
 from streams.failures import NotADatabase
 
@@ -22,7 +22,10 @@ MOST_FINDINGS = 10
 def checkpoint(path: Path) -> None:
     """Bring what lies in the write-ahead log into the database, as far as no reader holds it up."""
     began = time.monotonic()
-    with translated(path), closing(sqlite3.connect(path, timeout=LOCK_WAIT_S)) as database:
+    with (
+        translated(path),
+        closing(sqlite3.connect(file_uri(path), uri=True, timeout=LOCK_WAIT_S)) as database,
+    ):
         busy, pages, moved = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     log.info(
         "checkpoint", pages=pages, moved=moved, held_up=bool(busy), seconds=round(time.monotonic() - began, 3)
@@ -33,7 +36,7 @@ def check(path: Path) -> bool:
     """Look for damage in the file; return whether it is sound."""
     began = time.monotonic()
     try:
-        with translated(path), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        with translated(path), closing(sqlite3.connect(file_uri(path, "ro"), uri=True)) as database:
             found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MOST_FINDINGS})")]
     except NotADatabase as error:  # too damaged even to be looked at
         found = [error.message]

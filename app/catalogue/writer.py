@@ -113,6 +113,7 @@ class Writer:
         committed: Callable[[Transaction], Awaitable[None]],
         now: Callable[[], datetime],
         check: Callable[[], None] = lambda: None,
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._engine = writer_engine(path)
@@ -120,6 +121,7 @@ class Writer:
         self._committed = committed
         self._now = now
         self._check = check
+        self._opened = opened
         self._jobs = FairQueue()
         self._carried: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
@@ -147,21 +149,16 @@ class Writer:
         with translated(self._path):
             return await answer
 
-    async def close(self, *, abandon: bool = False) -> None:
-        """Finish the writes that wait, then close the connection.
-
-        With ``abandon`` it is left to the end of the process: closing the last connection would write the
-        log of changes into whatever file has taken the catalogue's place.
-        """
+    async def close(self) -> None:
+        """Finish the writes that wait, then close the connection."""
         if self._task is not None:
             self._taking = False
             self._jobs.close()
             await asyncio.wait({self._task})
             if not self._task.cancelled():
                 self._task.result()
-        if not abandon:
-            await self._in_thread(self._disconnect)
-            await self._in_thread(self._engine.dispose)
+        await self._in_thread(self._disconnect)
+        await self._in_thread(self._engine.dispose)
         self._thread.shutdown(wait=False)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -241,6 +238,10 @@ class Writer:
     def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = self._engine.connect()
+            with self._connection.begin():
+                # Opens the write-ahead log too.
+                self._connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+            self._opened()
         return self._connection
 
     def _after_failure(self, error: BaseException) -> None:

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.session import Session
 from app.config.sections import ServerSettings
 from app.process import open_files_limit
 from app.server.accepting import Acceptor
@@ -141,6 +142,7 @@ async def running_room(
             on_commit=hub.publish,
             stored_sizes=store.sizes,
             raw_sizes=store.raw_sizes,
+            session=Session(data_dir / CATALOGUE_FILE),
         )
         stack.push_async_callback(catalogue.close)
         new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
