@@ -1,6 +1,7 @@
 """One backup from its first look at the disk to its report."""
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -74,11 +75,12 @@ class Backup:
         trigger: RunTrigger,
         folder: Path,
         on_progress: Callable[[AgentProgress], None] = lambda _: None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._index, self._plan, self._settings = index, plan, settings
         self._on_progress = on_progress
         self.counts = Counts()
-        self._ledger = Ledger(api, patience, index, trigger)
+        self._ledger = Ledger(api, patience, index, trigger, say)
         self._uploader = Uploader(api, patience)
         self._folder = folder
         self._queue: asyncio.Queue[list[Found] | None] = asyncio.Queue(QUEUED_BATCHES)
@@ -156,6 +158,10 @@ class Backup:
             await asyncio.wait(workers)
             for task in beside:
                 task.cancel()
+        if self._index.write_problem:
+            self.counts.fail(
+                os.fsencode(self._folder), f"what was done is not kept: {self._index.write_problem}"
+            )
         self._on_progress(self.counts.progress(self.run_id))
         state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
         report = self.counts.finish(state, self.counts.reason(), self._uploader.bytes_sent)

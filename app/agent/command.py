@@ -32,13 +32,16 @@ from app.agent.terminal import Terminal, warn
 from app.agent.trust import add_trust, given_fingerprint, trust_flags
 from app.config import AgentSettings, find_file, load_settings
 from app.logs import add_log_format, set_up_logs
-from app.process import make_files_private
+from app.process import make_files_private, open_files_limit, raise_file_limit
 from app.protocol import enrol_command
 from app.tls import split_code
 from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+FILES_OF_THE_AGENT = 32
+FILES_OF_A_TRANSFER = 6
+"""Open at once: the file, folders on the way to it, the connection."""
 STOPPED = "The agent was stopped."
 
 
@@ -78,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the command line says and return the exit code; every failure is one line."""
     make_files_private()
+    raise_file_limit()
     set_up_logs(level="warning", form=args.log_format)
     return foreground.run(_obey(args), STOPPED, stopped_code=_stopped_code(args))
 
@@ -98,6 +102,12 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
     return settings.model_copy(update={"ignore": (*settings.ignore, *args.ignore)})
 
 
+def within_file_limit(settings: AgentSettings) -> AgentSettings:
+    """Return settings with no more files in flight than the system lets this process have open."""
+    room = (open_files_limit() - FILES_OF_THE_AGENT) // FILES_OF_A_TRANSFER
+    return settings.model_copy(update={"files_in_flight": min(settings.files_in_flight, max(1, room))})
+
+
 def seconds_of(text: str) -> float:
     """Return the seconds of ``90s``, ``30m``, ``6h`` or ``1d``."""
     number, unit = text[:-1], text[-1:]
@@ -108,7 +118,7 @@ def seconds_of(text: str) -> float:
 
 
 async def _obey(args: argparse.Namespace) -> int:
-    settings = settings_of(args)
+    settings = within_file_limit(settings_of(args))
     roots = await asyncio.to_thread(checked_roots, [os.fsencode(path) for path in args.paths])
     Ignore.of(b"/", settings.ignore)
     folder = Path(os.path.abspath(args.state))  # noqa: PTH100
@@ -122,7 +132,11 @@ async def _obey(args: argparse.Namespace) -> int:
             setup = Setup(
                 api=api,
                 index=index,
-                plan=Plan(tuple(roots), settings.ignore, (os.fsencode(folder),)),
+                plan=Plan(
+                    tuple(roots),
+                    settings.ignore,
+                    (os.fsencode(folder), os.path.realpath(os.fsencode(folder))),
+                ),
                 settings=settings,
                 folder=folder,
                 client_id=identity.client_id,

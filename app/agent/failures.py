@@ -28,12 +28,31 @@ PASSING_CODES = frozenset(
         "shutting_down",
         "too_many_uploads",
         "upload_in_progress",
+        "body_too_slow",
+        "busy",
+        "store_unreadable",
+        "store_lost",
+        "too_many_connections",
         "offset_mismatch",
         "upload_incomplete",
-        "body_too_slow",
     }
 )
 """Refusals that another try may get past."""
+
+RUN_CODES = frozenset(
+    {
+        "client_disconnected",
+        "client_revoked",
+        "disk_full",
+        "run_ended",
+        "server_stopped",
+        "store_unwritable",
+        "catalogue_unwritable",
+        "unknown_run",
+        "forbidden",
+    }
+)
+"""Refusals of the whole run; any other is about one name or content, and costs that one."""
 
 HINTS = {
     "too_many_attempts": "Then try again with the right code.",
@@ -80,6 +99,11 @@ def failure_of_system(error: BaseException) -> SystemRefused:
     assert isinstance(error, OSError)
     name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return SystemRefused(f"{name}{reason_of(error)}.", hint="Nothing more was done.")
+
+
+def is_of_run(error: Refusal) -> bool:
+    """Return whether a refusal is about the run or the client, and not about one name or content."""
+    return error.server_code in RUN_CODES
 
 
 def is_passing(error: TidewatchError) -> bool:

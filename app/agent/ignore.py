@@ -4,6 +4,9 @@ Patterns come from any user of the machine, so everything about them is bounded:
 holds in one folder, and the processor time that matching takes.
 """
 
+import errno
+import os
+import stat
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +15,7 @@ from typing import Protocol, Self
 
 import re2
 
+from app.agent.folders import READ, open_quietly
 from app.agent.wildmatch import NeverMatches, Pattern, parse_line
 from streams.failures import ConfigRejected
 
@@ -213,3 +217,28 @@ def compile_patterns(texts: Iterable[str]) -> Rules | None:
         if pattern is not None:
             patterns.append(pattern)
     return Rules(patterns) if patterns else None
+
+
+def read_ignore_file(folder: int) -> bytes | None:
+    """Return the patterns of an open folder; None where it has no ignore file."""
+    try:
+        if stat.S_ISDIR(os.stat(IGNORE_FILE, dir_fd=folder, follow_symlinks=False).st_mode):
+            return None
+        file = open_quietly(IGNORE_FILE, READ, folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            raise CannotApply("it is no regular file") from None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise CannotApply("it is no regular file")
+        parts: list[bytes] = []
+        left = MAX_FILE_BYTES + 1
+        while left and (data := os.read(file, left)):
+            parts.append(data)
+            left -= len(data)
+        return b"".join(parts)
+    finally:
+        os.close(file)

@@ -1,39 +1,50 @@
 """One backup as the server keeps it, and the index that follows what the server has acknowledged."""
 
 import asyncio
-import stat
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
 
 from app.agent.api import Api
-from app.agent.failures import Refusal
-from app.agent.index import UNSURE, FullRow, Index
+from app.agent.failures import Refusal, is_of_run, is_passing
+from app.agent.index import Index, ServerRow
 from app.agent.names import split
+from app.agent.noted import TYPE_OF_KIND, Noted
+from app.agent.paging import later
 from app.agent.patience import Patience
-from app.agent.scan import Found
+from app.agent.revisions import Revisions
 from app.agent.upload import missing_of
-from app.protocol import Accepted, AgentEntry, Entries, FinishRun, StartRun, Vanished, VersionPage
+from app.protocol import (
+    Accepted,
+    AgentClient,
+    AgentEntry,
+    Entries,
+    FinishRun,
+    StartRun,
+    Vanished,
+    VersionPage,
+)
 from streams.failures import TidewatchError
-from streams.records.clients import Client
 from streams.records.runs import Run
-from streams.vocabulary import EntryKind, FileState, RunState, RunTrigger
+from streams.vocabulary import FileState, RunState, RunTrigger
 
 NAMES_AT_ONCE = 1000
 HASHES_AT_ONCE = 5000
+REBUILD_TIMES = 3
+"""How often the server's list is read again where it changed meanwhile."""
+OTHER_REVISION = (
+    "The server's list of this client's files is not the one of the last backup: an older copy was put back,"
+    " files were deleted there, or another agent works as this client. Reading what it has."
+)
 CONTENTS_ASKED_S = 86400.0
 """How often a scheduled backup asks whether the server still has all contents; others ask each time."""
-SETTLED_NS = 2_000_000_000
-"""A file changed so shortly before it was read may change again without its times telling."""
-KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
 BY_OPERATOR = "cancelled by an operator"
-TYPE_OF_KIND = {kind: file_type for file_type, kind in KIND_OF_TYPE.items()}
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class RunCancelled(TidewatchError):
@@ -46,50 +57,22 @@ class RunCancelled(TidewatchError):
         return f"The backup was ended: {self.message}."
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A name to be told to the server (where ``entry`` is given) and to be kept in the index."""
-
-    entry: AgentEntry | None
-    row: FullRow
-
-
-def noted(found: Found, *, size: int = 0, sha256: str | None = None, still: bool = True) -> Noted:
-    """Return what is to be noted of a name; nothing is told where server and name agree."""
-    digest = bytes.fromhex(sha256) if sha256 else None
-    sure = still and time.time_ns() - found.ctime_ns > SETTLED_NS
-    row = (
-        *split(found.path),
-        found.mode,
-        found.size,
-        found.mtime_ns,
-        found.inode if sure else UNSURE,
-        found.ctime_ns,
-        digest,
-        found.target,
-    )
-    old = found.old
-    if old is not None and still and (old[1], old[3], old[6], old[7]) == (row[2], row[4], row[7], row[8]):
-        return Noted(None, row)
-    entry = AgentEntry(
-        raw_path=found.path,
-        kind=KIND_OF_TYPE[stat.S_IFMT(found.mode)],
-        size_bytes=size,
-        mtime_ns=found.mtime_ns,
-        mode=stat.S_IMODE(found.mode),
-        sha256=sha256,
-        link_target=found.target,
-        inconsistent=not still,
-    )
-    return Noted(entry, row)
-
-
 class Ledger:
     """The run at the server; where the server has ended it while we were away, another one goes on."""
 
-    def __init__(self, api: Api, patience: Patience, index: Index, trigger: RunTrigger) -> None:
+    def __init__(
+        self,
+        api: Api,
+        patience: Patience,
+        index: Index,
+        trigger: RunTrigger,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._api, self._patience, self._index, self._trigger = api, patience, index, trigger
+        self._say = say
         self._renewing = asyncio.Lock()
+        self._keeping = asyncio.Lock()
+        self._revisions = Revisions("")
         self.run_id = 0
         self.correlation_id = uuid.uuid4().hex
 
@@ -97,17 +80,24 @@ class Ledger:
         """Start the run and make sure that the index is of this client and of this server's present state."""
         structlog.contextvars.bind_contextvars(correlation_id=self.correlation_id)
         client = await self._client()
-        same = await asyncio.to_thread(self._index.fact, "client_id") == client.id
-        count = await asyncio.to_thread(self._index.fact, "server_files")
-        if not same or count != str(client.file_count):
-            await self._rebuild(client)
+        kept_id = await asyncio.to_thread(self._index.fact, "client_id")
+        revision = await asyncio.to_thread(self._index.fact, "revision")
+        if (kept_id, revision) == (client.id, client.revision):
+            self._revisions = Revisions(client.revision)
+        else:
+            if revision is None and client.file_count:
+                self._say("There is no index of the last backup; reading from the server what it has.")
+            elif revision is not None:
+                self._say(OTHER_REVISION)
+            self._revisions = Revisions(await self._rebuild(client))
         await self._start()
         await self._look_after_contents()
 
     async def _look_after_contents(self) -> None:
         """Find out which contents the server has lost or found damaged since; they are sent again."""
         last = float(await asyncio.to_thread(self._index.fact, "contents_asked_at") or 0)
-        if self._trigger is RunTrigger.SCHEDULE and time.time() - last < CONTENTS_ASKED_S:
+        # A time to come was noted by a clock that was wrong.
+        if self._trigger is RunTrigger.SCHEDULE and 0 <= time.time() - last < CONTENTS_ASKED_S:
             return
         hashes = await asyncio.to_thread(self._index.hashes)
         lost: list[bytes] = []
@@ -119,20 +109,62 @@ class Ledger:
             await asyncio.to_thread(self._index.forget_contents, lost)
         await asyncio.to_thread(self._index.keep_fact, "contents_asked_at", str(time.time()))
 
-    async def record(self, names: Sequence[Noted]) -> None:
-        """Tell the server, and after its answer keep the rows."""
+    async def record(self, names: Sequence[Noted]) -> dict[bytes, str]:
+        """Tell the server, and after its answer keep the rows; return what it refuses, each with the reason.
+
+        Raise the ``Refusal`` blobs_missing where it has lost contents: they are to be sent again, then this.
+        """
         entries = [name.entry for name in names if name.entry is not None]
+        refused: dict[bytes, str] = {}
+        replies: list[Accepted] = []
         for start in range(0, len(entries), NAMES_AT_ONCE):
-            body = Entries(entries=tuple(entries[start : start + NAMES_AT_ONCE]))
-            await self._in_run("entries", body, Accepted)
-        await asyncio.to_thread(self._index.put, [name.row for name in names])
+            refused |= await self._tell(entries[start : start + NAMES_AT_ONCE], replies)
+        rows = [n.row for n in names if n.entry is None or n.entry.raw_path not in refused]
+        await self._keep(self._index.put, rows, replies)
+        return refused
+
+    async def _tell(self, entries: Sequence[AgentEntry], replies: list[Accepted]) -> dict[bytes, str]:
+        """Tell names to the server; where it refuses them, in halves, until it is clear which it means."""
+        try:
+            replies.append(await self._in_run("entries", Entries(entries=tuple(entries)), Accepted))
+        except Refusal as error:
+            if is_of_run(error) or is_passing(error) or error.server_code == "blobs_missing":
+                raise
+            if len(entries) == 1:
+                return {entries[0].raw_path: f"the server refuses it: {error.message}"}
+            half = len(entries) // 2
+            first = await self._tell(entries[:half], replies)
+            return first | await self._tell(entries[half:], replies)
+        return {}
 
     async def vanish(self, paths: Sequence[bytes]) -> None:
         """Tell the server what is gone, and after its answer forget it."""
         for start in range(0, len(paths), NAMES_AT_ONCE):
-            part = tuple(paths[start : start + NAMES_AT_ONCE])
-            await self._in_run("vanished", Vanished(raw_paths=part), Accepted)
-            await asyncio.to_thread(self._index.remove, [split(path) for path in part])
+            part = paths[start : start + NAMES_AT_ONCE]
+            replies: list[Accepted] = []
+            await self._tell_vanished(part, replies)
+            await self._keep(self._index.remove, [split(path) for path in part], replies)
+
+    async def _tell_vanished(self, paths: Sequence[bytes], replies: list[Accepted]) -> None:
+        try:
+            replies.append(await self._in_run("vanished", Vanished(raw_paths=tuple(paths)), Accepted))
+        except Refusal as error:
+            if is_of_run(error) or is_passing(error):
+                raise
+            if len(paths) > 1:
+                half = len(paths) // 2
+                await self._tell_vanished(paths[:half], replies)
+                await self._tell_vanished(paths[half:], replies)
+            # A name that the server cannot take was never there: it can only be forgotten.
+
+    async def _keep(
+        self, change: Callable[[Iterable[K], str], None], rows: Iterable[K], replies: Sequence[Accepted]
+    ) -> None:
+        """Change the index, with the revision that the server has with it."""
+        async with self._keeping:
+            for reply in replies:
+                self._revisions.note(reply.revision_before, reply.revision)
+            await asyncio.to_thread(change, rows, self._revisions.known)
 
     async def stay_open(self) -> None:
         """Make sure that our run is one that runs; where the server has ended it, begin another."""
@@ -149,15 +181,13 @@ class Ledger:
             if client.last_run_state is not report.state:
                 await self._start()
                 await self._patience.through(lambda: self._post("finish", report, Run))
-        client = await self._client()
-        await asyncio.to_thread(self._index.keep_fact, "server_files", str(client.file_count))
 
     async def give_up(self, report: FinishRun) -> None:
         """Try once to end the run with a bad result; the server finds out by itself otherwise."""
         await self._post("finish", report, Run)
 
-    async def _client(self) -> Client:
-        return await self._patience.through(lambda: self._api.call("GET", "/api/agent/client", Client))
+    async def _client(self) -> AgentClient:
+        return await self._patience.through(lambda: self._api.call("GET", "/api/agent/client", AgentClient))
 
     async def _start(self) -> None:
         body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id)
@@ -189,31 +219,44 @@ class Ledger:
                 raise RunCancelled(BY_OPERATOR)
             await self._start()
 
-    async def _rebuild(self, client: Client) -> None:
-        """Learn from the server what it has; contents will be read once more, but not sent."""
-        await asyncio.to_thread(self._index.clear)
+    async def _rebuild(self, client: AgentClient) -> str:
+        """Learn from the server what it has, and return the revision of that.
+
+        What it has as it stands here is believed further; other contents are read once more, but not sent.
+        """
+        for _ in range(REBUILD_TIMES):
+            read = client.revision
+            await asyncio.to_thread(self._index.begin_rebuild)
+            await self._read_files()
+            client = await self._client()
+            if client.revision == read:
+                break
+        else:
+            # It changes all the time: what was read helps this backup, and is not believed by the next one.
+            read = ""
+        await asyncio.to_thread(self._index.end_rebuild, client.id, read)
+        return read
+
+    async def _read_files(self) -> None:
         after: int | None = None
         while True:
             params = {"limit": NAMES_AT_ONCE, **({} if after is None else {"after": after})}
             page = await self._patience.through(
                 lambda params=params: self._api.call("GET", "/api/agent/files", VersionPage, params=params)
             )
-            rows: list[FullRow] = [
+            rows: list[ServerRow] = [
                 (
                     *split(entry.raw_path),
                     TYPE_OF_KIND[entry.kind] | entry.mode,
                     entry.size_bytes,
                     entry.mtime_ns,
-                    UNSURE,
-                    0,
                     bytes.fromhex(entry.sha256) if entry.sha256 else None,
                     entry.link_target,
                 )
                 for entry in page.entries
                 if entry.state is not FileState.DAMAGED
             ]
-            await asyncio.to_thread(self._index.put, rows)
-            after = page.next_after
-            if after is None:
-                break
-        await asyncio.to_thread(self._index.keep_fact, "client_id", client.id)
+            await asyncio.to_thread(self._index.add_at_server, rows)
+            if page.next_after is None:
+                return
+            after = later(after, page.next_after)

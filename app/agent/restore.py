@@ -16,12 +16,13 @@ from app.agent.api import Api
 from app.agent.arriving import Arriving, Damaged
 from app.agent.failures import first_failure
 from app.agent.names import reason_of
+from app.agent.paging import later
 from app.agent.patience import Patience
 from app.agent.restore_plan import Item, RestorePlan, batches
 from app.agent.restore_tree import InTheWay, TargetTree
 from app.batches import BATCH_HEAD_BYTES, decode_batch
 from app.protocol import ClientList, VersionIds, VersionPage
-from streams.failures import CommandFailed, ConfigRejected, WrongVersion
+from streams.failures import CommandFailed, ConfigRejected
 from streams.records.clients import Client
 from streams.vocabulary import EntryKind
 
@@ -68,19 +69,13 @@ async def read_tree(api: Api, patience: Patience, client_id: str, at: datetime |
     if at is not None:
         params["at"] = at.isoformat().replace("+00:00", "Z")
     plan = RestorePlan()
+    after: int | None = None
     while True:
         page = await patience.through(lambda: api.call("GET", "/api/tree", VersionPage, params=dict(params)))
         await asyncio.to_thread(plan.add, page.entries)
         if page.next_after is None:
             return plan
-        params["after"] = later(params.get("after"), page.next_after)
-
-
-def later(after: str | int | None, next_after: int) -> int:
-    """Return where the next page starts; raise ``WrongVersion`` where that would never come to an end."""
-    if after is not None and next_after <= int(after):
-        raise WrongVersion("The server's list of files does not come to its end.", hint="Check the server.")
-    return next_after
+        after = params["after"] = later(after, page.next_after)
 
 
 class Restore:

@@ -10,8 +10,8 @@ from itertools import islice
 
 import msgspec
 
-from app.agent.folders import READ, Folders, open_quietly
-from app.agent.ignore import IGNORE_FILE, MAX_FILE_BYTES, CannotApply, Ignore
+from app.agent.folders import Folders
+from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, read_ignore_file
 from app.agent.index import Index, Row
 from app.agent.names import MAX_PATH_BYTES, join, reason_of, split
 
@@ -270,7 +270,7 @@ class Scanner:
         """Return the rules with those of the folder's ignore file, where it has one."""
         path = join(folder, IGNORE_FILE)
         try:
-            content = _read_ignore_file(descriptor)
+            content = read_ignore_file(descriptor)
             if content is None:
                 return ignore
             ignore, wrong = ignore.with_file(folder, content)
@@ -288,28 +288,3 @@ class Scanner:
                 self._told_slow.add(folder)
                 path = join(folder, IGNORE_FILE)
                 step.ignore_problems.append((path, "its patterns take too long; they are not applied"))
-
-
-def _read_ignore_file(folder: int) -> bytes | None:
-    """Return the patterns of an open folder; None where it has no ignore file."""
-    try:
-        if stat.S_ISDIR(os.stat(IGNORE_FILE, dir_fd=folder, follow_symlinks=False).st_mode):
-            return None
-        file = open_quietly(IGNORE_FILE, READ, folder)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
-            raise CannotApply("it is no regular file") from None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise CannotApply("it is no regular file")
-        parts: list[bytes] = []
-        left = MAX_FILE_BYTES + 1
-        while left and (data := os.read(file, left)):
-            parts.append(data)
-            left -= len(data)
-        return b"".join(parts)
-    finally:
-        os.close(file)

@@ -3,15 +3,17 @@
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from app.agent.counts import Counts
+from app.agent.failures import Refusal
 from app.agent.folders import Folders
-from app.agent.ledger import Ledger, Noted, noted
+from app.agent.ledger import Ledger
 from app.agent.names import reason_of, shown
+from app.agent.noted import Noted, noted
 from app.agent.reading import (
     Content,
     FileFailed,
@@ -26,6 +28,10 @@ from app.agent.upload import ContentChanged, LargeContent, Uploader
 from app.batches import BATCH_BLOB_BYTES
 
 REREAD_S = 0.2
+RESENT_TIMES = 3
+"""How often contents are sent that the server then says it has not."""
+BLOBS_MISSING = "blobs_missing"
+LOST_AGAIN = "the server loses its content again and again"
 
 
 @dataclass(slots=True)
@@ -65,17 +71,37 @@ class Sender:
         """Back up folders, links and small files."""
         self._counts.current = batch[-1].path
         read = await asyncio.to_thread(self._read, batch)
-        if read.contents:
-            await self._uploader.small(read.contents)
-        await self._ledger.record([name for _, name in read.names])
+        refused = await self._uploader.small(read.contents) if read.contents else {}
+        taken = [(found, name) for found, name in read.names if _content(name) not in refused]
+        not_told = await self._record([name for _, name in taken], read.contents)
         for found, name in read.names:
-            self._done(found, told=name.entry is not None)
+            reason = refused.get(_content(name)) or not_told.get(found.path)
+            if reason is None:
+                self._done(found, told=name.entry is not None)
+            else:
+                self._failed(found, reason)
         for found, reason in read.failed:
             self._failed(found, reason)
         self._counts.inconsistent += read.inconsistent
         await self._gone(read.gone)
         for found in read.grown:
             await self.large(found)
+
+    async def _record(self, names: Sequence[Noted], contents: Mapping[str, bytes]) -> dict[bytes, str]:
+        """Tell the server, and send contents again that it has lost; return what it does not take."""
+        refused: dict[str, str] = {}
+        for _ in range(RESENT_TIMES):
+            not_taken = {path: refused[_content(n)] for path, n in _told(names) if _content(n) in refused}
+            try:
+                told = await self._ledger.record([n for n in names if _content(n) not in refused])
+            except Refusal as error:
+                if error.server_code != BLOBS_MISSING:
+                    raise
+            else:
+                return not_taken | told
+            lost = await self._uploader.lost(filter(None, map(_content, names)))
+            refused |= await self._uploader.small({h: contents[h] for h in lost if h in contents})
+        return {path: refused.get(_content(name), LOST_AGAIN) for path, name in _told(names)}
 
     def _read(self, batch: Sequence[Found]) -> _Read:
         with Folders(self._real_folders) as folders:
@@ -110,14 +136,24 @@ class Sender:
         """Back up one file that is too large to be held in memory."""
         self._counts.current = found.path
         try:
-            name = await self._large(found)
+            for _ in range(RESENT_TIMES):
+                name = await self._large(found)
+                try:
+                    refused = await self._ledger.record([name])
+                    break
+                except Refusal as error:
+                    if error.server_code != BLOBS_MISSING:
+                        raise
+                await self._uploader.lost(filter(None, [_content(name)]))
+            else:
+                raise FileFailed(LOST_AGAIN)
+            if refused:
+                raise FileFailed(refused[found.path])
+            self._done(found, told=name.entry is not None)
         except FileGone:
             await self._gone([found])
         except FileFailed as error:
             self._failed(found, str(error))
-        else:
-            await self._ledger.record([name])
-            self._done(found, told=name.entry is not None)
         finally:
             self._counts.under_way.pop(found.path, None)
 
@@ -145,6 +181,8 @@ class Sender:
                 name = _noted(content)
                 await self._send(name, content, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
                 return name
+        except ContentChanged:
+            raise FileFailed("the server does not get the bytes that are sent") from None
         except OSError as error:
             reason = f"it changes while it is read, and no copy can be made: {reason_of(error)}"
             raise FileFailed(reason) from None
@@ -203,6 +241,15 @@ class Sender:
             counts.files_new += 1
         elif told:
             counts.files_changed += 1
+
+
+def _told(names: Iterable[Noted]) -> Iterator[tuple[bytes, Noted]]:
+    return ((name.entry.raw_path, name) for name in names if name.entry is not None)
+
+
+def _content(name: Noted) -> str:
+    """Return the hash of what has to be at the server before the name is told; empty where nothing has."""
+    return (name.entry and name.entry.sha256) or ""
 
 
 def _noted(content: Content) -> Noted:

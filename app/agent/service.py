@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -12,10 +12,11 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
-from app.agent.index import Index
+from app.agent.index import Index, IndexDamaged
 from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
+from app.agent.schedule import Schedule
 from app.agent.terminal import Terminal, complain, counted, size_text
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
@@ -69,6 +70,8 @@ class Service:
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
         tasks = self._tasks
+        if self._setup.index.begun_again:
+            self._setup.terminal.say(f"{self._setup.index.begun_again} It is begun again.")
         try:
             self._link = await self._connect()
             tasks.start(self._follow(self._link), "agent-link")
@@ -162,14 +165,18 @@ class Service:
         return CommandAck(id=command.id, accepted=True)
 
     async def _serve(self, link: Link) -> int:
-        wait_s = await self._until_due()
+        schedule = Schedule(self._setup.settings.schedule_s, self._now)
+        schedule.begin(await self._last_done())
         while True:
-            if self._asked is None and self._refused is None:
+            while self._asked is None and self._refused is None:
                 try:
-                    async with asyncio.timeout(wait_s):
+                    async with asyncio.timeout(schedule.wait_s()):
                         await self._wake.wait()
                 except TimeoutError:
-                    await self._reachable(link)
+                    if not schedule.remaining_s():
+                        await self._reachable(link)
+                        break
+                self._wake.clear()
             self._wake.clear()
             if self._refused is not None:
                 complain(self._refused)
@@ -180,11 +187,11 @@ class Service:
                 self._refused = outcome.error
             elif outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
                 await asyncio.to_thread(self._setup.index.keep_fact, LAST_DONE, self._now().isoformat())
-                wait_s = self._setup.settings.schedule_s
+                schedule.postpone(self._setup.settings.schedule_s)
             elif outcome.state is RunState.CANCELLED:
-                wait_s = self._setup.settings.schedule_s
+                schedule.postpone(self._setup.settings.schedule_s)
             else:
-                wait_s = min(RETRY_S, self._setup.settings.schedule_s)
+                schedule.postpone(min(RETRY_S, self._setup.settings.schedule_s))
 
     async def _reachable(self, link: Link) -> None:
         """Wait until the server is there, or something else wants us."""
@@ -195,14 +202,23 @@ class Service:
             for wait in waits:
                 wait.cancel()
 
-    async def _until_due(self) -> float:
+    async def _last_done(self) -> datetime | None:
         last = await asyncio.to_thread(self._setup.index.fact, LAST_DONE)
-        if last is None:
-            return 0.0
-        due = datetime.fromisoformat(last) + timedelta(seconds=self._setup.settings.schedule_s)
-        return max(0.0, (due - self._now()).total_seconds())
+        try:
+            moment = datetime.fromisoformat(last or "")
+        except ValueError:
+            return None
+        return moment if moment.tzinfo is not None else None
 
     async def _back_up(self, trigger: RunTrigger) -> Outcome:
+        """Make a backup, and once more where the index turns out to be damaged."""
+        outcome = await self._back_up_once(trigger)
+        if isinstance(outcome.error, IndexDamaged):
+            await asyncio.to_thread(self._setup.index.start_again)
+            outcome = await self._back_up_once(trigger)
+        return outcome
+
+    async def _back_up_once(self, trigger: RunTrigger) -> Outcome:
         setup = self._setup
         patience = Patience(self._backoff, say=setup.terminal.say if self._once else lambda _: None)
         self._backup = Backup(
@@ -214,6 +230,7 @@ class Service:
             trigger=trigger,
             folder=setup.folder,
             on_progress=self._on_progress,
+            say=setup.terminal.say,
         )
         try:
             if self._refused is not None:

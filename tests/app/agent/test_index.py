@@ -1,9 +1,11 @@
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from app.agent.index import FullRow, Index
+from app.agent.index import UNSURE, FullRow, Index, IndexDamaged
 from streams.failures import ConfigRejected
 
 
@@ -45,24 +47,99 @@ def test_below_is_a_folder_and_not_its_neighbours(index: Index) -> None:
     assert list(index.below(b"/a/b")) == [b"/a/b/c/d"]
 
 
-def test_facts_and_rows_outlive_the_process_and_clear_forgets_them(tmp_path: Path) -> None:
+def test_facts_and_rows_outlive_the_process(tmp_path: Path) -> None:
     first = Index(tmp_path)
-    first.put([row(b"/a", b"b")])
+    first.put([row(b"/a", b"b")], "r1")
     first.keep_fact("client_id", "x")
     first.close()
     second = Index(tmp_path)
-    assert second.fact("client_id") == "x"
-    assert second.count() == 1
-    second.clear()
-    assert (second.count(), second.fact("client_id")) == (0, None)
+    assert (second.fact("client_id"), second.fact("revision")) == ("x", "r1")
+    assert (second.count(), second.begun_again) == (1, "")
     second.close()
 
 
-def test_a_damaged_index_is_begun_again(tmp_path: Path) -> None:
-    (tmp_path / "index.db").write_bytes(b"this is no database" * 100)
+def _other_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+
+
+def _other_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("CREATE TABLE other (x); PRAGMA user_version = 1;")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda path: path.write_bytes(b"this is no database" * 100), "is damaged"),
+        (lambda path: path.write_bytes(b""), ""),
+        (_other_version, "another version"),
+        (_other_tables, "is damaged"),
+    ],
+)
+def test_an_index_that_cannot_be_used_is_begun_again_and_told(
+    tmp_path: Path, spoil: Callable[[Path], object], told: str
+) -> None:
+    spoil(tmp_path / "index.db")
     index = Index(tmp_path)
     assert index.count() == 0
+    assert (told in index.begun_again) and (bool(told) == bool(index.begun_again))
     index.close()
+
+
+def test_damage_that_is_met_later_is_named_and_the_index_begun_again(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    index.put([row(b"/%d" % number, b"n" * 200) for number in range(500)])
+    index.close()
+    path = tmp_path / "index.db"
+    data = bytearray(path.read_bytes())
+    data[16384:] = b"\xa5" * (len(data) - 16384)
+    path.write_bytes(data)
+    index = Index(tmp_path)
+    with pytest.raises(IndexDamaged):
+        for number in range(500):
+            index.folder(b"/%d" % number)
+    index.start_again()
+    assert index.count() == 0
+    index.put([row(b"/a", b"b")])
+    assert index.count() == 1
+    index.close()
+
+
+def test_rows_that_cannot_be_kept_are_told_and_no_revision_is_kept_after_them(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.put([row(b"/a", b"b")], "r1")
+    index._writer.execute("PRAGMA max_page_count = 1")
+    index.put([row(b"/a", b"n%05d" % number) for number in range(5000)], "r2")
+    assert "full" in index.write_problem
+    index._writer.execute("PRAGMA max_page_count = 100000")
+    index.put([row(b"/a", b"c")], "r3")
+    assert (index.count(), index.fact("revision")) == (2, "r1")
+    index.begin_rebuild()
+    index.end_rebuild("x", "r3")
+    assert (index.count(), index.fact("revision"), index.write_problem) == (0, "r3", "")
+
+
+def test_a_rebuild_believes_what_both_have_and_nothing_else(index: Index) -> None:
+    same, other, gone = row(b"/a", b"same"), row(b"/a", b"other"), row(b"/a", b"gone")
+    index.put([same, other, gone], "r1")
+    index.begin_rebuild()
+    index.add_at_server(
+        [
+            (b"/a", b"same", 0o100644, 1, 2, b"h" * 32, None),
+            (b"/a", b"other", 0o100644, 1, 2, b"x" * 32, None),
+            (b"/a", b"new", 0o100644, 1, 2, b"h" * 32, None),
+        ]
+    )
+    index.end_rebuild("client", "r2")
+    unsure = (0o100644, 1, 2, UNSURE, 0)
+    assert index.folder(b"/a") == {
+        b"same": same[1:],
+        b"other": (b"other", *unsure, b"x" * 32, None),
+        b"new": (b"new", *unsure, b"h" * 32, None),
+    }
+    assert (index.fact("client_id"), index.fact("revision")) == ("client", "r2")
 
 
 def test_one_agent_at_a_time(tmp_path: Path, index: Index) -> None:

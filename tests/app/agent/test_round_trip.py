@@ -168,9 +168,9 @@ def offsets(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     began: list[int] = []
     send_from = Uploader._send_from
 
-    async def noted(self: Uploader, content: LargeContent, offset: int) -> None:
+    async def noted(self: Uploader, content: LargeContent, offset: int, end: int) -> None:
         began.append(offset)
-        await send_from(self, content, offset)
+        await send_from(self, content, offset, end)
 
     monkeypatch.setattr(Uploader, "_send_from", noted)
     return began
@@ -235,10 +235,10 @@ async def test_after_a_restart_the_run_is_open_again_while_its_upload_still_goes
     (source / "large").write_bytes(os.urandom(6_000_000))
     send_from, began, reopened = Uploader._send_from, asyncio.Event(), asyncio.Event()
 
-    async def slow(self: Uploader, content: LargeContent, offset: int) -> None:
+    async def slow(self: Uploader, content: LargeContent, offset: int, end: int) -> None:
         began.set()
         await reopened.wait()
-        await send_from(self, content, offset)
+        await send_from(self, content, offset, end)
 
     monkeypatch.setattr(Uploader, "_send_from", slow)
     async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:

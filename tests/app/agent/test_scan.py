@@ -8,7 +8,7 @@ import pytest
 
 from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
-from app.agent.ledger import noted
+from app.agent.noted import noted
 from app.agent.scan import Scanner, Step
 from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
