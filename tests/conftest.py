@@ -56,6 +56,7 @@ PAGE: Final = tuple(
         "ui/test_components",
         "ui/test_dashboard",
         "ui/test_dashboard_orders",
+        "ui/test_dashboard_verification",
         "ui/test_data_table",
         "ui/test_data_table_columns",
         "ui/test_database_columns",

@@ -8,8 +8,24 @@ from datetime import datetime, timedelta
 from streams.records.clients import Client
 from streams.records.files import BackupFile, FilesSummary
 from streams.records.runs import Progress, Run, RunResults
-from streams.records.server import Activity, Series, SeriesPoint, ServerStatus, StorageForecast
-from streams.vocabulary import ClientState, EntryKind, EventKind, FileState, RunState, RunTrigger, ServerState
+from streams.records.server import (
+    Activity,
+    Series,
+    SeriesPoint,
+    ServerStatus,
+    StorageForecast,
+    VerificationStatus,
+)
+from streams.vocabulary import (
+    ClientState,
+    EntryKind,
+    EventKind,
+    FileState,
+    RunState,
+    RunTrigger,
+    ServerState,
+    VerificationState,
+)
 
 GIB = 1024**3
 MIB = 1024**2
@@ -139,6 +155,12 @@ def status(now: datetime) -> ServerStatus:
         write_queue=0,
         event_queue=0,
         last_seq=128412,
+        verification=VerificationStatus(
+            state=VerificationState.IDLE,
+            within_days=30,
+            content_count=91_204,
+            oldest_at=now - timedelta(days=21, hours=4),
+        ),
     )
 
 

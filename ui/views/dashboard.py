@@ -15,7 +15,7 @@ from ui.views.dashboard_running import RunningPart
 from ui.views.dashboard_safety import SafetyPart
 from ui.views.dashboard_server import ServerPart
 
-MIDDLE_HEIGHT: Final = 238
+MIDDLE_HEIGHT: Final = 266
 """What server card and a handful of running backups need; more where the window is taller."""
 _ABOVE: Final = 76 + 124 + 3 * GAP + 2 * PAGE_PADDING
 

@@ -18,8 +18,11 @@ from ui.format import count_text
 from ui.theme import INK, Tone, body_text, look
 from ui.views.dashboard_metrics import present_disk
 from ui.views.dashboard_present import Safety, present_safety
+from ui.views.dashboard_verification import VerificationLine, present_verification
 
 _KEY = look(ClientState.REVOKED).icon
+_WORSE = (Tone.OK, Tone.WARNING, Tone.BAD)
+DAMAGE_ICON = ft.Icons.FACT_CHECK_OUTLINED
 _ICONS = {Tone.OK: ft.Icons.VERIFIED_USER, Tone.WARNING: ft.Icons.WARNING_AMBER, Tone.BAD: ft.Icons.ERROR}
 
 
@@ -35,7 +38,9 @@ class SafetyPart(BoundView):
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
         self._disk = _Fact(lambda: context.go(Place("analytics")))
-        facts = (self._disk, self._failing, self._revoked, self._oldest)
+        self._verification = VerificationLine()
+        self._damage = _Fact(self._show_damaged)
+        facts = (self._disk, self._damage, self._failing, self._revoked, self._oldest)
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
         body = ft.Row(
             [
@@ -74,7 +79,7 @@ class SafetyPart(BoundView):
             content=card(None, ft.Row([self.box, self.box.note], spacing=12)),
         )
         self.bind_table(streams.clients, self.box, self._show_clients)
-        self.bind(streams.status, self._show_disk)
+        self.bind(streams.status, self._show_server)
         self.bind(context.seconds, self._show_safety)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
@@ -88,9 +93,7 @@ class SafetyPart(BoundView):
         before, self._safety = self._safety, safety
         if safety == before:
             return
-        if safety.tone is not before.tone:
-            self._icon.icon, self._icon.color = _ICONS[safety.tone], safety.tone.color
-            self.touch(self._icon)
+        self._show_tone()
         if safety.headline != self._headline.value:
             self._headline.value = safety.headline
             self.touch(self._headline)
@@ -106,10 +109,28 @@ class SafetyPart(BoundView):
             self._button.visible = safety.unsafe > 0
             self.touch(self._button)
 
-    def _show_disk(self, snapshot: Snapshot[ServerStatus]) -> None:
-        if snapshot.value is not None:
-            text, why, tone = present_disk(snapshot.value, self.context.format)
-            self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
+    def _show_server(self, snapshot: Snapshot[ServerStatus]) -> None:
+        status = snapshot.value
+        if status is None:
+            return
+        text, why, tone = present_disk(status, self.context.format)
+        self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
+        found = present_verification(status.verification, self.context.clock(), self.context.format)
+        self._verification = found
+        self.touch(*self._damage.set(found.wrong, found.exact, found.tone, DAMAGE_ICON))
+        self._show_tone()
+
+    def _show_tone(self) -> None:
+        """Show the worse of how the clients and how the stored contents are."""
+        tone = self._safety.tone
+        if self._verification.wrong and self._verification.tone is not Tone.OK:
+            tone = max(tone, self._verification.tone, key=_WORSE.index)
+        if self._icon.color != tone.color:
+            self._icon.icon, self._icon.color = _ICONS[tone], tone.color
+            self.touch(self._icon)
+
+    def _show_damaged(self) -> None:
+        self.context.go(Place("files", "damaged") if self._verification.damaged else Place("logs"))
 
     def _show_unsafe(self) -> None:
         self.context.go(Place("clients", "not_safe"))

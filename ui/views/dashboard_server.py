@@ -18,11 +18,12 @@ from ui.components.card import card
 from ui.components.orders import hold_back
 from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
-from ui.context import UiContext
+from ui.context import Place, UiContext
 from ui.format import duration_text
 from ui.theme import LINE, StateLook, Tone, body_text, look
 from ui.views.dashboard_present import SILENT_AFTER_S
 from ui.views.dashboard_results import ResultsPart
+from ui.views.dashboard_verification import present_verification
 from ui.views.server_actions import ServerActions
 
 
@@ -32,7 +33,7 @@ class ServerPart(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._actions = ServerActions(commands, context, page=lambda: self.page)
         self._status: ServerStatus | None = None
-        self._lost = self._busy = False
+        self._lost = self._busy = self._damaged = False
         self._clients: dict[str, Client] = {}
         self._badge = StatusBadge(ServerState.RUNNING, size=15)
         self._uptime = body_text(quiet=True)
@@ -53,6 +54,13 @@ class ServerPart(BoundView):
             skeleton_rows=2,
             height=46,
         )
+        self._verified_icon = ft.Icon(ft.Icons.FACT_CHECK_OUTLINED, size=15)
+        self._verified = body_text(quiet=True)
+        self._verified_line = ft.Container(
+            ft.Row([self._verified_icon, ft.Container(self._verified, expand=True)], spacing=5),
+            on_click=lambda _: self._on_verified(),
+            visible=False,
+        )
         self.results = ResultsPart(streams=streams, context=context)
         super().__init__(
             context=context,
@@ -62,6 +70,7 @@ class ServerPart(BoundView):
                 ft.Column(
                     [
                         self.box,
+                        self._verified_line,
                         ft.Divider(height=1, color=LINE),
                         self.results,
                     ],
@@ -83,7 +92,20 @@ class ServerPart(BoundView):
     def _show_status(self, status: ServerStatus) -> None:
         self._status = status
         self._show_state()
+        self._show_verification(status)
         self._show_uptime(self.context.clock())
+
+    def _show_verification(self, status: ServerStatus) -> None:
+        line = present_verification(status.verification, self.context.clock(), self.context.format)
+        if (line.text, line.exact) != (self._verified.value, self._verified_line.tooltip):
+            self._verified.value, self._verified_line.tooltip = line.text, line.exact or None
+            self._verified_line.visible = bool(line.text)
+            self._verified_icon.color = line.tone.color
+            self._damaged = line.damaged
+            self.touch(self._verified_line)
+
+    def _on_verified(self) -> None:
+        self.context.go(Place("files", "damaged" if self._damaged else "unverified"))
 
     def _show_link(self, link: Link) -> None:
         if link.lost is not self._lost:
