@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from app.catalogue.analytics import Analytics
+from app.catalogue.audit import AuditLog
 from app.catalogue.clients import Clients, standing
 from app.catalogue.contents import Contents, StoredSizes
 from app.catalogue.enrolments import Enrolments
@@ -78,6 +79,7 @@ class Catalogue:
                 path, committed=self._committed, now=now, check=session.check, opened=session.watch
             )
         self.tokens = Tokens(self.readers, self.writer, now=now)
+        self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
         self.contents = Contents(self.readers, self.writer, stored_sizes)

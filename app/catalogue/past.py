@@ -87,7 +87,7 @@ class Past:
             for each in gone:
                 each.version["ended_at"] = each.version["ended_at"] or at_us
             run_rows.append(run_row(run_id, no, run, new=new, changed=changed, vanished=len(gone)))
-            self._lines.append(line_row(run_rows[-1]))
+            self._lines.append(line_row(run_rows[-1], client.name))
         file_rows = [self._file(each) for each in standing.values()]
         tally = Tally()
         for row, each in zip(file_rows, standing.values(), strict=True):

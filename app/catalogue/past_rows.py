@@ -109,12 +109,13 @@ def run_row(
     }
 
 
-def line_row(run: Mapping[str, Any]) -> dict[str, Any]:
+def line_row(run: Mapping[str, Any], client_name: str) -> dict[str, Any]:
     """Return the line of activity of a run that has ended, without its number."""
     return {
         "at": run["finished_at"],
         "kind": EventKind.RUN_FINISHED.value,
         "client_no": run["client_no"],
+        "client_name": client_name,
         "run_id": run["id"],
         "run_state": run["state"],
         "files": run["files_new"] + run["files_changed"],

@@ -28,6 +28,8 @@ CLIENT_COLUMNS = (
     clients.c.file_count,
     clients.c.stored_bytes,
     clients.c.vanished_count,
+    clients.c.destroy_at,
+    clients.c.protected,
     clients.c.platform,
     clients.c.agent_version,
 )
@@ -51,6 +53,8 @@ def client_of(row: AnyRow) -> Client:
         file_count=row.file_count,
         stored_bytes=row.stored_bytes,
         vanished_count=row.vanished_count,
+        destroy_at=from_us(row.destroy_at),
+        protected=bool(row.protected),
         platform=row.platform,
         agent_version=row.agent_version,
     )
@@ -82,6 +86,7 @@ def run_of(row: AnyRow) -> Run:
         bytes_seen=row.bytes_seen,
         bytes_sent=row.bytes_sent,
         correlation_id=row.correlation_id,
+        protected=bool(row.protected),
     )
 
 
@@ -193,7 +198,7 @@ def version_of(row: AnyRow) -> FileVersion:
 
 def select_activity() -> AnySelect:
     """Select activity lines with the name of their client."""
-    return select(activity, clients.c.id.label("client_id"), clients.c.name.label("client_name")).join(
+    return select(activity, clients.c.id.label("client_id")).join(
         clients, clients.c.no == activity.c.client_no, isouter=True
     )
 

@@ -77,6 +77,8 @@ clients = Table(
     Column("vanished_count", BigInteger, nullable=False, default=0),
     Column("held_bytes", BigInteger, nullable=False, default=0),
     Column("quota_bytes", BigInteger),
+    Column("destroy_at", BigInteger, index=True),
+    Column("protected", Boolean, nullable=False, default=False),
     # Replaced with every change of the client's files: revision.py.
     Column("revision", String(16), nullable=False),
 )
@@ -132,6 +134,7 @@ runs = Table(
         )
     ),
     Column("correlation_id", String, nullable=False, default=""),
+    Column("protected", Boolean, nullable=False, default=False),
     Index("ix_runs_client", "client_no", "id"),
     Index("ix_runs_state", "state", "id"),
     Index("ix_runs_finished", "finished_at"),
@@ -237,6 +240,7 @@ activity = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", String, nullable=False),
     Column("client_no", ForeignKey("clients.no")),
+    Column("client_name", String),
     Column("run_id", BigInteger),
     Column("run_state", String),
     Column("files", BigInteger),
@@ -245,6 +249,28 @@ activity = Table(
     Column("reason", String),
     Index("ix_activity_client", "client_no", "seq"),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("line_id", BigInteger, nullable=False, unique=True),
+    Column("who", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("client_id", String),
+    Column("result", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+"""Append-only; ``hash`` covers the row and the hash of the one before it. The head is in ``meta`` as well.
+
+``line_id`` is the number of its line in the log: microseconds of the clock, but always rising.
+"""
 
 verifications = Table(
     "verifications",

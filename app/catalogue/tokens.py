@@ -160,6 +160,14 @@ class Tokens:
         self.forget(revoked)
         return token
 
+    async def note_used(self, token_ids: Iterable[int], at: datetime) -> None:
+        """Note when tokens were last used; many at once."""
+
+        def work(transaction: Transaction) -> None:
+            transaction.run(update(tokens).where(tokens.c.id.in_(list(token_ids))).values(used_at=to_us(at)))
+
+        await self._writer.write(work)
+
     async def revoke(self, token_id: int) -> None:
         """Let a token be good no longer."""
 

@@ -165,6 +165,7 @@ class Transaction:
                     "at": self.now_us,
                     "kind": kind.value,
                     "client_no": client_no,
+                    "client_name": line.client_name,
                     "run_id": line.run_id,
                     "run_state": line.run_state.value if line.run_state else None,
                     "files": told.files,

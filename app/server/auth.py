@@ -10,6 +10,7 @@ from aiohttp.typedefs import Middleware
 from app.catalogue.tokens import TokenInfo
 from app.catalogue.writer import FLOW
 from app.log_limits import LimitedLog
+from app.server.audit_calls import forbidden, wrong_token
 from app.server.call import TOKEN, route_of
 from app.server.peers import network_of
 from app.server.problems import Refused
@@ -28,7 +29,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def authentication(room: "Room") -> Middleware:
     """Return the middleware that lets a request through, or answers 401 wrong_token or 403 forbidden.
 
-    A path that does not exist is told only to who has a token.
+    A path that does not exist is told only to who has a token. Logins and refusals are noted.
     """
 
     @web.middleware
@@ -37,7 +38,10 @@ def authentication(room: "Room") -> Middleware:
         if route is not None and route.scope is None:
             return await handler(request)
         token = await _token(room, request)
+        room.logins.note(token, room.peers.address(request))
         if route is not None and route.scope is not None and not token.allows(route.scope):
+            note = forbidden(request, room.peers.address(request), room.logins.name(token), token)
+            room.audit.gather(note, token.id, note.address, route.path)
             raise Refused(
                 "forbidden",
                 f"This takes a token with the scope {route.scope}.",
@@ -74,6 +78,7 @@ async def _token(room: "Room", request: web.Request) -> TokenInfo:
     if token is None:
         if text:
             peer = room.peers.address(request)
+            room.audit.gather(wrong_token(request, peer), network_of(peer))
             limited.warning("wrong_token", peer=peer, path=request.path[:200])
             refusal = room.token_guesses.note_failure(network_of(peer))
             if refusal is not None:

@@ -26,9 +26,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from app.catalogue.tokens import TokenInfo
 from app.log_limits import LimitedLog
 from app.protocol import Problem, encode
+from app.server.audit_calls import note_of, with_failure, with_result
 from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
 from app.server.problems import STATUS_OF_CODE, Refused
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 log = structlog.stdlib.get_logger(__name__)
 limited = LimitedLog(log)
@@ -61,6 +62,8 @@ class Route:
     body_content: str | None = None
     """The media type of a body that is not JSON; the handler reads it itself."""
     extra_query: type[msgspec.Struct] | None = None
+    audit: AuditAction | None = None
+    """The row that each call leaves in the audit record; None for what is only looked at."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,31 @@ def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
                     arguments[name] = _query(request, hints[name])
                 case _:
                     arguments[name] = _part(request, name, hints[name])
-        return reply(await route.handler(**arguments))
+        if route.audit is None or route.scope is Scope.RESTORE:
+            # What gives contents out notes it itself, before the first byte leaves.
+            return reply(await route.handler(**arguments))
+        return reply(await _noted(route.audit, route.handler, arguments, request, room))
 
     return handle
+
+
+async def _noted(
+    action: AuditAction,
+    handler: Callable[..., Awaitable[Any]],
+    arguments: dict[str, Any],
+    request: web.Request,
+    room: Any,
+) -> Any:
+    """Call a handler, and leave a row in the audit record whatever comes of it."""
+    who = room.logins.name(request[TOKEN]) if TOKEN in request else ""
+    note = note_of(action, who, room.peers.address(request), arguments, room.roster)
+    try:
+        value = await handler(**arguments)
+    except Exception as error:
+        await room.audit.note(with_failure(note, error))
+        raise
+    await room.audit.note(with_result(request, note, value))
+    return value
 
 
 def reply(value: Any) -> web.StreamResponse:

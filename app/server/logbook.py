@@ -35,8 +35,8 @@ WRITE_AGAIN_S = 2.0
 """Pause before lines that the disk has not taken are written again."""
 MOST_READ = 5000
 """Lines of the files that one question looks at; the next page goes on from there, and so each comes soon."""
-NOT_OURS = ("app.fleet", "app.agent")
-"""Agents that run in this process, as in the simulated fleet, have logs of their own."""
+NOT_OURS = ("app.fleet", "app.agent", "audit")
+"""Agents that run in this process, as in the simulated fleet, have their own logs; audit rows are relayed."""
 
 
 class Logbook:
@@ -76,6 +76,11 @@ class Logbook:
         self._unwritten.extend(lines)
         self._lost += lost
         self._bound()
+        self.relay(lines, lost)
+        self._to_write.set()
+
+    def relay(self, lines: tuple[LogLine, ...], lost: int = 0) -> None:
+        """Hand lines to the consoles that listen, without keeping them here."""
         if self._hub.listened(Topic.LOGS):
             self._unsent.extend(lines)
             self._unsent_lost += lost
@@ -83,7 +88,6 @@ class Logbook:
                 self._unsent.popleft()
                 self._unsent_lost += 1
             self._something.set()
-        self._to_write.set()
 
     async def send(self) -> None:
         """Send what was said to the consoles that listen, some times a second, until cancelled."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
+from app.server.audit import Audit
 from app.server.backups import Backups
 from app.server.bodies import BodyBudget
 from app.server.door import Door
@@ -14,6 +15,7 @@ from app.server.happenings import say
 from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.logbook import Logbook
+from app.server.logins import Logins
 from app.server.peers import Peers
 from app.server.progress import ProgressBoard
 from app.server.removal import ClientRemoval
@@ -41,6 +43,8 @@ class Room:
     tasks: Tasks
     hub: Hub
     logbook: Logbook
+    audit: Audit
+    logins: Logins
     roster: Roster
     progress: ProgressBoard
     transfers: TransferBoard
@@ -81,6 +85,7 @@ def furnish(
     """Build the parts and wire them: what is committed reaches the roster, the runs and the consoles."""
     tasks = Tasks()
     roster = Roster()
+    audit = Audit(catalogue.audit, logbook)
     progress = ProgressBoard(hub.publish_conflated, limits.frames_every_s)
     transfers = TransferBoard(hub.publish_conflated, limits.frames_every_s)
     agents = AgentsHub(catalogue=catalogue, roster=roster, progress=progress, limits=limits, tasks=tasks)
@@ -124,6 +129,8 @@ def furnish(
         tasks=tasks,
         hub=hub,
         logbook=logbook,
+        audit=audit,
+        logins=Logins(audit, catalogue.tokens, roster),
         roster=roster,
         progress=progress,
         transfers=transfers,

@@ -163,6 +163,8 @@ async def running_room(
             fingerprint=fingerprint,
             simulated=simulated,
         )
+        await room.audit.begin()
+        stack.push_async_callback(room.audit.close)
         stack.push_async_callback(room.tasks.close)
         await catalogue.clients.mark_all_offline()
         await catalogue.runs.fail_orphans(RESTARTED)
@@ -231,6 +233,7 @@ def _start_work(room: Room) -> None:
         while True:
             await asyncio.sleep(limits.seen_every_s)
             await room.agents.write_seen()
+            await room.logins.write_used()
 
     async def tidy() -> None:
         await keep_tidy(room.catalogue, room.store, limits)
@@ -241,6 +244,7 @@ def _start_work(room: Room) -> None:
         "status": room.status.run,
         "log-frames": room.logbook.send,
         "log-files": room.logbook.write_down,
+        "audit": room.audit.run,
         "seen": write_seen,
         "presence": room.agents.settle,
         "lost-runs": room.running.sweep,

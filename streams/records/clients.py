@@ -30,6 +30,10 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Size of its present files before compression and deduplication."""
     vanished_count: int = 0
     """Files that are kept, but no longer on the machine; not in ``file_count``."""
+    destroy_at: datetime | None = None
+    """When it is removed with all that is kept of it; it can be kept until then."""
+    protected: bool = False
+    """It cannot be removed, and its deleted files are not purged."""
     platform: str = ""
     agent_version: str = ""
 

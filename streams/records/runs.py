@@ -26,6 +26,8 @@ class Run(Record, frozen=True, kw_only=True):
     bytes_seen: int = 0
     bytes_sent: int = 0
     correlation_id: str = ""
+    protected: bool = False
+    """What it has backed up is not purged, and its client cannot be removed."""
 
 
 class RunPage(Record, frozen=True, kw_only=True):

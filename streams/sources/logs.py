@@ -19,7 +19,7 @@ from streams.sources.reading import Reading
 from streams.upkeep import Began, not_before
 from streams.vocabulary import LogSource, Topic
 
-SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE})
+SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE, LogSource.AUDIT})
 FEW_LINES = 40
 """With fewer of them older ones are asked for at once: a question looks at a part of the log only."""
 LEAST_SHIFT_S = 1.0

@@ -28,6 +28,7 @@ SOURCE_WORDS: Final = {
     LogSource.CONSOLE: "console",
     LogSource.SERVER: "server",
     LogSource.DATABASE: "database",
+    LogSource.AUDIT: "audit",
 }
 LONGEST_ROW: Final = 400
 """Characters of a row; the details have the whole line."""

@@ -5,7 +5,7 @@ from app.server.call import Route
 from app.server.room import Room
 from streams.commands import Outcome
 from streams.records.clients import Client
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 
 async def clients(room: Room) -> ClientList:
@@ -59,9 +59,16 @@ async def back_up(room: Room, body: BackupRequest) -> Outcome:
 
 CLIENTS = (
     Route("GET", "/api/clients", clients, Scope.LOOK),
-    Route("POST", "/api/clients/disconnect", disconnect, Scope.OPERATE),
-    Route("POST", "/api/clients/allow", allow, Scope.OPERATE),
+    Route("POST", "/api/clients/disconnect", disconnect, Scope.OPERATE, audit=AuditAction.DISCONNECT_CLIENT),
+    Route("POST", "/api/clients/allow", allow, Scope.OPERATE, audit=AuditAction.ALLOW_CLIENT),
     Route("GET", "/api/clients/{client_id}", client, Scope.LOOK, ("unknown_client",)),
-    Route("PATCH", "/api/clients/{client_id}", set_goal, Scope.OPERATE, ("unknown_client",)),
-    Route("POST", "/api/backups", back_up, Scope.OPERATE),
+    Route(
+        "PATCH",
+        "/api/clients/{client_id}",
+        set_goal,
+        Scope.OPERATE,
+        ("unknown_client",),
+        audit=AuditAction.SET_GOAL,
+    ),
+    Route("POST", "/api/backups", back_up, Scope.OPERATE, audit=AuditAction.BACKUP),
 )

@@ -7,6 +7,8 @@ import structlog
 from aiohttp import ClientConnectionError, web
 
 from app.batches import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
+from app.catalogue.audit import AuditNote
+from app.catalogue.tokens import TokenInfo
 from app.protocol import VersionIds
 from app.server.call import Route, abort
 from app.server.problems import Refused
@@ -14,7 +16,7 @@ from app.server.room import Room
 from app.store.errors import BlobMissing, Damaged, StoreFailure
 from streams.records.files import FileVersion
 from streams.records.server import Transfer
-from streams.vocabulary import FileState, Scope, TransferKind, TransferState
+from streams.vocabulary import AuditAction, FileState, Scope, TransferKind, TransferState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -29,7 +31,7 @@ async def transfers(room: Room) -> list[Transfer]:
     return room.transfers.all()
 
 
-async def content(room: Room, request: web.Request, version_id: int) -> web.StreamResponse:
+async def content(room: Room, request: web.Request, token: TokenInfo, version_id: int) -> web.StreamResponse:
     """Return the bytes of a version, or a range of them.
 
     GET /api/versions/{version_id}/content: 200, 206, 304, 404 unknown_version, 409 no_content, 410 damaged,
@@ -44,6 +46,7 @@ async def content(room: Room, request: web.Request, version_id: int) -> web.Stre
     if version.state is FileState.DAMAGED:
         raise Refused("damaged", "The stored bytes of this version are damaged.")
     part = _range(request, version.size_bytes, etag)
+    _note_download(room, request, token, version.client_id, version.path)
     start, end = part or (0, version.size_bytes)
     # The last chunk is held back until the store has said that all of it is good.
     chunks = room.store.open(version.sha256, start, None if part is None else end)
@@ -64,7 +67,9 @@ async def content(room: Room, request: web.Request, version_id: int) -> web.Stre
     return response
 
 
-async def contents(room: Room, body: VersionIds) -> web.StreamResponse:
+async def contents(
+    room: Room, request: web.Request, token: TokenInfo, body: VersionIds
+) -> web.StreamResponse:
     """Return small contents of several versions at once, each once: hash, length and bytes.
 
     POST /api/versions/contents: 200, 413 payload_too_large. What is large, or not there whole, is left out;
@@ -76,6 +81,7 @@ async def contents(room: Room, body: VersionIds) -> web.StreamResponse:
         raise Refused("payload_too_large", f"These contents are more than {BATCH_BYTES:,} bytes.")
     for client_id in {client_id for _, client_id in wanted.values()}:
         sizes = [size for size, owner in wanted.values() if owner == client_id]
+        _note_download(room, request, token, client_id, f"{len(sizes):,} small files")
         room.transfers.begin(
             TransferKind.DOWNLOAD,
             client_id=client_id,
@@ -176,6 +182,18 @@ def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] 
     return start, end
 
 
+def _note_download(room: Room, request: web.Request, token: TokenInfo, client_id: str, label: str) -> None:
+    """Note that contents are given out; those of one client, token and address are gathered."""
+    note = AuditNote(
+        action=AuditAction.DOWNLOAD,
+        who=room.logins.name(token),
+        address=room.peers.address(request),
+        target=f"client {room.roster.name(client_id)}: {label}",
+        client_id=client_id,
+    )
+    room.audit.gather(note, token.id, note.address, client_id)
+
+
 CONTENT = (
     Route("GET", "/api/transfers", transfers, Scope.LOOK),
     Route(
@@ -185,6 +203,7 @@ CONTENT = (
         Scope.RESTORE,
         ("payload_too_large",),
         content="application/octet-stream",
+        audit=AuditAction.DOWNLOAD,
     ),
     Route(
         "GET",
@@ -193,5 +212,6 @@ CONTENT = (
         Scope.RESTORE,
         ("unknown_version", "no_content", "damaged", "range_not_satisfiable"),
         content="application/octet-stream",
+        audit=AuditAction.DOWNLOAD,
     ),
 )

@@ -2,7 +2,9 @@
 
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 
+from app.catalogue.audit import AuditNote
 from app.log_limits import LimitedLog
 from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
 from app.server.call import Route
@@ -11,7 +13,7 @@ from app.server.problems import Refused
 from app.server.room import Room
 from app.tls import join_code
 from streams.failures import TidewatchError
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 
@@ -35,6 +37,7 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
     """
     name, peer = body.name.strip(), room.peers.address(request)
     keys = (f"address {network_of(peer)}", f"name {name[:NAME_LENGTH]}")
+    note = AuditNote(action=AuditAction.ENROLMENT, address=peer, target=f"client {name}")
     room.door.delaying(request, delayed=True)
     try:
         await room.code_guesses.wait(*keys)
@@ -46,7 +49,10 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
         )
     except TidewatchError as error:
         limited.warning("code_refused", peer=peer, client=name[:NAME_LENGTH], reason=error.code)
+        wrong = replace(note, action=AuditAction.WRONG_CODE, result=f"refused: {error.code}")
+        room.audit.gather(wrong, network_of(peer))
         raise room.code_guesses.note_failure(*keys) or error from None
+    await room.audit.note(replace(note, who=f"client {client.name}", client_id=client.id))
     return EnrolReply(client_id=client.id, token=token)
 
 
@@ -59,7 +65,7 @@ def client_name(name: str) -> str:
 
 
 ENROLMENT = (
-    Route("POST", "/api/enrolments", create, Scope.OPERATE),
+    Route("POST", "/api/enrolments", create, Scope.OPERATE, audit=AuditAction.ENROLMENT_CODE),
     Route(
         "POST",
         "/api/enrol",

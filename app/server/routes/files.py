@@ -4,13 +4,16 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from aiohttp import web
 
+from app.catalogue.audit import AuditNote
+from app.catalogue.tokens import TokenInfo
 from app.protocol import FileIds, VersionPage
 from app.server.call import Route
 from app.server.room import Room
 from streams.commands import Outcome
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 
 class TreeQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,25 +89,45 @@ async def verify_all(room: Room) -> VerifyResult:
     return await room.verification.everything()
 
 
-async def tree(room: Room, query: TreeQuery) -> VersionPage:
+async def tree(room: Room, request: web.Request, token: TokenInfo, query: TreeQuery) -> VersionPage:
     """Return what a client had at a time, for a restore.
 
     GET /api/tree: 200, 404 unknown_client.
     """
+    note_list(room, request, token, query.client_id)
     entries, next_after = await room.catalogue.files.tree(
         query.client_id, at=query.at, after=query.after, limit=query.limit
     )
     return VersionPage(entries=tuple(entries), next_after=next_after)
 
 
+def note_list(room: Room, request: web.Request, token: TokenInfo, client_id: str) -> None:
+    """Note that the whole list of a client's files is given out; its pages are gathered."""
+    note = AuditNote(
+        action=AuditAction.FILE_LIST,
+        who=room.logins.name(token),
+        address=room.peers.address(request),
+        target=f"client {room.roster.name(client_id)}",
+        client_id=client_id if room.roster.get(client_id) is not None else None,
+    )
+    room.audit.gather(note, token.id, note.address, note.target)
+
+
 FILES = (
     Route("GET", "/api/files", files, Scope.LOOK),
     Route("GET", "/api/files/summary", summary, Scope.LOOK),
-    Route("POST", "/api/files/delete", delete, Scope.OPERATE),
-    Route("POST", "/api/files/undelete", undelete, Scope.OPERATE),
-    Route("POST", "/api/files/verify", verify, Scope.OPERATE),
+    Route("POST", "/api/files/delete", delete, Scope.OPERATE, audit=AuditAction.DELETE_FILES),
+    Route("POST", "/api/files/undelete", undelete, Scope.OPERATE, audit=AuditAction.UNDELETE_FILES),
+    Route("POST", "/api/files/verify", verify, Scope.OPERATE, audit=AuditAction.VERIFY),
     Route("GET", "/api/files/{file_id}/versions", versions, Scope.LOOK, ("unknown_file",)),
-    Route("POST", "/api/clients/{client_id}/verify", verify_client, Scope.OPERATE, ("unknown_client",)),
-    Route("POST", "/api/verify", verify_all, Scope.OPERATE),
-    Route("GET", "/api/tree", tree, Scope.RESTORE, ("unknown_client",)),
+    Route(
+        "POST",
+        "/api/clients/{client_id}/verify",
+        verify_client,
+        Scope.OPERATE,
+        ("unknown_client",),
+        audit=AuditAction.VERIFY,
+    ),
+    Route("POST", "/api/verify", verify_all, Scope.OPERATE, audit=AuditAction.VERIFY),
+    Route("GET", "/api/tree", tree, Scope.RESTORE, ("unknown_client",), audit=AuditAction.FILE_LIST),
 )

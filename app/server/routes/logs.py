@@ -22,8 +22,8 @@ class LogsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     levels: str = ",".join(LogLevel)
     """Some of debug, info, warning and error, with commas between."""
-    sources: str = f"{LogSource.SERVER},{LogSource.DATABASE}"
-    """Of server and database, with commas between."""
+    sources: str = f"{LogSource.SERVER},{LogSource.DATABASE},{LogSource.AUDIT}"
+    """Of server, database and audit, with commas between."""
     text: Annotated[str, msgspec.Meta(max_length=400)] = ""
     """Words, or an expression between slashes; the case does not matter."""
     client_id: str | None = None
@@ -49,7 +49,25 @@ async def logs(room: Room, query: LogsQuery) -> LogPage:
         correlation_id=query.correlation_id,
         until=query.until,
     )
-    return await room.logbook.page(wanted, query.before, query.limit)
+    pages: list[LogPage] = []
+    if wanted.sources - {LogSource.AUDIT}:
+        pages.append(await room.logbook.page(wanted, query.before, query.limit))
+    if LogSource.AUDIT in wanted.sources:
+        pages.append(await room.catalogue.audit.page(wanted, query.before, query.limit))
+    return merged(pages, query.limit)
+
+
+def merged(pages: list[LogPage], limit: int) -> LogPage:
+    """Return pages that begin at one place as one page, newest line first."""
+    lines = sorted((line for page in pages for line in page.lines), key=lambda line: -line.id)
+    # Below the place where one of them stopped its lines would be missing.
+    reach = max((page.next_before for page in pages if page.next_before is not None), default=None)
+    if reach is not None:
+        lines = [line for line in lines if line.id >= reach]
+    if len(lines) > limit:
+        lines = lines[:limit]
+        reach = lines[-1].id
+    return LogPage(lines=tuple(lines), next_before=reach)
 
 
 def _words(kind: type[E], text: str, name: str) -> frozenset[E]:

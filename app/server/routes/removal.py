@@ -3,7 +3,7 @@
 from app.server.call import Route
 from app.server.room import Room
 from streams.records.clients import ClientHoldings
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 
 async def holdings(room: Room, client_id: str) -> ClientHoldings:
@@ -24,5 +24,12 @@ async def remove(room: Room, client_id: str) -> ClientHoldings:
 
 REMOVAL = (
     Route("GET", "/api/clients/{client_id}/holdings", holdings, Scope.LOOK, ("unknown_client",)),
-    Route("DELETE", "/api/clients/{client_id}", remove, Scope.DESTROY, ("unknown_client",)),
+    Route(
+        "DELETE",
+        "/api/clients/{client_id}",
+        remove,
+        Scope.DESTROY,
+        ("unknown_client",),
+        audit=AuditAction.REMOVE_CLIENT,
+    ),
 )

@@ -8,7 +8,7 @@ from app.protocol import ActiveRuns
 from app.server.call import Route
 from app.server.room import Room
 from streams.records.runs import Run, RunPage, RunResults
-from streams.vocabulary import RunState, Scope
+from streams.vocabulary import AuditAction, RunState, Scope
 
 
 class RunsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,5 +65,12 @@ RUNS = (
     Route("GET", "/api/runs", runs, Scope.LOOK),
     Route("GET", "/api/runs/active", active, Scope.LOOK),
     Route("GET", "/api/runs/results", results, Scope.LOOK),
-    Route("POST", "/api/runs/{run_id}/cancel", cancel, Scope.OPERATE, ("unknown_run", "run_ended")),
+    Route(
+        "POST",
+        "/api/runs/{run_id}/cancel",
+        cancel,
+        Scope.OPERATE,
+        ("unknown_run", "run_ended"),
+        audit=AuditAction.CANCEL_RUN,
+    ),
 )

@@ -10,7 +10,7 @@ from app.server.call import Route
 from app.server.room import Room
 from streams.records.base import utc_now
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast
-from streams.vocabulary import Scope
+from streams.vocabulary import AuditAction, Scope
 
 SERIES = (
     "cpu_ratio",
@@ -95,8 +95,8 @@ async def forecast(room: Room) -> StorageForecast:
 
 STATUS = (
     Route("GET", "/api/status", status, Scope.LOOK),
-    Route("POST", "/api/server/start", start, Scope.OPERATE),
-    Route("POST", "/api/server/stop", stop, Scope.OPERATE),
+    Route("POST", "/api/server/start", start, Scope.OPERATE, audit=AuditAction.START_SERVER),
+    Route("POST", "/api/server/stop", stop, Scope.OPERATE, audit=AuditAction.STOP_SERVER),
     Route("GET", "/api/activity", activity, Scope.LOOK),
     Route("GET", "/api/load", load, Scope.LOOK),
     Route("GET", "/api/storage/forecast", forecast, Scope.LOOK),

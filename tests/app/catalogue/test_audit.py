@@ -1,0 +1,131 @@
+"""The audit record: append-only, and every change to it is found."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.catalogue.audit import HEAD_FILE, LONGEST_TEXT, AuditNote, prove
+from app.catalogue.catalogue import Catalogue
+from streams.records.logs import LogFilter
+from streams.vocabulary import AuditAction, LogLevel, LogSource
+from tests.app.catalogue.seeds import Clock, enrol
+
+ALL = LogFilter()
+
+
+def note(number: int, **more: str) -> AuditNote:
+    return AuditNote(
+        action=AuditAction.BACKUP, who="token desk", address="10.0.0.9", target=f"client {number}", **more
+    )
+
+
+async def noted(catalogue: Catalogue, count: int) -> Path:
+    for number in range(count):
+        await catalogue.audit.note(note(number))
+    assert await catalogue.audit.save_head()
+    return catalogue.path
+
+
+async def test_a_chain_that_nobody_touched_is_good(catalogue: Catalogue) -> None:
+    path = await noted(catalogue, 5)
+    assert await asyncio.to_thread(prove, path) == (5, [])
+    assert (path.with_name(HEAD_FILE).stat().st_mode & 0o777) == 0o600
+
+
+async def test_a_record_that_is_empty_is_good(catalogue: Catalogue) -> None:
+    assert await asyncio.to_thread(prove, await noted(catalogue, 0)) == (0, [])
+
+
+FORGERIES: tuple[tuple[str, str], ...] = (
+    ("UPDATE audit SET who = 'nobody' WHERE seq = 3", "row 3 was changed"),
+    ("UPDATE audit SET at = at - 1 WHERE seq = 1", "row 1 was changed"),
+    ("DELETE FROM audit WHERE seq = 2", "rows 2 to 2 are missing"),
+    ("DELETE FROM audit WHERE seq = 1", "rows 1 to 1 are missing"),
+    ("DELETE FROM audit WHERE seq > 3", "rows after 3 are missing"),
+    ("DELETE FROM audit", "rows after 0 are missing"),
+    (
+        "UPDATE audit SET seq = CASE seq WHEN 2 THEN -3 ELSE -2 END WHERE seq IN (2, 3);"
+        "UPDATE audit SET seq = -seq WHERE seq < 0",
+        "row 2 does not follow row 1",
+    ),
+    ("DELETE FROM audit WHERE seq > 3; DELETE FROM meta WHERE name = 'audit_head'", "rows after 3"),
+)
+
+
+@pytest.mark.parametrize(("forgery", "fault"), FORGERIES)
+async def test_every_forgery_is_found(catalogue: Catalogue, forgery: str, fault: str) -> None:
+    path = await noted(catalogue, 5)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(forgery)
+    _, faults = await asyncio.to_thread(prove, path)
+    assert any(each.startswith(fault) for each in faults), faults
+
+
+async def test_a_tail_that_was_cut_off_is_found_also_when_the_record_went_on(catalogue: Catalogue) -> None:
+    path = await noted(catalogue, 5)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("DELETE FROM audit WHERE seq > 3; DELETE FROM meta WHERE name = 'audit_head'")
+    await catalogue.audit.note(note(6))
+    assert not await catalogue.audit.save_head(), "the witness is kept"
+    _, faults = await asyncio.to_thread(prove, path)
+    assert faults
+
+
+async def test_a_file_that_says_nothing_is_a_fault(catalogue: Catalogue) -> None:
+    path = await noted(catalogue, 1)
+    path.with_name(HEAD_FILE).write_text("what")
+    assert (await asyncio.to_thread(prove, path))[1] == [f"{HEAD_FILE} cannot be read"]
+
+
+async def test_two_processes_append_to_one_chain(catalogue: Catalogue, clock: Clock) -> None:
+    other = await Catalogue.open(catalogue.path, now=clock)
+    try:
+        for number in range(4):
+            await (catalogue, other)[number % 2].audit.note(note(number))
+    finally:
+        await other.close()
+    assert await asyncio.to_thread(prove, catalogue.path) == (4, [])
+
+
+async def test_values_are_bounded_and_control_characters_are_escaped(catalogue: Catalogue) -> None:
+    await catalogue.audit.note(
+        AuditNote(action=AuditAction.WRONG_CODE, who="x" * 10_000, target="a\x1b[2J\nb" + "\x00" * 9_000)
+    )
+    ((_, line),) = await catalogue.audit.after(0)
+    assert line.fields["on"].startswith(r"a\x1b[2J\nb") and len(line.fields["on"]) == LONGEST_TEXT
+    assert all(text.isprintable() for text in line.fields.values())
+
+
+async def test_pages_follow_each_other(catalogue: Catalogue, clock: Clock) -> None:
+    for number in range(9):
+        clock.forward(seconds=-1)  # the clock goes back; the order of the record holds
+        await catalogue.audit.note(note(number, result="refused: forbidden" if number % 3 == 0 else "done"))
+    found: list[str] = []
+    before: int | None = None
+    while True:
+        page = await catalogue.audit.page(ALL, before, 2)
+        found += [line.fields["on"] for line in page.lines]
+        before = page.next_before
+        if before is None:
+            break
+    assert found == [f"client {number}" for number in reversed(range(9))]
+    refused = await catalogue.audit.page(LogFilter(levels=frozenset({LogLevel.WARNING})), None, 10)
+    assert [line.fields["number"] for line in refused.lines] == ["7", "4", "1"]
+    assert {line.source for line in refused.lines} == {LogSource.AUDIT}
+    assert (await catalogue.audit.page(LogFilter(text="client 4"), None, 10)).lines[0].message == "backup"
+    assert not (await catalogue.audit.page(LogFilter(client_id="f" * 32), None, 10)).lines
+
+
+async def test_rows_that_come_at_once_are_one_chain(catalogue: Catalogue) -> None:
+    await asyncio.gather(*(catalogue.audit.note(note(number)) for number in range(20)))
+    assert await asyncio.to_thread(prove, catalogue.path) == (20, [])
+
+
+async def test_what_was_done_with_a_client_is_told_after_its_removal(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue, "old-laptop")
+    await catalogue.removal.remove(client.id)
+    lines = await catalogue.activity.page()
+    assert [(line.kind.value, line.client_name) for line in lines][1:] == [("client_enrolled", "old-laptop")]
