@@ -14,7 +14,7 @@ from streams.records.base import Record
 from streams.records.clients import Client
 from streams.records.files import FileVersion
 from streams.records.runs import Progress, Run
-from streams.vocabulary import EntryKind, RunState, RunTrigger, ServerState
+from streams.vocabulary import CONSOLE_SCOPES, EntryKind, RunState, RunTrigger, Scope, ServerState
 
 SERVER_NAME = "tidewatch"
 SERVER_VERSION = "0.1.0"
@@ -139,6 +139,15 @@ class EnrolReply(Record, frozen=True, kw_only=True):
 
     client_id: str
     token: str
+
+
+class TokenRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks for a token of a console or a script; the right to look is part of every one."""
+
+    name: str
+    scopes: Annotated[tuple[Scope, ...], msgspec.Meta(max_length=len(CONSOLE_SCOPES))]
+    days: Annotated[float, msgspec.Meta(gt=0, le=36_500)] | None = None
+    """How long it is good; None without an end, or until that of the token it is made with."""
 
 
 class VersionPage(Record, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from app.catalogue.analytics import Analytics
 from app.catalogue.audit import AuditLog
 from app.catalogue.clients import Clients, standing
+from app.catalogue.console_tokens import ConsoleTokens
 from app.catalogue.contents import Contents, StoredSizes
 from app.catalogue.enrolments import Enrolments
 from app.catalogue.errors import CatalogueLost
@@ -79,6 +80,7 @@ class Catalogue:
                 path, committed=self._committed, now=now, check=session.check, opened=session.watch
             )
         self.tokens = Tokens(self.readers, self.writer, now=now)
+        self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)

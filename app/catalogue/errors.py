@@ -53,6 +53,18 @@ class CodeExpired(TidewatchError):
     code = "code_expired"
 
 
+class UnknownToken(TidewatchError):
+    """No token of a console has this id or name."""
+
+    code = "unknown_token"
+
+
+class TokenNameTaken(TidewatchError):
+    """There is a token of this name that was not revoked."""
+
+    code = "name_taken"
+
+
 class RunEnded(TidewatchError):
     """The run has ended; nothing can be added to it."""
 

@@ -9,7 +9,6 @@ from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
 from app.catalogue.writer import FLOW
-from app.log_limits import LimitedLog
 from app.server.audit_calls import forbidden, wrong_token
 from app.server.call import TOKEN, route_of
 from app.server.peers import network_of
@@ -20,8 +19,6 @@ from streams.vocabulary import Scope
 if TYPE_CHECKING:
     from app.server.room import Room
 
-log = structlog.stdlib.get_logger(__name__)
-limited = LimitedLog(log)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -79,7 +76,6 @@ async def _token(room: "Room", request: web.Request) -> TokenInfo:
         if text:
             peer = room.peers.address(request)
             room.audit.gather(wrong_token(request, peer), network_of(peer))
-            limited.warning("wrong_token", peer=peer, path=request.path[:200])
             refusal = room.token_guesses.note_failure(network_of(peer))
             if refusal is not None:
                 raise refusal

@@ -6,6 +6,7 @@ that a console needs. HTTP is on --port, the event sockets are on the next one.
 
 import argparse
 import asyncio
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ def _announce(info: ServerInfo) -> None:
     say(f"tidewatch: serving {info.url} (events on port {info.events_port})")
     if info.new_token is not None:
         say(f"tidewatch: first start; the console's token is in {info.token_file}")
-        say(f"tidewatch: set-up token, shown this once: {info.new_token}")
+        if sys.stdout.isatty():
+            say(f"tidewatch: set-up token, shown this once: {info.new_token}")
     if info.fingerprint:
         say(f"tidewatch: its key is {info.fingerprint}")
     if not info.tls and not is_loopback(info.host):

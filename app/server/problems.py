@@ -17,6 +17,8 @@ STATUS_OF_CODE: dict[str, int] = {
     "unknown_run": 404,
     "unknown_file": 404,
     "unknown_version": 404,
+    "unknown_token": 404,
+    "name_taken": 409,
     "method_not_allowed": 405,
     "server_stopped": 409,
     "client_disconnected": 409,

@@ -13,6 +13,7 @@ from app.server.routes.runs import RUNS
 from app.server.routes.service import SERVICE
 from app.server.routes.sockets import SOCKETS
 from app.server.routes.status import STATUS
+from app.server.routes.tokens import TOKENS
 
 ROUTES: tuple[Route, ...] = (
     *SERVICE,
@@ -24,6 +25,7 @@ ROUTES: tuple[Route, ...] = (
     *ANALYTICS,
     *CONTENT,
     *ENROLMENT,
+    *TOKENS,
     *LOGS,
     *AGENT,
 )

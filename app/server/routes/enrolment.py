@@ -1,11 +1,9 @@
 """Routes by which a client becomes one of ours."""
 
-import structlog
 from aiohttp import web
 from msgspec.structs import replace
 
 from app.catalogue.audit import AuditNote
-from app.log_limits import LimitedLog
 from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
 from app.server.call import Route
 from app.server.peers import network_of
@@ -14,8 +12,6 @@ from app.server.room import Room
 from app.tls import join_code
 from streams.failures import TidewatchError
 from streams.vocabulary import AuditAction, Scope
-
-limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 
 NAME_LENGTH = 100
 
@@ -48,7 +44,6 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
             name, body.code.strip().partition(".")[0], body.platform[:100], body.agent_version[:100]
         )
     except TidewatchError as error:
-        limited.warning("code_refused", peer=peer, client=name[:NAME_LENGTH], reason=error.code)
         wrong = replace(note, action=AuditAction.WRONG_CODE, result=f"refused: {error.code}")
         room.audit.gather(wrong, network_of(peer))
         raise room.code_guesses.note_failure(*keys) or error from None

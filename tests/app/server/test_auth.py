@@ -20,6 +20,7 @@ def filled(path: str) -> str:
         .replace("run_id", "1")
         .replace("file_id", "1")
         .replace("version_id", "1")
+        .replace("token_id", "1")
     )
 
 

@@ -111,6 +111,11 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("POST", "/api/clients/disconnect", {"client_ids": [other.client_id]})
     await check("POST", "/api/clients/allow", {"client_ids": [other.client_id]})
     await check("POST", "/api/enrolments", {"name": "gamma"})
+    await check("POST", "/api/tokens", {"name": "wall", "scopes": ["look"]})
+    await check("GET", "/api/tokens")
+    wall = (await running_server.get("/api/tokens"))[-1]
+    await check("GET", "/api/tokens/own")
+    await check("DELETE", "/api/tokens/{token_id}", token_id=wall["id"])
     run = await agent.begin()
     await check("POST", "/api/runs/{run_id}/cancel", run_id=run.id)
     await check("GET", "/api/clients/{client_id}/holdings", client_id=other.client_id)

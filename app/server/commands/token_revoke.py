@@ -1,0 +1,32 @@
+"""Revoke a token of a console or a script at once; its open sockets are closed.
+
+The server may run meanwhile; it notices within a second or two.
+"""
+
+import argparse
+
+from app.catalogue.audit import AuditNote
+from app.catalogue.catalogue import Catalogue
+from app.server.commands.secrets import invoker
+from app.server.commands.shared import add_data, begin, say, with_catalogue
+from streams.vocabulary import AuditAction
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server token revoke``."""
+    parser.add_argument("name", metavar="NAME", help="the name of the token, as server token list shows it")
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Revoke the token; return the exit code."""
+
+    async def revoke(catalogue: Catalogue) -> int:
+        token = await catalogue.console_tokens.revoke(name=args.name)
+        await catalogue.audit.note(
+            AuditNote(action=AuditAction.REVOKE_TOKEN, who=invoker(), target=token.name)
+        )
+        say(f"{token.name}: the token is revoked")
+        return 0
+
+    return with_catalogue(begin(args), revoke)
