@@ -15,7 +15,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-SLOW: Final = ("tests/e2e/",)
+SLOW: Final = ("tests/e2e/", "tests/faults/")
 """Whole programs, most of them before a real browser."""
 INTEGRATION: Final = (
     "tests/app/agent/test_command.py",

@@ -1,0 +1,198 @@
+"""Breaks the server and its surroundings in all ways that are known, and looks what is lost.
+
+    python -m tests.faults [--quick] [--only NAME...] [--modes KIND...] [--every N] [--jobs N] [--json FILE]
+    python -m tests.faults kills [--kills N]
+    python -m tests.faults cuts [--cuts N]
+    python -m tests.faults soak [--clients N] [--minutes N]
+
+The first tries crash points: at every file operation of every scenario the server is killed, or the operation
+fails, or the power goes. The last line is "N points, L lost"; the exit code is 1 when something was lost.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.faults.disk import Loss
+from tests.faults.layer import NoCompiler, library
+from tests.faults.points import Kind, Lost, Points, Tally, scenarios_of, spread
+from tests.faults.scenarios import SCENARIOS
+
+QUICK_S = 45.0
+MIN_POINTS = 8
+"""Also on a machine that is too slow for more."""
+MEMORY = Path("/dev/shm")
+Part = tuple[str, Kind]
+"""A scenario and a kind of fault."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="?", default="points", choices=("points", "kills", "cuts", "soak"))
+    parser.add_argument(
+        "--quick", action="store_true", help="some points of each kind, in less than a minute"
+    )
+    parser.add_argument("--only", nargs="+", choices=sorted(SCENARIOS), default=[], help="these scenarios")
+    parser.add_argument(
+        "--modes", nargs="+", choices=list(Kind), default=list(Kind), help="these kinds of faults"
+    )
+    parser.add_argument("--every", type=int, default=1, help="only every n-th point")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side")
+    parser.add_argument("--parts", nargs="+", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path, help="write what was lost to a file too")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--cuts", type=int, default=10_000)
+    parser.add_argument("--clients", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    return parser
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201
+
+
+@contextlib.contextmanager
+def room() -> Iterator[Path]:
+    """Give a folder, in memory where there is some: what is synced a thousand times waits for a disk."""
+    place = MEMORY if os.access(MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="tidewatch-faults-", dir=place) as folder:
+        yield Path(folder)
+
+
+def quick(limit_s: float = QUICK_S) -> Tally:
+    """Try some points of each scenario and kind within a time; what does not fit is left out."""
+    with room() as work, contextlib.closing(Points(work)) as points:
+        began = time.monotonic()
+        counts = {name: scenario.operations for name, scenario in SCENARIOS.items()}
+        kinds = (Kind.TEAR, Kind.KILL, Kind.EIO, Kind.FULL)
+        plan = [(name, at, kinds[number % 4]) for number, (name, at) in enumerate(spread(counts, 8))]
+        for name, at in (("batch", 1), ("batch", 14), ("upload", 2), ("upload", 3), ("change", 12)):
+            plan.insert(len(plan) // 4, (name, at, Kind.SYNC))
+        for name, at, kind in plan:
+            if time.monotonic() - began > limit_s * 0.8 and points.tally.points >= MIN_POINTS:
+                break
+            points.point(SCENARIOS[name], kind, at)
+        for name in ("batch", "purge"):
+            points.run(SCENARIOS[name], Kind.POWER, 7, began + limit_s * (0.9 if name == "batch" else 1.0))
+        return points.tally
+
+
+def _several(parts: Sequence[Part], every: int) -> Tally:
+    """Try the points of some scenarios and kinds, one part after the other."""
+    with room() as work, contextlib.closing(Points(work)) as points:
+        for name, kind in parts:
+            began, tried, lost = time.monotonic(), points.tally.points, len(points.tally.lost)
+            points.run(SCENARIOS[name], kind, every)
+            tried, lost = points.tally.points - tried, len(points.tally.lost) - lost
+            say(f"{name:14} {kind:7} {tried:5} points {lost:4} lost {time.monotonic() - began:7.1f} s")
+        return points.tally
+
+
+def _shared_out(parts: Sequence[Part], jobs: int) -> list[list[Part]]:
+    """Return the parts of each process, about as much work for every one."""
+    shares: list[list[Part]] = [[] for _ in range(jobs)]
+    loads = [0] * jobs
+    for name, kind in sorted(parts, key=lambda part: -SCENARIOS[part[0]].operations):
+        least = loads.index(min(loads))
+        shares[least].append((name, kind))
+        loads[least] += SCENARIOS[name].operations * (len(Loss) if kind is Kind.POWER else 1)
+    return [share for share in shares if share]
+
+
+def _full(words: argparse.Namespace) -> Tally:
+    """Try all points, shared out among processes."""
+    parts = [(scenario.name, Kind(kind)) for kind in words.modes for scenario in scenarios_of(words.only)]
+    if words.parts:
+        parts = [(name, Kind(kind)) for name, _, kind in (part.partition(":") for part in words.parts)]
+    shares = _shared_out(parts, 1 if words.parts else words.jobs)
+    if len(shares) == 1:
+        return _several(parts, words.every)
+    total = Tally()
+    with room() as work:
+        going = [(work / f"{number}.json", share) for number, share in enumerate(shares)]
+        processes = [_begin(share, words.every, told) for told, share in going]
+        for process, (told, share) in zip(processes, going, strict=True):
+            process.wait()
+            if not told.exists():
+                raise RuntimeError(f"the process for {share} ended with {process.returncode}")
+            part = json.loads(told.read_text())
+            total.points += part["points"]
+            total.lost += [Lost(**{**lost, "found": tuple(lost["found"])}) for lost in part["lost"]]
+    return total
+
+
+def _begin(share: Sequence[Part], every: int, told: Path) -> subprocess.Popen[bytes]:
+    parts = [f"{name}:{kind}" for name, kind in share]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults",
+        "--every",
+        str(every),
+        "--json",
+        str(told),
+        "--parts",
+        *parts,
+    ]
+    return subprocess.Popen(command)
+
+
+def _points(words: argparse.Namespace) -> int:
+    try:
+        library()
+    except NoCompiler as reason:
+        say(f"skipped: {reason}")
+        return 77
+    tally = quick() if words.quick else _full(words)
+    if words.json is not None:
+        told = {"points": tally.points, "lost": [asdict(lost) for lost in tally.lost]}
+        words.json.write_text(json.dumps(told, indent=1))
+    if words.parts:
+        return 0
+    for lost in tally.lost:
+        say(f"LOST {lost.scenario} {lost.kind} {lost.at} at {lost.operation}: {'; '.join(lost.found[:3])}")
+    for (scenario, kind), number in sorted(
+        Counter((each.scenario, each.kind) for each in tally.lost).items()
+    ):
+        say(f"  {scenario} {kind}: {number}")
+    say(f"{tally.points} points, {len(tally.lost)} lost")
+    return 1 if tally.lost else 0
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    words = _parser().parse_args()
+    match words.what:
+        case "kills":
+            from tests.faults.kills import kills
+
+            return asyncio.run(kills(words.kills))
+        case "cuts":
+            from tests.faults.cuts import cuts
+
+            return asyncio.run(cuts(words.cuts))
+        case "soak":
+            from tests.faults.soak import soak
+
+            return asyncio.run(soak(words.clients, words.minutes))
+        case _:
+            return _points(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""What must hold after any fault: everything that was acknowledged is there, and the catalogue is sound."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.store.layout import Layout
+from app.store.small import read_all
+from tests.faults.client import (
+    Acks,
+    Deletion,
+    Enrolled,
+    Gone,
+    Http,
+    Refused,
+    Removal,
+    RunEnd,
+    Version,
+    sha256_of,
+)
+from tests.faults.served import Served
+
+_COUNTERS = """
+SELECT c.name, c.file_count, c.deleted_count, c.vanished_count,
+  (SELECT count(*) FROM files f WHERE f.client_no = c.no AND f.kind != 'folder'
+     AND f.state NOT IN ('deleted', 'vanished')),
+  (SELECT count(*) FROM files f WHERE f.client_no = c.no AND f.kind != 'folder' AND f.state = 'deleted'),
+  (SELECT count(*) FROM files f WHERE f.client_no = c.no AND f.kind != 'folder' AND f.state = 'vanished')
+FROM clients c
+"""
+_NEWEST = """
+SELECT f.id FROM files f LEFT JOIN file_versions v ON v.id = f.version_id
+WHERE v.id IS NULL OR v.file_id != f.id OR v.blob_id IS NOT f.blob_id
+"""
+_VERSIONS = """
+SELECT f.id, f.version_count, count(v.id) FROM files f LEFT JOIN file_versions v ON v.file_id = f.id
+GROUP BY f.id HAVING f.version_count != count(v.id)
+"""
+_NEEDED = """
+SELECT DISTINCT b.sha256 FROM blobs b JOIN file_versions v ON v.blob_id = b.id WHERE NOT b.damaged
+UNION SELECT b.sha256 FROM blobs b JOIN client_contents o ON o.blob_id = b.id WHERE NOT b.damaged
+"""
+_NAMED = """
+SELECT c.name, f.path, b.sha256 FROM file_versions v JOIN files f ON f.id = v.file_id
+JOIN clients c ON c.no = f.client_no JOIN blobs b ON b.id = v.blob_id
+"""
+
+
+def at_rest(data: Path, acks: Acks) -> list[str]:
+    """Return what is wrong in the folder of a server that does not run."""
+    with closing(sqlite3.connect(data / CATALOGUE_FILE)) as db:
+        found = [*_unsound(db), *_not_there(db, acks)]
+        needed = {row[0].hex() for row in db.execute(_NEEDED)} - acks.forgiven()
+    found += [f"content {sha256[:8]} is wanted and not good" for sha256 in bad_contents(data, needed)]
+    return found
+
+
+def _unsound(db: sqlite3.Connection) -> Iterator[str]:
+    integrity = db.execute("PRAGMA integrity_check").fetchall()
+    if integrity != [("ok",)]:
+        yield f"the catalogue is damaged: {integrity[:3]}"
+    for name, sql in (("rows that refer to none", "PRAGMA foreign_key_check"), ("newest versions", _NEWEST)):
+        if rows := db.execute(sql).fetchall():
+            yield f"{name}: {rows[:3]}"
+    if rows := db.execute(_VERSIONS).fetchall():
+        yield f"counts of versions: {rows[:3]}"
+    for name, *counts in db.execute(_COUNTERS):
+        if counts[:3] != counts[3:]:
+            yield f"counters of {name}: kept {counts[:3]}, counted {counts[3:]}"
+
+
+def _not_there(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
+    given_up = [ack for ack in acks.all() if isinstance(ack, Removal)]
+    clients, paths = {each.client for each in given_up}, {path for each in given_up for path in each.paths}
+    named = {(name, path, sha256.hex()) for name, path, sha256 in db.execute(_NAMED)}
+    runs: dict[int, str] = dict(db.execute("SELECT id, state FROM runs").fetchall())
+    states: dict[int, str] = dict(db.execute("SELECT id, state FROM files").fetchall())
+    names = {name for (name,) in db.execute("SELECT name FROM clients")}
+    deleted: dict[int, bool] = {}
+    for ack in acks.all():
+        match ack:
+            case Version(client, path, sha256) if client not in clients and path not in paths:
+                if (client, path, sha256) not in named:
+                    yield f"version {client} {path} {sha256[:8]} is gone"
+            case RunEnd(run_id, state) if not clients and runs.get(run_id) != state:
+                yield f"run {run_id} is {runs.get(run_id)}, acknowledged as {state}"
+            case Enrolled(client) if client not in names and client not in clients:
+                yield f"client {client} is gone"
+            case Deletion(file_ids, is_deleted):
+                deleted |= dict.fromkeys(file_ids, is_deleted)
+            case _:
+                pass
+    for file_id, is_deleted in deleted.items():
+        if file_id in states and (states[file_id] == "deleted") != is_deleted:
+            yield f"file {file_id} is {states[file_id]}, acknowledged deleted: {is_deleted}"
+
+
+def bad_contents(data: Path, hashes: Iterable[str]) -> list[str]:
+    """Return the contents that the store cannot give out with their hash."""
+    layout = Layout(data / STORE_FOLDER)
+    bad: list[str] = []
+    for sha256 in hashes:
+        try:
+            content = read_all(layout, [sha256]).get(sha256)
+        except Exception:  # noqa: BLE001  (whatever it is, the content cannot be read)
+            content = None
+        if content is None or sha256_of(content) != sha256:
+            bad.append(sha256)
+    return bad
+
+
+def running(server: Served, acks: Acks) -> list[str]:
+    """Return what a running server does not give back: each version by its hash, tokens, ends of runs."""
+    console = server.console()
+    try:
+        found = [*_wrong_versions(console, acks), *_wrong_tokens(server.port, acks)]
+        if open_runs := console.get("/api/runs/active")["runs"]:
+            found.append(f"runs that nobody ends: {[run['id'] for run in open_runs]}")
+    except (Gone, Refused) as error:
+        found = [f"the server cannot be asked: {error}"]
+    finally:
+        console.close()
+    return found
+
+
+def _wrong_versions(console: Http, acks: Acks) -> Iterator[str]:
+    given_up = [ack for ack in acks.all() if isinstance(ack, Removal)]
+    clients, paths = {each.client for each in given_up}, {path for each in given_up for path in each.paths}
+    listed: set[tuple[str, str, str]] = set()
+    for row in rows_of(console):
+        for version in console.get(f"/api/files/{row['id']}/versions"):
+            if version.get("sha256") is None:
+                continue
+            listed.add((row["client_name"], row["path"], version["sha256"]))
+            try:
+                content = console.ask("GET", f"/api/versions/{version['id']}/content")
+            except Refused as error:
+                if version["state"] != "damaged" and version["sha256"] not in acks.forgiven():
+                    yield f"{row['client_name']} {row['path']}: {error}"
+                continue
+            if sha256_of(content) != version["sha256"]:
+                yield f"{row['client_name']} {row['path']}: wrong bytes"
+    for ack in acks.all():
+        if not isinstance(ack, Version) or ack.client in clients or ack.path in paths:
+            continue
+        if (ack.client, ack.path, ack.sha256) not in listed:
+            yield f"version {ack.client} {ack.path} {ack.sha256[:8]} is not listed"
+
+
+def rows_of(console: Http) -> Iterator[dict[str, Any]]:
+    """Yield all files, those that are deleted too."""
+    for state in ("", "&state=deleted"):
+        cursor = ""
+        while cursor is not None:
+            page = console.get(f"/api/files?limit=500{state}{cursor}")
+            yield from page["rows"]
+            following = page.get("next_cursor")
+            cursor = f"&cursor={following}" if following else None
+
+
+def _wrong_tokens(port: int, acks: Acks) -> Iterator[str]:
+    removed = {ack.client for ack in acks.all() if isinstance(ack, Removal)}
+    for ack in acks.all():
+        if isinstance(ack, Enrolled) and ack.client not in removed:
+            try:
+                Http(port, ack.token).get("/api/agent/client")
+            except Refused as error:
+                yield f"the token of {ack.client}: {error}"

@@ -1,0 +1,142 @@
+"""Forks commands of the project from one process that has loaded them, since hundreds are started.
+
+Requests and replies are lines of JSON: ``{"do": "start", "words": [...], "out": FILE}`` gives ``{"pid": N}``,
+``{"do": "look", "pid": N}`` gives ``{"code": null}`` or its exit code.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+END_S = 20.0
+PRELOADED = (
+    "aiosqlite", "alembic.command", "sqlalchemy.dialects.sqlite", "app.agent.command",
+    "app.agent.restore_command", "app.server.command", "app.server.routes",
+)  # fmt: skip
+
+
+class Nursery:
+    """The process that forks, and what it is asked."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.nursery"],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._read()
+
+    def start(self, words: list[str], out: Path, **more: Any) -> int:
+        """Start a command with its output appended to ``out``; return its process id."""
+        return self._ask(do="start", words=words, out=str(out), **more)["pid"]
+
+    def code(self, pid: int) -> int | None:
+        """Return the exit code of a command that has ended."""
+        return self._ask(do="look", pid=pid)["code"]
+
+    def wait(self, pid: int, within_s: float = END_S) -> int:
+        """Wait for the end of a command; raise TimeoutError."""
+        deadline = time.monotonic() + within_s
+        while (code := self.code(pid)) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {pid} does not end")
+            time.sleep(0.005)
+        return code
+
+    def close(self) -> None:
+        """End it; what it has started ends too."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(END_S)
+        self._process.stdout.close()
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process that starts the programs has ended")
+        return json.loads(line)
+
+
+def _start(request: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    out = os.open(request["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+    os.environ.update(request.get("env", {}))
+    code = 70
+    try:
+        _set_limits(request.get("limits", {}))
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from app import __main__ as commands
+
+        code = commands.main(request["words"])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001  (the child may not go on as its parent)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _set_limits(given: dict[str, Any]) -> None:
+    from app.server import limits
+
+    of = limits.Limits.of
+    small = classmethod(lambda _cls, settings: dataclasses.replace(of(settings), **given))
+    limits.Limits.of = small  # type: ignore[method-assign]
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    started: set[int] = set()
+    codes: dict[int, int] = {}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(json.dumps({"ready": os.getpid()}), flush=True)  # noqa: T201
+    for line in sys.stdin:
+        request = json.loads(line)
+        while started - codes.keys():
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            codes[pid] = os.waitstatus_to_exitcode(status)
+        if request["do"] == "start":
+            pid = _start(request)
+            started.add(pid)
+            reply: dict[str, Any] = {"pid": pid}
+        else:
+            reply = {"code": codes.get(request["pid"])}
+        print(json.dumps(reply), flush=True)  # noqa: T201
+    for pid in started - codes.keys():
+        os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
