@@ -1,8 +1,9 @@
 """The frames of the agent socket: one JSON object each, told apart by ``type``."""
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from app.protocol import Number
+from app.wire_limits import MAX_LABEL, Count, Number, Size, spoken
 from streams.records.base import Record
 from streams.records.clients import Client
 from streams.vocabulary import RunTrigger
@@ -43,19 +44,28 @@ class AgentProgress(Record, frozen=True, kw_only=True, tag_field="type", tag="pr
     """How far an agent's running backup is; only the newest counts."""
 
     run_id: Number
-    files_done: Number = 0
-    files_total: Number | None = None
-    bytes_done: Number = 0
-    bytes_total: Number | None = None
+    files_done: Count = 0
+    files_total: Count | None = None
+    bytes_done: Size = 0
+    bytes_total: Size | None = None
     current_path: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the path such that it can be shown."""
+        force_setattr(self, "current_path", spoken(self.current_path, MAX_LABEL))
 
 
 class CommandAck(Record, frozen=True, kw_only=True, tag_field="type", tag="ack"):
     """Whether an agent does what it was told."""
 
-    id: int
+    id: Number
     accepted: bool
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make the reason such that it can be shown."""
+        if self.reason is not None:
+            force_setattr(self, "reason", spoken(self.reason))
 
 
 ToAgentFrame = AgentHello | Command | AgentProblem

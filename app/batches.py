@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from app.wire_limits import MAX_BATCH_BLOBS
+
 BATCH_BLOB_BYTES = 256 * 1024
 """The largest file that may travel in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
@@ -19,9 +21,12 @@ def encode_batch(blobs: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def decode_batch(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Unpack the body of a batch; raises ``ValueError`` for one that is cut short or too large."""
-    at, end = 0, len(body)
+    """Unpack the body of a batch; raises ``ValueError`` for one that is cut short or holds too much."""
+    at, end, count = 0, len(body), 0
     while at < end:
+        count += 1
+        if count > MAX_BATCH_BLOBS:
+            raise ValueError(f"there are more than {MAX_BATCH_BLOBS:,} contents in it")
         start = at + BATCH_HEAD_BYTES
         length = int.from_bytes(body[at + 32 : start], "big")
         if start > end or start + length > end:

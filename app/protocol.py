@@ -9,7 +9,26 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import force_setattr
 
+from app.wire_limits import (
+    MAX_ENTRIES,
+    MAX_HASHES,
+    MAX_IDS,
+    MAX_WORD,
+    Bytes,
+    CorrelationId,
+    Count,
+    Id,
+    Mode,
+    Number,
+    Sha256,
+    Size,
+    Time,
+    check_path,
+    shown,
+    spoken,
+)
 from streams.records.base import Record
 from streams.records.clients import Client
 from streams.records.files import FileVersion
@@ -26,10 +45,8 @@ CLOSE_DISCONNECTED = 4403
 """Socket close code: an operator has shut this client out."""
 
 
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""An id, a count or a size, as a database can keep it."""
-
-
+Text = Annotated[str, msgspec.Meta(max_length=1000)]
+"""What a person may have typed; judged where it is used."""
 TOKEN_REVOKED = "This token was revoked."
 """What the sockets of consoles and of agents say when they are closed for that."""
 
@@ -75,22 +92,25 @@ class ActiveRuns(Record, frozen=True, kw_only=True):
     progress: tuple[Progress, ...]
 
 
+Ids = Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_IDS)]
+
+
 class ClientIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which clients a command is about."""
 
-    client_ids: tuple[str, ...]
+    client_ids: Ids
 
 
 class BackupRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which clients to back up now; None means all."""
 
-    client_ids: tuple[str, ...] | None
+    client_ids: Ids | None
 
 
 class FileIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files a command is about."""
 
-    file_ids: tuple[Number, ...]
+    file_ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=MAX_IDS)]
 
 
 class Goal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +134,7 @@ class ServerStateReply(Record, frozen=True, kw_only=True):
 class EnrolmentRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Asks for a single-use code with which a client of this name may enrol."""
 
-    name: str
+    name: Text
 
 
 class EnrolmentReply(Record, frozen=True, kw_only=True):
@@ -128,10 +148,15 @@ class EnrolmentReply(Record, frozen=True, kw_only=True):
 class EnrolRequest(Record, frozen=True, kw_only=True):
     """An agent's first words: its name and the code it was given."""
 
-    name: str
-    code: str
+    name: Text
+    code: Text
     platform: str = ""
     agent_version: str = ""
+
+    def __post_init__(self) -> None:
+        """Make what it says of itself such that it can be shown."""
+        for name in ("platform", "agent_version"):
+            force_setattr(self, name, spoken(getattr(self, name), MAX_WORD))
 
 
 class EnrolReply(Record, frozen=True, kw_only=True):
@@ -161,32 +186,52 @@ class StartRun(Record, frozen=True, kw_only=True):
     """An agent begins a backup."""
 
     trigger: RunTrigger
-    correlation_id: str = ""
+    correlation_id: CorrelationId = ""
 
 
 class AgentEntry(Record, frozen=True, kw_only=True):
     """One name on a client as the agent found it; for a file its bytes are at the server already."""
 
-    raw_path: bytes
+    raw_path: Bytes
     kind: EntryKind
-    size_bytes: Number
-    mtime_ns: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-    mode: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
-    sha256: str | None = None
-    link_target: bytes | None = None
+    size_bytes: Size
+    mtime_ns: Time
+    mode: Mode
+    sha256: Sha256 | None = None
+    link_target: Bytes | None = None
     inconsistent: bool = False
 
 
 class Entries(Record, frozen=True, kw_only=True):
     """Names that are new or changed."""
 
-    entries: tuple[AgentEntry, ...]
+    entries: Annotated[tuple[AgentEntry, ...], msgspec.Meta(max_length=MAX_ENTRIES)]
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` for a name that cannot be kept, or told to be what it cannot be."""
+        for entry in self.entries:
+            check_path(entry.raw_path)
+            problem = _problem_of(entry)
+            if problem is not None:
+                raise ValueError(f"'{shown(entry.raw_path)}' cannot be kept: {problem}.")
+
+
+def _problem_of(entry: AgentEntry) -> str | None:
+    if (entry.kind is EntryKind.FILE) != (entry.sha256 is not None):
+        return "a file has a content, and nothing else has one"
+    if (entry.kind is EntryKind.LINK) != (entry.link_target is not None):
+        return "a link has a target, and nothing else has one"
+    if entry.link_target is not None and b"\0" in entry.link_target:
+        return "its target holds a zero byte"
+    if entry.kind is not EntryKind.FILE and entry.size_bytes != len(entry.link_target or b""):
+        return "a folder has no size, and a link that of its target"
+    return None
 
 
 class Vanished(Record, frozen=True, kw_only=True):
     """Names that are no longer there."""
 
-    raw_paths: tuple[bytes, ...]
+    raw_paths: Annotated[tuple[Bytes, ...], msgspec.Meta(max_length=MAX_ENTRIES)]
 
 
 class AgentClient(Client, frozen=True, kw_only=True):
@@ -214,24 +259,32 @@ class Accepted(Record, frozen=True, kw_only=True):
 
 
 class FinishRun(Record, frozen=True, kw_only=True):
-    """How a backup ended, as its agent saw it."""
+    """How a backup ended, as its agent saw it.
+
+    What the server has counted itself stands above what is told here; see ``catalogue.runs``.
+    """
 
     state: RunState
     """complete, partial, failed or cancelled."""
     reason: str | None = None
-    files_seen: Number = 0
-    files_new: Number = 0
-    files_changed: Number = 0
-    files_vanished: Number = 0
-    files_failed: Number = 0
-    bytes_seen: Number = 0
-    bytes_sent: Number = 0
+    files_seen: Count = 0
+    files_new: Count = 0
+    files_changed: Count = 0
+    files_vanished: Count = 0
+    files_failed: Count = 0
+    bytes_seen: Size = 0
+    bytes_sent: Size = 0
+
+    def __post_init__(self) -> None:
+        """Make the reason such that it can be shown."""
+        if self.reason is not None:
+            force_setattr(self, "reason", spoken(self.reason))
 
 
 class Hashes(Record, frozen=True, kw_only=True):
     """Contents an agent could send."""
 
-    hashes: tuple[str, ...]
+    hashes: Annotated[tuple[Sha256, ...], msgspec.Meta(max_length=MAX_HASHES)]
 
 
 class MissingBlob(Record, frozen=True, kw_only=True):

@@ -3,8 +3,6 @@
 from streams.safe_text import terminal_text
 
 MAX_SHOWN = 300
-MAX_PATH_BYTES = 4096
-"""Longer paths are not backed up: no system could open them as they are."""
 
 
 def shown(path: bytes) -> str:

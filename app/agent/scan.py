@@ -13,7 +13,8 @@ import msgspec
 from app.agent.folders import Folders
 from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, read_ignore_file
 from app.agent.index import Index, Row
-from app.agent.names import MAX_PATH_BYTES, join, reason_of, split
+from app.agent.names import join, reason_of, split
+from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000
@@ -223,8 +224,8 @@ class Scanner:
         self, name: bytes, at: os.stat_result, old: Row | None, listing: _Listing, step: Step
     ) -> None:
         path = listing.prefix + name
-        if len(path) > MAX_PATH_BYTES:
-            step.failed.append((path, f"its path is longer than {MAX_PATH_BYTES:,} bytes"))
+        if (problem := problem_of_path(path)) is not None:
+            step.failed.append((path, problem))
             return
         self._name(path, at, old, listing.descriptor, step)
         if at.st_mode & 0o170000 == 0o040000:
@@ -241,7 +242,8 @@ class Scanner:
         if old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR:
             self._gone += self._index.below(path)
         if kind == stat.S_IFDIR:
-            if old is None or old[1] != at.st_mode or old[3] != at.st_mtime_ns:
+            # The root is there on every machine: a restore makes its target itself.
+            if path != b"/" and (old is None or old[1] != at.st_mode or old[3] != at.st_mtime_ns):
                 step.found.append(Found(path, at.st_mode, 0, at.st_mtime_ns, at.st_ino, at.st_ctime_ns, old))
             return
         if kind not in (stat.S_IFREG, stat.S_IFLNK):

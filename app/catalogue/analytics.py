@@ -12,6 +12,7 @@ from app.catalogue.metrics import KEPT, Metrics
 from app.catalogue.readers import Readers
 from app.catalogue.schema import clients, run_rollup
 from app.catalogue.times import SECOND_US, from_us, to_us
+from app.catalogue.totals import clamped, summed
 from app.catalogue.writer import Writer
 from streams.records.analytics import (
     AnalyticsQuery,
@@ -74,7 +75,7 @@ class Analytics:
             anchor = part.offset_us + anchor_us(step_s)
             slot = (_row.at - (_row.at + literal(anchor)) % literal(length)).label("slot")
             rows = await self._readers.rows(
-                select(slot, *(func.sum(_row[name]) for name in COUNTS))
+                select(slot, *(summed(_row[name]) for name in COUNTS))
                 .where(
                     _row.step_s == FLEET_S,
                     _row.client_no == ALL,
@@ -87,7 +88,7 @@ class Analytics:
                 # An interval in which the clock is changed has a group before and one after the change.
                 into = counted[bisect_right(starts, max(at, part.start_us)) - 1]
                 for name, count in zip(COUNTS, counts, strict=True):
-                    into[name] += count
+                    into[name] = clamped(into[name] + count)
         return tuple(
             BackupInterval(at=from_us(at), **counts) for at, counts in zip(starts, counted, strict=True)
         )
@@ -132,7 +133,7 @@ class Analytics:
     async def _busiest(self, since_us: int, until_us: int, most: int) -> list[int]:
         """Return the numbers of the clients that failed and ran most, counted in the days of the period."""
         day = DAY_S * SECOND_US
-        failed, runs = func.sum(_row.failed), func.sum(_RUNS)
+        failed, runs = summed(_row.failed), summed(_RUNS)
         rows = await self._readers.rows(
             select(_row.client_no)
             .where(_row.step_s == DAY_S, _row.at >= since_us - since_us % day, _row.at < until_us)
@@ -153,7 +154,7 @@ class Analytics:
         begun = (_row.at % literal(DAY_S * SECOND_US)).label("begun")
         for part in period.clock.within(since_us, until_us):
             rows = await self._readers.rows(
-                select(_row.client_no, begun, func.sum(_RUNS), func.sum(_row.failed))
+                select(_row.client_no, begun, summed(_RUNS), summed(_row.failed))
                 .where(
                     _row.step_s == step_s,
                     _row.client_no.in_(numbers),

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.schema import run_rollup
 from app.catalogue.times import SECOND_US, to_us
+from app.catalogue.totals import clamped, increased
 from app.catalogue.transaction import Transaction
 from streams.vocabulary import RunState
 
@@ -24,7 +25,7 @@ _Key = tuple[int, int, int]
 _given = insert(run_rollup)
 _add = _given.on_conflict_do_update(
     index_elements=["step_s", "client_no", "at"],
-    set_={name: run_rollup.c[name] + _given.excluded[name] for name in COUNTS},
+    set_={name: increased(run_rollup.c[name], _given.excluded[name]) for name in COUNTS},
 )
 
 
@@ -42,7 +43,12 @@ def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> N
         transaction.run(
             _add,
             [
-                {"step_s": step_s, "client_no": client_no, "at": at, **counts}
+                {
+                    "step_s": step_s,
+                    "client_no": client_no,
+                    "at": at,
+                    **{name: clamped(count) for name, count in counts.items()},
+                }
                 for (step_s, client_no, at), counts in gathered.items()
             ],
         )

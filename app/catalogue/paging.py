@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, tuple_
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.errors import BadQuery
 from app.catalogue.schema import files
+from app.wire_limits import MAX_CURSOR
 
 Where = Literal["after", "before", "last"]
 
@@ -106,7 +107,9 @@ def _fits(cursor: Cursor, sort: str, descending: bool) -> bool:
 
 
 def _read(text: str) -> Cursor:
+    if len(text) > MAX_CURSOR:
+        raise BadQuery("The cursor is too long.", hint="Start again with the first page.")
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise BadQuery("That is no cursor.", hint="Start again with the first page.") from error

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -53,9 +52,30 @@ def running_row(transaction: Transaction, run_id: int) -> AnyRow:
     return row
 
 
-def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
+def _counts(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes: int) -> dict[str, int]:
+    """Return the counters of a run that ends: the server's own sums of what came for it.
+
+    Only of what is as it was, or could not be read, nothing comes: how many files and bytes were seen, and
+    how many failed, is believed as far as the client can have so much at all.
+    """
+    client = transaction.all(
+        select(
+            clients.c.file_count, clients.c.deleted_count, clients.c.stored_bytes, clients.c.held_bytes
+        ).where(clients.c.no == row.client_no)
+    )[0]
+    files = client.file_count + client.deleted_count + finish.files_failed
+    counts = {name: getattr(row, name) for name in COUNTS}
+    return counts | {
+        "files_seen": max(row.files_seen, min(finish.files_seen, files)),
+        "files_failed": finish.files_failed,
+        "bytes_seen": max(row.bytes_seen, min(finish.bytes_seen, client.stored_bytes + client.held_bytes)),
+        "bytes_sent": clamped(max(row.bytes_sent, received_bytes)),
+    }
+
+
+def end(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes: int = 0) -> Run:
     """End a run inside a write, and judge its client by it."""
-    counts = {name: getattr(finish, name) for name in COUNTS}
+    counts = _counts(transaction, row, finish, received_bytes)
     transaction.run(
         update(runs)
         .where(runs.c.id == row.id)
@@ -93,11 +113,6 @@ def end(transaction: Transaction, row: AnyRow, finish: FinishRun) -> Run:
     return run
 
 
-def _given_up(row: AnyRow, state: RunState, reason: str) -> FinishRun:
-    """The end of a run that its agent did not tell, with what came of it until then."""
-    return FinishRun(state=state, reason=reason, **{name: getattr(row, name) for name in COUNTS})
-
-
 class Runs:
     """Backups, each from its start to its result."""
 
@@ -132,7 +147,7 @@ class Runs:
             for row in transaction.all(open_runs):
                 if correlation_id and row.correlation_id == correlation_id:
                     return run_of(row)
-                end(transaction, row, _given_up(row, RunState.FAILED, AGENT_GONE))
+                end(transaction, row, FinishRun(state=RunState.FAILED, reason=AGENT_GONE))
             return self._begin(transaction, client.no, trigger, correlation_id)
 
         return await self._writer.write(work)
@@ -175,16 +190,17 @@ class Runs:
         """Mark names that are no longer on the client; accepted are those that were there."""
         return await self._entries.vanish(run_id, raw_paths)
 
-    async def finish(self, run_id: int, finish: FinishRun) -> Run:
-        """End a run as its agent saw it; told twice is no fault. Raises UnknownRun or RunEnded."""
+    async def finish(self, run_id: int, finish: FinishRun, *, received_bytes: int = 0) -> Run:
+        """End a run as its agent saw it; told twice is no fault. Raises UnknownRun or RunEnded.
+
+        ``received_bytes`` is what has come over the line, with contents that were not whole.
+        """
 
         def work(transaction: Transaction) -> Run:
             row = run_row(transaction, run_id)
-            if row.state == finish.state.value and all(
-                getattr(row, name) == getattr(finish, name) for name in COUNTS
-            ):
+            if row.state == finish.state.value and row.files_failed == finish.files_failed:
                 return run_of(row)
-            return end(transaction, running_row(transaction, run_id), finish)
+            return end(transaction, running_row(transaction, run_id), finish, received_bytes)
 
         return await self._writer.write(work)
 
@@ -196,9 +212,7 @@ class Runs:
 
         def work(transaction: Transaction) -> Run:
             row = running_row(transaction, run_id)
-            finish = _given_up(row, state, reason)
-            sent = max(finish.bytes_sent, received_bytes)
-            return end(transaction, row, msgspec.structs.replace(finish, bytes_sent=sent))
+            return end(transaction, row, FinishRun(state=state, reason=reason), received_bytes)
 
         return await self._writer.write(work)
 
@@ -208,7 +222,7 @@ class Runs:
         def work(transaction: Transaction) -> list[Run]:
             open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
             return [
-                end(transaction, row, _given_up(row, RunState.FAILED, reason))
+                end(transaction, row, FinishRun(state=RunState.FAILED, reason=reason))
                 for row in transaction.all(open_runs)
             ]
 

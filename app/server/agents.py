@@ -190,7 +190,7 @@ class AgentsHub:
                 return link.dismiss(UNREADABLE)
             try:
                 frame: FromAgentFrame = decode_from_agent(message.data)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 limited.warning("unreadable_frame", client=link.client_id, reason=str(error))
                 return link.dismiss(UNREADABLE)
             match frame:

@@ -29,6 +29,7 @@ from app.protocol import Problem, encode
 from app.server.audit_calls import note_of, with_failure, with_result
 from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
 from app.server.problems import STATUS_OF_CODE, Refused
+from app.wire_limits import MAX_WORD, spoken
 from streams.vocabulary import AuditAction, Scope
 
 log = structlog.stdlib.get_logger(__name__)
@@ -187,6 +188,8 @@ def _query(request: web.Request, kind: type[msgspec.Struct]) -> Any:
 def _part(request: web.Request, name: str, kind: Any) -> Any:
     text = request.match_info[name]
     if kind is not int:
+        if len(text) > MAX_WORD or not text.isprintable():
+            raise Refused("bad_request", f"{name} cannot be that.", detail=spoken(text, MAX_WORD))
         return text
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise Refused("bad_request", f"{name} must be a number.", detail=text[:40])
@@ -251,6 +254,8 @@ def _refusal(request: web.Request, error: Exception) -> web.StreamResponse:
             return _problem("payload_too_large", "The body is too large.")
         case msgspec.DecodeError() | UnicodeDecodeError():
             return _problem("bad_request", "That is not what this call takes.", str(error))
+        case RecursionError():
+            return _problem("bad_request", "The body is nested too deeply.")
         case OverflowError():
             return _problem("bad_request", "A number is too large.")
         case web.HTTPException():

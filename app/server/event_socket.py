@@ -144,7 +144,7 @@ class EventSocket:
             raise _Unreadable("Frames are text.")
         try:
             return decode_console_frame(message.data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise _Unreadable(f"That is no frame: {error}.") from None
 
     async def _write(self) -> None:

@@ -73,7 +73,10 @@ class RunningRuns:
 
     async def finish(self, run_id: int, finish: FinishRun) -> Run:
         """End a run with its result; one that cannot be written now is not forgotten."""
-        return await self._end(run_id, partial(self._catalogue.runs.finish, run_id, finish))
+        write = partial(
+            self._catalogue.runs.finish, run_id, finish, received_bytes=self._received_bytes(run_id)
+        )
+        return await self._end(run_id, write)
 
     async def _end(self, run_id: int, write: Write) -> Run:
         try:
@@ -108,12 +111,14 @@ class RunningRuns:
             return await self._catalogue.runs.one(run_id)
 
     async def _give_up(self, run_id: int, state: RunState, reason: str) -> Run:
-        run = self._progress.run_of(run_id)
-        received = self._progress.received_bytes(run.client_id) if run is not None else 0
         give_up = self._catalogue.runs.give_up
-        guess = partial(give_up, run_id, state, reason, received_bytes=received)
+        guess = partial(give_up, run_id, state, reason, received_bytes=self._received_bytes(run_id))
         # What its agent has told of its end, and could not be written yet, is the truth.
         return await self._end(run_id, self._owed.get(run_id, guess))
+
+    def _received_bytes(self, run_id: int) -> int:
+        run = self._progress.run_of(run_id)
+        return self._progress.received_bytes(run.client_id) if run is not None else 0
 
     async def end_by_agents(self, runs: Sequence[Run], reason: str) -> None:
         """Tell the agents to end these runs, and why; give those that obey a moment to do it."""

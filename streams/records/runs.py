@@ -19,12 +19,16 @@ class Run(Record, frozen=True, kw_only=True):
     reason: str | None = None
     """Why it failed or is partial, in words for a person."""
     files_seen: int = 0
+    """As its agent says, since of unchanged files nothing comes; at most what is kept of its client."""
     files_new: int = 0
     files_changed: int = 0
     files_vanished: int = 0
     files_failed: int = 0
+    """As its agent says."""
     bytes_seen: int = 0
+    """As its agent says, like ``files_seen``."""
     bytes_sent: int = 0
+    """What the server has received, like all other counters."""
     correlation_id: str = ""
     protected: bool = False
     """What it has backed up is not purged, and its client cannot be removed."""

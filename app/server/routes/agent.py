@@ -34,6 +34,7 @@ from app.server.problems import Refused
 from app.server.room import Room
 from app.server.transfers import OpenTransfer
 from app.store.errors import HashMismatch
+from app.wire_limits import MAX_LABEL, Number, Size, spoken
 from streams.records.runs import Run
 from streams.vocabulary import RunState, Scope, TransferKind, TransferState
 
@@ -42,21 +43,20 @@ log = structlog.stdlib.get_logger(__name__)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 BATCH_OVERHEAD_BYTES = 1024 * 1024
 """Room for the heads of the contents of a full batch."""
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
 class OwnFilesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """After which file id the next page starts."""
 
-    after: Count = 0
+    after: Number = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
 
 
 class BlobQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Where in its content an upload begins, and how large the whole is."""
 
-    size: Count
-    offset: Count = 0
+    size: Size
+    offset: Size = 0
     label: str = ""
     """What the transfer is called on the screen: the path, say."""
 
@@ -103,8 +103,6 @@ async def missing(room: Room, token: TokenInfo, body: Hashes) -> MissingReply:
     POST /api/agent/blobs/missing: 200.
     """
     client_id = agent_scope(token)
-    for sha256 in body.hashes:
-        _checked(sha256)
     # Of what others have sent nothing is told, and nothing is looked for in the store.
     owned = await room.catalogue.contents.owned(client_id, body.hashes)
     lost = set(await room.store.missing(owned))
@@ -135,7 +133,7 @@ async def upload(
             TransferKind.UPLOAD,
             client_id=client_id,
             client_name=room.roster.name(client_id),
-            label=query.label,
+            label=spoken(query.label, MAX_LABEL),
             total_bytes=query.size,
             done_bytes=query.offset,
             state=TransferState.QUEUED,
@@ -221,9 +219,6 @@ async def add_entries(room: Room, token: TokenInfo, run_id: int, body: Entries) 
     POST /api/agent/runs/{run_id}/entries: 200, 404 unknown_run, 409 run_ended or blobs_missing.
     """
     await room.running.own(agent_scope(token), run_id)
-    for entry in body.entries:
-        if entry.sha256 is not None:
-            _checked(entry.sha256)
     return await room.catalogue.runs.add_entries(run_id, body.entries)
 
 

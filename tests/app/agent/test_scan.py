@@ -208,7 +208,7 @@ def test_a_path_too_long_for_any_system_is_said(root: Path, index: Index) -> Non
         os.fchdir(home)
         os.close(home)
     step = scan(root, index)
-    assert [reason for _, reason in step.failed] == ["its path is longer than 4,096 bytes"]
+    assert [reason for _, reason in step.failed] == ["it is longer than 4,096 bytes"]
 
 
 def test_roots_are_checked(root: Path, tmp_path: Path) -> None:

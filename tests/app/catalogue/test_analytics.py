@@ -21,7 +21,7 @@ from app.catalogue.wall_clock import wall_clock
 from app.protocol import FinishRun
 from streams.records.analytics import AnalyticsQuery, BackupInterval
 from streams.vocabulary import RunState, RunTrigger
-from tests.app.catalogue.seeds import Clock, enrol
+from tests.app.catalogue.seeds import Clock, add, enrol, entry
 from ui.views.analytics_range import SPAN_S, Range, Span, query_of
 
 STATES = (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
@@ -164,13 +164,14 @@ async def test_a_run_counts_when_it_ends_and_once(catalogue: Catalogue, clock: C
     run = await catalogue.runs.start(client.id, RunTrigger.SCHEDULE)
     query = AnalyticsQuery(span_s=HOUR)
     assert sum(each.runs for each in (await catalogue.analytics.backups(query)).intervals) == 0
-    finish = FinishRun(state=RunState.PARTIAL, bytes_seen=70, bytes_sent=7)
+    await add(catalogue, run, [entry("a", "x" * 70)])
+    finish = FinishRun(state=RunState.PARTIAL)
     await catalogue.runs.finish(run.id, finish)
     await catalogue.runs.finish(run.id, finish)
     clock.forward(minutes=1)
     last = [each for each in (await catalogue.analytics.backups(query)).intervals if each.runs]
     assert [(each.partial, each.bytes_sent, each.bytes_seen, each.success_ratio) for each in last] == [
-        (1, 7, 70, 1.0)
+        (1, 70, 70, 1.0)
     ]
     heat = await catalogue.analytics.hours(query)
     assert sum(heat.clients[0].runs) == 1

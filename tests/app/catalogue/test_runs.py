@@ -17,7 +17,8 @@ async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, to
     assert started.run == run
     assert started.client is not None
     assert (started.client.running_run_id, started.client.backup_queued) == (run.id, False)
-    finish = FinishRun(state=RunState.COMPLETE, files_seen=3, files_new=2, bytes_sent=50)
+    await add(catalogue, run, [entry("a", "1234"), entry("b", "123456")])
+    finish = FinishRun(state=RunState.COMPLETE, files_seen=2**40, files_new=2**40, bytes_sent=2**50)
     ended = await catalogue.runs.finish(run.id, finish)
     assert told[-1].run == ended == await catalogue.runs.one(run.id)
     assert told[-1].client == await catalogue.clients.one(client.id)
@@ -25,7 +26,8 @@ async def test_a_run_and_its_client_change_in_one_event(catalogue: Catalogue, to
     assert told[-1].client.last_success_at == ended.finished_at
     line = told[-1].activity
     assert line is not None
-    assert (line.files, line.bytes, line.run_state) == (2, 50, RunState.COMPLETE)
+    assert (line.files, line.bytes, line.run_state) == (2, 10, RunState.COMPLETE)
+    assert (ended.files_seen, ended.files_new, ended.bytes_seen) == (2, 2, 10)
     assert (await catalogue.activity.page(client.id))[0] == line
     assert await catalogue.runs.finish(run.id, finish) == ended
     with pytest.raises(RunEnded):

@@ -76,7 +76,7 @@ async def test_an_agent_sees_and_changes_only_its_own(running_server: RunningSer
     ):
         async with beta.http.post(f"/api/agent/runs/{run.id}/{path}", json=body) as response:
             assert (response.status, (await response.json())["code"]) == (404, "unknown_run")
-    await alpha.back_up({"a": b"alpha's"})
+    await alpha.back_up({"/a": b"alpha's"})
     async with beta.http.get("/api/agent/files") as response:
         assert (await response.json())["entries"] == []
 

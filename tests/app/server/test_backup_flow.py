@@ -40,7 +40,7 @@ async def test_a_whole_backup_is_seen_and_kept(running_server: RunningServer) ->
     agent = await running_server.enrol("alpha")
     async with running_server.events() as console:
         await console.resume(None)
-        files = {"docs/a.txt": b"a" * 100, "docs/b.bin": b"b" * 5000, "empty": b""}
+        files = {"/docs/a.txt": b"a" * 100, "/docs/b.bin": b"b" * 5000, "/empty": b""}
         run = await agent.back_up(files)
         started = await console.event(EventKind.RUN_STARTED)
         finished = await console.event(EventKind.RUN_FINISHED)
@@ -48,7 +48,7 @@ async def test_a_whole_backup_is_seen_and_kept(running_server: RunningServer) ->
     assert started.run is not None and started.run.id == run.id
     assert finished.client is not None and finished.client.last_success_at is not None
     page = await running_server.get("/api/files", FilePage)
-    assert [row.path for row in page.rows] == ["docs/a.txt", "docs/b.bin", "empty"]
+    assert [row.path for row in page.rows] == ["/docs/a.txt", "/docs/b.bin", "/empty"]
     for row in page.rows:
         async with running_server.console.get(f"/api/versions/{row.version_id}/content") as response:
             assert await response.read() == files[row.path]
@@ -108,7 +108,7 @@ async def test_wrong_bytes_are_refused_and_nothing_else_is_lost(running_server: 
 async def test_a_name_is_not_acknowledged_before_its_bytes(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
     run = await agent.begin()
-    body = {"entries": [entry("a", b"never sent")]}
+    body = {"entries": [entry("/a", b"never sent")]}
     async with agent.http.post(f"/api/agent/runs/{run.id}/entries", data=encode(body)) as response:
         assert (response.status, (await response.json())["code"]) == (409, "blobs_missing")
 
@@ -124,7 +124,7 @@ async def test_finishing_twice_is_no_fault_but_adding_after_the_end_is(
         ended = await running_server.post(f"{path}/finish", finish, Run, http=agent.http)
         assert ended.state is RunState.PARTIAL
     async with agent.http.post(
-        f"{path}/entries", data=encode({"entries": [entry("empty", b"")]})
+        f"{path}/entries", data=encode({"entries": [entry("/empty", b"")]})
     ) as response:
         assert (response.status, (await response.json())["code"]) == (409, "run_ended")
     async with agent.http.post(f"{path}/finish", data=b'{"state":"running"}') as response:
@@ -216,7 +216,7 @@ async def test_a_forced_backup_reaches_who_is_there_and_waits_for_who_is_not(
         outcome = await running_server.post("/api/backups", {"client_ids": None}, Outcome)
         await obeying
         assert (outcome.done, outcome.queued, outcome.refused) == ((agent.client_id,), (away.client_id,), {})
-        earlier = await agent.begin("the one that was asked for")
+        earlier = await agent.begin("the-one-that-was-asked-for")
         assert earlier.id > outcome.after_run
         finish = FinishRun(state=RunState.COMPLETE)
         await running_server.post(f"/api/agent/runs/{earlier.id}/finish", finish, Run, http=agent.http)
@@ -272,13 +272,13 @@ async def test_uploads_of_one_client_take_turns(tmp_path: Path) -> None:
 
 async def test_small_contents_of_several_versions_come_in_one_answer(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
-    small = {"a": b"a", "same": b"a", "b": b"b" * 1000, "bad": b"bad" * 1000}
+    small = {"/a": b"a", "/same": b"a", "/b": b"b" * 1000, "/bad": b"bad" * 1000}
     await agent.back_up(small)
     page = await running_server.get("/api/files", FilePage)
     (stored,) = [
         path
         for path in (running_server.info.database_path.parent / "store").rglob("*")
-        if path.name.startswith(sha256_of(small["bad"])[2:])
+        if path.name.startswith(sha256_of(small["/bad"])[2:])
     ]
     stored.chmod(0o600)
     stored.write_bytes(stored.read_bytes()[:-1] + b"?")
@@ -286,7 +286,7 @@ async def test_small_contents_of_several_versions_come_in_one_answer(running_ser
     async with running_server.console.post("/api/versions/contents", data=asked) as response:
         assert response.status == 200
         answered = dict(decode_batch(await response.read()))
-    assert answered == {sha256_of(content): content for content in (b"a", small["b"])}
+    assert answered == {sha256_of(content): content for content in (b"a", small["/b"])}
     transfers = await running_server.get("/api/transfers", list[Transfer])
     assert [(each.label, each.state) for each in transfers] == [("3 small files", TransferState.COMPLETE)]
     too_many = encode(VersionIds(version_ids=tuple(range(1001))))
@@ -302,11 +302,11 @@ async def test_an_agent_is_told_the_revision_of_its_tree(running_server: Running
     run = await running_server.post("/api/agent/runs", start, AgentRun, http=agent.http)
     assert run.revision == before
     await agent.put_batch(b"x")
-    path, body = f"/api/agent/runs/{run.id}", Entries(entries=(entry("a", b"x"),))
+    path, body = f"/api/agent/runs/{run.id}", Entries(entries=(entry("/a", b"x"),))
     added = await running_server.post(f"{path}/entries", body, Accepted, http=agent.http)
     assert (added.accepted, added.revision_before) == (1, before)
     gone = await running_server.post(
-        f"{path}/vanished", Vanished(raw_paths=(b"a",)), Accepted, http=agent.http
+        f"{path}/vanished", Vanished(raw_paths=(b"/a",)), Accepted, http=agent.http
     )
     assert (gone.accepted, gone.revision_before) == (1, added.revision)
     ended = await running_server.post(

@@ -179,7 +179,7 @@ async def test_a_run_that_the_server_ends_tells_what_has_come(tmp_path: Path) ->
             run = await agent.begin(act)
             small = act.encode()
             await agent.put_batch(small)
-            body = {"entries": [entry(act, small)]}
+            body = {"entries": [entry(f"/{act}", small)]}
             await server.post(f"/api/agent/runs/{run.id}/entries", body, dict, http=agent.http)
             path = f"/api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)}"
             wanted = server.room.transfers.received_bytes + 5_000_000
@@ -191,7 +191,7 @@ async def test_a_run_that_the_server_ends_tells_what_has_come(tmp_path: Path) ->
                 await server.post("/api/clients/disconnect", {"client_ids": [agent.client_id]}, Outcome)
                 await server.post("/api/clients/allow", {"client_ids": [agent.client_id]}, Outcome)
             else:
-                await agent.begin("another one")
+                await agent.begin("another-one")
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
             await until(lambda: not server.room.uploads.running)
@@ -237,27 +237,27 @@ async def backed_up(server: RunningServer, files: dict[str, bytes]) -> tuple[Age
 
 async def test_verify_finds_the_damaged_and_says_so(running_server: RunningServer) -> None:
     good, bad = os.urandom(5000), os.urandom(5000)
-    agent, ids = await backed_up(running_server, {"good": good, "bad": bad})
+    agent, ids = await backed_up(running_server, {"/good": good, "/bad": bad})
     await damage(running_server, bad)
     async with running_server.events() as console:
         await console.resume(None)
         body = {"file_ids": list(ids.values())}
         result = await running_server.post("/api/files/verify", body, VerifyResult)
-        assert (result.checked, result.damaged) == (2, ("bad",))
+        assert (result.checked, result.damaged) == (2, ("/bad",))
         await console.event(EventKind.FILE_DAMAGED)
     page = await running_server.get("/api/files", FilePage)
     assert {row.path: row.state for row in page.rows} == {
-        "good": FileState.VERIFIED,
-        "bad": FileState.DAMAGED,
+        "/good": FileState.VERIFIED,
+        "/bad": FileState.DAMAGED,
     }
     (transfer,) = await running_server.get("/api/transfers")
     assert (transfer["kind"], transfer["state"]) == ("verify", "failed")
     assert transfer["done_bytes"] == transfer["total_bytes"] == 10_000
-    version = next(row.version_id for row in page.rows if row.path == "bad")
+    version = next(row.version_id for row in page.rows if row.path == "/bad")
     async with running_server.console.get(f"/api/versions/{version}/content") as response:
         assert (response.status, (await response.json())["code"]) == (410, "damaged")
     everything = await running_server.post("/api/verify", None, VerifyResult)
-    assert everything.damaged == ("bad",)
+    assert everything.damaged == ("/bad",)
     path = f"/api/clients/{agent.client_id}/verify"
     assert (await running_server.post(path, None, VerifyResult)).checked == 2
 
@@ -266,25 +266,25 @@ async def test_a_download_never_ends_well_with_wrong_bytes(running_server: Runni
     small, large = os.urandom(1000), os.urandom(9_000_000)
     agent = await running_server.enrol("alpha")
     await agent.put(large)
-    await agent.back_up({"small": small})
+    await agent.back_up({"/small": small})
     run = await agent.begin()
 
-    body = {"entries": [entry("large", large)]}
+    body = {"entries": [entry("/large", large)]}
     await running_server.post(f"/api/agent/runs/{run.id}/entries", body, http=agent.http)
     await damage(running_server, small)
     await damage(running_server, large)
     page = await running_server.get("/api/files", FilePage)
     versions = {row.path: row.version_id for row in page.rows}
-    async with running_server.console.get(f"/api/versions/{versions['small']}/content") as response:
+    async with running_server.console.get(f"/api/versions/{versions['/small']}/content") as response:
         assert (response.status, (await response.json())["code"]) == (410, "damaged")
-    async with running_server.console.get(f"/api/versions/{versions['large']}/content") as response:
+    async with running_server.console.get(f"/api/versions/{versions['/large']}/content") as response:
         if response.status == 200:
             with pytest.raises(ClientPayloadError):
                 await response.read()
         else:
             assert response.status == 410
     states = {row.path: row.state for row in (await running_server.get("/api/files", FilePage)).rows}
-    assert states == {"small": FileState.DAMAGED, "large": FileState.DAMAGED}
+    assert states == {"/small": FileState.DAMAGED, "/large": FileState.DAMAGED}
 
 
 RANGES = (
@@ -305,7 +305,7 @@ async def test_ranges(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
     await agent.put(content)
     run = await agent.begin()
-    body = {"entries": [entry("a", content)]}
+    body = {"entries": [entry("/a", content)]}
     await running_server.post(f"/api/agent/runs/{run.id}/entries", body, http=agent.http)
     page = await running_server.get("/api/files", FilePage)
     url = f"/api/versions/{page.rows[0].version_id}/content"
@@ -329,13 +329,13 @@ async def test_ranges(running_server: RunningServer) -> None:
 
 
 async def test_delete_and_undelete(running_server: RunningServer) -> None:
-    _, ids = await backed_up(running_server, {"a": b"a", "b": b"b"})
-    outcome = await running_server.post("/api/files/delete", {"file_ids": [ids["a"], 999]}, Outcome)
-    assert outcome.done == (str(ids["a"]),) and set(outcome.refused) == {"999"}
-    assert [row.path for row in (await running_server.get("/api/files", FilePage)).rows] == ["b"]
-    await running_server.post("/api/files/undelete", {"file_ids": [ids["a"]]}, Outcome)
+    _, ids = await backed_up(running_server, {"/a": b"a", "/b": b"b"})
+    outcome = await running_server.post("/api/files/delete", {"file_ids": [ids["/a"], 999]}, Outcome)
+    assert outcome.done == (str(ids["/a"]),) and set(outcome.refused) == {"999"}
+    assert [row.path for row in (await running_server.get("/api/files", FilePage)).rows] == ["/b"]
+    await running_server.post("/api/files/undelete", {"file_ids": [ids["/a"]]}, Outcome)
     assert len((await running_server.get("/api/files", FilePage)).rows) == 2
-    path = f"/api/files/{ids['a']}/versions"
+    path = f"/api/files/{ids['/a']}/versions"
     assert len(await running_server.get(path, list[FileVersion])) == 1
 
 

@@ -77,15 +77,15 @@ class FullCatalogue:
         self.full = True
         finish = Runs.finish
 
-        async def refusing(runs: Runs, run_id: int, body: FinishRun) -> Run:
+        async def refusing(runs: Runs, run_id: int, body: FinishRun, **more: int) -> Run:
             if self.full:
                 raise CatalogueFull("The catalogue cannot grow: the disk is full.", hint="Make room on it.")
-            return await finish(runs, run_id, body)
+            return await finish(runs, run_id, body, **more)
 
         monkeypatch.setattr(Runs, "finish", refusing)
 
 
-TOLD = {"state": "failed", "reason": "The disk of the store is full.", "files_seen": 7}
+TOLD = {"state": "failed", "reason": "The disk of the store is full.", "files_failed": 7}
 """The end of a run as its agent tells it."""
 
 
@@ -108,7 +108,7 @@ async def test_the_end_of_a_run_that_cannot_be_written_is_written_when_there_is_
 
             await until(ended)
             one = await server.room.catalogue.runs.one(run.id)
-            assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, TOLD["reason"], 7)
+            assert (one.state, one.reason, one.files_failed) == (RunState.FAILED, TOLD["reason"], 7)
 
 
 async def test_an_agent_that_comes_back_first_does_not_take_the_place_of_what_it_had_told(
@@ -123,5 +123,5 @@ async def test_an_agent_that_comes_back_first_does_not_take_the_place_of_what_it
         catalogue.full = False
         again = await agent.begin()
         one = await server.room.catalogue.runs.one(run.id)
-        assert (one.state, one.reason, one.files_seen) == (RunState.FAILED, TOLD["reason"], 7)
+        assert (one.state, one.reason, one.files_failed) == (RunState.FAILED, TOLD["reason"], 7)
         assert (await server.room.catalogue.runs.one(again.id)).state is RunState.RUNNING

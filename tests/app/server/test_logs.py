@@ -45,7 +45,7 @@ async def test_a_catalogue_that_is_made_is_said_by_the_database(tmp_path: Path) 
 
 async def test_what_happens_is_read_newest_first_with_what_it_is_about(running_server: RunningServer) -> None:
     agent = await running_server.enrol("web-03")
-    run = await agent.back_up({"a": b"a"})
+    run = await agent.back_up({"/a": b"a"})
     page = await until(lambda: _said(running_server, "run finished"))
     (said,) = page.lines
     assert (said.client_id, said.run_id, said.level) == (agent.client_id, run.id, LogLevel.INFO)
@@ -214,29 +214,33 @@ async def test_the_log_of_the_last_start_is_still_there(tmp_path: Path) -> None:
 
 async def test_a_damaged_file_is_said_with_what_leads_to_it(running_server: RunningServer) -> None:
     agent = await running_server.enrol("web-03")
-    await agent.back_up({"docs/a.txt": b"precious"})
+    await agent.back_up({"/docs/a.txt": b"precious"})
     (row,) = (await running_server.get("/api/files"))["rows"]
     await running_server.room.catalogue.files.mark_verified({row["sha256"]: False})
     page = await until(lambda: _said(running_server, "file damaged"))
     (said,) = page.lines
     assert (said.level, said.client_id) == (LogLevel.ERROR, agent.client_id)
-    assert said.fields["file"] == "docs/a.txt"
+    assert said.fields["file"] == "/docs/a.txt"
 
 
 async def test_deleted_files_are_said_by_name(running_server: RunningServer) -> None:
     agent = await running_server.enrol("web-03")
-    await agent.back_up({"docs/a.txt": b"one", "docs/b.txt": b"two", "docs/c.txt": b"three"})
+    await agent.back_up({"/docs/a.txt": b"one", "/docs/b.txt": b"two", "/docs/c.txt": b"three"})
     ids = {row["path"]: row["id"] for row in (await running_server.get("/api/files"))["rows"]}
-    await running_server.post("/api/files/delete", {"file_ids": [ids["docs/b.txt"]]})
+    await running_server.post("/api/files/delete", {"file_ids": [ids["/docs/b.txt"]]})
     (said,) = (await until(lambda: _said(running_server, "files deleted"))).lines
-    assert (said.client_id, said.fields["file"], said.fields["count"]) == (agent.client_id, "docs/b.txt", "1")
-    await running_server.post("/api/files/delete", {"file_ids": [ids["docs/a.txt"], ids["docs/c.txt"]]})
+    assert (said.client_id, said.fields["file"], said.fields["count"]) == (
+        agent.client_id,
+        "/docs/b.txt",
+        "1",
+    )
+    await running_server.post("/api/files/delete", {"file_ids": [ids["/docs/a.txt"], ids["/docs/c.txt"]]})
     await running_server.post("/api/files/undelete", {"file_ids": list(ids.values())})
     (said,) = (await until(lambda: _said(running_server, "files undeleted"))).lines
-    assert (said.fields["file"], said.fields["count"]) == ("docs/a.txt", "3")
+    assert (said.fields["file"], said.fields["count"]) == ("/docs/a.txt", "3")
     lines = await running_server.get("/api/activity")
     reasons = {line["kind"]: line["reason"] for line in reversed(lines)}
-    assert reasons["files_deleted"] == "docs/a.txt and 1 more"
+    assert reasons["files_deleted"] == "/docs/a.txt and 1 more"
 
 
 async def test_lines_that_a_full_disk_does_not_take_are_written_when_there_is_room(

@@ -52,7 +52,7 @@ def test_every_code_that_a_route_names_has_a_status() -> None:
 async def test_real_answers_are_as_described(running_server: RunningServer) -> None:
     document = await running_server.get("/api/openapi.json")
     agent, other = await running_server.enrol("alpha"), await running_server.enrol("beta")
-    await agent.back_up({"docs/a.txt": b"a", "b": b"b"})
+    await agent.back_up({"/docs/a.txt": b"a", "/b": b"b"})
     body = {"state": RunState.FAILED, "reason": "no disk"}
     failed = await other.begin()
     await running_server.post(f"/api/agent/runs/{failed.id}/finish", body, http=other.http)
@@ -154,7 +154,7 @@ BAD = [
     ("GET", "/api/tree", None, 400),
     ("GET", "/api/tree?client_id=nobody", None, 404),
     ("GET", "/api/clients/nobody", None, 404),
-    ("GET", "/api/clients/%00%ff", None, 404),
+    ("GET", "/api/clients/%00%ff", None, 400),
     ("GET", "/api/files/x/versions", None, 400),
     ("GET", "/api/files/99999999999999999999999/versions", None, 400),
     ("GET", "/api/files/1/versions", None, 404),
@@ -182,6 +182,19 @@ BAD = [
     ("POST", "/api/files/delete", b"[" * 5000, 400),
     ("POST", "/api/files/delete", b" " * (17 * 1024 * 1024), 413),
     ("POST", "/api/enrol", b"{", 400),
+    ("POST", "/api/files/delete", b'{"file_ids":[],"x":' + b"[" * 1_000_000, 400),
+    ("POST", "/api/enrol", b'{"x":' + b"[" * 10_000, 400),
+    ("GET", "/api/clients/" + "x" * 200, None, 400),
+    ("GET", "/api/files?cursor=" + "x" * 8000, None, 400),
+    ("GET", "/api/runs/results?hours=nan", None, 400),
+    ("GET", "/api/analytics/hours?span_s=nan", None, 400),
+    ("GET", "/api/analytics/hours?span_s=inf", None, 400),
+    ("GET", "/api/analytics/hours?span_s=3600&offset_s=99999999999999999999", None, 400),
+    ("GET", "/api/load?minutes=inf", None, 400),
+    ("GET", "/api/tree?client_id=nobody&after=99999999999999999999999", None, 400),
+    ("GET", "/api/activity?before=99999999999999999999999", None, 400),
+    ("GET", "/api/files?since=0001-01-01T00:00:00%2B23:59", None, 200),
+    ("PATCH", "/api/clients/nobody", b'{"goal_s":1e999}', 400),
 ]
 
 
@@ -192,6 +205,8 @@ async def test_bad_requests_are_answered_in_the_one_shape(running_server: Runnin
         async with running_server.console.request(method, path, data=body and io.BytesIO(body)) as response:
             answer = await response.json(content_type=None)
             assert response.status == status, (method, path, (body or b"")[:50], answer)
+        if status == 200:
+            continue
         validate(document, problem, answer)
         assert set(answer) == {"code", "message", "detail"}
         assert response.headers["X-Request-Id"]

@@ -14,8 +14,8 @@ async def remove(server: RunningServer, client_id: str) -> ClientHoldings:
 
 async def test_a_client_that_backs_up_is_shut_out_and_gone(running_server: RunningServer) -> None:
     agent, other = await running_server.enrol("alpha"), await running_server.enrol("beta")
-    await agent.back_up({"a": b"only alpha has this", "b": b"both have this"})
-    await other.back_up({"c": b"both have this"})
+    await agent.back_up({"/a": b"only alpha has this", "/b": b"both have this"})
+    await other.back_up({"/c": b"both have this"})
     store = running_server.room.store
     async with running_server.events() as console, agent.socket() as socket:
         await console.resume(None)
@@ -33,7 +33,7 @@ async def test_a_client_that_backs_up_is_shut_out_and_gone(running_server: Runni
     names = [client["name"] for client in (await running_server.get("/api/clients"))["clients"]]
     assert names == ["beta"]
     page = await running_server.get("/api/files", FilePage)
-    assert [row.path for row in page.rows] == ["c"]
+    assert [row.path for row in page.rows] == ["/c"]
 
     async def collected() -> bool:
         return not await store.has(sha256_of(b"only alpha has this"))
