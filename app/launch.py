@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import signal
 import sys
-import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +105,7 @@ async def _until_stopped(start: _Start) -> None:
 
 async def _show(start: _Start) -> None:
     # Flet takes a while to import; --help and a refused setting need not wait for it.
+    from app.browser_page import BrowserPage
     from app.console import running_console
     from app.desktop import run_window, why_no_window
     from app.web import listen, serve_web
@@ -119,7 +119,17 @@ async def _show(start: _Start) -> None:
                     return
                 reason = "the client program for windows does not run here"
                 listening = listen(None)
-            await serve_web(console, listening, lambda address: _tell(address, reason))
+            page = BrowserPage()
+
+            async def opened(address: str) -> None:
+                _tell(address, reason)
+                if reason and "display" not in reason:
+                    await page.open(address)
+
+            try:
+                await serve_web(console, listening, opened)
+            finally:
+                page.remove()
     finally:
         if listening is not None:
             listening.close()
@@ -130,5 +140,3 @@ def _tell(address: str, reason: str) -> None:
     why = f" (in the browser, since {reason})" if reason else ""
     sys.stdout.write(f"Tidewatch console{why}: {address}\n")
     sys.stdout.flush()
-    if reason and "display" not in reason:
-        webbrowser.open(address)

@@ -1,12 +1,14 @@
 """Web mode: the console in a browser on this machine, and for nobody else.
 
-Listens on loopback only. The path is not to be guessed, and both the Host and the Origin of every request
-must be ours, so that no other page in the same browser can open a session. Nothing comes from a CDN.
+Listens on loopback only. All of it lies below a path that cannot be guessed; anything else is the same 404.
+Host and Origin of every request must be ours, so that no other page in the same browser can open a session.
+Nothing comes from a CDN, and the page may ask nothing of one.
 """
 
 import asyncio
 import errno
 import logging
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
@@ -28,7 +30,8 @@ CLOSE_S = 0.3
 """How long browsers may take to say goodbye when the console ends."""
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob: {sockets}; frame-ancestors 'none'"
+    "style-src 'self' 'unsafe-inline'; connect-src 'self' data: blob: {sockets}; frame-ancestors 'none'; "
+    "object-src 'none'; base-uri 'self'; form-action 'none'"
 )
 """What the page may do; the client program of Flet is compiled Dart and needs eval."""
 
@@ -46,6 +49,47 @@ Send = Callable[[Any], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+NOT_SERVED = re.compile(r"/(?:docs|redoc|openapi\.json|oauth_callback|upload)(?:/.*)?")
+"""What Flet and FastAPI answer beside the page: descriptions that load scripts of a CDN, unused doors."""
+NOT_FOUND = b"not found"
+
+
+class SecretPath:
+    """Lets requests through whose path begins with the secret, and answers 404 to all others.
+
+    The answer is the same whatever was asked: it tells nobody what is served here.
+    """
+
+    def __init__(self, app: AsgiApp, secret: str) -> None:
+        self._app, self._secret = app, secret.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on, or answer 404."""
+        if scope["type"] not in ("http", "websocket") or self._serves(str(scope["path"])):
+            await self._app(scope, receive, send)
+        else:
+            await _refuse(scope, receive, send, 404, NOT_FOUND)
+
+    def _serves(self, path: str) -> bool:
+        root, first, below = (*path.split("/", 2), "", "")[:3]
+        known = secrets.compare_digest(first.encode(), self._secret)
+        return not root and known and NOT_SERVED.fullmatch(f"/{below}") is None
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, body: bytes) -> None:
+    """Answer a request, or the handshake of a socket, with ``status``."""
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        kind = "websocket.http.response"
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": f"{kind}.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})
+
+
 class OriginGuard:
     """Lets requests through only if they come from our own page, which may load nothing from elsewhere."""
 
@@ -59,18 +103,16 @@ class OriginGuard:
             (b"x-frame-options", b"DENY"),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            (b"cross-origin-opener-policy", b"same-origin"),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403, or hand the request on."""
         if scope["type"] not in ("http", "websocket") or self._ours(scope):
             await self._app(scope, receive, self._guarded(send))
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
         else:
-            await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"forbidden"})
+            await _refuse(scope, receive, send, 403, b"forbidden")
 
     def _guarded(self, send: Send) -> Send:
         async def sending(message: Any) -> None:
@@ -111,7 +153,9 @@ def listen(port: int | None) -> socket.socket:
     return bound
 
 
-async def serve_web(console: Console, listening: socket.socket, opened: Callable[[str], None]) -> None:
+async def serve_web(
+    console: Console, listening: socket.socket, opened: Callable[[str], Awaitable[None]]
+) -> None:
     """Serve until cancelled; ``opened`` is told the address to open once it answers."""
     mend_session()
     gather_patches()
@@ -129,7 +173,7 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
     )
     server = _Server(
         uvicorn.Config(
-            OriginGuard(FallbackFonts(PageScripts(app), f"/{token}"), port),
+            SecretPath(OriginGuard(FallbackFonts(PageScripts(app), f"/{token}"), port), token),
             log_config=None,
             access_log=False,
             log_level="warning",
@@ -143,7 +187,7 @@ async def serve_web(console: Console, listening: socket.socket, opened: Callable
         while not server.started and not serving.done():  # noqa: ASYNC110  (uvicorn tells it in no other way)
             await asyncio.sleep(0.01)
         if not serving.done():
-            opened(f"http://{HOST}:{port}/{token}/")
+            await opened(f"http://{HOST}:{port}/{token}/")
         await asyncio.shield(serving)
     finally:
         # A page that is still open is cut, which is no error of anybody.

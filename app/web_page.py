@@ -1,4 +1,4 @@
-"""What the page of the console does by itself in the browser: keep its keys, and say when it stands alone."""
+"""Scripts of the console's page: nothing from elsewhere, keys kept, and a word when it stands alone."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -9,6 +9,28 @@ Send = Callable[[Any], Awaitable[None]]
 AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 SCRIPT: Final = b"""<script>
+(function () {
+  // The toolkit loads an animation player, which is not used here, from a CDN. The policy of the page would
+  // refuse it and log an error; like this it is not even tried.
+  function foreign(address) {
+    try {
+      var url = new URL(String(address), document.baseURI);
+      return /^(https?|wss?):$/.test(url.protocol) && url.host !== location.host;
+    } catch (error) {
+      return false;
+    }
+  }
+  var kept = Object.getOwnPropertyDescriptor(HTMLScriptElement.prototype, "src"), ask = window.fetch;
+  Object.defineProperty(HTMLScriptElement.prototype, "src", {
+    configurable: true, enumerable: true, get: kept.get,
+    set: function (address) { if (!foreign(address)) kept.set.call(this, address); }
+  });
+  window.fetch = function (what) {
+    if (foreign(what && what.url || what)) return Promise.reject(new TypeError("not of this machine"));
+    return ask.apply(window, arguments);
+  };
+})();
+
 addEventListener("keydown", function (event) {
   var held = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
   if (event.key === "F1" || (held && ["k", "f", ","].indexOf(event.key.toLowerCase()) >= 0)) {
@@ -81,7 +103,7 @@ addEventListener("keydown", function (event) {
 })();
 </script>
 """
-"""Goes into the head. The second part asks nothing as long as the page is connected.
+"""Goes into the head. The third part asks nothing as long as the page is connected.
 
 A page that has lost its connection is loaded anew when there is one again: the session is the same, so it
 comes back as it was.

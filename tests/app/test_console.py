@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from app.browser_page import BrowserPage
 from app.config import ConnectionSettings, MockSettings, Settings
 from app.console import running_console
 from app.prefs import FilePrefs
 from app.server.folder import LOCK_FILE
 from app.simulation import PREFIX, _leftovers, simulated_server
 from app.tasks import Tasks
-from app.web import NOT_SENT, OriginGuard, listen
+from app.web import NOT_SENT, OriginGuard, SecretPath, listen
 from streams.failures import ConfigRejected, ServerUnreachable
 from tests.servers import until
 
@@ -165,6 +166,83 @@ async def test_who_is_let_in(kind: str, headers: dict[str, str], passes: bool) -
     await OriginGuard(app, 80)(scope, receive, send)
     assert bool(reached) is passes
     assert (sent == []) is passes
+
+
+SECRET = "s3cret-s3cret-s3cret"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/", "//", "/favicon.png", "/manifest.json", "/assets/FontManifest.json", "/ws", "/docs"),
+        *(
+            "/openapi.json",
+            "/redoc",
+            f"/{SECRET}x/",
+            f"/x/{SECRET}/",
+            f"//{SECRET}/",
+            f"/{SECRET[:-1]}/",
+            SECRET,
+        ),
+        *(f"/{SECRET}/docs", f"/{SECRET}/docs/oauth2-redirect", f"/{SECRET}/openapi.json"),
+        *(f"/{SECRET}/redoc", f"/{SECRET}/oauth_callback", f"/{SECRET}/upload", "/\u00e9"),
+    ],
+)
+async def test_nothing_answers_outside_the_secret_path(path: str) -> None:
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        pytest.fail("it was handed on")
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    for scope, kind in (
+        ({"type": "http"}, "http.response"),
+        ({"type": "websocket", "extensions": {"websocket.http.response": {}}}, "websocket.http.response"),
+    ):
+        sent: list[Any] = []
+
+        async def send(message: Any, sent: list[Any] = sent) -> None:
+            sent.append(message)
+
+        await SecretPath(app, SECRET)({**scope, "path": path, "headers": []}, receive, send)
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"9")]
+        assert sent == [
+            {"type": f"{kind}.start", "status": 404, "headers": headers},
+            {"type": f"{kind}.body", "body": b"not found"},
+        ]
+
+
+@pytest.mark.parametrize("path", [f"/{SECRET}", f"/{SECRET}/", f"/{SECRET}/ws", f"/{SECRET}/assets/a.ttf"])
+async def test_below_the_secret_path_the_console_answers(path: str) -> None:
+    reached: list[str] = []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        reached.append(scope["path"])
+
+    async def nothing(*_: Any) -> Any:
+        pytest.fail("it was refused")
+
+    await SecretPath(app, SECRET)({"type": "http", "path": path, "headers": []}, nothing, nothing)
+    assert reached == [path]
+
+
+async def test_the_browser_is_given_a_private_file_and_never_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("app.browser_page.webbrowser.open", lambda url: opened.append(url) or True)
+    left = tmp_path / "state" / "open-1.html"
+    left.parent.mkdir(mode=0o755)
+    left.touch()
+    address = f"http://127.0.0.1:1/{SECRET}/"
+    page = BrowserPage(left.parent)
+    await page.open(address)
+    (file,) = left.parent.iterdir()
+    assert opened == [file.as_uri()] and SECRET not in opened[0]
+    assert address in file.read_text()
+    assert (file.stat().st_mode & 0o777, left.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    page.remove()
+    assert not file.exists()
 
 
 async def test_what_is_answered_says_that_it_is_only_for_us() -> None:

@@ -101,6 +101,7 @@ async def open_screen(
         page.on("pageerror", lambda error: screen.console_lines.append(f"pageerror: {error}"))
         page.on("load", lambda _: screen.console_lines.append("page loaded"))
         page.on("websocket", screen.note_socket)
+        page.on("request", lambda request: screen.asked.append(request.url))
         await page.add_init_script(KEEP_SEMANTICS + NOTE_WHICH_FIELD_IS_TAKEN + script)
         await page.goto(url)
         await screen.wait_for_semantics()
@@ -115,9 +116,12 @@ class Screen:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.console_lines: list[str] = []
+        self.asked: list[str] = []
+        """The addresses of all requests and sockets of the page."""
 
     def note_socket(self, socket: WebSocket) -> None:
         """Note when a socket of the page comes and goes, to be told with a failure."""
+        self.asked.append(socket.url)
         self.console_lines.append("socket opened")
         socket.on("close", lambda _: self.console_lines.append("socket closed"))
 

@@ -71,8 +71,16 @@ async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp
                 assert 'event.key === "F1"' in text
                 assert "Access-Control-Allow-Origin" not in page.headers
                 assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+                assert "Set-Cookie" not in page.headers
+            outside = ("/", "/favicon.png", "/manifest.json", "/flutter.js", "/docs", "/openapi.json", "/x/")
+            inside = ("docs", "redoc", "openapi.json", "oauth_callback")
+            for wrong in (*(base + path for path in outside), *(url + path for path in inside)):
+                async with session.get(wrong) as answer:
+                    assert (answer.status, await answer.read()) == (404, b"not found"), wrong
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(f"{base}/ws", origin=f"http://127.0.0.1:{port}")
+            assert refused.value.status == 404
             for wrong, headers in (
-                (base + "/", {}),
                 (url, {"Host": "evil.example"}),
                 (url, {"Origin": "http://evil.example"}),
             ):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -90,6 +91,26 @@ def _is_light(screen: Screen, wanted: bool) -> Callable[[], Awaitable[bool]]:
         return (sum(await screen.color_at(*PAPER)) > 400) is wanted
 
     return looks
+
+
+async def test_the_page_asks_this_machine_for_everything(
+    screen: Screen, console: tuple[Program, str]
+) -> None:
+    """Also where letters are missing in its own fonts, which the toolkit would get from a CDN."""
+    await screen.go("Clients")
+    await screen.fill("Find a client", "漢字 😀 ไทย")
+    await screen.fill("Find a client", "")
+    assert screen.asked
+    assert {urlsplit(url).hostname for url in screen.asked if not url.startswith(("data:", "blob:"))} == {
+        "127.0.0.1"
+    }
+    secret = urlsplit(console[1]).path
+    assert all(
+        urlsplit(url).path.startswith(secret) for url in screen.asked if url.startswith(("http", "ws"))
+    )
+    assert not [line for line in screen.console_lines if "Content Security Policy" in line]
+    assert await screen.page.context.cookies() == []
+    assert secret.strip("/") not in "\n".join(console[0].errors)
 
 
 async def test_nothing_went_wrong_on_the_way(screen: Screen, console: tuple[Program, str]) -> None:
