@@ -8,8 +8,10 @@ from sqlalchemy import func, literal, select
 
 from app.catalogue.analytics_period import Period, anchor_us, period_of
 from app.catalogue.analytics_rollup import ALL, COUNTS, DAY_S, FLEET_S, HOUR_S, forget_hours
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.metrics import KEPT, Metrics
 from app.catalogue.readers import Readers
+from app.catalogue.rows import PRESENT, REMOVED
 from app.catalogue.schema import clients, run_rollup
 from app.catalogue.times import SECOND_US, from_us, to_us
 from app.catalogue.totals import clamped, summed
@@ -102,9 +104,9 @@ class Analytics:
         period = period_of(query, self._now())
         since_us = to_us(period.since) - to_us(period.since) % (HOUR_S * SECOND_US)
         until_us = to_us(period.until)
-        count = (await self._readers.rows(select(func.count()).select_from(clients)))[0][0]
+        count = (await self._readers.rows(select(func.count()).select_from(clients).where(PRESENT)))[0][0]
         chosen = None if count <= most else await self._busiest(since_us, until_us, most)
-        named = select(clients.c.no, clients.c.id, clients.c.name).order_by(clients.c.name)
+        named = select(clients.c.no, clients.c.id, clients.c.name).where(PRESENT).order_by(clients.c.name)
         if chosen is not None:
             named = named.where(clients.c.no.in_(chosen))
         numbers = await self._readers.rows(named)
@@ -136,7 +138,12 @@ class Analytics:
         failed, runs = summed(_row.failed), summed(_RUNS)
         rows = await self._readers.rows(
             select(_row.client_no)
-            .where(_row.step_s == DAY_S, _row.at >= since_us - since_us % day, _row.at < until_us)
+            .where(
+                _row.step_s == DAY_S,
+                _row.at >= since_us - since_us % day,
+                _row.at < until_us,
+                _row.client_no.not_in(REMOVED),
+            )
             .group_by(_row.client_no)
             .order_by(failed.desc(), runs.desc(), _row.client_no)
             .limit(most)
@@ -196,7 +203,11 @@ class Analytics:
     async def forget(self) -> int:
         """Drop what is too old; return how many rows went."""
         before = self._now() - HOURS_KEPT
-        return await self._writer.write(lambda transaction: forget_hours(transaction, before))
+        return await in_steps(
+            self._writer,
+            lambda transaction, most: forget_hours(transaction, before, most),
+            flow=MAINTENANCE,
+        )
 
 
 def _rest(

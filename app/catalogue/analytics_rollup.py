@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.schema import run_rollup
@@ -17,6 +17,7 @@ ALL = 0
 """Stands for all clients together."""
 FLEET_S, HOUR_S, DAY_S = 300, 3600, 86400
 """Lengths of the intervals: the shortest only of all clients together, the others of each client."""
+STEPS_S = (FLEET_S, HOUR_S, DAY_S)
 STATES = (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 COUNTS = (*(state.value for state in STATES), "bytes_sent", "bytes_seen")
 
@@ -54,9 +55,12 @@ def count_runs(transaction: Transaction, rows: Iterable[Mapping[str, Any]]) -> N
         )
 
 
-def forget_hours(transaction: Transaction, before: datetime) -> int:
-    """Drop the hours of each client that ended before a time; days and sums of all clients stay."""
-    done = transaction.run(
-        delete(run_rollup).where(run_rollup.c.step_s == HOUR_S, run_rollup.c.at < to_us(before))
+def forget_hours(transaction: Transaction, before: datetime, most: int) -> int:
+    """Drop some hours of clients that ended before a time; days and sums of all clients stay."""
+    key = tuple_(*run_rollup.primary_key.columns)
+    old = (
+        select(*run_rollup.primary_key.columns)
+        .where(run_rollup.c.step_s == HOUR_S, run_rollup.c.at < to_us(before))
+        .limit(most)
     )
-    return done.rowcount
+    return transaction.run(delete(run_rollup).where(key.in_(old))).rowcount

@@ -17,6 +17,7 @@ from app.catalogue.audit import AuditLog
 from app.catalogue.clients import Clients, standing
 from app.catalogue.console_tokens import ConsoleTokens
 from app.catalogue.contents import Contents, StoredSizes
+from app.catalogue.doomed import DoomedContents
 from app.catalogue.enrolments import Enrolments
 from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
@@ -84,7 +85,7 @@ class Catalogue:
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
-        self.contents = Contents(self.readers, self.writer, stored_sizes)
+        self.contents = Contents(self.readers, self.writer, stored_sizes, now=now)
         self.runs = Runs(self.readers, self.writer, stored_sizes=stored_sizes, raw_sizes=raw_sizes, now=now)
         self.files = Files(self.readers, self.writer, now=now)
         self.events = Events(self.readers, self.writer)
@@ -93,6 +94,7 @@ class Catalogue:
         self.analytics = Analytics(self.readers, self.writer, self.metrics, now=now)
         self.verification = VerificationSchedule(self.readers)
         self.removal = Removal(self.readers, self.writer, self.tokens)
+        self.doomed = DoomedContents(self.readers, self.writer)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
         self._tasks = Tasks()

@@ -9,9 +9,10 @@ from sqlalchemy import ClauseElement, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.aliases import AnyRow
+from app.catalogue.batch_write import MAX_ROWS, in_steps
 from app.catalogue.errors import BadQuery, UnknownClient
 from app.catalogue.readers import Readers
-from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.rows import CLIENT_COLUMNS, PRESENT, client_of
 from app.catalogue.schema import clients, meta, sequences
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Told, Transaction
@@ -67,6 +68,14 @@ def unknown(client_id: str) -> UnknownClient:
     return UnknownClient(f"No client has the id {client_id}.")
 
 
+def _seen(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note when clients were heard of: ``whose`` id, and ``at_us``."""
+    transaction.run(
+        update(clients).where(clients.c.id == bindparam("whose")).values(last_seen_at=bindparam("at_us")),
+        rows,
+    )
+
+
 class Clients:
     """The machines whose files are kept."""
 
@@ -79,7 +88,7 @@ class Clients:
 
         async def work(connection: AsyncConnection) -> tuple[str, int, tuple[Client, ...]]:
             epoch, seq = await standing(connection)
-            rows = await connection.execute(select(*CLIENT_COLUMNS).order_by(clients.c.name))
+            rows = await connection.execute(select(*CLIENT_COLUMNS).where(PRESENT).order_by(clients.c.name))
             return epoch, seq, tuple(client_of(row) for row in rows)
 
         return await self._readers.read(work)
@@ -144,32 +153,36 @@ class Clients:
     async def mark_all_offline(self) -> list[Client]:
         """Say that no client is connected, as when the server starts; events, but no lines of activity."""
 
-        def work(transaction: Transaction) -> list[Client]:
+        gone: list[Client] = []
+
+        def step(transaction: Transaction, most: int) -> int:
+            # Of each client a row and its event.
+            online = (
+                select(clients.c.no)
+                .where(clients.c.state == ClientState.ONLINE.value)
+                .limit(max(1, most // 2))
+            )
             changed = (
                 update(clients)
-                .where(clients.c.state == ClientState.ONLINE.value)
+                .where(clients.c.no.in_(online))
                 .values(state=ClientState.OFFLINE.value)
                 .returning(*CLIENT_COLUMNS)
             )
-            gone = [client_of(row) for row in transaction.run(changed)]
-            for client in gone:
+            left = [client_of(row) for row in transaction.run(changed)]
+            for client in left:
                 transaction.emit(EventKind.CLIENT_OFFLINE, Topic.CLIENTS, client=client)
-            return gone
+            gone.extend(left)
+            return 2 * len(left)
 
-        return await self._writer.write(work)
+        await in_steps(self._writer, step)
+        return gone
 
     async def seen(self, times: Mapping[str, datetime]) -> None:
         """Note when clients were last heard of; many at once, without an event."""
-        if not times:
-            return
-
-        def work(transaction: Transaction) -> None:
-            for client_id, at in times.items():
-                transaction.run(
-                    update(clients).where(clients.c.id == client_id).values(last_seen_at=to_us(at))
-                )
-
-        await self._writer.write(work)
+        rows = [{"whose": client_id, "at_us": to_us(at)} for client_id, at in times.items()]
+        for start in range(0, len(rows), MAX_ROWS):
+            part = rows[start : start + MAX_ROWS]
+            await self._writer.write(lambda transaction, part=part: _seen(transaction, part))
 
     async def set_goal(self, client_id: str, goal_s: float) -> Client:
         """Set the age that the last good backup should not exceed, in seconds. Raises UnknownClient."""
@@ -192,8 +205,13 @@ class Clients:
         Raises UnknownClient; then it is remembered for none.
         """
 
-        def work(transaction: Transaction) -> int:
-            for client_id in client_ids:
+        known = select(clients.c.id).where(PRESENT)
+        there = {row.id for row in await self._readers.rows(known)}
+        if missing := [client_id for client_id in client_ids if client_id not in there]:
+            raise unknown(missing[0])
+
+        def work(transaction: Transaction, part: Sequence[str]) -> int:
+            for client_id in part:
                 row = client_row(transaction, client_id)
                 client = change(transaction, row.no, backup_queued=True)
                 if not row.backup_queued:
@@ -206,7 +224,15 @@ class Clients:
                     )
             return transaction.sequences.get("runs", 0)
 
-        return await self._writer.write(work)
+        # Of each client its row, an event and a line of activity. The first number is the one to wait from.
+        parts = [
+            client_ids[start : start + MAX_ROWS // 3] for start in range(0, len(client_ids), MAX_ROWS // 3)
+        ]
+        last = [
+            await self._writer.write(lambda transaction, part=part: work(transaction, part))
+            for part in parts or [()]
+        ]
+        return last[0]
 
     async def clear_queued(self, client_id: str) -> Client:
         """Forget that a backup was asked for. Raises UnknownClient."""

@@ -1,20 +1,23 @@
 """Contents and the clients that have sent them: nobody can name, or learn of, what another has sent."""
 
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from app.catalogue.aliases import AnyRow
+from app.catalogue.aliases import AnyRow, AnySelect
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
+from app.catalogue.doomed import doom_unowned, revive
 from app.catalogue.errors import ContentWithdrawn
 from app.catalogue.readers import Readers
 from app.catalogue.schema import blobs, client_contents, clients, runs
-from app.catalogue.times import SECOND_US
+from app.catalogue.times import SECOND_US, to_us
 from app.catalogue.totals import add_blob_bytes, increased
 from app.catalogue.transaction import Transaction
-from app.catalogue.verification import heal
+from app.catalogue.verification import heal, spread
 from app.catalogue.writer import Writer
 
 StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]]
@@ -22,6 +25,8 @@ StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]
 
 AT_ONCE = 500
 """Contents in one write; each is up to two rows."""
+MAX_UNNAMED = 100_000
+"""Contents that are let go in one round at most."""
 UNNAMED_S = 86400
 """How long a content may wait for its name where no run of its client ends meanwhile."""
 
@@ -39,7 +44,15 @@ _NAMED = (
 class Contents:
     """Which client has sent which contents, and how many bytes that are."""
 
-    def __init__(self, readers: Readers, writer: Writer, stored_sizes: StoredSizes | None) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        writer: Writer,
+        stored_sizes: StoredSizes | None,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._now = now
         self._readers = readers
         self._writer = writer
         self._stored_sizes = stored_sizes
@@ -54,13 +67,16 @@ class Contents:
         for start in range(0, max(1, len(hashes)), AT_ONCE):
             part = {sha256: sizes[sha256] for sha256 in hashes[start : start + AT_ONCE]}
             sent = sent_bytes if not start else 0
-            await self._writer.write(
+            waiting = await self._writer.write(
                 lambda transaction, part=part, sent=sent: self._receive(transaction, client_id, part, sent)
             )
+            if waiting:
+                await in_steps(self._writer, spread, flow=MAINTENANCE)
 
     def _receive(
         self, transaction: Transaction, client_id: str, sizes: Mapping[str, int], sent_bytes: int
-    ) -> None:
+    ) -> bool:
+        """Note contents inside the write; return whether files of healed ones wait for their state."""
         client = client_row(transaction, client_id)
         stored: Mapping[str, int] = {}
         if self._stored_sizes is not None:
@@ -68,12 +84,12 @@ class Contents:
             stored = transaction.ask(self._stored_sizes(sizes))
             if gone := [sha256 for sha256 in sizes if sha256 not in stored]:
                 raise ContentWithdrawn(gone)
+        revive(transaction, sizes)
         found = blobs_of(transaction, sizes)
         _correct(transaction, found.values(), sizes)
         _add(transaction, [sha256 for sha256 in sizes if sha256 not in found], sizes, stored)
-        if damaged := [row.id for row in found.values() if row.damaged]:
-            # Set aside when it was found damaged: what is in the store now is what came just now.
-            heal(transaction, damaged)
+        # Set aside when it was found damaged: what is in the store now is what came just now.
+        waiting = heal(transaction, [row.id for row in found.values() if row.damaged])
         found = blobs_of(transaction, sizes)
         own = owned_by(transaction, client.no, [row.id for row in found.values()])
         rows: list[dict[str, Any]] = [
@@ -95,6 +111,7 @@ class Contents:
                 .where(runs.c.id == client.running_run_id)
                 .values(bytes_sent=increased(runs.c.bytes_sent, sent_bytes))
             )
+        return waiting
 
     async def owned(self, client_id: str, hashes: Collection[str]) -> set[str]:
         """Return those contents that a client has sent, unless they are known to be damaged."""
@@ -137,9 +154,12 @@ class Contents:
 
         Those are kept that a run may still name: of an open run, or of one that may begin yet.
         """
+        # Looked for beside the writes: there may be many that are to stay.
+        due = [(row.client_no, row.blob_id) for row in await self._readers.rows(_unnamed(self._now()))]
         gone = 0
-        while count := await self._writer.write(_forget_unnamed):
-            gone += count
+        for start in range(0, len(due), AT_ONCE):
+            part = due[start : start + AT_ONCE]
+            gone += await self._writer.write(lambda transaction, part=part: _forget(transaction, part))
         return gone
 
 
@@ -178,7 +198,10 @@ def release(transaction: Transaction, client_no: int, changes: Mapping[int, int]
 
 
 def let_go(transaction: Transaction, client_no: int, blob_ids: Collection[int]) -> int:
-    """Take those of these contents from a client that none of its versions names; return how many."""
+    """Take those of these contents from a client that none of its versions names; return how many.
+
+    Those that no other client has are doomed.
+    """
     unnamed = (
         client_contents.c.client_no == client_no,
         client_contents.c.blob_id.in_(blob_ids),
@@ -191,6 +214,7 @@ def let_go(transaction: Transaction, client_no: int, blob_ids: Collection[int]) 
     if gone:
         transaction.run(delete(client_contents).where(*unnamed))
         add_held(transaction, client_no, -sum(row.size_bytes for row in gone))
+        doom_unowned(transaction, [row.id for row in gone])
     return len(gone)
 
 
@@ -204,7 +228,8 @@ def add_held(transaction: Transaction, client_no: int, change: int) -> None:
         )
 
 
-def _forget_unnamed(transaction: Transaction) -> int:
+def _unnamed(now: datetime) -> AnySelect:
+    """Select client and content of what no run will name any more."""
     # Of a client one run follows the other: the newest to have ended is the one with the greatest number.
     last_end = (
         select(runs.c.finished_at)
@@ -213,20 +238,33 @@ def _forget_unnamed(transaction: Transaction) -> int:
         .limit(1)
         .scalar_subquery()
     )
-    rows = transaction.all(
-        select(client_contents.c.client_no, client_contents.c.blob_id)
-        .join(clients, clients.c.no == client_contents.c.client_no)
-        .where(
-            client_contents.c.version_count == 0,
-            (client_contents.c.received_at < transaction.now_us - UNNAMED_S * SECOND_US)
-            | (clients.c.running_run_id.is_(None) & (client_contents.c.received_at < last_end)),
-        )
-        .limit(AT_ONCE)
+    running = (
+        select(clients.c.running_run_id).where(clients.c.no == client_contents.c.client_no).scalar_subquery()
     )
+    return (
+        select(client_contents.c.client_no, client_contents.c.blob_id)
+        .with_hint(client_contents, "INDEXED BY ix_client_contents_unnamed", "sqlite")
+        .where(
+            client_contents.c.version_count == literal_column("0"),
+            (client_contents.c.received_at < to_us(now) - UNNAMED_S * SECOND_US)
+            | (running.is_(None) & (client_contents.c.received_at < last_end)),
+        )
+        .limit(MAX_UNNAMED)
+    )
+
+
+def _forget(transaction: Transaction, due: Sequence[tuple[int, int]]) -> int:
     by_client: dict[int, list[int]] = {}
-    for row in rows:
-        by_client.setdefault(row.client_no, []).append(row.blob_id)
-    return sum(let_go(transaction, client_no, ids) for client_no, ids in by_client.items())
+    for client_no, blob_id in due:
+        by_client.setdefault(client_no, []).append(blob_id)
+    busy = {
+        row.no
+        for row in transaction.all(
+            select(clients.c.no).where(clients.c.no.in_(by_client), clients.c.running_run_id.is_not(None))
+        )
+    }
+    # A run that has begun since may still name them.
+    return sum(let_go(transaction, no, ids) for no, ids in by_client.items() if no not in busy)
 
 
 def _add(

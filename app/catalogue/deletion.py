@@ -1,34 +1,30 @@
-"""Deleting files, bringing them back, and forgetting them with the contents that nothing needs any more."""
+"""Deleting files, bringing them back, and forgetting them for good."""
 
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
-from sqlalchemy import delete as delete_rows
+from sqlalchemy import bindparam, select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
-from app.catalogue.contents import release
 from app.catalogue.entry_rows import state_of
+from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.revision import renew
-from app.catalogue.schema import blobs, client_contents, file_versions, files, verifications
+from app.catalogue.rows import PRESENT
+from app.catalogue.schema import blobs, clients, files
 from app.catalogue.tally import Tally
-from app.catalogue.times import to_us
-from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Told, Transaction
 from streams.commands import Outcome
 from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
-AT_ONCE = 1000
-Remove = Callable[[Sequence[str]], Coroutine[Any, Any, object]]
-"""Takes contents out of the store."""
+MOVED_AT_ONCE = 1000
+"""Files that are deleted or brought back in one write."""
 
 
 def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
-    """Mark files as deleted; see ``Files.delete``."""
+    """Mark files as deleted, at most MOVED_AT_ONCE; see ``Files.delete``."""
 
     def judge(row: AnyRow) -> str | None:
         return None if row.deleted_at is not None else FileState.DELETED.value
@@ -37,7 +33,7 @@ def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
 
 
 def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
-    """Take the mark away; see ``Files.undelete``."""
+    """Take the mark away, of at most MOVED_AT_ONCE; see ``Files.undelete``."""
 
     def judge(row: AnyRow) -> str | None:
         if row.deleted_at is None:
@@ -104,64 +100,42 @@ def _named(first: str, count: int) -> str:
     return first if count == 1 else f"{first} and {count - 1:,} more"
 
 
-def _rows(transaction: Transaction, ids: Sequence[int]) -> list[AnyRow]:
-    found: list[AnyRow] = []
-    for start in range(0, len(ids), AT_ONCE):
-        found += transaction.all(
-            select(
-                files.c.id,
-                files.c.client_no,
-                files.c.path,
-                files.c.kind,
-                files.c.state,
-                files.c.size_bytes,
-                files.c.blob_id,
-                files.c.vanished_at,
-                files.c.deleted_at,
-                blobs.c.verified_at,
-                blobs.c.damaged,
-            )
-            .join(blobs, blobs.c.id == files.c.blob_id, isouter=True)
-            .where(files.c.id.in_(ids[start : start + AT_ONCE]))
+def _rows(transaction: Transaction, ids: Sequence[int]) -> Sequence[AnyRow]:
+    return transaction.all(
+        select(
+            files.c.id,
+            files.c.client_no,
+            files.c.path,
+            files.c.kind,
+            files.c.state,
+            files.c.size_bytes,
+            files.c.blob_id,
+            files.c.vanished_at,
+            files.c.deleted_at,
+            blobs.c.verified_at,
+            blobs.c.damaged,
         )
-    return found
-
-
-def purge(
-    transaction: Transaction,
-    older_than: datetime,
-    remove: Remove,
-) -> int:
-    """Forget what was deleted before a time; see ``Files.purge``."""
-    doomed = (
-        select(files.c.id)
-        .where(files.c.state == FileState.DELETED.value, files.c.deleted_at < to_us(older_than))
-        .order_by(files.c.id)
+        .join(clients, clients.c.no == files.c.client_no)
+        .join(blobs, blobs.c.id == files.c.blob_id, isouter=True)
+        .where(files.c.id.in_(ids), PRESENT)
     )
-    rows = transaction.all(select(files.c.id, files.c.client_no, files.c.kind).where(files.c.id.in_(doomed)))
-    if not rows:
-        return 0
+
+
+def purge(transaction: Transaction, older_than_us: int, most: int) -> tuple[int, int]:
+    """Forget some of what was deleted before a time; return how many files, and how many rows."""
+    due = (
+        select(*FORGOTTEN_COLUMNS)
+        .join(clients, clients.c.no == files.c.client_no)
+        .where(files.c.deleted_at < older_than_us, PRESENT)
+        .order_by(files.c.deleted_at, files.c.id)
+        .limit(most)
+    )
+    gone, count = forget_files(transaction, transaction.all(due), most)
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
-    contents: set[int] = set()
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        ids = [row.id for row in part]
-        held = transaction.all(
-            select(files.c.client_no, file_versions.c.blob_id, func.count().label("versions"))
-            .join(files, files.c.id == file_versions.c.file_id)
-            .where(file_versions.c.file_id.in_(ids), file_versions.c.blob_id.is_not(None))
-            .group_by(files.c.client_no, file_versions.c.blob_id)
-        )
-        contents.update(row.blob_id for row in held)
-        named: defaultdict[int, dict[int, int]] = defaultdict(dict)
-        for row in held:
-            named[row.client_no][row.blob_id] = row.versions
-        for no, gone in named.items():
-            release(transaction, no, gone)
-        transaction.run(delete_rows(file_versions).where(file_versions.c.file_id.in_(ids)))
-        transaction.run(delete_rows(files).where(files.c.id.in_(ids)))
-        for row in part:
-            tallies[row.client_no].add(row.kind, FileState.DELETED, 0, False, -1)
+    counts: defaultdict[int, int] = defaultdict(int)
+    for row in gone:
+        tallies[row.client_no].add(row.kind, FileState.DELETED, 0, False, -1)
+        counts[row.client_no] += 1
     for no, tally in tallies.items():
         renew(transaction, no)
         client = change(transaction, no, **tally.values()) if tally.values() else None
@@ -171,30 +145,6 @@ def purge(
                 Topic.FILES,
                 Topic.CLIENTS,
                 client=client,
-                files=FilesChanged(client_id=client.id, count=len(rows)),
+                files=FilesChanged(client_id=client.id, count=counts[no]),
             )
-    drop_contents(transaction, sorted(contents), remove)
-    return len(rows)
-
-
-def drop_contents(
-    transaction: Transaction,
-    ids: Sequence[int],
-    remove: Remove,
-) -> None:
-    """Take those of these contents that are no client's out of catalogue and store."""
-    for start in range(0, len(ids), AT_ONCE):
-        part = ids[start : start + AT_ONCE]
-        needed = select(client_contents.c.blob_id).where(client_contents.c.blob_id.in_(part))
-        unneeded = transaction.all(
-            select(blobs.c.id, blobs.c.sha256, blobs.c.stored_bytes).where(
-                blobs.c.id.in_(part), blobs.c.id.not_in(needed)
-            )
-        )
-        if not unneeded:
-            continue
-        dropped = [row.id for row in unneeded]
-        transaction.run(delete_rows(verifications).where(verifications.c.blob_id.in_(dropped)))
-        transaction.run(delete_rows(blobs).where(blobs.c.id.in_(dropped)))
-        add_blob_bytes(transaction, -sum(row.stored_bytes for row in unneeded))
-        transaction.ask(remove([row.sha256.hex() for row in unneeded]))
+    return len(gone), count

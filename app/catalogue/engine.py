@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
@@ -28,8 +29,19 @@ WRITER_PRAGMAS = (
 READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY")
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes the hints of ``with_hint``, such as INDEXED BY, which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """Return what stands behind the name of a table."""
+        del table
+        return text
+
+
 def begin_with(engine: Engine, begin: str, pragmas: Sequence[str]) -> None:
-    """Let ``engine`` begin its transactions itself; the driver would do it too late or not at all."""
+    """Let ``engine`` begin its transactions itself: the driver would do it too late or not at all."""
+
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select, update
 
@@ -15,6 +15,7 @@ from app.catalogue.paths import path_of
 from app.catalogue.revision import current, renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients, file_versions, files, runs
+from app.catalogue.search import add_paths
 from app.catalogue.tally import Tally
 from app.catalogue.totals import increased
 from app.catalogue.transaction import Transaction
@@ -25,7 +26,9 @@ from streams.vocabulary import EntryKind, EventKind, FileState, Topic
 
 FindRun = Callable[[Transaction, int], AnyRow]
 
-AT_ONCE = 1000
+T = TypeVar("T")
+NAMES_AT_ONCE = 250
+"""Names in one write: each is a file, its version, its content, and its place in the search."""
 
 
 class Entries:
@@ -48,19 +51,29 @@ class Entries:
         for entry in entries:
             check(entry)
 
-        def work(transaction: Transaction) -> Accepted:
+        def work(transaction: Transaction, part: Sequence[AgentEntry]) -> Accepted:
             run = self._find_run(transaction, run_id)
             tally, came = Tally(), Counter[str]()
-            changed = 0
-            for start in range(0, len(entries), AT_ONCE):
-                # The last of several with one name is the one that counts.
-                part = {entry.raw_path: entry for entry in entries[start : start + AT_ONCE]}
-                changed += self._add_part(transaction, run, part, tally, came)
+            # The last of several with one name is the one that counts.
+            named = {entry.raw_path: entry for entry in part}
+            changed = self._add_part(transaction, run, named, tally, came)
             _note(transaction, run, came)
             _tell(transaction, run, tally, changed)
-            return _accepted(transaction, run, len(entries), changed)
+            return _accepted(transaction, run, len(part), changed)
 
-        return await self._writer.write(work)
+        return await self._in_parts(work, entries)
+
+    async def _in_parts(
+        self, work: Callable[[Transaction, Sequence[T]], Accepted], items: Sequence[T]
+    ) -> Accepted:
+        """Write items in parts that hold no other write up; a part that fails leaves those before it."""
+        done: Accepted | None = None
+        for start in range(0, max(1, len(items)), NAMES_AT_ONCE):
+            part = items[start : start + NAMES_AT_ONCE]
+            after = await self._writer.write(lambda transaction, part=part: work(transaction, part))
+            done = after if done is None else _joined(done, after)
+        assert done is not None
+        return done
 
     def _add_part(
         self,
@@ -99,6 +112,7 @@ class Entries:
             tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
         if new:
             transaction.insert(files, new)
+            add_paths(transaction, [(row["id"], row["client_no"], row["path_key"]) for row in new])
         if again:
             _renew(transaction, again)
         transaction.insert(file_versions, version_rows)
@@ -149,19 +163,17 @@ class Entries:
     async def vanish(self, run_id: int, raw_paths: Sequence[bytes]) -> Accepted:
         """Mark names as gone; see ``Runs.add_vanished``."""
 
-        def work(transaction: Transaction) -> Accepted:
+        def work(transaction: Transaction, part: Sequence[bytes]) -> Accepted:
             run = self._find_run(transaction, run_id)
             tally = Tally()
             gone: list[dict[str, Any]] = []
-            for start in range(0, len(raw_paths), AT_ONCE):
-                part = _known_files(transaction, run.client_no, raw_paths[start : start + AT_ONCE])
-                for row in part.values():
-                    if row.vanished_at is not None:
-                        continue
-                    state = row.state if row.deleted_at is not None else FileState.VANISHED.value
-                    gone.append({"which": row.id, "version": row.version_id, "state": state})
-                    tally.add(row.kind, row.state, row.size_bytes, row.blob_id is not None, -1)
-                    tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
+            for row in _known_files(transaction, run.client_no, part).values():
+                if row.vanished_at is not None:
+                    continue
+                state = row.state if row.deleted_at is not None else FileState.VANISHED.value
+                gone.append({"which": row.id, "version": row.version_id, "state": state})
+                tally.add(row.kind, row.state, row.size_bytes, row.blob_id is not None, -1)
+                tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
             if gone:
                 now = transaction.now_us
                 transaction.run(
@@ -175,7 +187,18 @@ class Entries:
                 _tell(transaction, run, tally, len(gone))
             return _accepted(transaction, run, len(gone), len(gone))
 
-        return await self._writer.write(work)
+        return await self._in_parts(work, raw_paths)
+
+
+def _joined(before: Accepted, after: Accepted) -> Accepted:
+    """Return what two parts of one request have come to."""
+    # Where another write has changed the tree in between, the agent is told what it does not know.
+    whole = after.revision_before == before.revision
+    return Accepted(
+        accepted=before.accepted + after.accepted,
+        revision=after.revision,
+        revision_before=before.revision_before if whole else after.revision_before,
+    )
 
 
 def _accepted(transaction: Transaction, run: AnyRow, count: int, changed: int) -> Accepted:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery
-from app.catalogue.paths import key_of, path_of, suffix_of
+from app.catalogue.paths import key_of, name_of, path_of, suffix_of
 from app.catalogue.times import file_time_us
 from app.catalogue.transaction import Transaction
 from app.protocol import AgentEntry
@@ -41,7 +41,14 @@ def same(row: AnyRow, entry: AgentEntry, blob: AnyRow | None) -> bool:
 def names(raw_path: bytes) -> dict[str, Any]:
     """Return the columns of a file that follow from its name."""
     path = path_of(raw_path)
-    return {"raw_path": raw_path, "path": path, "path_key": key_of(path), "suffix": suffix_of(path)}
+    key = key_of(path)
+    return {
+        "raw_path": raw_path,
+        "path": path,
+        "path_key": key,
+        "name_key": name_of(key),
+        "suffix": suffix_of(path),
+    }
 
 
 def newest(

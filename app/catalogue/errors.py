@@ -123,6 +123,13 @@ class CatalogueUnwritable(TidewatchError):
     exit_code = 21
 
 
+class SqliteTooOld(TidewatchError):
+    """The SQLite of this Python cannot search: it was built without FTS5, or before trigrams (3.34)."""
+
+    code = "sqlite_too_old"
+    exit_code = 25
+
+
 class CatalogueFull(TidewatchError):
     """The disk under the catalogue is full."""
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import Table, delete, func, select
 
-from app.catalogue.clients import client_row
+from app.catalogue.batch_write import MAINTENANCE, in_steps
+from app.catalogue.clients import client_row, standing
 from app.catalogue.readers import Readers
 from app.catalogue.rows import activity_of, client_of, select_activity
 from app.catalogue.schema import activity, clients, events
@@ -56,16 +57,18 @@ class Events:
     async def purge(self, older_than: datetime | None = None, *, keep: int = MOST_KEPT) -> int:
         """Delete events from before a time, and all but the newest ``keep``; return how many went."""
 
-        def work(transaction: Transaction) -> int:
-            first_kept = transaction.sequences.get("events", 0) - keep + 1
-            if older_than is not None:
-                # Numbers rise with time: only what goes is looked at, and one event more.
-                young = select(events.c.seq).where(events.c.at >= to_us(older_than)).order_by(events.c.seq)
-                rows = transaction.all(young.limit(1))
-                first_kept = max(first_kept, rows[0].seq if rows else first_kept + keep)
-            return transaction.run(delete(events).where(events.c.seq < first_kept)).rowcount
+        # Looked up beside the writes: to find the first that is young, all older ones are passed.
+        _, last = await self._readers.read(standing)
+        first_kept = last - keep + 1
+        if older_than is not None:
+            # Numbers rise with time: only what goes is looked at, and one event more.
+            young = await _first_since(self._readers, events, older_than)
+            first_kept = max(first_kept, last + 1 if young is None else young)
 
-        return await self._writer.write(work)
+        def step(transaction: Transaction, most: int) -> int:
+            return _drop_before(transaction, events, first_kept, most)
+
+        return await in_steps(self._writer, step, flow=MAINTENANCE)
 
     async def record(
         self,
@@ -113,8 +116,23 @@ class ActivityLog:
     async def purge(self, older_than: datetime) -> int:
         """Delete lines from before a time; return how many went."""
 
-        def work(transaction: Transaction) -> int:
-            gone = transaction.run(delete(activity).where(activity.c.at < to_us(older_than)))
-            return gone.rowcount
+        _, last = await self._readers.read(standing)
+        young = await _first_since(self._readers, activity, older_than)
+        first_kept = last + 1 if young is None else young
 
-        return await self._writer.write(work)
+        def step(transaction: Transaction, most: int) -> int:
+            return _drop_before(transaction, activity, first_kept, most)
+
+        return await in_steps(self._writer, step, flow=MAINTENANCE)
+
+
+async def _first_since(readers: Readers, table: Table, at: datetime) -> int | None:
+    """Return the number of the first row that is not older than a time."""
+    wanted = select(table.c.seq).where(table.c.at >= to_us(at)).order_by(table.c.seq).limit(1)
+    rows = await readers.rows(wanted)
+    return rows[0].seq if rows else None
+
+
+def _drop_before(transaction: Transaction, table: Table, first_kept: int, most: int) -> int:
+    first = select(table.c.seq).where(table.c.seq < first_kept).order_by(table.c.seq).limit(most)
+    return transaction.run(delete(table).where(table.c.seq.in_(first))).rowcount

@@ -3,28 +3,27 @@
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import deletion, verification
 from app.catalogue.aliases import AnyRow
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import unknown
 from app.catalogue.errors import UnknownFile, UnknownVersion
-from app.catalogue.paging import Page, page_of
-from app.catalogue.paths import key_of
+from app.catalogue.file_pages import file_page
+from app.catalogue.paging import page_of
 from app.catalogue.readers import Readers
-from app.catalogue.rows import file_of, select_files, select_versions, version_of
+from app.catalogue.rows import PRESENT, REMOVED, select_versions, version_of
 from app.catalogue.schema import blobs, clients, file_versions, files, meta, runs
 from app.catalogue.times import to_us
 from app.catalogue.totals import summed
+from app.catalogue.transaction import Transaction
 from app.catalogue.verification import StoredBlob
 from app.catalogue.writer import Writer
 from streams.commands import Outcome
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
-from streams.vocabulary import EntryKind, FileState, RunState
-
-COUNT_CAP = 10_000
-"""Counting stops here: nobody reads further, and it would freeze on a million rows."""
+from streams.vocabulary import RunState
 
 
 class Files:
@@ -42,30 +41,7 @@ class Files:
         """
         page = page_of(query.sort, query.descending, query.limit, query.cursor)
 
-        async def work(connection: AsyncConnection) -> FilePage:
-            conditions = await _conditions(connection, query)
-            matching = select(files.c.id).where(*conditions).limit(COUNT_CAP + 1)
-            if page.cursor is not None:
-                total, capped = page.cursor.total, page.cursor.capped
-            elif query.text:
-                # A search reads all names; what it finds is kept, so that they are not read twice.
-                found = (await connection.execute(matching)).scalars().all()
-                total, capped = min(len(found), COUNT_CAP), len(found) > COUNT_CAP
-                matching = found
-            else:
-                counted = await connection.execute(select(func.count()).select_from(matching.subquery()))
-                total = counted.scalar_one()
-                total, capped = min(total, COUNT_CAP), total > COUNT_CAP
-            if capped:
-                # Many rows match: walked in the page's order, most of them are soon met.
-                wanted = page.apply(select_files().where(*await _conditions(connection, query, dense=True)))
-            else:
-                # Few rows match: found by what suits the conditions, then sorted. Walking them in the page's
-                # order would pass all the rows that do not match.
-                wanted = page.apply(select_files().where(files.c.id.in_(matching)))
-            return _page_of_rows(page, (await connection.execute(wanted)).all(), total, capped)
-
-        return await self._readers.read(work)
+        return await self._readers.read(lambda connection: file_page(connection, query, page))
 
     async def summary(self) -> FilesSummary:
         """Return the cards above the files; sums over the clients' counters, not over the files."""
@@ -78,7 +54,11 @@ class Files:
         async def work(connection: AsyncConnection) -> FilesSummary:
             row = (await connection.execute(select(*sums))).one()
             recent = await connection.execute(
-                select(func.count()).where(runs.c.finished_at >= since, runs.c.state.in_(well))
+                select(func.count()).where(
+                    runs.c.finished_at >= since,
+                    runs.c.state.in_(well),
+                    runs.c.client_no.not_in(REMOVED),
+                )
             )
             kept = await connection.execute(select(meta.c.value).where(meta.c.name == "blob_bytes"))
             return FilesSummary(
@@ -165,6 +145,7 @@ class Files:
             .join(clients, clients.c.no == files.c.client_no)
             .where(
                 file_versions.c.id.in_(version_ids),
+                PRESENT,
                 blobs.c.size_bytes <= at_most,
                 blobs.c.damaged.is_(False),
             )
@@ -173,78 +154,83 @@ class Files:
 
     async def delete(self, file_ids: Sequence[int]) -> Outcome:
         """Delete files until they are undeleted or purged; unknown and deleted ones are refused."""
-        return await self._writer.write(lambda transaction: deletion.delete(transaction, file_ids))
+        return await self._moved(deletion.delete, file_ids)
 
     async def undelete(self, file_ids: Sequence[int]) -> Outcome:
         """Bring deleted files back as they were; unknown ones and those that are not deleted are refused."""
-        return await self._writer.write(lambda transaction: deletion.undelete(transaction, file_ids))
+        return await self._moved(deletion.undelete, file_ids)
 
-    async def purge(self, older_than: datetime, remove: deletion.Remove) -> int:
-        """Forget files deleted before a time, and contents that nothing needs any more.
+    async def _moved(
+        self, move: Callable[[Transaction, Sequence[int]], Outcome], file_ids: Sequence[int]
+    ) -> Outcome:
+        ids = list(dict.fromkeys(file_ids))
+        done: list[str] = []
+        refused: dict[str, str] = {}
+        for start in range(0, len(ids), deletion.MOVED_AT_ONCE):
+            part = ids[start : start + deletion.MOVED_AT_ONCE]
+            outcome = await self._writer.write(lambda transaction, part=part: move(transaction, part))
+            done += outcome.done
+            refused |= outcome.refused
+        return Outcome(done=tuple(done), refused=refused)
 
-        Returns how many files. ``remove`` gets the hashes of those contents while nothing else can be added,
-        so that none is taken from under a backup; it runs before the commit.
+    async def purge(self, older_than: datetime) -> int:
+        """Forget files deleted before a time, a few in each write; return how many files.
+
+        Contents that were theirs alone are doomed: ``DoomedContents.drop`` takes them out of the store.
         """
-        return await self._writer.write(lambda transaction: deletion.purge(transaction, older_than, remove))
+        before_us = to_us(older_than)
+        purged = 0
+
+        def step(transaction: Transaction, most: int) -> int:
+            nonlocal purged
+            gone, rows = deletion.purge(transaction, before_us, most)
+            purged += gone
+            return rows
+
+        await in_steps(self._writer, step, flow=MAINTENANCE)
+        return purged
 
     def hashes_of(
-        self, file_ids: Sequence[int] | None = None, client_id: str | None = None
+        self, file_ids: Collection[int] | None = None, client_id: str | None = None
     ) -> AsyncIterator[StoredBlob]:
         """Yield the contents of all versions of these files, of a client, or of everything, each once."""
         return verification.hashes_of(self._readers, file_ids, client_id)
 
+    async def path_of(self, sha256: str) -> str:
+        """Return the path of a file that has a content in any version, empty where none has."""
+        rows = await self._readers.rows(
+            select(files.c.path)
+            .join(file_versions, file_versions.c.file_id == files.c.id)
+            .join(blobs, blobs.c.id == file_versions.c.blob_id)
+            .where(blobs.c.sha256 == bytes.fromhex(sha256))
+            .limit(1)
+        )
+        return rows[0].path if rows else ""
+
     async def mark_verified(
         self, results: Mapping[str, bool], *, present: verification.Present | None = None, quiet: bool = False
     ) -> VerifyResult:
-        """Note which contents have their hash and which do not; return the paths of the damaged ones.
+        """Note which contents have their hash and which do not; return paths of the damaged ones.
 
         Those that are ``present`` again when it is noted are not damaged any more. With ``quiet`` only
         damage is a line of the activity. The clients that need a damaged content get a new revision.
+
+        Of a content that very many files have, these follow in further writes before this returns.
         """
-        return await self._writer.write(
-            lambda transaction: verification.mark(transaction, results, present=present, quiet=quiet)
-        )
+        hashes = list(results)
+        damaged: list[str] = []
+        for start in range(0, len(hashes), verification.MARKED_AT_ONCE):
+            part = {sha256: results[sha256] for sha256 in hashes[start : start + verification.MARKED_AT_ONCE]}
+            paths, waiting = await self._writer.write(
+                lambda transaction, part=part: verification.mark(
+                    transaction, part, present=present, quiet=quiet
+                )
+            )
+            damaged += paths
+            if waiting:
+                await self.spread_states()
+        return VerifyResult(checked=len(results), damaged=tuple(sorted(set(damaged))))
 
-
-async def _conditions(
-    connection: AsyncConnection, query: FileQuery, *, dense: bool = False
-) -> list[ColumnElement[bool]]:
-    """What the rows of a query fulfil; ``dense`` keeps the indexes of states and suffixes out of it."""
-    conditions: list[ColumnElement[bool]] = [files.c.kind != EntryKind.FOLDER.value]
-    if query.state is None:
-        conditions.append(files.c.state != FileState.DELETED.value)
-    else:
-        state = func.coalesce(files.c.state, "") if dense else files.c.state
-        conditions.append(state == query.state.value)
-    if query.client_id is not None:
-        found = await connection.execute(select(clients.c.name).where(clients.c.id == query.client_id))
-        name = found.scalar_one_or_none()
-        if name is None:
-            raise unknown(query.client_id)
-        conditions.append(files.c.client_name == name)
-    if query.text:
-        conditions.append(files.c.path_key.contains(key_of(query.text), autoescape=True))
-    if query.suffix is not None:
-        suffix = func.coalesce(files.c.suffix, "") if dense else files.c.suffix
-        conditions.append(suffix == query.suffix.lower().removeprefix("."))
-    if query.min_bytes is not None:
-        conditions.append(files.c.size_bytes >= query.min_bytes)
-    if query.max_bytes is not None:
-        conditions.append(files.c.size_bytes <= query.max_bytes)
-    if query.since is not None:
-        conditions.append(files.c.backed_up_at >= to_us(query.since))
-    if query.until is not None:
-        conditions.append(files.c.backed_up_at <= to_us(query.until))
-    return conditions
-
-
-def _page_of_rows(page: Page, fetched: Sequence[AnyRow], total: int, capped: bool) -> FilePage:
-    rows, before, after = page.split(fetched)
-    return FilePage(
-        rows=tuple(file_of(row) for row in rows),
-        next_cursor=page.cursor_at(rows[-1], "after", total, capped) if rows and after else None,
-        previous_cursor=page.cursor_at(rows[0], "before", total, capped) if rows and before else None,
-        last_cursor=page.cursor_at(None, "last", total, capped) if rows and after else None,
-        total=total,
-        total_capped=capped,
-    )
+    async def spread_states(self) -> None:
+        """Give files the state of contents of which something new is known, as a crash may have left them."""
+        await in_steps(self._writer, verification.spread, flow=MAINTENANCE)

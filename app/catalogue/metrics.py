@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, literal, select
+from sqlalchemy import ColumnElement, delete, func, literal, select, tuple_
 
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.forecast import forecast
 from app.catalogue.intervals import STEPS_S, Interval, Intervals
 from app.catalogue.readers import Readers
@@ -95,17 +96,32 @@ class Metrics:
 
     async def rollup(self) -> int:
         """Drop short intervals that are too old, their sums stay in the longer ones; return how many went."""
-        now = self._now()
+        gone = 0
+        for step_s, kept in KEPT.items():
+            before = to_us(self._now() - kept)
+            for name in await self._names():
+                old = (
+                    (metric_samples.c.name == name)
+                    & (metric_samples.c.step_s == step_s)
+                    & (metric_samples.c.at < before)
+                )
+                gone += await in_steps(
+                    self._writer,
+                    lambda transaction, most, old=old: _drop(transaction, old, most),
+                    flow=MAINTENANCE,
+                )
+        return gone
 
-        def work(transaction: Transaction) -> int:
-            gone = 0
-            for step_s, kept in KEPT.items():
-                old = metric_samples.c.at < to_us(now - kept)
-                done = transaction.run(delete(metric_samples).where(metric_samples.c.step_s == step_s, old))
-                gone += done.rowcount
-            return gone
-
-        return await self._writer.write(work)
+    async def _names(self) -> list[str]:
+        """Return the names of all series, each found by a step over the one before."""
+        names: list[str] = []
+        following = select(func.min(metric_samples.c.name))
+        while True:
+            wanted = following.where(metric_samples.c.name > names[-1]) if names else following
+            name = (await self._readers.rows(wanted))[0][0]
+            if name is None:
+                return names
+            names.append(name)
 
     async def storage_history(self, days: float) -> list[tuple[datetime, float]]:
         """Return the mean size of the store in each hour of the last ``days``, oldest first."""
@@ -119,6 +135,12 @@ class Metrics:
         return forecast(
             history, now=self._now(), disk_total_bytes=disk_total_bytes, disk_free_bytes=disk_free_bytes
         )
+
+
+def _drop(transaction: Transaction, old: ColumnElement[bool], most: int) -> int:
+    key = tuple_(*metric_samples.primary_key.columns)
+    first = select(*metric_samples.primary_key.columns).where(old).limit(most)
+    return transaction.run(delete(metric_samples).where(key.in_(first))).rowcount
 
 
 def _series(name: str, step_s: int, found: Intervals) -> Series:

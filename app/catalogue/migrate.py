@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import create_engine
 
 from app.catalogue.engine import CONNECT, LOCK_WAIT_S, begin_with
-from app.catalogue.errors import CatalogueTooNew, CatalogueUnwritable, translated
+from app.catalogue.errors import CatalogueTooNew, CatalogueUnwritable, SqliteTooOld, translated
 from app.catalogue.schema import SCHEMA_VERSION
 from streams.failures import NotADatabase
 
@@ -21,7 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 def migrate(path: Path) -> None:
     """Create the catalogue at ``path`` or bring it up to date; blocking, so call it in a thread.
 
-    Raises CatalogueTooNew, CatalogueUnwritable, CatalogueLocked or NotADatabase.
+    Raises SqliteTooOld, CatalogueTooNew, CatalogueUnwritable, CatalogueLocked or NotADatabase.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +30,7 @@ def migrate(path: Path) -> None:
             f"The data folder {path.parent} cannot be made: {error.strerror}.",
             hint="Choose another or check its permissions.",
         ) from error
+    _check_sqlite()
     found = _version(path)
     if found == SCHEMA_VERSION:
         return
@@ -42,6 +43,17 @@ def migrate(path: Path) -> None:
     _upgrade(path)
     seconds = round(time.monotonic() - began, 3)
     log.info("catalogue_migrated", before=found or "none", schema=SCHEMA_VERSION, seconds=seconds)
+
+
+def _check_sqlite() -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        try:
+            database.execute("CREATE VIRTUAL TABLE probe USING fts5(text, tokenize = 'trigram')")
+        except sqlite3.OperationalError as error:
+            raise SqliteTooOld(
+                f"The SQLite {sqlite3.sqlite_version} of this Python cannot search for text: {error}.",
+                hint="Use a Python whose SQLite is 3.34 or newer and has FTS5.",
+            ) from error
 
 
 def _version(path: Path) -> str | None:

@@ -15,6 +15,7 @@ from app.catalogue.schema import files
 from app.wire_limits import MAX_CURSOR
 
 Where = Literal["after", "before", "last"]
+Key = tuple[str | int, ...]
 
 ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
     "name": (files.c.name_key, files.c.id),
@@ -25,7 +26,9 @@ ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
     "date": (files.c.backed_up_at, files.c.id),
     "state": (files.c.state, files.c.id),
 }
-"""What files can be sorted by, each ending with the id so that no two rows are equal; each has its index."""
+"""What files can be sorted by, each ending with the id so that no two rows are equal; each has indexes."""
+OF_CLIENT = frozenset({"ix_files_client", "ix_files_client_date"})
+"""Indexes that lead to the files of one client in an order that goes with the client."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -34,7 +37,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     sort: str
     descending: bool
     where: Where
-    key: tuple[str | int, ...]
+    key: Key
     total: int
     capped: bool
 
@@ -57,16 +60,42 @@ class Page:
         """Whether the rows come from the end towards the start."""
         return self.cursor is not None and self.cursor.where != "after"
 
+    def index(self, *, deleted: bool, of_client: bool) -> str:
+        """Return the index that has the order: of the files that are there, or of the deleted ones."""
+        if deleted:
+            return f"ix_files_deleted_{self.sort}"
+        if of_client and self.sort in ("path", "date"):
+            return "ix_files_client" if self.sort == "path" else "ix_files_client_date"
+        return f"ix_files_{self.sort}"
+
+    @property
+    def start(self) -> Key | None:
+        """Return the sort values that the page begins behind; None: at the end that it comes from."""
+        return self.cursor.key if self.cursor is not None and self.cursor.where != "last" else None
+
+    @property
+    def _falling(self) -> bool:
+        return self.descending != self.backwards
+
+    def stretches(self, last: Key | None = None) -> list[list[ColumnElement[bool]]]:
+        """Return the conditions of what follows the start, up to ``last``, as stretches of an index in order.
+
+        In each stretch only one column is compared with more than one value: SQLite finds where to begin and
+        to end by the first column of a row value alone, and would pass millions of rows that are equal in it.
+        """
+        return _stretches(ORDERS[self.sort], self.start, last, falling=self._falling)
+
     def apply(self, wanted: AnySelect) -> AnySelect:
         """Return the select with this page's order and start; one row above its limit tells of more."""
+        if self.start is not None:
+            here, there = tuple_(*ORDERS[self.sort]), tuple_(*self.start)
+            wanted = wanted.where(here < there if self._falling else here > there)
+        return self.ordered(wanted).limit(self.limit + 1)
+
+    def ordered(self, wanted: AnySelect) -> AnySelect:
+        """Return the select with this page's order."""
         order = ORDERS[self.sort]
-        falling = self.descending != self.backwards
-        if self.cursor is not None and self.cursor.where != "last":
-            here = tuple_(*order)
-            there = tuple_(*self.cursor.key)
-            wanted = wanted.where(here < there if falling else here > there)
-        columns = [column.desc() if falling else column.asc() for column in order]
-        return wanted.order_by(*columns).limit(self.limit + 1)
+        return wanted.order_by(*(column.desc() if self._falling else column.asc() for column in order))
 
     def split(self, fetched: Sequence[AnyRow]) -> tuple[list[AnyRow], bool, bool]:
         """Return the rows in their order, and whether there are some before and after them."""
@@ -83,6 +112,39 @@ class Page:
         """Return the cursor of a neighbouring page; ``row`` is the one that it starts from."""
         key = () if row is None else tuple(getattr(row, str(column.key)) for column in ORDERS[self.sort])
         return Cursor(self.sort, self.descending, where, key, total, capped).write()
+
+
+def _stretches(
+    columns: Sequence[ColumnElement[Any]], after: Key | None, last: Key | None, *, falling: bool
+) -> list[list[ColumnElement[bool]]]:
+    """Return the stretches of rows behind the key ``after``, up to ``last`` and with it."""
+    first, *others = columns
+    if after is None and last is None:
+        return [[]]
+    if not others:
+        bounds: list[ColumnElement[bool]] = []
+        if after is not None:
+            bounds.append(first < after[0] if falling else first > after[0])
+        if last is not None:
+            bounds.append(first >= last[0] if falling else first <= last[0])
+        return [bounds]
+
+    def equal(value: str | int, after: Key | None, last: Key | None) -> list[list[ColumnElement[bool]]]:
+        return [[first == value, *each] for each in _stretches(others, after, last, falling=falling)]
+
+    if after is not None and last is not None and after[0] == last[0]:
+        return equal(after[0], after[1:], last[1:])
+    between: list[ColumnElement[bool]] = []
+    found: list[list[ColumnElement[bool]]] = []
+    if after is not None:
+        found += equal(after[0], after[1:], None)
+        between.append(first < after[0] if falling else first > after[0])
+    if last is not None:
+        between.append(first > last[0] if falling else first < last[0])
+    found.append(between)
+    if last is not None:
+        found += equal(last[0], None, last[1:])
+    return found
 
 
 def page_of(sort: str, descending: bool, limit: int, cursor: str | None) -> Page:

@@ -21,6 +21,7 @@ from app.catalogue.past_rows import (
     version_row,
 )
 from app.catalogue.schema import activity, blobs, client_contents, clients, file_versions, files, runs
+from app.catalogue.search import add_paths
 from app.catalogue.tally import Tally
 from app.catalogue.times import file_time_us, to_us
 from app.catalogue.tokens import AGENT_ONLY, issue_in
@@ -106,6 +107,7 @@ class Past:
             (file_versions, version_rows),
         ):
             transaction.insert(table, rows)
+        add_paths(transaction, [(row["id"], no, row["path_key"]) for row in file_rows])
         count_runs(transaction, run_rows)
         add_blob_bytes(transaction, sum(row["stored_bytes"] for row in blob_rows))
         token = issue_in(transaction, AGENT_ONLY, no, client.name)

@@ -13,6 +13,11 @@ def key_of(path: str) -> str:
     return path.lower()
 
 
+def name_of(path: str) -> str:
+    """Return what stands behind the last slash or backslash."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
 def suffix_of(path: str) -> str:
     """Return the lower-case ending without its dot; none for ``.profile``, nor one too long to be a type."""
     name = path.rpartition("/")[2].lstrip(".")

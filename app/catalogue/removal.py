@@ -1,28 +1,33 @@
-"""Removing a client for good, with all that is kept of it, and contents that nothing needs any more."""
+"""Removing a client for good: at once for everybody who looks, and then its rows in steps."""
 
-from sqlalchemy import delete, exists, func, select, update
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalogue.analytics_rollup import STEPS_S
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
-from app.catalogue.deletion import AT_ONCE, Remove, drop_contents
+from app.catalogue.doomed import doom_unowned
+from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.readers import Readers
-from app.catalogue.schema import (
-    activity,
-    blobs,
-    client_contents,
-    clients,
-    file_versions,
-    files,
-    run_rollup,
-    runs,
-    tokens,
-)
+from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs, tokens
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.clients import ClientHoldings, ClientRemoved
 from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, Topic
+from streams.vocabulary import ClientState, EventKind, Topic
+
+_COUNTERS = (
+    "file_count",
+    "stored_bytes",
+    "unverified_count",
+    "damaged_count",
+    "deleted_count",
+    "vanished_count",
+)
 
 
 class Removal:
@@ -56,9 +61,9 @@ class Removal:
         return await self._readers.read(work)
 
     async def remove(self, client_id: str) -> ClientHoldings:
-        """Forget a client and all that is kept of it; return what that was. Raises UnknownClient.
+        """Remove a client for everybody who looks; return what it had. Raises UnknownClient.
 
-        Its tokens are good no longer. Contents stay in the store until ``collect``.
+        Its tokens are good no longer and its name is free. Its rows go with ``finish``.
         """
         held = await self.holdings(client_id)
 
@@ -66,13 +71,20 @@ class Removal:
             no = client_row(transaction, client_id).no
             revoked = revoke_in(transaction, tokens.c.client_no == no)
             transaction.run(update(tokens).where(tokens.c.client_no == no).values(client_no=None))
-            own = select(files.c.id).where(files.c.client_no == no)
-            transaction.run(delete(file_versions).where(file_versions.c.file_id.in_(own)))
-            # The lines stay: what was done with a client is told longer than the client is kept.
-            transaction.run(update(activity).where(activity.c.client_no == no).values(client_no=None))
-            for table in (files, client_contents, run_rollup, runs):
-                transaction.run(delete(table).where(table.c.client_no == no))
-            transaction.run(delete(clients).where(clients.c.no == no))
+            # Another id and name: nothing finds it any more, and a client of its name can be enrolled.
+            transaction.run(
+                update(clients)
+                .where(clients.c.no == no)
+                .values(
+                    id=secrets.token_hex(16),
+                    name=f"{held.name} (removed, {no})",
+                    state=ClientState.REVOKED.value,
+                    removed_at=transaction.now_us,
+                    running_run_id=None,
+                    backup_queued=False,
+                    **dict.fromkeys(_COUNTERS, 0),
+                )
+            )
             transaction.emit(
                 EventKind.CLIENT_REMOVED,
                 Topic.CLIENTS,
@@ -88,19 +100,65 @@ class Removal:
         self._tokens.forget(await self._writer.write(work))
         return held
 
-    async def collect(self, remove: Remove) -> int:
-        """Take contents that are no client's out of catalogue and store; return how many there were.
+    async def finish(self) -> int:
+        """Forget all that removed clients had, a few rows in each write; return how many rows.
 
-        In small steps, so that backups go on meanwhile; ``remove`` gets hashes while nothing can be added.
+        Killed at any point, the next call goes on. Contents that were theirs alone are doomed by it.
         """
-        after = collected = 0
-        while ids := await self._unneeded(after):
-            after = ids[-1]
-            collected += len(ids)
-            await self._writer.write(lambda transaction, ids=ids: drop_contents(transaction, ids, remove))
-        return collected
+        return await in_steps(self._writer, _forget_rows, flow=MAINTENANCE)
 
-    async def _unneeded(self, after: int) -> list[int]:
-        needed = exists().where(client_contents.c.blob_id == blobs.c.id)
-        wanted = select(blobs.c.id).where(blobs.c.id > after, ~needed).order_by(blobs.c.id).limit(AT_ONCE)
-        return [row.id for row in await self._readers.rows(wanted)]
+
+def _forget_rows(transaction: Transaction, most: int) -> int:
+    removed = transaction.all(
+        select(clients.c.no).where(clients.c.removed_at.is_not(None)).order_by(clients.c.removed_at).limit(1)
+    )
+    if not removed:
+        return 0
+    no = removed[0].no
+    parts: tuple[Callable[[], int], ...] = (
+        lambda: _forget_files(transaction, no, most),
+        lambda: _forget_contents(transaction, no, most),
+        lambda: _let_lines_stay(transaction, no, most),
+        lambda: _forget_of(
+            transaction, run_rollup, run_rollup.c.step_s.in_(STEPS_S) & (run_rollup.c.client_no == no), most
+        ),
+        lambda: _forget_of(transaction, runs, runs.c.client_no == no, most),
+    )
+    for part in parts:
+        if count := part():
+            return count
+    transaction.run(delete(clients).where(clients.c.no == no))
+    return 1
+
+
+def _forget_files(transaction: Transaction, no: int, most: int) -> int:
+    rows = transaction.all(
+        select(*FORGOTTEN_COLUMNS).where(files.c.client_no == no).order_by(files.c.id).limit(most)
+    )
+    return forget_files(transaction, rows, most)[1]
+
+
+def _forget_contents(transaction: Transaction, no: int, most: int) -> int:
+    """Let go of what it had sent and never named."""
+    own = client_contents.c.client_no == no
+    rows = transaction.all(
+        select(client_contents.c.blob_id).where(own).order_by(client_contents.c.blob_id).limit(most)
+    )
+    ids = [row.blob_id for row in rows]
+    if ids:
+        transaction.run(delete(client_contents).where(own, client_contents.c.blob_id.in_(ids)))
+        doom_unowned(transaction, ids)
+    return len(ids)
+
+
+def _let_lines_stay(transaction: Transaction, no: int, most: int) -> int:
+    """Part lines of activity from the client: what was done with it is told longer than it is kept."""
+    lines = select(activity.c.seq).where(activity.c.client_no == no).order_by(activity.c.seq).limit(most)
+    parted = update(activity).where(activity.c.seq.in_(lines)).values(client_no=None)
+    return transaction.run(parted).rowcount
+
+
+def _forget_of(transaction: Transaction, table: Table, which: ColumnElement[bool], most: int) -> int:
+    key = tuple_(*table.primary_key.columns)
+    first = select(*table.primary_key.columns).where(which).limit(most)
+    return transaction.run(delete(table).where(key.in_(first))).rowcount

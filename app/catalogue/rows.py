@@ -34,6 +34,11 @@ CLIENT_COLUMNS = (
     clients.c.agent_version,
 )
 
+PRESENT = clients.c.removed_at.is_(None)
+"""A client that is not removed; also where there is none."""
+REMOVED = select(clients.c.no).where(clients.c.removed_at.is_not(None))
+"""The numbers of removed clients whose rows are still going."""
+
 
 def client_of(row: AnyRow) -> Client:
     """Return the client of a row with CLIENT_COLUMNS."""
@@ -62,8 +67,10 @@ def client_of(row: AnyRow) -> Client:
 
 def select_runs() -> AnySelect:
     """Select runs with the name of their client."""
-    return select(runs, clients.c.id.label("client_id"), clients.c.name.label("client_name")).join(
-        clients, clients.c.no == runs.c.client_no
+    return (
+        select(runs, clients.c.id.label("client_id"), clients.c.name.label("client_name"))
+        .join(clients, clients.c.no == runs.c.client_no)
+        .where(PRESENT)
     )
 
 
@@ -114,6 +121,7 @@ def select_files() -> AnySelect:
         )
         .join(clients, clients.c.no == files.c.client_no)
         .join(blobs, blobs.c.id == files.c.blob_id, isouter=True)
+        .where(PRESENT)
     )
 
 
@@ -171,6 +179,7 @@ def select_versions() -> AnySelect:
         .join(file_versions, file_versions.c.file_id == files.c.id)
         .join(clients, clients.c.no == files.c.client_no)
         .join(blobs, blobs.c.id == file_versions.c.blob_id, isouter=True)
+        .where(PRESENT)
     )
 
 
@@ -198,9 +207,9 @@ def version_of(row: AnyRow) -> FileVersion:
 
 def select_activity() -> AnySelect:
     """Select activity lines with the name of their client."""
-    return select(activity, clients.c.id.label("client_id")).join(
-        clients, clients.c.no == activity.c.client_no, isouter=True
-    )
+    # A line stays when its client is removed, and then belongs to none.
+    client_id = case((PRESENT, clients.c.id)).label("client_id")
+    return select(activity, client_id).join(clients, clients.c.no == activity.c.client_no, isouter=True)
 
 
 def activity_of(row: AnyRow) -> Activity:

@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.analytics_rollup import count_runs
+from app.catalogue.batch_write import in_steps
 from app.catalogue.clients import change, client_row, standing
 from app.catalogue.contents import StoredSizes
 from app.catalogue.entries import Entries
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
 from app.catalogue.readers import Readers
-from app.catalogue.rows import run_of, select_runs
+from app.catalogue.rows import REMOVED, run_of, select_runs
 from app.catalogue.schema import clients, runs
 from app.catalogue.times import to_us
 from app.catalogue.totals import clamped, summed
@@ -24,6 +25,8 @@ from app.protocol import Accepted, AgentEntry, FinishRun
 from streams.records.runs import Run, RunPage, RunResults
 from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, Topic
 
+ROWS_OF_AN_END = 8
+"""Rows that change with the end of a run: itself, its client, the counters, an event, a line of activity."""
 AGENT_GONE = "the agent went away"
 COUNTS = (
     "files_seen",
@@ -219,14 +222,18 @@ class Runs:
     async def fail_orphans(self, reason: str) -> list[Run]:
         """End every open run as failed, as when the server starts after a crash."""
 
-        def work(transaction: Transaction) -> list[Run]:
-            open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
-            return [
-                end(transaction, row, FinishRun(state=RunState.FAILED, reason=reason))
-                for row in transaction.all(open_runs)
-            ]
+        ended: list[Run] = []
 
-        return await self._writer.write(work)
+        def step(transaction: Transaction, most: int) -> int:
+            open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
+            rows = transaction.all(open_runs.limit(max(1, most // ROWS_OF_AN_END)))
+            ended.extend(
+                end(transaction, row, FinishRun(state=RunState.FAILED, reason=reason)) for row in rows
+            )
+            return ROWS_OF_AN_END * len(rows)
+
+        await in_steps(self._writer, step)
+        return ended
 
     async def one(self, run_id: int) -> Run:
         """Return a run; raises UnknownRun."""
@@ -274,7 +281,7 @@ class Runs:
         since = to_us(self._now() - timedelta(hours=hours))
         rows = await self._readers.rows(
             select(runs.c.state, func.count(), summed(runs.c.bytes_sent))
-            .where(runs.c.finished_at >= since)
+            .where(runs.c.finished_at >= since, runs.c.client_no.not_in(REMOVED))
             .group_by(runs.c.state)
         )
         counted = {row[0]: row[1] for row in rows}

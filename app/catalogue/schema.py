@@ -28,10 +28,6 @@ SCHEMA_VERSION = "0009"
 Id = BigInteger().with_variant(Integer, "sqlite")
 """A number that SQLite can use as the row's own."""
 
-_PATH = r"replace(path_key, '\', '/')"
-NAME_OF_PATH = rf"substr({_PATH}, 1 + length(rtrim({_PATH}, replace({_PATH}, '/', ''))))"
-"""What stands behind the last slash or backslash: the path without its end that has none is the folder."""
-
 CHECKED_AT = "coalesce(verified_at, created_at)"
 
 metadata = MetaData()
@@ -81,8 +77,13 @@ clients = Table(
     Column("protected", Boolean, nullable=False, default=False),
     # Replaced with every change of the client's files: revision.py.
     Column("revision", String(16), nullable=False),
+    Column("removed_at", BigInteger),
+    Index("ix_clients_removed", "removed_at", sqlite_where=text("removed_at IS NOT NULL")),
 )
-"""``held_bytes`` are the raw sizes of the contents it has sent; without a quota the setting's holds."""
+"""``held_bytes`` are the raw sizes of the contents it has sent; without a quota the setting's holds.
+
+A removed client is shown to nobody; its row goes last, when all that it had has gone in steps.
+"""
 
 tokens = Table(
     "tokens",
@@ -168,6 +169,47 @@ client_contents = Table(
 )
 """A client has sent a content, and so many versions of its files name it; 0 where none does yet."""
 
+doomed_contents = Table(
+    "doomed_contents",
+    metadata,
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("doomed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Contents that the catalogue has forgotten and that are still to leave the store."""
+
+pending_states = Table(
+    "pending_states",
+    metadata,
+    Column("blob_id", Id, primary_key=True, autoincrement=False),
+    Column("after_file_id", BigInteger, nullable=False),
+    Column("quiet", Boolean, nullable=False),
+)
+"""Contents of which something new is known that their files, those with greater ids, do not show yet."""
+
+FILE_ORDERS = {
+    "path": ("path_key", "id"),
+    "name": ("name_key", "id"),
+    "client": ("client_name", "path_key", "id"),
+    "size": ("size_bytes", "id"),
+    "suffix": ("suffix", "id"),
+    "date": ("backed_up_at", "id"),
+    "state": ("state", "id"),
+}
+"""What files can be sorted by."""
+LISTED_FILE = text("kind != 'folder' AND deleted_at IS NULL")
+DELETED_FILE = text("kind != 'folder' AND deleted_at IS NOT NULL")
+
+
+def _order_indexes(name: str, columns: tuple[str, ...]) -> tuple[Index, Index]:
+    """Return the indexes of an order: a page of files must not pass a million folders, or deleted files."""
+    return (
+        Index(f"ix_files_{name}", *columns, sqlite_where=LISTED_FILE),
+        Index(f"ix_files_deleted_{name}", *columns, sqlite_where=DELETED_FILE),
+    )
+
+
 files = Table(
     "files",
     metadata,
@@ -177,7 +219,7 @@ files = Table(
     Column("raw_path", LargeBinary, nullable=False),
     Column("path", String, nullable=False),
     Column("path_key", String, nullable=False),
-    Column("name_key", String, Computed(NAME_OF_PATH, persisted=False)),
+    Column("name_key", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("suffix", String, nullable=False, default=""),
     Column("state", String, nullable=False),
@@ -192,15 +234,11 @@ files = Table(
     UniqueConstraint("client_no", "raw_path"),
     Index("ix_files_tree", "client_no", "id"),
     Index("ix_files_blob", "blob_id"),
-    # With all that a search by text looks at, so that it reads only this index.
-    Index("ix_files_path", "path_key", "id", "state", "kind"),
-    Index("ix_files_name", "name_key", "id"),
-    Index("ix_files_client", "client_name", "path_key", "id"),
-    Index("ix_files_size", "size_bytes", "id"),
-    Index("ix_files_suffix", "suffix", "id"),
-    Index("ix_files_date", "backed_up_at", "id"),
-    Index("ix_files_state", "state", "id"),
+    *(index for name, columns in FILE_ORDERS.items() for index in _order_indexes(name, columns)),
+    Index("ix_files_client_date", "client_name", "backed_up_at", "id", sqlite_where=LISTED_FILE),
+    Index("ix_files_deleted", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
 )
+"""``files_text`` is a full-text index of trigrams beside it (``search.py``); both change in one write."""
 
 file_versions = Table(
     "file_versions",
@@ -292,6 +330,7 @@ run_rollup = Table(
         Column(name, BigInteger, nullable=False)
         for name in ("complete", "partial", "failed", "cancelled", "bytes_sent", "bytes_seen")
     ),
+    Index("ix_run_rollup_at", "step_s", "at"),
     sqlite_with_rowid=False,
 )
 """Runs that have ended, by intervals of their end: of each client, and with number 0 of all together."""

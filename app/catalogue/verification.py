@@ -2,76 +2,129 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert
 
-from app.catalogue.aliases import AnyRow
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
 from app.catalogue.readers import Readers
 from app.catalogue.revision import renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
-from app.catalogue.schema import blobs, client_contents, clients, file_versions, files, verifications
+from app.catalogue.schema import (
+    blobs,
+    client_contents,
+    clients,
+    file_versions,
+    files,
+    pending_states,
+    verifications,
+)
 from app.catalogue.tally import Tally
+from app.catalogue.times import from_us
 from app.catalogue.transaction import Told, Transaction
 from streams.records.base import Record
 from streams.records.clients import Client
-from streams.records.files import FilesChanged, VerifyResult
+from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
 AT_ONCE = 1000
 Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 """Tells which contents are in the store, whole as far as is known."""
+MARKED_AT_ONCE = 400
+"""Contents whose verdict is noted in one write: two rows of each, and then their files."""
+SPREAD_AT_ONCE = 200
+"""Files that change in the write that notes the verdict; those of a content of many follow in steps."""
 MOST_TOLD = 20
 """Damaged files of one client that get a line of activity each; the others are in the count."""
+MAX_PATHS = 1000
+"""Paths of damaged files that are named."""
+
+_PENDING = insert(pending_states)
+_PEND = _PENDING.on_conflict_do_update(
+    index_elements=["blob_id"],
+    set_={"after_file_id": _PENDING.excluded.after_file_id, "quiet": _PENDING.excluded.quiet},
+)
 
 
 class StoredBlob(Record, frozen=True, kw_only=True):
-    """A content in the store, with one of the names that it has."""
+    """A content in the store."""
 
     sha256: str
     size_bytes: int
-    path: str
+    verified_at: datetime | None = None
+
+
+_BLOBS = select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, blobs.c.verified_at)
+
+
+def _stored(row: AnyRow) -> StoredBlob:
+    return StoredBlob(
+        sha256=row.sha256.hex(), size_bytes=row.size_bytes, verified_at=from_us(row.verified_at)
+    )
+
+
+def page_of_everything(after: int) -> AnySelect:
+    """Select the next contents of all, by the order in which they came."""
+    return _BLOBS.where(blobs.c.id > after).order_by(blobs.c.id).limit(AT_ONCE)
+
+
+def page_of_client(client_id: str, after: int) -> AnySelect:
+    """Select the next contents that a client has."""
+    number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+    return (
+        _BLOBS.join(client_contents, client_contents.c.blob_id == blobs.c.id)
+        .where(client_contents.c.client_no == number, client_contents.c.blob_id > after)
+        .order_by(client_contents.c.blob_id)
+        .limit(AT_ONCE)
+    )
+
+
+def page_of_files(file_ids: Sequence[int], after: tuple[int, int]) -> AnySelect:
+    """Select the contents of the next versions of files: by file, then by version."""
+    here = tuple_(file_versions.c.file_id, file_versions.c.id)
+    return (
+        _BLOBS.add_columns(file_versions.c.file_id, file_versions.c.id.label("version_id"))
+        .join(file_versions, file_versions.c.blob_id == blobs.c.id)
+        .where(file_versions.c.file_id.in_(file_ids), here > tuple_(*after))
+        .order_by(file_versions.c.file_id, file_versions.c.id)
+        .limit(AT_ONCE)
+    )
 
 
 async def hashes_of(
-    readers: Readers, file_ids: Sequence[int] | None, client_id: str | None
+    readers: Readers, file_ids: Collection[int] | None, client_id: str | None
 ) -> AsyncIterator[StoredBlob]:
-    """Yield contents by the order in which they came; see ``Files.hashes_of``."""
-    wanted = (
-        select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, func.min(files.c.path).label("path"))
-        .select_from(blobs)
-        .join(file_versions, file_versions.c.blob_id == blobs.c.id)
-        .join(files, files.c.id == file_versions.c.file_id)
-        .group_by(blobs.c.id)
-        .order_by(blobs.c.id)
-        .limit(AT_ONCE)
-    )
-    if client_id is not None:
-        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
-        wanted = wanted.where(files.c.client_no == number)
-    parts: list[Any] = [wanted]
+    """Yield contents, each once; see ``Files.hashes_of``."""
     if file_ids is not None:
-        ids = list(file_ids)
-        parts = [
-            wanted.where(files.c.id.in_(ids[start : start + AT_ONCE]))
-            for start in range(0, len(ids), AT_ONCE)
-        ]
+        async for blob in _hashes_of_files(readers, sorted(set(file_ids))):
+            yield blob
+        return
+    last = 0
+    while True:
+        page = page_of_everything(last) if client_id is None else page_of_client(client_id, last)
+        rows = await readers.rows(page)
+        for row in rows:
+            yield _stored(row)
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1].id
+
+
+async def _hashes_of_files(readers: Readers, ids: Sequence[int]) -> AsyncIterator[StoredBlob]:
     seen: set[int] = set()
-    for part in parts:
-        last = 0
-        while rows := await readers.rows(part.where(blobs.c.id > last)):
+    for start in range(0, len(ids), AT_ONCE):
+        after = (0, 0)
+        while rows := await readers.rows(page_of_files(ids[start : start + AT_ONCE], after)):
             for row in rows:
-                if row.id in seen:
-                    continue
-                if len(parts) > 1:
+                if row.id not in seen:
                     seen.add(row.id)
-                yield StoredBlob(sha256=row.sha256.hex(), size_bytes=row.size_bytes, path=row.path)
-            if len(rows) < AT_ONCE:
-                break
-            last = rows[-1].id
+                    yield _stored(row)
+            after = (rows[-1].file_id, rows[-1].version_id)
 
 
 def mark(
@@ -80,8 +133,11 @@ def mark(
     *,
     present: Present | None = None,
     quiet: bool = False,
-) -> VerifyResult:
-    """Note the outcome of a verification; see ``Files.mark_verified``."""
+) -> tuple[list[str], bool]:
+    """Note verdicts of at most MARKED_AT_ONCE contents; see ``Files.mark_verified``.
+
+    Returns paths of files that have a damaged one, and whether files wait for ``spread``.
+    """
     bad = [sha256 for sha256, outcome in results.items() if not outcome]
     # Asked inside the write: one that has been sent again since it was read is whole.
     mended = transaction.ask(present(bad)) if bad and present is not None else {}
@@ -89,48 +145,26 @@ def mark(
         good = {bytes.fromhex(each): outcome for each, outcome in results.items() if each not in mended}
     except ValueError as error:
         raise BadQuery("A hash is 64 hexadecimal digits.") from error
-    hashes = list(good)
-    touched: dict[int, list[AnyRow]] = defaultdict(list)
-    damaged: list[str] = []
-    for start in range(0, len(hashes), AT_ONCE):
-        rows = transaction.all(
-            select(blobs.c.id, blobs.c.sha256, blobs.c.damaged).where(
-                blobs.c.sha256.in_(hashes[start : start + AT_ONCE])
-            )
-        )
-        _note(transaction, {row.id: good[row.sha256] for row in rows})
-        for row in _files_of(transaction, [row.id for row in rows]):
-            if not quiet or state_of(row) != row.state:
-                touched[row.client_no].append(row)
-        newly_bad = [row.id for row in rows if not good[row.sha256] and not row.damaged]
-        for client_no in _owners(transaction, newly_bad):
-            # Its agent reads again what is here, and sends the damaged ones with its next backup.
-            renew(transaction, client_no)
-        damaged += _paths(transaction, [row.id for row in rows if not good[row.sha256]])
-    for client_no, rows in touched.items():
-        _tell(transaction, client_no, rows, quiet=quiet)
-    return VerifyResult(checked=len(results), damaged=tuple(sorted(damaged)))
+    rows = transaction.all(
+        select(blobs.c.id, blobs.c.sha256, blobs.c.damaged).where(blobs.c.sha256.in_(list(good)))
+    )
+    _note(transaction, {row.id: good[row.sha256] for row in rows})
+    newly_bad = [row.id for row in rows if not good[row.sha256] and not row.damaged]
+    for client_no in _owners(transaction, newly_bad):
+        # Its agent reads again what is here, and sends the damaged ones with its next backup.
+        renew(transaction, client_no)
+    left = _pend(transaction, [row.id for row in rows], quiet=quiet)
+    return _paths(transaction, [row.id for row in rows if not good[row.sha256]]), left
 
 
-def heal(transaction: Transaction, blob_ids: Sequence[int]) -> None:
-    """Note that damaged contents have been sent again and are whole."""
+def heal(transaction: Transaction, blob_ids: Sequence[int]) -> bool:
+    """Note that damaged contents were sent again and are whole; return whether files wait for ``spread``."""
     transaction.run(
         update(blobs)
         .where(blobs.c.id.in_(blob_ids))
         .values(damaged=False, verified_at=None, created_at=transaction.now_us)
     )
-    touched: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in _files_of(transaction, blob_ids):
-        touched[row.client_no].append(row)
-    for client_no, rows in touched.items():
-        client, _ = _restate(transaction, client_no, rows)
-        transaction.emit(
-            EventKind.FILES_CHANGED,
-            Topic.FILES,
-            Topic.CLIENTS,
-            client=client,
-            files=FilesChanged(client_id=client.id, count=len(rows)),
-        )
+    return _pend(transaction, blob_ids, quiet=False)
 
 
 def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
@@ -152,32 +186,85 @@ def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     )
 
 
-def _files_of(transaction: Transaction, blob_ids: Sequence[int]) -> Sequence[AnyRow]:
-    """Return the present files whose newest version has one of these contents."""
+def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
+    """Return paths of files that have one of these contents in any version."""
+    named = select(file_versions.c.file_id).where(file_versions.c.blob_id.in_(blob_ids)).limit(MAX_PATHS)
+    rows = transaction.all(select(files.c.path).where(files.c.id.in_(named))) if blob_ids else ()
+    return [row.path for row in rows]
+
+
+def _owners(transaction: Transaction, blob_ids: Sequence[int]) -> list[int]:
+    """Return the clients that have sent one of these contents."""
+    rows = transaction.all(
+        select(client_contents.c.client_no).where(client_contents.c.blob_id.in_(blob_ids)).distinct()
+    )
+    return [row.client_no for row in rows]
+
+
+def _pend(transaction: Transaction, blob_ids: Sequence[int], *, quiet: bool) -> bool:
+    """Let the files of contents get their new state: some now, the others by ``spread``."""
+    if not blob_ids:
+        return False
+    transaction.run(_PEND, [{"blob_id": blob_id, "after_file_id": 0, "quiet": quiet} for blob_id in blob_ids])
+    spread(transaction, max(SPREAD_AT_ONCE, len(blob_ids)))
+    return bool(transaction.all(select(pending_states.c.blob_id).limit(1)))
+
+
+def spread(transaction: Transaction, most: int) -> int:
+    """Give the next files the state of their content; return how many files and contents were looked at."""
+    pending = transaction.all(select(pending_states).order_by(pending_states.c.blob_id).limit(most))
+    if not pending:
+        return 0
+    if pending[0].after_file_id:
+        # Half done: by itself.
+        pending = pending[:1]
+    ids = [row.blob_id for row in pending]
+    rows = _files_of(transaction, ids, pending[0].after_file_id, most)
+    done = ids
+    if len(rows) == most:
+        last = rows[-1]
+        done = [blob_id for blob_id in ids if blob_id < last.blob_id]
+        quiet = any(row.quiet for row in pending if row.blob_id == last.blob_id)
+        transaction.run(_PEND, {"blob_id": last.blob_id, "after_file_id": last.id, "quiet": quiet})
+    transaction.run(delete(pending_states).where(pending_states.c.blob_id.in_(done)))
+    quiet_ones = {row.blob_id for row in pending if row.quiet}
+    touched: defaultdict[tuple[int, bool, bool], list[AnyRow]] = defaultdict(list)
+    for row in rows:
+        if row.vanished_at is None and row.deleted_at is None and row.removed_at is None:
+            quiet, healed = row.blob_id in quiet_ones, row.verified_at is None and not row.damaged
+            if not quiet or state_of(row) != row.state:
+                touched[row.client_no, healed, quiet].append(row)
+    for (client_no, healed, quiet), changed in touched.items():
+        first = not pending[0].after_file_id
+        _tell(transaction, client_no, changed, healed=healed, quiet=quiet, first=first)
+    return len(rows) + len(done)
+
+
+def _files_of(
+    transaction: Transaction, blob_ids: Sequence[int], after_file_id: int, most: int
+) -> Sequence[AnyRow]:
+    """Return files whose newest version has one of these contents, by content and id."""
     return transaction.all(
         select(
             files.c.id,
             files.c.client_no,
+            files.c.blob_id,
             files.c.kind,
             files.c.state,
             files.c.size_bytes,
             files.c.path,
+            files.c.vanished_at,
+            files.c.deleted_at,
             blobs.c.verified_at,
             blobs.c.damaged,
+            clients.c.removed_at,
         )
         .join(blobs, blobs.c.id == files.c.blob_id)
-        .where(files.c.blob_id.in_(blob_ids), files.c.vanished_at.is_(None), files.c.deleted_at.is_(None))
+        .join(clients, clients.c.no == files.c.client_no)
+        .where(files.c.blob_id.in_(blob_ids), files.c.id > after_file_id)
+        .order_by(files.c.blob_id, files.c.id)
+        .limit(most)
     )
-
-
-def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
-    rows = transaction.all(
-        select(files.c.path)
-        .join(file_versions, file_versions.c.file_id == files.c.id)
-        .where(file_versions.c.blob_id.in_(blob_ids))
-        .distinct()
-    )
-    return [row.path for row in rows]
 
 
 def _restate(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -> tuple[Client, list[str]]:
@@ -201,17 +288,26 @@ def _restate(transaction: Transaction, client_no: int, rows: Sequence[AnyRow]) -
     return _client(transaction, client_no, tally), newly_damaged
 
 
-def _owners(transaction: Transaction, blob_ids: Sequence[int]) -> list[int]:
-    """Return the clients that have sent one of these contents."""
-    rows = transaction.all(
-        select(client_contents.c.client_no).where(client_contents.c.blob_id.in_(blob_ids)).distinct()
-    )
-    return [row.client_no for row in rows]
-
-
-def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow], *, quiet: bool) -> None:
+def _tell(
+    transaction: Transaction,
+    client_no: int,
+    rows: Sequence[AnyRow],
+    *,
+    healed: bool,
+    quiet: bool,
+    first: bool,
+) -> None:
     client, newly_damaged = _restate(transaction, client_no, rows)
-    for path in newly_damaged[:MOST_TOLD]:
+    if healed:
+        transaction.emit(
+            EventKind.FILES_CHANGED,
+            Topic.FILES,
+            Topic.CLIENTS,
+            client=client,
+            files=FilesChanged(client_id=client.id, count=len(rows)),
+        )
+        return
+    for path in newly_damaged[:MOST_TOLD] if first else ():
         transaction.emit(
             EventKind.FILE_DAMAGED,
             Topic.FILES,
@@ -220,7 +316,6 @@ def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow], *, q
             files=FilesChanged(client_id=client.id, count=1),
             told=Told(files=1, reason=path),
         )
-    told = None if quiet else Told(files=len(rows), bytes=sum(row.size_bytes for row in rows))
     transaction.emit(
         EventKind.FILES_VERIFIED,
         Topic.FILES,
@@ -228,7 +323,7 @@ def _tell(transaction: Transaction, client_no: int, rows: Sequence[AnyRow], *, q
         client=client,
         client_no=client_no,
         files=FilesChanged(client_id=client.id, count=len(rows)),
-        told=told,
+        told=None if quiet else Told(files=len(rows), bytes=sum(row.size_bytes for row in rows)),
     )
 
 

@@ -34,9 +34,11 @@ class ClientRemoval:
             await self._running.fail(run.id, REMOVED)
         held = await self._catalogue.removal.remove(client_id)
         self._agents.forget(client_id)
-        self._tasks.keep(self._collect, f"collect-{client_id}")
+        self._tasks.keep(self._finish, f"remove-{client_id}")
         return held
 
-    async def _collect(self) -> None:
-        collected = await self._catalogue.removal.collect(self._store.delete_many)
-        log.info("contents_collected", count=collected)
+    async def _finish(self) -> None:
+        """Let its rows and contents go; what a crash leaves of it goes with the next retention."""
+        rows = await self._catalogue.removal.finish()
+        dropped = await self._catalogue.doomed.drop(self._store)
+        log.info("removal_finished", rows=rows, contents_dropped=dropped)

@@ -23,9 +23,14 @@ CHECK_EVERY_S = 24 * 3600.0
 async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     """Purge old events and deleted files and roll up metrics, again and again until cancelled."""
     checked_s = time.monotonic() - CHECK_EVERY_S
+    # A crash may have left a removal or a purge half done: it goes on at once, not in ten minutes.
+    unfinished = True
     while True:
-        await asyncio.sleep(limits.retention_every_s)
         try:
+            if unfinished:
+                await go_on(catalogue, store)
+                unfinished = False
+            await asyncio.sleep(limits.retention_every_s)
             await tidy(catalogue, store, limits)
             if time.monotonic() - checked_s >= CHECK_EVERY_S:
                 checked_s = time.monotonic()
@@ -33,19 +38,29 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
         except TidewatchError as failure:
             # A full disk or a lock: it is tried again next time.
             log.warning("retention_failed", code=failure.code, reason=failure.message)
+            await asyncio.sleep(limits.retention_every_s if unfinished else 0)
+
+
+async def go_on(catalogue: Catalogue, store: Store) -> None:
+    """Bring what is under way to its end: removals, states of files, contents on their way out."""
+    await catalogue.removal.finish()
+    await catalogue.files.spread_states()
+    await catalogue.doomed.drop(store)
 
 
 async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
-    """Purge and roll up once."""
+    """Purge and roll up once, all of it in small writes."""
     too_old = utc_now() - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
-    files = await catalogue.files.purge(
-        utc_now() - timedelta(days=limits.keep_deleted_days), store.delete_many
-    )
+    removed = await catalogue.removal.finish()
+    files = await catalogue.files.purge(utc_now() - timedelta(days=limits.keep_deleted_days))
     await catalogue.contents.forget_unnamed()
-    contents = await catalogue.removal.collect(store.delete_many)
+    await catalogue.files.spread_states()
+    contents = await catalogue.doomed.drop(store)
     await catalogue.activity.purge(too_old)
     await catalogue.metrics.rollup()
-    await asyncio.to_thread(checkpoint, catalogue.path)
     await catalogue.analytics.forget()
-    log.info("tidied", events_purged=events, files_purged=files, contents_collected=contents)
+    await asyncio.to_thread(checkpoint, catalogue.path)
+    log.info(
+        "tidied", events_purged=events, files_purged=files, removal_rows=removed, contents_dropped=contents
+    )

@@ -67,12 +67,12 @@ class Verification:
 
     async def _verify(self, file_ids: Sequence[int] | None, client_id: str | None) -> VerifyResult:
         # Twice over the hashes instead of keeping them: there may be millions.
-        count, total_bytes, path = 0, 0, ""
+        count, total_bytes, last = 0, 0, ""
         async for blob in self._catalogue.files.hashes_of(file_ids=file_ids, client_id=client_id):
             count += 1
             total_bytes += blob.size_bytes
-            path = blob.path
-        label = path if count == 1 else f"{count} contents"
+            last = blob.sha256
+        label = await self._catalogue.files.path_of(last) if count == 1 else f"{count} contents"
         transfer = self._transfers.begin(
             TransferKind.VERIFY,
             client_id=client_id or "",

@@ -250,6 +250,15 @@ class Store:
         """Remove contents, durably; those that are not there are passed over."""
         await self._threads.write(upkeep.delete, self._places, self._identity, hashes)
 
+    async def unlink_many(self, hashes: Collection[str]) -> list[str]:
+        """Remove contents; return those that are not there any more, as ``sync_removed`` makes durable."""
+        return await self._threads.write(upkeep.unlink, self._places, self._identity, hashes)
+
+    async def sync_removed(self, hashes: Collection[str]) -> None:
+        """Make the removal of contents durable."""
+        folders = {sha256[:2] for sha256 in hashes}
+        await self._threads.write(self._places.sync, folders)
+
     async def _receive(
         self,
         sha256: str,

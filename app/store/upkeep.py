@@ -136,6 +136,21 @@ def delete(places: Places, identity: Identity, hashes: Collection[str]) -> None:
     places.sync({sha256[:2] for sha256 in hashes})
 
 
+def unlink(places: Places, identity: Identity, hashes: Collection[str]) -> list[str]:
+    """Remove contents and return those that are gone; one that the disk refuses is logged and stays."""
+    identity.check()
+    gone: list[str] = []
+    for sha256 in hashes:
+        try:
+            places.remove(sha256)
+        except OSError as error:
+            log.warning("content_stays", sha256=sha256, reason=error.strerror)
+        else:
+            gone.append(sha256)
+    identity.check()
+    return gone
+
+
 def bytes_of(layout: Layout) -> int:
     """Return the bytes that all contents take."""
     total = 0

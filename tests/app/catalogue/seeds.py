@@ -1,7 +1,7 @@
 """Small catalogues for tests."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -29,6 +29,20 @@ class Clock:
     def forward(self, **by: float) -> datetime:
         self.at += timedelta(**by)
         return self.at
+
+
+class ForgetfulStore:
+    """A store of contents that only notes what is taken out of it."""
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+
+    async def unlink_many(self, hashes: Collection[str]) -> list[str]:
+        self.removed += hashes
+        return list(hashes)
+
+    async def sync_removed(self, hashes: Collection[str]) -> None:
+        assert set(hashes) <= set(self.removed)
 
 
 def replayed(events: Sequence[Event]) -> list[Event]:

@@ -51,7 +51,11 @@ def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
     migrate.migrate(path)
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        # The full-text index and the tables in which SQLite keeps it are no tables of ours.
+        ours = {
+            "include_object": lambda _what, name, *_: not str(name).startswith(("files_text", "files_trig"))
+        }
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), metadata) == []
     engine.dispose()
     assert ScriptDirectory(str(migrate.MIGRATIONS)).get_current_head() == SCHEMA_VERSION
 

@@ -1,7 +1,6 @@
 """A content belongs to those clients that have sent it; what nobody names any more leaves."""
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.catalogue.totals import MAX_TOTAL
 from app.protocol import FinishRun
 from streams.records.files import FileQuery
 from streams.vocabulary import RunState, RunTrigger
-from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, send, sha
+from tests.app.catalogue.seeds import Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 
 
 async def contents_of(catalogue: Catalogue, client_id: str) -> dict[str, int]:
@@ -69,18 +68,14 @@ async def test_versions_and_held_bytes_are_counted(catalogue: Catalogue, clock: 
     row = (await catalogue.files.page(FileQuery(text="a"))).rows[0]
     await catalogue.files.delete([row.id])
     clock.forward(days=2)
-    assert await catalogue.files.purge(clock.at - timedelta(days=1), _forget) == 1
+    assert await catalogue.files.purge(clock.at - timedelta(days=1)) == 1
     assert await contents_of(catalogue, client.id) == {sha("one"): 1, sha("three"): 1, sha("sixsix"): 1}
     row = (await catalogue.files.page(FileQuery(text="c"))).rows[0]
     await catalogue.files.delete([row.id])
     clock.forward(days=2)
-    assert await catalogue.files.purge(clock.at - timedelta(days=1), _forget) == 1
+    assert await catalogue.files.purge(clock.at - timedelta(days=1)) == 1
     assert await contents_of(catalogue, client.id) == {sha("one"): 1}
     assert await held(catalogue, client.id) == 3
-
-
-async def _forget(_hashes: Sequence[str]) -> None:
-    return None
 
 
 async def test_contents_that_no_run_can_name_any_more_are_let_go(catalogue: Catalogue, clock: Clock) -> None:
@@ -94,13 +89,9 @@ async def test_contents_that_no_run_can_name_any_more_are_let_go(catalogue: Cata
     await send(catalogue, client.id, entry("next", "next"))
     assert await catalogue.contents.forget_unnamed() == 2
     assert await contents_of(catalogue, client.id) == {sha("named"): 1, sha("next"): 0}
-    removed: list[str] = []
-
-    async def remove(hashes: Sequence[str]) -> None:
-        removed.extend(hashes)
-
-    await catalogue.removal.collect(remove)
-    assert set(removed) == {sha("before"), sha("lost")}
+    store = ForgetfulStore()
+    assert await catalogue.doomed.drop(store) == 2
+    assert set(store.removed) == {sha("before"), sha("lost")}
     clock.forward(days=2)
     assert await catalogue.contents.forget_unnamed() == 1
     assert await held(catalogue, client.id) == 5

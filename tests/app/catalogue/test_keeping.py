@@ -1,6 +1,6 @@
 """Deleting, bringing back, purging and verifying."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from app.catalogue.errors import BadQuery, UnknownFile
 from streams.records.events import Event
 from streams.records.files import FileQuery, FilesSummary
 from streams.vocabulary import EventKind, FileState, RunTrigger
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, folder, sha
+from tests.app.catalogue.seeds import Clock, ForgetfulStore, back_up, enrol, entry, folder, sha
 
 
 async def counted(catalogue: Catalogue) -> FilesSummary:
@@ -119,21 +119,18 @@ async def test_a_damaged_content_that_is_sent_again_is_whole(tmp_path: Path) -> 
 
 
 async def test_purging_drops_only_what_nothing_needs(catalogue: Catalogue, clock: Clock) -> None:
-    removed: list[str] = []
-
-    async def remove(hashes: Sequence[str]) -> None:
-        removed.extend(hashes)
-
+    store = ForgetfulStore()
     client = await enrol(catalogue)
     await back_up(catalogue, client, entry("a", "one"), entry("b", "shared"), entry("c", "shared"))
     await back_up(catalogue, client, entry("a", "two"))
     await catalogue.files.mark_verified({sha("one"): True})
     ids = {row.path: row.id for row in (await catalogue.files.page(FileQuery())).rows}
     await catalogue.files.delete([ids["a"], ids["b"]])
-    assert await catalogue.files.purge(clock.at - timedelta(days=1), remove) == 0
+    assert await catalogue.files.purge(clock.at - timedelta(days=1)) == 0
     clock.forward(days=2)
-    assert await catalogue.files.purge(clock.at - timedelta(days=1), remove) == 2
-    assert sorted(removed) == sorted([sha("one"), sha("two")])
+    assert await catalogue.files.purge(clock.at - timedelta(days=1)) == 2
+    assert await catalogue.doomed.drop(store) == 2
+    assert sorted(store.removed) == sorted([sha("one"), sha("two")])
     with pytest.raises(UnknownFile):
         await catalogue.files.versions(ids["a"])
     assert await catalogue.contents.known([sha("shared"), sha("one")]) == {sha("shared")}

@@ -48,10 +48,7 @@ async def test_deleting_undeleting_and_purging_change_it_for_the_client_alone(
         await change([version.file_id])
         seen.append(await catalogue.clients.revision(client.id))
 
-    async def remove(hashes: object) -> None:
-        del hashes
-
-    await catalogue.files.purge(clock.forward(days=1), remove)
+    await catalogue.files.purge(clock.forward(days=1))
     seen.append(await catalogue.clients.revision(client.id))
     assert len(set(seen)) == 5
     assert await catalogue.clients.revision(other.id) == others

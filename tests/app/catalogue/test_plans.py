@@ -1,0 +1,176 @@
+"""No question and no write reads a large table as a whole: told by the plans that SQLite makes."""
+
+import re
+import sqlite3
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from app.catalogue import file_pages
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.paging import ORDERS
+from app.protocol import FinishRun
+from streams.records.files import FileQuery
+from streams.vocabulary import FileState, RunState, RunTrigger
+from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, sha
+
+LARGE = {
+    "files", "file_versions", "blobs", "client_contents", "verifications", "events", "activity", "runs",
+    "run_rollup", "metric_samples", "doomed_contents", "pending_states",
+}  # fmt: skip
+SCAN = re.compile(r"^SCAN (\w+)(.*)$")
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def statements() -> Generator[list[Statement]]:
+    """Gather what is executed meanwhile."""
+    found: list[Statement] = []
+
+    def executed(_connection: Any, _cursor: Any, sql: str, values: Any, _context: Any, many: bool) -> None:
+        found.append((sql, values[0] if many else values))
+
+    event.listen(Engine, "before_cursor_execute", executed)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", executed)
+
+
+def plans(path: Path, found: list[Statement]) -> Iterator[tuple[str, list[str]]]:
+    with closing(sqlite3.connect(path)) as database:
+        for sql, values in found:
+            if sql.split()[0] in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+                rows = database.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+                yield sql, [str(row[3]) for row in rows]
+
+
+def whole_scans(path: Path, found: list[Statement]) -> list[tuple[str, str]]:
+    """Return the statements that read a large table as a whole."""
+    scans: list[tuple[str, str]] = []
+    for sql, steps in plans(path, found):
+        for step in steps:
+            scan = SCAN.match(step)
+            # Along an index, or the numbers of the rows, and only until a limit is met.
+            walks = (
+                scan is not None
+                and "LIMIT" in sql
+                and ("USING" in scan[2] or f"ORDER BY {scan[1]}.seq" in sql)
+            )
+            if scan is not None and scan[1] in LARGE and not walks:
+                scans.append((step, sql))
+    return scans
+
+
+@pytest.fixture
+async def filled(catalogue: Catalogue, clock: Clock) -> Catalogue:
+    for name in ("one", "two"):
+        client = await enrol(catalogue, name)
+        await back_up(catalogue, client, *(entry(f"{name}/{n}.txt", f"{n} {name}") for n in range(20)))
+        await back_up(catalogue, client, *(entry(f"{name}/{n}.txt", f"{n + 1} {name}") for n in range(5)))
+        clock.forward(hours=1)
+    return catalogue
+
+
+async def test_no_page_of_files_reads_all_of_them(
+    filled: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First, next, previous and last page of each order, with each kind of filter, in each way to find it."""
+    (client, *_) = (await filled.clients.all())[2]
+    filters: list[dict[str, Any]] = [
+        {}, {"client_id": client.id}, {"state": FileState.STORED}, {"state": FileState.DELETED},
+        {"suffix": "txt", "client_id": client.id}, {"text": "one/1"}, {"text": "e"}, {"min_bytes": 1},
+    ]  # fmt: skip
+    ids = [row.id for row in (await filled.files.page(FileQuery(text="one/1"))).rows]
+    await filled.files.delete(ids[:8])
+    for gathered, walked in ((100, 100), (0, 100), (0, 1)):
+        monkeypatch.setattr(file_pages, "GATHERED", gathered)
+        monkeypatch.setattr(file_pages, "WALKED", walked)
+        with statements() as found:
+            for each in filters:
+                # All orders where there is no filter: the way of each does not depend on its filters.
+                for sort in ORDERS if not each else ("client", "date"):
+                    first = await filled.files.page(FileQuery(sort=sort, limit=2, **each))
+                    for cursor in (first.next_cursor, first.last_cursor):
+                        if cursor is not None:
+                            at = await filled.files.page(FileQuery(sort=sort, limit=2, cursor=cursor, **each))
+                            back = FileQuery(sort=sort, limit=2, cursor=at.previous_cursor, **each)
+                            await filled.files.page(back)
+        assert len(found) > 100
+        assert whole_scans(tmp_path / "catalogue.db", found) == []
+        for sql, steps in plans(tmp_path / "catalogue.db", found):
+            if "INDEXED BY" in sql and "NOT INDEXED" not in sql:
+                assert not any("TEMP B-TREE FOR ORDER BY" in step for step in steps), sql
+
+
+async def _verify(catalogue: Catalogue) -> None:
+    (client, *_) = (await catalogue.clients.all())[2]
+    ids = [row.id for row in (await catalogue.files.page(FileQuery())).rows]
+    for wanted in ((None, None), (None, client.id), (ids, None)):
+        assert [blob async for blob in catalogue.files.hashes_of(*wanted)]
+    assert await catalogue.verification.due(START + timedelta(days=9))
+    await catalogue.files.mark_verified({sha("3 one"): True, sha("4 one"): False})
+    await catalogue.files.spread_states()
+    assert await catalogue.files.path_of(sha("4 one"))
+
+
+async def _purge(catalogue: Catalogue) -> None:
+    ids = [row.id for row in (await catalogue.files.page(FileQuery())).rows]
+    await catalogue.files.delete(ids[:9])
+    await catalogue.files.undelete(ids[:1])
+    assert await catalogue.files.purge(START + timedelta(days=9)) == 8
+    assert await catalogue.doomed.drop(ForgetfulStore())
+
+
+async def _remove(catalogue: Catalogue) -> None:
+    (client, *_) = (await catalogue.clients.all())[2]
+    await catalogue.removal.remove(client.id)
+    await catalogue.removal.finish()
+    await catalogue.doomed.drop(ForgetfulStore())
+
+
+async def _back_up(catalogue: Catalogue) -> None:
+    (client, *_) = (await catalogue.clients.all())[2]
+    run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    await add(catalogue, run, [entry("new", "new"), entry("one/1.txt", "changed")])
+    await catalogue.runs.add_vanished(run.id, [b"one/2.txt"])
+    await catalogue.runs.finish(run.id, FinishRun(state=RunState.COMPLETE))
+    await catalogue.contents.forget_unnamed()
+
+
+async def _retain(catalogue: Catalogue) -> None:
+    old = START + timedelta(days=9)
+    await catalogue.metrics.record({"cpu_ratio": 0.5}, START - timedelta(days=9000))
+    await catalogue.metrics.flush()
+    assert await catalogue.metrics.rollup()
+    assert await catalogue.events.purge(old, keep=0)
+    assert await catalogue.activity.purge(old)
+    await catalogue.analytics.forget()
+
+
+async def _start(catalogue: Catalogue) -> None:
+    await catalogue.clients.mark_all_offline()
+    await catalogue.runs.fail_orphans("ended")
+
+
+@pytest.mark.parametrize("work", [_verify, _purge, _remove, _back_up, _retain, _start])
+async def test_no_work_reads_a_whole_table(
+    filled: Catalogue, tmp_path: Path, work: Callable[[Catalogue], Awaitable[None]]
+) -> None:
+    with statements() as found:
+        await work(filled)
+    assert found
+    # The lists of what is due are read as they are: there is nothing else in them.
+    due = ("doomed_contents", "pending_states")
+    scans = whole_scans(tmp_path / "catalogue.db", found)
+    assert [scan for scan in scans if not scan[0].startswith(tuple(f"SCAN {table}" for table in due))] == []
+
+
+def test_a_whole_scan_is_seen(catalogue: Catalogue, tmp_path: Path) -> None:
+    assert whole_scans(catalogue.path, [("SELECT * FROM files WHERE mode = 1".replace("mode", "kind"), ())])
+    assert tmp_path in catalogue.path.parents
