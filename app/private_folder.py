@@ -16,6 +16,8 @@ from streams.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 
+SHARED = ("/tmp", "/var/tmp", "/dev/shm")
+"""Folders of all users even where nothing is in them; a mount of one's own may have their mode, too."""
 FOLDER_MODE = 0o700
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
@@ -44,7 +46,9 @@ def make_private(folder: Path, *, files: Iterable[str] = (), folders: Iterable[s
             f"The folder {folder} belongs to another user.",
             hint="Choose a folder of the user who runs this, or change its owner.",
         )
-    if found.st_mode & stat.S_ISVTX:
+    if found.st_mode & stat.S_ISVTX and (
+        str(folder) in SHARED or _holds_other_things(folder, (*files, *folders))
+    ):
         raise FolderExposed(
             f"The folder {folder} is shared by all users.", hint="Choose a folder below it, for this alone."
         )

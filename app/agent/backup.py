@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.counts import Counts
-from app.agent.failures import first_failure
+from app.agent.failures import failure_in
 from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import Ledger, RunCancelled
@@ -31,6 +31,7 @@ QUEUED_BATCHES = 4000
 """How far the scan may run ahead of the upload; it waits after that, so that memory stays bounded."""
 PROGRESS_S = 0.25
 GIVE_UP_S = 1.0
+BUG = "the agent met a bug; its log has the trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,12 @@ class Backup:
             await self._give_up(state, error.message)
             if self._aborted is None:
                 raise
-        except (TidewatchError, ExceptionGroup) as raised:
-            error = raised if isinstance(raised, TidewatchError) else first_failure(raised)
-            state = _state_of(error)
-            await self._give_up(state, error.message)
+        except Exception as raised:
+            error = failure_in(raised)
+            state = RunState.FAILED if error is None else _state_of(error)
+            await self._give_up(state, BUG if error is None else error.message)
+            if error is None:
+                raise
             end_if_cancelled()
         duration_s = asyncio.get_running_loop().time() - began
         begun = bool(self.run_id)

@@ -94,6 +94,17 @@ def first_failure(raised: ExceptionGroup[Exception]) -> TidewatchError:
     return first if isinstance(first, TidewatchError) else failure_of_system(first)
 
 
+def failure_in(raised: Exception) -> TidewatchError | None:
+    """Return the failure of the outside world that an exception is or holds; None for a bug."""
+    if isinstance(raised, TidewatchError):
+        return raised
+    if isinstance(raised, OSError):
+        return failure_of_system(raised)
+    if isinstance(raised, ExceptionGroup) and raised.split((TidewatchError, OSError))[1] is None:
+        return first_failure(raised)
+    return None
+
+
 def failure_of_system(error: BaseException) -> SystemRefused:
     """Return what a refusal of the operating system means that nobody has expected where it came."""
     assert isinstance(error, OSError)

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import stat
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,6 @@ from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
 from streams.failures import CommandFailed, ConfigRejected
 
 FILE_NAME = "identity.json"
-OTHERS = 0o077
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,26 +37,6 @@ def prepare_folder(folder: Path) -> None:
         raise ConfigRejected(f"{folder}: cannot be made: {reason_of(error)}.", hint=hint) from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigRejected(f"{folder}: cannot be written.", hint=hint)
-    at = folder.stat()
-    if at.st_uid not in (0, os.geteuid()):
-        raise ConfigRejected(f"{folder}: belongs to another user, who could read the token in it.", hint=hint)
-    for path in (folder, folder / FILE_NAME):
-        _make_private(path)
-
-
-def _make_private(path: Path) -> None:
-    """Take the rights of others away, as an earlier release or a copy may have left them."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & OTHERS:
-            path.chmod(mode & ~OTHERS)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ConfigRejected(
-            f"{path}: can be read by others, and that cannot be changed: {reason_of(error)}.",
-            hint="Give another folder with --state.",
-        ) from None
 
 
 def load_identity(folder: Path) -> Identity | None:

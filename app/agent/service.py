@@ -74,7 +74,8 @@ class Service:
             self._setup.terminal.say(f"{self._setup.index.begun_again} It is begun again.")
         try:
             self._link = await self._connect()
-            tasks.start(self._follow(self._link), "agent-link")
+            link = self._link
+            tasks.keep(lambda: self._follow(link), "agent-link")
             if self._once:
                 await self._greeting(self._link)
                 return (await self._back_up(RunTrigger.AGENT)).exit_code
@@ -182,7 +183,13 @@ class Service:
                 complain(self._refused)
                 return 2
             trigger, self._asked = self._asked or RunTrigger.SCHEDULE, None
-            outcome = await self._back_up(trigger)
+            try:
+                outcome = await self._back_up(trigger)
+            except Exception:
+                # A bug costs this backup; the next one is made when it is due.
+                log.exception("backup_failed")
+                schedule.postpone(min(RETRY_S, self._setup.settings.schedule_s))
+                continue
             if isinstance(outcome.error, WrongToken):
                 self._refused = outcome.error
             elif outcome.state in (RunState.COMPLETE, RunState.PARTIAL):

@@ -43,8 +43,14 @@ def test_a_shared_folder_and_one_of_another_user_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o1777)
+    make_private(tmp_path)  # as a mount is before anything is in it
+    assert mode_of(tmp_path) == 0o1700
+    (tmp_path / "somebody's").touch()
+    tmp_path.chmod(0o1777)
     with pytest.raises(FolderExposed, match="shared"):
         make_private(tmp_path)
+    with pytest.raises(FolderExposed, match="shared"):
+        make_private(Path("/tmp"))
     tmp_path.chmod(0o700)
     other = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: other)
