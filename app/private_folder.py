@@ -71,3 +71,20 @@ def make_private(folder: Path, *, files: Iterable[str] = (), folders: Iterable[s
 
 def _holds_other_things(folder: Path, known: tuple[str, ...]) -> bool:
     return any(not any(fnmatchcase(path.name, pattern) for pattern in known) for path in folder.iterdir())
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file that only its owner can read: whole or not at all, and durable when this returns."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -221,7 +221,7 @@ def lay_blank(data_dir: Path) -> None:
 
 @asynccontextmanager
 async def a_server(
-    data_dir: Path, *, blank: bool = True, new_catalogue: bool = False, **limits: Any
+    data_dir: Path, *, blank: bool = True, new_catalogue: bool = False, new_store: bool = False, **limits: Any
 ) -> AsyncIterator[RunningServer]:
     """Run a server on ``data_dir``; ``limits`` replace those of ``Limits``.
 
@@ -231,7 +231,7 @@ async def a_server(
         await asyncio.to_thread(lay_blank, data_dir)
     bounds = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, "warn_free_bytes": 0, **limits})
     async with running_room(
-        data_dir, host="127.0.0.1", port=0, settings=bounds, new_catalogue=new_catalogue
+        data_dir, host="127.0.0.1", port=0, settings=bounds, new_catalogue=new_catalogue, new_store=new_store
     ) as (room, info):
         token = await asyncio.to_thread(info.token_file.read_text)
         server = RunningServer(info, room, token.strip())

@@ -10,7 +10,7 @@ from app.agent.address import Address
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.names import reason_of
-from app.private_folder import make_private
+from app.private_folder import make_private, write_private
 from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
 from streams.failures import CommandFailed, ConfigRejected
 
@@ -54,16 +54,9 @@ def load_identity(folder: Path) -> Identity | None:
 
 
 def save_identity(folder: Path, identity: Identity) -> None:
-    """Keep ``identity``, whole or not at all."""
-    fresh = folder / f"{FILE_NAME}.new"
+    """Keep ``identity``, whole or not at all; the code that it was given for works only once."""
     try:
-        fresh.unlink(missing_ok=True)
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(file, "wb") as out:
-            out.write(msgspec.json.encode(identity) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(folder / FILE_NAME)
+        write_private(folder / FILE_NAME, msgspec.json.encode(identity) + b"\n")
     except OSError as error:
         raise ConfigRejected(f"{folder}: cannot be written: {reason_of(error)}.", hint="") from None
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import platformdirs
 from yarl import URL
 
 from app.agent.names import reason_of
-from app.private_folder import make_private
+from app.private_folder import make_private, write_private
 from app.tls import fingerprint_at, parse_fingerprint
 from streams.failures import ConfigRejected, ServerUnreachable, WrongCertificate
 
@@ -65,12 +64,8 @@ def remember(url: URL, fingerprint: str) -> None:
     file = _file()
     try:
         make_private(file.parent, files=(FILE_NAME, "console.json*"), folders=("agent",))
-        draft = file.with_name(f"{FILE_NAME}.{os.getpid()}.new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            json.dump({**_kept(), url.authority: fingerprint}, out, indent=1, sort_keys=True)
-        draft.replace(file)
+        kept = json.dumps({**_kept(), url.authority: fingerprint}, indent=1, sort_keys=True)
+        write_private(file, kept.encode("ascii"))
     except OSError as error:
         raise ConfigRejected(f"{file}: cannot be written: {reason_of(error)}.", hint="") from None
 

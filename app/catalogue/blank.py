@@ -1,8 +1,21 @@
-"""Whether a catalogue has ever been used, asked before anything opens or makes it."""
+"""What must be known of a catalogue before anything opens or makes it."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+
+
+def store_known_to(path: Path) -> str:
+    """Return the identity of the store that a catalogue belongs to; empty where it knows none; blocks."""
+    if not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
+    except sqlite3.Error:
+        # Opening it says what is wrong with it.
+        return ""
+    return str(row[0]) if row else ""
 
 
 def never_used(path: Path) -> bool:

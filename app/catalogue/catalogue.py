@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.catalogue.analytics import Analytics
 from app.catalogue.audit import AuditLog
@@ -140,6 +140,19 @@ class Catalogue:
     def write_queue(self) -> int:
         """How many writes wait."""
         return self.writer.waiting
+
+    async def keep_store(self, identity: str) -> None:
+        """Note to which store the contents belong that this catalogue knows."""
+        row = {"name": "store", "value": identity}
+
+        def work(transaction: Transaction) -> None:
+            known = transaction.all(select(meta.c.value).where(meta.c.name == "store"))
+            if not known:
+                transaction.insert(meta, [row])
+            elif known[0].value != identity:
+                transaction.run(update(meta).where(meta.c.name == "store").values(value=identity))
+
+        await self.writer.write(work)
 
     async def close(self) -> None:
         """Finish the writes that wait and close everything."""

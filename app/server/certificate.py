@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import os
 import socket
 import ssl
 from collections.abc import Iterable
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from app.private_folder import write_private
 from app.server.problems import BadCertificate
 from app.tls import fingerprint_of
 
@@ -47,11 +47,11 @@ def own_certificate(folder: Path, host: str) -> tuple[Path, Path]:
     key = _read_key(key_file)
     if key is None:
         key = ec.generate_private_key(ec.SECP256R1())
-        _write(key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        write_private(key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         log.info("tls_key_made", file=str(key_file))
     names = _names(host)
     if not _is_current(certificate_file, key, names):
-        _write(certificate_file, _issued(key, names).public_bytes(Encoding.PEM))
+        write_private(certificate_file, _issued(key, names).public_bytes(Encoding.PEM))
         log.info("certificate_made", file=str(certificate_file), names=names)
     return certificate_file, key_file
 
@@ -73,7 +73,7 @@ def note_fingerprint(data_dir: Path, fingerprint: str) -> None:
     """Keep the fingerprint where the programs on this machine find it; none without TLS. Raises OSError."""
     file = data_dir / FINGERPRINT_FILE
     if fingerprint:
-        _write(file, f"{fingerprint}\n".encode())
+        write_private(file, f"{fingerprint}\n".encode())
     else:
         file.unlink(missing_ok=True)
 
@@ -164,20 +164,3 @@ def _is_wildcard(name: str) -> bool:
         return ipaddress.ip_address(name).is_unspecified
     except ValueError:
         return False
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    draft = file.with_name(f"{file.name}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -48,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start although catalogue.db is gone; what was backed up before cannot be restored then",
     )
+    parser.add_argument(
+        "--new-store",
+        action="store_true",
+        help="start although the store is gone or another one; what it lacks is to be sent again",
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file")
     add_logging(parser)
 
@@ -73,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
                 settings=settings,
                 tls=tls,
                 new_catalogue=args.new_catalogue,
+                new_store=args.new_store,
                 ready=ready,
                 stop=ending.stop,
             )

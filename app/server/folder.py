@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.catalogue.blank import never_used
 from app.catalogue.errors import CatalogueLost
-from app.private_folder import make_private
+from app.private_folder import make_private, write_private
 from app.server.problems import FolderInUse, FolderUnwritable
 from app.store.layout import holds_contents
 
@@ -72,12 +72,4 @@ def read_token(file: Path) -> str:
 
 def write_token(file: Path, token: str) -> None:
     """Write the console's token so that only its owner can read it, whole or not at all."""
-    draft = file.with_suffix(".new")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(f"{token}\n")
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    write_private(file, f"{token}\n".encode("ascii"))

@@ -58,6 +58,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)
     await catalogue.activity.purge(too_old)
+    await store.clear_uploads()
     await catalogue.metrics.rollup()
     await catalogue.analytics.forget()
     await asyncio.to_thread(checkpoint, catalogue.path)

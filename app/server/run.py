@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.session import Session
 from app.config.sections import ServerSettings
@@ -82,13 +83,14 @@ async def serve(
     tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
+    new_store: bool = False,
     ready: Callable[[ServerInfo], None] | None = None,
     stop: asyncio.Event,
 ) -> None:
     """Run a server on ``data_dir`` until ``stop`` is set; ``ready`` is called once it answers.
 
-    Raises a ``TidewatchError`` where it cannot start: port taken, folder not writable, in use or newer, or
-    its catalogue lost, unless a ``new_catalogue`` is wished.
+    Raises a ``TidewatchError`` where it cannot start: port taken, folder not writable, in use or newer, its
+    catalogue lost, unless a ``new_catalogue`` is wished, or its store, unless a ``new_store`` is.
     """
     async with running_room(
         data_dir,
@@ -98,6 +100,7 @@ async def serve(
         tls=tls,
         simulated=simulated,
         new_catalogue=new_catalogue,
+        new_store=new_store,
     ) as (_, info):
         if ready is not None:
             ready(info)
@@ -115,6 +118,7 @@ async def running_room(
     tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
+    new_store: bool = False,
 ) -> AsyncGenerator[tuple[Room, ServerInfo]]:
     """Run a server for the length of a block; gives its parts and where it is."""
     limits = settings if isinstance(settings, Limits) else Limits.of(settings)
@@ -132,8 +136,9 @@ async def running_room(
         if not new_catalogue:
             await asyncio.to_thread(check_catalogue_is_there, data_dir)
         store = Store(data_dir / STORE_FOLDER)
+        known = await asyncio.to_thread(store_known_to, data_dir / CATALOGUE_FILE)
         with writable(data_dir):
-            await store.prepare()
+            await store.prepare("" if new_store or new_catalogue else known)
         stack.push_async_callback(store.close)
         hub = Hub(limits)
         logbook = await stack.enter_async_context(Logbook(data_dir, hub).listening())
@@ -145,6 +150,7 @@ async def running_room(
             session=Session(data_dir / CATALOGUE_FILE),
         )
         stack.push_async_callback(catalogue.close)
+        await catalogue.keep_store(store.identity)
         new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
 
         runners: list[web.AppRunner] = []
@@ -185,6 +191,9 @@ async def running_room(
             acceptors.append(Acceptor(listening, runner.server, door, context))
             acceptors[-1].start()
         _start_work(room)
+        if known not in ("", store.identity):
+            # What the new one does not have is damaged from now on, so that it is sent again.
+            room.tasks.start(room.verification.everything(), "verify-new-store")
         if context is not None and tls is OWN_TLS:
             room.tasks.keep(partial(keep_current, data_dir / TLS_FOLDER, host, context), "certificate")
         yield (

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from app.store.errors import StoreLost
 from app.store.file_operations import Inode, inode_of
-from app.store.layout import Layout
+from app.store.layout import Layout, holds_contents
 
 LONGEST = 64
 
@@ -20,9 +20,21 @@ class Identity:
         self._at: Inode | None = None
         self.word = ""
 
-    def load(self) -> None:
-        """Read the identity, or give the store one; blocks, raises OSError."""
-        self.word = self._read() or self._write()
+    def expect(self, word: str) -> None:
+        """Raise StoreLost where the folder is not the store of this identity, and not a copy without one."""
+        try:
+            found = self._read()
+        except NotADirectoryError:
+            found = ""
+        if found != word and (found or not holds_contents(self._layout.root)):
+            raise StoreLost(
+                f"{self._layout.root} is not the store of this catalogue: it is empty, or another one.",
+                hint="Mount its disk, or put it back. With --new-store all is to be sent again.",
+            )
+
+    def load(self, word: str = "") -> None:
+        """Read the identity, or give the store one: ``word``, or a new one; raises OSError."""
+        self.word = self._read() or self._write(word or uuid.uuid4().hex)
         self._at = inode_of(self._files.stat(self._layout.root))
 
     def check(self) -> None:
@@ -57,8 +69,7 @@ class Identity:
         finally:
             os.close(descriptor)
 
-    def _write(self) -> str:
-        word = uuid.uuid4().hex
+    def _write(self, word: str) -> str:
         draft = self._layout.tmp / "identity.new"
         with suppress(FileNotFoundError):
             self._files.remove(draft)

@@ -79,9 +79,12 @@ class Store:
         """Return the random word of this store; empty until it is prepared."""
         return self._identity.word
 
-    async def prepare(self) -> None:
-        """Make the folders and clear what a crash has left; raises StoreUnwritable."""
-        await self._threads.write(upkeep.prepare, self._layout, self._identity)
+    async def prepare(self, expected: str = "") -> None:
+        """Make the folders and clear what a crash has left.
+
+        Raises StoreUnwritable, or StoreLost where the store is not the one of the identity ``expected``.
+        """
+        await self._threads.write(upkeep.prepare, self._layout, self._identity, expected)
 
     async def close(self) -> None:
         """End the threads once their work is done."""

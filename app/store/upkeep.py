@@ -34,12 +34,17 @@ class Aside(Enum):
     """Read again it was whole: the disk had failed for a moment."""
 
 
-def prepare(layout: Layout, identity: Identity) -> None:
-    """Make the folders, load the identity and clear what a crash has left; raises OSError."""
+def prepare(layout: Layout, identity: Identity, expected: str = "") -> None:
+    """Make the folders, load the identity and clear what a crash has left.
+
+    Raises OSError, or StoreLost where another store was expected; nothing is made in its place then.
+    """
+    if expected:
+        identity.expect(expected)
     layout.make()
     clear_uploads(layout, own_names_only=False)
     layout.probe()
-    identity.load()
+    identity.load(expected)
     # A process that was killed may have left entries that are there, but not durable.
     for folder in layout.folders():
         layout.files.sync_folder(folder)
