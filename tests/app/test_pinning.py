@@ -1,5 +1,6 @@
 """A server with another key gets no byte of a token, a code or a file from agent, restore or console."""
 
+import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from app.bridge.probe import probe
 from app.bridge.socket import event_session
 from app.config import ConnectionSettings
 from app.server.certificate import own_certificate, pinned_fingerprint
+from app.server.commands import enrol
 from app.server.ports import OWN_TLS, tls_context
 from app.tls import InsecureAddress, pinned_context, split_code
 from streams.failures import TidewatchError, WrongCertificate, WrongVersion
@@ -240,6 +242,43 @@ async def test_the_key_stays_pinned_when_the_certificate_is_renewed(tmp_path: Pa
         (tmp_path / "data" / "tls" / "server.crt").unlink()
         await server.start()
         assert await agent(source, "--once", *state) == 0
+
+
+async def test_the_command_that_makes_codes_adds_the_fingerprint_of_the_server_that_runs(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    enrol.add_arguments(parser)
+    words = parser.parse_args(["laptop", "--data", str(server.folder)])
+    assert await asyncio.to_thread(enrol.run, words) == 0
+    assert split_code(capsys.readouterr().out)[1] == server.info.fingerprint
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:1256", "http://0.0.0.0:1256"])
+async def test_nothing_is_sent_in_the_clear_to_another_machine_unless_it_is_allowed(
+    url: str, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text("tw_secret")
+    words = ("--name", "laptop", "--code", "CODE", "--state", tmp_path / "state", "--once")
+    to = ("--token-file", tmp_path / "token", "--to", tmp_path / "to")
+    assert await agent(source, "--server", url, *words) == 2
+    assert "in the clear" in capsys.readouterr().err
+    assert await restore("laptop", "--server", url, *to) == 2
+    assert "in the clear" in capsys.readouterr().err
+
+
+async def test_plain_http_that_is_allowed_is_said_at_each_start(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        url = f"http://0.0.0.0:{server.info.port}"  # this machine, but not by a loopback address
+        words = ("--server", url, "--name", "laptop", "--once", "--insecure-http")
+        more = ("--state", tmp_path / "state")
+        assert await agent(source, *words, "--code", await server.code("laptop"), *more) == 0
+        assert "can be read on the way" in capsys.readouterr().err
+        assert await agent(source, *words, *more) == 0
+        assert "can be read on the way" in capsys.readouterr().err
+        assert await agent(source, *words[:-1], *more) == 2
 
 
 async def test_a_code_of_a_loopback_server_has_no_fingerprint(tmp_path: Path) -> None:

@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.config import Settings
-from app.config.sections import ConnectionSettings
+from app.config.sections import ConnectionSettings, ServerSettings
 from app.server import certificate
 from app.server.certificate import note_fingerprint, noted_fingerprint, own_certificate, pinned_fingerprint
-from app.server.ports import tls_context
+from app.server.command import _served_tls
+from app.server.ports import OWN_TLS, ServedTls, tls_context
 from app.server.problems import BadCertificate
 from app.tls import InsecureAddress, check_plain_http, join_code, parse_fingerprint, split_code
 
@@ -120,3 +122,30 @@ def test_the_fingerprint_is_noted_for_this_machine_and_taken_back(tmp_path: Path
     assert noted_fingerprint(tmp_path) == FINGERPRINT
     note_fingerprint(tmp_path, "")
     assert noted_fingerprint(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "insecure", "expected"),
+    [
+        ("127.0.0.1", False, None),
+        ("localhost", False, None),
+        ("0.0.0.0", False, OWN_TLS),
+        ("::", False, OWN_TLS),
+        ("backup.example.org", False, OWN_TLS),
+        ("0.0.0.0", True, None),
+    ],
+)
+def test_a_server_beyond_loopback_speaks_tls_unless_plain_http_is_asked_for(
+    host: str, insecure: bool, expected: ServedTls | None
+) -> None:
+    assert _served_tls(ServerSettings(host=host, insecure_http=insecure), None, None) is expected
+
+
+def test_a_given_certificate_is_pinned_only_where_no_authority_vouches_for_it(tmp_path: Path) -> None:
+    own, key = own_certificate(tmp_path / "tls", "::")
+    served = _served_tls(ServerSettings(), own, key)
+    assert served is not None and served.fingerprint == pinned_fingerprint(own) != ""
+    issued = tmp_path / "issued.pem"
+    trustme.CA().issue_cert("backup.example.org").private_key_and_cert_chain_pem.write_to_path(issued)
+    served = _served_tls(ServerSettings(), issued, None)
+    assert served is not None and served.fingerprint == "" and served.context is not None
