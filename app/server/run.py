@@ -136,10 +136,8 @@ async def running_room(
         if not new_catalogue:
             await asyncio.to_thread(check_catalogue_is_there, data_dir)
         store = Store(data_dir / STORE_FOLDER)
-        known = await asyncio.to_thread(store_known_to, data_dir / CATALOGUE_FILE)
-        with writable(data_dir):
-            await store.prepare("" if new_store or new_catalogue else known)
         stack.push_async_callback(store.close)
+        is_known = await _prepare(store, data_dir, anew=new_store or new_catalogue)
         hub = Hub(limits)
         logbook = await stack.enter_async_context(Logbook(data_dir, hub).listening())
         catalogue = await Catalogue.open(
@@ -150,7 +148,8 @@ async def running_room(
             session=Session(data_dir / CATALOGUE_FILE),
         )
         stack.push_async_callback(catalogue.close)
-        await catalogue.keep_store(store.identity)
+        if is_known:
+            await catalogue.keep_store(store.identity)
         new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
 
         runners: list[web.AppRunner] = []
@@ -191,9 +190,8 @@ async def running_room(
             acceptors.append(Acceptor(listening, runner.server, door, context))
             acceptors[-1].start()
         _start_work(room)
-        if known not in ("", store.identity):
-            # What the new one does not have is damaged from now on, so that it is sent again.
-            room.tasks.start(room.verification.everything(), "verify-new-store")
+        if not is_known:
+            room.tasks.keep(partial(_take_over, room), "new-store")
         if context is not None and tls is OWN_TLS:
             room.tasks.keep(partial(keep_current, data_dir / TLS_FOLDER, host, context), "certificate")
         yield (
@@ -209,6 +207,20 @@ async def running_room(
                 new_token=new_token,
             ),
         )
+
+
+async def _prepare(store: Store, data_dir: Path, *, anew: bool) -> bool:
+    """Prepare the store; return whether it is the one of the catalogue, or the first that it has."""
+    known = await asyncio.to_thread(store_known_to, data_dir / CATALOGUE_FILE)
+    with writable(data_dir):
+        await store.prepare("" if anew else known)
+    return known in ("", store.identity)
+
+
+async def _take_over(room: Room) -> None:
+    """Find out what a new store lacks, so that it is sent again; only then is it the catalogue's own."""
+    await room.verification.everything()
+    await room.catalogue.keep_store(room.store.identity)
 
 
 def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLContext | None, str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.server.folder import STORE_FOLDER
+from app.catalogue.blank import store_known_to
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.store.errors import StoreLost
 from tests.servers import a_server, until
 
@@ -63,5 +64,12 @@ async def test_a_new_store_is_taken_when_told_and_what_it_lacks_is_sent_again(tm
             return {row["state"] for row in (await server.get("/api/files"))["rows"]} == {"damaged"}
 
         await until(all_damaged)
+        known = server.room.data_dir / CATALOGUE_FILE
+        # It is the catalogue's own only when all of it was looked at.
+
+        async def taken_over() -> bool:
+            return await in_thread(store_known_to, known) == server.room.store.identity
+
+        await until(taken_over)
     async with a_server(tmp_path):
         pass
