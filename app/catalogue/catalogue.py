@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from app.catalogue.analytics import Analytics
 from app.catalogue.audit import AuditLog
-from app.catalogue.clients import Clients, standing
+from app.catalogue.clients import Clients, last_event, standing
 from app.catalogue.console_tokens import ConsoleTokens
 from app.catalogue.contents import Contents, StoredSizes
 from app.catalogue.doomed import DoomedContents
@@ -171,6 +171,8 @@ class Catalogue:
 
     async def _begin(self) -> None:
         await self.writer.open()
+        # Before the first write: what was told before the end of the last server is not told again.
+        self.last_seq = await self.readers.read(last_event)
         await self.writer.write(_found)
         if self.session is not None:
             await self.writer.write(self.session.begin)

@@ -57,10 +57,13 @@ def _changed(names: tuple[str, ...]) -> Update:
 async def standing(connection: AsyncConnection) -> tuple[str, int]:
     """Return epoch and last event number as of this read."""
     epoch = (await connection.execute(select(meta.c.value).where(meta.c.name == "epoch"))).scalar_one()
-    seq = (
-        await connection.execute(select(sequences.c.value).where(sequences.c.name == "events"))
-    ).scalar_one()
-    return epoch, seq
+    return epoch, await last_event(connection)
+
+
+async def last_event(connection: AsyncConnection) -> int:
+    """Return the last event number as of this read."""
+    wanted = select(sequences.c.value).where(sequences.c.name == "events")
+    return (await connection.execute(wanted)).scalar_one()
 
 
 def unknown(client_id: str) -> UnknownClient:

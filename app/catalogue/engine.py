@@ -26,7 +26,8 @@ WRITER_PRAGMAS = (
     "PRAGMA cache_size = -32768",
     "PRAGMA temp_store = MEMORY",
 )
-READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA temp_store = MEMORY")
+# Wide enough for the inner pages of the table of 5 million files: a row is then one read.
+READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA cache_size = -32768", "PRAGMA temp_store = MEMORY")
 
 
 class _Compiler(SQLiteCompiler):

@@ -1,7 +1,7 @@
 """Pages of files: every order, filter and search for text in about the same time, at millions of files.
 
-Where few files can match, all of them are looked at and sorted. Where many match, the index of the order is
-walked: most pages are soon found. Where one is not, the walk begins again and compares what it passes with
+Where few files can match, all of them are looked at and sorted. Where very many match, the index of the order
+is walked: most pages are soon found. In between, and where one is not, the walk compares what it passes with
 the numbers of the candidates, so that no row is read that cannot match.
 """
 
@@ -29,10 +29,12 @@ GATHERED = 20_000
 """Candidates that are all looked at, at most."""
 FEW = 1000
 """Where so few are found, no other source is asked."""
-WALKED = 10_000
-"""Rows that are read for one page before the numbers of candidates are compared."""
 SPARSE_RATIO = 0.02
-"""The share of all files up to which the source with the fewest candidates is looked for."""
+"""The share of all files up to which the numbers of candidates are of use."""
+WALKED = 10_000
+"""Rows that are read for one page where more are candidates, before their numbers are compared after all."""
+PASSED = 300_000
+"""Entries of an index that are compared with numbers of candidates, before all of these are looked at."""
 
 # The words of the partial indexes: without them SQLite does not use these.
 _LISTED = text("files.kind != 'folder' AND files.deleted_at IS NULL")
@@ -63,15 +65,23 @@ class Filter:
         self.whole_client = False
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A select of ids of which all matching files are part, and how many they are."""
+
+    ids: AnySelect
+    count: int
+
+
 async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -> FilePage:
     """Return a page; raises UnknownClient."""
     found = await _filter(connection, query)
-    few = await _fewest(connection, found, GATHERED)
-    if few is not None:
-        ids, total = await _gathered(connection, found, few, page)
+    best = await _fewest(connection, found)
+    if best is not None and best.count <= GATHERED:
+        ids, total = await _gathered(connection, found, best, page)
     else:
-        ids = await _walked(connection, found, page)
-        total = await _count(connection, found) if page.cursor is None else 0
+        ids = await _walked(connection, found, best, page)
+        total = await _count(connection, found, best) if page.cursor is None else 0
     if page.cursor is None:
         total, capped = min(total, COUNT_CAP), total > COUNT_CAP
     else:
@@ -154,45 +164,56 @@ def _by_text(wanted: str, client: AnyRow | None, suffix: str | None) -> AnySelec
     )
 
 
-async def _fewest(connection: AsyncConnection, found: Filter, most: int) -> AnySelect | None:
-    """Return the source with the fewest candidates; None where each has more than ``most``."""
-    best: AnySelect | None = None
+async def _fewest(connection: AsyncConnection, found: Filter) -> Candidates | None:
+    """Return the source with the fewest candidates; None where each has so many that they are of no use."""
+    best: Candidates | None = None
+    most = max(GATHERED, int(found.total_files * SPARSE_RATIO))
     for ids in found.sources:
         counted = select(func.count()).select_from(ids.limit(most + 1).subquery())
         count = (await connection.execute(counted)).scalar_one()
         if count <= most:
-            best, most = ids, count
+            best, most = Candidates(ids, count), count
         if count <= FEW:
             break
     return best
 
 
 async def _gathered(
-    connection: AsyncConnection, found: Filter, candidates: AnySelect, page: Page
+    connection: AsyncConnection, found: Filter, candidates: Candidates, page: Page
 ) -> tuple[list[int], int]:
     """Look at all candidates; return the ids of the page, and how many match (of a later page: none)."""
     total = func.count().over() if page.cursor is None else literal_column("0")
     matching = (
         select(files.c.id, total.label("total"))
         .with_hint(files, "NOT INDEXED", "sqlite")
-        .where(found.listed, files.c.id.in_(candidates), *found.conditions)
+        .where(found.listed, files.c.id.in_(candidates.ids), *found.conditions)
     )
     rows = (await connection.execute(page.apply(matching))).all()
     return [row.id for row in rows], rows[0].total if rows else 0
 
 
-async def _walked(connection: AsyncConnection, found: Filter, page: Page) -> list[int]:
+async def _walked(
+    connection: AsyncConnection, found: Filter, best: Candidates | None, page: Page
+) -> list[int]:
     """Walk the index of the order to the rows of the page; return their ids."""
     walk = _along(found, page, files.c.id).where(*found.conditions)
-    last = await _bound(connection, found, page) if found.sources else None
+    if not found.sources:
+        return await _walk(connection, page, walk, None)
+    if best is None:
+        last = await _bound(connection, found, page, WALKED)
+        ids = await _walk(connection, page, walk, last)
+        if last is None or len(ids) > page.limit:
+            return ids
+    # What the walk passes is compared with the numbers of the candidates. The sign keeps these from being
+    # what leads the search.
+    among = found.sources[0] if best is None else best.ids
+    walk = walk.where(literal_column("+files.id").in_(among))
+    last = None if best is None else await _bound(connection, found, page, PASSED)
     ids = await _walk(connection, page, walk, last)
-    if last is None or len(ids) > page.limit:
+    if best is None or last is None or len(ids) > page.limit:
         return ids
-    # Not soon found: what the walk passes is compared with the numbers of the candidates.
-    among = await _fewest(connection, found, max(GATHERED, int(found.total_files * SPARSE_RATIO)))
-    # The sign keeps the numbers from being what leads the search.
-    compared = literal_column("+files.id").in_(found.sources[0] if among is None else among)
-    return await _walk(connection, page, walk.where(compared), None)
+    # All matches lie together far away, as names do that begin alike.
+    return (await _gathered(connection, found, best, page))[0]
 
 
 def _along(found: Filter, page: Page, *columns: ColumnElement[Any]) -> AnySelect:
@@ -215,26 +236,28 @@ async def _walk(connection: AsyncConnection, page: Page, walk: AnySelect, last: 
     return ids
 
 
-async def _bound(connection: AsyncConnection, found: Filter, page: Page) -> Key | None:
-    """Return the key of the row behind which walking stops at first; None where so many do not follow."""
+async def _bound(connection: AsyncConnection, found: Filter, page: Page, count: int) -> Key | None:
+    """Return the key of the row up to which ``count`` rows are walked; None where fewer follow."""
     along = _along(found, page, *ORDERS[page.sort])
     for stretch in page.stretches():
-        following = page.ordered(along.where(*stretch)).limit(1).offset(WALKED)
+        following = page.ordered(along.where(*stretch)).limit(1).offset(count)
         if (row := (await connection.execute(following)).one_or_none()) is not None:
             return tuple(row)
     return None
 
 
-async def _count(connection: AsyncConnection, found: Filter) -> int:
+async def _count(connection: AsyncConnection, found: Filter, best: Candidates | None) -> int:
     """Count what matches, up to one more than the cap."""
     if found.whole_client:
         return await _counted_already(connection, found)
-    among = found.sources[0].subquery("among")
+    first = found.sources[0]
+    among = (first if best is None else best.ids).subquery("among")
+    also = [] if best is None or best.ids is first else [among.c.id.in_(first)]
     matching = (
         select(literal_column("1"))
         .select_from(among.join(files, files.c.id == among.c.id))
         .with_hint(files, "NOT INDEXED", "sqlite")
-        .where(found.listed, *found.conditions)
+        .where(*also, found.listed, *found.conditions)
         .limit(COUNT_CAP + 1)
     )
     return (await connection.execute(select(func.count()).select_from(matching.subquery()))).scalar_one()

@@ -45,6 +45,23 @@ async def test_it_keeps_everything_over_a_reopening(tmp_path: Path) -> None:
         await again.close()
 
 
+async def test_opening_tells_no_old_events(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    first = await Catalogue.open(path)
+    client = await enrol(first)
+    for goal in range(1, 40):
+        await first.clients.set_goal(client.id, goal)
+    await first.close()
+    told: list[Event] = []
+    again = await Catalogue.open(path, on_commit=told.extend)
+    try:
+        last = again.last_seq
+        await again.clients.set_goal(client.id, 99)
+    finally:
+        await again.close()
+    assert [event.seq for event in told] == [last + 1]
+
+
 def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.db"
     migrate.migrate(path)

@@ -81,12 +81,13 @@ def _at(query: FileQuery, cursor: str) -> FileQuery:
 
 
 # As on few files, where all candidates are looked at; and as on millions, where counting stops and the index
-# of the order is walked: to the end at once, or compared with the numbers of candidates after a little.
+# of the order is walked: as it is, after a little compared with the numbers of candidates, or from the start.
 WAYS = {
     "gathered": {},
-    "walked": {"COUNT_CAP": 3, "GATHERED": 0, "WALKED": 1000},
-    "compared": {"COUNT_CAP": 3, "GATHERED": 0, "WALKED": 2},
-    "compared with the fewest": {"COUNT_CAP": 3, "GATHERED": 0, "WALKED": 2, "SPARSE_RATIO": 1.0},
+    "walked": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 0, "WALKED": 1000},
+    "compared after a little": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 0, "WALKED": 2},
+    "compared": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 1.0},
+    "gathered after a little": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 1.0, "PASSED": 2},
 }
 
 
