@@ -17,7 +17,7 @@ from app.bridge.database import messages, opening
 from app.bridge.database.messages import Execute, Fetch, Interrupt, PartOf, Reply
 from app.bridge.database.session import BEGIN, LocalCursor, LocalSession
 
-MEMORY_BYTES = 2 * 1024**3
+MEMORY_BYTES = 1024**3
 """Of addresses: what the program itself needs is a part of it."""
 CPU_SPARE_S = 60
 """A statement that nobody stops, since the console was killed, ends after its time limit and so much more."""
@@ -137,15 +137,17 @@ class Serving:
 
 
 def _limit_memory() -> None:
-    with suppress(ImportError):
+    with suppress(ImportError, ValueError, OSError):  # not every system knows such limits
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = MEMORY_BYTES if hard < 0 else min(MEMORY_BYTES, hard)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _limit_cpu(left_s: float) -> None:
-    with suppress(ImportError):
+    with suppress(ImportError, ValueError, OSError):
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
