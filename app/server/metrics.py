@@ -1,5 +1,6 @@
 """The server's load, and how safe each client is, in the text form of Prometheus."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -68,6 +69,8 @@ class _Sample(Collector):
             yield CounterMetricFamily(f"tidewatch_{way}_bytes", f"Bytes of contents {way}.", value=count)
         for name, field, help_text in GAUGES:
             yield GaugeMetricFamily(f"tidewatch_{name}", help_text, value=float(getattr(status, field)))
+        tasks = float(len(asyncio.all_tasks()))
+        yield GaugeMetricFamily("tidewatch_tasks", "Tasks of the server's loop.", value=tasks)
         running = float(status.state is ServerState.RUNNING)
         yield GaugeMetricFamily("tidewatch_running", "1 while new backups are taken.", value=running)
         started = status.started_at.timestamp()
@@ -76,7 +79,7 @@ class _Sample(Collector):
 
 
 def exposition(status: ServerStatus, clients: Sequence[Client], transfers: TransferBoard) -> bytes:
-    """Return a sample as Prometheus reads it."""
+    """Return a sample as Prometheus reads it; call it on the server's loop, whose tasks it counts."""
     registry = CollectorRegistry()
     registry.register(_Sample(status, clients, transfers))
     return generate_latest(registry)

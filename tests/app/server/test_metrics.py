@@ -38,5 +38,6 @@ async def test_bytes_are_counted_and_queues_told(running_server: RunningServer) 
     await agent.put_batch(b"a" * 1000)
     found = await values(running_server)
     assert found["tidewatch_received_bytes_total"][0][1] >= 1000
+    assert found["tidewatch_tasks"][0][1] > 1
     assert found["tidewatch_sent_bytes_total"] == [({}, 0)]
     assert found["tidewatch_upload_queue"] == [({}, 0)]
