@@ -8,6 +8,8 @@ from streams.records.base import Record
 from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
+from streams.records.tokens import ConsoleToken, NewToken
+from streams.vocabulary import Scope
 
 
 class Outcome(Record, frozen=True, kw_only=True):
@@ -59,7 +61,30 @@ class Commands(Protocol):
         ...
 
     async def remove_client(self, client_id: str) -> ClientHoldings:
-        """Remove a client for good, with its runs, files and versions; return what that was."""
+        """Shut a client out and mark it for removal with all that is kept of it; return what that is.
+
+        Its ``destroy_at`` says when; None where it has been removed at once.
+        """
+        ...
+
+    async def keep_client(self, client_id: str) -> None:
+        """Take back the removal of a client and let it in again."""
+        ...
+
+    async def protect_client(self, client_id: str, *, protected: bool) -> None:
+        """Protect a client from removal and purge, or end that."""
+        ...
+
+    async def tokens(self) -> tuple[ConsoleToken, ...]:
+        """Return the tokens of consoles that were not revoked, by name."""
+        ...
+
+    async def add_token(self, name: str, scopes: Sequence[Scope], days: float | None) -> NewToken:
+        """Make a token; its secret is in this answer only."""
+        ...
+
+    async def revoke_token(self, token_id: int) -> None:
+        """Let a token be good no longer, and close its sockets."""
         ...
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:

@@ -229,7 +229,15 @@ async def a_server(
     """
     if blank:
         await asyncio.to_thread(lay_blank, data_dir)
-    bounds = Limits(**{"offline_grace_s": 0.05, "least_free_bytes": 0, "warn_free_bytes": 0, **limits})
+    bounds = Limits(
+        **{
+            "destroy_delay_h": 0,
+            "offline_grace_s": 0.05,
+            "least_free_bytes": 0,
+            "warn_free_bytes": 0,
+            **limits,
+        }
+    )
     async with running_room(
         data_dir, host="127.0.0.1", port=0, settings=bounds, new_catalogue=new_catalogue, new_store=new_store
     ) as (room, info):

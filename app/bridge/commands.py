@@ -5,11 +5,13 @@ from pathlib import Path
 
 from app.bridge.download import download
 from app.bridge.http import HttpClient
-from app.protocol import BackupRequest, ClientIds, FileIds, Goal, ServerStateReply, StopRequest
+from app.protocol import BackupRequest, ClientIds, FileIds, Goal, ServerStateReply, StopRequest, TokenRequest
 from streams.commands import Outcome
 from streams.records.clients import Client, ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
+from streams.records.tokens import ConsoleToken, NewToken
+from streams.vocabulary import Scope
 
 VERIFY_S = 3600.0
 """How long a verification may take; its progress is among the transfers meanwhile."""
@@ -65,6 +67,28 @@ class ServerCommands:
     async def remove_client(self, client_id: str) -> ClientHoldings:
         """DELETE /api/clients/{id}."""
         return await self._http.send("DELETE", f"/api/clients/{client_id}", ClientHoldings, limit_s=REMOVE_S)
+
+    async def keep_client(self, client_id: str) -> None:
+        """POST /api/clients/{id}/keep."""
+        await self._http.send("POST", f"/api/clients/{client_id}/keep", Client, limit_s=COMMAND_S)
+
+    async def protect_client(self, client_id: str, *, protected: bool) -> None:
+        """POST or DELETE /api/clients/{id}/protection."""
+        method, path = "POST" if protected else "DELETE", f"/api/clients/{client_id}/protection"
+        await self._http.send(method, path, Client, limit_s=COMMAND_S)
+
+    async def tokens(self) -> tuple[ConsoleToken, ...]:
+        """GET /api/tokens."""
+        return await self._http.get("/api/tokens", tuple[ConsoleToken, ...])
+
+    async def add_token(self, name: str, scopes: Sequence[Scope], days: float | None) -> NewToken:
+        """POST /api/tokens."""
+        body = TokenRequest(name=name, scopes=tuple(scopes), days=days)
+        return await self._http.send("POST", "/api/tokens", NewToken, body, limit_s=COMMAND_S)
+
+    async def revoke_token(self, token_id: int) -> None:
+        """DELETE /api/tokens/{id}."""
+        await self._http.send("DELETE", f"/api/tokens/{token_id}", ConsoleToken, limit_s=COMMAND_S)
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         """POST /api/files/verify."""

@@ -22,6 +22,7 @@ from app.catalogue.enrolments import Enrolments
 from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
+from app.catalogue.holds import Holds
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
@@ -82,6 +83,7 @@ class Catalogue:
             )
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
+        self.holds = Holds(self.readers, self.writer, now=now)
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)

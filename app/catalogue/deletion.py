@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
@@ -12,7 +12,7 @@ from app.catalogue.entry_rows import state_of
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.revision import renew
 from app.catalogue.rows import PRESENT
-from app.catalogue.schema import blobs, clients, files
+from app.catalogue.schema import blobs, clients, file_versions, files, runs
 from app.catalogue.tally import Tally
 from app.catalogue.transaction import Told, Transaction
 from streams.commands import Outcome
@@ -121,12 +121,18 @@ def _rows(transaction: Transaction, ids: Sequence[int]) -> Sequence[AnyRow]:
     )
 
 
+def of_protected_run() -> ColumnElement[bool]:
+    """Return whether a file has a version of a protected run."""
+    protected = select(runs.c.id).where(runs.c.protected)
+    return exists().where(file_versions.c.file_id == files.c.id, file_versions.c.run_id.in_(protected))
+
+
 def purge(transaction: Transaction, older_than_us: int, most: int) -> tuple[int, int]:
     """Forget some of what was deleted before a time; return how many files, and how many rows."""
     due = (
         select(*FORGOTTEN_COLUMNS)
         .join(clients, clients.c.no == files.c.client_no)
-        .where(files.c.deleted_at < older_than_us, PRESENT)
+        .where(files.c.deleted_at < older_than_us, PRESENT, ~clients.c.protected, ~of_protected_run())
         .order_by(files.c.deleted_at, files.c.id)
         .limit(most)
     )

@@ -65,6 +65,18 @@ class TokenNameTaken(TidewatchError):
     code = "name_taken"
 
 
+class Protected(TidewatchError):
+    """It is protected from being removed."""
+
+    code = "protected"
+
+
+class NotMarked(TidewatchError):
+    """The client is not marked for removal."""
+
+    code = "not_marked"
+
+
 class RunEnded(TidewatchError):
     """The run has ended; nothing can be added to it."""
 

@@ -13,6 +13,7 @@ from app.catalogue.doomed import doom_unowned
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.readers import Readers
 from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs, tokens
+from app.catalogue.times import from_us
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
@@ -43,9 +44,13 @@ class Removal:
         kept = clients.c.file_count + clients.c.vanished_count + clients.c.deleted_count
 
         async def work(connection: AsyncConnection) -> ClientHoldings:
-            wanted = select(clients.c.no, clients.c.name, kept.label("files"), clients.c.stored_bytes).where(
-                clients.c.id == client_id
-            )
+            wanted = select(
+                clients.c.no,
+                clients.c.name,
+                kept.label("files"),
+                clients.c.stored_bytes,
+                clients.c.destroy_at,
+            ).where(clients.c.id == client_id)
             row = (await connection.execute(wanted)).one_or_none()
             if row is None:
                 raise unknown(client_id)
@@ -55,6 +60,7 @@ class Removal:
                 name=row.name,
                 files=row.files,
                 bytes=row.stored_bytes,
+                destroy_at=from_us(row.destroy_at),
                 runs=(await connection.execute(counted)).scalar_one(),
             )
 
@@ -82,6 +88,8 @@ class Removal:
                     removed_at=transaction.now_us,
                     running_run_id=None,
                     backup_queued=False,
+                    destroy_at=None,
+                    protected=False,
                     **dict.fromkeys(_COUNTERS, 0),
                 )
             )

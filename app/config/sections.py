@@ -219,6 +219,10 @@ class ServerSettings(Section):
     keep_deleted_days: float = setting(
         30.0, "Age at which deleted files are purged and can no longer be undeleted.", "days", ge=0, le=3650
     )
+    destroy_delay_h: float = setting(
+        72.0, "Time between an order to remove a client and its removal; deleted files are kept as long.",
+        "hours", ge=0, le=87600,
+    )  # fmt: skip
     verify_days: float = setting(
         30.0, "Time within which every stored content is read again; 0 switches that off.", "days",
         ge=0, le=3650,

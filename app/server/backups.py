@@ -141,6 +141,9 @@ class Backups:
 
     async def _allow(self, client_id: str) -> None:
         self._refuse_revoked(client_id)
+        client = self._roster.get(client_id)
+        if client is not None and client.destroy_at is not None:
+            raise Refused("client_marked", "It is to be removed; undo that instead.")
         await self._agents.allow(client_id)
 
     def _refuse_revoked(self, client_id: str) -> None:

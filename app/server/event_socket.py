@@ -7,6 +7,7 @@ import structlog
 from aiohttp import ClientConnectionError, WSMsgType, web
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.tokens import TokenInfo
 from app.protocol import CLOSE_WRONG_TOKEN, SERVER_VERSION
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
@@ -26,6 +27,7 @@ from streams.records.events import (
     decode_console_frame,
     encode,
 )
+from streams.vocabulary import CONSOLE_SCOPES, Scope
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -49,9 +51,17 @@ class EventSocket:
     """One console's connection."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, *, catalogue: Catalogue, hub: Hub, limits: Limits, reader: Reader
+        self,
+        socket: web.WebSocketResponse,
+        *,
+        catalogue: Catalogue,
+        hub: Hub,
+        limits: Limits,
+        reader: Reader,
+        scopes: frozenset[Scope],
     ) -> None:
         self._socket = socket
+        self._scopes = scopes
         self._catalogue = catalogue
         self._hub = hub
         self._limits = limits
@@ -78,6 +88,7 @@ class EventSocket:
                     last_seq=self._catalogue.last_seq,
                     server_version=SERVER_VERSION,
                     at=utc_now(),
+                    scopes=tuple(scope for scope in CONSOLE_SCOPES if scope in self._scopes),
                 )
             )
         )
@@ -163,18 +174,20 @@ class EventSocket:
 
 
 async def serve_console(
-    request: web.Request, *, catalogue: Catalogue, hub: Hub, limits: Limits, token_id: object
+    request: web.Request, *, catalogue: Catalogue, hub: Hub, limits: Limits, token: TokenInfo
 ) -> web.WebSocketResponse:
     """GET /events: the event socket of a console; 429 too_many_sockets where its token has too many."""
-    if hub.sockets_of(token_id) >= limits.sockets_per_token:
+    if hub.sockets_of(token.id) >= limits.sockets_per_token:
         raise Refused("too_many_sockets", "This token has too many event sockets open.")
     socket = web.WebSocketResponse(
         heartbeat=limits.heartbeat_s, compress=False, max_msg_size=FRAME_BYTES, timeout=1.0
     )
     await socket.prepare(request)
-    reader = hub.attach(token_id)
+    reader = hub.attach(token.id)
     try:
-        await EventSocket(socket, catalogue=catalogue, hub=hub, limits=limits, reader=reader).run()
+        await EventSocket(
+            socket, catalogue=catalogue, hub=hub, limits=limits, reader=reader, scopes=token.scopes
+        ).run()
     finally:
         hub.detach(reader)
     return socket

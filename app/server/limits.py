@@ -51,6 +51,9 @@ class Limits:
     sample_quiet_s: float = 10.0
     keep_events_days: float = 30.0
     keep_deleted_days: float = 30.0
+    destroy_delay_h: float = 72.0
+    destroy_every_s: float = 60.0
+    """How often it is looked whether the time of a marked client has come."""
     retention_every_s: float = 600.0
     verify_days: float = 30.0
     """Every content is read again within so many days; 0: never by itself."""
@@ -86,6 +89,7 @@ class Limits:
             reader_events=settings.reader_events,
             keep_events_days=settings.keep_events_days,
             keep_deleted_days=settings.keep_deleted_days,
+            destroy_delay_h=settings.destroy_delay_h,
             verify_days=settings.verify_days,
             verify_bytes_per_s=settings.verify_bytes_per_s,
             least_free_bytes=settings.least_free_bytes,

@@ -1,13 +1,22 @@
-"""Removing clients for good: shut out, their runs ended, then forgotten with all that is kept of them."""
+"""Removing clients for good: shut out and marked at once, forgotten with all that is kept when due."""
 
+import asyncio
+from datetime import timedelta
+
+import msgspec
 import structlog
 
+from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
+from app.server.audit import Audit
+from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.store.store import Store
 from app.tasks import Tasks
-from streams.records.clients import ClientHoldings
+from streams.records.base import utc_now
+from streams.records.clients import Client, ClientHoldings
+from streams.vocabulary import AuditAction
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -15,11 +24,21 @@ REMOVED = "the client was removed by an operator"
 
 
 class ClientRemoval:
-    """What an operator cannot take back."""
+    """Marks clients, and removes those whose time has come; until then an operator can take it back."""
 
     def __init__(
-        self, *, catalogue: Catalogue, store: Store, agents: AgentsHub, running: RunningRuns, tasks: Tasks
+        self,
+        *,
+        catalogue: Catalogue,
+        store: Store,
+        agents: AgentsHub,
+        running: RunningRuns,
+        audit: Audit,
+        limits: Limits,
+        tasks: Tasks,
     ) -> None:
+        self._audit = audit
+        self._limits = limits
         self._catalogue = catalogue
         self._store = store
         self._agents = agents
@@ -27,12 +46,52 @@ class ClientRemoval:
         self._tasks = tasks
 
     async def remove(self, client_id: str) -> ClientHoldings:
-        """Remove a client; its contents leave the store afterwards. Raises UnknownClient."""
+        """Shut a client out and mark it for removal after the delay; without a delay remove it now.
+
+        Raises UnknownClient, and Protected.
+        """
+        await self._catalogue.holds.check_removable(client_id)
         # Shut out first, so that nothing of it arrives while it goes.
         await self._agents.shut_out(client_id)
         for run in self._running.of(client_id):
             await self._running.fail(run.id, REMOVED)
-        held = await self._catalogue.removal.remove(client_id)
+        delay = await self.delay()
+        if not delay:
+            return await self._destroy(client_id)
+        await self._catalogue.holds.mark(client_id, utc_now() + delay)
+        return await self._catalogue.removal.holdings(client_id)
+
+    async def keep(self, client_id: str) -> Client:
+        """Take the mark of a client away and let it in again. Raises UnknownClient and NotMarked."""
+        await self._catalogue.holds.unmark(client_id)
+        await self._agents.allow(client_id)
+        return await self._catalogue.clients.one(client_id)
+
+    async def delay(self) -> timedelta:
+        """Return how long a mark is held; a shorter delay than before holds only after the earlier one."""
+        return timedelta(hours=await self._catalogue.holds.settled_delay_h(self._limits.destroy_delay_h))
+
+    async def run(self) -> None:
+        """Remove the clients whose time has come, until cancelled."""
+        while True:
+            await self.destroy_due()
+            await asyncio.sleep(self._limits.destroy_every_s)
+
+    async def destroy_due(self) -> None:
+        """Remove the clients whose time has come."""
+        for client_id, name in await self._catalogue.holds.due():
+            held = await self._destroy(client_id)
+            await self._audit.note(
+                AuditNote(
+                    action=AuditAction.CLIENT_REMOVED,
+                    who="server",
+                    target=f"client {name}",
+                    detail=f"{held.files} files, {held.bytes} bytes, {held.runs} runs",
+                )
+            )
+
+    async def _destroy(self, client_id: str) -> ClientHoldings:
+        held = msgspec.structs.replace(await self._catalogue.removal.remove(client_id), destroy_at=None)
         self._agents.forget(client_id)
         self._tasks.keep(self._finish, f"remove-{client_id}")
         return held
@@ -42,3 +101,10 @@ class ClientRemoval:
         rows = await self._catalogue.removal.finish()
         dropped = await self._catalogue.doomed.drop(self._store)
         log.info("removal_finished", rows=rows, contents_dropped=dropped)
+
+
+async def settled_keep(catalogue: Catalogue, limits: Limits) -> timedelta:
+    """Return how long deleted files are kept, at least the delay; a shorter time holds only after it."""
+    delay = timedelta(hours=await catalogue.holds.settled_delay_h(limits.destroy_delay_h))
+    days = await catalogue.holds.settled("keep_deleted_days", limits.keep_deleted_days, delay)
+    return max(timedelta(days=days), delay)

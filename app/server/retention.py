@@ -10,6 +10,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.events import MOST_KEPT
 from app.catalogue.wellness import check, checkpoint
 from app.server.limits import Limits
+from app.server.removal import settled_keep
 from app.store.store import Store
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
@@ -53,7 +54,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     too_old = utc_now() - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()
-    files = await catalogue.files.purge(utc_now() - timedelta(days=limits.keep_deleted_days))
+    files = await catalogue.files.purge(utc_now() - await settled_keep(catalogue, limits))
     await catalogue.contents.forget_unnamed()
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)

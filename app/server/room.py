@@ -138,7 +138,15 @@ def furnish(
         running=running,
         switch=switch,
         backups=backups,
-        removal=ClientRemoval(catalogue=catalogue, store=store, agents=agents, running=running, tasks=tasks),
+        removal=ClientRemoval(
+            catalogue=catalogue,
+            store=store,
+            agents=agents,
+            running=running,
+            audit=audit,
+            limits=limits,
+            tasks=tasks,
+        ),
         uploads=uploads,
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks

@@ -266,6 +266,7 @@ def _start_work(room: Room) -> None:
         "log-frames": room.logbook.send,
         "log-files": room.logbook.write_down,
         "audit": room.audit.run,
+        "removal": room.removal.run,
         "seen": write_seen,
         "presence": room.agents.settle,
         "lost-runs": room.running.sweep,

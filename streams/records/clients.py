@@ -48,6 +48,8 @@ class ClientHoldings(Record, frozen=True, kw_only=True):
     bytes: int
     """Size of its present files before compression and deduplication."""
     runs: int
+    destroy_at: datetime | None = None
+    """When it is removed; None where it is not marked, or has been removed already."""
 
 
 class ClientRemoved(Record, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from streams.records.files import FilesChanged
 from streams.records.logs import LogLine
 from streams.records.runs import Progress, Run
 from streams.records.server import Activity, ServerStatus, Transfer
-from streams.vocabulary import EventKind, ServerState, Topic
+from streams.vocabulary import EventKind, Scope, ServerState, Topic
 
 PROTOCOL_VERSION = 1
 """Raised when a console of the version before could not understand the server."""
@@ -24,6 +24,8 @@ class Hello(Record, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     last_seq: int
     server_version: str
     at: datetime
+    scopes: tuple[Scope, ...] = ()
+    """The rights of the token that this socket was opened with."""
 
 
 class Event(Record, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="event"):

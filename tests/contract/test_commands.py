@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from app.bridge.commands import ServerCommands
 from streams.commands import Commands, Outcome
 from streams.failures import TidewatchError
+from streams.vocabulary import Scope
 from tests.contract.conftest import Screen
 from tests.ui.fake_commands import FakeCommands
 
@@ -24,6 +26,11 @@ ACTS: dict[str, Act] = {
     "allow": lambda s: s.commands.allow([s.client_id]),
     "set_goal": lambda s: s.commands.set_goal(s.client_id, 3600.0),
     "holdings": lambda s: s.commands.holdings(s.client_id),
+    "keep_client": lambda s: s.commands.keep_client(s.client_id),
+    "protect_client": lambda s: s.commands.protect_client(s.client_id, protected=True),
+    "tokens": lambda s: s.commands.tokens(),
+    "add_token": lambda s: s.commands.add_token("wall", [Scope.LOOK], None),
+    "revoke_token": lambda s: s.commands.revoke_token(1),
     "remove_client": lambda s: s.commands.remove_client(s.client_id),
     "verify_files": lambda s: s.commands.verify_files([s.file_id]),
     "verify_client": lambda s: s.commands.verify_client(s.client_id),
@@ -62,7 +69,23 @@ async def test_what_is_lost_with_a_client_is_told_before_and_after(screen: Scree
     held = await screen.commands.holdings(screen.client_id)
     assert (held.client_id, bool(held.name)) == (screen.client_id, True)
     assert min(held.files, held.bytes, held.runs) >= 0
-    assert await screen.commands.remove_client(screen.client_id) == held
+    lost = await screen.commands.remove_client(screen.client_id)
+    assert replace(lost, destroy_at=None) == held
+
+
+async def test_a_token_is_made_listed_and_revoked(screen: Screen) -> None:
+    made = await screen.commands.add_token("wall", [Scope.LOOK], 7)
+    assert made.secret.startswith("tw_")
+    listed = await screen.commands.tokens()
+    assert [token.name for token in listed] == ["console", "wall"]
+    assert listed[-1].scopes == (Scope.LOOK,)
+    await screen.commands.revoke_token(made.token.id)
+    assert [token.name for token in await screen.commands.tokens()] == ["console"]
+
+
+async def test_a_client_is_protected_and_kept(screen: Screen) -> None:
+    await screen.commands.protect_client(screen.client_id, protected=True)
+    await screen.commands.protect_client(screen.client_id, protected=False)
 
 
 async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> None:

@@ -10,7 +10,8 @@ from streams.records.base import utc_now
 from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
-from streams.vocabulary import RunState, RunTrigger
+from streams.records.tokens import ConsoleToken, NewToken
+from streams.vocabulary import CONSOLE_SCOPES, RunState, RunTrigger, Scope
 
 
 class FakeCommands:
@@ -20,6 +21,9 @@ class FakeCommands:
         self.calls: list[tuple[str, Any]] = []
         self.refuse: TidewatchError | None = None
         self.outcome = Outcome()
+        self.kept_tokens = [
+            ConsoleToken(id=1, name="console", scopes=CONSOLE_SCOPES, created_at=utc_now(), made_by="server")
+        ]
         self.cancelled_as = RunState.CANCELLED
 
     async def start_server(self) -> None:
@@ -61,6 +65,28 @@ class FakeCommands:
     async def remove_client(self, client_id: str) -> ClientHoldings:
         self._call("remove_client", client_id)
         return _holdings(client_id)
+
+    async def keep_client(self, client_id: str) -> None:
+        self._call("keep_client", client_id)
+
+    async def protect_client(self, client_id: str, *, protected: bool) -> None:
+        self._call("protect_client", (client_id, protected))
+
+    async def tokens(self) -> tuple[ConsoleToken, ...]:
+        self._call("tokens")
+        return tuple(self.kept_tokens)
+
+    async def add_token(self, name: str, scopes: Sequence[Scope], days: float | None) -> NewToken:
+        self._call("add_token", (name, tuple(scopes), days))
+        token = ConsoleToken(
+            id=len(self.kept_tokens) + 2, name=name, scopes=tuple(scopes), created_at=utc_now()
+        )
+        self.kept_tokens.append(token)
+        return NewToken(token=token, secret="tw_secret-of-the-test")
+
+    async def revoke_token(self, token_id: int) -> None:
+        self._call("revoke_token", token_id)
+        self.kept_tokens = [token for token in self.kept_tokens if token.id != token_id]
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         self._call("verify_files", tuple(file_ids))

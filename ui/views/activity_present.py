@@ -40,6 +40,8 @@ _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
         Tone.WARNING,
     ),
     EventKind.CLIENT_CHANGED: ("{client} has new settings", ft.Icons.TUNE, Tone.QUIET),
+    EventKind.REMOVAL_PLANNED: ("{client} is to be removed", ft.Icons.AUTO_DELETE, Tone.WARNING),
+    EventKind.REMOVAL_UNDONE: ("{client} is kept", ft.Icons.RESTORE, Tone.OK),
     EventKind.CLIENT_REMOVED: (
         "{client} was removed for good, with {files}",
         ft.Icons.DELETE_FOREVER,

@@ -16,7 +16,7 @@ async def events(room: Room, request: web.Request, token: TokenInfo) -> web.Stre
     GET /events: 101, 400 bad_request where it is no upgrade.
     """
     return await serve_console(
-        request, catalogue=room.catalogue, hub=room.hub, limits=room.limits, token_id=token.id
+        request, catalogue=room.catalogue, hub=room.hub, limits=room.limits, token=token
     )
 
 

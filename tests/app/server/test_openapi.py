@@ -10,6 +10,7 @@ from app.agent_frames import AgentProgress
 from app.protocol import FinishRun, encode
 from app.server.problems import STATUS_OF_CODE
 from app.server.routes import ROUTES
+from streams.records.base import utc_now
 from streams.records.files import FilePage
 from streams.vocabulary import RunState, Scope
 from tests.servers import RunningServer, told, until
@@ -118,6 +119,11 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("DELETE", "/api/tokens/{token_id}", token_id=wall["id"])
     run = await agent.begin()
     await check("POST", "/api/runs/{run_id}/cancel", run_id=run.id)
+    for method in ("POST", "DELETE"):
+        await check(method, "/api/clients/{client_id}/protection", client_id=other.client_id)
+        await check(method, "/api/runs/{run_id}/protection", run_id=run.id)
+    await running_server.room.catalogue.holds.mark(other.client_id, utc_now())
+    await check("POST", "/api/clients/{client_id}/keep", client_id=other.client_id)
     await check("GET", "/api/clients/{client_id}/holdings", client_id=other.client_id)
     await check("DELETE", "/api/clients/{client_id}", client_id=other.client_id)
     await check("POST", "/api/server/stop", {"timeout_s": 0})

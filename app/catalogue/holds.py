@@ -1,0 +1,158 @@
+"""What is held before it is destroyed: clients marked for removal, protection, and shortened retention."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from app.catalogue.clients import change, client_row
+from app.catalogue.errors import NotMarked, Protected, UnknownRun
+from app.catalogue.readers import Readers
+from app.catalogue.rows import PRESENT, client_of, run_of, select_runs
+from app.catalogue.schema import clients, meta, runs
+from app.catalogue.times import to_us
+from app.catalogue.transaction import Told, Transaction
+from app.catalogue.writer import Writer
+from streams.records.clients import Client
+from streams.records.runs import Run
+from streams.vocabulary import EventKind, Topic
+
+
+class _Settled(msgspec.Struct, frozen=True):
+    """A number that holds, and one that is wished for and holds later."""
+
+    value: float
+    wished: float | None = None
+    since_us: int = 0
+
+
+class Holds:
+    """The delay before anything is destroyed, and what is exempt from it."""
+
+    def __init__(self, readers: Readers, writer: Writer, *, now: Callable[[], datetime]) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._now = now
+
+    async def mark(self, client_id: str, destroy_at: datetime) -> Client:
+        """Mark a client for removal at a time; one that is marked keeps its time.
+
+        Raises UnknownClient, and Protected for one that is protected or has a protected run.
+        """
+
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
+            if row.destroy_at is not None:
+                return client_of(row)
+            _refuse_protected(transaction, row.no, row.name, protected=bool(row.protected))
+            client = change(transaction, row.no, destroy_at=to_us(destroy_at), backup_queued=False)
+            transaction.emit(
+                EventKind.REMOVAL_PLANNED, Topic.CLIENTS, client=client, told=Told(), client_no=row.no
+            )
+            return client
+
+        return await self._writer.write(work)
+
+    async def check_removable(self, client_id: str) -> None:
+        """Raise UnknownClient, or Protected for a client that is protected or has a protected run."""
+
+        def work(transaction: Transaction) -> None:
+            row = client_row(transaction, client_id)
+            _refuse_protected(transaction, row.no, row.name, protected=bool(row.protected))
+
+        await self._writer.write(work)
+
+    async def unmark(self, client_id: str) -> Client:
+        """Take the mark away; raises UnknownClient and NotMarked."""
+
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
+            if row.destroy_at is None:
+                raise NotMarked(f"{row.name} is not marked for removal.")
+            client = change(transaction, row.no, destroy_at=None)
+            transaction.emit(
+                EventKind.REMOVAL_UNDONE, Topic.CLIENTS, client=client, told=Told(), client_no=row.no
+            )
+            return client
+
+        return await self._writer.write(work)
+
+    async def due(self) -> list[tuple[str, str]]:
+        """Return id and name of each marked client whose time has come and that nothing protects."""
+        protected_run = select(runs.c.id).where(runs.c.client_no == clients.c.no, runs.c.protected)
+        rows = await self._readers.rows(
+            select(clients.c.id, clients.c.name).where(
+                clients.c.destroy_at <= to_us(self._now()),
+                ~clients.c.protected,
+                ~protected_run.exists(),
+                PRESENT,
+            )
+        )
+        return [(row.id, row.name) for row in rows]
+
+    async def protect(self, client_id: str, *, protected: bool) -> Client:
+        """Protect a client from removal and purge, or end that. Raises UnknownClient."""
+
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
+            if bool(row.protected) is protected:
+                return client_of(row)
+            client = change(transaction, row.no, protected=protected)
+            transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+            return client
+
+        return await self._writer.write(work)
+
+    async def protect_run(self, run_id: int, *, protected: bool) -> Run:
+        """Protect what a run has backed up, and its client from removal, or end that. Raises UnknownRun."""
+
+        def work(transaction: Transaction) -> Run:
+            done = transaction.run(update(runs).where(runs.c.id == run_id).values(protected=protected))
+            if not done.rowcount:
+                raise UnknownRun(f"No run has the number {run_id}.")
+            return run_of(transaction.all(select_runs().where(runs.c.id == run_id))[0])
+
+        return await self._writer.write(work)
+
+    async def settled_delay_h(self, wished: float) -> float:
+        """Return how many hours a mark is held: a shorter delay holds only after the one before."""
+        return await self.settled("destroy_delay_h", wished, None)
+
+    async def settled(self, name: str, wished: float, delay: timedelta | None) -> float:
+        """Return which value of a setting holds now: a smaller one than before holds only after a delay.
+
+        Without a ``delay`` the value itself is the delay, in hours.
+        """
+
+        def work(transaction: Transaction) -> float:
+            key = f"settled {name}"
+            kept = transaction.all(select(meta.c.value).where(meta.c.name == key))
+            known = msgspec.json.decode(kept[0].value, type=_Settled) if kept else _Settled(wished)
+            held = timedelta(hours=known.value) if delay is None else delay
+            new = _after(known, wished, transaction.now_us, held)
+            text = msgspec.json.encode(new).decode()
+            if not kept:
+                transaction.run(insert(meta).values(name=key, value=text))
+            elif new != known:
+                transaction.run(update(meta).where(meta.c.name == key).values(value=text))
+            return new.value
+
+        return await self._writer.write(work)
+
+
+def _after(known: _Settled, wished: float, now_us: int, delay: timedelta) -> _Settled:
+    if wished >= known.value:
+        return _Settled(wished)
+    since_us = known.since_us if known.wished == wished else now_us
+    if now_us - since_us >= delay.total_seconds() * 1e6:
+        return _Settled(wished)
+    return _Settled(known.value, wished, since_us)
+
+
+def _refuse_protected(transaction: Transaction, no: int, name: str, *, protected: bool) -> None:
+    if protected:
+        raise Protected(f"{name} is protected.", hint="End its protection first.")
+    held = transaction.all(select(runs.c.id).where(runs.c.client_no == no, runs.c.protected).limit(1))
+    if held:
+        raise Protected(f"Run {held[0].id} of {name} is protected.", hint="End its protection first.")
