@@ -16,10 +16,12 @@ from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
 from app.log_limits import LimitedLog
+from app.process import open_files_limit
 from app.server.peers import network_of
 from app.server.problems import Refused
 
-limited = LimitedLog(structlog.stdlib.get_logger(__name__))
+log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(log)
 
 SWEEP_S = 1.0
 HEAD_S = 10.0
@@ -32,6 +34,8 @@ UNAUTHENTICATED = 256
 MAX_CONNECTIONS = 20_000
 OWN_FILES = 256
 """Open files that are left to the catalogue, the store and the log."""
+FILES_PER_CLIENT = 2
+"""The socket of its agent, and a connection for a backup."""
 PER_AGENT, PER_CONSOLE = 128, 256
 """Connections of one token; an agent uses one for each file in flight, and its socket."""
 CONSOLE_RESERVE = 32
@@ -197,3 +201,16 @@ class Door:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.sweep()
+
+
+def check_file_limit(clients: int) -> None:
+    """Log where all clients at once would need more files than the operating system allows."""
+    needed, limit = OWN_FILES + FILES_PER_CLIENT * clients, open_files_limit()
+    if limit < needed:
+        log.warning(
+            "few_open_files",
+            limit=limit,
+            needed=needed,
+            clients=clients,
+            hint="Raise the hard limit (LimitNOFILE= of systemd, ulimit -Hn).",
+        )

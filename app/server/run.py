@@ -1,6 +1,7 @@
 """A server from its start to its end: what it needs is opened in order and closed in the reverse one."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +21,7 @@ from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
 from app.server.certificate import FOLDER as TLS_FOLDER
 from app.server.certificate import keep_current, note_fingerprint, own_certificate, pinned_fingerprint
-from app.server.door import Door
+from app.server.door import Door, check_file_limit
 from app.server.folder import (
     CATALOGUE_FILE,
     STORE_FOLDER,
@@ -44,10 +45,6 @@ from streams.vocabulary import EventKind, Scope, ServerState
 log = structlog.stdlib.get_logger(__name__)
 
 RESTARTED = "the server was restarted"
-OWN_FILES = 256
-"""Open files of the catalogue, the store and the log."""
-FILES_PER_CLIENT = 2
-"""The socket of its agent, and a connection for a backup."""
 CLOSE_S = 1.2
 """How long open requests and sockets may take when the server ends; then they are cut."""
 
@@ -175,7 +172,7 @@ async def running_room(
         await catalogue.runs.fail_orphans(RESTARTED)
         _, _, clients = await catalogue.clients.all()
         room.roster.fill(clients)
-        _check_file_limit(len(clients))
+        check_file_limit(len(clients))
         await catalogue.events.record(EventKind.SERVER_STARTED, server_state=ServerState.RUNNING)
 
         stack.push_async_callback(_close_runners, room, runners, acceptors)
@@ -183,12 +180,8 @@ async def running_room(
             (http_application(room), http_socket),
             (socket_application(room), event_socket),
         ):
-            runner = Runner(app, door, shutdown_s=limits.shutdown_s)
-            runners.append(runner)
-            await runner.setup()
-            assert runner.server is not None
-            acceptors.append(Acceptor(listening, runner.server, door, context))
-            acceptors[-1].start()
+            runners.append(Runner(app, door, shutdown_s=limits.shutdown_s))
+            acceptors.append(await _accepting(runners[-1], listening, door, context))
         _start_work(room)
         if not is_known:
             room.tasks.keep(partial(_take_over, room), "new-store")
@@ -223,6 +216,17 @@ async def _take_over(room: Room) -> None:
     await room.catalogue.keep_store(room.store.identity)
 
 
+async def _accepting(
+    runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None
+) -> Acceptor:
+    """Let ``runner`` answer what is accepted on ``listening``; return what accepts."""
+    await runner.setup()
+    assert runner.server is not None
+    acceptor = Acceptor(listening, runner.server, door, tls)
+    acceptor.start()
+    return acceptor
+
+
 def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLContext | None, str]:
     """Return what serves TLS and what clients pin of it, and note that for the programs on this machine."""
     if tls is OWN_TLS:
@@ -231,19 +235,6 @@ def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLC
     context, fingerprint = (None, "") if tls is None else (tls.context, tls.fingerprint)
     note_fingerprint(data_dir, fingerprint)
     return context, fingerprint
-
-
-def _check_file_limit(clients: int) -> None:
-    """Log where all clients at once would need more files than the operating system allows."""
-    needed, limit = OWN_FILES + FILES_PER_CLIENT * clients, open_files_limit()
-    if limit < needed:
-        log.warning(
-            "few_open_files",
-            limit=limit,
-            needed=needed,
-            clients=clients,
-            hint="Raise the hard limit (LimitNOFILE= of systemd, ulimit -Hn).",
-        )
 
 
 def _start_work(room: Room) -> None:
