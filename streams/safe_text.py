@@ -19,13 +19,20 @@ def terminal_text(text: str) -> str:
 
 
 def screen_text(text: str) -> str:
-    """Return ``text`` for a label of the console: what would be invisible, or turn text around, as an escape.
+    """Return ``text`` on one line for the console: what is invisible, or turns text around, as an escape.
 
-    Joined emoji and spaces of other scripts stay; tabs and line breaks become escapes too.
+    Joined emoji and spaces of other scripts stay.
     """
     if text.isascii() and text.isprintable():
         return text
     return _HIDDEN.sub(lambda found: _escape(found[0]), text)
+
+
+def label_text(text: str) -> str:
+    """Return ``text`` as ``screen_text`` does; tabs and line breaks, which lay labels out, stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _HIDDEN.sub(lambda found: found[0] if found[0] in "\n\t" else _escape(found[0]), text)
 
 
 def _escape(char: str) -> str:

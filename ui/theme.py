@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import flet as ft
 
+from streams.safe_text import label_text
 from streams.vocabulary import (
     ClientState,
     FileState,
@@ -198,7 +199,7 @@ def body_text(
 ) -> ft.Text:
     """Return one line of ordinary text, cut with an ellipsis; ``right`` for numbers."""
     return ft.Text(
-        value,
+        label_text(value),
         size=SIZE_BODY,
         color=QUIET_INK if quiet else INK,
         no_wrap=True,

@@ -1,6 +1,6 @@
 import pytest
 
-from streams.safe_text import screen_text, terminal_text
+from streams.safe_text import label_text, screen_text, terminal_text
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from streams.safe_text import screen_text, terminal_text
 def test_what_could_act_or_deceive_is_written_as_an_escape(text: str, shown: str) -> None:
     assert terminal_text(text) == shown
     assert screen_text(text) == shown
+    assert label_text(text) == shown.replace(r"\n", "\n")
 
 
 def test_letters_of_all_scripts_stay() -> None:

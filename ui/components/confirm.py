@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import flet as ft
 
 from streams.records.link import Link
+from streams.safe_text import label_text
 from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.context import UiContext
@@ -88,7 +89,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             dialog.update()
 
     yes = _Yes(context, question, lambda: close(True))
-    lines: list[ft.Control] = [ft.Text(question.text, size=SIZE_BODY, color=QUIET_INK)]
+    lines: list[ft.Control] = [ft.Text(label_text(question.text), size=SIZE_BODY, color=QUIET_INK)]
     if question.names:
         shown, more = present_names(question.names)
         listed: list[ft.Control] = [body_text(name) for name in shown]
@@ -130,7 +131,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             )
         )
     dialog = ft.AlertDialog(
-        title=ft.Text(question.title, size=18, weight=ft.FontWeight.W_600),
+        title=ft.Text(label_text(question.title), size=18, weight=ft.FontWeight.W_600),
         content=ft.Container(ft.Column(lines, spacing=14, tight=True), width=420),
         actions=[ft.TextButton("Not now", on_click=lambda _: close(False)), yes],
         on_dismiss=lambda _: close(False),

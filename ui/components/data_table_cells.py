@@ -6,6 +6,7 @@ from unicodedata import east_asian_width
 
 import flet as ft
 
+from streams.safe_text import label_text
 from ui.components.data_table_columns import CellKind, CellValue, Column, ProgressCell, StatusCell, TextCell
 from ui.components.data_table_layout import Layout
 from ui.components.progress import ProgressLine
@@ -47,9 +48,9 @@ class _TextCellView:
         self._shown = value
         cell = cast(TextCell, value)
         text = self._text
-        text.value = cell.text
+        text.value = label_text(cell.text)
         text.color = cell.color or INK
-        text.tooltip = cell.tooltip or None
+        text.tooltip = label_text(cell.tooltip) or None
         return [text]
 
 
@@ -67,12 +68,12 @@ class _DetailCellView:
             return []
         self._shown = value
         cell = cast(TextCell, value)
-        self._text.value, self._text.color = cell.text, cell.color or INK
-        self._detail.value, self._detail.visible = cell.detail, bool(cell.detail)
+        self._text.value, self._text.color = label_text(cell.text), cell.color or INK
+        self._detail.value, self._detail.visible = label_text(cell.detail), bool(cell.detail)
         # A short text takes what it needs and leaves the rest to the detail; a long one shares the room.
         long = not cell.detail or text_columns(cell.text) > SHORT
         self._text.expand, self._text.expand_loose = (3, True) if long else (None, False)
-        self._row.tooltip = cell.tooltip or None
+        self._row.tooltip = label_text(cell.tooltip) or None
         return [self._row]
 
 
@@ -91,9 +92,9 @@ class _StatusCellView:
         cell = cast(StatusCell, value)
         self._word.value, self._word.color = cell.word, cell.color
         self._word.expand = not cell.detail  # alone it may be cut, beside a detail that is
-        self._detail.value, self._detail.visible = cell.detail, bool(cell.detail)
+        self._detail.value, self._detail.visible = label_text(cell.detail), bool(cell.detail)
         self._icon.icon, self._icon.color = cell.icon, cell.color
-        self._row.tooltip = cell.tooltip or None
+        self._row.tooltip = label_text(cell.tooltip) or None
         return [self._row]  # one message: looking at both costs less than a second one
 
 
@@ -115,8 +116,8 @@ class _ProgressCellView:
         cell = cast(ProgressCell, value)
         moved = self._bar.set(cell.ratio)
         self._shell.visible = cell.active
-        self._text.value = cell.text
-        self._row.tooltip = cell.tooltip or None
+        self._text.value = label_text(cell.text)
+        self._row.tooltip = label_text(cell.tooltip) or None
         if before is None or (before.active, before.tooltip) != (cell.active, cell.tooltip):
             return [self._row]
         changed: list[ft.Control] = []

@@ -7,6 +7,7 @@ from typing import Any, Final
 import flet as ft
 
 from streams.records.link import Link
+from streams.safe_text import label_text
 from ui.bound import BoundView
 from ui.components.card import floating_panel
 from ui.components.orders import hold_back
@@ -86,10 +87,12 @@ class MessageCentre(BoundView):
 
     def _row(self, message: Message) -> ft.Control:
         words: list[ft.Control] = [
-            ft.Text(message.text, size=SIZE_BODY, color=INK, selectable=True),
+            ft.Text(label_text(message.text), size=SIZE_BODY, color=INK, selectable=True),
         ]
         if message.detail:
-            words.append(ft.Text(message.detail, size=SIZE_SMALL, color=QUIET_INK, selectable=True))
+            words.append(
+                ft.Text(label_text(message.detail), size=SIZE_SMALL, color=QUIET_INK, selectable=True)
+            )
         words += self._offer(message)
         return ft.Container(
             ft.Row(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
+from streams.safe_text import label_text
 from ui.components.frame import framed
 from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, text_style
 
@@ -80,7 +81,7 @@ class SidePanel:
 
         What is shown of another subject begins at its top.
         """
-        key = subject or title
+        key, title = subject or title, label_text(title)
         if (self.scrolled.key, self._title.value) == (key, title):
             return []
         self._title.value, self._title.tooltip = title, title
@@ -164,7 +165,7 @@ class Facts:
 
     def set(self, name: str, text: str, tooltip: str = "") -> list[ft.Control]:
         """Show a value; return the controls to update."""
-        value = self._values[name]
+        value, text, tooltip = self._values[name], label_text(text), label_text(tooltip)
         if (value.value, value.tooltip) == (text, tooltip or None):
             return []
         value.value, value.tooltip = text, tooltip or None

@@ -7,6 +7,7 @@ import flet as ft
 from reactivex.abc import DisposableBase
 
 from streams.records.link import Link
+from streams.safe_text import label_text
 from ui.bound import BoundView
 from ui.components.card import floating_panel
 from ui.components.messages import ICONS, log_button, offer_button, small_button
@@ -148,7 +149,9 @@ class ToastLayer(BoundView):
             + _letters(message.text)
             + _letters(detail) // _TEXT_FIRST,
             expand_loose=True,
-            tooltip="\n".join(part for part in (message.text, message.detail) if part)[:_MOST_TOOLTIP],
+            tooltip=label_text("\n".join(part for part in (message.text, message.detail) if part))[
+                :_MOST_TOOLTIP
+            ],
             **look,
         )
 
@@ -164,7 +167,7 @@ def _letters(text: str) -> int:
 def _words(text: str, size: float, color: ft.ColorValue, *, share: int) -> ft.Text:
     """Return words that take the room they need; where there is not enough, their share of it."""
     return ft.Text(
-        text,
+        label_text(text),
         size=size,
         color=color,
         max_lines=1,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
+from streams.safe_text import label_text
 from ui.components.progress import ProgressLine
 from ui.format import Formatter
 from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
@@ -57,7 +58,7 @@ class RunningPart:
         )
         for text, value in zip(self._texts, told, strict=True):
             if text.value != value:
-                text.value = value
+                text.value = label_text(value)
                 changed.append(text)
         if self._bar.set(progress_ratio(progress) if progress is not None else None):
             changed.append(self._bar)

@@ -7,6 +7,7 @@ import flet as ft
 from streams.bag import Streams
 from streams.records.clients import Client
 from streams.records.runs import RunResults
+from streams.safe_text import label_text
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import Health
 from ui.bound import BoundView
@@ -57,7 +58,7 @@ class ResultsPart(BoundView):
         day, received = present_day(snapshot.value, words)
         for text, value in ((self._day, f"{day}{as_of}"), (self._received, received)):
             if text.value != value:
-                text.value = value
+                text.value = label_text(value)
                 self.touch(text)
 
     def _lead_to(self, part: ResultPart) -> None:

@@ -8,6 +8,7 @@ import flet as ft
 from streams.bag import Streams
 from streams.records.clients import Client
 from streams.records.server import ServerStatus
+from streams.safe_text import label_text
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import ClientState
 from ui.bound import BoundView
@@ -157,7 +158,7 @@ class _Fact:
         """Show other words; return what changed."""
         if (text, exact) == (self._words.value, self.control.tooltip) and self._icon.color == tone.color:
             return []
-        self._words.value = text
+        self._words.value = label_text(text)
         self._icon.color = tone.color
         self._icon.icon = icon or (ft.Icons.ERROR if tone is Tone.BAD else ft.Icons.HISTORY)
         self.control.tooltip = exact or None

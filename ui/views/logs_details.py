@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flet as ft
 
 from streams.records.logs import LogLine
+from streams.safe_text import label_text
 from streams.vocabulary import LogLevel
 from ui.components.side_panel import Facts, SidePanel, foot_button, section
 from ui.components.status_badge import StatusBadge
@@ -71,7 +72,7 @@ class LogDetails:
         self.control.visible = True
         self.panel.show(line.message)
         self._badge.set(LEVEL_LOOKS[line.level])
-        self._message.value = line.message
+        self._message.value = label_text(line.message)
         self._message.visible = len(line.message) > _TITLE_CHARS  # a short one stands whole in the title
         at = line.at.astimezone(self._format.zone)
         self._facts.set("at", at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}")
@@ -79,9 +80,9 @@ class LogDetails:
         self._facts.set("logger", line.logger, line.logger)
         self._facts.set("correlation", line.correlation_id or "–")
         fields = {name: value for name, value in line.fields.items() if name != "exception"}
-        self._fields.value = "\n".join(f"{name} = {value}" for name, value in fields.items())
+        self._fields.value = label_text("\n".join(f"{name} = {value}" for name, value in fields.items()))
         self._fields_part.visible = bool(fields)
-        self._trace.value = line.fields.get("exception", "")
+        self._trace.value = label_text(line.fields.get("exception", ""))
         self._trace_part.visible = bool(self._trace.value)
         leads = present_leads(line)
         self._leads.controls = [self._lead(lead) for lead in leads]

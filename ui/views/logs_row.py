@@ -8,6 +8,7 @@ import flet as ft
 
 from streams.records.log_match import Search
 from streams.records.logs import LogLine
+from streams.safe_text import label_text
 from ui.format import Formatter
 from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, SELECTED, Tone
 from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Piece, clock_text, cut_pieces, present_pieces
@@ -124,9 +125,11 @@ class LogRow:
     def _show_pieces(self, pieces: tuple[Piece, ...]) -> None:
         first = pieces[0] if pieces else Piece("")
         plain = not (first.quiet or first.found)
-        self._message.value = first.text if plain else ""
+        self._message.value = label_text(first.text) if plain else ""
         self._message.spans = [
-            ft.TextSpan(piece.text, style=_FOUND if piece.found else _QUIET if piece.quiet else None)
+            ft.TextSpan(
+                label_text(piece.text), style=_FOUND if piece.found else _QUIET if piece.quiet else None
+            )
             for piece in pieces[1 if plain else 0 :]
         ]
 

@@ -7,6 +7,7 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.records.server import Transfer
+from streams.safe_text import label_text
 from streams.snapshot import Delta
 from streams.vocabulary import TransferKind, TransferState
 from ui.bound import BoundView
@@ -84,14 +85,17 @@ class _Line:
         told = present_transfer(transfer, words)
         changed: list[ft.Control] = []
         if self._words.value != told:
-            self._words.value, self._words.tooltip = told, transfer.reason
+            self._words.value, self._words.tooltip = (
+                label_text(told),
+                label_text(transfer.reason or "") or None,
+            )
             changed.append(self._words)
         if self._bar.set(transfer_ratio(transfer), tone=look(transfer.state).tone):
             changed.append(self._bar)
         if before is None or (before.id, before.label) != (transfer.id, transfer.label):
             self.control.visible = True
             self._icon.icon, self._icon.tooltip = _ICONS[transfer.kind]
-            self._label.value, self._label.tooltip = transfer.label, transfer.label
+            self._label.value = self._label.tooltip = label_text(transfer.label)
             self._client.value = transfer.client_name
             return [self.control]
         return changed
