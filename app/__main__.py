@@ -28,6 +28,10 @@ COMMANDS = (
     _Command("server token add", "app.server.commands.token_add", "make a token for a console or a script"),
     _Command("server token list", "app.server.commands.token_list", "list those tokens"),
     _Command("server token revoke", "app.server.commands.token_revoke", "revoke one of them"),
+    _Command("server backup-catalogue", "app.server.commands.backup_catalogue", "make a verified copy of it"),
+    _Command("server check", "app.server.commands.check", "prove catalogue and store against each other"),
+    _Command("server repair", "app.server.commands.repair", "repair what the check finds"),
+    _Command("server restore-catalogue", "app.server.commands.restore_catalogue", "put a copy back"),
     _Command("agent", "app.agent.command", "back up folders of this machine to a server"),
     _Command("restore", "app.agent.restore_command", "bring a client's files back from a server"),
 )

@@ -231,6 +231,17 @@ class ServerSettings(Section):
         64 * 1024 * 1024, "Highest rate at which the scheduled verification reads.", "bytes per second",
         ge=1024 * 1024, le=2**40,
     )  # fmt: skip
+    catalogue_backup_h: float = setting(
+        24.0, "Interval of the verified copies of the catalogue; 0 switches them off.", "hours",
+        ge=0, le=24 * 365,
+    )  # fmt: skip
+    catalogue_backups: int = setting(
+        7, "How many copies of the catalogue are kept in each folder.", "copies", ge=1, le=1000
+    )
+    catalogue_backup_dir: FilePath | None = setting(
+        None,
+        "Another folder for copies of the catalogue, on another disk; they always lie in the data folder.",
+    )
     least_free_bytes: int = setting(
         256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,

@@ -1,6 +1,7 @@
 """How much and how long: the bounds the server keeps, from the configuration and from its own judgement."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.config.sections import ServerSettings
 
@@ -60,6 +61,9 @@ class Limits:
     verify_bytes_per_s: int = 64 * 1024 * 1024
     verify_every_s: float = 300.0
     """How long the scheduled verification rests where nothing is due."""
+    catalogue_backup_h: float = 24.0
+    catalogue_backups: int = 7
+    catalogue_backup_dir: Path | None = None
     enrol_failures: int = 20
     """Wrong enrolment codes of one address or name within a minute; more are answered 429."""
     wrong_tokens: int = 500
@@ -91,6 +95,9 @@ class Limits:
             keep_deleted_days=settings.keep_deleted_days,
             destroy_delay_h=settings.destroy_delay_h,
             verify_days=settings.verify_days,
+            catalogue_backup_h=settings.catalogue_backup_h,
+            catalogue_backups=settings.catalogue_backups,
+            catalogue_backup_dir=settings.catalogue_backup_dir,
             verify_bytes_per_s=settings.verify_bytes_per_s,
             least_free_bytes=settings.least_free_bytes,
             warn_free_bytes=settings.warn_free_bytes,

@@ -9,6 +9,7 @@ from app.server.agents import AgentsHub
 from app.server.audit import Audit
 from app.server.backups import Backups
 from app.server.bodies import BodyBudget
+from app.server.catalogue_backup import CatalogueBackups
 from app.server.door import Door
 from app.server.guess_limit import GuessLimit
 from app.server.happenings import say
@@ -56,6 +57,7 @@ class Room:
     uploads: UploadGate
     verification: Verification
     scheduled_verification: ScheduledVerification
+    catalogue_backups: CatalogueBackups
     status: StatusSampler
     door: Door
     peers: Peers
@@ -98,6 +100,10 @@ def furnish(
     scheduled_verification = ScheduledVerification(
         catalogue=catalogue, store=store, uploads=uploads, limits=limits
     )
+    session = catalogue.session
+    catalogue_backups = CatalogueBackups(
+        catalogue.path, limits, failure=lambda: session.failure if session is not None else None
+    )
     status = StatusSampler(
         data_dir=data_dir,
         catalogue=catalogue,
@@ -110,6 +116,7 @@ def furnish(
         switch=switch,
         uploads=uploads,
         verification=scheduled_verification.status,
+        catalogue_status=catalogue_backups.status,
         limits=limits,
         connections=connections,
     )
@@ -152,6 +159,7 @@ def furnish(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),
         scheduled_verification=scheduled_verification,
+        catalogue_backups=catalogue_backups,
         status=status,
         door=door,
         peers=Peers(limits.trusted_proxies),

@@ -264,6 +264,7 @@ def _start_work(room: Room) -> None:
         "connections": room.door.run,
         "retention": tidy,
         "verification": room.scheduled_verification.run,
+        "catalogue-backups": room.catalogue_backups.run,
     }
     for name, run in work.items():
         room.tasks.keep(run, name)

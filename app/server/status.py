@@ -27,7 +27,7 @@ from app.store.errors import StoreFailure
 from app.store.store import Store
 from streams.records.base import utc_now
 from streams.records.events import StatusFrame
-from streams.records.server import ServerStatus, VerificationStatus
+from streams.records.server import CatalogueStatus, ServerStatus, VerificationStatus
 from streams.vocabulary import Topic
 
 log = structlog.stdlib.get_logger(__name__)
@@ -72,6 +72,7 @@ class StatusSampler:
         switch: Switch,
         uploads: UploadGate,
         verification: Callable[[], VerificationStatus | None],
+        catalogue_status: Callable[[], CatalogueStatus],
         limits: Limits,
         connections: Callable[[], int],
     ) -> None:
@@ -86,6 +87,7 @@ class StatusSampler:
         self._switch = switch
         self._uploads = uploads
         self._verification = verification
+        self._catalogue_status = catalogue_status
         self._limits = limits
         self._connections = connections
         self._disk = DiskWatch()
@@ -175,6 +177,7 @@ class StatusSampler:
             "event_queue": self._hub.lag,
             "upload_queue": self._uploads.waiting,
             "verification": self._verification(),
+            "catalogue": self._catalogue_status(),
             "last_seq": self._catalogue.last_seq,
         }
 

@@ -81,7 +81,7 @@ def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> As
     Raises StoreLost where the disk answers to nothing any more: that is no damage of one content.
     """
     try:
-        _read_through(layout, sha256)
+        read_through(layout, sha256)
     except FileNotFoundError:
         return Aside.REPLACED
     except Damaged as error:
@@ -102,7 +102,8 @@ def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> As
         return Aside.STAYS
 
 
-def _read_through(layout: Layout, sha256: str) -> None:
+def read_through(layout: Layout, sha256: str) -> None:
+    """Read a content to its end; raises Damaged where it does not have its hash."""
     reader = Reader(layout, sha256)
     try:
         while reader.read():

@@ -38,6 +38,24 @@ class VerificationStatus(Record, frozen=True, kw_only=True):
         return (self.content_count - self.overdue_count) / self.content_count
 
 
+class CatalogueStatus(Record, frozen=True, kw_only=True):
+    """Whether the catalogue is there, and how its own copies are."""
+
+    lost: str = ""
+    """Why nothing is written any more, where the file was deleted or replaced."""
+    backup_every_h: float = 0.0
+    """0 where copies are switched off."""
+    backup_good_at: datetime | None = None
+    """When the newest copy was made that was verified; None where there is none yet."""
+    backup_problem: str = ""
+    """Why the last copy could not be made."""
+
+    @property
+    def problem(self) -> str:
+        """What somebody has to do something about; empty where all is well."""
+        return self.lost or self.backup_problem
+
+
 class ServerStatus(Record, frozen=True, kw_only=True):
     """A sample of the server's load."""
 
@@ -73,6 +91,7 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     """With less free space than this uploads are refused."""
     verification: VerificationStatus | None = None
     """None until it has been looked at."""
+    catalogue: CatalogueStatus = CatalogueStatus()
 
     @property
     def disk_room(self) -> DiskRoom:

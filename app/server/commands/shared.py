@@ -29,9 +29,14 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
 
 def begin(args: argparse.Namespace) -> Path:
     """Set up the log and return the catalogue's path; raises StartFailed where no server's data is."""
+    begin_in(args)
+    return catalogue_in(args.data)
+
+
+def begin_in(args: argparse.Namespace) -> None:
+    """Set up the log; the catalogue may be lost."""
     make_files_private()
     set_up_logs(level=args.log_level, form=args.log_format)
-    return catalogue_in(args.data)
 
 
 def catalogue_in(folder: Path) -> Path:

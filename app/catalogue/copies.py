@@ -1,0 +1,216 @@
+"""Copies of the catalogue: made while it is written to, verified before they count, and put back.
+
+A copy of the file alone is none: what was committed last lies in the write-ahead log. Every function blocks.
+"""
+
+import os
+import shutil
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from app.catalogue.engine import LOCK_WAIT_S, file_uri
+from app.catalogue.errors import CatalogueFull, translated
+from app.catalogue.schema import SCHEMA_VERSION
+from app.catalogue.session import LOG_SUFFIXES
+from streams.failures import NotADatabase
+
+log = structlog.stdlib.get_logger(__name__)
+
+PREFIX, SUFFIX, PART = "catalogue-", ".db", ".part"
+STEP_PAGES = 1024
+REST_S = 0.002
+"""Pause after each step, so that those who read and write get their share of the disk."""
+COUNTED = ("clients", "tokens", "runs", "blobs", "files", "file_versions")
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a catalogue holds; a copy has the same as its source had at that moment."""
+
+    epoch: str
+    last_seq: int
+    rows: dict[str, int]
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A verified copy."""
+
+    path: Path
+    made_at: datetime
+    size_bytes: int
+    counts: Counts
+
+
+def copies_in(folder: Path) -> list[tuple[datetime, Path]]:
+    """Return the copies in a folder with the times they were made at, oldest first."""
+    found: list[tuple[datetime, Path]] = []
+    if not folder.is_dir():
+        return found
+    for path in folder.iterdir():
+        if path.name.startswith(PREFIX) and path.name.endswith(SUFFIX):
+            try:
+                made_at = datetime.strptime(path.name[len(PREFIX) : -len(SUFFIX)], _TIME)
+            except ValueError:
+                continue
+            found.append((made_at.replace(tzinfo=UTC), path))
+    return sorted(found)
+
+
+def copy_to(source: Path, folder: Path, made_at: datetime, *, rest: Callable[[], None] | None = None) -> Copy:
+    """Copy a catalogue into a folder and verify the copy; only a good one gets its name.
+
+    It holds the state of one moment, whatever is written meanwhile. ``rest`` is called after each step.
+    """
+    with translated(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in folder.glob(f"{PREFIX}*{PART}*"):
+            left.unlink(missing_ok=True)
+        size = source.stat().st_size
+        free = shutil.disk_usage(folder).free
+        if free < size * 11 // 10:
+            raise CatalogueFull(
+                f"There is no room for a copy of the catalogue in {folder}: {size} bytes, {free} are free.",
+                hint="Make room, or name another folder with server.catalogue_backup_dir.",
+            )
+    path = folder / f"{PREFIX}{made_at.astimezone(UTC).strftime(_TIME)}{SUFFIX}"
+    part = path.with_name(path.name + PART)
+    with translated(source):
+        expected = _copy(source, part, rest or _rest)
+    with translated(part):
+        counts = verify(part)
+        if counts != expected:
+            raise NotADatabase(
+                f"The copy {part} does not hold what its source holds.", hint="Check the disk."
+            )
+        size_bytes = part.stat().st_size
+        part.replace(path)
+        sync_folder(folder)
+    log.info("catalogue_copied", file=str(path), bytes=size_bytes)
+    return Copy(path=path, made_at=made_at, size_bytes=size_bytes, counts=counts)
+
+
+def _rest() -> None:
+    threading.Event().wait(REST_S)
+
+
+def _copy(source: Path, part: Path, rest: Callable[[], None]) -> Counts:
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with _reading(source) as database, closing(sqlite3.connect(part, isolation_level=None)) as target:
+        # An open read transaction: without one each write of others would begin the copy anew.
+        database.execute("BEGIN")
+        counts = _counts(database)
+        database.backup(target, pages=STEP_PAGES, progress=lambda *_: rest(), sleep=REST_S)
+        database.execute("ROLLBACK")
+        # A file by itself, with no log beside it, that is no session of a running server.
+        target.execute("PRAGMA journal_mode = DELETE").fetchone()
+        target.execute("PRAGMA synchronous = FULL")
+        target.execute("BEGIN IMMEDIATE")
+        target.execute("DELETE FROM meta WHERE name = 'session'")
+        target.execute("PRAGMA user_version = 0")
+        target.execute("COMMIT")
+    return counts
+
+
+def verify(path: Path) -> Counts:
+    """Read a whole copy and return what it holds; raises NotADatabase for one that is no good."""
+    with translated(path), _reading(path) as database:
+        found = [str(row[0]) for row in database.execute("PRAGMA integrity_check(3)")]
+        if found != ["ok"]:
+            raise NotADatabase(f"The copy {path} is damaged: {'; '.join(found)}.", hint="Take another one.")
+        return _counts(database)
+
+
+def describe(path: Path) -> tuple[Counts, str]:
+    """Verify a file that is to be put back; return what it holds and its schema.
+
+    Raises NotADatabase for what is no catalogue, or one of a newer version than this program's.
+    """
+    if not path.is_file():
+        raise NotADatabase(f"There is no file {path}.", hint="Name a copy of catalogue.db.")
+    with translated(path), _reading(path) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not {"alembic_version", "meta", *COUNTED} <= tables:
+            raise NotADatabase(f"{path} is no catalogue of Tidewatch.", hint="Name a copy of catalogue.db.")
+        (schema,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    if schema > SCHEMA_VERSION:
+        raise NotADatabase(
+            f"{path} has schema {schema}, this program knows up to {SCHEMA_VERSION}.",
+            hint="Use the newer version of Tidewatch.",
+        )
+    return verify(path), str(schema)
+
+
+def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
+    """Put a copy in the place of the catalogue; return where the one before lies now, None: there was none.
+
+    The copy gets a new epoch, so that consoles read everything again. Nobody may have the catalogue open.
+    """
+    with translated(catalogue):
+        draft = catalogue.with_name(catalogue.name + ".restored")
+        draft.unlink(missing_ok=True)
+        with _reading(copy) as source, closing(sqlite3.connect(draft, isolation_level=None)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE").fetchone()
+            target.execute("PRAGMA synchronous = FULL")
+            target.execute("BEGIN IMMEDIATE")
+            target.execute("DELETE FROM meta WHERE name = 'session'")
+            target.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (uuid.uuid4().hex,))
+            target.execute("COMMIT")
+        draft.chmod(0o600)
+        before = _put_aside(catalogue, now)
+        draft.replace(catalogue)
+        sync_folder(catalogue.parent)
+    return before
+
+
+def _put_aside(catalogue: Path, now: datetime) -> Path | None:
+    name = f"{catalogue.name}.before-{now.astimezone(UTC).strftime(_TIME)}"
+    aside = catalogue.with_name(name)
+    there = catalogue.exists()
+    for suffix in ("", *LOG_SUFFIXES):
+        file = catalogue.with_name(catalogue.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(name + suffix))
+    return aside if there else None
+
+
+def keep_newest(folder: Path, count: int) -> list[Path]:
+    """Delete all copies in a folder but the newest ``count``; return those that went."""
+    with translated(folder):
+        gone = [path for _, path in copies_in(folder)[:-count]] if count > 0 else []
+        for path in gone:
+            path.unlink(missing_ok=True)
+    return gone
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[sqlite3.Connection]:
+    with closing(
+        sqlite3.connect(file_uri(path, "rw"), uri=True, timeout=LOCK_WAIT_S, isolation_level=None)
+    ) as database:
+        database.execute("PRAGMA query_only = ON")
+        yield database
+
+
+def _counts(database: sqlite3.Connection) -> Counts:
+    epoch = database.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
+    last = database.execute("SELECT value FROM sequences WHERE name = 'events'").fetchone()
+    rows = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in COUNTED}
+    return Counts(epoch=epoch[0] if epoch else "", last_seq=last[0] if last else 0, rows=rows)

@@ -1,0 +1,30 @@
+"""Make a verified copy of the catalogue, while the server runs or not.
+
+The copy holds the state of one moment. A plain copy of catalogue.db is none: what was committed last lies in
+the log beside it. The server makes such a copy by itself each day (server.catalogue_backup_h).
+"""
+
+import argparse
+from pathlib import Path
+
+from app.catalogue.copies import copy_to
+from app.server.catalogue_backup import FOLDER
+from app.server.commands.shared import add_data, begin, say
+from streams.records.base import utc_now
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server backup-catalogue``."""
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help=f"where to (default: {FOLDER} in the data folder)"
+    )
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the copy and print its path; return the exit code."""
+    catalogue = begin(args)
+    copy = copy_to(catalogue, args.to or args.data / FOLDER, utc_now())
+    rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in copy.counts.rows.items())
+    say(f"{copy.path}: {copy.size_bytes:,} bytes, verified: {rows}")
+    return 0

@@ -1,0 +1,43 @@
+"""Say what would be repaired in catalogue and store; do it only with --yes.
+
+The server must be stopped for it. Counters are counted again; contents that the store lacks are marked as
+damaged, so that the next backup of a client that has them sends them again; files of the store that the
+catalogue does not know are removed.
+"""
+
+import argparse
+
+from app.server.check import check
+from app.server.commands.shared import add_data, begin, say
+from app.server.folder import STORE_FOLDER, held
+from app.server.repair import repair
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server repair``."""
+    parser.add_argument(
+        "--yes", action="store_true", help="do it; without this it only says what it would do"
+    )
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Repair, or say what would be; return the exit code."""
+    catalogue, store = begin(args), args.data / STORE_FOLDER
+    with held(args.data):
+        report = check(catalogue, store)
+        for problem in report.problems:
+            said = "cannot be repaired here" if not problem.remedy else problem.remedy
+            say(f"{problem.kind}: {problem.text} -> {said}")
+        if not report.wrong:
+            say("all is well; there is nothing to repair")
+            return 0
+        if not args.yes:
+            say("nothing was changed; add --yes to repair")
+            return 1
+        repair(catalogue, store, report)
+        left = check(catalogue, store)
+        for problem in left.problems:
+            say(f"{problem.kind}: {problem.text} is left")
+        say("repaired" if not left.wrong else "some of it is left")
+        return 1 if left.wrong else 0

@@ -1,0 +1,252 @@
+"""Copies of the catalogue, its check against the store, repair, and putting a copy back."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import __main__ as commands
+from app.catalogue import copies
+from app.catalogue.copies import copies_in, copy_to, describe, keep_newest, restore, verify
+from app.catalogue.errors import CatalogueFull
+from app.server.catalogue_backup import CatalogueBackups
+from app.server.check import check
+from app.server.commands import shared
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.limits import Limits
+from app.server.repair import repair
+from streams.failures import NotADatabase
+from streams.records.base import utc_now
+from streams.vocabulary import FileState
+from tests.servers import a_server, sha256_of
+
+FILES = {"/a": b"a" * 3000, "/b": b"b" * 3000, "/c": b"", "/d/e": b"a" * 3000}
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def data(tmp_path: Path) -> Path:
+    """The folder of a server that has ended, with one client's backup."""
+    folder = tmp_path / "data"
+    async with a_server(folder) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up(FILES)
+        await agent.back_up({"/a": b"second" * 500})
+    return folder
+
+
+def execute(data: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(data / CATALOGUE_FILE)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def blob_path(data: Path, content: bytes) -> Path:
+    name = sha256_of(content)
+    return data / STORE_FOLDER / name[:2] / name[2:]
+
+
+def lose_a_file(data: Path) -> None:
+    blob_path(data, FILES["/b"]).unlink()
+
+
+def add_a_file(data: Path) -> None:
+    blob_path(data, b"never heard of").write_bytes(b"x")
+
+
+def cut_a_file(data: Path) -> None:
+    path = blob_path(data, FILES["/b"])
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def miscount(data: Path) -> None:
+    execute(
+        data,
+        "UPDATE clients SET file_count = 77, stored_bytes = stored_bytes + 1",
+        "UPDATE clients SET held_bytes = 0, deleted_count = 5",
+        "UPDATE files SET version_count = 9 WHERE path = '/a'",
+        "UPDATE client_contents SET version_count = version_count + 1",
+        "UPDATE meta SET value = '1' WHERE name = 'blob_bytes'",
+    )
+
+
+DAMAGES: list[tuple[Callable[[Path], None], str]] = [
+    (lose_a_file, "missing"),
+    (add_a_file, "unknown"),
+    (cut_a_file, "size"),
+    (miscount, "client"),
+]
+
+
+async def test_what_a_server_leaves_is_sound(data: Path) -> None:
+    report = await asyncio.to_thread(check, data / CATALOGUE_FILE, data / STORE_FOLDER, read=True)
+    assert report.problems == [] and report.wrong == 0
+    assert (report.clients, report.contents, report.files) == (1, 4, 4)
+
+
+@pytest.mark.parametrize(("damage", "kind"), DAMAGES)
+async def test_damage_is_found_and_repaired(data: Path, damage: Callable[[Path], None], kind: str) -> None:
+    await asyncio.to_thread(damage, data)
+    catalogue, store = data / CATALOGUE_FILE, data / STORE_FOLDER
+    report = await asyncio.to_thread(check, catalogue, store)
+    assert kind in {problem.kind for problem in report.problems} and report.wrong
+    await asyncio.to_thread(repair, catalogue, store, report)
+    again = await asyncio.to_thread(check, catalogue, store)
+    assert again.problems == []
+
+
+async def test_a_lost_content_is_sent_again_after_the_repair(data: Path) -> None:
+    await asyncio.to_thread(lose_a_file, data)
+    catalogue, store = data / CATALOGUE_FILE, data / STORE_FOLDER
+    report = await asyncio.to_thread(check, catalogue, store)
+    await asyncio.to_thread(repair, catalogue, store, report)
+    async with a_server(data) as server:
+        (client,) = (await server.room.catalogue.clients.all())[2]
+        entries, _ = await server.room.catalogue.files.tree(client.id)
+        states = {entry.path: entry.state for entry in entries}
+        assert states["/b"] is FileState.DAMAGED and states["/c"] is not FileState.DAMAGED
+
+
+def flip(data: Path) -> None:
+    path = blob_path(data, FILES["/b"])
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+
+
+async def test_damaged_bytes_are_found_where_they_are_read(data: Path) -> None:
+    await asyncio.to_thread(flip, data)
+    catalogue, store = data / CATALOGUE_FILE, data / STORE_FOLDER
+    assert (await asyncio.to_thread(check, catalogue, store)).wrong == 0
+    report = await asyncio.to_thread(check, catalogue, store, read=True)
+    assert list(report.damaged) == [sha256_of(FILES["/b"])] and report.wrong == 1
+
+
+async def test_a_copy_is_made_while_others_write_and_holds_one_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "STEP_PAGES", 4)
+    async with a_server(tmp_path / "data") as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({f"/f{number}": b"x%d" % number for number in range(100)})
+        goals = iter(range(60, 1000))
+
+        async def write() -> None:
+            while not stop.is_set():
+                await server.room.catalogue.clients.set_goal(agent.client_id, next(goals))
+
+        stop = asyncio.Event()
+        writing = asyncio.create_task(write())
+        copy = await asyncio.to_thread(copy_to, server.room.catalogue.path, tmp_path / "copies", NOON)
+        stop.set()
+        await writing
+    assert copy.counts.rows["files"] == 100
+    assert copy.path.name == "catalogue-20260301T120000Z.db" and copy.path.stat().st_mode & 0o777 == 0o600
+    assert await asyncio.to_thread(verify, copy.path) == copy.counts
+    assert [path.name for path in (tmp_path / "copies").iterdir()] == [copy.path.name], "nothing beside it"
+
+
+async def test_a_copy_that_finds_no_room_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_: Any) -> Any:
+        return type("Usage", (), {"free": 100})
+
+    monkeypatch.setattr(copies.shutil, "disk_usage", no_room)
+    with pytest.raises(CatalogueFull, match="no room for a copy"):
+        await asyncio.to_thread(copy_to, data / CATALOGUE_FILE, data / "copies", NOON)
+
+
+def test_only_the_newest_copies_are_kept(tmp_path: Path) -> None:
+    for day in range(1, 6):
+        (tmp_path / f"catalogue-2026030{day}T000000Z.db").write_bytes(b"")
+    (tmp_path / "catalogue-of-mine.db").write_bytes(b"")
+    keep_newest(tmp_path, 2)
+    assert [at.day for at, _ in copies_in(tmp_path)] == [4, 5]
+    assert (tmp_path / "catalogue-of-mine.db").exists()
+
+
+async def test_copies_are_made_when_they_are_due_and_a_failure_is_told(data: Path, tmp_path: Path) -> None:
+    now = NOON
+    other = tmp_path / "other"
+    limits = Limits(catalogue_backup_h=24, catalogue_backups=2, catalogue_backup_dir=other)
+    backups = CatalogueBackups(data / CATALOGUE_FILE, limits, now=lambda: now)
+    for hours in (0, 1, 25, 50, 75):
+        now = NOON + timedelta(hours=hours)
+        await backups.make_if_due()
+    assert backups.status().backup_good_at == now and not backups.status().problem
+    for folder in (data / "catalogue-backups", other):
+        assert [at for at, _ in await asyncio.to_thread(copies_in, folder)] == [
+            NOON + timedelta(hours=50),
+            now,
+        ]
+    await asyncio.to_thread(shutil.rmtree, other)
+    await asyncio.to_thread(other.write_bytes, b"in the way")
+    await backups.make_if_due()
+    assert "cannot" in backups.status().problem
+
+
+async def test_putting_a_copy_back_keeps_the_one_before_and_gives_a_new_epoch(
+    data: Path, tmp_path: Path
+) -> None:
+    catalogue = data / CATALOGUE_FILE
+    copy = await asyncio.to_thread(copy_to, catalogue, tmp_path / "copies", NOON)
+    async with a_server(data) as server:
+        await server.enrol("beta")
+        epoch = server.room.catalogue.epoch
+    before = await asyncio.to_thread(restore, copy.path, catalogue, NOON)
+    assert before is not None and (await asyncio.to_thread(verify, before)).rows["clients"] == 2
+    async with a_server(data) as server:
+        assert [client.name for client in (await server.room.catalogue.clients.all())[2]] == ["alpha"]
+        assert server.room.catalogue.epoch != epoch
+
+
+async def test_what_is_no_copy_is_not_put_back(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_bytes(b"no database at all, only a long enough text" * 100)
+    with closing(sqlite3.connect(tmp_path / "foreign.db")) as database:
+        database.execute("CREATE TABLE meta (x)")
+    for name in ("text.db", "foreign.db", "nothing.db"):
+        with pytest.raises(NotADatabase):
+            await asyncio.to_thread(describe, tmp_path / name)
+
+
+def run(*words: str) -> int:
+    return commands.main(["server", *words])
+
+
+async def test_the_commands_say_what_they_do(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(shared, "set_up_logs", lambda **_: None)
+
+    async def command(*words: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(run, *words, "--data", str(data))
+        return code, capsys.readouterr().out
+
+    code, said = await command("backup-catalogue")
+    assert code == 0 and "verified: 1 clients" in said
+    copy = said.split(":")[0]
+    assert (await command("check", "--read"))[0] == 0
+    await asyncio.to_thread(add_a_file, data)
+    code, said = await command("check")
+    assert code == 1 and "the catalogue does not know it" in said
+    code, said = await command("repair")
+    assert code == 1 and "add --yes to repair" in said and blob_path(data, b"never heard of").exists()
+    code, said = await command("repair", "--yes")
+    assert code == 0 and "repaired" in said and not blob_path(data, b"never heard of").exists()
+    code, said = await command("restore-catalogue", copy)
+    assert code == 0 and "the catalogue before is kept as" in said
+    async with a_server(data):
+        # The folder is held: what changes something is refused while a server runs, looking is not.
+        assert (await command("repair"))[0] == 7
+        assert (await command("restore-catalogue", copy))[0] == 7
+        assert (await command("check"))[0] == 0
+        assert (await command("backup-catalogue"))[0] == 0
+    assert utc_now() > NOON
