@@ -27,6 +27,8 @@ from streams.records.clients import Client
 from streams.vocabulary import EntryKind
 
 PAGE = 1000
+ANY_CLIENT, OWN_CLIENT = "/api", "/api/agent"
+"""Where trees and contents are asked for: with a token of a console, or with that of the client itself."""
 WRITE_BYTES = 1024 * 1024
 BROKEN_TIMES = 3
 """How often one file may break off while the server answers otherwise."""
@@ -63,15 +65,18 @@ async def find_client(api: Api, patience: Patience, name: str) -> Client:
     return found
 
 
-async def read_tree(api: Api, patience: Patience, client_id: str, at: datetime | None) -> RestorePlan:
-    """Return what was there at a time (None: now)."""
-    params: dict[str, str | int] = {"client_id": client_id, "limit": PAGE}
+async def read_tree(api: Api, patience: Patience, client_id: str | None, at: datetime | None) -> RestorePlan:
+    """Return what was there at a time (None: now); without a client that of the token itself."""
+    params: dict[str, str | int] = {"limit": PAGE}
+    if client_id is not None:
+        params["client_id"] = client_id
+    path = f"{OWN_CLIENT if client_id is None else ANY_CLIENT}/tree"
     if at is not None:
         params["at"] = at.isoformat().replace("+00:00", "Z")
     plan = RestorePlan()
     after: int | None = None
     while True:
-        page = await patience.through(lambda: api.call("GET", "/api/tree", VersionPage, params=dict(params)))
+        page = await patience.through(lambda: api.call("GET", path, VersionPage, params=dict(params)))
         await asyncio.to_thread(plan.add, page.entries)
         if page.next_after is None:
             return plan
@@ -90,10 +95,12 @@ class Restore:
         patience: Patience,
         overwrite: bool = False,
         in_flight: int = 6,
+        own: bool = False,
         on_progress: Callable[[Restored, Item], None] = lambda _done, _item: None,
     ) -> None:
         self._api, self._tree, self._plan, self._patience = api, tree, plan, patience
         self._overwrite, self._in_flight, self._on_progress = overwrite, in_flight, on_progress
+        self._base = OWN_CLIENT if own else ANY_CLIENT
         self.done = Restored()
         self._ended = False
 
@@ -207,7 +214,7 @@ class Restore:
     async def _contents(self, batch: list[Item]) -> dict[str, bytes]:
         asked = VersionIds(version_ids=tuple({item.sha256: item.version_id for item in batch}.values()))
         body = msgspec.json.encode(asked)
-        async with self._api.request("POST", "/api/versions/contents", data=body) as response:
+        async with self._api.request("POST", f"{self._base}/versions/contents", data=body) as response:
             expected = sum(item.size + BATCH_HEAD_BYTES for item in batch)
             if response.content_length is None or response.content_length > expected:
                 raise Broken
@@ -265,7 +272,9 @@ class Restore:
         pending = bytearray()
         try:
             if item.sha256 != EMPTY:
-                async with self._api.request("GET", f"/api/versions/{item.version_id}/content") as response:
+                async with self._api.request(
+                    "GET", f"{self._base}/versions/{item.version_id}/content"
+                ) as response:
                     async for chunk in _body(response):
                         pending += chunk
                         if len(pending) >= WRITE_BYTES:

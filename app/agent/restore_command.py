@@ -20,7 +20,8 @@ from app.agent import foreground
 from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backoff import Backoff
-from app.agent.failures import CONSOLE_TOKEN
+from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
+from app.agent.identity import Identity, load_identity
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
@@ -42,14 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", metavar="NAME", help="the client whose files come back")
     add("patterns", metavar="PATTERN", nargs="*", help="what to restore [everything]")
-    add("--server", metavar="URL", required=True, help="the server, such as https://backup.example.org:1256")
+    add("--server", metavar="URL", help="the server, such as https://backup.example.org:1256")
     add_trust(parser)
-    add(
+    whose = parser.add_mutually_exclusive_group(required=True)
+    whose.add_argument(
         "--token-file",
         metavar="FILE",
         type=Path,
-        required=True,
         help="file with the console's token (console.token in the server's data folder)",
+    )
+    whose.add_argument(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        help="the agent's own folder: restores this client's files with its token, at its server",
     )
     add("--to", metavar="DIR", type=Path, required=True, help="the folder to restore into; made if needed")
     add(
@@ -99,17 +106,43 @@ def token_of(path: Path) -> str:
     return token
 
 
+def own_identity(folder: Path, name: str) -> Identity:
+    """Return the identity that an agent keeps in ``folder``; it restores its own client only."""
+    known = load_identity(folder)
+    if known is None:
+        raise ConfigRejected(f"--state {folder}: no agent has enrolled there.", hint="Check the folder.")
+    if name not in (known.name, known.client_id):
+        raise ConfigRejected(
+            f"{folder} belongs to the client {known.name!r}, not to {name!r}.",
+            hint="The files of another client need --token-file.",
+        )
+    return known
+
+
+def _own_address(own: Identity, args: argparse.Namespace, settings: AgentSettings) -> Address:
+    """Return the server that the agent has enrolled at, known by the key that it or the call names."""
+    return address_of(
+        args.server or own.server,
+        settings.ca_file,
+        fingerprint=given_fingerprint(args.fingerprint) or own.fingerprint,
+        insecure_http=settings.insecure_http,
+    )
+
+
 async def _obey(args: argparse.Namespace) -> int:
     settings = load_settings(find_file(args.config), {"agent": trust_flags(args)}).agent
     at = time_of(args.at)
-    token = token_of(args.token_file)
+    own = None if args.state is None else await asyncio.to_thread(own_identity, args.state, args.name)
+    token = token_of(args.token_file) if own is None else own.token
     terminal = Terminal()
-    address = await _address(args, settings)
+    address = await _address(args, settings) if own is None else _own_address(own, args, settings)
     warn_of_plain_http(address, say=warn)
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()
     connections = settings.files_in_flight + 2
-    async with Api(address, token, connections=connections, token_hint=CONSOLE_TOKEN) as api:
+    async with Api(
+        address, token, connections=connections, token_hint=CONSOLE_TOKEN if own is None else AGENT_TOKEN
+    ) as api:
         await api.health()
         plan = await _plan(args, api, patience, at)
         tree = await asyncio.to_thread(TargetTree, args.to)
@@ -122,6 +155,7 @@ async def _obey(args: argparse.Namespace) -> int:
                 patience=patience,
                 overwrite=args.overwrite,
                 in_flight=settings.files_in_flight,
+                own=own is not None,
                 on_progress=watch.show,
             )
             done = await restore.run()
@@ -140,6 +174,8 @@ async def _address(args: argparse.Namespace, settings: AgentSettings) -> Address
             args.server, settings.ca_file, fingerprint=fingerprint, insecure_http=settings.insecure_http
         )
 
+    if not args.server:
+        raise ConfigRejected("--server is needed with --token-file.", hint="See --help.")
     url, given = pinned("").url, given_fingerprint(args.fingerprint)
     address = pinned(given or await asyncio.to_thread(known_fingerprint, url, args.token_file))
     if address.tls is None or settings.ca_file is not None:
@@ -162,18 +198,18 @@ def _backoff(name: str, settings: AgentSettings) -> Backoff:
 
 
 async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: datetime | None) -> RestorePlan:
-    client = await find_client(api, patience, args.name)
-    plan = await read_tree(api, patience, client.id, at)
+    client_id = None if args.state is not None else (await find_client(api, patience, args.name)).id
+    plan = await read_tree(api, patience, client_id, at)
     if not plan.items and not plan.refused:
         when = f" at {args.at}" if at else ""
         raise ConfigRejected(
-            f"The server has no files of {client.name!r}{when}.",
+            f"The server has no files of {args.name!r}{when}.",
             hint="Give a later time with --at, or leave it out." if at else "Nothing was restored.",
         )
     await asyncio.to_thread(plan.choose, args.patterns, full_paths=args.full_paths)
     if not plan.items and not plan.refused:
         raise ConfigRejected(
-            f"No file of {client.name!r} matches {' '.join(args.patterns)!r}.",
+            f"No file of {args.name!r} matches {' '.join(args.patterns)!r}.",
             hint="Patterns are written as in .gitignore.",
         )
     return plan

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import deletion, verification
@@ -135,8 +135,13 @@ class Files:
         entries = tuple(version_of(row) for row in rows[:limit])
         return entries, entries[-1].file_id if len(rows) > limit else None
 
-    async def small_contents(self, version_ids: Collection[int], at_most: int) -> dict[str, tuple[int, str]]:
-        """Return size and client of the contents of versions, up to a size and not known to be damaged."""
+    async def small_contents(
+        self, version_ids: Collection[int], at_most: int, only_client: str | None = None
+    ) -> dict[str, tuple[int, str]]:
+        """Return size and client of the contents of versions, up to a size and not known to be damaged.
+
+        ``only_client`` leaves out those of other clients.
+        """
         rows = await self._readers.rows(
             select(blobs.c.sha256, blobs.c.size_bytes, clients.c.id)
             .select_from(file_versions)
@@ -148,6 +153,7 @@ class Files:
                 PRESENT,
                 blobs.c.size_bytes <= at_most,
                 blobs.c.damaged.is_(False),
+                true() if only_client is None else clients.c.id == only_client,
             )
         )
         return {sha256.hex(): (size, client_id) for sha256, size, client_id in rows}

@@ -8,6 +8,7 @@ from app.server.routes.content import CONTENT
 from app.server.routes.enrolment import ENROLMENT
 from app.server.routes.files import FILES
 from app.server.routes.logs import LOGS
+from app.server.routes.own_files import OWN_FILES
 from app.server.routes.removal import REMOVAL
 from app.server.routes.runs import RUNS
 from app.server.routes.service import SERVICE
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *TOKENS,
     *LOGS,
     *AGENT,
+    *OWN_FILES,
 )
 """Of the HTTP port."""
 

@@ -37,7 +37,13 @@ async def content(room: Room, request: web.Request, token: TokenInfo, version_id
     GET /api/versions/{version_id}/content: 200, 206, 304, 404 unknown_version, 409 no_content, 410 damaged,
     416 range_not_satisfiable. Damage found after the first byte cuts the connection before the last one.
     """
-    version = await room.catalogue.files.version(version_id)
+    return await send_version(room, request, token, await room.catalogue.files.version(version_id))
+
+
+async def send_version(
+    room: Room, request: web.Request, token: TokenInfo, version: FileVersion
+) -> web.StreamResponse:
+    """Send the bytes of a version, or the range that is asked for; raises ``Refused`` where it cannot."""
     if version.sha256 is None:
         raise Refused("no_content", "A folder or a link has no bytes.")
     etag = f'"{version.sha256}"'
@@ -75,7 +81,14 @@ async def contents(
     POST /api/versions/contents: 200, 413 payload_too_large. What is large, or not there whole, is left out;
     asked for by itself it is sent, or said why not.
     """
-    wanted = await room.catalogue.files.small_contents(body.version_ids, BATCH_BLOB_BYTES)
+    return await send_small(room, request, token, body)
+
+
+async def send_small(
+    room: Room, request: web.Request, token: TokenInfo, body: VersionIds, *, only_client: str | None = None
+) -> web.StreamResponse:
+    """Return small contents in one body; with ``only_client`` only those of one client."""
+    wanted = await room.catalogue.files.small_contents(body.version_ids, BATCH_BLOB_BYTES, only_client)
     total = sum(size for size, _ in wanted.values())
     if total > BATCH_BYTES:
         raise Refused("payload_too_large", f"These contents are more than {BATCH_BYTES:,} bytes.")

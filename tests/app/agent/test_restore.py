@@ -188,6 +188,27 @@ async def test_what_is_there_is_not_replaced_unless_told(
         assert (tmp_path / "full" / str(source)[1:] / "two").read_text() == "backed up"
 
 
+async def test_an_agent_restores_its_own_files_with_its_own_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, to, state = tmp_path / "source", tmp_path / "to", tmp_path / "state"
+    source.mkdir()
+    (source / "small").write_text("its own")
+    (source / "large").write_bytes(os.urandom(3_000_000))
+    async with a_server(tmp_path / "data") as server:
+        code = await server.code("laptop")
+        words = ("--server", server.url, "--name", "laptop", "--code", code, "--state", state)
+        assert await agent(source, *words, "--once") == 0
+        assert await restore("laptop", "--state", state, "--to", to) == 0
+        assert (to / "small").read_text() == "its own"
+        assert (to / "large").read_bytes() == (source / "large").read_bytes()
+        capsys.readouterr()
+        assert await restore("desktop", "--state", state, "--to", tmp_path / "other") == 2
+        assert "belongs to the client 'laptop'" in capsys.readouterr().err
+        assert await restore("laptop", "--state", tmp_path / "none", "--to", tmp_path / "other") == 2
+        assert "no agent has enrolled" in capsys.readouterr().err
+
+
 async def test_a_disk_that_runs_full_ends_the_restore_and_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
