@@ -33,7 +33,7 @@ SPARSE_RATIO = 0.02
 """The share of all files up to which the numbers of candidates are of use."""
 WALKED = 10_000
 """Rows that are read for one page where more are candidates, before their numbers are compared after all."""
-PASSED = 300_000
+PASSED = 60_000
 """Entries of an index that are compared with numbers of candidates, before all of these are looked at."""
 
 # The words of the partial indexes: without them SQLite does not use these.
@@ -80,8 +80,8 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
     if best is not None and best.count <= GATHERED:
         ids, total = await _gathered(connection, found, best, page)
     else:
-        ids = await _walked(connection, found, best, page)
-        total = await _count(connection, found, best) if page.cursor is None else 0
+        ids, counted = await _walked(connection, found, best, page)
+        total = counted or (await _count(connection, found, best) if page.cursor is None else 0)
     if page.cursor is None:
         total, capped = min(total, COUNT_CAP), total > COUNT_CAP
     else:
@@ -125,8 +125,12 @@ async def _filter(connection: AsyncConnection, query: FileQuery) -> Filter:
     ):
         if (bounds := _between(column, least, most)) is not None:
             found.narrow(bounds, ids.where(bounds))
-    if deleted and found.sources:
-        found.sources.append(ids)
+    if deleted and (found.sources or wanted_text):
+        # Not many are deleted: their paths are compared in an index that has them alone.
+        paths = ids.with_hint(files, "INDEXED BY ix_files_deleted_path", "sqlite")
+        found.sources.append(
+            paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
+        )
     if (source := _by_text(wanted_text, found.client, suffix)) is not None:
         # First: it is a part of what the others find.
         found.sources.insert(0, source)
@@ -194,16 +198,16 @@ async def _gathered(
 
 async def _walked(
     connection: AsyncConnection, found: Filter, best: Candidates | None, page: Page
-) -> list[int]:
-    """Walk the index of the order to the rows of the page; return their ids."""
+) -> tuple[list[int], int]:
+    """Walk the index of the order to the rows of the page; return their ids, and a count if one was made."""
     walk = _along(found, page, files.c.id).where(*found.conditions)
     if not found.sources:
-        return await _walk(connection, page, walk, None)
+        return await _walk(connection, page, walk, None), 0
     if best is None:
         last = await _bound(connection, found, page, WALKED)
         ids = await _walk(connection, page, walk, last)
         if last is None or len(ids) > page.limit:
-            return ids
+            return ids, 0
     # What the walk passes is compared with the numbers of the candidates. The sign keeps these from being
     # what leads the search.
     among = found.sources[0] if best is None else best.ids
@@ -211,9 +215,9 @@ async def _walked(
     last = None if best is None else await _bound(connection, found, page, PASSED)
     ids = await _walk(connection, page, walk, last)
     if best is None or last is None or len(ids) > page.limit:
-        return ids
+        return ids, 0
     # All matches lie together far away, as names do that begin alike.
-    return (await _gathered(connection, found, best, page))[0]
+    return await _gathered(connection, found, best, page)
 
 
 def _along(found: Filter, page: Page, *columns: ColumnElement[Any]) -> AnySelect:
