@@ -10,7 +10,7 @@ MAX_ROWS = 1000
 MAX_S = 0.05
 """How long one write should hold the catalogue's one lock at most, in seconds."""
 FIRST_ROWS = 200
-MIN_ROWS = 8
+MIN_ROWS = 40
 MAINTENANCE = "maintenance"
 """The flow of writes that nobody waits for."""
 

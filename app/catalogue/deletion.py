@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, exists, select, update
 
-from app.catalogue.aliases import AnyRow
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
@@ -127,30 +127,43 @@ def of_protected_run() -> ColumnElement[bool]:
     return exists().where(file_versions.c.file_id == files.c.id, file_versions.c.run_id.in_(protected))
 
 
-def purge(transaction: Transaction, older_than_us: int, most: int) -> tuple[int, int]:
-    """Forget some of what was deleted before a time; return how many files, and how many rows."""
+def due_clients(older_than_us: int) -> AnySelect:
+    """Select the numbers of the clients of which files were deleted before a time."""
+    due = exists().where(files.c.client_no == clients.c.no, files.c.deleted_at < older_than_us)
+    return select(clients.c.no).where(PRESENT, ~clients.c.protected, due).order_by(clients.c.no)
+
+
+def purge(transaction: Transaction, client_no: int, older_than_us: int, most: int) -> tuple[int, int]:
+    """Forget some of what of a client was deleted before a time; return how many files, and how many rows.
+
+    One client at a time: its counters, its revision and its event are then written once.
+    """
     due = (
         select(*FORGOTTEN_COLUMNS)
         .join(clients, clients.c.no == files.c.client_no)
-        .where(files.c.deleted_at < older_than_us, PRESENT, ~clients.c.protected, ~of_protected_run())
+        .where(
+            files.c.client_no == client_no,
+            files.c.deleted_at < older_than_us,
+            PRESENT,
+            ~clients.c.protected,
+            ~of_protected_run(),
+        )
         .order_by(files.c.deleted_at, files.c.id)
         .limit(most)
     )
     gone, count = forget_files(transaction, transaction.all(due), most)
-    tallies: defaultdict[int, Tally] = defaultdict(Tally)
-    counts: defaultdict[int, int] = defaultdict(int)
+    tally = Tally()
     for row in gone:
-        tallies[row.client_no].add(row.kind, FileState.DELETED, 0, False, -1)
-        counts[row.client_no] += 1
-    for no, tally in tallies.items():
-        renew(transaction, no)
-        client = change(transaction, no, **tally.values()) if tally.values() else None
-        if client is not None:
-            transaction.emit(
-                EventKind.FILES_CHANGED,
-                Topic.FILES,
-                Topic.CLIENTS,
-                client=client,
-                files=FilesChanged(client_id=client.id, count=counts[no]),
-            )
+        tally.add(row.kind, FileState.DELETED, 0, False, -1)
+    if gone:
+        renew(transaction, client_no)
+    if tally.values():
+        client = change(transaction, client_no, **tally.values())
+        transaction.emit(
+            EventKind.FILES_CHANGED,
+            Topic.FILES,
+            Topic.CLIENTS,
+            client=client,
+            files=FilesChanged(client_id=client.id, count=len(gone)),
+        )
     return len(gone), count

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -187,13 +188,14 @@ class Files:
         before_us = to_us(older_than)
         purged = 0
 
-        def step(transaction: Transaction, most: int) -> int:
+        def step(transaction: Transaction, most: int, client_no: int) -> int:
             nonlocal purged
-            gone, rows = deletion.purge(transaction, before_us, most)
+            gone, rows = deletion.purge(transaction, client_no, before_us, most)
             purged += gone
             return rows
 
-        await in_steps(self._writer, step, flow=MAINTENANCE)
+        for client in await self._readers.rows(deletion.due_clients(before_us)):
+            await in_steps(self._writer, partial(step, client_no=client.no), flow=MAINTENANCE)
         return purged
 
     def hashes_of(

@@ -236,7 +236,7 @@ files = Table(
     Index("ix_files_blob", "blob_id"),
     *(index for name, columns in FILE_ORDERS.items() for index in _order_indexes(name, columns)),
     Index("ix_files_client_date", "client_name", "backed_up_at", "id", sqlite_where=LISTED_FILE),
-    Index("ix_files_deleted", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
+    Index("ix_files_deleted", "client_no", "deleted_at", sqlite_where=text("deleted_at IS NOT NULL")),
 )
 """``files_text`` is a full-text index of trigrams beside it (``search.py``); both change in one write."""
 

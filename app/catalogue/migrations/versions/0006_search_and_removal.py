@@ -36,7 +36,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_files_deleted",
         "files",
-        ["deleted_at"],
+        ["client_no", "deleted_at"],
         unique=False,
         sqlite_where=sa.text("deleted_at IS NOT NULL"),
     )
