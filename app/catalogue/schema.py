@@ -139,6 +139,7 @@ runs = Table(
     Index("ix_runs_client", "client_no", "id"),
     Index("ix_runs_state", "state", "id"),
     Index("ix_runs_finished", "finished_at"),
+    Index("ix_runs_protected", "id", sqlite_where=text("protected = 1")),
 )
 
 blobs = Table(

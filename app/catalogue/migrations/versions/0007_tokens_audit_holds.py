@@ -61,3 +61,4 @@ def _holds() -> None:
         op.add_column(
             table, sa.Column("protected", sa.Boolean(), nullable=False, server_default=sa.text("0"))
         )
+    op.create_index("ix_runs_protected", "runs", ["id"], unique=False, sqlite_where=sa.text("protected = 1"))
