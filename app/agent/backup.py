@@ -138,8 +138,6 @@ class Backup:
         return Outcome(state, self.counts, self._uploader.bytes_sent, duration_s, error, begun)
 
     async def _give_up(self, state: RunState, reason: str) -> None:
-        if not self.run_id:
-            return
         report = self.counts.finish(state, reason, self._uploader.bytes_sent)
         with suppress(TidewatchError, TimeoutError):
             await asyncio.wait_for(self._ledger.give_up(report), GIVE_UP_S)

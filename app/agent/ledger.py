@@ -73,6 +73,8 @@ class Ledger:
         self._renewing = asyncio.Lock()
         self._keeping = asyncio.Lock()
         self._revisions = Revisions("")
+        self._asked_for_run = False
+        """Whether a run was asked for whose answer has not come: the server may have begun it."""
         self.run_id = 0
         self.correlation_id = uuid.uuid4().hex
 
@@ -183,16 +185,29 @@ class Ledger:
                 await self._patience.through(lambda: self._post("finish", report, Run))
 
     async def give_up(self, report: FinishRun) -> None:
-        """Try once to end the run with a bad result; the server finds out by itself otherwise."""
-        await self._post("finish", report, Run)
+        """Try once to end the run, if it has begun, with a bad result; the server finds out by itself."""
+        if self._asked_for_run:
+            # Cut off before its answer came; the server answers the same question with the same run.
+            self.run_id = (await self._ask_for_run()).id
+        if self.run_id:
+            await self._post("finish", report, Run)
 
     async def _client(self) -> AgentClient:
         return await self._patience.through(lambda: self._api.call("GET", "/api/agent/client", AgentClient))
 
     async def _start(self) -> None:
-        body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id)
-        run = await self._patience.through(lambda: self._api.call("POST", "/api/agent/runs", Run, json=body))
+        self._asked_for_run = True
+        try:
+            run = await self._patience.through(self._ask_for_run)
+        except Refusal:
+            self._asked_for_run = False
+            raise
+        self._asked_for_run = False
         self.run_id = run.id
+
+    async def _ask_for_run(self) -> Run:
+        body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id)
+        return await self._api.call("POST", "/api/agent/runs", Run, json=body)
 
     async def _post(self, word: str, body: Entries | Vanished | FinishRun, reply: type[T]) -> T:
         return await self._api.call("POST", f"/api/agent/runs/{self.run_id}/{word}", reply, json=body)

@@ -84,7 +84,7 @@ async def test_levels_and_sources_ask_for_other_lines(desk: Desk) -> None:
     await desk.click(desk.view._filters._sources._boxes["database"])
     wanted = desk.logs.filters[-1]
     assert wanted.levels == {LogLevel.WARNING, LogLevel.ERROR}
-    assert wanted.sources == {LogSource.CONSOLE, LogSource.SERVER}
+    assert wanted.sources == {LogSource.CONSOLE, LogSource.SERVER, LogSource.AUDIT}
     assert set(desk.rows()) == {
         "run finished  client=mail-gw run=8809 state=failed reason=disk full at client"
     }
