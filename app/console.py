@@ -225,7 +225,7 @@ async def running_console(
         stack.callback(put_to_sleep, shells.values())
         stack.callback(watcher.rejected.subscribe(console.tell_rejected).dispose)
         stack.callback(watcher.settings.subscribe(console.apply).dispose)
-        tasks.start(watcher.run(), "settings")
+        tasks.keep(watcher.run, "settings")
         if hang_up is not None:
             stack.callback(hang_up)  # it ends while we do
         yield console

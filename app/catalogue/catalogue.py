@@ -23,6 +23,7 @@ from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
 from app.catalogue.holds import Holds
+from app.catalogue.known_time import KnownTime
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
@@ -81,6 +82,7 @@ class Catalogue:
             self.writer = Writer(
                 path, committed=self._committed, now=now, check=session.check, opened=session.watch
             )
+        self.known_time = KnownTime(self.readers, self.writer, now=now)
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
         self.holds = Holds(self.readers, self.writer, now=now)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
@@ -108,7 +108,11 @@ class Entries:
                 came["files_seen"] += 1
                 came["files_new" if old is None else "files_changed"] += 1
                 came["bytes_seen"] += entry.size_bytes
-            version_rows.append(version(transaction, run.id, entry, columns, file_id))
+            begins_us = transaction.now_us
+            if old is not None:
+                # Versions of a file never overlap, also where the clock was set back between them.
+                begins_us = max(begins_us, old.created_at, old.ended_at or 0)
+            version_rows.append(version(begins_us, run.id, entry, columns, file_id))
             tally.add(entry.kind, columns["state"], entry.size_bytes, blob is not None)
         if new:
             transaction.insert(files, new)
@@ -225,7 +229,8 @@ def _end_versions(transaction: Transaction, version_ids: Sequence[int]) -> None:
     transaction.run(
         update(file_versions)
         .where(file_versions.c.id == bindparam("which"), file_versions.c.ended_at.is_(None))
-        .values(ended_at=transaction.now_us),
+        # After the clock was set back a version still ends no earlier than it began.
+        .values(ended_at=func.max(file_versions.c.created_at, transaction.now_us)),
         [{"which": version_id} for version_id in version_ids],
     )
 
@@ -267,6 +272,8 @@ def _known_files(transaction: Transaction, client_no: int, raw_paths: Sequence[b
             files.c.version_id,
             files.c.vanished_at,
             files.c.deleted_at,
+            file_versions.c.created_at,
+            file_versions.c.ended_at,
             file_versions.c.mtime_ns,
             file_versions.c.mode,
             file_versions.c.link_target,

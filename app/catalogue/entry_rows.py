@@ -69,14 +69,14 @@ def newest(
 
 
 def version(
-    transaction: Transaction, run_id: int, entry: AgentEntry, newest_columns: Mapping[str, Any], file_id: int
+    begins_us: int, run_id: int, entry: AgentEntry, newest_columns: Mapping[str, Any], file_id: int
 ) -> dict[str, Any]:
     """Return the row of a version; ``newest_columns`` are those of its file."""
     return {
         "id": newest_columns["version_id"],
         "file_id": file_id,
         "run_id": run_id,
-        "created_at": transaction.now_us,
+        "created_at": begins_us,
         "kind": entry.kind.value,
         "size_bytes": entry.size_bytes,
         "mtime_ns": entry.mtime_ns,

@@ -79,12 +79,14 @@ def _counts(transaction: Transaction, row: AnyRow, finish: FinishRun, received_b
 def end(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes: int = 0) -> Run:
     """End a run inside a write, and judge its client by it."""
     counts = _counts(transaction, row, finish, received_bytes)
+    # The clock may have been set back since: no run ends before it began.
+    ended_us = max(transaction.now_us, row.started_at)
     transaction.run(
         update(runs)
         .where(runs.c.id == row.id)
-        .values(state=finish.state.value, reason=finish.reason, finished_at=transaction.now_us, **counts)
+        .values(state=finish.state.value, reason=finish.reason, finished_at=ended_us, **counts)
     )
-    counted = {"client_no": row.client_no, "state": finish.state.value, "finished_at": transaction.now_us}
+    counted = {"client_no": row.client_no, "state": finish.state.value, "finished_at": ended_us}
     count_runs(transaction, [counted | counts])
     run = run_of(run_row(transaction, row.id))
     judged: dict[str, Any] = {"last_run_state": finish.state.value}
@@ -101,7 +103,7 @@ def end(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes
     told = Told(
         files=run.files_new + run.files_changed,
         bytes=run.bytes_sent,
-        duration_s=(transaction.now_us - row.started_at) / 1e6,
+        duration_s=(ended_us - row.started_at) / 1e6,
         reason=run.reason,
     )
     transaction.emit(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.catalogue.audit import prove
 from app.catalogue.consistency import (
     MAX_FINDINGS,
     KnownContent,
@@ -15,6 +16,7 @@ from app.catalogue.consistency import (
     opened,
     problems_of,
 )
+from app.catalogue.search_check import search_findings
 from app.store.errors import BadHash, Damaged
 from app.store.layout import Layout
 from app.store.upkeep import read_through
@@ -68,6 +70,7 @@ def check(
         if any(each.kind == "catalogue" and "the file is damaged" in each.text for each in report.problems):
             return report
         report.clients = client_count(database)
+        report.problems += [Problem("search", text) for text in search_findings(database, thorough=read)]
         known_to_leave = leaving(database)
         for number, folder in enumerate(layout.folders()):
             if read and number % PROGRESS_FOLDERS == 0:
@@ -79,6 +82,8 @@ def check(
         database.execute("ROLLBACK")
         # A running server may have written or removed some of them since the check began.
         _look_again(report, layout, database)
+    _, broken = prove(catalogue)
+    report.problems += [Problem("audit", text) for text in broken]
     _tell(report)
     return report
 

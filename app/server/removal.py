@@ -78,7 +78,9 @@ class ClientRemoval:
             await asyncio.sleep(self._limits.destroy_every_s)
 
     async def destroy_due(self) -> None:
-        """Remove the clients whose time has come."""
+        """Remove the clients whose time has come, unless the clock cannot be believed just now."""
+        if not await self._catalogue.known_time.plausible():
+            return
         for client_id, name in await self._catalogue.holds.due():
             held = await self._destroy(client_id)
             await self._audit.note(

@@ -50,7 +50,10 @@ async def go_on(catalogue: Catalogue, store: Store) -> None:
 
 
 async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
-    """Purge and roll up once, all of it in small writes."""
+    """Purge and roll up once, all of it in small writes; with a clock that has jumped nothing is purged."""
+    if not await catalogue.known_time.plausible():
+        await go_on(catalogue, store)
+        return
     too_old = utc_now() - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()

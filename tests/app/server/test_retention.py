@@ -26,3 +26,18 @@ async def test_events_and_activity_are_kept_as_long_as_asked_for(
             await console.resume(room.catalogue.epoch, 1)
             frame = await console.frame()
             assert (type(frame).__name__ == "Reset") is not kept
+
+
+async def test_nothing_is_purged_while_the_clock_cannot_be_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path, keep_events_days=1e-9) as server:
+        room = server.room
+
+        async def jumped() -> bool:
+            return False
+
+        monkeypatch.setattr(room.catalogue.known_time, "plausible", jumped)
+        await server.enrol("alpha")
+        await tidy(room.catalogue, room.store, room.limits)
+        assert await room.catalogue.events.after(0)
