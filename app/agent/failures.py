@@ -50,6 +50,7 @@ RUN_CODES = frozenset(
         "catalogue_unwritable",
         "unknown_run",
         "forbidden",
+        "quota_exceeded",
     }
 )
 """Refusals of the whole run; any other is about one name or content, and costs that one."""

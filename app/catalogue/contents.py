@@ -113,20 +113,20 @@ class Contents:
             )
         return waiting
 
-    async def owned(self, client_id: str, hashes: Collection[str]) -> set[str]:
-        """Return those contents that a client has sent, unless they are known to be damaged."""
+    async def owned(self, client_id: str, hashes: Collection[str], *, damaged: bool = False) -> set[str]:
+        """Return those contents that a client has sent; those known to be damaged only if asked for."""
         number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+        wanted = (
+            select(blobs.c.sha256)
+            .join(client_contents, client_contents.c.blob_id == blobs.c.id)
+            .where(client_contents.c.client_no == number)
+        )
+        if not damaged:
+            wanted = wanted.where(blobs.c.damaged.is_(False))
         found: set[str] = set()
         for part in _parts(list(hashes)):
-            rows = await self._readers.rows(
-                select(blobs.c.sha256)
-                .join(client_contents, client_contents.c.blob_id == blobs.c.id)
-                .where(
-                    blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in part]),
-                    client_contents.c.client_no == number,
-                    blobs.c.damaged.is_(False),
-                )
-            )
+            raw = [bytes.fromhex(sha256) for sha256 in part]
+            rows = await self._readers.rows(wanted.where(blobs.c.sha256.in_(raw)))
             found.update(row.sha256.hex() for row in rows)
         return found
 

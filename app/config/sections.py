@@ -246,6 +246,10 @@ class ServerSettings(Section):
         256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,
     )  # fmt: skip
+    quota_bytes: int = setting(
+        0, "How much one client may keep, before compression; more is refused. 0 sets no bound.", "bytes",
+        ge=0, le=2**53,
+    )  # fmt: skip
     warn_free_bytes: int = setting(
         2 * 1024**3, "Log and console warn while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,

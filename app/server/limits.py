@@ -29,6 +29,8 @@ class Limits:
     """An upload that sends nothing for so long is ended; what came is kept."""
     least_free_bytes: int = 256 * 1024 * 1024
     warn_free_bytes: int = 2 * 1024**3
+    quota_bytes: int = 0
+    """Of one client that has none of its own; 0 is none."""
     offline_grace_s: float = 2.0
     run_lost_s: float = 300.0
     """A run whose agent is silent for so long has failed."""
@@ -101,5 +103,6 @@ class Limits:
             verify_bytes_per_s=settings.verify_bytes_per_s,
             least_free_bytes=settings.least_free_bytes,
             warn_free_bytes=settings.warn_free_bytes,
+            quota_bytes=settings.quota_bytes,
             trusted_proxies=settings.trusted_proxies,
         )

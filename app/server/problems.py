@@ -52,6 +52,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "not_a_database": 500,
     "shutting_down": 503,
     "disk_full": 507,
+    "quota_exceeded": 507,
 }
 """A code that is not here is our own mistake and answered 500."""
 

@@ -19,6 +19,7 @@ from app.server.logbook import Logbook
 from app.server.logins import Logins
 from app.server.peers import Peers
 from app.server.progress import ProgressBoard
+from app.server.quota import Quota
 from app.server.removal import ClientRemoval
 from app.server.roster import Roster
 from app.server.running import RunningRuns
@@ -55,6 +56,7 @@ class Room:
     backups: Backups
     removal: ClientRemoval
     uploads: UploadGate
+    quota: Quota
     verification: Verification
     scheduled_verification: ScheduledVerification
     catalogue_backups: CatalogueBackups
@@ -155,6 +157,7 @@ def furnish(
             tasks=tasks,
         ),
         uploads=uploads,
+        quota=Quota(catalogue=catalogue, store=store, limits=limits),
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),

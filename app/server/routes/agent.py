@@ -119,7 +119,7 @@ async def upload(
     """Take the bytes of a content from an offset on; answers when it is durable and has its hash.
 
     PUT /api/agent/blobs/{sha256}: 200, 400 upload_incomplete, 409 offset_mismatch, 422 hash_mismatch,
-    429 too_many_uploads, 507 disk_full. What came before an interruption is kept.
+    429 too_many_uploads, 507 disk_full or quota_exceeded. What came before an interruption is kept.
     """
     client_id = agent_scope(token)
     _checked(sha256)
@@ -140,7 +140,7 @@ async def upload(
         )
     state, reason = TransferState.CANCELLED, "interrupted"
     try:
-        async with room.uploads.turn(client_id):
+        async with room.uploads.turn(client_id), room.quota.reserve(client_id, {sha256: query.size}):
             await room.store.receive(
                 sha256, query.size, query.offset, _chunks(room, request, token, transfer), client_id
             )
@@ -187,7 +187,7 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
     """Take many small contents at once; a wrong one does not lose the others.
 
     POST /api/agent/blobs/batch: 200, 400 bad_request, 413 payload_too_large, 422 hash_mismatch,
-    429 too_many_uploads, 507 disk_full.
+    429 too_many_uploads, 507 disk_full or quota_exceeded.
     """
     client_id = agent_scope(token)
     size_bytes = announced_bytes(request, BATCH_BYTES + BATCH_OVERHEAD_BYTES)
@@ -201,33 +201,43 @@ async def batch(room: Room, request: web.Request, token: TokenInfo) -> BatchStor
         room.transfers.received_bytes += len(body)
         sizes = {sha256: len(content) for sha256, content in blobs}
         room.progress.receive(client_id, sum(sizes.values()))
-        try:
-            stored = await room.store.receive_many(blobs)
-        except HashMismatch as error:
-            # The others are in the store, and their client is not asked for them again.
-            for sha256 in error.hashes:
-                del sizes[sha256]
-            await room.catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
-            raise
-        await room.catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
+        async with room.quota.reserve(client_id, sizes):
+            stored = await _store_batch(room, client_id, blobs, sizes)
     return BatchStored(stored=tuple(stored))
+
+
+async def _store_batch(
+    room: Room, client_id: str, blobs: list[tuple[str, bytes]], sizes: dict[str, int]
+) -> list[str]:
+    try:
+        stored = await room.store.receive_many(blobs)
+    except HashMismatch as error:
+        # The others are in the store, and their client is not asked for them again.
+        good = {sha256: size for sha256, size in sizes.items() if sha256 not in error.hashes}
+        await room.catalogue.contents.receive(client_id, good, sent_bytes=sum(good.values()))
+        raise
+    await room.catalogue.contents.receive(client_id, sizes, sent_bytes=sum(sizes.values()))
+    return stored
 
 
 async def add_entries(room: Room, token: TokenInfo, run_id: int, body: Entries) -> Accepted:
     """Note names that are new or changed; their contents must be here, and then they are acknowledged.
 
-    POST /api/agent/runs/{run_id}/entries: 200, 404 unknown_run, 409 run_ended or blobs_missing.
+    POST /api/agent/runs/{run_id}/entries: 200, 404 unknown_run, 409 run_ended or blobs_missing,
+    507 disk_full.
     """
     await room.running.own(agent_scope(token), run_id)
+    await check_free(room.data_dir, room.limits.least_free_bytes)
     return await room.catalogue.runs.add_entries(run_id, body.entries)
 
 
 async def add_vanished(room: Room, token: TokenInfo, run_id: int, body: Vanished) -> Accepted:
     """Note names that are no longer on the client; what is kept of them stays.
 
-    POST /api/agent/runs/{run_id}/vanished: 200, 404 unknown_run, 409 run_ended.
+    POST /api/agent/runs/{run_id}/vanished: 200, 404 unknown_run, 409 run_ended, 507 disk_full.
     """
     await room.running.own(agent_scope(token), run_id)
+    await check_free(room.data_dir, room.limits.least_free_bytes)
     return await room.catalogue.runs.add_vanished(run_id, body.raw_paths)
 
 
@@ -247,8 +257,8 @@ def _checked(sha256: str) -> None:
         raise Refused("bad_request", "A content is named by 64 lower-case hexadecimal digits.")
 
 
-UPLOAD_CODES = ("hash_mismatch", "too_many_uploads", "disk_full")
-RUN_CODES = ("unknown_run", "run_ended")
+UPLOAD_CODES = ("hash_mismatch", "too_many_uploads", "disk_full", "quota_exceeded")
+RUN_CODES = ("unknown_run", "run_ended", "disk_full")
 
 AGENT = (
     Route("GET", "/api/agent/client", own_client, Scope.AGENT),

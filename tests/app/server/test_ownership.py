@@ -1,6 +1,7 @@
 """What one client has sent is nothing to another one, neither whole nor by halves."""
 
 import asyncio
+import io
 import os
 from pathlib import Path
 
@@ -95,3 +96,46 @@ async def test_what_was_sent_and_never_named_leaves_the_store(tmp_path: Path) ->
         await server.post(f"/api/agent/runs/{run.id}/finish", finish, http=agent.http)
         await tidy(server.room.catalogue, server.room.store, server.room.limits)
         assert await stored(server) == {sha256_of(b"keep")}
+
+
+async def test_a_client_keeps_no_more_than_its_quota(tmp_path: Path) -> None:
+    async with a_server(tmp_path, quota_bytes=10_000) as server:
+        agent, other = await server.enrol("alpha"), await server.enrol("beta")
+        await agent.put(b"a" * 6000)
+        await agent.put(b"a" * 6000)
+        assert await refused(agent, b"b" * 6000) == (507, "quota_exceeded")
+        batch = encode_batch([(sha256_of(b"c" * 5000), b"c" * 5000)])
+        async with agent.http.post("/api/agent/blobs/batch", data=batch) as response:
+            assert (response.status, (await response.json())["code"]) == (507, "quota_exceeded")
+        assert len(await stored(server)) == 1
+        await agent.put(b"d" * 4000)
+        await other.put(b"b" * 6000)
+        assert (await server.room.catalogue.contents.held(agent.client_id))[0] == 10_000
+
+
+async def test_what_came_by_halves_counts_for_the_quota(tmp_path: Path) -> None:
+    async with a_server(tmp_path, quota_bytes=5_000_000) as server:
+        agent = await server.enrol("alpha")
+        content = os.urandom(4_000_000)
+        _, writer = await asyncio.open_connection(server.info.host, server.info.port)
+        head = (
+            f"PUT /api/agent/blobs/{sha256_of(content)}?offset=0&size={len(content)} HTTP/1.1\r\n"
+            f"Host: x\r\nAuthorization: Bearer {agent.token}\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        writer.write(head.encode() + content[:3_500_000])
+        await writer.drain()
+
+        async def partial() -> int:
+            return (await missing(server, agent, content))[sha256_of(content)]
+
+        await until(partial)
+        writer.close()
+        await until(lambda: not server.room.uploads.running)
+        assert await refused(agent, os.urandom(2_500_000)) == (507, "quota_exceeded")
+        await agent.put(content, offset=await partial())
+
+
+async def refused(agent: Agent, content: bytes) -> tuple[int, str]:
+    url = f"/api/agent/blobs/{sha256_of(content)}?size={len(content)}"
+    async with agent.http.put(url, data=io.BytesIO(content)) as response:
+        return response.status, (await response.json()).get("code", "")
