@@ -14,6 +14,7 @@ import structlog
 
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
+from app.bridge.tolerant import salvaged
 from app.redirects import refuse_redirects
 from streams.failures import ServerUnreachable, TidewatchError
 from streams.operators.kinds import Seconds, seconds_of
@@ -103,12 +104,18 @@ class HttpClient:
         return self.decode(await self._ask(method, path, data=data, limit_s=limit_s), kind, path)
 
     def decode(self, body: bytes, kind: type[T], path: str) -> T:
-        """Return the record in an answer; raise WrongVersion where it is another."""
+        """Return the record in an answer; raise WrongVersion where it is another.
+
+        An element of a list that cannot be read is left out, and said in the log.
+        """
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = msgspec.json.Decoder(kind)
         with translated(f"{self.address.http}{path}"):
-            return decoder.decode(body)
+            try:
+                return decoder.decode(body)
+            except msgspec.ValidationError:
+                return salvaged(body, kind, path)
 
     async def _ask(
         self,

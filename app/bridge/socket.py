@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
+import msgspec
 
 from app.bridge.errors import CHECK_TOKEN, CHECK_VERSION, translated
 from app.bridge.http import HttpClient
+from app.bridge.tolerant import salvaged_frame
 from app.protocol import CLOSE_WRONG_TOKEN
 from streams.failures import ServerUnreachable, TidewatchError, WrongToken, WrongVersion
 from streams.records.events import (
@@ -110,11 +112,22 @@ async def event_session(
             await socket.close()
 
 
+def _decoded(text: str, where: str) -> ServerFrame | None:
+    """Return a frame; None for one that cannot be read and can be done without."""
+    try:
+        return decode_server_frame(text)
+    except msgspec.ValidationError:
+        return salvaged_frame(text, where)
+
+
 async def _receive(socket: aiohttp.ClientWebSocketResponse, where: str) -> ServerFrame:
     with translated(where):
         message = await socket.receive()
-        if message.type is aiohttp.WSMsgType.TEXT:
-            frame = decode_server_frame(message.data)
+        while message.type is aiohttp.WSMsgType.TEXT:
+            frame = _decoded(message.data, where)
+            if frame is None:
+                message = await socket.receive()
+                continue
             if isinstance(frame, SocketProblem):
                 raise _problem(frame, where)
             return frame

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.aliases import AnyRow
 from app.catalogue.batch_write import MAX_ROWS, in_steps
 from app.catalogue.errors import BadQuery, UnknownClient
+from app.catalogue.readable import readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import CLIENT_COLUMNS, PRESENT, client_of
 from app.catalogue.schema import clients, meta, sequences
@@ -92,7 +93,7 @@ class Clients:
         async def work(connection: AsyncConnection) -> tuple[str, int, tuple[Client, ...]]:
             epoch, seq = await standing(connection)
             rows = await connection.execute(select(*CLIENT_COLUMNS).where(PRESENT).order_by(clients.c.name))
-            return epoch, seq, tuple(client_of(row) for row in rows)
+            return epoch, seq, tuple(readable(rows, client_of))
 
         return await self._readers.read(work)
 
@@ -171,7 +172,7 @@ class Clients:
                 .values(state=ClientState.OFFLINE.value)
                 .returning(*CLIENT_COLUMNS)
             )
-            left = [client_of(row) for row in transaction.run(changed)]
+            left = readable(transaction.run(changed), client_of)
             for client in left:
                 transaction.emit(EventKind.CLIENT_OFFLINE, Topic.CLIENTS, client=client)
             gone.extend(left)

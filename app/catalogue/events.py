@@ -6,8 +6,10 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Table, delete, func, select
 
+from app.catalogue.aliases import AnyRow
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, standing
+from app.catalogue.readable import readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import activity_of, client_of, select_activity
 from app.catalogue.schema import activity, clients, events
@@ -22,6 +24,10 @@ MOST_KEPT = 100_000
 """Events that are kept for consoles that were away, however young they are."""
 
 decode_event = msgspec.json.Decoder(Event).decode
+
+
+def _event_of(row: AnyRow) -> Event:
+    return decode_event(row.payload)
 
 
 class Events:
@@ -42,7 +48,7 @@ class Events:
                 .order_by(events.c.seq)
                 .limit(limit)
             )
-            decoded = [decode_event(row.payload) for row in rows]
+            decoded = readable(rows, _event_of)
             found += [each for each in decoded if wanted is None or wanted.intersection(each.topics)]
             if len(rows) < limit:
                 break
@@ -111,7 +117,7 @@ class ActivityLog:
             wanted = wanted.where(activity.c.client_no == number)
         if before is not None:
             wanted = wanted.where(activity.c.seq < before)
-        return [activity_of(row) for row in await self._readers.rows(wanted)]
+        return readable(await self._readers.rows(wanted), activity_of)
 
     async def purge(self, older_than: datetime) -> int:
         """Delete lines from before a time; return how many went."""

@@ -6,20 +6,24 @@ the numbers of the candidates, so that no row is read that cannot match.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec.structs import replace as replace_fields
 from sqlalchemy import ColumnElement, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import search
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import unknown
+from app.catalogue.errors import BadQuery
 from app.catalogue.paging import OF_CLIENT, ORDERS, Key, Page
 from app.catalogue.paths import key_of
+from app.catalogue.readable import fitting, readable
 from app.catalogue.rows import PRESENT, REMOVED, file_of, select_files
 from app.catalogue.schema import clients, files, sequences
 from app.catalogue.times import to_us
+from app.catalogue.totals import summed
 from streams.records.files import FilePage, FileQuery
 from streams.vocabulary import FileState
 
@@ -74,7 +78,8 @@ class Candidates:
 
 
 async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -> FilePage:
-    """Return a page; raises UnknownClient."""
+    """Return a page; raises UnknownClient, or BadQuery where the row that it starts from is gone."""
+    page = await _whole(connection, page)
     found = await _filter(connection, query)
     best = await _fewest(connection, found)
     if best is not None and best.count <= GATHERED:
@@ -89,6 +94,18 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
     fetched = await connection.execute(select_files().where(files.c.id.in_(ids)))
     rows = {row.id: row for row in fetched.all()}
     return _page_of_rows(page, [rows[each] for each in ids if each in rows], total, capped)
+
+
+async def _whole(connection: AsyncConnection, page: Page) -> Page:
+    """Return the page with all sort values of its start: long ones do not stand in a cursor."""
+    cursor = page.cursor
+    if cursor is None or None not in cursor.key:
+        return page
+    found = await connection.execute(select(*ORDERS[page.sort]).where(files.c.id == cursor.key[-1]))
+    row = found.one_or_none()
+    if row is None:
+        raise BadQuery("The row that this page starts from is gone.", hint="Start again with the first page.")
+    return replace(page, cursor=replace_fields(cursor, key=tuple(row)))
 
 
 async def _filter(connection: AsyncConnection, query: FileQuery) -> Filter:
@@ -272,9 +289,7 @@ async def _counted_already(connection: AsyncConnection, found: Filter) -> int:
     columns = (
         (clients.c.deleted_count,) if found.deleted else (clients.c.file_count, clients.c.vanished_count)
     )
-    wanted = select(
-        sum((func.coalesce(func.sum(column), 0) for column in columns), start=literal_column("0"))
-    )
+    wanted = select(sum((summed(column) for column in columns), start=literal_column("0")))
     if found.client is not None:
         wanted = wanted.where(clients.c.no == found.client.no)
     return (await connection.execute(wanted)).scalar_one()
@@ -286,8 +301,13 @@ async def _ids(connection: AsyncConnection, wanted: AnySelect) -> list[int]:
 
 def _page_of_rows(page: Page, fetched: Sequence[AnyRow], total: int, capped: bool) -> FilePage:
     rows, before, after = page.split(fetched)
+    # Of a page that is too large those rows are told that lie next to where it begins.
+    if page.backwards and (count := fitting(rows[::-1])) < len(rows):
+        rows, before = rows[-count:], True
+    elif (count := fitting(rows)) < len(rows):
+        rows, after = rows[:count], True
     return FilePage(
-        rows=tuple(file_of(row) for row in rows),
+        rows=tuple(readable(rows, file_of)),
         next_cursor=page.cursor_at(rows[-1], "after", total, capped) if rows and after else None,
         previous_cursor=page.cursor_at(rows[0], "before", total, capped) if rows and before else None,
         last_cursor=page.cursor_at(None, "last", total, capped) if rows and after else None,

@@ -14,6 +14,7 @@ from app.catalogue.clients import unknown
 from app.catalogue.errors import UnknownFile, UnknownVersion
 from app.catalogue.file_pages import file_page
 from app.catalogue.paging import page_of
+from app.catalogue.readable import fitting, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, REMOVED, select_versions, version_of
 from app.catalogue.schema import blobs, clients, file_versions, files, meta, runs
@@ -25,6 +26,10 @@ from app.catalogue.writer import Writer
 from streams.commands import Outcome
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
 from streams.vocabulary import RunState
+
+MAX_VERSIONS = 1000
+TREE_AT_ONCE = 1000
+"""Rows of a tree that are read at once, before it is known how much they take."""
 
 
 class Files:
@@ -76,13 +81,16 @@ class Files:
         return await self._readers.read(work)
 
     async def versions(self, file_id: int) -> list[FileVersion]:
-        """Return all versions of a file, newest first; raises UnknownFile."""
+        """Return the newest versions of a file, newest first, at most 1,000; raises UnknownFile."""
         rows = await self._readers.rows(
-            select_versions().where(files.c.id == file_id).order_by(file_versions.c.id.desc())
+            select_versions()
+            .where(files.c.id == file_id)
+            .order_by(file_versions.c.id.desc())
+            .limit(MAX_VERSIONS)
         )
         if not rows:
             raise UnknownFile(f"No file has the number {file_id}.")
-        return [version_of(row) for row in rows]
+        return readable(rows[: fitting(rows)], version_of)
 
     async def version(self, version_id: int) -> FileVersion:
         """Return a version; raises UnknownVersion."""
@@ -105,12 +113,7 @@ class Files:
         What an operator has deleted is left out whatever the time, unless ``include_deleted``.
         Raises UnknownClient.
         """
-        wanted = (
-            select_versions()
-            .where(clients.c.id == client_id, files.c.id > after)
-            .order_by(files.c.id)
-            .limit(limit + 1)
-        )
+        wanted = select_versions().where(clients.c.id == client_id).order_by(files.c.id)
         if at is None:
             wanted = wanted.where(
                 file_versions.c.id == files.c.version_id, file_versions.c.ended_at.is_(None)
@@ -125,7 +128,14 @@ class Files:
             wanted = wanted.where(files.c.deleted_at.is_(None))
 
         async def work(connection: AsyncConnection) -> Sequence[AnyRow]:
-            rows = (await connection.execute(wanted)).all()
+            rows: list[AnyRow] = []
+            while len(rows) <= limit:
+                start = rows[-1].file_id if rows else after
+                count = min(limit + 1 - len(rows), TREE_AT_ONCE)
+                part = (await connection.execute(wanted.where(files.c.id > start).limit(count))).all()
+                rows += part
+                if len(part) < count or fitting(rows) < len(rows):
+                    break
             if not rows:
                 known = await connection.execute(select(clients.c.no).where(clients.c.id == client_id))
                 if known.one_or_none() is None:
@@ -133,8 +143,8 @@ class Files:
             return rows
 
         rows = await self._readers.read(work)
-        entries = tuple(version_of(row) for row in rows[:limit])
-        return entries, entries[-1].file_id if len(rows) > limit else None
+        page = rows[: min(limit, fitting(rows))]
+        return tuple(readable(page, version_of)), page[-1].file_id if len(rows) > len(page) else None
 
     async def small_contents(
         self, version_ids: Collection[int], at_most: int, only_client: str | None = None

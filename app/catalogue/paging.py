@@ -12,10 +12,13 @@ from sqlalchemy import ColumnElement, tuple_
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.errors import BadQuery
 from app.catalogue.schema import files
-from app.wire_limits import MAX_CURSOR
+from app.wire_limits import MAX_CURSOR, Count
 
+LONG_TEXT = 250
+"""Longer sort values do not stand in a cursor; each character may take nine bytes of it."""
 Where = Literal["after", "before", "last"]
-Key = tuple[str | int, ...]
+Key = tuple[str | int | None, ...]
+"""Sort values of a row, its id last; None in a cursor is a long text, to be looked up by that id."""
 
 ORDERS: dict[str, tuple[ColumnElement[Any], ...]] = {
     "name": (files.c.name_key, files.c.id),
@@ -38,7 +41,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     descending: bool
     where: Where
     key: Key
-    total: int
+    total: Count
     capped: bool
 
     def write(self) -> str:
@@ -110,7 +113,8 @@ class Page:
 
     def cursor_at(self, row: AnyRow | None, where: Where, total: int, capped: bool) -> str:
         """Return the cursor of a neighbouring page; ``row`` is the one that it starts from."""
-        key = () if row is None else tuple(getattr(row, str(column.key)) for column in ORDERS[self.sort])
+        values = () if row is None else tuple(getattr(row, str(each.key)) for each in ORDERS[self.sort])
+        key = tuple(None if isinstance(value, str) and len(value) > LONG_TEXT else value for value in values)
         return Cursor(self.sort, self.descending, where, key, total, capped).write()
 
 
@@ -129,7 +133,9 @@ def _stretches(
             bounds.append(first >= last[0] if falling else first <= last[0])
         return [bounds]
 
-    def equal(value: str | int, after: Key | None, last: Key | None) -> list[list[ColumnElement[bool]]]:
+    def equal(
+        value: str | int | None, after: Key | None, last: Key | None
+    ) -> list[list[ColumnElement[bool]]]:
         return [[first == value, *each] for each in _stretches(others, after, last, falling=falling)]
 
     if after is not None and last is not None and after[0] == last[0]:
@@ -165,7 +171,8 @@ def _fits(cursor: Cursor, sort: str, descending: bool) -> bool:
     if cursor.where == "last":
         return not cursor.key
     wanted = [column.type.python_type for column in ORDERS[sort]]
-    return [type(value) for value in cursor.key] == wanted
+    given = [str if value is None else type(value) for value in cursor.key]
+    return given == wanted and all(abs(value) < 2**63 for value in cursor.key if isinstance(value, int))
 
 
 def _read(text: str) -> Cursor:

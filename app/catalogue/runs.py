@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -14,6 +15,7 @@ from app.catalogue.clients import change, client_row, standing
 from app.catalogue.contents import StoredSizes
 from app.catalogue.entries import Entries
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
+from app.catalogue.readable import UNREADABLE, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import REMOVED, run_of, select_runs
 from app.catalogue.schema import clients, runs
@@ -116,6 +118,16 @@ def end(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes
         client_no=row.client_no,
     )
     return run
+
+
+def _force_end(transaction: Transaction, row: AnyRow, reason: str) -> None:
+    """End a run of which not all can be read, without telling anybody."""
+    transaction.run(
+        update(runs)
+        .where(runs.c.id == row.id)
+        .values(state=RunState.FAILED.value, reason=reason, finished_at=transaction.now_us)
+    )
+    transaction.run(update(clients).where(clients.c.running_run_id == row.id).values(running_run_id=None))
 
 
 class Runs:
@@ -229,9 +241,14 @@ class Runs:
         def step(transaction: Transaction, most: int) -> int:
             open_runs = select_runs().where(runs.c.state == RunState.RUNNING.value).order_by(runs.c.id)
             rows = transaction.all(open_runs.limit(max(1, most // ROWS_OF_AN_END)))
-            ended.extend(
-                end(transaction, row, FinishRun(state=RunState.FAILED, reason=reason)) for row in rows
-            )
+            for row in rows:
+                finish = FinishRun(state=RunState.FAILED, reason=reason)
+                run = transaction.attempt(partial(end, transaction, row, finish), UNREADABLE)
+                if run is None:
+                    # A server that does not start would lose more than the event of one run.
+                    _force_end(transaction, row, reason)
+                else:
+                    ended.append(run)
             return ROWS_OF_AN_END * len(rows)
 
         await in_steps(self._writer, step)
@@ -253,7 +270,7 @@ class Runs:
             rows = await connection.execute(
                 select_runs().where(runs.c.state.in_(open_states)).order_by(runs.c.id)
             )
-            return epoch, seq, tuple(run_of(row) for row in rows)
+            return epoch, seq, tuple(readable(rows, run_of))
 
         return await self._readers.read(work)
 
@@ -274,9 +291,11 @@ class Runs:
             wanted = wanted.where(runs.c.id < before)
         if state is not None:
             wanted = wanted.where(runs.c.state == state.value)
-        rows = [run_of(row) for row in await self._readers.rows(wanted)]
+        rows = await self._readers.rows(wanted)
         more = len(rows) > limit
-        return RunPage(rows=tuple(rows[:limit]), next_before=rows[limit - 1].id if more else None)
+        return RunPage(
+            rows=tuple(readable(rows[:limit], run_of)), next_before=rows[limit - 1].id if more else None
+        )
 
     async def results(self, hours: float = 24) -> RunResults:
         """Return how the runs that ended within the last ``hours`` turned out."""

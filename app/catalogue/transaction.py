@@ -1,13 +1,14 @@
 """One write: its statements, the numbers it gives out and the events it leaves."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar, cast
 
+import structlog
 from sqlalchemy import (
     ColumnDefault,
     Connection,
@@ -32,6 +33,7 @@ from streams.records.server import Activity
 from streams.vocabulary import EventKind, ServerState, Topic
 
 T = TypeVar("T")
+log = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE = 5000
 _NUMBERS = select(schema.sequences.c.name, schema.sequences.c.value)
@@ -199,6 +201,20 @@ class Transaction:
         self.sequences = mark.sequences
         del self.events[mark.events :]
         del self._lines[mark.lines :]
+
+    def attempt(self, work: Callable[[], T], failures: tuple[type[Exception], ...]) -> T | None:
+        """Return what a part of the write returns; None, and nothing of it is left, where it fails so."""
+        mark = self.mark()
+        savepoint = self.connection.begin_nested()
+        try:
+            result = work()
+        except failures as error:
+            savepoint.rollback()
+            self.back_to(mark)
+            log.warning("part_of_write_failed", reason=str(error)[:200])
+            return None
+        savepoint.commit()
+        return result
 
     def finish(self) -> None:
         """Write the events, the activity and the numbers given out, right before the commit."""
