@@ -4,6 +4,7 @@ import argparse
 import importlib
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType, ModuleType
@@ -128,7 +129,9 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a failure is one line on stderr, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    if threading.current_thread() is threading.main_thread():
+        # Called as a function in another thread, the signals are the caller's.
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         command, rest = _command_of(words)
         module = importlib.import_module(command.module)
