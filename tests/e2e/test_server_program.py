@@ -1,6 +1,7 @@
 """The server as a program of its own: its first words, its end, and how much memory a large upload takes."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -95,7 +96,10 @@ async def test_the_first_start_writes_the_token_and_tells_where_it_is(
         assert await asyncio.wait_for(process.wait(), END_S) == 0
         rest = (await process.stdout.read()).decode()
         assert token not in rest
-        assert process.stderr is not None and await process.stderr.read() == b""
+        assert process.stderr is not None
+        lines = [json.loads(line) for line in (await process.stderr.read()).splitlines()]
+        # The revoked token was tried once more, which is told; nothing else is.
+        assert [line["event"] for line in lines] == ["wrong_token"]
 
 
 async def test_sigterm_ends_it_at_once_and_an_upload_keeps_its_bytes(tmp_path: Path) -> None:
