@@ -132,6 +132,14 @@ class OriginGuard:
         return origin in self._origins if origin is not None else scope["type"] == "http"
 
 
+def _tells_no_refusal(record: logging.LogRecord) -> bool:
+    """Return whether a line of uvicorn is none about a socket that was refused with an HTTP answer.
+
+    It takes such an answer for a handshake that was forgotten, and anybody on this machine can cause one.
+    """
+    return "without completing handshake" not in record.getMessage()
+
+
 class _Server(uvicorn.Server):
     """A server that leaves the signals to the one who started it."""
 
@@ -181,6 +189,7 @@ async def serve_web(
             server_header=False,
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_tells_no_refusal)
     server.config.timeout_graceful_shutdown = CLOSE_S  # pyright: ignore[reportAttributeAccessIssue]
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="web server")
     try:

@@ -98,7 +98,7 @@ async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp
             out, err = await process.communicate()
         assert process.returncode == 0, err.decode()
         assert out == b""
-        assert err == b""
+        assert err == b"", err.decode()
         await gone(child)
         await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")))
 
