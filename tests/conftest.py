@@ -76,6 +76,7 @@ PAGE: Final = tuple(
         "ui/test_messages",
         "ui/test_mounting",
         "ui/test_orders",
+        "ui/test_narrow_tokens",
         "ui/test_palette",
         "ui/test_palette_offers",
         "ui/test_picker",

@@ -112,6 +112,7 @@ _ERROR, _CLOUD, _PAUSE = ft.Icons.ERROR, ft.Icons.CLOUD_OFF, ft.Icons.PAUSE_CIRC
 BACKING_UP: Final = StateLook("backing up", _SYNC, Tone.BUSY)
 BACKUP_QUEUED: Final = StateLook("backup queued", ft.Icons.SCHEDULE, Tone.QUIET)
 OVERDUE: Final = StateLook("overdue", _WARN, Tone.WARNING)
+TO_BE_REMOVED: Final = StateLook("to be removed", ft.Icons.AUTO_DELETE, Tone.WARNING)
 FAILING: Final = StateLook("failing", _ERROR, Tone.BAD)
 
 _QUEUED: Final = StateLook("queued", ft.Icons.SCHEDULE, Tone.QUIET)

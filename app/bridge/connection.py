@@ -132,11 +132,12 @@ class ConnectionManager:
     def _on_news(self, news: SocketNews) -> None:
         now = self._now()
         match news:
-            case SocketUp(number=number):
+            case SocketUp(number=number, scopes=scopes):
                 gap_s = (now - self._down_at).total_seconds() if self._down_at and number > 1 else None
                 self._failure = self._down_at = None
                 self._absent = False
                 self._change(reconnects=number - 1, last_gap_s=gap_s or self._link.last_gap_s)
+                self._change(scopes=scopes or None)
             case SocketDown(error=error, retry_in_s=retry_in_s):
                 self._down_at = self._down_at or now
                 self._failure = self._named(error, now + timedelta(seconds=retry_in_s))

@@ -34,7 +34,7 @@ from streams.records.events import (
 )
 from streams.sources.feed import FeedItem
 from streams.subjects import LoopSubject
-from streams.vocabulary import Topic
+from streams.vocabulary import Scope, Topic
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -47,6 +47,8 @@ class SocketUp:
 
     number: int
     server_version: str
+    scopes: tuple[Scope, ...] = ()
+    """What the token may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,9 @@ class RealtimeUpdater:
         match item:
             case Up(session=number):
                 version = self._session.hello.server_version if self._session else ""
+                scopes = self._session.hello.scopes if self._session else ()
                 log.info("connected" if number == 1 else "connected_again", server_version=version)
-                self._news_subject.on_next(SocketUp(number, version))
+                self._news_subject.on_next(SocketUp(number, version, scopes))
             case Down(error=error, retry_in_s=retry_in_s, attempts=attempts):
                 if not isinstance(error, TidewatchError):
                     log.error("event_socket_failed", exc_info=error)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from streams.failures import Failure
 from streams.records.base import Record
-from streams.vocabulary import LinkState
+from streams.vocabulary import LinkState, Scope
 
 
 class Link(Record, frozen=True, kw_only=True):
@@ -23,6 +23,8 @@ class Link(Record, frozen=True, kw_only=True):
     simulated: bool = False
     """The server says that its fleet is simulated."""
     server_name: str = ""
+    scopes: tuple[Scope, ...] | None = None
+    """What this console's token may do; None while the server has not told."""
 
     @property
     def lost(self) -> bool:

@@ -81,6 +81,7 @@ class LostBar(BoundView):
 
     def _show_link(self, link: Link) -> None:
         before, self._link = self._link, link
+        self.context.scopes = None if link.scopes is None else frozenset(link.scopes)
         self._tell(link, before)
         self._show_time(self.context.clock())
 

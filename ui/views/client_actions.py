@@ -7,7 +7,7 @@ import flet as ft
 
 from streams.commands import Commands
 from streams.failures import TidewatchError
-from streams.vocabulary import ClientState, RunState
+from streams.vocabulary import ClientState, RunState, Scope
 from ui.components.confirm import Question, ask
 from ui.components.data_table_columns import RowAction
 from ui.components.selection_bar import BarAction
@@ -167,8 +167,8 @@ class ClientActions:
             held = await self._commands.holdings(client_id)
             question = Question(
                 title=f"Remove {name} for good?",
-                text="This cannot be undone. Its agent may not connect any more, and nothing of it can be "
-                "restored. Lost is:",
+                text="Its agent is shut out at once. Until its time has come, which the list shows, this can "
+                "be undone; then is lost:",
                 verb="Remove for good",
                 names=present_lost(held, self._context.format),
                 destructive=True,
@@ -180,9 +180,37 @@ class ClientActions:
             with self._context.messages.working(f"Removing {name}…"):
                 lost = await self._commands.remove_client(client_id)
             what = ", ".join(present_lost(lost, self._context.format))
+            if lost.destroy_at is not None:
+                at = self._context.format.exact_time(lost.destroy_at)
+                self._context.messages.done(
+                    f"{lost.name} is removed at {at}",
+                    detail=f"Gone with it then: {what}.",
+                    action_label="Undo",
+                    action=lambda: self._keep_now(client_id),
+                    asks_server=True,
+                )
+                return
             self._context.messages.done(f"{lost.name} was removed for good", detail=f"Gone with it: {what}.")
 
         self._act(f"Remove {self._who([client_id])}", run())
+
+    def keep(self, client_id: str) -> None:
+        """Take back the removal of a client."""
+        self._act(f"Undo the removal of {self._who([client_id])}", self._keep_now(client_id))
+
+    async def _keep_now(self, client_id: str) -> None:
+        await self._commands.keep_client(client_id)
+        self._context.messages.done(f"{self._who([client_id])} is kept and allowed again")
+
+    def protect(self, client_id: str, *, protected: bool) -> None:
+        """Protect a client from removal and purge, or end that."""
+
+        async def run() -> None:
+            await self._commands.protect_client(client_id, protected=protected)
+            told = "is protected" if protected else "is protected no longer"
+            self._context.messages.done(f"{self._who([client_id])} {told}")
+
+        self._act(f"{'Protect' if protected else 'End the protection of'} {self._who([client_id])}", run())
 
     def set_goal(self, client_id: str, goal_s: float) -> None:
         """Set how old the last good backup of a client may be."""
@@ -202,31 +230,48 @@ class ClientActions:
         client = row.client
         key, shut = client.id, client.state is ClientState.DISCONNECTED
         revoked = client.state is ClientState.REVOKED
+        operates = not self._context.lacks(Scope.OPERATE)
+        destroys = not self._context.lacks(Scope.DESTROY)
+        marked, protected = client.destroy_at is not None, client.protected
         run_id = client.running_run_id
         cancel_or_start = (
             RowAction("Copy enrol command", ft.Icons.KEY, lambda: self._copy_enrol_command(client.name))
             if revoked
             else RowAction(
-                "Cancel backup", ft.Icons.CANCEL, lambda: self.cancel(run_id, client.name), asks_server=True
+                "Cancel backup",
+                ft.Icons.CANCEL,
+                lambda: self.cancel(run_id, client.name),
+                enabled=operates,
+                asks_server=True,
             )
             if run_id is not None
             else RowAction(
                 "Back up now",
                 ft.Icons.BACKUP,
                 lambda: self.back_up([key]),
-                enabled=not shut,
+                enabled=operates and not shut,
                 asks_server=True,
             )
         )
         shut_or_allow = (
-            RowAction("Allow again", ft.Icons.LINK, lambda: self.allow([key]), asks_server=True)
+            RowAction(
+                "Undo the removal",
+                ft.Icons.RESTORE,
+                lambda: self.keep(key),
+                enabled=operates,
+                asks_server=True,
+            )
+            if marked
+            else RowAction(
+                "Allow again", ft.Icons.LINK, lambda: self.allow([key]), enabled=operates, asks_server=True
+            )
             if shut
             else RowAction(
                 "Disconnect…",
                 ft.Icons.LINK_OFF,
                 lambda: self.disconnect([key]),
                 destructive=True,
-                enabled=not revoked,
+                enabled=operates and not revoked,
                 asks_server=True,
             )
         )
@@ -237,16 +282,24 @@ class ClientActions:
                 "Verify all files",
                 ft.Icons.FACT_CHECK,
                 lambda: self.verify([key]),
-                enabled=client.last_run_state not in (None, RunState.QUEUED),
+                enabled=operates and client.last_run_state not in (None, RunState.QUEUED),
                 asks_server=True,
             ),
             RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(client.name))),
             shut_or_allow,
             RowAction(
+                "End protection" if protected else "Protect",
+                ft.Icons.LOCK_OPEN if protected else ft.Icons.LOCK_OUTLINE,
+                lambda: self.protect(key, protected=not protected),
+                enabled=destroys if protected else operates,
+                asks_server=True,
+            ),
+            RowAction(
                 "Remove for good…",
                 ft.Icons.DELETE_FOREVER,
                 lambda: self.remove(key),
+                enabled=destroys and not marked and not protected,
                 destructive=True,
                 asks_server=True,
             ),

@@ -10,7 +10,7 @@ from streams.bag import Streams
 from streams.records.link import Link
 from streams.records.runs import RunPage
 from streams.records.server import Activity
-from streams.vocabulary import ClientState
+from streams.vocabulary import ClientState, Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
@@ -192,18 +192,20 @@ class ClientDetails(BoundView):
     def _show_orders(self, row: ClientRow) -> None:
         """Show what can be asked of the client now, and of the rest why not."""
         state = row.client.state
-        revoked = "Its token was revoked" if state is ClientState.REVOKED else ""
+        narrow = self.context.lacks(Scope.OPERATE)
+        marked = row.client.destroy_at is not None
+        revoked = narrow or ("Its token was revoked" if state is ClientState.REVOKED else "")
         shut = state is ClientState.DISCONNECTED
         start = revoked or ("It is disconnected" if shut else "It backs up already" if row.running else "")
-        label = "Allow again" if shut else "Disconnect…"
+        label = "Undo the removal" if marked else "Allow again" if shut else "Disconnect…"
         if self._toggle_shut.content != label:
             self._toggle_shut.content = label
             self.touch(self._toggle_shut)
         self.touch(
             *hold_back(self._start, self._lost, refused=start),
-            *hold_back(self._verify, self._lost),
+            *hold_back(self._verify, self._lost, refused=narrow),
             *hold_back(self._toggle_shut, self._lost, refused=revoked),
-            *hold_back(self._running.cancel, self._lost),
+            *hold_back(self._running.cancel, self._lost, refused=narrow),
             *self._goal.show(row.client.goal_s, lost=self._lost),
         )
 
@@ -249,6 +251,9 @@ class ClientDetails(BoundView):
 
     def _on_shut(self) -> None:
         if self._row is not None:
+            if self._row.client.destroy_at is not None:
+                self._actions.keep(self._row.client.id)
+                return
             shut = self._row.client.state is ClientState.DISCONNECTED
             self._with(self._actions.allow if shut else self._actions.disconnect)
 

@@ -17,7 +17,17 @@ from ui.format import (
     ratio_text,
     rough_duration_text,
 )
-from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, QUIET_INK, StateLook, Tone, look
+from ui.theme import (
+    BACKING_UP,
+    BACKUP_QUEUED,
+    FAILING,
+    OVERDUE,
+    QUIET_INK,
+    TO_BE_REMOVED,
+    StateLook,
+    Tone,
+    look,
+)
 from ui.views.revoked import WORDS, enrol_command
 
 _NOW = datetime.max.replace(tzinfo=UTC)
@@ -54,6 +64,8 @@ def is_overdue(client: Client, now: datetime) -> bool:
 def present_state(row: ClientRow, now: datetime) -> StateLook:
     """Return the one look that matters most: what runs, then what is wrong, then how it is connected."""
     client = row.client
+    if client.destroy_at is not None:
+        return TO_BE_REMOVED
     if client.state is ClientState.REVOKED:  # what it had begun will be ended, too
         return look(client.state)
     if row.running:
@@ -87,6 +99,11 @@ def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
         parts = ["Its agent has not connected yet."]
     if client.state is ClientState.REVOKED:
         parts = [f"{WORDS} On the server: {enrol_command(client.name)}."]
+    if client.destroy_at is not None:
+        at = words.exact_time(client.destroy_at)
+        parts = [f"It is removed for good at {at}, with all that is kept of it, unless that is undone."]
+    if client.protected:
+        parts.append("It is protected: it is not removed, and its deleted files are not purged.")
     if client.failing_since is not None:
         since = words.moment(client.failing_since, now)
         parts.append(f"Failing since {since}: {client.failure_reason or 'no reason was given'}.")

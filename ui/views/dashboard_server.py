@@ -12,7 +12,7 @@ from streams.records.clients import Client
 from streams.records.link import Link
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta
-from streams.vocabulary import ServerState
+from streams.vocabulary import Scope, ServerState
 from ui.bound import BoundView
 from ui.components.card import card
 from ui.components.orders import hold_back
@@ -129,11 +129,15 @@ class ServerPart(BoundView):
             *hold_back(
                 self._switch,
                 self._lost,
-                refused="It is asked for already" if self._busy else "",
+                refused=self.context.lacks(Scope.OPERATE)
+                or ("It is asked for already" if self._busy else ""),
                 tooltip="Refuse new backups; running ones end" if running else "Take backups again",
             ),
             *hold_back(
-                self._back_up, self._lost, refused="" if running else "The server takes no backups now"
+                self._back_up,
+                self._lost,
+                refused=self.context.lacks(Scope.OPERATE)
+                or ("" if running else "The server takes no backups now"),
             ),
         )
 

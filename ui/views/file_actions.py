@@ -8,7 +8,7 @@ import flet as ft
 from streams.commands import Commands
 from streams.failures import TidewatchError
 from streams.records.files import BackupFile, FileVersion
-from streams.vocabulary import EntryKind, FileState
+from streams.vocabulary import EntryKind, FileState, Scope
 from ui.components.data_table_columns import RowAction
 from ui.components.selection_bar import BarAction
 from ui.context import UiContext
@@ -171,20 +171,41 @@ class FileActions:
         """Return the menu of a row."""
         one, deleted = [file], file.state is FileState.DELETED
         has_bytes = file.kind is EntryKind.FILE
+        operates = not self._context.lacks(Scope.OPERATE)
+        restores = not self._context.lacks(Scope.RESTORE)
         delete_or_back = (
-            RowAction("Undelete", ft.Icons.RESTORE_FROM_TRASH, lambda: self.undelete(one), asks_server=True)
+            RowAction(
+                "Undelete",
+                ft.Icons.RESTORE_FROM_TRASH,
+                lambda: self.undelete(one),
+                enabled=operates,
+                asks_server=True,
+            )
             if deleted
             else RowAction(
-                "Delete", ft.Icons.DELETE, lambda: self.delete(one), destructive=True, asks_server=True
+                "Delete",
+                ft.Icons.DELETE,
+                lambda: self.delete(one),
+                enabled=operates,
+                destructive=True,
+                asks_server=True,
             )
         )
         return (
             RowAction("All versions", ft.Icons.HISTORY, lambda: open_versions(file.id)),
             RowAction(
-                "Download", ft.Icons.DOWNLOAD, lambda: self.download(one), enabled=has_bytes, asks_server=True
+                "Download",
+                ft.Icons.DOWNLOAD,
+                lambda: self.download(one),
+                enabled=has_bytes and restores,
+                asks_server=True,
             ),
             RowAction(
-                "Verify", ft.Icons.FACT_CHECK, lambda: self.verify(one), enabled=has_bytes, asks_server=True
+                "Verify",
+                ft.Icons.FACT_CHECK,
+                lambda: self.verify(one),
+                enabled=has_bytes and operates,
+                asks_server=True,
             ),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_name, file.path))),
             delete_or_back,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.bag import Streams
 from streams.records.files import BackupFile, FileVersion
 from streams.records.link import Link
-from streams.vocabulary import EntryKind, FileState
+from streams.vocabulary import EntryKind, FileState, Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
@@ -202,7 +202,8 @@ class FileVersions(BoundView):
         return hold_back(
             fetch,
             self._lost,
-            refused="" if version.kind is EntryKind.FILE else "It has no content",
+            refused=self.context.lacks(Scope.RESTORE)
+            or ("" if version.kind is EntryKind.FILE else "It has no content"),
             tooltip=f"Download the version of {self.context.format.exact_time(version.created_at)}",
         )
 

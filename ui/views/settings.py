@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import flet as ft
 
+from streams.commands import Commands
 from streams.failures import ConfigRejected
 from streams.records.settings import SettingSource, SettingsSheet
 from streams.settings import SettingsPort
@@ -25,7 +26,8 @@ from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import FieldEvents, SettingField
 from ui.views.settings_files import SettingsFiles
 from ui.views.settings_parts import NotSaved, section_entry
-from ui.views.settings_present import IN_FORCE, fits, ordered, present_saved, present_section
+from ui.views.settings_present import IN_FORCE, TOKENS, fits, ordered, present_saved, present_section
+from ui.views.settings_tokens import TokensCard
 
 _LIST_WIDTH = 200
 
@@ -33,8 +35,9 @@ _LIST_WIDTH = 200
 class SettingsView(BoundView):
     """Sections at the left, the settings of one of them at the right; a search looks through all."""
 
-    def __init__(self, *, settings: SettingsPort, context: UiContext) -> None:
+    def __init__(self, *, settings: SettingsPort, commands: Commands, context: UiContext) -> None:
         self._settings = settings
+        self._tokens = TokensCard(commands, context, act=self.act, page=lambda: self.page)
         self._files = SettingsFiles(settings, context, lambda: self.page)
         self._sheet: SettingsSheet | None = None
         self._fields: dict[str, SettingField] = {}
@@ -100,7 +103,7 @@ class SettingsView(BoundView):
             self._wanted = show
             return
         section, _, key = show.partition(".")
-        if section not in ordered(self._sheet) or (key and show not in self._fields):
+        if section not in self._sections() or (key and show not in self._fields):
             say_missing(self, f"setting {show}")
             return
         self.touch(*self._search.set(""))
@@ -147,11 +150,15 @@ class SettingsView(BoundView):
             self.touch(self._where)
         self.touch(*self._connection.show_values(self._meant()))
         if first:
-            if self._section not in ordered(sheet):
+            if self._section not in self._sections():
                 self._section = ordered(sheet)[0]
             self._show_section()
             if self._wanted:
                 self.arrive(self._wanted)
+
+    def _sections(self) -> list[str]:
+        """Return the sections of the file, and behind them what is kept on the server."""
+        return [*(ordered(self._sheet) if self._sheet else ()), TOKENS]
 
     def _meant(self) -> Mapping[str, str]:
         saved = {setting.name: setting.value for setting in self._sheet.all()} if self._sheet else {}
@@ -174,6 +181,10 @@ class SettingsView(BoundView):
             shown = [setting.name for setting in sheet.all() if fits(setting, self._text)]
             self._title.value = f"Settings for “{self._text}”"
             self._about.value = f"{len(shown)} found." if shown else "No setting is called that or does that."
+        elif self._section == TOKENS:
+            shown = []
+            self._title.value = present_section(TOKENS).title
+            self._about.value = "Kept on the server: who may look, operate, restore or destroy."
         else:
             section = next(part for part in sheet.sections if part.name == self._section)
             shown = [setting.name for setting in section.settings]
@@ -181,12 +192,16 @@ class SettingsView(BoundView):
         for name in shown:
             self._fields[name].highlight(name == self._lit)
         top = [self._connection.control] if self._section == "connection" and not self._text else []
+        if self._section == TOKENS and not self._text:
+            top = [self._tokens.control]
         self._body.controls = [*top, *(self._fields[name].control for name in shown)]
         self._list.controls = [
             section_entry(name, chosen=name == self._section and not self._text, on_choose=self._on_section)
-            for name in ordered(sheet)
+            for name in self._sections()
         ]
         self.touch(self._scroll, self._list)
+        if self._section == TOKENS and not self._text:
+            self._tokens.open()
 
     def _on_section(self, name: str) -> None:
         self._text, self._lit = "", ""
@@ -276,10 +291,10 @@ class SettingsView(BoundView):
             self.touch(self._connection.testing(False))
 
 
-def build_settings(context: UiContext) -> BoundView:
+def build_settings(commands: Commands, context: UiContext) -> BoundView:
     """Return the settings view, or the words that there is nothing to be changed."""
     if context.settings is not None:
-        return SettingsView(settings=context.settings, context=context)
+        return SettingsView(settings=context.settings, commands=commands, context=context)
     words = ft.Text("The configuration of this console cannot be changed from here.", color=QUIET_INK)
     return BoundView(context=context, key="settings", content=words, padding=PAGE_PADDING, expand=True)
 

@@ -26,6 +26,8 @@ class SectionLook:
     icon: ft.IconData
 
 
+TOKENS: Final = "tokens"
+"""A section that is not of the file: what the server keeps."""
 SECTIONS: Final[dict[str, SectionLook]] = {
     "ui": SectionLook("Appearance", ft.Icons.PALETTE_OUTLINED),
     "connection": SectionLook("Connection", ft.Icons.CABLE),
@@ -34,6 +36,7 @@ SECTIONS: Final[dict[str, SectionLook]] = {
     "mock": SectionLook("Simulated fleet", ft.Icons.SCIENCE_OUTLINED),
     "server": SectionLook("Server", ft.Icons.DNS_OUTLINED),
     "agent": SectionLook("Agent", ft.Icons.DEVICES_OTHER_OUTLINED),
+    TOKENS: SectionLook("Tokens", ft.Icons.KEY),
 }
 """In the order of the list; the sections of the file that are not here come behind them."""
 

@@ -1,0 +1,77 @@
+"""A token with few scopes: what it may not do is not offered, and says why; tokens in the settings."""
+
+from pathlib import Path
+from typing import Any
+
+import flet as ft
+from msgspec.structs import replace
+
+from streams.vocabulary import CONSOLE_SCOPES, Scope
+from tests.ui.fake_commands import FakeCommands
+from tests.ui.fakes import FakeStreams
+from tests.ui.harness import PageHarness
+from tests.ui.settings_stage import settings_stage
+from ui.app import build_console
+from ui.views.settings_present import TOKENS
+from ui.views.settings_tokens import TokensCard
+
+
+async def test_an_order_says_which_scope_the_token_lacks() -> None:
+    async with PageHarness.open() as h:
+        context = h.context
+        assert context.lacks(Scope.DESTROY) == "", "unknown: the server decides"
+        context.scopes = frozenset({Scope.LOOK})
+        assert context.lacks(Scope.LOOK) == ""
+        assert context.lacks(Scope.OPERATE) == "This console's token has no scope operate"
+
+
+def texts(card: TokensCard) -> list[str]:
+    found: list[str] = []
+
+    def walk(control: Any) -> None:
+        if isinstance(control, ft.Text):
+            found.append(str(control.value))
+        for name in ("content", "controls"):
+            inner = getattr(control, name, None)
+            for each in inner if isinstance(inner, list) else [inner]:
+                if isinstance(each, ft.Control):
+                    walk(each)
+
+    walk(card.control)
+    return found
+
+
+async def test_tokens_are_listed_made_once_and_revoked(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path, TOKENS) as stage:
+        card = stage.view._tokens
+        await stage.until_saved()
+        assert "console" in texts(card) and ", ".join(CONSOLE_SCOPES) in texts(card)
+        card._name.value = "wall"
+        card._scopes[Scope.RESTORE].value = True
+        await stage.h.fire(card._add, "click")
+        await stage.until_saved()
+        assert "tw_secret-of-the-test" in texts(card) and "look, restore" in texts(card)
+        card.open()
+        await stage.until_saved()
+        assert "tw_secret-of-the-test" not in texts(card), "it is shown once"
+        assert "wall" in texts(card)
+
+
+async def test_a_narrow_token_makes_none(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path, TOKENS) as stage:
+        stage.h.context.scopes = frozenset({Scope.LOOK})
+        card = stage.view._tokens
+        card.open()
+        await stage.until_saved()
+        assert card._add.disabled
+        assert card._add.tooltip == "This console's token has no scope destroy"
+
+
+async def test_the_link_tells_what_the_token_may_do() -> None:
+    async with PageHarness.open() as h:
+        streams = FakeStreams(h.now)
+        streams.fill()
+        build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        streams.link.on_next(replace(streams.link.value, scopes=(Scope.LOOK,)))
+        await h.settle()
+        assert h.context.scopes == frozenset({Scope.LOOK})

@@ -1,0 +1,175 @@
+"""Tokens of consoles in the settings: which there are, a new one that is shown once, and an end to one."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+import flet as ft
+
+from streams.commands import Commands
+from streams.failures import TidewatchError
+from streams.records.tokens import ConsoleToken, NewToken
+from streams.vocabulary import CONSOLE_SCOPES, Scope
+from ui.components.confirm import Question, ask
+from ui.components.orders import hold_back
+from ui.context import UiContext
+from ui.format import age_text
+from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
+
+SCOPE_WORDS: Final = {
+    Scope.LOOK: "see everything but the contents of files",
+    Scope.OPERATE: "backups, connections, verification, enrolment codes, deletions that can be undone",
+    Scope.RESTORE: "read the contents of files",
+    Scope.DESTROY: "remove clients, end protection, manage tokens",
+}
+ENDS: Final = (("", "no end"), ("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("365", "1 year"))
+Act = Callable[[str, Coroutine[Any, Any, None]], None]
+
+
+class TokensCard:
+    """Lists the tokens and makes new ones; ``act`` runs commands and words their failures."""
+
+    def __init__(
+        self, commands: Commands, context: UiContext, *, act: Act, page: Callable[[], ft.Page]
+    ) -> None:
+        self._commands, self._context, self._act, self._page = commands, context, act, page
+        self._rows = ft.Column([], spacing=0, tight=True)
+        self._name = ft.TextField(label="Name", dense=True, width=220, max_length=60, counter="")
+        self._scopes = {
+            scope: ft.Checkbox(label=scope.value, tooltip=SCOPE_WORDS[scope], value=False)
+            for scope in CONSOLE_SCOPES
+            if scope is not Scope.LOOK
+        }
+        self._end = ft.Dropdown(
+            label="Ends after",
+            dense=True,
+            width=140,
+            value="",
+            options=[ft.DropdownOption(key=key, text=text) for key, text in ENDS],
+        )
+        self._add = ft.FilledTonalButton("Add token", icon=ft.Icons.ADD, on_click=lambda _: self._on_add())
+        self._made = ft.Column([], spacing=6, tight=True)
+        look = ft.Checkbox(label=Scope.LOOK.value, value=True, disabled=True, tooltip=SCOPE_WORDS[Scope.LOOK])
+        self.control = ft.Container(
+            ft.Column(
+                [
+                    self._rows,
+                    self._made,
+                    ft.Row(
+                        [self._name, look, *self._scopes.values(), self._end, self._add],
+                        spacing=12,
+                        wrap=True,
+                        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+                    ),
+                    small_text("A token is shown once. On the server: python -m app server token add NAME."),
+                ],
+                spacing=14,
+                tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            padding=ft.Padding.only(left=16, right=16, bottom=14),
+        )
+
+    def open(self) -> None:
+        """Read the tokens anew; a secret that was shown before is gone."""
+        self._made.controls = []
+        self._act("Read the tokens", self._load())
+
+    async def _load(self) -> None:
+        try:
+            tokens = await self._commands.tokens()
+        except TidewatchError as failure:
+            self._rows.controls = [ft.Text(failure.line(), size=SIZE_BODY, color=Tone.BAD.color)]
+        else:
+            self._rows.controls = [self._row(token) for token in tokens]
+        hold_back(self._add, lost=False, refused=self._context.lacks(Scope.DESTROY))
+        self.control.update()
+
+    def _row(self, token: ConsoleToken) -> ft.Control:
+        now = self._context.clock()
+        ended = token.expires_at is not None and token.expires_at <= now
+        end = "no end" if token.expires_at is None else self._context.format.exact_time(token.expires_at)
+        used = "never used" if token.used_at is None else f"used {age_text(token.used_at, now)}"
+        revoke = ft.TextButton(
+            "Revoke…",
+            style=ft.ButtonStyle(color={ft.ControlState.DEFAULT: Tone.BAD.color}),
+            on_click=lambda _, one=token: self._act(f"Revoke {one.name}", self._revoke(one)),
+        )
+        hold_back(revoke, lost=False, refused=self._context.lacks(Scope.DESTROY))
+        facts = f"{'ended' if ended else 'ends'} {end}" if token.expires_at is not None else end
+        tone = Tone.WARNING.color if ended else QUIET_INK
+        return ft.Container(
+            ft.Row(
+                [
+                    ft.Text(token.name, size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, width=160),
+                    ft.Text(", ".join(token.scopes), size=SIZE_BODY, color=INK, width=220),
+                    ft.Text(facts, size=SIZE_BODY, color=tone, width=200),
+                    ft.Text(
+                        f"{used} · made by {token.made_by or 'an earlier release'}",
+                        size=SIZE_BODY,
+                        color=QUIET_INK,
+                        expand=True,
+                        no_wrap=True,
+                    ),
+                    revoke,
+                ],
+                spacing=10,
+            ),
+            padding=ft.Padding.symmetric(vertical=4),
+            border=ft.Border.only(bottom=ft.BorderSide(1, LINE)),
+        )
+
+    def _on_add(self) -> None:
+        name = (self._name.value or "").strip()
+        if not name:
+            self._context.messages.warn("A token needs a name")
+            return
+        scopes = [Scope.LOOK, *(scope for scope, box in self._scopes.items() if box.value)]
+        days = float(self._end.value) if self._end.value else None
+        self._act(f"Add the token {name}", self._make(name, scopes, days))
+
+    async def _make(self, name: str, scopes: Sequence[Scope], days: float | None) -> None:
+        made = await self._commands.add_token(name, scopes, days)
+        self._name.value = ""
+        for box in self._scopes.values():
+            box.value = False
+        self._made.controls = [_shown_once(made)]
+        await self._load()
+
+    async def _revoke(self, token: ConsoleToken) -> None:
+        question = Question(
+            title=f"Revoke the token {token.name}?",
+            text="Whoever uses it is shut out at once, and its open connections are closed.",
+            verb="Revoke",
+            destructive=True,
+            asks_server=True,
+        )
+        if not await ask(self._page(), self._context, question):
+            return
+        await self._commands.revoke_token(token.id)
+        self._made.controls = []
+        self._context.messages.done(f"The token {token.name} is revoked")
+        await self._load()
+
+
+def _shown_once(made: NewToken) -> ft.Control:
+    copy = ft.IconButton(ft.Icons.CONTENT_COPY, icon_size=16, tooltip="Copy the token")
+    copy.action = ft.CopyToClipboard(made.secret)
+    return ft.Container(
+        ft.Column(
+            [
+                small_text(f"The token {made.token.name}; it is shown this once:"),
+                ft.Row(
+                    [
+                        ft.Text(made.secret, font_family=MONO, color=INK, selectable=True, expand=True),
+                        copy,
+                    ]
+                ),
+            ],
+            spacing=4,
+            tight=True,
+        ),
+        padding=ft.Padding.symmetric(vertical=10, horizontal=14),
+        bgcolor=HOVER,
+        border=ft.Border.all(1, LINE),
+        border_radius=RADIUS,
+    )
