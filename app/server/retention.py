@@ -11,6 +11,7 @@ from app.catalogue.events import MOST_KEPT
 from app.catalogue.wellness import check, checkpoint
 from app.server.limits import Limits
 from app.server.removal import settled_keep
+from app.server.strays import StraySearch
 from app.store.store import Store
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
@@ -26,6 +27,7 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     checked_s = time.monotonic() - CHECK_EVERY_S
     # A crash may have left a removal or a purge half done: it goes on at once, not in ten minutes.
     unfinished = True
+    strays = StraySearch(catalogue, store)
     while True:
         try:
             if unfinished:
@@ -33,6 +35,7 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
                 unfinished = False
             await asyncio.sleep(limits.retention_every_s)
             await tidy(catalogue, store, limits)
+            await strays.run_if_due()
             if time.monotonic() - checked_s >= CHECK_EVERY_S:
                 checked_s = time.monotonic()
                 await asyncio.to_thread(check, catalogue.path)

@@ -123,6 +123,10 @@ class Store:
         """Remove interrupted uploads that nobody has gone on with for a week."""
         await self._threads.write(upkeep.clear_uploads, self._layout)
 
+    async def contents_in(self, folder: str) -> dict[str, float]:
+        """Return the contents in one of the 256 folders, and the times since which they lie there."""
+        return await self._threads.read(inventory.contents_in, self._layout, self._layout.root / folder)
+
     async def receive(
         self, sha256: str, size: int, offset: int, chunks: AsyncIterator[bytes], owner: str = LOCAL
     ) -> int:

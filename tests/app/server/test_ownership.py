@@ -10,6 +10,7 @@ import msgspec
 from app.batches import encode_batch
 from app.protocol import encode
 from app.server.retention import tidy
+from app.server.strays import StraySearch
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, until
 
 
@@ -139,3 +140,44 @@ async def refused(agent: Agent, content: bytes) -> tuple[int, str]:
     url = f"/api/agent/blobs/{sha256_of(content)}?size={len(content)}"
     async with agent.http.put(url, data=io.BytesIO(content)) as response:
         return response.status, (await response.json()).get("code", "")
+
+
+async def leave_stray(server: RunningServer, content: bytes) -> None:
+    """Bring a content into the store as a crash leaves it: it is there, and nobody has noted it."""
+    await server.room.store.receive_many([(sha256_of(content), content)])
+    root = server.room.data_dir / "store"
+    path = root / sha256_of(content)[:2] / sha256_of(content)[2:]
+    await asyncio.to_thread(os.utime, path, (1_000_000_000, 1_000_000_000))
+
+
+async def test_what_a_crash_has_left_without_a_note_leaves_the_store(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({"/keep": b"keep"})
+        await leave_stray(server, b"stray")
+        search = StraySearch(server.room.catalogue, server.room.store)
+        await server.room.store.receive_many([(sha256_of(b"young"), b"young")])
+        assert await search.run_if_due() == 1
+        assert await search.run_if_due() == 0
+        assert await stored(server) == {sha256_of(b"keep"), sha256_of(b"young")}
+
+
+async def test_a_content_that_is_sent_while_it_is_searched_for_stays(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        await leave_stray(server, b"stray")
+        assert await server.room.catalogue.strays.doom([sha256_of(b"stray")]) == 1
+        await agent.back_up({"/found": b"stray"})
+        await server.room.catalogue.doomed.drop(server.room.store)
+        assert await stored(server) == {sha256_of(b"stray")}
+
+
+async def test_nothing_goes_soon_after_an_older_catalogue_was_put_back(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        catalogue, store = server.room.catalogue, server.room.store
+        assert not await catalogue.strays.held(catalogue.epoch)
+        await leave_stray(server, b"known to the newer one")
+        catalogue.epoch = "another"
+        assert await StraySearch(catalogue, store).run_if_due() == 0
+        assert len(await stored(server)) == 1
+        assert await catalogue.strays.held("another")

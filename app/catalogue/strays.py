@@ -1,0 +1,81 @@
+"""Contents of the store that the catalogue does not know: a crash came before they were noted."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
+
+from app.catalogue.batch_write import MAINTENANCE
+from app.catalogue.contents import blobs_of
+from app.catalogue.readers import Readers
+from app.catalogue.schema import doomed_contents, meta
+from app.catalogue.times import from_us, to_us
+from app.catalogue.transaction import Transaction
+from app.catalogue.writer import FLOW, Writer
+
+HELD = timedelta(hours=72)
+"""How long contents stay that an older copy of the catalogue does not know, after it was put back."""
+AT_ONCE = 500
+_EPOCH, _UNTIL = "strays_epoch", "strays_held_until"
+
+_put = insert(meta)
+_PUT = _put.on_conflict_do_update(index_elements=["name"], set_={"value": _put.excluded.value})
+_doom = insert(doomed_contents)
+_DOOM = _doom.on_conflict_do_update(index_elements=["sha256"], set_={"doomed_at": _doom.excluded.doomed_at})
+
+
+class Strays:
+    """Lets contents that nobody has noted go the way of those that are forgotten."""
+
+    def __init__(self, readers: Readers, writer: Writer) -> None:
+        self._readers = readers
+        self._writer = writer
+
+    async def held(self, epoch: str) -> bool:
+        """Return whether unknown contents stay for now, since an older catalogue was put back not long ago.
+
+        They may be known to the newer one, which may be put back yet. ``epoch`` is that of the catalogue:
+        it is another one after an older copy was opened.
+        """
+
+        def work(transaction: Transaction) -> bool:
+            rows = transaction.all(select(meta.c.name, meta.c.value).where(meta.c.name.in_((_EPOCH, _UNTIL))))
+            kept = {row.name: row.value for row in rows}
+            until = from_us(int(kept.get(_UNTIL, 0)))
+            if kept.get(_EPOCH) != epoch:
+                until = transaction.now + HELD if _EPOCH in kept else transaction.now
+                values = {_EPOCH: epoch, _UNTIL: str(to_us(until))}
+                transaction.run(_PUT, [{"name": name, "value": value} for name, value in values.items()])
+            return transaction.now < until
+
+        return await self._writer.write(work)
+
+    async def doom(self, hashes: Collection[str]) -> int:
+        """Doom those of these contents of the store that are not known; return how many.
+
+        One that is noted meanwhile is known; one that is noted later is doomed no more.
+        """
+        token = FLOW.set(MAINTENANCE)
+        try:
+            listed, doomed = list(hashes), 0
+            for start in range(0, len(listed), AT_ONCE):
+                part = listed[start : start + AT_ONCE]
+                doomed += await self._writer.write(
+                    lambda transaction, part=part: _doom_unknown(transaction, part)
+                )
+            return doomed
+        finally:
+            FLOW.reset(token)
+
+
+def _doom_unknown(transaction: Transaction, hashes: Collection[str]) -> int:
+    known = blobs_of(transaction, hashes)
+    rows = [
+        {"sha256": bytes.fromhex(sha256), "stored_bytes": 0, "doomed_at": transaction.now_us}
+        for sha256 in hashes
+        if sha256 not in known
+    ]
+    if rows:
+        transaction.run(_DOOM, rows)
+    return len(rows)
