@@ -91,6 +91,7 @@ class Console:
             theme=look.theme,
             settings=self.desk,
             followed=self.followed,
+            server_ahead_s=lambda: self.bridge.realtime.offset.seconds,
         )
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
         session_id = page.session.id

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import flet as ft
@@ -86,6 +86,11 @@ def _ignore_overtaken(_merged: bool) -> None:
     """Count nothing."""
 
 
+def _same_clock() -> float:
+    """Return that both clocks are the same."""
+    return 0.0
+
+
 def _report_nowhere(_where: str, _error: BaseException) -> None:
     """Tell nobody; the composition root passes one that logs with its trace."""
 
@@ -97,6 +102,8 @@ class UiContext:
     scheduler: JobScheduler
     frame_s: float = 1 / 60
     clock: Callable[[], datetime] = utc_now
+    server_ahead_s: Callable[[], float] = _same_clock
+    """How far the server's clock is ahead of ours, in seconds."""
     report: Callable[[str, BaseException], None] = _report_nowhere
     """Logs an exception that is a bug, with its trace: where it happened and what."""
     measure: Callable[[float], None] = _ignore_latency
@@ -138,6 +145,8 @@ class UiContext:
     frames: Frames = field(init=False)
     seconds: Observable[datetime] = field(init=False)
     """The time each second, for ages that grow; one timer for all who look, none when nobody does."""
+    server_seconds: Observable[datetime] = field(init=False)
+    """The same by the server's clock, for ages of what the server tells of."""
 
     def __post_init__(self) -> None:
         self.messages = Messages(self.clock)
@@ -145,6 +154,15 @@ class UiContext:
         self.seconds = rx.interval(1.0, scheduler=self.scheduler).pipe(
             ops.map(lambda _: self.clock()), ops.share()
         )
+        self.server_seconds = self.seconds.pipe(ops.map(self.at_server))
+
+    def server_clock(self) -> datetime:
+        """Return the time by the server's clock, by which all that it tells of is judged."""
+        return self.at_server(self.clock())
+
+    def at_server(self, ours: datetime) -> datetime:
+        """Return a time of our clock as the server's would have shown it."""
+        return ours + timedelta(seconds=self.server_ahead_s())
 
     def lacks(self, scope: Scope) -> str:
         """Return why an order is not offered: the token has no such scope; empty where it has."""

@@ -137,7 +137,7 @@ class Offers:
 
     def _client_entries(self) -> Iterator[PaletteEntry]:
         for client in sorted(self._known.clients.values(), key=lambda c: c.name):
-            state = present_state(ClientRow(client), self._context.clock())
+            state = present_state(ClientRow(client), self._context.server_clock())
             yield PaletteEntry(
                 "Clients",
                 client.name,

@@ -60,7 +60,7 @@ class AnalyticsView(BoundView):
                 self.adopt(part)
 
     def _ask(self, chosen: Range, context: UiContext) -> Asked:
-        return ask(self._past, query_of(chosen, context.clock(), context.format.zone))
+        return ask(self._past, query_of(chosen, context.server_clock(), context.format.zone))
 
     def _on_range(self, chosen: Range) -> None:
         self.context.prefs.put(_PREF, range_words(chosen))

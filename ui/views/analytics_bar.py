@@ -105,12 +105,12 @@ class RangeBar:
     # -- the two days
 
     def _put_days(self) -> None:
-        today = self._context.clock().astimezone(self._context.format.zone).date()
+        today = self._context.server_clock().astimezone(self._context.format.zone).date()
         self._first.put(self.value.first or today.replace(day=1))
         self._last.put(self.value.last or today)
 
     def _take_days(self) -> None:
-        today = self._context.clock().astimezone(self._context.format.zone).date()
+        today = self._context.server_clock().astimezone(self._context.format.zone).date()
         found = days_of(self._first.text, self._last.text, today)
         self._say_wrong(found if isinstance(found, BadDays) else BadDays())
         if not isinstance(found, BadDays):

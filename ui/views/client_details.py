@@ -168,7 +168,7 @@ class ClientDetails(BoundView):
         row = self._row
         if row is None:
             return
-        client, words, now = row.client, self.context.format, self.context.clock()
+        client, words, now = row.client, self.context.format, self.context.server_clock()
         if self._state.set(present_state(row, now), tooltip=present_state_why(row, words, now)):
             self.touch(self._state)
         facts = {
@@ -216,7 +216,7 @@ class ClientDetails(BoundView):
                 self._show_orders(self._row)
 
     def _show_runs(self, page: RunPage) -> None:
-        words, now = self.context.format, self.context.clock()
+        words, now = self.context.format, self.context.server_clock()
         changed = self._bars.show(present_run_bars(page.rows[:RUNS], words, now))
         failures = present_failures(page.rows, words, now)
         self._failures.controls = [failure_line(text) for text in failures]
@@ -224,7 +224,7 @@ class ClientDetails(BoundView):
         self.touch(*changed, self._failures_part)
 
     def _show_activity(self, lines: tuple[Activity, ...]) -> None:
-        words, now = self.context.format, self.context.clock()
+        words, now = self.context.format, self.context.server_clock()
         self._lines.controls = [activity_line(present_activity(line, now, words)) for line in lines[:_LINES]]
         self.touch(self._lines)
 

@@ -61,7 +61,7 @@ class ClientsView(BoundView):
         kept = prefs.get("clients.sort", ["name", False])
         sort, descending = kept if isinstance(kept, list) and len(kept) == 2 else ("name", False)
         self._table: DataTable[str, ClientRow] = DataTable(
-            client_columns(context.format, context.clock, self._as_of),
+            client_columns(context.format, context.server_clock, self._as_of),
             name=lambda row: row.client.name,
             actions=lambda row: self._bar.of_row(self._actions.of_row(row, self._on_open)),
             events=TableEvents(
@@ -126,7 +126,7 @@ class ClientsView(BoundView):
         self.bind_table(streams.clients, self._box, self._show_clients)
         self._named = ClientNamed(self, streams.clients)
         self.bind_deltas(streams.progress.deltas, self._show_progress, name="progress")
-        self.bind(context.seconds, self._show_ages, name="ages")
+        self.bind(context.server_seconds, self._show_ages, name="ages")
         self.bind(streams.link, lambda link: self.touch(*self._bar.show_link(link)), name="link")
         match prefs.get("clients.filter"):
             case [str(state), str(text)] if state in FILTERS:
@@ -215,8 +215,9 @@ class ClientsView(BoundView):
             self._details.refresh(row)
 
     def _as_of(self) -> datetime | None:
-        """Return since when no more is known of the clients; None while there is a server."""
-        return self._box.as_of
+        """Return since when, by the server's clock, no more is known; None while there is a server."""
+        at = self._box.as_of
+        return None if at is None else self.context.at_server(at)
 
     def _on_stale(self) -> None:
         self.touch(*self._cards.dim(self._as_of() is not None))
@@ -259,7 +260,7 @@ class ClientsView(BoundView):
         self.touch(*self._menu.set(state))
         self.touch(*self._search.set(text))
         average = average_bytes(self._rows.clients.values())
-        self._table.filter_by(matcher(state, text, clock=self.context.clock, average=average))
+        self._table.filter_by(matcher(state, text, clock=self.context.server_clock, average=average))
         self._show_around()
 
     # -- how dense

@@ -86,7 +86,7 @@ class ActivityPart(BoundView):
         if wanted == self._drawn:
             return
         rows = dict(zip(self._drawn, self._list.controls, strict=True))
-        now = self.context.clock()
+        now = self.context.server_clock()
         self._list.controls = [
             rows.get(line.seq) or self._row(present_activity(line, now, self.context.format))
             for line in self._newest

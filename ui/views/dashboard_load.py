@@ -52,7 +52,9 @@ class LoadPart(BoundView):
 
     def _show_forecast(self, snapshot: Snapshot[StorageForecast]) -> None:
         if snapshot.value is not None:
-            self._forecast = present_forecast(snapshot.value, self.context.clock(), self.context.format)
+            self._forecast = present_forecast(
+                snapshot.value, self.context.server_clock(), self.context.format
+            )
         else:
             self._forecast = (UNKNOWN, snapshot.failure.message) if snapshot.failure else ("", "")
         self._show_storage()

@@ -56,19 +56,19 @@ class RunningPart(BoundView):
         )
         self.bind_table(streams.progress, self.box, self._show_progress)
         self.bind(streams.link, self._show_link)
-        self.bind(context.seconds, self._show_time)
+        self.bind(context.server_seconds, self._show_time)
 
     def _show_progress(self, delta: Delta[int, Progress]) -> None:
         fresh = delta.full or not delta.changed.keys() <= self._runs.keys()
         delta.apply_to(self._runs)
         if fresh:
             self._runs = dict(sorted(self._runs.items()))
-        self._show_rows(self.context.clock())
+        self._show_rows(self.context.server_clock())
 
     def _show_link(self, link: Link) -> None:
         if link.lost is not self._lost:
             self._lost = link.lost
-            self._show_rows(self.context.clock())
+            self._show_rows(self.context.server_clock())
 
     def _show_time(self, now: datetime) -> None:
         self._show_rows(now)

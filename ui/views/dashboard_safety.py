@@ -81,11 +81,11 @@ class SafetyPart(BoundView):
         )
         self.bind_table(streams.clients, self.box, self._show_clients)
         self.bind(streams.status, self._show_server)
-        self.bind(context.seconds, self._show_safety)
+        self.bind(context.server_seconds, self._show_safety)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
         delta.apply_to(self._clients)
-        self._show_safety(self.context.clock())
+        self._show_safety(self.context.server_clock())
 
     def _show_safety(self, now: datetime) -> None:
         if not self._clients:
@@ -116,7 +116,7 @@ class SafetyPart(BoundView):
             return
         text, why, tone = present_disk(status, self.context.format)
         self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
-        found = present_verification(status.verification, self.context.clock(), self.context.format)
+        found = present_verification(status.verification, self.context.server_clock(), self.context.format)
         self._verification = found
         self.touch(*self._damage.set(found.wrong, found.exact, found.tone, DAMAGE_ICON))
         self._show_tone()

@@ -85,7 +85,7 @@ class ServerPart(BoundView):
         self.adopt(self.results)
         self.bind(streams.link, self._show_link)
         self.bind_deltas(streams.clients.deltas, self._keep_clients)
-        self.bind(context.seconds, self._show_uptime)
+        self.bind(context.server_seconds, self._show_uptime)
 
     # -- drawing
 
@@ -93,10 +93,10 @@ class ServerPart(BoundView):
         self._status = status
         self._show_state()
         self._show_verification(status)
-        self._show_uptime(self.context.clock())
+        self._show_uptime(self.context.server_clock())
 
     def _show_verification(self, status: ServerStatus) -> None:
-        line = present_verification(status.verification, self.context.clock(), self.context.format)
+        line = present_verification(status.verification, self.context.server_clock(), self.context.format)
         if (line.text, line.exact) != (self._verified.value, self._verified_line.tooltip):
             self._verified.value, self._verified_line.tooltip = line.text, line.exact or None
             self._verified_line.visible = bool(line.text)
@@ -111,7 +111,7 @@ class ServerPart(BoundView):
         if link.lost is not self._lost:
             self._lost = link.lost
             self._show_state()
-            self._show_uptime(self.context.clock())
+            self._show_uptime(self.context.server_clock())
 
     def _show_state(self) -> None:
         """Show the state as it is known, and only those buttons as live whose command would arrive."""

@@ -82,7 +82,7 @@ class FileVersions(BoundView):
         self._versions = self.bind_snapshot(
             rx.never(), self._box, self._show_versions, is_empty=lambda versions: not versions
         )
-        self.bind(context.seconds, self._grow_old, name="grow_old")
+        self.bind(context.server_seconds, self._grow_old, name="grow_old")
         self.bind(streams.link, self._show_link)
 
     @property
@@ -119,7 +119,7 @@ class FileVersions(BoundView):
         self._versions.switch(rx.never())
 
     def _show_file(self, file: BackupFile) -> None:
-        words, now = self.context.format, self.context.clock()
+        words, now = self.context.format, self.context.server_clock()
         if self._state.set(file.state):
             self.touch(self._state)
         facts = {
@@ -154,7 +154,7 @@ class FileVersions(BoundView):
         self.touch(self._list)
 
     def _line(self, version: FileVersion) -> ft.Control:
-        words, now = self.context.format, self.context.clock()
+        words, now = self.context.format, self.context.server_clock()
         state = look(version.state)
         when = ft.Text(
             f"{words.moment(version.created_at, now)}   {words.size(version.size_bytes)}",

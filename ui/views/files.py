@@ -62,7 +62,7 @@ class FilesView(BoundView):
         self._versions = FileVersions(streams, context, actions=self._actions, on_close=self._on_close)
         self._transfers = TransferStrip(streams, context)
         self._table: DataTable[int, BackupFile] = DataTable(
-            file_columns(context.format, context.clock),
+            file_columns(context.format, context.server_clock),
             name=lambda file: file.path,
             actions=lambda file: self._bar.of_row(self._actions.of_row(file, self._on_open)),
             events=TableEvents(
@@ -111,7 +111,7 @@ class FilesView(BoundView):
         self.adopt(self._versions)
         self.adopt(self._transfers)
         self._card_words: dict[str, CardWords] | None = None
-        self._pages = FilePages(streams.file_page, self._filter.query(context.clock()))
+        self._pages = FilePages(streams.file_page, self._filter.query(context.server_clock()))
         self.bind_snapshot(self._pages.stream, self._box, self._show_page, is_empty=self._is_empty)
         self.bind(streams.files_summary, self._show_summary)
         self.bind_deltas(streams.clients.deltas, self._show_clients)
@@ -129,7 +129,7 @@ class FilesView(BoundView):
 
     def _ask(self) -> None:
         self.context.prefs.put("files.filter", asdict(self._filter))
-        self._pages.ask(self._filter.query(self.context.clock()), first=True)
+        self._pages.ask(self._filter.query(self.context.server_clock()), first=True)
 
     def _on_filter(self, chosen: FileFilter) -> None:
         self._named.forget()  # what is chosen by hand holds, whoever a link still looks for

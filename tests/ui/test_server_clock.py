@@ -1,0 +1,32 @@
+"""Ages and what is overdue are judged by the server's clock, wherever ours stands."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from streams.vocabulary import ClientState
+from tests.ui import fleet
+from tests.ui.harness import PageHarness
+from ui.views.clients_present import is_overdue, present_seen
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_ages_are_those_of_the_servers_clock(hours: int) -> None:
+    async with PageHarness.sound() as page:
+        context = page.context
+        context.server_ahead_s = lambda: hours * 3600.0
+        server_now = context.clock() + timedelta(hours=hours)
+        seen = msgspec.structs.replace(
+            fleet.client_of("web-01", context.clock()),
+            state=ClientState.OFFLINE,
+            last_seen_at=server_now - timedelta(minutes=5),
+            last_success_at=server_now - timedelta(minutes=50),
+            goal_s=3600.0,
+        )
+        text, _ = present_seen(seen, context.format, context.server_clock())
+        assert text == "5 min ago"
+        assert not is_overdue(seen, context.server_clock())
+        late = msgspec.structs.replace(seen, last_success_at=server_now - timedelta(minutes=70))
+        assert is_overdue(late, context.server_clock())
+        assert context.at_server(context.clock()) - context.clock() == timedelta(hours=hours)
