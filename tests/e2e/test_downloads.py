@@ -17,7 +17,7 @@ CLIENT = "workbench"
 LARGE_BYTES = 33 * 1024**2
 
 
-async def test_a_file_is_downloaded_deleted_brought_back_verified_and_lost_with_its_client(
+async def test_a_file_is_downloaded_deleted_brought_back_verified_and_held_with_its_client(
     browser: Browser, tmp_path: Path
 ) -> None:
     folder, home = tmp_path / "folder", tmp_path / "home"
@@ -60,5 +60,6 @@ async def test_a_file_is_downloaded_deleted_brought_back_verified_and_lost_with_
             await screen.see("2 files with all versions")
             await screen.fill(f"Type {CLIENT} to go on", CLIENT)
             await screen.page.keyboard.press("Enter")
-            await screen.see(f"{CLIENT} was removed for good")
-            await screen.see(re.compile("No client is enrolled yet"))
+            await screen.see(re.compile(f"{CLIENT} is removed at "))
+            await screen.tap(screen.button("Undo"))
+            await screen.see(f"{CLIENT} is kept and allowed again")
