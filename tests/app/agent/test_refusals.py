@@ -66,7 +66,7 @@ async def names_at(server: Server) -> set[str]:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("hash_mismatch", 422), ("quota_exceeded", 507), ("bad_request", 400), ("damaged", 410), ("odd", 418)],
+    [("hash_mismatch", 422), ("bad_request", 400), ("damaged", 410), ("odd", 418)],
 )
 async def test_a_refused_content_costs_its_file(
     source: Path, tmp_path: Path, answering: Callable[..., None], code: str, status: int
