@@ -96,7 +96,7 @@ def test_an_unknown_command_is_said(
         (["server", "enrol", "--data", "x", "a", "b\nc"], "unrecognized arguments: b c."),
         (["agent"], "python -m app agent: the following arguments are required: PATH. See "),
         (["agent", "x", "--every"], "python -m app agent: --every: expected one argument."),
-        (["restore", "web-01"], "the following arguments are required: --server, --token-file, --to."),
+        (["restore", "web-01"], "the following arguments are required: --to."),
     ],
 )
 def test_wrong_words_are_one_line_that_says_where_and_what_to_do(
