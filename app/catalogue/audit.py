@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ MOST_READ = 5000
 """Rows that one question looks at; the next page goes on from there."""
 
 _HEAD = "audit_head"
+_SETTINGS = "audited_settings"
 _FIRST = bytes(32)
 _NEWEST = select(audit.c.seq, audit.c.line_id, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 _COLUMNS = (
@@ -117,6 +118,35 @@ class AuditLog:
     async def note(self, *notes: AuditNote) -> None:
         """Append rows; returns once they are durable."""
         await self._writer.write(lambda transaction: note_in(transaction, notes))
+
+    async def note_settings(self, values: Mapping[str, str]) -> None:
+        """Append a row for each setting that differs from when the server last started."""
+
+        def work(transaction: Transaction) -> None:
+            kept = transaction.all(select(meta.c.value).where(meta.c.name == _SETTINGS))
+            text = _encode(dict(values)).decode()
+            if not kept:
+                transaction.run(insert(meta).values(name=_SETTINGS, value=text))
+                return
+            before = msgspec.json.decode(kept[0].value, type=dict[str, str])
+            changed = [name for name in values if before.get(name, values[name]) != values[name]]
+            if changed or before.keys() != values.keys():
+                transaction.run(update(meta).where(meta.c.name == _SETTINGS).values(value=text))
+            if changed:
+                note_in(
+                    transaction,
+                    [
+                        AuditNote(
+                            action=AuditAction.CHANGE_SETTINGS,
+                            who="server",
+                            target=name,
+                            detail=f"{before[name]} to {values[name]}",
+                        )
+                        for name in changed
+                    ],
+                )
+
+        await self._writer.write(work)
 
     async def head(self) -> Head:
         """Return the newest row; number 0 where there is none."""

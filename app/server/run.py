@@ -166,6 +166,9 @@ async def running_room(
             simulated=simulated,
         )
         await room.audit.begin()
+        if not isinstance(settings, Limits):
+            values = settings.model_dump(mode="json")
+            await catalogue.audit.note_settings({f"server.{name}": str(v) for name, v in values.items()})
         stack.push_async_callback(room.audit.close)
         stack.push_async_callback(room.tasks.close)
         await catalogue.clients.mark_all_offline()

@@ -5,12 +5,15 @@ The server may run meanwhile. The code is the only line on stdout.
 
 import argparse
 
+from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.certificate import noted_fingerprint
+from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, say, say_aside, with_catalogue
 from app.server.problems import Refused, StartFailed
 from app.server.routes.enrolment import client_name
 from app.tls import join_code
+from streams.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,9 @@ def run(args: argparse.Namespace) -> int:
             enrolment = await catalogue.enrolments.create(client_name(args.name))
         except Refused as refusal:
             raise StartFailed(refusal.problem.message) from None
+        await catalogue.audit.note(
+            AuditNote(action=AuditAction.ENROLMENT_CODE, who=invoker(), target=f"client {enrolment.name}")
+        )
         say(join_code(enrolment.code, noted_fingerprint(args.data)))
         expires = enrolment.expires_at.astimezone().strftime("%Y-%m-%d %H:%M")
         say_aside(f"for {enrolment.name}; it works once, until {expires}")

@@ -5,9 +5,12 @@ The server may run meanwhile; it notices within a second or two.
 
 import argparse
 
+from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
+from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, say, with_catalogue
 from app.server.problems import StartFailed
+from streams.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,14 @@ def run(args: argparse.Namespace) -> int:
         if client is None:
             raise StartFailed(f"No client is named {args.name}.", hint="Names are case-sensitive.")
         await catalogue.tokens.revoke_client(client.id)
+        await catalogue.audit.note(
+            AuditNote(
+                action=AuditAction.REVOKE_CLIENT,
+                who=invoker(),
+                target=f"client {client.name}",
+                client_id=client.id,
+            )
+        )
         say(f"{args.name}: its token is revoked; enrol it again to let it back in")
         return 0
 

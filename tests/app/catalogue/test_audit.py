@@ -129,3 +129,11 @@ async def test_what_was_done_with_a_client_is_told_after_its_removal(catalogue: 
     await catalogue.removal.remove(client.id)
     lines = await catalogue.activity.page()
     assert [(line.kind.value, line.client_name) for line in lines][1:] == [("client_enrolled", "old-laptop")]
+
+
+async def test_a_setting_that_changed_between_two_starts_is_noted(catalogue: Catalogue) -> None:
+    for days in ("30", "30", "7"):
+        await catalogue.audit.note_settings({"server.keep_deleted_days": days, "server.port": "1256"})
+    ((_, line),) = await catalogue.audit.after(0)
+    assert (line.message, line.fields["on"]) == ("change settings", "server.keep_deleted_days")
+    assert line.fields["detail"] == "30 to 7"
