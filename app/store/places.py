@@ -97,6 +97,20 @@ class Places:
                     self._take_back(each)
                 raise
             self._unsettled.difference_update(each.sha256 for each in placed)
+        for each in placed:
+            self.discard_damaged_copy(each.sha256)
+
+    def discard_damaged_copy(self, sha256: str) -> None:
+        """Remove the copy that was set aside, if there is one: a good copy is durable in its place."""
+        try:
+            self._files.remove(self._layout.damaged(sha256))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            # The next start removes it.
+            log.warning("damaged_copy_stays", sha256=sha256, reason=str(error))
+        else:
+            log.info("damaged_copy_removed", sha256=sha256)
 
     def set_aside(self, sha256: str, inode: Inode) -> bool:
         """Take a damaged copy out of the way; return whether it was still the one at its place.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from app.store.errors import BAD_SECTOR, Damaged, StoreLost
+from app.store.errors import BAD_SECTOR, BadHash, Damaged, StoreLost
 from app.store.identity import Identity
 from app.store.layout import Layout
 from app.store.places import Places
@@ -48,6 +48,19 @@ def prepare(layout: Layout, identity: Identity, expected: str = "") -> None:
     # A process that was killed may have left entries that are there, but not durable.
     for folder in layout.folders():
         layout.files.sync_folder(folder)
+    _clear_damaged_copies(layout)
+
+
+def _clear_damaged_copies(layout: Layout) -> None:
+    # The process may have been killed between a content's arrival and the removal of its damaged copy.
+    for entry in list(os.scandir(layout.set_aside)):
+        try:
+            if layout.blob(entry.name).exists():
+                layout.files.remove(Path(entry.path))
+        except BadHash:
+            log.warning("foreign_file_in_store", file=entry.path)
+        except OSError as error:
+            log.warning("damaged_copy_stays", file=entry.path, reason=error.strerror)
 
 
 def clear_uploads(layout: Layout, *, own_names_only: bool = True) -> None:

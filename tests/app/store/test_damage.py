@@ -307,3 +307,38 @@ async def test_a_file_in_the_place_of_a_folder_is_said(root: Path) -> None:
     with pytest.raises(StoreUnwritable, match="a7"):
         await store.prepare()
     await store.close()
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("size", "batched"), [(3000, True), (3000, False), (6 * FRAME_BYTES, False)])
+async def test_a_content_sent_again_replaces_its_damaged_copy(
+    store: Store, root: Path, size: int, batched: bool
+) -> None:
+    sha256, content = await put(store, size)
+    flip_a_byte(blob_path(root, sha256))
+    assert not (await store.verify(sha256)).good
+    assert [path.name for path in (root / "damaged").iterdir()] == [sha256]
+    if batched:
+        await store.receive_many([(sha256, content)])
+    else:
+        await store.receive(sha256, size, 0, pieces(content))
+    assert list((root / "damaged").iterdir()) == []
+    assert await read(store, sha256) == content
+
+
+async def test_a_start_removes_damaged_copies_of_what_is_whole_and_nothing_else(
+    store: Store, root: Path
+) -> None:
+    sha256, _ = await put(store, 3000)
+    lost = "0" * 64
+    for name in (sha256, lost, "z" * 64, "notes.txt"):
+        (root / "damaged" / name).write_bytes(b"damaged")
+    again = Store(root)
+    await again.prepare()
+    await again.close()
+    assert sorted(path.name for path in (root / "damaged").iterdir()) == sorted([lost, "notes.txt", "z" * 64])
