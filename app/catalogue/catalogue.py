@@ -86,7 +86,7 @@ class Catalogue:
         self.known_time = KnownTime(self.readers, self.writer, now=now)
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
-        self.holds = Holds(self.readers, self.writer, now=now)
+        self.holds = Holds(self.readers, self.writer, self.known_time, now=now)
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
@@ -100,7 +100,7 @@ class Catalogue:
         self.verification = VerificationSchedule(self.readers)
         self.removal = Removal(self.readers, self.writer, self.tokens)
         self.doomed = DoomedContents(self.readers, self.writer)
-        self.strays = Strays(self.readers, self.writer)
+        self.strays = Strays(self.readers, self.writer, self.known_time)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
         self._tasks = Tasks()

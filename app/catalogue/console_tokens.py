@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery, TokenNameTaken, UnknownToken
 from app.catalogue.readers import Readers
 from app.catalogue.schema import tokens
 from app.catalogue.times import from_us
-from app.catalogue.tokens import TokenInfo, Tokens, issue_in, revoke_in
+from app.catalogue.tokens import ENDED, TokenInfo, Tokens, issue_in, revoke_in
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from streams.records.tokens import ConsoleToken, NewToken
@@ -19,7 +19,11 @@ from streams.vocabulary import CONSOLE_SCOPES, Scope
 
 LONGEST_NAME = 60
 
-_OURS = tokens.c.client_no.is_(None) & tokens.c.revoked_at.is_(None) & tokens.c.scopes.contains(Scope.LOOK)
+_OURS = (
+    tokens.c.client_no.is_(None)
+    & (tokens.c.revoked_at.is_(None) | ENDED)
+    & tokens.c.scopes.contains(Scope.LOOK)
+)
 
 
 class ConsoleTokens:
@@ -70,7 +74,9 @@ class ConsoleTokens:
             rows = transaction.all(_select().where(which))
             if not rows:
                 raise UnknownToken(f"No token is named {name}." if name else "No token has this id.")
-            return _token(rows[0]), revoke_in(transaction, tokens.c.id == rows[0].id)
+            this = tokens.c.id == rows[0].id
+            transaction.run(update(tokens).where(this, ENDED).values(revoked_at=transaction.now_us))
+            return _token(rows[0]), revoke_in(transaction, this)
 
         token, revoked = await self._writer.write(work)
         self._tokens.forget(revoked)

@@ -30,6 +30,9 @@ MAX_UNNAMED = 100_000
 UNNAMED_S = 86400
 """How long a content may wait for its name where no run of its client ends meanwhile."""
 
+AHEAD_S = 60
+"""What came so long after now came while the clock was ahead."""
+
 _received = insert(client_contents)
 _RECEIVED = _received.on_conflict_do_update(
     index_elements=["client_no", "blob_id"], set_={"received_at": _received.excluded.received_at}
@@ -247,7 +250,8 @@ def _unnamed(now: datetime) -> AnySelect:
         .where(
             client_contents.c.version_count == literal_column("0"),
             (client_contents.c.received_at < to_us(now) - UNNAMED_S * SECOND_US)
-            | (running.is_(None) & (client_contents.c.received_at < last_end)),
+            | (running.is_(None) & (client_contents.c.received_at < last_end))
+            | (client_contents.c.received_at > to_us(now) + AHEAD_S * SECOND_US),
         )
         .limit(MAX_UNNAMED)
     )
@@ -263,6 +267,17 @@ def _forget(transaction: Transaction, due: Sequence[tuple[int, int]]) -> int:
             select(clients.c.no).where(clients.c.no.in_(by_client), clients.c.running_run_id.is_not(None))
         )
     }
+    # From a clock that was ahead: they count from now on, instead of never.
+    ahead = client_contents.c.received_at > transaction.now_us + AHEAD_S * SECOND_US
+    for no, ids in by_client.items():
+        moved = transaction.run(
+            update(client_contents)
+            .where(client_contents.c.client_no == no, client_contents.c.blob_id.in_(ids), ahead)
+            .values(received_at=transaction.now_us)
+            .returning(client_contents.c.blob_id)
+        )
+        counted = {row.blob_id for row in moved}
+        by_client[no] = [blob_id for blob_id in ids if blob_id not in counted]
     # A run that has begun since may still name them.
     return sum(let_go(transaction, no, ids) for no, ids in by_client.items() if no not in busy)
 

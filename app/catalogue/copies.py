@@ -182,10 +182,15 @@ def _put_aside(catalogue: Path, now: datetime) -> Path | None:
     return aside if there else None
 
 
-def keep_newest(folder: Path, count: int) -> list[Path]:
-    """Delete all copies in a folder but the newest ``count``; return those that went."""
+def keep_newest(folder: Path, count: int, now: datetime) -> list[Path]:
+    """Delete all copies in a folder but the newest ``count``; return those that went.
+
+    One from the future was made by a clock that was wrong, then or now: it goes before the others, so that
+    the one that was made just now always stays.
+    """
     with translated(folder):
-        gone = [path for _, path in copies_in(folder)[:-count]] if count > 0 else []
+        copies = sorted(copies_in(folder), key=lambda copy: (copy[0] <= now, *copy))
+        gone = [path for _, path in copies[:-count]] if count > 0 else []
         for path in gone:
             path.unlink(missing_ok=True)
     return gone

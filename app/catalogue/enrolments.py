@@ -25,6 +25,8 @@ DEFAULT_GOAL_S = 26 * 3600.0
 NEW_CODE = f"Get a new one on the server with: {enrol_command()}."
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LONGEST_NAME = 200
+ENDED = 0
+"""The end of a code whose end has been noted: whatever the clock says later, it has passed."""
 
 
 class Enrolment(Record, frozen=True, kw_only=True):
@@ -60,6 +62,16 @@ class Enrolments:
             return Enrolment(code=code, name=checked, expires_at=expires_at)
 
         return await self._writer.write(work)
+
+    async def end_expired(self) -> None:
+        """Let the codes whose end has come be good no longer, also where the clock is set back later."""
+        over = enrolments.c.used_at.is_(None) & (enrolments.c.expires_at > ENDED)
+
+        def work(transaction: Transaction) -> None:
+            expired = over & (enrolments.c.expires_at <= transaction.now_us)
+            transaction.run(update(enrolments).where(expired).values(expires_at=ENDED))
+
+        await self._writer.write(work)
 
     async def redeem(self, name: str, code: str, platform: str, agent_version: str) -> tuple[Client, str]:
         """Use a code: return the client and its token.

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from app.catalogue.clients import change, client_row
 from app.catalogue.errors import NotMarked, Protected, UnknownRun
+from app.catalogue.known_time import KnownTime
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, client_of, run_of, select_runs
 from app.catalogue.schema import clients, meta, runs
@@ -17,6 +18,8 @@ from app.catalogue.writer import Writer
 from streams.records.clients import Client
 from streams.records.runs import Run
 from streams.vocabulary import EventKind, Topic
+
+_SETTLED = "settled "
 
 
 class _Settled(msgspec.Struct, frozen=True):
@@ -30,10 +33,14 @@ class _Settled(msgspec.Struct, frozen=True):
 class Holds:
     """The delay before anything is destroyed, and what is exempt from it."""
 
-    def __init__(self, readers: Readers, writer: Writer, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, readers: Readers, writer: Writer, known_time: KnownTime, *, now: Callable[[], datetime]
+    ) -> None:
         self._readers = readers
         self._writer = writer
+        self._known_time = known_time
         self._now = now
+        known_time.on_believed(_hold_longer)
 
     async def mark(self, client_id: str, destroy_at: datetime) -> Client:
         """Mark a client for removal at a time; one that is marked keeps its time.
@@ -122,15 +129,17 @@ class Holds:
     async def settled(self, name: str, wished: float, delay: timedelta | None) -> float:
         """Return which value of a setting holds now: a smaller one than before holds only after a delay.
 
-        Without a ``delay`` the value itself is the delay, in hours.
+        Without a ``delay`` the value itself is the delay, in hours. While the clock cannot be believed
+        nothing is lowered by it.
         """
+        plausible = await self._known_time.plausible()
 
         def work(transaction: Transaction) -> float:
-            key = f"settled {name}"
+            key = f"{_SETTLED}{name}"
             kept = transaction.all(select(meta.c.value).where(meta.c.name == key))
             known = msgspec.json.decode(kept[0].value, type=_Settled) if kept else _Settled(wished)
             held = timedelta(hours=known.value) if delay is None else delay
-            new = _after(known, wished, transaction.now_us, held)
+            new = _after(known, wished, transaction.now_us, held, plausible=plausible)
             text = msgspec.json.encode(new).decode()
             if not kept:
                 transaction.run(insert(meta).values(name=key, value=text))
@@ -141,13 +150,31 @@ class Holds:
         return await self._writer.write(work)
 
 
-def _after(known: _Settled, wished: float, now_us: int, delay: timedelta) -> _Settled:
+def _after(known: _Settled, wished: float, now_us: int, delay: timedelta, *, plausible: bool) -> _Settled:
     if wished >= known.value:
         return _Settled(wished)
-    since_us = known.since_us if known.wished == wished else now_us
-    if now_us - since_us >= delay.total_seconds() * 1e6:
+    # From a clock that was ahead: it counts from now on, instead of never.
+    since_us = min(known.since_us, now_us) if known.wished == wished else now_us
+    if plausible and now_us - since_us >= delay.total_seconds() * 1e6:
         return _Settled(wished)
     return _Settled(known.value, wished, since_us)
+
+
+def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
+    """Move what is marked or settles later by the length of a jump of the clock: that time was not waited."""
+    jump_us = jump // timedelta(microseconds=1)
+    marked = transaction.all(
+        select(clients.c.no, clients.c.destroy_at).where(clients.c.destroy_at.is_not(None))
+    )
+    for row in marked:
+        client = change(transaction, row.no, destroy_at=row.destroy_at + jump_us)
+        transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+    for row in transaction.all(select(meta).where(meta.c.name.startswith(_SETTLED))):
+        known = msgspec.json.decode(row.value, type=_Settled)
+        later = msgspec.structs.replace(known, since_us=known.since_us + jump_us)
+        if known.wished is not None:
+            text = msgspec.json.encode(later).decode()
+            transaction.run(update(meta).where(meta.c.name == row.name).values(value=text))
 
 
 def _refuse_protected(transaction: Transaction, no: int, name: str, *, protected: bool) -> None:

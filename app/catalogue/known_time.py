@@ -1,8 +1,9 @@
 """The last time that the server's clock was known to be right, and whether it is plausible now.
 
 A clock that jumps a year ahead for a minute must not purge what was to be kept for a month. A jump forward of
-more than a day beyond what has passed by the monotonic clock, or since the server last ran, is believed only
-after the clock has stayed there for a day; until then nothing is purged because of its age.
+more than ten minutes beyond what has passed by the clock of the machine's uptime, or of more than a day
+since the server last ran, is believed only after the clock has stayed there for a day; until then nothing is
+purged because of its age. What is held for some hours before it is destroyed is then held longer by the jump.
 """
 
 import time
@@ -20,11 +21,21 @@ from app.catalogue.writer import Writer
 
 log = structlog.stdlib.get_logger(__name__)
 
-JUMP = timedelta(days=1)
+JUMP = timedelta(minutes=10)
+JUMP_WHILE_OFF = timedelta(days=1)
+"""A server that is off each night must be able to believe its clock."""
 CONFIRM_S = 24 * 3600.0
 """How long a clock that has jumped must stay there before it is believed, in seconds."""
 WRITE_EVERY = timedelta(minutes=5)
 _NAME = "known_at"
+OnBelieved = Callable[[Transaction, timedelta], None]
+"""Is called inside the write that believes a jump forward, with its length."""
+
+
+def uptime_s() -> float:
+    """Return for how long the machine is up, with the time in which it slept where that is counted."""
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
 class KnownTime:
@@ -36,7 +47,7 @@ class KnownTime:
         writer: Writer,
         *,
         now: Callable[[], datetime],
-        clock_s: Callable[[], float] = time.monotonic,
+        clock_s: Callable[[], float] = uptime_s,
     ) -> None:
         self._readers, self._writer = readers, writer
         self._now, self._clock_s = now, clock_s
@@ -45,6 +56,11 @@ class KnownTime:
         """By the monotonic clock; None while only the catalogue tells of it."""
         self._written_at: datetime | None = None
         self._jumped_s: float | None = None
+        self._on_believed: list[OnBelieved] = []
+
+    def on_believed(self, call: OnBelieved) -> None:
+        """Call ``call`` whenever a jump forward is believed."""
+        self._on_believed.append(call)
 
     async def plausible(self) -> bool:
         """Return whether ages may be judged by the clock just now."""
@@ -52,7 +68,8 @@ class KnownTime:
         known = self._known_at or await self._read() or now
         passed_s = clock_s - self._known_s if self._known_s is not None else 0.0
         ahead = now - known - timedelta(seconds=passed_s)
-        if ahead > JUMP:
+        jumped = ahead > (JUMP_WHILE_OFF if self._known_s is None else JUMP)
+        if jumped:
             if self._jumped_s is None:
                 self._jumped_s = clock_s
                 log.warning(
@@ -63,13 +80,16 @@ class KnownTime:
             if clock_s - self._jumped_s < CONFIRM_S:
                 # What is known stays as it is, so that a restart does not take the jump for the truth.
                 return False
+        if jumped or self._written_at is None or abs(now - self._written_at) >= WRITE_EVERY:
+            await self._writer.write(
+                lambda transaction: self._write(transaction, now, ahead if jumped else None)
+            )
+            self._written_at = now
+        # After the write: where it fails, the jump is still to be believed, and what is held to be moved.
         if self._jumped_s is not None:
             log.info("clock_believed_again")
         self._jumped_s = None
         self._known_at, self._known_s = now, clock_s
-        if self._written_at is None or abs(now - self._written_at) >= WRITE_EVERY:
-            await self._writer.write(self._write)
-            self._written_at = now
         return True
 
     async def _read(self) -> datetime | None:
@@ -77,8 +97,10 @@ class KnownTime:
         self._known_at = from_us(int(rows[0].value)) if rows else None
         return self._known_at
 
-    def _write(self, transaction: Transaction) -> None:
-        known = self._known_at or self._now()
+    def _write(self, transaction: Transaction, known: datetime, jump: timedelta | None) -> None:
+        if jump is not None:
+            for call in self._on_believed:
+                call(transaction, jump)
         value = str(to_us(known) // SECOND_US * SECOND_US)
         done = transaction.run(update(meta).where(meta.c.name == _NAME).values(value=value))
         if not done.rowcount:

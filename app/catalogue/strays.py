@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.batch_write import MAINTENANCE
 from app.catalogue.contents import blobs_of
+from app.catalogue.known_time import KnownTime
 from app.catalogue.readers import Readers
 from app.catalogue.schema import doomed_contents, meta
 from app.catalogue.times import from_us, to_us
@@ -28,9 +29,10 @@ _DOOM = _doom.on_conflict_do_update(index_elements=["sha256"], set_={"doomed_at"
 class Strays:
     """Lets contents that nobody has noted go the way of those that are forgotten."""
 
-    def __init__(self, readers: Readers, writer: Writer) -> None:
+    def __init__(self, readers: Readers, writer: Writer, known_time: KnownTime) -> None:
         self._readers = readers
         self._writer = writer
+        known_time.on_believed(_hold_longer)
 
     async def held(self, epoch: str) -> bool:
         """Return whether unknown contents stay for now, since an older catalogue was put back not long ago.
@@ -67,6 +69,13 @@ class Strays:
             return doomed
         finally:
             FLOW.reset(token)
+
+
+def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
+    """Hold unknown contents longer by the length of a jump of the clock: that time was not waited."""
+    for row in transaction.all(select(meta.c.value).where(meta.c.name == _UNTIL)):
+        until = from_us(int(row.value)) + jump
+        transaction.run(_PUT, [{"name": _UNTIL, "value": str(to_us(until))}])
 
 
 def _doom_unknown(transaction: Transaction, hashes: Collection[str]) -> int:

@@ -72,6 +72,10 @@ def issue_in(
     return token
 
 
+ENDED = tokens.c.revoked_at == tokens.c.expires_at
+"""Revoked by nobody: its end has come."""
+
+
 def revoke_in(transaction: Transaction, which: ColumnElement[bool]) -> list[TokenInfo]:
     """Revoke the tokens of a condition inside a write; return those that were good before."""
     good = _select().where(which, tokens.c.revoked_at.is_(None))
@@ -167,6 +171,19 @@ class Tokens:
             transaction.run(update(tokens).where(tokens.c.id.in_(list(token_ids))).values(used_at=to_us(at)))
 
         await self._writer.write(work)
+
+    async def end_expired(self) -> None:
+        """Let the tokens whose end has come be good no longer, also where the clock is set back later."""
+
+        def work(transaction: Transaction) -> list[TokenInfo]:
+            over = tokens.c.expires_at <= transaction.now_us
+            revoked = revoke_in(transaction, over)
+            # They are told from those that somebody has revoked by the time.
+            ended = over & tokens.c.id.in_([info.id for info in revoked])
+            transaction.run(update(tokens).where(ended).values(revoked_at=tokens.c.expires_at))
+            return revoked
+
+        self.forget(await self._writer.write(work))
 
     async def revoke(self, token_id: int) -> None:
         """Let a token be good no longer."""

@@ -91,7 +91,7 @@ class CatalogueBackups:
             for folder in self._folders:
                 try:
                     made.append(await asyncio.to_thread(copy_to, self._catalogue, folder, made_at))
-                    await asyncio.to_thread(keep_newest, folder, self._limits.catalogue_backups)
+                    await asyncio.to_thread(keep_newest, folder, self._limits.catalogue_backups, made_at)
                 except TidewatchError as error:
                     failure = error
             if failure is not None:

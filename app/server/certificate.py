@@ -118,6 +118,7 @@ def _is_current(file: Path, key: ec.EllipticCurvePrivateKey, names: list[str]) -
     return (
         certificate.public_key() == key.public_key()
         and known.issuperset(names)
+        and certificate.not_valid_before_utc <= datetime.now(UTC)
         and certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
     )
 

@@ -34,8 +34,8 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
                 await go_on(catalogue, store)
                 unfinished = False
             await asyncio.sleep(limits.retention_every_s)
-            await tidy(catalogue, store, limits)
-            await strays.run_if_due()
+            if await tidy(catalogue, store, limits):
+                await strays.run_if_due()
             if time.monotonic() - checked_s >= CHECK_EVERY_S:
                 checked_s = time.monotonic()
                 await asyncio.to_thread(check, catalogue.path)
@@ -52,11 +52,14 @@ async def go_on(catalogue: Catalogue, store: Store) -> None:
     await catalogue.doomed.drop(store)
 
 
-async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
-    """Purge and roll up once, all of it in small writes; with a clock that has jumped nothing is purged."""
+async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
+    """Purge and roll up once, all of it in small writes.
+
+    Returns whether the clock could be believed: with one that has jumped nothing is purged.
+    """
     if not await catalogue.known_time.plausible():
         await go_on(catalogue, store)
-        return
+        return False
     too_old = utc_now() - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()
@@ -68,7 +71,10 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     await store.clear_uploads()
     await catalogue.metrics.rollup()
     await catalogue.analytics.forget()
+    await catalogue.tokens.end_expired()
+    await catalogue.enrolments.end_expired()
     await asyncio.to_thread(checkpoint, catalogue.path)
     log.info(
         "tidied", events_purged=events, files_purged=files, removal_rows=removed, contents_dropped=contents
     )
+    return True

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ from streams.vocabulary import Topic
 log = structlog.stdlib.get_logger(__name__)
 
 STORE_SIZE_EVERY_S = 30.0
+CLOCK_SET = timedelta(seconds=2)
+"""A clock that has moved by more than this beside the monotonic one was set."""
 
 
 class Machine:
@@ -91,11 +93,12 @@ class StatusSampler:
         self._limits = limits
         self._connections = connections
         self._disk = DiskWatch()
-        self._started_at: datetime = utc_now()
+        self._started_at, self._started_s = utc_now(), time.monotonic()
         self._store_bytes = 0
         self._store_looked: float | None = None
         self._received, self._sent = Rate(), Rate()
         self._newest: ServerStatus | None = None
+        self._newest_s = 0.0
         self._wanted = asyncio.Event()
         self._sampling = asyncio.Lock()
         hub.on_topics(self._on_topics)
@@ -104,6 +107,13 @@ class StatusSampler:
         if Topic.STATUS in added:
             self._wanted.set()
 
+    def _begun(self) -> datetime:
+        """Return when the server started, by the clock of now: it may have been set since."""
+        begun = utc_now() - timedelta(seconds=time.monotonic() - self._started_s)
+        if abs(begun - self._started_at) > CLOCK_SET:
+            self._started_at = begun
+        return self._started_at
+
     def newest(self) -> StatusFrame | None:
         """Return what a console that begins to listen must know."""
         return None if self._newest is None else StatusFrame(status=self._newest)
@@ -111,7 +121,8 @@ class StatusSampler:
     async def current(self) -> ServerStatus:
         """Return a sample that is not older than the interval of those who listen, its states as of now."""
         newest = self._newest
-        if newest is None or (utc_now() - newest.at).total_seconds() > self._limits.sample_s:
+        # By the monotonic clock: a sample from a clock that was ahead would count as new for long.
+        if newest is None or time.monotonic() - self._newest_s > self._limits.sample_s:
             return await self.sample()
         return msgspec.structs.replace(newest, **self._counts())
 
@@ -143,11 +154,12 @@ class StatusSampler:
             )
             await self._look_at_store()
             received_bps, sent_bps = self._rates()
+            self._newest_s = time.monotonic()
             self._newest = ServerStatus(
                 at=utc_now(),
                 epoch=self._catalogue.epoch,
                 version=SERVER_VERSION,
-                started_at=self._started_at,
+                started_at=self._begun(),
                 cpu_ratio=cpu_ratio,
                 memory_bytes=memory,
                 memory_total_bytes=memory_total,

@@ -1,6 +1,7 @@
 """Questions about what lies in the folder of a store, beside its contents' bytes. Blocking."""
 
 import os
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 from app.store.errors import BadHash, Damaged
 from app.store.layout import Layout
 from app.store.reader import Reader
+
+AHEAD_S = 60.0
+"""A content that is so much from the future was written by a clock that was wrong."""
 
 
 def raw_sizes(layout: Layout, hashes: Collection[str]) -> dict[str, int]:
@@ -43,5 +47,10 @@ def contents_in(layout: Layout, folder: Path) -> dict[str, float]:
             sha256 = folder.name + entry.name
             with suppress(FileNotFoundError, BadHash):
                 layout.blob(sha256)
-                found[sha256] = entry.stat(follow_symlinks=False).st_mtime
+                since_s = entry.stat(follow_symlinks=False).st_mtime
+                if since_s > time.time() + AHEAD_S:
+                    # Written while the clock was ahead: it counts from now on, instead of never.
+                    os.utime(entry.path, follow_symlinks=False)
+                    since_s = time.time()
+                found[sha256] = since_s
     return found

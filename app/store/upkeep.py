@@ -85,7 +85,8 @@ def _is_over(path: Path, *, own_names_only: bool) -> bool:
     if age_s < 0:
         # Written while the clock was ahead: it counts from now on, instead of never.
         os.utime(path)
-    return age_s > KEPT_UPLOAD_S
+    # At a start nothing is known of the clock yet; who purges by age asks whether it can be believed.
+    return own_names_only and age_s > KEPT_UPLOAD_S
 
 
 def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> Aside:

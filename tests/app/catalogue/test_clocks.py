@@ -6,9 +6,10 @@ import pytest
 
 from app.catalogue import known_time
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import CodeExpired
 from app.catalogue.known_time import KnownTime
 from app.protocol import FinishRun
-from streams.vocabulary import RunState, RunTrigger
+from streams.vocabulary import RunState, RunTrigger, Scope
 from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
 
 
@@ -57,8 +58,78 @@ async def test_time_that_has_passed_and_a_clock_set_back_are_plausible(
     assert await known.plausible()
     clock.forward(hours=-1)
     assert await known.plausible()
+    # While the server was off nothing but the clock on the wall went on.
     clock.forward(hours=20)
+    assert not await known.plausible()
+    assert await judge(catalogue, clock, ticks).plausible()
+
+
+async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    ticks = Ticks()
+    known = catalogue.known_time
+    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    client = await enrol(catalogue)
     assert await known.plausible()
+    assert await catalogue.holds.settled_delay_h(72) == 72
+    assert await catalogue.holds.settled_delay_h(1) == 72
+    await catalogue.holds.mark(client.id, clock.at + timedelta(hours=72))
+    assert not await catalogue.strays.held("first")
+    assert await catalogue.strays.held("an older copy")
+    clock.forward(days=10)
+    assert await catalogue.holds.settled_delay_h(1) == 72
+    assert not await known.plausible()
+    for _ in range(2):
+        ticks.at_s += 13 * 3600
+        clock.forward(hours=13)
+        await known.plausible()
+    # The jump is believed after a day; what was held is held for the hours that it was to be held.
+    assert await known.plausible()
+    assert not await catalogue.holds.due()
+    assert await catalogue.holds.settled_delay_h(1) == 72
+    assert await catalogue.strays.held("an older copy")
+    ticks.at_s += 47 * 3600
+    clock.forward(hours=47)
+    assert await known.plausible()
+    assert [due for due, _ in await catalogue.holds.due()] == [client.id]
+    assert await catalogue.holds.settled_delay_h(1) == 1
+    assert not await catalogue.strays.held("an older copy")
+
+
+async def test_what_has_ended_stays_ended_when_the_clock_is_set_back(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    code = (await catalogue.enrolments.create("desk", valid_s=3600)).code
+    new = await catalogue.console_tokens.add(
+        "script", [Scope.LOOK], expires_at=clock.at + timedelta(hours=1), made_by="test"
+    )
+    clock.forward(hours=2)
+    await catalogue.tokens.end_expired()
+    await catalogue.enrolments.end_expired()
+    clock.forward(hours=-2)
+    assert await catalogue.tokens.check(new.secret) is None
+    with pytest.raises(CodeExpired):
+        await catalogue.enrolments.redeem("desk", code, "linux", "1")
+    # It is listed until somebody takes it away.
+    assert [token.name for token in await catalogue.console_tokens.all()] == ["script"]
+    await catalogue.console_tokens.revoke(name="script")
+    assert not await catalogue.console_tokens.all()
+
+
+async def test_a_clock_that_jumps_for_a_moment_ends_nothing_for_good(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    code = (await catalogue.enrolments.create("desk", valid_s=3600)).code
+    new = await catalogue.console_tokens.add(
+        "script", [Scope.LOOK], expires_at=clock.at + timedelta(hours=1), made_by="test"
+    )
+    clock.forward(days=365)
+    assert await catalogue.tokens.check(new.secret) is None
+    await catalogue.tokens.look_for_revoked()
+    clock.forward(days=-365)
+    assert await catalogue.tokens.check(new.secret) is not None
+    await catalogue.enrolments.redeem("desk", code, "linux", "1")
 
 
 async def test_no_run_ends_before_it_began(catalogue: Catalogue, clock: Clock) -> None:

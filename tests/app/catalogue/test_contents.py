@@ -97,6 +97,20 @@ async def test_contents_that_no_run_can_name_any_more_are_let_go(catalogue: Cata
     assert await held(catalogue, client.id) == 5
 
 
+async def test_what_came_while_the_clock_was_ahead_waits_no_longer_than_else(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    client = await enrol(catalogue)
+    clock.forward(days=365)
+    await send(catalogue, client.id, entry("early", "early"))
+    clock.forward(days=-365)
+    assert await catalogue.contents.forget_unnamed() == 0
+    clock.forward(hours=20)
+    assert await catalogue.contents.forget_unnamed() == 0
+    clock.forward(hours=5)
+    assert await catalogue.contents.forget_unnamed() == 1
+
+
 async def test_what_came_counts_for_the_open_run(catalogue: Catalogue) -> None:
     client = await enrol(catalogue)
     await catalogue.contents.receive(client.id, {sha("x"): 1}, sent_bytes=1)

@@ -167,9 +167,16 @@ def test_only_the_newest_copies_are_kept(tmp_path: Path) -> None:
     for day in range(1, 6):
         (tmp_path / f"catalogue-2026030{day}T000000Z.db").write_bytes(b"")
     (tmp_path / "catalogue-of-mine.db").write_bytes(b"")
-    keep_newest(tmp_path, 2)
+    keep_newest(tmp_path, 2, datetime(2026, 3, 6, tzinfo=UTC))
     assert [at.day for at, _ in copies_in(tmp_path)] == [4, 5]
     assert (tmp_path / "catalogue-of-mine.db").exists()
+
+
+def test_the_copy_of_just_now_stays_beside_those_of_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    for day in (20270101, 20270102, 20260301):
+        (tmp_path / f"catalogue-{day}T000000Z.db").write_bytes(b"")
+    keep_newest(tmp_path, 2, datetime(2026, 3, 1, tzinfo=UTC))
+    assert [at.year for at, _ in copies_in(tmp_path)] == [2026, 2027]
 
 
 async def test_copies_are_made_when_they_are_due_and_a_failure_is_told(data: Path, tmp_path: Path) -> None:

@@ -4,13 +4,22 @@ from pathlib import Path
 import pytest
 
 from app.store.store import Store
+from tests.app.store.disk import Disk
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = Store(tmp_path / "data" / "store")
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+async def store(root: Path, disk: Disk) -> AsyncIterator[Store]:
+    opened = Store(root, files=disk)
     await opened.prepare()
-    try:
-        yield opened
-    finally:
-        await opened.close()
+    yield opened
+    await opened.close()

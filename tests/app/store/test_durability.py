@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,24 +16,6 @@ from tests.app.store.disk import Disk
 Send = Callable[[Store], Awaitable[object]]
 SMALL = [made(700 + seed, seed) for seed in range(6)]
 LARGE = made(2 * FRAME_BYTES + 5, 99)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def disk() -> Disk:
-    return Disk()
-
-
-@pytest.fixture
-async def store(root: Path, disk: Disk) -> AsyncIterator[Store]:
-    opened = Store(root, files=disk)
-    await opened.prepare()
-    yield opened
-    await opened.close()
 
 
 async def send_small(store: Store) -> None:

@@ -41,11 +41,11 @@ async def test_what_is_stored_is_read(store: Store, tmp_path: Path, size: int, p
     assert await read(store, sha256) == content
     assert (await store.verify(sha256)).good
     # Any zstd program reads it too.
-    packed = blob_path(tmp_path / "data" / "store", sha256).read_bytes()
+    packed = blob_path(tmp_path / "store", sha256).read_bytes()
     with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
         assert reader.read() == content
     assert await store.missing([sha256, "0" * 64]) == ["0" * 64]
-    assert [path.name for path in (tmp_path / "data" / "store" / "tmp").iterdir()] == []
+    assert [path.name for path in (tmp_path / "store" / "tmp").iterdir()] == []
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -120,7 +120,7 @@ async def test_a_damaged_part_has_not_been_received(store: Store, tmp_path: Path
     cut = 3 * FRAME_BYTES
     with pytest.raises(ConnectionResetError):
         await store.receive(sha256, len(content), 0, lost_after(content[:cut], ConnectionResetError()))
-    partial = tmp_path / "data" / "store" / "tmp" / f"local.{sha256}.part"
+    partial = tmp_path / "store" / "tmp" / f"local.{sha256}.part"
     with partial.open("r+b") as file:
         file.seek(FRAME_BYTES + FRAME_BYTES // 2)
         file.write(b"rot")
@@ -159,7 +159,7 @@ async def test_two_uploads_of_one_content_do_not_disturb_each_other(store: Store
     go_on.set()
     await first
     assert await read(store, sha256) == content
-    assert list((tmp_path / "data" / "store" / "tmp").iterdir()) == []
+    assert list((tmp_path / "store" / "tmp").iterdir()) == []
 
 
 async def test_many_small_ones(store: Store) -> None:
@@ -207,7 +207,7 @@ async def test_a_full_disk_is_said_and_what_was_there_goes_on(
 async def test_damage_is_found_and_set_aside(store: Store, tmp_path: Path, size: int, where: float) -> None:
     sha256, content = made(size)
     await store.receive(sha256, size, 0, pieces(content))
-    path = blob_path(tmp_path / "data" / "store", sha256)
+    path = blob_path(tmp_path / "store", sha256)
     at = min(int(path.stat().st_size * where), path.stat().st_size - 1)
     with path.open("r+b") as file:
         file.seek(at)
@@ -235,7 +235,7 @@ async def test_damage_is_found_and_set_aside(store: Store, tmp_path: Path, size:
 async def test_a_lost_table_and_a_lost_content_are_damage(store: Store, tmp_path: Path) -> None:
     sha256, content = made(9000)
     await store.receive(sha256, len(content), 0, pieces(content))
-    path = blob_path(tmp_path / "data" / "store", sha256)
+    path = blob_path(tmp_path / "store", sha256)
     os.truncate(path, 5)
     assert not (await store.verify(sha256)).good
     assert not (await store.verify("2" * 64)).good
@@ -260,7 +260,7 @@ async def test_the_size_of_all_is_kept_up(store: Store) -> None:
 
 
 async def test_a_restart_clears_what_cannot_be_used(store: Store, tmp_path: Path) -> None:
-    root = tmp_path / "data" / "store"
+    root = tmp_path / "store"
     sha256, content = made(FRAME_BYTES * 2)
     with pytest.raises(ConnectionResetError):
         await store.receive(
