@@ -149,6 +149,18 @@ def translated(where: str) -> Generator[None]:
         raise ours from error
 
 
+@contextmanager
+def translated_file(where: str) -> Generator[None]:
+    """Raise our failures while a database file is read: none of them is about a server."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _sqlite(error, where) from error
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer in time"
+        raise CommandFailed(f"{where}: cannot be read: {reason}.", code="not_read") from error
+
+
 def refusal(status: int, body: bytes, where: str) -> TidewatchError:
     """Return the failure for an answer that is no success, in the words of the server."""
     try:

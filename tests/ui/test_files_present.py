@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.commands import Outcome
+from streams.new_file import numbered
 from streams.records.files import FilePage, FilesSummary
 from streams.records.server import Transfer
 from streams.vocabulary import FileState, TransferKind, TransferState
@@ -13,7 +14,7 @@ from tests.ui import fleet
 from tests.ui.harness import NOON
 from ui.format import Formatter
 from ui.theme import Tone
-from ui.views.downloads import free_path, safe_name
+from ui.views.downloads import safe_name
 from ui.views.files_present import (
     FileFilter,
     base_name,
@@ -97,8 +98,8 @@ def test_names_of_downloads_lead_nowhere_else(tmp_path: Path) -> None:
     assert len(safe_name("x" * 500)) == 200
     (tmp_path / "a.txt").touch()
     (tmp_path / "a (2).txt").touch()
-    assert free_path(tmp_path, "a.txt").name == "a (3).txt"
-    assert free_path(tmp_path, "b.txt").name == "b.txt"
+    assert next(numbered(tmp_path / "a.txt")).name == "a (3).txt"
+    assert next(numbered(tmp_path / "b.txt")).name == "b.txt"
 
 
 def transfer(**changes: object) -> Transfer:

@@ -1,20 +1,20 @@
 """Brings the whole answer to a statement into a file: through a dialog, or through the browser on the web."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import flet as ft
 from reactivex import operators as ops
 
+from streams.new_file import NewFile, make_folder, numbered
 from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
 from ui.context import UiContext
 from ui.format import counted
-from ui.views.downloads import BROWSER_LIMIT_BYTES, free_path
+from ui.views.downloads import BROWSER, BROWSER_LIMIT_BYTES, temporary_folder
 
+COPIED_BYTES = 1024**2
 Tell = Callable[[ExportProgress], None]
 
 
@@ -54,8 +54,8 @@ class DatabaseExport:
         self, folder: Path, name: str, sql: str, kind: ExportFormat, tell: Tell
     ) -> ExportProgress:
         def prepare() -> Path:
-            folder.mkdir(parents=True, exist_ok=True)
-            return free_path(folder, name)
+            make_folder(folder / name)
+            return next(numbered(folder / name))
 
         target = await asyncio.to_thread(prepare)
         return await self._streams.export(sql, kind, target).pipe(ops.do_action(tell))
@@ -63,15 +63,15 @@ class DatabaseExport:
     async def _through_browser(
         self, sql: str, kind: ExportFormat, name: str, tell: Tell
     ) -> tuple[ExportProgress, str]:
-        room = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="tidewatch-")
+        room = await asyncio.to_thread(temporary_folder)
         try:
             done = await self._into(Path(room.name), name, sql, kind, tell)
             written = Path(str(done.path))
             if 0 < done.size_bytes <= BROWSER_LIMIT_BYTES:
                 content = await asyncio.to_thread(written.read_bytes)
                 await self._the_picker().save_file(file_name=name, src_bytes=content)
-                return done, "the browser's downloads"
-            return done, str(await asyncio.to_thread(_move, written, self._folder, name))
+                return done, BROWSER
+            return done, str(await asyncio.to_thread(copy_new, written, self._folder / name))
         finally:
             await asyncio.to_thread(room.cleanup)
 
@@ -130,6 +130,10 @@ class Exporting:
         return f"{counted(progress.rows, 'row')}, {self._context.format.size(progress.size_bytes)}"
 
 
-def _move(written: Path, folder: Path, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.move(written, free_path(folder, name)))
+def copy_new(written: Path, target: Path) -> Path:
+    """Copy a finished file to a name that nothing has; return that name; raise CommandFailed."""
+    make_folder(target)
+    with NewFile(target, numbered=True) as new, written.open("rb") as source:
+        while piece := source.read(COPIED_BYTES):
+            new.write(piece)
+        return new.publish()

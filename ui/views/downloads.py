@@ -1,6 +1,7 @@
 """Where a downloaded file goes: a place the user chose, or the downloads folder, never over another file."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import flet as ft
 
 from streams.commands import Commands
+from streams.new_file import not_written, save_new
 
 BROWSER_LIMIT_BYTES = 32 * 1024**2
 """In web mode a file up to this size is handed to the browser; a larger one goes to the downloads folder."""
@@ -22,13 +24,37 @@ def safe_name(path: str) -> str:
     return name[-_LONGEST:] if name.strip(".") else "file"
 
 
-def free_path(folder: Path, name: str) -> Path:
-    """Return a path in ``folder`` where nothing is yet: ``a.txt``, ``a (2).txt``, …; reads the disk."""
-    path, number = folder / name, 2
-    while path.exists():
-        path = folder / f"{Path(name).stem} ({number}){Path(name).suffix}"
-        number += 1
-    return path
+BROWSER = "the browser's downloads"
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for what goes on to the browser; raise CommandFailed."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="tidewatch-")
+    except OSError as error:
+        raise not_written(Path(os.environ.get("TMPDIR", "/tmp")), error) from error
+
+
+async def hand_over(
+    picker: ft.FilePicker, page: ft.Page, name: str, data: bytes, *, title: str, folder: Path
+) -> str | None:
+    """Give the user a file; return where it is now, in words, or None if no place was chosen.
+
+    ``folder`` takes it where no dialog can be shown. Nothing is overwritten; CommandFailed names the file.
+    """
+    if page.web:
+        await picker.save_file(file_name=name, src_bytes=data)
+        return BROWSER
+    target = folder / name
+    try:
+        chosen = await picker.save_file(dialog_title=title, file_name=name)
+    except (ft.FletUnsupportedPlatformException, RuntimeError):
+        pass  # zenity is missing, say
+    else:
+        if not chosen:
+            return None
+        target = Path(chosen)
+    return str(await asyncio.to_thread(save_new, target, data))
 
 
 class Downloads:
@@ -72,18 +98,14 @@ class Downloads:
         return Path(chosen) if chosen else None
 
     async def _to_folder(self, version_id: int, folder: Path, name: str) -> Path:
-        def prepare() -> Path:
-            folder.mkdir(parents=True, exist_ok=True)
-            return free_path(folder, name)
-
-        return await self._commands.download(version_id, await asyncio.to_thread(prepare))
+        return await self._commands.download(version_id, folder / name)
 
     async def _through_browser(self, version_id: int, name: str) -> str:
-        room = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="tidewatch-")
+        room = await asyncio.to_thread(temporary_folder)
         try:
             saved = await self._commands.download(version_id, Path(room.name) / "content")
             content = await asyncio.to_thread(saved.read_bytes)
             await self._picker.save_file(file_name=name, src_bytes=content)
         finally:
             await asyncio.to_thread(room.cleanup)
-        return "the browser's downloads"
+        return BROWSER

@@ -13,7 +13,7 @@ from streams.logs import LogStreams, key_of
 from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogSource
 from ui.format import counted
-from ui.views.downloads import free_path
+from ui.views.downloads import hand_over
 from ui.views.logs_present import export_json_lines, export_text
 
 MOST_LINES: Final = 100_000
@@ -53,18 +53,6 @@ class LogExport:
         return lines[-MOST_LINES:], cut
 
     async def _hand_over(self, name: str, data: bytes) -> str | None:
-        picker = ft.FilePicker()
-        if self._page().web:
-            await picker.save_file(file_name=name, src_bytes=data)
-            return "the browser's downloads"
-        try:
-            return await picker.save_file(dialog_title="Export log", file_name=name, src_bytes=data)
-        except (ft.FletUnsupportedPlatformException, RuntimeError):
-            # No dialog can be shown on this desktop (zenity is missing, say).
-            return str(await asyncio.to_thread(self._write, name, data))
-
-    def _write(self, name: str, data: bytes) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = free_path(self._folder, name)
-        path.write_bytes(data)
-        return path
+        return await hand_over(
+            ft.FilePicker(), self._page(), name, data, title="Export log", folder=self._folder
+        )

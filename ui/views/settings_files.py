@@ -1,6 +1,7 @@
 """Settings that come in from a file and go out to one, and all of them back to their defaults."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import flet as ft
 
@@ -8,6 +9,7 @@ from streams.failures import ConfigRejected
 from streams.settings import SettingsPort
 from ui.components.confirm import Question, ask
 from ui.context import UiContext
+from ui.views.downloads import hand_over
 from ui.views.settings_present import present_change
 
 FILE_NAME = "tidewatch.toml"
@@ -23,14 +25,16 @@ class SettingsFiles:
     async def export(self) -> None:
         """Hand the file out, without its secrets."""
         text = await self._settings.export()
-        where = await self._picker.save_file(
-            dialog_title="Export settings", file_name=FILE_NAME, src_bytes=(text or "\n").encode()
+        where = await hand_over(
+            self._picker,
+            self._page(),
+            FILE_NAME,
+            (text or "\n").encode(),
+            title="Export settings",
+            folder=Path.home() / "Downloads",
         )
-        if where or self._page().web:
-            self._context.messages.done(
-                f"Settings exported to {where or 'the downloads of the browser'}",
-                detail="Tokens are not in the file.",
-            )
+        if where is not None:
+            self._context.messages.done(f"Settings exported to {where}", detail="Tokens are not in the file.")
 
     async def take(self) -> None:
         """Take a file in the place of this one, after showing what it would change."""

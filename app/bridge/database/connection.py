@@ -21,7 +21,7 @@ from app.bridge.database.messages import sqlite_error
 from app.bridge.database.remote import GRACE_S, RemoteSession
 from app.bridge.database.session import BEGIN, Cursor, LocalSession, Params, Session, Values
 from app.bridge.database.shield import Refusal, Screened, Shield, screen
-from app.bridge.errors import translated
+from app.bridge.errors import translated_file
 from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
 
 T = TypeVar("T")
@@ -191,7 +191,7 @@ class ReadOnlyDatabase:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, self._work, work, job, time_limit_s)
         try:
-            with translated(str(self.path)):
+            with translated_file(str(self.path)):
                 return await asyncio.shield(future)
         except asyncio.CancelledError:
             # The thread must be free again before the next query: stop the statement, not only the waiting.

@@ -1,20 +1,19 @@
 """Writes the whole answer to a statement into a file, row by row; one that does not end leaves none."""
 
 import csv
+import io
 import json
-import os
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.session import Cursor, Values
 from app.bridge.database.statements import problem_of
-from streams.failures import CommandFailed
+from streams.failures import CommandFailed, QueryCancelled
+from streams.new_file import NewFile
 from streams.records.statements import ExportFormat, ExportProgress
 
 EXPORT_S = 3600.0
@@ -32,43 +31,47 @@ def export(
     tell: Callable[[ExportProgress], None],
 ) -> ExportProgress:
     """Write all rows to ``target``; raise CommandFailed where the statement is wrong or a file is there."""
-    if target.exists():
-        raise CommandFailed(f"{target}: is there already.", code="file_exists", hint="Choose another name.")
     start = time.monotonic()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            rows = _write(reader, sql, kind, file, tell)
-            file.flush()
-            os.fsync(file.fileno())
-        size = part.stat().st_size
-        os.link(part, target)  # fails, where a rename would replace what has come meanwhile
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        problem = problem_of(reader, sql, error, time.monotonic() - start)
-        raise CommandFailed(problem.message, code=problem.code, hint=problem.hint) from error
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-    return ExportProgress(rows=rows, size_bytes=size, path=str(target))
+    with NewFile(target) as new:
+        file = io.TextIOWrapper(new.file, encoding="utf-8", newline="")
+        try:
+            rows, size = _write(reader, sql, kind, new=new, file=file, tell=tell)
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            problem = problem_of(reader, sql, error, time.monotonic() - start)
+            raise CommandFailed(problem.message, code=problem.code, hint=problem.hint) from error
+        if reader.job.cancelled.is_set():
+            raise QueryCancelled("The export was cancelled.")
+        path = new.publish()
+    return ExportProgress(rows=rows, size_bytes=size, path=str(path))
 
 
 def _write(
-    reader: Reader, sql: str, kind: ExportFormat, file: TextIO, tell: Callable[[ExportProgress], None]
-) -> int:
+    reader: Reader,
+    sql: str,
+    kind: ExportFormat,
+    *,
+    new: NewFile,
+    file: TextIO,
+    tell: Callable[[ExportProgress], None],
+) -> tuple[int, int]:
+    """Write all rows; return how many, and the size of the file."""
     cursor = reader.statement(sql)
     columns = list(cursor.columns)
-    write = _csv_writer(file, columns) if kind is ExportFormat.CSV else _json_writer(file, columns)
     count, told = 0, time.monotonic()
+    with new.failures():
+        write = _csv_writer(file, columns) if kind is ExportFormat.CSV else _json_writer(file, columns)
     for batch in _batches(cursor):
-        write(batch, count)
+        with new.failures():
+            write(batch, count)
         count += len(batch)
         if time.monotonic() - told >= TELL_S:
             told = time.monotonic()
-            tell(ExportProgress(rows=count, size_bytes=file.tell()))
-    if kind is ExportFormat.JSON:
-        file.write("\n]\n" if count else "]\n")
-    return count
+            tell(ExportProgress(rows=count, size_bytes=new.file.tell()))
+    with new.failures():
+        if kind is ExportFormat.JSON:
+            file.write("\n]\n" if count else "]\n")
+        file.flush()
+        return count, new.file.tell()
 
 
 def _batches(cursor: Cursor) -> Iterator[list[Values]]:

@@ -88,10 +88,10 @@ async def test_a_download_is_whole_and_overwrites_nothing(
     assert target.read_bytes() == CONTENT
     target.write_text("mine")
     second = await console.bridge.commands.download(version, target)
-    assert second == target.with_name("a (1).txt")
+    assert second == target.with_name("a (2).txt")
     assert second.read_bytes() == CONTENT
     assert target.read_text() == "mine"
-    assert sorted(path.name for path in target.parent.iterdir()) == ["a (1).txt", "a.txt"]
+    assert sorted(path.name for path in target.parent.iterdir()) == ["a (2).txt", "a.txt"]
 
 
 async def test_a_damaged_file_leaves_nothing_behind(

@@ -1,7 +1,10 @@
 """SQL that a person wrote: it only reads, says where it is wrong, can be stopped, and goes into a file."""
 
 import asyncio
+import errno
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,43 @@ async def test_a_cancelled_or_wrong_export_leaves_nothing(ports: DatabasePorts, 
         await answer(ports.export("SELECT nothing", ExportFormat.CSV, folder / "b.csv"))
     assert list(folder.iterdir()) == []
     (folder / "c.csv").write_text("mine")
-    with pytest.raises(CommandFailed, match="there already"):
+    with pytest.raises(CommandFailed, match="already exists"):
         await answer(ports.export("SELECT 1", ExportFormat.CSV, folder / "c.csv"))
     assert (folder / "c.csv").read_text() == "mine"
+
+
+async def test_an_export_that_fails_names_its_file_and_the_reason(
+    ports: DatabasePorts, tmp_path: Path
+) -> None:
+    with pytest.raises(CommandFailed, match=r"gone/a\.csv: .*: the folder does not exist") as refused:
+        await answer(ports.export("SELECT 1", ExportFormat.CSV, tmp_path / "gone" / "a.csv"))
+    assert "server" not in refused.value.line()
+
+
+async def test_a_full_disk_ends_an_export_and_leaves_nothing(
+    ports: DatabasePorts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.fdopen
+
+    def full(descriptor: int, mode: str) -> Any:
+        os.dup2(os.open("/dev/full", os.O_WRONLY), descriptor)
+        return opened(descriptor, mode)
+
+    monkeypatch.setattr(os, "fdopen", full)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(CommandFailed, match=r"out/a\.csv: cannot be written: the disk is full"):
+        await answer(ports.export("SELECT id, note FROM clients", ExportFormat.CSV, folder / "a.csv"))
+    assert list(folder.iterdir()) == []
+
+
+async def test_what_this_machine_lacks_is_not_said_of_a_server(
+    ports: DatabasePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_words: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(CommandFailed, match=r"\.db: cannot be read: Too many open files") as refused:
+        await answer(ports.run_sql("SELECT 1"))
+    assert "server" not in refused.value.line()
