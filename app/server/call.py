@@ -136,16 +136,29 @@ async def _noted(
     request: web.Request,
     room: Any,
 ) -> Any:
-    """Call a handler, and leave a row in the audit record whatever comes of it."""
+    """Call a handler, and leave a row in the audit record whatever comes of it, even if its caller leaves."""
     who = room.logins.name(request[TOKEN]) if TOKEN in request else ""
     note = note_of(action, who, room.peers.address(request), arguments, room.roster)
-    try:
-        value = await handler(**arguments)
-    except Exception as error:
-        await room.audit.note(with_failure(note, error))
-        raise
-    await room.audit.note(with_result(request, note, value))
-    return value
+
+    async def call() -> Any:
+        try:
+            value = await handler(**arguments)
+        except Exception as error:  # noqa: BLE001  (raised below, where somebody waits for it)
+            await room.audit.note(with_failure(note, error))
+            return _Failed(error)
+        await room.audit.note(with_result(request, note, value))
+        return value
+
+    # Closing the connection cancels what answers it; an order that has begun is done and noted nevertheless.
+    answer = await asyncio.shield(room.tasks.start(call(), f"order {action}"))
+    if isinstance(answer, _Failed):
+        raise answer.error
+    return answer
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: Exception
 
 
 def reply(value: Any) -> web.StreamResponse:
