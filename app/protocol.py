@@ -5,6 +5,7 @@ through msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC. What server 
 socket is in ``agent_frames``, many small contents in one body in ``batches``.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Annotated
 
@@ -56,6 +57,11 @@ def enrol_command(name: str = "NAME") -> str:
     return f"python -m app server enrol {name} --data DIR"
 
 
+def server_id_of(store_identity: str) -> str:
+    """Return the name that a server goes by wherever it moves, made from the secret word in its store."""
+    return hashlib.sha256(b"tidewatch-server\0" + store_identity.encode()).hexdigest()[:32]
+
+
 class Problem(Record, frozen=True, kw_only=True):
     """The one shape of every error of the HTTP API."""
 
@@ -72,6 +78,8 @@ class Health(Record, frozen=True, kw_only=True):
     protocol: int
     version: str
     events_port: int
+    server_id: str = ""
+    """The same wherever the server moves to, and another one for each server."""
     simulated: bool = False
 
 

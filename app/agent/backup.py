@@ -4,20 +4,23 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.counts import Counts
 from app.agent.failures import failure_in
-from app.agent.folders import Folders, checked_roots, real_folders
+from app.agent.folders import Folders, look_at_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import Ledger, RunCancelled
+from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.patience import Patience
 from app.agent.scan import Found, Scanner
 from app.agent.send import Sender
+from app.agent.sources import Sources
 from app.agent.upload import Uploader
+from app.agent.vanished import VanishedNames
 from app.agent_frames import AgentProgress
 from app.batches import BATCH_BLOB_BYTES
 from app.config import AgentSettings
@@ -29,6 +32,7 @@ BATCH_NAMES = 256
 BATCH_BYTES = 4 * 1024 * 1024
 QUEUED_BATCHES = 4000
 """How far the scan may run ahead of the upload; it waits after that, so that memory stays bounded."""
+VANISHED_AT_ONCE = 10_000
 PROGRESS_S = 0.25
 GIVE_UP_S = 1.0
 BUG = "the agent met a bug; its log has the trace"
@@ -39,9 +43,11 @@ class Plan:
     """What to back up."""
 
     roots: tuple[bytes, ...]
+    """Absolute paths; none lies in another."""
     patterns: tuple[str, ...] = ()
-    leave_out: tuple[bytes, ...] = ()
-    """Never backed up: the agent's own folder, which holds its token."""
+    exclusions: Exclusions = NOTHING_LEFT_OUT
+    gone: tuple[bytes, ...] = ()
+    """Paths of which it was said that what is gone of them is gone on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,11 @@ class Backup:
     ) -> None:
         self._index, self._plan, self._settings = index, plan, settings
         self._on_progress = on_progress
-        self.counts = Counts()
+        self.counts = Counts(roots=plan.roots)
         self._ledger = Ledger(api, patience, index, trigger, say)
         self._uploader = Uploader(api, patience)
         self._folder = folder
+        self._vanished = VanishedNames()
         self._queue: asyncio.Queue[list[Found] | None] = asyncio.Queue(QUEUED_BATCHES)
         self._task: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
@@ -110,17 +117,21 @@ class Backup:
 
     async def run(self) -> Outcome:
         """Back up, and return how it ended; raises nothing but the cancellation of the caller."""
-        began = asyncio.get_running_loop().time()
-        state, error = RunState.FAILED, None
         self._task = asyncio.create_task(self._work(), name="backup")
         if self._aborted is not None:
             self._task.cancel()
+        with closing(self._vanished):
+            return await self._outcome(self._task)
+
+    async def _outcome(self, task: asyncio.Task[None]) -> Outcome:
+        began = asyncio.get_running_loop().time()
+        state, error = RunState.FAILED, None
         try:
-            await self._task
-            state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
+            await task
+            state = self.counts.state()
         except asyncio.CancelledError:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
             error = self._aborted or RunCancelled("the agent was stopped")
             state = _state_of(error)
             await self._give_up(state, error.message)
@@ -144,12 +155,26 @@ class Backup:
 
     async def _work(self) -> None:
         await self._ledger.begin()
-        roots = await asyncio.to_thread(checked_roots, self._plan.roots)
+        roots, wrong = await asyncio.to_thread(look_at_roots, self._plan.roots)
+        self.counts.missing += [(root, error.message) for root, error in wrong]
         links = await asyncio.to_thread(real_folders, roots)
         sender = self._sender(links)
-        scanner = Scanner(
-            roots, self._index, self._plan.patterns, self._plan.leave_out, folders=Folders(links)
+        scanner = await asyncio.to_thread(self._scanner, roots, links)
+        await self._back_up(scanner, sender)
+        await self._finish()
+
+    def _scanner(self, roots: list[bytes], links: Mapping[bytes, bytes]) -> Scanner:
+        plan = self._plan
+        missing = [root for root, _ in self.counts.missing]
+        sources = Sources(self._index, plan.roots, plan.gone, missing)
+        self.counts.missing = [each for each in self.counts.missing if not sources.is_meant(each[0])]
+        self.counts.unseen.update(path for path, _ in self.counts.missing)
+        self.counts.dropped = sources.dropped()
+        return Scanner(
+            roots, self._index, plan.patterns, plan.exclusions, folders=Folders(links), sources=sources
         )
+
+    async def _back_up(self, scanner: Scanner, sender: Sender) -> None:
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(self._tick()), group.create_task(self._stay_open())]
             workers = [group.create_task(self._serve(sender)) for _ in range(self._settings.files_in_flight)]
@@ -157,15 +182,19 @@ class Backup:
             for _ in workers:
                 await self._queue.put(None)
             await asyncio.wait(workers)
+            # Last, when all that is new has arrived: what was renamed has then one of its names at any time.
+            for part in self._vanished.parts(VANISHED_AT_ONCE):
+                await self._ledger.vanish(part)
             for task in beside:
                 task.cancel()
+
+    async def _finish(self) -> None:
         if self._index.write_problem:
             self.counts.fail(
                 os.fsencode(self._folder), f"what was done is not kept: {self._index.write_problem}"
             )
         self._on_progress(self.counts.progress(self.run_id))
-        state = RunState.PARTIAL if self.counts.failed else RunState.COMPLETE
-        report = self.counts.finish(state, self.counts.reason(), self._uploader.bytes_sent)
+        report = self.counts.finish(self.counts.state(), self.counts.reason(), self._uploader.bytes_sent)
         await self._ledger.finish(report)
 
     def _sender(self, links: Mapping[bytes, bytes]) -> Sender:
@@ -176,6 +205,7 @@ class Backup:
             self.counts,
             reread_times=times,
             folder=self._folder,
+            on_gone=self._vanished.add,
             real_folders=links,
         )
 
@@ -203,6 +233,9 @@ class Backup:
             counts.failed += step.failed
             counts.skipped += step.skipped
             counts.ignore_problems += step.ignore_problems
+            counts.missing += step.missing
+            counts.unseen.update(path for path, _ in (*step.failed, *step.missing))
+            counts.note_left_out(step.left_out)
             for found in step.found:
                 if stat.S_ISREG(found.mode):
                     counts.bytes_total += found.size
@@ -216,7 +249,7 @@ class Backup:
                     batch, batch_bytes = [], 0
             if step.vanished:
                 counts.files_vanished += len(step.vanished)
-                await self._ledger.vanish(step.vanished)
+                await self._vanished.add(step.vanished)
             if batch and (step.done or self._queue.empty()):
                 await self._queue.put(batch)
                 batch, batch_bytes = [], 0

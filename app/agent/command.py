@@ -23,10 +23,11 @@ from app.agent import foreground
 from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backup import Plan
-from app.agent.folders import checked_roots
+from app.agent.folders import as_roots, look_at_roots
 from app.agent.identity import Identity, check_identity, enrol, load_identity, prepare_folder, save_identity
 from app.agent.ignore import Ignore
 from app.agent.index import Index
+from app.agent.left_out import NO_LIMIT, Exclusions
 from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal, warn
 from app.agent.trust import add_trust, given_fingerprint, trust_flags
@@ -39,6 +40,7 @@ from streams.failures import ConfigRejected, WrongToken
 from streams.records.clients import Client
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+UNITS_BYTES = {"": 1, "B": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FILES_OF_THE_AGENT = 32
 FILES_OF_A_TRANSFER = 6
 """Open at once: the file, folders on the way to it, the connection."""
@@ -74,6 +76,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="leave out what matches; may be given again",
     )
+    add(
+        "--one-file-system",
+        action="store_true",
+        help="leave out what is mounted below a PATH [agent.one_file_system]",
+    )
+    add(
+        "--exclude-caches",
+        action="store_true",
+        help="leave out what is in folders with a CACHEDIR.TAG [agent.exclude_caches]",
+    )
+    add(
+        "--exclude-if-present",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="leave out what is in folders with a file of this name, such as .nobackup; may be given again",
+    )
+    add(
+        "--exclude-larger-than",
+        metavar="SIZE",
+        help="leave out files that are larger, such as 500M or 4G [agent.exclude_larger_bytes]",
+    )
+    add(
+        "--gone",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="PATH is empty, missing or not given any more on purpose: what was backed up from it is marked"
+        " as vanished; may be given again",
+    )
     add("--config", metavar="FILE", type=Path, help="settings [tidewatch.toml]")
     add_log_format(parser)
 
@@ -97,9 +129,20 @@ def _stopped_code(args: argparse.Namespace) -> int:
 
 def settings_of(args: argparse.Namespace) -> AgentSettings:
     """Return the agent's settings from file, environment and flags."""
-    flags = {"schedule_s": seconds_of(args.every)} if args.every else {}
+    flags: dict[str, object] = {"schedule_s": seconds_of(args.every)} if args.every else {}
+    flags |= {name: True for name in ("one_file_system", "exclude_caches") if getattr(args, name)}
+    if args.exclude_larger_than is not None:
+        flags["exclude_larger_bytes"] = bytes_of(args.exclude_larger_than)
     settings = load_settings(find_file(args.config), {"agent": {**flags, **trust_flags(args)}}).agent
-    return settings.model_copy(update={"ignore": (*settings.ignore, *args.ignore)})
+    more = {
+        name: (*getattr(settings, name), *getattr(args, name)) for name in ("ignore", "exclude_if_present")
+    }
+    for name in more["exclude_if_present"]:
+        if not name or "/" in name or "\0" in name:
+            raise ConfigRejected(
+                f"--exclude-if-present {name!r} is no name of a file.", hint="Write .nobackup, say."
+            )
+    return settings.model_copy(update=more)
 
 
 def within_file_limit(settings: AgentSettings) -> AgentSettings:
@@ -117,12 +160,38 @@ def seconds_of(text: str) -> float:
         raise ConfigRejected(f"--every {text!r} is not a time.", hint="Write 90s, 30m, 6h or 1d.") from None
 
 
+def bytes_of(text: str) -> int:
+    """Return the bytes of ``500M`` or ``4G``; a number alone is bytes."""
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    try:
+        size = int(float(number) * UNITS_BYTES[unit])
+    except (KeyError, ValueError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise ConfigRejected(f"--exclude-larger-than {text!r} is not a size.", hint="Write it as 500M or 4G.")
+    return size
+
+
+def exclusions_of(settings: AgentSettings, folder: Path) -> Exclusions:
+    """Return what is left out besides the patterns; ``folder`` is the agent's own."""
+    own = os.fsencode(folder)
+    return Exclusions(
+        one_file_system=settings.one_file_system,
+        caches=settings.exclude_caches,
+        markers=tuple(os.fsencode(name) for name in settings.exclude_if_present),
+        max_bytes=settings.exclude_larger_bytes or NO_LIMIT,
+        own_folders=tuple({own, os.path.realpath(own)}),
+    )
+
+
 async def _obey(args: argparse.Namespace) -> int:
     settings = within_file_limit(settings_of(args))
-    roots = await asyncio.to_thread(checked_roots, [os.fsencode(path) for path in args.paths])
+    roots = as_roots(os.fsencode(path) for path in args.paths)
     Ignore.of(b"/", settings.ignore)
     folder = Path(os.path.abspath(args.state))  # noqa: PTH100
     prepare_folder(folder)
+    if load_identity(folder) is None:
+        await asyncio.to_thread(_check_first_roots, roots)
     index = await asyncio.to_thread(Index, folder)
     try:
         identity = await _identity(args, folder, settings)
@@ -135,7 +204,8 @@ async def _obey(args: argparse.Namespace) -> int:
                 plan=Plan(
                     tuple(roots),
                     settings.ignore,
-                    (os.fsencode(folder), os.path.realpath(os.fsencode(folder))),
+                    exclusions_of(settings, folder),
+                    tuple(os.path.abspath(os.fsencode(path)) for path in args.gone),  # noqa: PTH100
                 ),
                 settings=settings,
                 folder=folder,
@@ -146,6 +216,13 @@ async def _obey(args: argparse.Namespace) -> int:
             return await Service(setup, once=args.once).run()
     finally:
         await asyncio.to_thread(index.close)
+
+
+def _check_first_roots(roots: list[bytes]) -> None:
+    """Refuse a first backup of nothing, before its code is spent: the PATH is mistyped."""
+    present, wrong = look_at_roots(roots)
+    if not present:
+        raise wrong[0][1]
 
 
 async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSettings) -> Identity:

@@ -1,7 +1,10 @@
 """What a backup has done so far, for its report and its progress."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from app.agent.left_out import OF_THE_SERVER, OWN
 from app.agent.names import shown
 from app.agent_frames import AgentProgress
 from app.protocol import FinishRun
@@ -30,6 +33,18 @@ class Counts:
     """All names were looked at: the totals are final."""
     current: bytes = b""
     failed: list[tuple[bytes, str]] = field(default_factory=list)
+    missing: list[tuple[bytes, str]] = field(default_factory=list)
+    """Sources that are not there, or nothing of what was in them."""
+    roots: tuple[bytes, ...] = ()
+    """The PATHs that were to be backed up."""
+    unseen: set[bytes] = field(default_factory=set)
+    """What could not be looked at."""
+    dropped: list[bytes] = field(default_factory=list)
+    """What was backed up from PATHs that are not given any more."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many folders and files are left out for reasons other than patterns."""
+    own: list[tuple[bytes, str]] = field(default_factory=list)
+    """Folders of the program itself that are left out."""
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
     ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
     inconsistent: list[bytes] = field(default_factory=list)
@@ -49,10 +64,28 @@ class Counts:
             current_path=shown(self.current),
         )
 
+    def note_left_out(self, names: Iterable[tuple[bytes, str]]) -> None:
+        """Note what is left out, and why."""
+        for path, reason in names:
+            if reason in (OWN, OF_THE_SERVER):
+                self.own.append((path, reason))
+            else:
+                self.left_out[reason] += 1
+
+    def state(self) -> RunState:
+        """Return how the run ends that has come to its end."""
+        if self.roots and self.unseen.issuperset(self.roots):
+            return RunState.FAILED
+        return RunState.PARTIAL if self.failed or self.missing else RunState.COMPLETE
+
     def reason(self) -> str | None:
-        """Return in words what could not be read; None where nothing failed."""
+        """Return in words what is not there and what could not be read; None where all is well."""
+        sources = "; ".join(f"{shown(path)} is missing: {reason}" for path, reason in self.missing)
+        return "; ".join(filter(None, (sources, self._failures()))) or None
+
+    def _failures(self) -> str:
         if not self.failed:
-            return None
+            return ""
         told = "; ".join(f"{shown(path)}: {reason}" for path, reason in self.failed[:REASONS_TOLD])
         more = len(self.failed) - REASONS_TOLD
         noun = "name" if len(self.failed) == 1 else "names"
@@ -68,7 +101,7 @@ class Counts:
             files_new=self.files_new,
             files_changed=self.files_changed,
             files_vanished=self.files_vanished,
-            files_failed=len(self.failed),
+            files_failed=len(self.failed) + len(self.missing),
             bytes_seen=self.bytes_seen,
             bytes_sent=bytes_sent,
         )

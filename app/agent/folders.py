@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from app.agent.names import join, reason_of, split
+from app.agent.names import is_within, join, reason_of, split
 from streams.failures import ConfigRejected
 
 MAX_OPEN = 3
@@ -45,7 +45,7 @@ class Folders:
 
     def open(self, path: bytes) -> int:
         """Return a descriptor to open names in; it is good until the next call. Raises ``OSError``."""
-        path = self._real(path)
+        path = self.real(path)
         known = path
         missing: list[bytes] = []
         while known not in self._open and known not in (b"/", b""):
@@ -79,7 +79,8 @@ class Folders:
             self.close()
             return open_quietly(name, READ, self.open(folder))
 
-    def _real(self, path: bytes) -> bytes:
+    def real(self, path: bytes) -> bytes:
+        """Return the path without the links that are known to lead to it."""
         for given, real in self._aliases:
             if path == given:
                 return real
@@ -142,31 +143,51 @@ def _is_ours(link: os.stat_result, folder: os.stat_result) -> bool:
     return link.st_uid in owners and folder.st_uid in owners and not shared
 
 
+def as_roots(paths: Iterable[bytes]) -> list[bytes]:
+    """Return what to back up as absolute paths, each once, without what lies in another of them."""
+    absolute = (os.path.abspath(path) for path in paths)  # noqa: PTH100
+    roots = {b"/" if path == b"//" else path for path in absolute}
+    inner = {r for r in roots if any(o != r and is_within(r, o) for o in roots)}
+    return sorted(roots - inner)
+
+
+def look_at_roots(roots: Iterable[bytes]) -> tuple[list[bytes], list[tuple[bytes, ConfigRejected]]]:
+    """Return those of these roots that can be backed up now, and the others, each with what is wrong."""
+    present: list[bytes] = []
+    wrong: list[tuple[bytes, ConfigRejected]] = []
+    for root in roots:
+        try:
+            _check_root(root)
+        except ConfigRejected as error:
+            wrong.append((root, error))
+        else:
+            present.append(root)
+    return present, wrong
+
+
 def checked_roots(paths: Iterable[bytes]) -> list[bytes]:
     """Return what to back up as absolute paths, each once; raise ``ConfigRejected`` for what is not there."""
-    roots: set[bytes] = set()
-    for given in paths:
-        path = os.path.abspath(given)  # noqa: PTH100
-        path = b"/" if path == b"//" else path
-        text = os.fsdecode(path)
-        folder, name = split(path)
-        try:
-            with Folders() as folders:
-                parent = folders.open(real_folder(folder))
-                mode = os.stat(name or b".", dir_fd=parent, follow_symlinks=False).st_mode
-        except OSError as error:
-            raise ConfigRejected(
-                f"{text!r} cannot be backed up: {reason_of(error)}.", hint="Check the path."
-            ) from None
-        if stat.S_ISLNK(mode):
-            raise ConfigRejected(
-                f"{text!r} is a link.", hint="Give what it leads to; links are never followed."
-            )
-        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise ConfigRejected(f"{text!r} is neither a file nor a folder.", hint="Give a folder.")
-        roots.add(path)
-    inner = {r for r in roots if any(o != r and r.startswith(o.rstrip(b"/") + b"/") for o in roots)}
-    return sorted(roots - inner)
+    present, wrong = look_at_roots(as_roots(paths))
+    if wrong:
+        raise wrong[0][1]
+    return present
+
+
+def _check_root(path: bytes) -> None:
+    text = os.fsdecode(path)
+    folder, name = split(path)
+    try:
+        with Folders() as folders:
+            parent = folders.open(real_folder(folder))
+            mode = os.stat(name or b".", dir_fd=parent, follow_symlinks=False).st_mode
+    except OSError as error:
+        raise ConfigRejected(
+            f"{text!r} cannot be backed up: {reason_of(error)}.", hint="Check the path."
+        ) from None
+    if stat.S_ISLNK(mode):
+        raise ConfigRejected(f"{text!r} is a link.", hint="Give what it leads to; links are never followed.")
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise ConfigRejected(f"{text!r} is neither a file nor a folder.", hint="Give a folder.")
 
 
 def real_folders(roots: Iterable[bytes]) -> dict[bytes, bytes]:

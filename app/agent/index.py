@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.agent.names import reason_of
+from app.agent.names import is_within, join, reason_of, split
 from streams.failures import ConfigRejected, TidewatchError
 
 BEGUN_AGAIN = "It is begun again from what the server has."
@@ -27,6 +27,11 @@ CREATE TABLE entries (
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+SOURCES = """
+CREATE TABLE IF NOT EXISTS sources (
+    path BLOB PRIMARY KEY, file_system TEXT NOT NULL, inode TEXT NOT NULL
+) WITHOUT ROWID
 """
 
 Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
@@ -149,6 +154,7 @@ class Index:
                         writer.execute(f"DROP TABLE IF EXISTS {name}")
                     writer.executescript(SCHEMA)
                     writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                writer.execute(SOURCES)
                 writer.execute("SELECT * FROM facts").fetchall()
                 reader = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             except BaseException:
@@ -174,6 +180,65 @@ class Index:
     def keep_fact(self, name: str, value: str) -> None:
         """Keep ``value`` under ``name``, as far as the disk allows it; see ``write_problem``."""
         self._keep(lambda: self._set(name, value))
+
+    def sources(self) -> dict[bytes, tuple[str, str]]:
+        """Return the folders that were kept as sources, each with its file system and inode."""
+        with self._lock, self._translated():
+            rows = self._writer.execute("SELECT path, file_system, inode FROM sources").fetchall()
+        return {path: (file_system, inode) for path, file_system, inode in rows}
+
+    def keep_source(self, path: bytes, place: tuple[str, str]) -> None:
+        """Keep which folder of which file system a source is, as far as the disk allows it."""
+        self._keep(
+            lambda: self._writer.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?)", (path, *place))
+        )
+
+    def forget_source(self, path: bytes) -> None:
+        """Keep nothing of a source any more."""
+        self._keep(lambda: self._writer.execute("DELETE FROM sources WHERE path = ?", (path,)))
+
+    def outside(self, roots: Iterable[bytes]) -> list[bytes]:
+        """Return the topmost known names that are in none of ``roots``; one thread at a time."""
+        passed = list(roots)
+        tops: list[bytes] = []
+        start = (b"", b"")
+        while (row := self._first_from(*start)) is not None:
+            folder, name = row
+            path = join(folder, name)
+            above = next((each for each in passed if is_within(path, each)), None)
+            if above is None:
+                above = self._topmost(path)
+                tops.append(above)
+                passed.append(above)
+            if path == above:
+                start = (folder, name + b"\0")
+            elif folder == above:
+                start = (folder + b"\0", b"")
+            else:
+                start = (above.rstrip(b"/") + b"0", b"")
+        return sorted(tops)
+
+    def _first_from(self, folder: bytes, name: bytes) -> tuple[bytes, bytes] | None:
+        with self._translated():
+            return self._reader.execute(
+                "SELECT folder, name FROM entries WHERE (folder, name) >= (?, ?)"
+                " ORDER BY folder, name LIMIT 1",
+                (folder, name),
+            ).fetchone()
+
+    def _topmost(self, path: bytes) -> bytes:
+        """Return the highest known folder that a known name is in, or the name itself."""
+        while (above := split(path)[0]) not in (b"", b"/") and self.knows(above):
+            path = above
+        return path
+
+    def knows(self, path: bytes) -> bool:
+        """Return whether a name is known; one thread at a time."""
+        with self._translated():
+            found = self._reader.execute(
+                "SELECT 1 FROM entries WHERE folder = ? AND name = ?", split(path)
+            ).fetchone()
+        return found is not None
 
     def folder(self, path: bytes) -> dict[bytes, Row]:
         """Return the rows of one folder by name; one thread at a time."""

@@ -24,6 +24,11 @@ def split(path: bytes) -> tuple[bytes, bytes]:
     return folder or b"/", name
 
 
+def is_within(path: bytes, folder: bytes) -> bool:
+    """Return whether ``path`` is ``folder`` or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
 def parts_of(path: bytes) -> tuple[bytes, ...]:
     """Return the names along an absolute path; raises ``ValueError`` for one that could lead elsewhere."""
     if not path.startswith(b"/"):

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,7 +13,9 @@ import msgspec
 from app.agent.folders import Folders
 from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, read_ignore_file
 from app.agent.index import Index, Row
-from app.agent.names import join, reason_of, split
+from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
+from app.agent.names import is_within, join, reason_of, split
+from app.agent.sources import NOT_MOUNTED, Sources
 from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
@@ -52,6 +54,10 @@ class Step:
     """Sockets, pipes and devices."""
     ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
     """Ignore files that are not applied, or not as they are written."""
+    missing: list[tuple[bytes, str]] = field(default_factory=list)
+    """Sources that are not there, and why that is thought; what is known of them is left as it is."""
+    left_out: list[tuple[bytes, str]] = field(default_factory=list)
+    """Folders whose content is left out for another reason than a pattern, and large files."""
     files: int = 0
     """Files and links that were looked at, unchanged ones included."""
     bytes: int = 0
@@ -61,7 +67,7 @@ class Step:
 
     def count(self) -> int:
         """Return how many names the reader of this step has to handle."""
-        return len(self.found) + len(self.vanished) + len(self.failed)
+        return len(self.found) + len(self.vanished) + len(self.failed) + len(self.left_out)
 
 
 @dataclass(slots=True)
@@ -72,8 +78,11 @@ class _Listing:
     ignore: Ignore
     descriptor: int
     entries: "os._ScandirIterator[str]"
+    device: int
     known: dict[bytes, Row]
     """What is left is not there any more."""
+    left_out: set[bytes] = field(default_factory=set)
+    """Of ``known``, what is there and left out."""
 
 
 class Scanner:
@@ -88,16 +97,19 @@ class Scanner:
         roots: Sequence[bytes],
         index: Index,
         patterns: Sequence[str] = (),
-        leave_out: Iterable[bytes] = (),
+        exclusions: Exclusions = NOTHING_LEFT_OUT,
         *,
         folders: Folders | None = None,
+        sources: Sources | None = None,
     ) -> None:
-        self._index = index
-        self._leave_out = frozenset(leave_out)
+        self._index, self._exclusions = index, exclusions
+        self._sources = sources or Sources(index, roots)
+        self._own, self._own_inodes = frozenset(exclusions.own_folders), exclusions.own_inodes()
         self._below: list[tuple[bytes, Ignore]] = []
         self._roots = list(reversed(roots))
         self._patterns = tuple(patterns)
         self._gone: list[bytes] = []
+        self._ended = list(self._sources.ended)
         self._folders = folders or Folders()
         self._listing: _Listing | None = None
         self._told_slow: set[bytes] = set()
@@ -121,6 +133,8 @@ class Scanner:
                 self._enter(*self._below.pop(), step)
             elif self._roots:
                 self._root(self._roots.pop(), step)
+            elif self._ended:
+                self._gone += self._end_of(self._ended.pop())
             else:
                 step.done = True
                 self.close()
@@ -136,15 +150,40 @@ class Scanner:
         except OSError as error:
             step.failed.append((path, reason_of(error)))
             return
-        self._name(path, at, old, parent, step)
         if stat.S_ISDIR(at.st_mode):
+            if self._is_missing(path, step, mounted=False):
+                return
             self._below.append((path, Ignore.of(path, self._patterns)))
+        elif old is not None and stat.S_ISDIR(old[1]) and not self._sources.is_meant(path):
+            step.missing.append((path, "a file is where a folder was backed up"))
+            return
+        self._name(path, at, old, parent, step)
+
+    def _is_missing(self, path: bytes, step: Step, *, mounted: bool) -> bool:
+        """Return whether a folder is a source of which nothing is there, and say so."""
+        real = self._folders.real(path)
+        if not self._sources.is_source(path, real, mounted=mounted):
+            return False
+        try:
+            descriptor = self._folders.list(path)
+        except OSError:
+            return False  # It is said when it is entered.
+        try:
+            reason = self._sources.look_at(path, real, descriptor, self._index.folder(path))
+        except OSError as error:
+            step.failed.append((path, reason_of(error)))
+            return True
+        finally:
+            os.close(descriptor)
+        if reason is not None:
+            step.missing.append((path, reason))
+        return reason is not None
 
     def _enter(self, path: bytes, ignore: Ignore, step: Step) -> None:
         try:
             descriptor = self._folders.list(path)
         except FileNotFoundError:
-            self._gone += self._index.below(path)
+            self._lose_below(path, step)
             return
         except OSError as error:
             swapped = error.errno in (errno.ENOTDIR, errno.ELOOP)
@@ -152,14 +191,42 @@ class Scanner:
             step.failed.append((path, reason))
             return
         try:
+            if self._is_marked(path, descriptor, step):
+                os.close(descriptor)
+                return
+            device = os.fstat(descriptor).st_dev
             entries = os.scandir(descriptor)
         except OSError as error:
             os.close(descriptor)
             step.failed.append((path, reason_of(error)))
             return
-        prefix = join(path, b"")
-        self._listing = _Listing(prefix, ignore, descriptor, entries, self._index.folder(path))
+        known = self._index.folder(path)
+        self._listing = _Listing(join(path, b""), ignore, descriptor, entries, device, known)
         self._listing.ignore = self._with_file(path, ignore, descriptor, step)
+
+    def _is_marked(self, path: bytes, descriptor: int, step: Step) -> bool:
+        """Return whether the content of an open folder is left out; of it only the marker is backed up."""
+        at = os.fstat(descriptor)
+        marked = (OWN, None) if (at.st_dev, at.st_ino) in self._own_inodes else None
+        marked = marked or self._exclusions.marked(descriptor)
+        if marked is None:
+            return False
+        reason, marker = marked
+        step.left_out.append((path, reason))
+        self._sources.forget(path)
+        kept = None if marker is None else join(path, marker)
+        self._gone += [below for below in self._index.below(path) if below != kept]
+        if marker is not None and kept is not None:
+            at = os.stat(marker, dir_fd=descriptor, follow_symlinks=False)
+            if not stat.S_ISDIR(at.st_mode):
+                self._name(kept, at, self._index.folder(path).get(marker), descriptor, step)
+        return True
+
+    def _end_of(self, path: bytes) -> list[bytes]:
+        """Return what is known of a path that is not backed up any more."""
+        known = [*self._index.below(path), *([path] if self._index.knows(path) else [])]
+        self._sources.forget(path)
+        return [each for each in known if not self._sources.is_backed_up(each)]
 
     def _end_listing(self) -> None:
         if self._listing is not None:
@@ -169,14 +236,15 @@ class Scanner:
 
     def _list(self, listing: _Listing, step: Step) -> None:
         """Look at the next names of a folder."""
-        prefix, ignore, known, leave_out = listing.prefix, listing.ignore, listing.known, self._leave_out
-        checks = bool(ignore or leave_out)
+        prefix, ignore, known = listing.prefix, listing.ignore, listing.known
+        checks, max_bytes = bool(ignore or self._own), self._exclusions.max_bytes
         unchanged = size = seen = 0
         try:
             for entry in islice(listing.entries, STEP_NAMES):
                 seen += 1
                 name = os.fsencode(entry.name)
-                if checks and self._is_left_out(prefix + name, entry, ignore):
+                if checks and self._is_left_out(prefix + name, entry, ignore, step):
+                    listing.left_out.add(name)
                     continue
                 try:
                     at = entry.stat(follow_symlinks=False)
@@ -186,8 +254,12 @@ class Scanner:
                     known.pop(name, None)
                     step.failed.append((prefix + name, reason_of(error)))
                     continue
-                old = known.pop(name, None)
                 mode = at.st_mode
+                if at.st_size > max_bytes and mode & 0o170000 == 0o100000:
+                    listing.left_out.add(name)
+                    step.left_out.append((prefix + name, LARGE))
+                    continue
+                old = known.pop(name, None)
                 # The way of nearly all names of nearly all scans; nothing is made for them.
                 if (
                     old is not None
@@ -213,12 +285,13 @@ class Scanner:
         self._tell_slow(ignore, step)
         if seen < STEP_NAMES:
             self._end_listing()
-            self._vanish(prefix, known)
+            self._vanish(listing, step)
 
-    def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore) -> bool:
-        return path in self._leave_out or (
-            bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))
-        )
+    def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore, step: Step) -> bool:
+        if path in self._own:
+            step.left_out.append((path, OWN))
+            return True
+        return bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))
 
     def _new_name(
         self, name: bytes, at: os.stat_result, old: Row | None, listing: _Listing, step: Step
@@ -227,20 +300,47 @@ class Scanner:
         if (problem := problem_of_path(path)) is not None:
             step.failed.append((path, problem))
             return
-        self._name(path, at, old, listing.descriptor, step)
-        if at.st_mode & 0o170000 == 0o040000:
+        if at.st_mode & 0o170000 != 0o040000:
+            return self._name(path, at, old, listing.descriptor, step)
+        mounted = at.st_dev != listing.device
+        if mounted and self._exclusions.one_file_system:
+            step.left_out.append((path, OTHER_FILE_SYSTEM))
+            self._sources.forget(path)
+            self._gone += self._index.below(path)
+        elif self._is_missing(path, step, mounted=mounted):
+            return
+        else:
             self._below.append((path, listing.ignore))
+        self._name(path, at, old, listing.descriptor, step)
 
-    def _vanish(self, prefix: bytes, known: dict[bytes, Row]) -> None:
-        for name, row in known.items():
-            self._gone.append(prefix + name)
-            if stat.S_ISDIR(row[1]):
-                self._gone += self._index.below(prefix + name)
+    def _vanish(self, listing: _Listing, step: Step) -> None:
+        for name, row in listing.known.items():
+            path = listing.prefix + name
+            if not stat.S_ISDIR(row[1]):
+                self._gone.append(path)
+                continue
+            if name in listing.left_out:
+                self._sources.forget(path)
+            if self._lose_below(path, step):
+                self._gone.append(path)
+
+    def _lose_below(self, path: bytes, step: Step) -> bool:
+        """Note what was in a folder that is gone; return whether no disk is missing from it."""
+        missing = self._sources.missing_below(path)
+        step.missing += [(lost, NOT_MOUNTED) for lost in missing]
+        # What leads to a missing disk stays with it.
+        self._gone += [
+            below
+            for below in self._index.below(path)
+            if not any(is_within(below, lost) or is_within(lost, below) for lost in missing)
+        ]
+        return not missing
 
     def _name(self, path: bytes, at: os.stat_result, old: Row | None, folder: int, step: Step) -> None:
         kind = stat.S_IFMT(at.st_mode)
-        if old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR:
-            self._gone += self._index.below(path)
+        became_file = old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR
+        if became_file and not self._lose_below(path, step):
+            return
         if kind == stat.S_IFDIR:
             # The root is there on every machine: a restore makes its target itself.
             if path != b"/" and (old is None or old[1] != at.st_mode or old[3] != at.st_mtime_ns):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -57,6 +57,7 @@ class Sender:
         *,
         reread_times: int,
         folder: Path,
+        on_gone: Callable[[Iterable[bytes]], Awaitable[None]],
         real_folders: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self._uploader, self._ledger, self._counts, self._real_folders = (
@@ -65,7 +66,7 @@ class Sender:
             counts,
             real_folders,
         )
-        self._reread_times, self._folder = reread_times, folder
+        self._reread_times, self._folder, self._on_gone = reread_times, folder, on_gone
 
     async def batch(self, batch: Sequence[Found]) -> None:
         """Back up folders, links and small files."""
@@ -219,7 +220,7 @@ class Sender:
     async def _gone(self, names: Sequence[Found]) -> None:
         known = [found.path for found in names if found.old is not None]
         if known:
-            await self._ledger.vanish(known)
+            await self._on_gone(known)
             self._counts.files_vanished += len(known)
         for found in names:
             self._counts.files_seen -= 1

@@ -1,9 +1,9 @@
 """The agent at work: one backup, or backups by schedule and by command for as long as it lives."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.schedule import Schedule
+from app.agent.sources import how_to_end
 from app.agent.terminal import Terminal, complain, counted, size_text
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
@@ -66,6 +67,9 @@ class Service:
         """Why the server will not have us, for as long as that is so."""
         self._shut_out = False
         """Whether that was said; we ask again each minute, and the answer is mostly the same."""
+        self._plan = setup.plan
+        self._told: set[bytes] = set()
+        """Folders of which it was said already that they are left out, or not given any more."""
 
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
@@ -98,6 +102,8 @@ class Service:
                 if backoff.attempt == 0:
                     setup.terminal.say(f"{error.line()} Trying again.")
             await asyncio.sleep(backoff.next_s())
+        exclusions = replace(self._plan.exclusions, server_id=health.server_id)
+        self._plan = replace(self._plan, exclusions=exclusions)
         return Link(
             setup.api,
             health.events_port,
@@ -231,7 +237,7 @@ class Service:
         self._backup = Backup(
             setup.api,
             setup.index,
-            setup.plan,
+            self._plan,
             setup.settings,
             patience=patience,
             trigger=trigger,
@@ -247,6 +253,9 @@ class Service:
             self._backup = None
             setup.terminal.end()
         self._report(outcome)
+        if outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
+            # It was said of this backup; what is gone later is not gone on purpose.
+            self._plan = replace(self._plan, gone=())
         return outcome
 
     def _on_progress(self, progress: AgentProgress) -> None:
@@ -255,8 +264,28 @@ class Service:
         p = progress
         self._setup.terminal.show(p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.current_path)
 
+    def _tell_once(self, heading: str, names: Iterable[tuple[bytes, str]]) -> None:
+        new = [(path, reason) for path, reason in names if path not in self._told]
+        self._told.update(path for path, _ in new)
+        self._setup.terminal.tell(heading, new)
+
     def _report(self, outcome: Outcome) -> None:
         terminal, counts = self._setup.terminal, outcome.counts
+        terminal.tell(
+            "missing",
+            [
+                (path, f"{reason}. Nothing of it is marked as vanished. {how_to_end(path)}.")
+                for path, reason in counts.missing
+            ],
+        )
+        self._tell_once("left out", counts.own)
+        self._tell_once(
+            "not given any more",
+            [
+                (path, f"what was backed up from it stays as it was. {how_to_end(path)}.")
+                for path in counts.dropped
+            ],
+        )
         terminal.tell("skipped", counts.skipped)
         terminal.tell("ignore file", counts.ignore_problems)
         terminal.tell(
@@ -268,6 +297,9 @@ class Service:
             complain(outcome.error)
         if not outcome.begun:
             return
+        left_out = "; ".join(f"{count:,} {reason}" for reason, count in sorted(counts.left_out.items()))
+        if left_out:
+            terminal.say(f"left out: {left_out}")
         numbers = (
             f"{counted(counts.files_seen, 'file')}, {counts.files_new:,} new,"
             f" {counts.files_changed:,} changed, {counts.files_vanished:,} vanished,"

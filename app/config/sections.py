@@ -261,6 +261,16 @@ class AgentSettings(Section):
 
     files_in_flight: int = setting(6, "Files that are read and sent at once.", "files", ge=1, le=64)
     ignore: tuple[str, ...] = setting((), "What not to back up, one gitignore pattern each.")
+    one_file_system: bool = setting(
+        False, "Leave out what is mounted below a PATH: other disks, /proc, network folders."
+    )
+    exclude_caches: bool = setting(False, "Leave out what is in folders with a CACHEDIR.TAG.")
+    exclude_if_present: tuple[str, ...] = setting(
+        (), "Leave out what is in folders with a file of one of these names, such as .nobackup."
+    )
+    exclude_larger_bytes: int = setting(
+        0, "Leave out files that are larger; 0 is no limit.", "bytes", ge=0, le=2**62
+    )
     heartbeat_s: float = setting(5.0, "Interval of the signs of life.", "seconds", ge=0.5, le=300)
     schedule_s: float = setting(
         21600.0, "Time between two backups when nobody asks for one.", "seconds", ge=60, le=31 * 86400

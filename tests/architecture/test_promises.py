@@ -1,4 +1,4 @@
-"""What ``docs/promises.md`` names as a test is one."""
+"""What ``docs/promises.md`` and ``docs/kinds.md`` name as a test is one."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "promises.md"
+PAGES = (ROOT / "docs" / "promises.md", ROOT / "docs" / "kinds.md")
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)?(?:::(test_\w+))?`")
 
 
 def named() -> list[tuple[str, str]]:
     """Return file and test of each that is named; a test without a file is of the file before it."""
     found: list[tuple[str, str]] = []
-    for match in _NAMED.finditer(PAGE.read_text()):
+    for match in (match for page in PAGES for match in _NAMED.finditer(page.read_text())):
         if match[1] or match[2]:
             found.append((match[1] or found[-1][0], match[2] or ""))
     return found

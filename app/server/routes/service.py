@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.protocol import SERVER_NAME, SERVER_VERSION, Health
+from app.protocol import SERVER_NAME, SERVER_VERSION, Health, server_id_of
 from app.server.call import Route
 from app.server.metrics import exposition
 from app.server.openapi import description
@@ -25,6 +25,7 @@ async def health(room: Room) -> Health:
         protocol=PROTOCOL_VERSION,
         version=SERVER_VERSION,
         events_port=room.events_port,
+        server_id=server_id_of(room.store.identity),
         simulated=room.simulated,
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
+from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.noted import noted
 from app.agent.scan import Scanner, Step
 from streams.failures import ConfigRejected
@@ -32,9 +33,11 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def scan(root: Path, index: Index, patterns: Sequence[str] = (), leave_out: Sequence[bytes] = ()) -> Step:
+def scan(
+    root: Path, index: Index, patterns: Sequence[str] = (), exclusions: Exclusions = NOTHING_LEFT_OUT
+) -> Step:
     """Scan in as many steps as it takes and return all of them as one."""
-    scanner = Scanner(checked_roots([os.fsencode(root)]), index, patterns, leave_out)
+    scanner = Scanner(checked_roots([os.fsencode(root)]), index, patterns, exclusions)
     whole = Step()
     while not whole.done:
         step = scanner.step()
@@ -142,7 +145,7 @@ def test_patterns_leave_out_and_what_is_left_out_later_is_gone(root: Path, index
 def test_the_agents_own_folder_is_never_in(root: Path, index: Index) -> None:
     (root / "state").mkdir()
     (root / "state" / "identity.json").write_text("token")
-    step = scan(root, index, leave_out=[os.fsencode(root / "state")])
+    step = scan(root, index, exclusions=Exclusions(own_folders=(os.fsencode(root / "state"),)))
     assert found(root, step) == ["."]
 
 

@@ -1,0 +1,102 @@
+"""What is left out besides the patterns: the program's own data, caches, other file systems, large files."""
+
+import os
+import stat
+from dataclasses import dataclass
+
+from app.agent.folders import LIST, READ, open_quietly
+from app.protocol import server_id_of
+
+CACHE_TAG = b"CACHEDIR.TAG"
+CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
+"""See https://bford.info/cachedir: a tag without it marks nothing."""
+STORE_FOLDER, IDENTITY_FILE = b"store", b"identity"
+IDENTITY_BYTES = 64
+NO_LIMIT = 2**63 - 1
+
+OWN = "the agent's own folder"
+OF_THE_SERVER = "the data folder of the backup server"
+CACHE = "a cache"
+OTHER_FILE_SYSTEM = "another file system"
+LARGE = "larger than allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """What an operator, or the program itself, leaves out; ``Ignore`` has the patterns."""
+
+    one_file_system: bool = False
+    """Do not go into file systems that are mounted below a PATH."""
+    caches: bool = False
+    """Leave out what is in folders with a CACHEDIR.TAG."""
+    markers: tuple[bytes, ...] = ()
+    """Leave out what is in folders with a file of one of these names."""
+    max_bytes: int = NO_LIMIT
+    """Leave out files that are larger."""
+    own_folders: tuple[bytes, ...] = ()
+    """The agent's own folder, which holds its token."""
+    server_id: str = ""
+    """Of the server that this is a backup to; its data folder may be on the same machine."""
+
+    def own_inodes(self) -> frozenset[tuple[int, int]]:
+        """Return what the own folders are, by whatever path one comes there."""
+        found: set[tuple[int, int]] = set()
+        for path in self.own_folders:
+            try:
+                at = os.stat(path)  # noqa: PTH116  (bytes)
+            except OSError:
+                continue
+            found.add((at.st_dev, at.st_ino))
+        return frozenset(found)
+
+    def marked(self, folder: int) -> tuple[str, bytes | None] | None:
+        """Return why the content of an open folder is left out, and the name that says so, or None."""
+        if self.server_id and _store_id(folder) == self.server_id:
+            return OF_THE_SERVER, None
+        if self.caches and _starts_with(folder, CACHE_TAG, CACHE_SIGNATURE):
+            return CACHE, CACHE_TAG
+        for marker in self.markers:
+            if _is_there(folder, marker):
+                return f"it has {os.fsdecode(marker)}", marker
+        return None
+
+
+NOTHING_LEFT_OUT = Exclusions()
+
+
+def _store_id(folder: int) -> str:
+    """Return the id of the server whose data folder this is; empty where it is none."""
+    try:
+        store = os.open(STORE_FOLDER, LIST, dir_fd=folder)
+    except OSError:
+        return ""
+    try:
+        word = _read(store, IDENTITY_FILE, IDENTITY_BYTES)
+    finally:
+        os.close(store)
+    return "" if word is None else server_id_of(word.decode("ascii", "replace").strip())
+
+
+def _starts_with(folder: int, name: bytes, start: bytes) -> bool:
+    return _read(folder, name, len(start)) == start
+
+
+def _read(folder: int, name: bytes, size: int) -> bytes | None:
+    try:
+        file = open_quietly(name, READ, folder)
+    except OSError:
+        return None
+    try:
+        return os.read(file, size) if stat.S_ISREG(os.fstat(file).st_mode) else None
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+
+
+def _is_there(folder: int, name: bytes) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,176 @@
+"""A source that is not there is never taken for one whose files were deleted."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.agent import sources
+from app.agent.index import Index
+from app.agent.scan import Scanner, Step
+from app.agent.sources import Sources
+from app.agent.vanished import VanishedNames
+from tests.app.agent.test_scan import settle
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    opened = Index(folder)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def scan(root: Path, index: Index, gone: tuple[Path, ...] = ()) -> Step:
+    path = os.fsencode(root)
+    known = Sources(index, [path], [os.fsencode(each) for each in gone])
+    scanner, whole = Scanner([path], index, sources=known), Step()
+    while not whole.done:
+        step = scanner.step()
+        for name in ("found", "vanished", "failed", "missing"):
+            getattr(whole, name).extend(getattr(step, name))
+        whole.done = step.done
+    settle(index, whole)
+    return whole
+
+
+def replace(folder: Path, *names: str) -> None:
+    """Put another folder at the place of one, as an unmounted or another disk does."""
+    folder.rename(folder.with_name(f"{folder.name}-away"))
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("x")
+
+
+def put_back(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.with_name(f"{folder.name}-away").rename(folder)
+
+
+@pytest.mark.parametrize("left", [(), ("lost+found",)])
+def test_an_empty_folder_at_the_place_of_a_full_one_is_missing(
+    root: Path, index: Index, left: tuple[str, ...]
+) -> None:
+    scan(root, index)
+    replace(root, *left)
+    for _ in range(2):
+        step = scan(root, index)
+        assert (step.vanished, step.found) == ([], [])
+        ((path, reason),) = step.missing
+        assert path == os.fsencode(root) and "is its disk mounted?" in reason
+    put_back(root)
+    step = scan(root, index)
+    assert (step.vanished, step.missing) == ([], [])
+
+
+def test_the_same_folder_without_its_files_is_an_empty_one(root: Path, index: Index) -> None:
+    scan(root, index)
+    for path in root.iterdir():
+        path.unlink()
+    step = scan(root, index)
+    assert step.missing == [] and len(step.vanished) == 3
+
+
+def test_an_index_that_was_lost_does_not_make_an_empty_folder_a_deletion(root: Path, index: Index) -> None:
+    scan(root, index)
+    index.forget_source(os.fsencode(root))
+    for path in root.iterdir():
+        path.unlink()
+    step = scan(root, index)
+    assert step.vanished == [] and len(step.missing) == 1
+
+
+@pytest.mark.parametrize(("names", "missing"), [(("x", "y"), True), (("x", "b"), False)])
+def test_another_file_system_with_nothing_of_the_old_is_missing(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], missing: bool
+) -> None:
+    scan(root, index)
+    replace(root, *names)
+    monkeypatch.setattr(sources, "file_system_id", lambda _: 4711)
+    step = scan(root, index)
+    assert bool(step.missing) is missing
+    assert bool(step.vanished) is not missing
+    assert bool(step.found) is not missing
+
+
+def test_a_file_at_the_place_of_a_folder_is_missing_too(root: Path, index: Index) -> None:
+    scan(root, index)
+    shutil.rmtree(root)
+    root.write_text("x")
+    step = scan(root, index)
+    assert (step.vanished, len(step.missing)) == ([], 1)
+
+
+@pytest.mark.parametrize("how", ["empty", "other", "gone", "gone with what is above"])
+def test_a_disk_missing_below_a_path_is_not_deleted(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    disk = root / "media" / "disk"
+    disk.mkdir(parents=True)
+    (disk / "in").mkdir()
+    (disk / "in" / "file").write_text("x")
+    (root / "media" / "plain").write_text("x")
+    mounts = {os.fsencode(disk)}
+    monkeypatch.setattr(sources, "mount_points", lambda: frozenset(mounts))
+    scan(root, index)
+    mounts.clear()
+    if how == "empty":
+        replace(disk)
+    elif how == "other":
+        replace(disk, "other")
+        monkeypatch.setattr(sources, "file_system_id", lambda _: 4711)
+    elif how == "gone":
+        shutil.rmtree(disk)
+    else:
+        shutil.rmtree(root / "media")
+    step = scan(root, index)
+    assert [path for path, _ in step.missing] == [os.fsencode(disk)]
+    plain = [os.fsencode(root / "media" / "plain")]
+    assert step.vanished == (plain if how == "gone with what is above" else [])
+    step = scan(root, index, gone=(disk,))
+    assert step.missing == []
+    assert os.fsencode(disk / "in" / "file") in step.vanished
+
+
+def test_what_is_meant_to_be_gone_is_gone(root: Path, index: Index) -> None:
+    scan(root, index)
+    replace(root)
+    step = scan(root, index, gone=(root,))
+    assert (len(step.vanished), step.missing) == (3, [])
+
+
+def test_what_was_backed_up_and_is_not_given_any_more_is_found(index: Index, tmp_path: Path) -> None:
+    for name in ("old", "old-2", "old/in", "kept", "kept/in"):
+        (tmp_path / "t" / name).mkdir(parents=True)
+        (tmp_path / "t" / name / "file").write_text("x")
+    for name in ("old", "old-2", "kept"):
+        scan(tmp_path / "t" / name, index)
+    path = {name: os.fsencode(tmp_path / "t" / name) for name in ("old", "old-2", "kept", "kept/in")}
+    assert index.outside([path["kept"]]) == [path["old"], path["old-2"]]
+    assert index.outside([path["kept/in"], path["old"]]) == [path["kept"], path["old-2"]]
+    assert index.outside(path.values()) == []
+    assert index.outside([b"/"]) == []
+    assert index.outside([]) == [path["kept"], path["old"], path["old-2"]]
+
+
+async def test_vanished_names_are_kept_in_order_on_the_disk_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.agent.vanished.IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr("app.agent.vanished.PART_BYTES", 3)
+    names = VanishedNames()
+    assert list(names.parts(2)) == []
+    await names.add([b"/one", b"/two\n"])
+    await names.add([b"/three"])
+    assert list(names.parts(2)) == [[b"/one", b"/two\n"], [b"/three"]]
+    names.close()
