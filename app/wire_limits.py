@@ -21,6 +21,7 @@ MAX_IDS: Final = 10_000
 MAX_BATCH_BLOBS: Final = 5000
 """Contents in one batch."""
 MAX_REASON: Final = 1000
+"""Characters of a reason, or of the first name of many, in events, lines and transfers."""
 MAX_LABEL: Final = 1000
 MAX_WORD: Final = 100
 """Of what an agent says of itself, such as its platform."""
@@ -49,10 +50,15 @@ def shown(raw_path: bytes) -> str:
     return text if len(text) <= 200 else f"…{text[-200:]}"
 
 
+def clipped(text: str, longest: int = MAX_REASON) -> str:
+    """Return a text for people, cut where it is too long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def spoken(text: str, longest: int = MAX_REASON) -> str:
     """Return what a machine says, for people: cut where it is too long, its control characters as escapes."""
     text = screen_text(text[:longest])
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return clipped(text, longest)
 
 
 def problem_of_path(raw_path: bytes) -> str | None:

@@ -3,13 +3,14 @@
 A copy of the file alone is none: what was committed last lies in the write-ahead log. Every function blocks.
 """
 
+import fcntl
 import os
 import shutil
 import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +72,12 @@ def copy_to(source: Path, folder: Path, made_at: datetime, *, rest: Callable[[],
     """
     with translated(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _one_at_a_time(folder):
+        return _copied(source, folder, made_at, rest)
+
+
+def _copied(source: Path, folder: Path, made_at: datetime, rest: Callable[[], None] | None) -> Copy:
+    with translated(folder):
         for left in folder.glob(f"{PREFIX}*{PART}*"):
             left.unlink(missing_ok=True)
         size = source.stat().st_size
@@ -95,6 +102,20 @@ def copy_to(source: Path, folder: Path, made_at: datetime, *, rest: Callable[[],
         sync_folder(folder)
     log.info("catalogue_copied", file=str(path), bytes=size_bytes)
     return Copy(path=path, made_at=made_at, size_bytes=size_bytes, counts=counts)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    """Wait until nobody else makes a copy in a folder: what is not finished is cleared away by the next."""
+    with translated(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Some network file systems have no locks; two at once are an accident there as before.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _rest() -> None:

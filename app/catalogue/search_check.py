@@ -1,4 +1,4 @@
-"""Proof that the full-text index of paths and the table of files agree."""
+"""Proof that the full-text index of paths and the table of files agree, and the index made anew."""
 
 import sqlite3
 from itertools import zip_longest
@@ -18,10 +18,22 @@ def search_findings(database: sqlite3.Connection, *, thorough: bool = False) -> 
     Looks whether the index has exactly the files of the table, each under its client: seconds at millions of
     files. ``thorough`` also compares all trigrams with an index that is made anew: minutes.
     """
-    findings = _files_of_clients(database)
-    if thorough and not findings:
-        findings = _trigrams(database)
+    try:
+        findings = _files_of_clients(database)
+        if thorough and not findings:
+            findings = _trigrams(database)
+    except sqlite3.DatabaseError as error:
+        return [f"the search index cannot be read: {error}"]
     return findings[:MAX_FINDINGS]
+
+
+def rebuild(database: sqlite3.Connection) -> int:
+    """Make the index anew from the table, inside the caller's transaction; return how many files it has."""
+    for table in ("files_trigrams", "files_text"):
+        database.execute(f"DROP TABLE IF EXISTS {table}")
+    database.execute(CREATE_INDEX)
+    database.execute(CREATE_VOCABULARY)
+    return _fill(database, database)
 
 
 def _files_of_clients(database: sqlite3.Connection) -> list[str]:
@@ -55,10 +67,7 @@ def _trigrams(database: sqlite3.Connection) -> list[str]:
             anew.execute("PRAGMA journal_mode = OFF")
             anew.execute(CREATE_INDEX)
             anew.execute(CREATE_VOCABULARY)
-            rows = database.execute("SELECT id, client_no, path_key FROM files ORDER BY id")
-            while part := rows.fetchmany(_AT_ONCE):
-                texts = [(file_id, indexed_text(no, path_key)) for file_id, no, path_key in part]
-                anew.executemany("INSERT INTO files_text (rowid, text) VALUES (?, ?)", texts)
+            _fill(anew, database)
             question = _SUMS.format("files_trigrams")
             pairs = zip_longest(database.execute(question), anew.execute(question))
             for kept, right in pairs:
@@ -67,3 +76,13 @@ def _trigrams(database: sqlite3.Connection) -> list[str]:
         finally:
             anew.close()
     return []
+
+
+def _fill(index: sqlite3.Connection, database: sqlite3.Connection) -> int:
+    count = 0
+    rows = database.execute("SELECT id, client_no, path_key FROM files ORDER BY id")
+    while part := rows.fetchmany(_AT_ONCE):
+        texts = [(file_id, indexed_text(no, path_key)) for file_id, no, path_key in part]
+        index.executemany("INSERT INTO files_text (rowid, text) VALUES (?, ?)", texts)
+        count += len(texts)
+    return count

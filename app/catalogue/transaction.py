@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 import structlog
+from msgspec.structs import replace
 from sqlalchemy import (
     ColumnDefault,
     Connection,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from app.catalogue import schema
 from app.catalogue.aliases import AnyRow
 from app.catalogue.times import to_us
+from app.wire_limits import MAX_REASON, clipped
 from streams.records.clients import Client, ClientRemoved
 from streams.records.events import Event, encode
 from streams.records.files import FilesChanged
@@ -147,7 +149,10 @@ class Transaction:
         """Leave an event; with ``told`` it is also a line of the activity."""
         seq = self.numbers("events")
         line = None
+        if files is not None and len(files.path) > MAX_REASON:
+            files = replace(files, path=clipped(files.path))
         if told is not None:
+            reason = None if told.reason is None else clipped(told.reason)
             line = Activity(
                 seq=seq,
                 at=self.now,
@@ -159,7 +164,7 @@ class Transaction:
                 files=told.files,
                 bytes=told.bytes,
                 duration_s=told.duration_s,
-                reason=told.reason,
+                reason=reason,
             )
             self._lines.append(
                 {
@@ -173,7 +178,7 @@ class Transaction:
                     "files": told.files,
                     "bytes": told.bytes,
                     "duration_s": told.duration_s,
-                    "reason": told.reason,
+                    "reason": reason,
                 }
             )
             topics = (*topics, Topic.ACTIVITY)

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import UnknownClient
 from app.protocol import StartRun
 from app.server.agents import AgentsHub
+from app.server.disk import check_free
+from app.server.limits import Limits
 from app.server.problems import Refused
+from app.server.quota import Quota
 from app.server.roster import Roster
 from app.server.running import REVOKED, WENT_AWAY, RunningRuns
 from app.server.switch import STOPPED, Switch
@@ -33,8 +37,14 @@ class Backups:
         agents: AgentsHub,
         running: RunningRuns,
         switch: Switch,
+        quota: Quota,
+        limits: Limits,
+        data_dir: Path,
         tasks: Tasks,
     ) -> None:
+        self._quota = quota
+        self._limits = limits
+        self._data_dir = data_dir
         self._catalogue = catalogue
         self._roster = roster
         self._agents = agents
@@ -46,9 +56,11 @@ class Backups:
         switch.on_start(self._deliver_all)
 
     async def begin(self, client_id: str, start: StartRun) -> Run:
-        """Begin a run for an agent, unless the server is stopped."""
+        """Begin a run for an agent, unless the server is stopped, its disk full or the quota exceeded."""
         if not self._switch.on:
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
+        await check_free(self._data_dir, self._limits.least_free_bytes)
+        await self._quota.check(client_id)
         for earlier in self._running.of(client_id):
             if not start.correlation_id or earlier.correlation_id != start.correlation_id:
                 await self._running.fail(earlier.id, WENT_AWAY)

@@ -29,7 +29,7 @@ from app.protocol import Problem, encode
 from app.server.audit_calls import note_of, with_failure, with_result
 from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
 from app.server.problems import STATUS_OF_CODE, Refused
-from app.wire_limits import MAX_WORD, spoken
+from app.wire_limits import MAX_WORD, clipped, spoken
 from streams.vocabulary import AuditAction, Scope
 
 log = structlog.stdlib.get_logger(__name__)
@@ -37,6 +37,8 @@ limited = LimitedLog(log)
 _ANSWERED = logging.getLogger(__name__)
 """Asked first: a line that nobody sees is not made for every request."""
 
+MAX_MESSAGE = 4000
+"""Characters of a message or detail: it may name what the caller has sent."""
 LARGE_BODY_BYTES = 256 * 1024
 """A body above this is decoded in a thread."""
 GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -211,9 +213,14 @@ def _part(request: web.Request, name: str, kind: Any) -> Any:
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> web.Response:
     """Return an error in the one shape."""
+    bounded = Problem(
+        code=problem.code,
+        message=clipped(problem.message, MAX_MESSAGE),
+        detail=clipped(problem.detail, MAX_MESSAGE),
+    )
     return web.Response(
         status=STATUS_OF_CODE.get(problem.code, 500),
-        body=encode(problem),
+        body=encode(bounded),
         content_type="application/json",
         headers=headers,
     )

@@ -24,6 +24,7 @@ from streams.failures import TidewatchError
 
 MARK_DAMAGED = "mark it as damaged, so that the next backup sends it again"
 SET_ASIDE = "set the file aside"
+REBUILD = "make the search index anew, which takes about a minute for each million files"
 MEASURE = "read it, and note its size or mark it as damaged"
 PROGRESS_FOLDERS = 32
 
@@ -40,6 +41,11 @@ class Report:
     unknown: list[Path] = field(default_factory=list[Path])
     resized: dict[str, KnownContent] = field(default_factory=dict[str, KnownContent])
     damaged: dict[str, KnownContent] = field(default_factory=dict[str, KnownContent])
+
+    @property
+    def search_wrong(self) -> bool:
+        """Whether the search index does not agree with the files."""
+        return any(problem.kind == "search" for problem in self.problems)
 
     @property
     def missing_files(self) -> int:
@@ -70,7 +76,8 @@ def check(
         if any(each.kind == "catalogue" and "the file is damaged" in each.text for each in report.problems):
             return report
         report.clients = client_count(database)
-        report.problems += [Problem("search", text) for text in search_findings(database, thorough=read)]
+        found = search_findings(database, thorough=read)
+        report.problems += [Problem("search", text, REBUILD) for text in found]
         known_to_leave = leaving(database)
         for number, folder in enumerate(layout.folders()):
             if read and number % PROGRESS_FOLDERS == 0:

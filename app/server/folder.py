@@ -16,8 +16,18 @@ CATALOGUE_FILE = "catalogue.db"
 STORE_FOLDER = "store"
 TOKEN_FILE = "console.token"
 LOCK_FILE = "server.lock"
-PRIVATE_FILES = (f"{CATALOGUE_FILE}*", "console.*", "server.*", "child.log", "logs/*", "tls/*", "copies/*")
-PRIVATE_FOLDERS = (STORE_FOLDER, f"{STORE_FOLDER}/*", "logs", "tls", "copies")
+TOOLS_FILE = "server.tools"
+"""Held by commands: by many at once, or by one that replaces or mends the catalogue."""
+PRIVATE_FILES = (
+    f"{CATALOGUE_FILE}*",
+    "console.*",
+    "server.*",
+    "child.log",
+    "logs/*",
+    "tls/*",
+    "catalogue-backups/*",
+)
+PRIVATE_FOLDERS = (STORE_FOLDER, f"{STORE_FOLDER}/*", "logs", "tls", "catalogue-backups")
 """What may have been written under another umask, or put back by hand; the store's files lie below these."""
 
 
@@ -45,6 +55,36 @@ def held(data_dir: Path) -> Generator[None]:
         except BlockingIOError as error:
             raise FolderInUse(
                 f"Another server works on {data_dir}.", hint="One folder has one server; end the other."
+            ) from error
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def beside(data_dir: Path) -> Generator[None]:
+    """Work beside a server and other commands, but not while one replaces or mends the catalogue."""
+    with _tool(data_dir, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def alone(data_dir: Path) -> Generator[None]:
+    """Work as the only command: what another adds to a catalogue that is replaced would be lost."""
+    with _tool(data_dir, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _tool(data_dir: Path, kind: int) -> Generator[None]:
+    with writable(data_dir):
+        lock = os.open(data_dir / TOOLS_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUse(
+                f"Another command works on {data_dir}.", hint="Run this again when it has ended."
             ) from error
         yield
     finally:

@@ -20,6 +20,13 @@ class Quota:
         self._coming: Counter[str] = Counter()
         """Raw bytes of the contents that each client is sending."""
 
+    async def check(self, client_id: str) -> None:
+        """Raise ``Refused`` quota_exceeded where a client keeps more than it may already."""
+        held_bytes, own_quota = await self._catalogue.contents.held(client_id)
+        quota = self._limits.quota_bytes if own_quota is None else own_quota
+        if quota and held_bytes > quota:
+            raise _exceeded(f"This client may keep {quota:,} bytes and keeps {held_bytes:,}.")
+
     @asynccontextmanager
     async def reserve(self, client_id: str, sizes: Mapping[str, int]) -> AsyncGenerator[None]:
         """Hold room for contents that are about to come; raises ``Refused`` quota_exceeded.
@@ -40,13 +47,19 @@ class Quota:
             partial_bytes = await self._store.partial_bytes(client_id, sizes)
             taken = held_bytes + partial_bytes + self._coming[client_id]
             if coming and taken > quota:
-                raise Refused(
-                    "quota_exceeded",
-                    f"This client may keep {quota:,} bytes; with what it sends it would be {taken:,}.",
-                    detail="Raise its quota on the server, or purge some of its deleted files.",
+                raise _exceeded(
+                    f"This client may keep {quota:,} bytes; with what it sends it would be {taken:,}."
                 )
             yield
         finally:
             self._coming[client_id] -= coming
             if not self._coming[client_id]:
                 del self._coming[client_id]
+
+
+def _exceeded(message: str) -> Refused:
+    return Refused(
+        "quota_exceeded",
+        message,
+        detail="Raise its quota on the server, or purge some of its deleted files.",
+    )

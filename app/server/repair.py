@@ -5,6 +5,7 @@ from pathlib import Path
 import structlog
 
 from app.catalogue.consistency import count_again, mark_damaged, opened, set_stored_bytes
+from app.catalogue.search_check import rebuild
 from app.catalogue.times import to_us
 from app.server.check import Report
 from app.store.errors import Damaged
@@ -20,7 +21,7 @@ ASIDE = "unknown"
 
 
 def repair(catalogue: Path, store: Path, report: Report) -> None:
-    """Mark lost contents, count everything again, and set unknown files aside, in this order."""
+    """Mark lost contents, count again, mend the search index, set unknown files aside, in this order."""
     layout = Layout(store)
     lost = {content.blob_id for content in report.missing.values()}
     damaged = {sha256: content.blob_id for sha256, content in report.damaged.items()}
@@ -37,6 +38,8 @@ def repair(catalogue: Path, store: Path, report: Report) -> None:
         mark_damaged(database, sorted({*lost, *damaged.values()}), to_us(utc_now()))
         set_stored_bytes(database, sizes)
         count_again(database)
+        if report.search_wrong:
+            rebuild(database)
         database.execute("COMMIT")
     for sha256 in damaged:
         # Out of the way, or what is sent again would be taken for there already.
@@ -46,4 +49,10 @@ def repair(catalogue: Path, store: Path, report: Report) -> None:
     for file in report.unknown:
         aside.mkdir(mode=0o700, exist_ok=True)
         file.replace(aside / f"{file.parent.name}{file.name}")
-    log.warning("repaired", lost=len(lost) + len(damaged), measured=len(sizes), set_aside=len(report.unknown))
+    log.warning(
+        "repaired",
+        lost=len(lost) + len(damaged),
+        measured=len(sizes),
+        set_aside=len(report.unknown),
+        search=report.search_wrong,
+    )

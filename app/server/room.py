@@ -95,8 +95,17 @@ def furnish(
     agents = AgentsHub(catalogue=catalogue, roster=roster, progress=progress, limits=limits, tasks=tasks)
     running = RunningRuns(catalogue=catalogue, agents=agents, progress=progress, limits=limits)
     switch = Switch(catalogue=catalogue, running=running, limits=limits, tasks=tasks)
+    quota = Quota(catalogue=catalogue, store=store, limits=limits)
     backups = Backups(
-        catalogue=catalogue, roster=roster, agents=agents, running=running, switch=switch, tasks=tasks
+        catalogue=catalogue,
+        roster=roster,
+        agents=agents,
+        running=running,
+        switch=switch,
+        quota=quota,
+        limits=limits,
+        data_dir=data_dir,
+        tasks=tasks,
     )
     uploads = UploadGate(limits)
     scheduled_verification = ScheduledVerification(
@@ -157,7 +166,7 @@ def furnish(
             tasks=tasks,
         ),
         uploads=uploads,
-        quota=Quota(catalogue=catalogue, store=store, limits=limits),
+        quota=quota,
         verification=Verification(
             catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
         ),

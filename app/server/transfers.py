@@ -9,6 +9,7 @@ import msgspec
 
 from app.server.hub import ConflatedFrame
 from app.server.pace import Rate, Ticker
+from app.wire_limits import clipped
 from streams.records.base import utc_now
 from streams.records.events import TransferFrame
 from streams.records.server import Transfer
@@ -43,7 +44,7 @@ class OpenTransfer:
             state=state,
             done_bytes=self.done_bytes,
             rate_bps=self._rate.mark(self.done_bytes),
-            reason=reason,
+            reason=None if reason is None else clipped(reason),
         )
         self._board.note(self.transfer)
 

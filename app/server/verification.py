@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,8 +21,26 @@ log = structlog.stdlib.get_logger(__name__)
 
 AT_ONCE = 2
 """Contents that are read at once, so that backups go on beside it."""
+MAX_LISTED = 1000
+"""Damaged paths that an answer names; all of them are marked, and can be found by their state."""
 BATCH = 200
 """Contents after which the catalogue is told."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a verification has found so far: its answer is bounded, however much is damaged."""
+
+    damaged: list[str] = field(default_factory=list[str])
+    damaged_count: int = 0
+    unreadable: StoreUnreadable | None = None
+    """The first of those that could not be read."""
+    unreadable_count: int = 0
+
+    def add(self, noted: VerifyResult) -> None:
+        """Add what the catalogue says of a part."""
+        self.damaged_count += len(noted.damaged) + noted.more_damaged
+        self.damaged += noted.damaged[: max(0, MAX_LISTED - len(self.damaged))]
 
 
 class Verification:
@@ -80,37 +99,39 @@ class Verification:
             label=label,
             total_bytes=total_bytes,
         )
-        damaged: list[str] = []
-        unreadable: list[StoreUnreadable] = []
+        found = _Found()
         state, reason = TransferState.CANCELLED, None
         try:
             batch: list[StoredBlob] = []
             async for blob in self._catalogue.files.hashes_of(file_ids=file_ids, client_id=client_id):
                 batch.append(blob)
                 if len(batch) == BATCH:
-                    damaged += await self._check(batch, transfer, unreadable)
+                    await self._check(batch, transfer, found)
                     batch.clear()
-            damaged += await self._check(batch, transfer, unreadable)
-            if unreadable:
+            await self._check(batch, transfer, found)
+            if found.unreadable is not None:
                 raise StoreUnreadable(
-                    f"{len(unreadable)} of {count} contents could not be read: {unreadable[0].message}",
-                    hint=unreadable[0].hint,
+                    f"{found.unreadable_count} of {count} contents could not be read:"
+                    f" {found.unreadable.message}",
+                    hint=found.unreadable.hint,
                 )
-            state = TransferState.FAILED if damaged else TransferState.COMPLETE
-            reason = f"{len(damaged)} damaged" if damaged else None
+            state = TransferState.FAILED if found.damaged else TransferState.COMPLETE
+            reason = f"{found.damaged_count} damaged" if found.damaged else None
         except Exception as error:
             state, reason = TransferState.FAILED, str(error)
             raise
         finally:
             transfer.end(state, reason)
-        return VerifyResult(checked=count, damaged=tuple(damaged))
+        return VerifyResult(
+            checked=count,
+            damaged=tuple(found.damaged),
+            more_damaged=found.damaged_count - len(found.damaged),
+        )
 
-    async def _check(
-        self, blobs: Sequence[StoredBlob], transfer: OpenTransfer, unreadable: list[StoreUnreadable]
-    ) -> tuple[str, ...]:
-        """Read contents again, note what they are, and return the paths of the damaged.
+    async def _check(self, blobs: Sequence[StoredBlob], transfer: OpenTransfer, found: "_Found") -> None:
+        """Read contents again, note what they are, and add the paths of the damaged to what was found.
 
-        Those that cannot be read now are neither good nor damaged, and added to ``unreadable``.
+        Those that cannot be read now are neither good nor damaged.
         """
         outcomes = await asyncio.gather(
             *(self._one(blob.sha256, blob.size_bytes, transfer) for blob in blobs), return_exceptions=True
@@ -119,18 +140,19 @@ class Verification:
         broken: BaseException | None = None
         for blob, outcome in zip(blobs, outcomes, strict=True):
             if isinstance(outcome, StoreUnreadable):
-                unreadable.append(outcome)
+                found.unreadable = found.unreadable or outcome
+                found.unreadable_count += 1
             elif isinstance(outcome, BaseException):
                 broken = outcome
             else:
                 results[blob.sha256] = outcome
         if not results and broken is None:
-            return ()
+            return
         # Noted before it ends: what is damaged was set aside already.
         noted = await self._catalogue.files.mark_verified(results, present=self._store.sizes)
         if broken is not None:
             raise broken
-        return noted.damaged
+        found.add(noted)
 
     async def _one(self, sha256: str, size_bytes: int, transfer: OpenTransfer) -> bool:
         async with self._places:

@@ -117,4 +117,6 @@ class VerifyResult(Record, frozen=True, kw_only=True):
 
     checked: int
     damaged: tuple[str, ...] = ()
-    """Paths whose stored bytes do not have their hash."""
+    """Paths whose stored bytes do not have their hash, the first of them."""
+    more_damaged: int = 0
+    """How many more there are."""

@@ -129,7 +129,7 @@ class ClientActions:
         """Read everything these clients have stored and check it, one client after the other."""
 
         async def run() -> None:
-            checked, damaged = 0, list[str]()
+            checked, more, damaged = 0, 0, list[str]()
             problems = list[str]()
             with self._context.messages.working(f"Verifying all files of {self._who(ids)}…"):
                 for client_id in ids:
@@ -143,7 +143,8 @@ class ClientActions:
                         continue
                     checked += result.checked
                     damaged += result.damaged
-            text = f"{self._who(ids)}: {present_verified(checked, damaged)}"
+                    more += result.more_damaged
+            text = f"{self._who(ids)}: {present_verified(checked, damaged, more)}"
             if problems:
                 text += f"; {len(problems)} of {len(ids)} could not be verified"
             if damaged or problems:

@@ -113,7 +113,7 @@ class FileActions:
         async def run() -> None:
             result = await self._commands.verify_files([file.id for file in files])
             if result.damaged:
-                text = f"{names}: {present_verified(result.checked, result.damaged)}"
+                text = f"{names}: {present_verified(result.checked, result.damaged, result.more_damaged)}"
                 self._messages.error(text, detail="\n".join(result.damaged))
             else:
                 self._messages.done(f"{names}: {present_verified(result.checked, ())}")

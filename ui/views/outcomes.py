@@ -81,14 +81,14 @@ def _why_not(ends: Sequence[Run], gone: Sequence[str]) -> str:
     return "\n".join([*why, *gone])
 
 
-def present_verified(checked: int, damaged: Sequence[str]) -> str:
+def present_verified(checked: int, damaged: Sequence[str], more: int = 0) -> str:
     """Return the result of a verification; all kept versions of a file are checked."""
     files = counted(checked, "version")
     if not checked:
         return "nothing to check"
     if not damaged:
         return f"{files} checked, {'as it should be' if checked == 1 else 'all as they should be'}"
-    return f"{files} checked, {count_text(len(damaged))} damaged: {', '.join(damaged[:3])}" + (
+    return f"{files} checked, {count_text(len(damaged) + more)} damaged: {', '.join(damaged[:3])}" + (
         " …" if len(damaged) > 3 else ""
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.catalogue.copies import copy_to
 from app.server.catalogue_backup import FOLDER
 from app.server.commands.shared import add_data, begin, say
+from app.server.folder import beside
 from streams.records.base import utc_now
 
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the copy and print its path; return the exit code."""
     catalogue = begin(args)
-    copy = copy_to(catalogue, args.to or args.data / FOLDER, utc_now())
+    with beside(args.data):
+        copy = copy_to(catalogue, args.to or args.data / FOLDER, utc_now())
     rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in copy.counts.rows.items())
     say(f"{copy.path}: {copy.size_bytes:,} bytes, verified: {rows}")
     return 0

@@ -8,7 +8,7 @@ import argparse
 
 from app.server.check import check
 from app.server.commands.shared import add_data, begin, say, say_aside
-from app.server.folder import STORE_FOLDER
+from app.server.folder import STORE_FOLDER, beside
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check and print the findings; return the exit code."""
     catalogue = begin(args)
-    report = check(catalogue, args.data / STORE_FOLDER, read=args.read, progress=say_aside)
+    with beside(args.data):
+        report = check(catalogue, args.data / STORE_FOLDER, read=args.read, progress=say_aside)
     for problem in report.problems:
         say(f"{problem.kind}: {problem.text}")
     say(

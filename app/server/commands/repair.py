@@ -1,20 +1,23 @@
 """Say what would be repaired in catalogue and store; do it only with --yes.
 
 The server must be stopped for it. Counters are counted again; contents that the store lacks are marked as
-damaged, so that the next backup of a client that has them sends them again; files of the store that the
-catalogue does not know are removed.
+damaged, so that the next backup of a client that has them sends them again; a search index that does not
+agree with the files is made anew; files of the store that the catalogue does not know are set aside in it.
 """
 
 import argparse
 
 from app.server.check import check
-from app.server.commands.shared import add_data, begin, say
-from app.server.folder import STORE_FOLDER, held
+from app.server.commands.shared import add_data, begin, say, say_aside
+from app.server.folder import STORE_FOLDER, alone, held
 from app.server.repair import repair
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``server repair``."""
+    parser.add_argument(
+        "--read", action="store_true", help="read every stored byte and all of the search index before"
+    )
     parser.add_argument(
         "--yes", action="store_true", help="do it; without this it only says what it would do"
     )
@@ -24,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Repair, or say what would be; return the exit code."""
     catalogue, store = begin(args), args.data / STORE_FOLDER
-    with held(args.data):
-        report = check(catalogue, store)
+    with held(args.data), alone(args.data):
+        report = check(catalogue, store, read=args.read, progress=say_aside)
         for problem in report.problems:
             said = "cannot be repaired here" if not problem.remedy else problem.remedy
             say(f"{problem.kind}: {problem.text} -> {said}")

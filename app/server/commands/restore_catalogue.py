@@ -10,7 +10,7 @@ from pathlib import Path
 from app.catalogue.copies import describe, restore
 from app.server.check import check
 from app.server.commands.shared import add_data, begin_in, say
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, held
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, held
 from streams.records.base import utc_now
 
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Put the copy back; return the exit code."""
     begin_in(args)
     catalogue: Path = args.data / CATALOGUE_FILE
-    with held(args.data):
+    with held(args.data), alone(args.data):
         counts, schema = describe(args.file)
         rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.rows.items())
         say(f"{args.file}: sound, schema {schema}, last event {counts.last_seq:,}: {rows}")

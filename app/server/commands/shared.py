@@ -10,7 +10,7 @@ from typing import Any
 from app.catalogue.catalogue import Catalogue
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private
-from app.server.folder import CATALOGUE_FILE
+from app.server.folder import CATALOGUE_FILE, beside
 from app.server.problems import StartFailed
 from streams.safe_text import terminal_text
 
@@ -66,7 +66,8 @@ def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, in
         finally:
             await catalogue.close()
 
-    return asyncio.run(main())
+    with beside(path.parent):
+        return asyncio.run(main())
 
 
 def say(line: str) -> None:

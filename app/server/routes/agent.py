@@ -87,7 +87,7 @@ async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> Versi
 async def begin_run(room: Room, token: TokenInfo, body: StartRun) -> AgentRun:
     """Begin a backup of the caller's client.
 
-    POST /api/agent/runs: 200, 409 server_stopped or client_disconnected.
+    POST /api/agent/runs: 200, 409 server_stopped or client_disconnected, 507 disk_full or quota_exceeded.
     """
     return await _with_revision(room, await room.backups.begin(agent_scope(token), body))
 
@@ -263,7 +263,13 @@ RUN_CODES = ("unknown_run", "run_ended", "disk_full")
 AGENT = (
     Route("GET", "/api/agent/client", own_client, Scope.AGENT),
     Route("GET", "/api/agent/files", own_files, Scope.AGENT),
-    Route("POST", "/api/agent/runs", begin_run, Scope.AGENT, ("server_stopped", "client_disconnected")),
+    Route(
+        "POST",
+        "/api/agent/runs",
+        begin_run,
+        Scope.AGENT,
+        ("server_stopped", "client_disconnected", "disk_full", "quota_exceeded"),
+    ),
     Route("POST", "/api/agent/blobs/missing", missing, Scope.AGENT),
     Route(
         "POST",

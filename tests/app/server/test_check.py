@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,9 @@ from app.catalogue.errors import CatalogueFull
 from app.server.catalogue_backup import CatalogueBackups
 from app.server.check import check
 from app.server.commands import shared
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, beside
 from app.server.limits import Limits
+from app.server.problems import FolderInUse
 from app.server.repair import repair
 from streams.failures import NotADatabase
 from streams.records.base import utc_now
@@ -77,11 +79,25 @@ def miscount(data: Path) -> None:
     )
 
 
+def forget_a_path(data: Path) -> None:
+    execute(data, "DELETE FROM files_text_data WHERE id > 10")
+
+
+def lose_the_index(data: Path) -> None:
+    execute(data, "DROP TABLE files_trigrams", "DROP TABLE files_text")
+
+
+def index_another_path(data: Path) -> None:
+    execute(data, "INSERT INTO files_text (rowid, text) VALUES (99, 'nobody has it')")
+
+
 DAMAGES: list[tuple[Callable[[Path], None], str]] = [
     (lose_a_file, "missing"),
     (add_a_file, "unknown"),
     (cut_a_file, "size"),
     (miscount, "client"),
+    (forget_a_path, "search"),
+    (lose_the_index, "search"),
 ]
 
 
@@ -100,6 +116,43 @@ async def test_damage_is_found_and_repaired(data: Path, damage: Callable[[Path],
     await asyncio.to_thread(repair, catalogue, store, report)
     again = await asyncio.to_thread(check, catalogue, store)
     assert again.problems == []
+
+
+async def test_a_search_index_that_is_wrong_is_made_anew(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await asyncio.to_thread(index_another_path, data)
+    command = ["server", "repair", "--data", str(data), "--read"]
+    assert await asyncio.to_thread(commands.main, command) == 1
+    assert "search index anew" in capsys.readouterr().out, "it is said before"
+    assert await asyncio.to_thread(commands.main, [*command, "--yes"]) == 0
+    assert await asyncio.to_thread(commands.main, command) == 0
+    async with a_server(data) as server:
+        assert [row["path"] for row in (await server.get("/api/files?text=/d/"))["rows"]] == ["/d/e"]
+
+
+def test_what_replaces_the_catalogue_works_alone(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    enrol = ["server", "enrol", "beta", "--data", str(data)]
+    repairing = ["server", "repair", "--data", str(data)]
+    with alone(data):
+        assert commands.main(enrol) == FolderInUse.exit_code
+        assert commands.main(repairing) == FolderInUse.exit_code
+    assert "Another command works on" in capsys.readouterr().err
+    with beside(data):
+        assert commands.main(enrol) == 0, "what only adds works beside others"
+        assert commands.main(repairing) == FolderInUse.exit_code
+    assert commands.main(repairing) == 0
+
+
+async def test_two_copies_at_once_do_not_clear_each_other_away(data: Path, tmp_path: Path) -> None:
+    folder, both = tmp_path / "copies", threading.Barrier(2)
+
+    def copied(day: int) -> None:
+        both.wait()
+        copy_to(data / CATALOGUE_FILE, folder, NOON + timedelta(days=day))
+
+    await asyncio.gather(*(asyncio.to_thread(copied, day) for day in range(2)))
+    assert len(await asyncio.to_thread(copies_in, folder)) == 2
 
 
 async def test_a_lost_content_is_sent_again_after_the_repair(data: Path) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from app.catalogue.errors import CatalogueFull
 from app.catalogue.runs import Runs
+from app.catalogue.schema import clients
 from app.protocol import FinishRun
 from app.server import disk
 from streams.records.runs import Run
@@ -41,6 +43,30 @@ async def test_an_upload_stops_before_it_takes_what_is_kept_free(
         asked = {"hashes": [sha256_of(content)]}
         answer = await server.post("/api/agent/blobs/missing", asked, http=agent.http)
         assert answer["missing"][0]["received_bytes"] > 5 * 1024 * 1024
+
+
+async def test_an_agent_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_server(tmp_path, least_free_bytes=1000) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({"/a": b"x" * 100})
+
+        async def begin() -> tuple[int, str]:
+            async with agent.http.post("/api/agent/runs", json={"trigger": "schedule"}) as response:
+                return response.status, (await response.json()).get("code", "")
+
+        async def limited(quota_bytes: int) -> None:
+            change = update(clients).values(quota_bytes=quota_bytes)
+            await server.room.catalogue.writer.write(lambda transaction: transaction.run(change))
+
+        monkeypatch.setattr(disk, "free_bytes", lambda _: 900)
+        assert await begin() == (507, "disk_full")
+        monkeypatch.setattr(disk, "free_bytes", lambda _: 2**40)
+        await limited(99)
+        assert await begin() == (507, "quota_exceeded")
+        (client,) = (await server.get("/api/clients"))["clients"]
+        assert client.get("running_run_id") is None
+        await limited(100)
+        assert (await begin())[0] == 200, "there may be nothing to send"
 
 
 async def test_a_server_that_starts_on_a_nearly_full_disk_says_so_at_once(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from app.__main__ import main
 from app.catalogue.errors import CatalogueLost
+from app.server import run
+from app.server.accepting import Acceptor
 from app.server.folder import CATALOGUE_FILE, held
 from app.server.ports import listen
 from app.server.problems import PortTaken
@@ -141,3 +143,23 @@ async def test_tls_serves_both_ports(tmp_path: Path) -> None:
             socket_url = f"https://127.0.0.1:{info.events_port}/events"
             async with http.ws_connect(socket_url, ssl=context) as events:
                 assert (await events.receive_json())["type"] == "hello"
+
+
+async def test_nothing_is_answered_before_the_consoles_token_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    write_token, start = run.write_token, Acceptor.start
+
+    def written(file: Path, token: str) -> None:
+        write_token(file, token)
+        begun.append("token")
+
+    def accepting(acceptor: Acceptor) -> None:
+        begun.append("port")
+        start(acceptor)
+
+    monkeypatch.setattr(run, "write_token", written)
+    monkeypatch.setattr(Acceptor, "start", accepting)
+    async with a_server(tmp_path):
+        assert begun == ["token", "port", "port"]
