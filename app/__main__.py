@@ -26,6 +26,7 @@ COMMANDS = (
     _Command("server", "app.server.command", "run the backup server; see its --help for its commands"),
     _Command("server enrol", "app.server.commands.enrol", "print a code with which a client may enrol"),
     _Command("server revoke", "app.server.commands.revoke", "revoke the token of a client"),
+    _Command("server quota", "app.server.commands.quota", "show or set how much a client may keep"),
     _Command("server token add", "app.server.commands.token_add", "make a token for a console or a script"),
     _Command("server token list", "app.server.commands.token_list", "list those tokens"),
     _Command("server token revoke", "app.server.commands.token_revoke", "revoke one of them"),

@@ -121,10 +121,20 @@ class FileIds(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file_ids: Annotated[tuple[Number, ...], msgspec.Meta(max_length=MAX_IDS)]
 
 
+MAX_QUOTA_BYTES = 2**53
+"""As large a number as every console can show."""
+
+
 class Goal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The age in seconds that a client's last good backup should not exceed."""
 
     goal_s: Annotated[float, msgspec.Meta(gt=0, le=10 * 366 * 86400)]
+
+
+class QuotaRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much a client may keep, before compression; 0 sets no bound, None the one of the settings."""
+
+    quota_bytes: Annotated[int, msgspec.Meta(ge=0, le=MAX_QUOTA_BYTES)] | None
 
 
 class StopRequest(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

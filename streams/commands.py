@@ -56,6 +56,10 @@ class Commands(Protocol):
         """Set the age that the last good backup of a client should not exceed."""
         ...
 
+    async def set_quota(self, client_id: str, quota_bytes: int | None) -> None:
+        """Set how much a client may keep: 0 for no bound, None for that of the server's settings."""
+        ...
+
     async def holdings(self, client_id: str) -> ClientHoldings:
         """Say what would be lost with a client."""
         ...
@@ -73,6 +77,10 @@ class Commands(Protocol):
 
     async def protect_client(self, client_id: str, *, protected: bool) -> None:
         """Protect a client from removal and purge, or end that."""
+        ...
+
+    async def protect_run(self, run_id: int, *, protected: bool) -> None:
+        """Protect what a run has backed up from the purge, and its client from removal, or end that."""
         ...
 
     async def tokens(self) -> tuple[ConsoleToken, ...]:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 from app.bridge.download import download
 from app.bridge.http import HttpClient
-from app.protocol import BackupRequest, ClientIds, FileIds, Goal, ServerStateReply, StopRequest, TokenRequest
+from app.protocol import (
+    BackupRequest,
+    ClientIds,
+    FileIds,
+    Goal,
+    QuotaRequest,
+    ServerStateReply,
+    StopRequest,
+    TokenRequest,
+)
 from streams.commands import Outcome
 from streams.records.clients import Client, ClientHoldings
 from streams.records.files import VerifyResult
@@ -60,6 +69,11 @@ class ServerCommands:
         """PATCH /api/clients/{id}."""
         await self._http.send("PATCH", f"/api/clients/{client_id}", Client, Goal(goal_s=goal_s))
 
+    async def set_quota(self, client_id: str, quota_bytes: int | None) -> None:
+        """PUT /api/clients/{id}/quota."""
+        body = QuotaRequest(quota_bytes=quota_bytes)
+        await self._http.send("PUT", f"/api/clients/{client_id}/quota", Client, body, limit_s=COMMAND_S)
+
     async def holdings(self, client_id: str) -> ClientHoldings:
         """GET /api/clients/{id}/holdings."""
         return await self._http.get(f"/api/clients/{client_id}/holdings", ClientHoldings)
@@ -76,6 +90,11 @@ class ServerCommands:
         """POST or DELETE /api/clients/{id}/protection."""
         method, path = "POST" if protected else "DELETE", f"/api/clients/{client_id}/protection"
         await self._http.send(method, path, Client, limit_s=COMMAND_S)
+
+    async def protect_run(self, run_id: int, *, protected: bool) -> None:
+        """POST or DELETE /api/runs/{id}/protection."""
+        method, path = "POST" if protected else "DELETE", f"/api/runs/{run_id}/protection"
+        await self._http.send(method, path, Run, limit_s=COMMAND_S)
 
     async def tokens(self) -> tuple[ConsoleToken, ...]:
         """GET /api/tokens."""

@@ -1,22 +1,20 @@
 """The audit record: append-only rows, each chained to the one before it by SHA-256."""
 
 import asyncio
-import hashlib
-import os
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from app.catalogue.aliases import AnyRow
-from app.catalogue.errors import translated
+from app.catalogue.audit_chain import COLUMNS, HEAD_NAME, Head, chained, read_head, removal_told, write_head
+from app.catalogue.batch_write import MAINTENANCE, MAX_ROWS, in_steps
 from app.catalogue.readers import Readers
 from app.catalogue.schema import audit, meta
-from app.catalogue.times import from_us
+from app.catalogue.times import from_us, to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from streams.records.base import Record
@@ -25,22 +23,17 @@ from streams.records.logs import LogFilter, LogLine, LogPage
 from streams.safe_text import terminal_text
 from streams.vocabulary import AuditAction, LogLevel, LogSource
 
-HEAD_FILE = "audit.head"
-"""Beside the catalogue: number and hash of the newest row, so that a tail that was cut off is missed."""
 DONE = "done"
 """The result of what went well; any other is a refusal or a failure."""
 LONGEST_NAME = 120
 LONGEST_TEXT = 400
+PURGE_SLACK = timedelta(days=1)
+KEPT_ROWS = 1000
 MOST_READ = 5000
 """Rows that one question looks at; the next page goes on from there."""
 
-_HEAD = "audit_head"
 _SETTINGS = "audited_settings"
-_FIRST = bytes(32)
 _NEWEST = select(audit.c.seq, audit.c.line_id, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-_COLUMNS = (
-    "seq", "at", "line_id", "who", "address", "action", "target", "client_id", "result", "detail", "count",
-)  # fmt: skip
 
 
 class AuditNote(Record, frozen=True, kw_only=True):
@@ -59,27 +52,9 @@ class AuditNote(Record, frozen=True, kw_only=True):
     """How many times, where equal ones are gathered into one row."""
 
 
-class Head(NamedTuple):
-    """The newest row of the chain."""
-
-    seq: int = 0
-    line_id: int = 0
-    hash: bytes = _FIRST
-
-    def text(self) -> str:
-        """Return it as it is kept."""
-        return f"{self.seq} {self.line_id} {self.hash.hex()}"
-
-    @classmethod
-    def of(cls, text: str) -> "Head":
-        """Return it from its text; raises ValueError."""
-        seq, line_id, hash_ = text.split()
-        return cls(int(seq), int(line_id), bytes.fromhex(hash_))
-
-
 def note_in(transaction: Transaction, notes: Sequence[AuditNote]) -> None:
     """Append rows inside a write; their texts are bounded, and control characters are written as escapes."""
-    kept = transaction.all(select(meta.c.value).where(meta.c.name == _HEAD))
+    kept = transaction.all(select(meta.c.value).where(meta.c.name == HEAD_NAME))
     head = Head.of(kept[0].value) if kept else _newest(transaction.all(_NEWEST))
     rows: list[dict[str, Any]] = []
     for note in notes:
@@ -97,14 +72,14 @@ def note_in(transaction: Transaction, notes: Sequence[AuditNote]) -> None:
             "detail": _bounded(note.detail, LONGEST_TEXT),
             "count": note.count,
         }
-        hash_ = _hash(head.hash, [row[name] for name in _COLUMNS])
+        hash_ = chained(head.hash, [row[name] for name in COLUMNS])
         rows.append(row | {"previous": head.hash, "hash": hash_})
         head = Head(seq, line_id, hash_)
     transaction.insert(audit, rows)
     if kept:
-        transaction.run(update(meta).where(meta.c.name == _HEAD).values(value=head.text()))
+        transaction.run(update(meta).where(meta.c.name == HEAD_NAME).values(value=head.text()))
     else:
-        transaction.run(insert(meta).values(name=_HEAD, value=head.text()))
+        transaction.run(insert(meta).values(name=HEAD_NAME, value=head.text()))
 
 
 class AuditLog:
@@ -124,7 +99,7 @@ class AuditLog:
 
         def work(transaction: Transaction) -> None:
             kept = transaction.all(select(meta.c.value).where(meta.c.name == _SETTINGS))
-            text = _encode(dict(values)).decode()
+            text = msgspec.json.encode(dict(values)).decode()
             if not kept:
                 transaction.run(insert(meta).values(name=_SETTINGS, value=text))
                 return
@@ -147,6 +122,52 @@ class AuditLog:
                 )
 
         await self._writer.write(work)
+
+    async def purge(self, before: datetime) -> int:
+        """Remove rows that are older than a time, in small writes; return how many.
+
+        Nothing is done until the oldest is a day older than that. The newest KEPT_ROWS stay whatever their
+        age. In each write a row is appended that names the last one that went, see ``audit_chain``.
+        """
+        oldest = await self._readers.rows(select(audit.c.at).order_by(audit.c.seq).limit(1))
+        if not oldest or oldest[0].at >= to_us(before - PURGE_SLACK):
+            return 0
+
+        def step(transaction: Transaction, most: int) -> int:
+            newest = transaction.run(select(func.max(audit.c.seq))).scalar_one()
+            first = (
+                select(audit.c.seq, audit.c.line_id, audit.c.at, audit.c.hash)
+                .where(audit.c.seq <= newest - KEPT_ROWS)
+                .order_by(audit.c.seq)
+                .limit(min(most, MAX_ROWS - 2))
+            )
+            gone: list[AnyRow] = []
+            for row in transaction.all(first):
+                if row.at >= to_us(before):
+                    break
+                gone.append(row)
+            if not gone:
+                return 0
+            last = Head(gone[-1].seq, gone[-1].line_id, gone[-1].hash)
+            transaction.run(delete(audit).where(audit.c.seq <= last.seq))
+            note = AuditNote(
+                action=AuditAction.AUDIT_PURGE,
+                who="server",
+                target=f"rows before {before:%Y-%m-%d}",
+                detail=removal_told(last, len(gone)),
+            )
+            note_in(transaction, [note])
+            return len(gone)
+
+        return await in_steps(self._writer, step, flow=MAINTENANCE)
+
+    async def begin_anew(self, note: AuditNote) -> None:
+        """Append a row and let the file beside the catalogue name it, whatever that has named before.
+
+        For the commands that put another catalogue in its place; raises OSError.
+        """
+        await self.note(note)
+        await asyncio.to_thread(write_head, self._path, await self.head())
 
     async def head(self) -> Head:
         """Return the newest row; number 0 where there is none."""
@@ -220,87 +241,6 @@ def line_of(row: AnyRow) -> LogLine:
         fields={name: text for name, text in fields.items() if text},
         client_id=row.client_id,
     )
-
-
-def read_head(catalogue: Path) -> Head | None:
-    """Return what the file beside a catalogue says; None where there is none. Raises OSError."""
-    try:
-        return Head.of(catalogue.with_name(HEAD_FILE).read_text("ascii"))
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return Head(-1)
-
-
-def write_head(catalogue: Path, head: Head) -> None:
-    """Write the file beside a catalogue, whole or not at all; raises OSError."""
-    file = catalogue.with_name(HEAD_FILE)
-    draft = file.with_suffix(".head.new")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(f"{head.text()}\n")
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
-
-
-def prove(catalogue: Path) -> tuple[int, list[str]]:
-    """Walk the whole chain; return how many rows it has and each fault: changed, missing, reordered, cut.
-
-    Blocks; call it in a thread. Raises one of the catalogue's errors where it cannot be read, and OSError
-    where the file with its head cannot.
-    """
-    with translated(catalogue), closing(sqlite3.connect(f"file:{catalogue}?mode=ro", uri=True)) as database:
-        database.execute("BEGIN")
-        kept = database.execute("SELECT value FROM meta WHERE name = ?", (_HEAD,)).fetchone()
-        witnesses = [("the catalogue", Head.of(kept[0]))] if kept else []
-        beside = read_head(catalogue)
-        if beside is not None:
-            witnesses.append((HEAD_FILE, beside))
-        return _walk(database, witnesses)
-
-
-def _walk(database: sqlite3.Connection, witnesses: list[tuple[str, Head]]) -> tuple[int, list[str]]:
-    faults: list[str] = []
-    last, previous, count = 0, _FIRST, 0
-    awaited = {name: head for name, head in witnesses if head.seq != 0}
-    for values, told_previous, hash_ in _rows(database):
-        seq = values[0]
-        if seq != last + 1:
-            faults.append(f"rows {last + 1} to {seq - 1} are missing")
-        elif told_previous != previous:
-            faults.append(f"row {seq} does not follow row {last}")
-        if hash_ != _hash(told_previous, values):
-            faults.append(f"row {seq} was changed")
-        for name, head in list(awaited.items()):
-            if head.seq == seq:
-                del awaited[name]
-                if head.hash != hash_:
-                    faults.append(f"row {seq} is not the one that {name} names")
-        last, previous, count = seq, hash_, count + 1
-    faults += [
-        f"rows after {last} are missing: {name} names row {head.seq}"
-        if head.seq > 0
-        else f"{name} cannot be read"
-        for name, head in awaited.items()
-    ]
-    return count, faults
-
-
-def _rows(database: sqlite3.Connection) -> Iterator[tuple[list[Any], bytes, bytes]]:
-    columns = ", ".join(f'"{name}"' for name in _COLUMNS)
-    wanted = f"SELECT {columns}, previous, hash FROM audit ORDER BY seq"
-    for row in database.execute(wanted):
-        yield list(row[: len(_COLUMNS)]), row[-2], row[-1]
-
-
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
-
-
-def _hash(previous: bytes, values: Sequence[Any]) -> bytes:
-    return hashlib.sha256(previous + _encode(list(values))).digest()
 
 
 def _bounded(text: str, longest: int) -> str:

@@ -203,6 +203,19 @@ class Clients:
 
         return await self._writer.write(work)
 
+    async def set_quota(self, client_id: str, quota_bytes: int | None) -> Client:
+        """Set how much a client may keep: 0 no bound, None that of the settings. Raises UnknownClient."""
+
+        def work(transaction: Transaction) -> Client:
+            row = client_row(transaction, client_id)
+            if row.quota_bytes == quota_bytes:
+                return client_of(row)
+            client = change(transaction, row.no, quota_bytes=quota_bytes)
+            transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+            return client
+
+        return await self._writer.write(work)
+
     async def queue_backup(self, client_ids: Sequence[str]) -> int:
         """Remember that these clients are to back up when they can; return the number of the last run so far.
 

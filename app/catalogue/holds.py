@@ -115,10 +115,16 @@ class Holds:
         """Protect what a run has backed up, and its client from removal, or end that. Raises UnknownRun."""
 
         def work(transaction: Transaction) -> Run:
-            done = transaction.run(update(runs).where(runs.c.id == run_id).values(protected=protected))
-            if not done.rowcount:
+            wanted = select_runs().where(runs.c.id == run_id)
+            known = transaction.all(wanted)
+            if not known:
                 raise UnknownRun(f"No run has the number {run_id}.")
-            return run_of(transaction.all(select_runs().where(runs.c.id == run_id))[0])
+            if bool(known[0].protected) is protected:
+                return run_of(known[0])
+            transaction.run(update(runs).where(runs.c.id == run_id).values(protected=protected))
+            run = run_of(transaction.all(wanted)[0])
+            transaction.emit(EventKind.RUN_CHANGED, Topic.RUNS, run=run)
+            return run
 
         return await self._writer.write(work)
 

@@ -32,6 +32,8 @@ CLIENT_COLUMNS = (
     clients.c.protected,
     clients.c.platform,
     clients.c.agent_version,
+    clients.c.held_bytes,
+    clients.c.quota_bytes,
 )
 
 PRESENT = clients.c.removed_at.is_(None)
@@ -62,6 +64,8 @@ def client_of(row: AnyRow) -> Client:
         protected=bool(row.protected),
         platform=row.platform,
         agent_version=row.agent_version,
+        held_bytes=row.held_bytes,
+        quota_bytes=row.quota_bytes,
     )
 
 
@@ -116,6 +120,7 @@ def select_files() -> AnySelect:
             files.c.size_bytes,
             files.c.modified_at,
             files.c.backed_up_at,
+            files.c.deleted_at,
             blobs.c.verified_at,
             blobs.c.sha256,
         )
@@ -143,6 +148,7 @@ def file_of(row: AnyRow) -> BackupFile:
         backed_up_at=from_us(row.backed_up_at),
         verified_at=from_us(row.verified_at),
         sha256=row.sha256.hex() if row.sha256 else None,
+        deleted_at=from_us(row.deleted_at),
     )
 
 

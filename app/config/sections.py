@@ -223,6 +223,10 @@ class ServerSettings(Section):
         72.0, "Time between an order to remove a client and its removal; deleted files are kept as long.",
         "hours", ge=0, le=87600,
     )  # fmt: skip
+    audit_days: float = setting(
+        730.0, "Age at which rows of the audit record are removed; a row that stays names the last of them.",
+        "days", ge=1, le=36500,
+    )  # fmt: skip
     verify_days: float = setting(
         30.0, "Time within which every stored content is read again; 0 switches that off.", "days",
         ge=0, le=3650,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -20,13 +21,36 @@ _lines = structlog.stdlib.get_logger("audit")
 
 GATHER_S = 60.0
 """Equal notes within this time become one row with their count; the first has its own at once."""
-MOST_GATHERED = 200
-"""Addresses and the like that are told apart within that time; the rest is counted together."""
+GUESSES_AT_ONCE, GUESSES_AN_HOUR = 200, 60
+"""Rows of its own that each action of nobody known may have, such as a wrong token: one for each network
+while it lasts. Those above are counted together, in one row a minute."""
+ROWS_AT_ONCE, ROWS_AN_HOUR = 2000, 1000
+"""The same for each token: who has one fills no disk with rows either."""
+MOST_BUDGETS = 20_000
 MOST_WAITING = 5000
 """Notes that wait for a catalogue that takes none; more are only counted."""
 FOLLOW_S = 1.0
 """How often rows of other processes are looked for."""
 OTHERS = "other addresses"
+MORE = "more of the same"
+
+
+class _Budget:
+    """Rows that may be had at once, and so many more an hour."""
+
+    __slots__ = ("_an_hour", "_left", "_looked_s", "_most")
+
+    def __init__(self, most: float, an_hour: float, now_s: float) -> None:
+        self._most, self._an_hour = most, an_hour
+        self._left, self._looked_s = most, now_s
+
+    def take(self, now_s: float) -> bool:
+        grown = (now_s - self._looked_s) * self._an_hour / 3600
+        self._left, self._looked_s = min(self._most, self._left + grown), now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 @dataclass(slots=True)
@@ -49,12 +73,19 @@ class Audit:
         self._waiting: list[AuditNote] = []
         self._lost = 0
         self._gathered: dict[Hashable, _Gathered] = {}
+        self._budgets: OrderedDict[str, _Budget] = OrderedDict()
         self._something = asyncio.Event()
         self._told = 0
         self._broken = False
 
     async def note(self, note: AuditNote) -> None:
-        """Append a row; a catalogue that takes none is said in the log, and the note waits for it."""
+        """Append a row; a catalogue that takes none is said in the log, and the note waits for it.
+
+        Of somebody who has had too many rows it is only counted, see ``gather``.
+        """
+        if not self._affords(note):
+            self._count(note)
+            return
         try:
             await self._record.note(note)
         except (TidewatchError, OSError) as failure:
@@ -73,17 +104,39 @@ class Audit:
     def gather(self, note: AuditNote, *key: Hashable) -> None:
         """Append a row for the first of equal notes, and one a minute with the count of those after it.
 
-        Notes with the same action and ``key`` are equal.
+        Notes with the same action and ``key`` are equal. Who makes too many different ones, or nobody known
+        does, has them counted together.
         """
         whole = (note.action, *key)
-        if whole not in self._gathered and len(self._gathered) >= MOST_GATHERED:
-            whole, note = (note.action,), replace(note, address=OTHERS, who="", target="", client_id=None)
         known = self._gathered.get(whole)
-        if known is None:
+        if known is not None:
+            known.note, known.count = note, known.count + 1
+        elif self._affords(note):
             self._gathered[whole] = _Gathered(note, self._clock())
             self.later(note)
         else:
-            known.note, known.count = note, known.count + 1
+            self._count(note)
+
+    def _affords(self, note: AuditNote) -> bool:
+        """Whether a note may have a row of its own: its token has some left, or for nobody its action."""
+        key = note.who or note.action.value
+        budget = self._budgets.pop(key, None)
+        if budget is None:
+            bounds = (ROWS_AT_ONCE, ROWS_AN_HOUR) if note.who else (GUESSES_AT_ONCE, GUESSES_AN_HOUR)
+            budget = _Budget(*bounds, self._clock())
+        self._budgets[key] = budget
+        if len(self._budgets) > MOST_BUDGETS:
+            self._budgets.popitem(last=False)
+        return budget.take(self._clock())
+
+    def _count(self, note: AuditNote) -> None:
+        if not note.who:
+            note = replace(note, address=OTHERS, target="", client_id=None)
+        else:
+            note = replace(note, target=f"{note.target} and {MORE}")
+        whole = (note.action, note.who)
+        known = self._gathered.setdefault(whole, _Gathered(note, self._clock()))
+        known.note, known.count = note, known.count + 1
 
     async def run(self) -> None:
         """Write what waits and tell what was written, until cancelled."""

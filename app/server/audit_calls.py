@@ -106,6 +106,12 @@ def _of_body(body: Any, roster: Roster) -> list[str]:
                 parts.append(str(value))
             case "goal_s" | "timeout_s":
                 parts.append(f"{field} {value}")
+            case "quota_bytes":
+                parts.append("its quota is that of the settings" if value is None else f"{field} {value}")
+            case "scopes":
+                parts.append(f"scopes {','.join(value)}")
+            case "days":
+                parts.append("no end" if value is None else f"for {value:g} days")
             case _:
                 pass
     return parts

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.catalogue.audit import prove
+from app.catalogue.audit_chain import prove
 from app.catalogue.consistency import (
     MAX_FINDINGS,
     KnownContent,
@@ -25,6 +25,7 @@ from streams.failures import TidewatchError
 MARK_DAMAGED = "mark it as damaged, so that the next backup sends it again"
 SET_ASIDE = "set the file aside"
 REBUILD = "make the search index anew, which takes about a minute for each million files"
+ACCEPT = "go on with the rows that are there, with one that says so"
 MEASURE = "read it, and note its size or mark it as damaged"
 PROGRESS_FOLDERS = 32
 
@@ -41,6 +42,8 @@ class Report:
     unknown: list[Path] = field(default_factory=list[Path])
     resized: dict[str, KnownContent] = field(default_factory=dict[str, KnownContent])
     damaged: dict[str, KnownContent] = field(default_factory=dict[str, KnownContent])
+    audit_cut: list[str] = field(default_factory=list[str])
+    """How the audit record ends before the row that it should have."""
 
     @property
     def search_wrong(self) -> bool:
@@ -89,8 +92,10 @@ def check(
         database.execute("ROLLBACK")
         # A running server may have written or removed some of them since the check began.
         _look_again(report, layout, database)
-    _, broken = prove(catalogue)
-    report.problems += [Problem("audit", text) for text in broken]
+    proof = prove(catalogue)
+    report.problems += [Problem("audit", text) for text in proof.broken]
+    report.problems += [Problem("audit", text, ACCEPT) for text in proof.cut]
+    report.audit_cut = proof.cut
     _tell(report)
     return report
 

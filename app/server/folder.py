@@ -22,6 +22,7 @@ PRIVATE_FILES = (
     f"{CATALOGUE_FILE}*",
     "console.*",
     "server.*",
+    "audit.*",
     "child.log",
     "logs/*",
     "tls/*",

@@ -11,7 +11,7 @@ from streams.vocabulary import EventKind, RunState
 
 log = structlog.stdlib.get_logger(__name__)
 
-QUIET = frozenset({EventKind.CLIENT_CHANGED, EventKind.FILES_CHANGED})
+QUIET = frozenset({EventKind.CLIENT_CHANGED, EventKind.RUN_CHANGED, EventKind.FILES_CHANGED})
 """Too many, and each part of something that is said."""
 BAD_RUNS = {RunState.FAILED: "error", RunState.PARTIAL: "warning"}
 

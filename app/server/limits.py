@@ -58,6 +58,7 @@ class Limits:
     destroy_every_s: float = 60.0
     """How often it is looked whether the time of a marked client has come."""
     retention_every_s: float = 600.0
+    audit_days: float = 730.0
     verify_days: float = 30.0
     """Every content is read again within so many days; 0: never by itself."""
     verify_bytes_per_s: int = 64 * 1024 * 1024
@@ -96,6 +97,7 @@ class Limits:
             keep_events_days=settings.keep_events_days,
             keep_deleted_days=settings.keep_deleted_days,
             destroy_delay_h=settings.destroy_delay_h,
+            audit_days=settings.audit_days,
             verify_days=settings.verify_days,
             catalogue_backup_h=settings.catalogue_backup_h,
             catalogue_backups=settings.catalogue_backups,

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from app.catalogue.audit import AuditNote
 from app.catalogue.tokens import TokenInfo, Tokens
 from app.server.audit import Audit
+from app.server.peers import network_of
 from app.server.roster import Roster
 from streams.records.base import utc_now
 from streams.vocabulary import AuditAction
 
 LOGIN_S = 3600.0
-"""A token that an address has not used for so long logs in anew."""
+"""A console's token that an address has not used for so long logs in anew."""
+AGENT_LOGIN_S = 24 * 3600.0
+"""The same for the token of an agent, which comes by itself."""
 REMEMBERED = 20_000
 USED_EVERY_S = 60.0
 
@@ -40,15 +43,11 @@ class Logins:
             self._seen.popitem(last=False)
         if token.client_id is None:
             self._used.add(token.id)
-        if before is None or now - before > LOGIN_S:
-            self._audit.later(
-                AuditNote(
-                    action=AuditAction.LOGIN,
-                    who=self.name(token),
-                    address=address,
-                    client_id=token.client_id,
-                )
+        if before is None or now - before > (LOGIN_S if token.client_id is None else AGENT_LOGIN_S):
+            login = AuditNote(
+                action=AuditAction.LOGIN, who=self.name(token), address=address, client_id=token.client_id
             )
+            self._audit.gather(login, token.id, network_of(address))
 
     def name(self, token: TokenInfo) -> str:
         """Return whose token it is, for people."""

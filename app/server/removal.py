@@ -110,3 +110,9 @@ async def settled_keep(catalogue: Catalogue, limits: Limits) -> timedelta:
     delay = timedelta(hours=await catalogue.holds.settled_delay_h(limits.destroy_delay_h))
     days = await catalogue.holds.settled("keep_deleted_days", limits.keep_deleted_days, delay)
     return max(timedelta(days=days), delay)
+
+
+async def settled_audit(catalogue: Catalogue, limits: Limits) -> timedelta:
+    """Return how long rows of the audit record are kept; a shorter time holds only after the delay."""
+    delay = timedelta(hours=await catalogue.holds.settled_delay_h(limits.destroy_delay_h))
+    return timedelta(days=await catalogue.holds.settled("audit_days", limits.audit_days, delay))

@@ -10,7 +10,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.events import MOST_KEPT
 from app.catalogue.wellness import check, checkpoint
 from app.server.limits import Limits
-from app.server.removal import settled_keep
+from app.server.removal import settled_audit, settled_keep
 from app.server.strays import StraySearch
 from app.store.store import Store
 from streams.failures import TidewatchError
@@ -68,6 +68,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)
     await catalogue.activity.purge(too_old)
+    audit = await catalogue.audit.purge(utc_now() - await settled_audit(catalogue, limits))
     await store.clear_uploads()
     await catalogue.metrics.rollup()
     await catalogue.analytics.forget()
@@ -75,6 +76,11 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
     await catalogue.enrolments.end_expired()
     await asyncio.to_thread(checkpoint, catalogue.path)
     log.info(
-        "tidied", events_purged=events, files_purged=files, removal_rows=removed, contents_dropped=contents
+        "tidied",
+        events_purged=events,
+        files_purged=files,
+        removal_rows=removed,
+        contents_dropped=contents,
+        audit_rows_purged=audit,
     )
     return True

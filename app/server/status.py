@@ -191,6 +191,8 @@ class StatusSampler:
             "verification": self._verification(),
             "catalogue": self._catalogue_status(),
             "last_seq": self._catalogue.last_seq,
+            "quota_bytes": self._limits.quota_bytes,
+            "keep_deleted_days": max(self._limits.keep_deleted_days, self._limits.destroy_delay_h / 24),
         }
 
     async def _look_at_store(self) -> None:

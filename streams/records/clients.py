@@ -36,6 +36,10 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     """It cannot be removed, and its deleted files are not purged."""
     platform: str = ""
     agent_version: str = ""
+    held_bytes: int = 0
+    """Raw size of all contents that it has sent and that are kept, each once; the quota is about these."""
+    quota_bytes: int | None = None
+    """Its own quota, 0 for none; without one the server's own holds, see ``ServerStatus``."""
 
 
 class ClientHoldings(Record, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ class BackupFile(Record, frozen=True, kw_only=True):
     verified_at: datetime | None = None
     sha256: str | None = None
     """None for folders and links."""
+    deleted_at: datetime | None = None
+    """When it was deleted by an operator; it can be brought back until it is purged."""
 
 
 class FileVersion(Record, frozen=True, kw_only=True):

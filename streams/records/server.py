@@ -92,6 +92,10 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     verification: VerificationStatus | None = None
     """None until it has been looked at."""
     catalogue: CatalogueStatus = CatalogueStatus()
+    quota_bytes: int = 0
+    """How much a client may keep that has no quota of its own; 0 sets no bound."""
+    keep_deleted_days: float | None = None
+    """How long a deleted file can be brought back at least; None where the server does not tell."""
 
     @property
     def disk_room(self) -> DiskRoom:

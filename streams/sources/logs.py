@@ -1,5 +1,6 @@
 """Log lines: the server's by page and by frame, the console's own, merged in order of time."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ from streams.vocabulary import LogSource, Topic
 SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE, LogSource.AUDIT})
 FEW_LINES = 40
 """With fewer of them older ones are asked for at once: a question looks at a part of the log only."""
+MAX_EARLY = 10_000
 LEAST_SHIFT_S = 1.0
 """Clocks that differ by less are taken as one; correcting by what is merely measured would shuffle lines."""
 
@@ -143,6 +145,8 @@ class Gather:
         self._shift = timedelta()
         self._held: list[LogLine] = []
         """Own lines from before the oldest page: they would stand where lines of the server are missing."""
+        self._early: deque[LogLine] = deque(maxlen=MAX_EARLY)
+        """Lines that were told live while no page was known to which they join; the next may have them."""
         self.next_before: int | None = None
 
     @property
@@ -210,19 +214,30 @@ class Gather:
             self._found = len(page.lines)
             self._set_shift()
             self._held = [line for line in self._own.newest() if self._matches(line)]
-            fresh = list(page.lines)
-        else:
-            fresh = [line for line in page.lines if line.id > self._known_upto]
+        fresh = self._fresh(page, first=first, gap=gap)
         self._newest = max([self._newest, *(line.id for line in page.lines)])
         self._known_upto, self._live = self._newest, True
         return self._change([*self._lines_of(fresh), *self._release()], full=gap)
+
+    def _fresh(self, page: LogPage, *, first: bool, gap: bool) -> list[LogLine]:
+        """Return the lines of a page that were not told yet; all of what is known where it stands alone."""
+        early, self._early = self._early, deque(maxlen=MAX_EARLY)
+        if gap:
+            listed = {line.id for line in page.lines}
+            return [*page.lines, *(line for line in early if line.id not in listed)]
+        told = {line.id for line in early}
+        lines = (line for line in page.lines if line.id not in told)
+        return [line for line in lines if first or line.id > self._known_upto]
 
     def _frame(self, frame: LogFrame) -> LogChange | None:
         if frame.lines:
             self._newest = max(self._newest, frame.lines[-1].id)
             if self._live:
                 self._known_upto, self._as_of = self._newest, self._now()
-        lines = self._lines_of(line for line in frame.lines if self._matches(line))
+        matching = [line for line in frame.lines if self._matches(line)]
+        if not self._live:
+            self._early += matching
+        lines = self._lines_of(matching)
         return self._change(lines, dropped=frame.dropped) if lines or frame.dropped else None
 
     def _lines_of(self, lines: Iterable[LogLine]) -> list[LogLine]:

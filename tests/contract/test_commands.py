@@ -25,6 +25,8 @@ ACTS: dict[str, Act] = {
     "disconnect": lambda s: s.commands.disconnect([s.client_id]),
     "allow": lambda s: s.commands.allow([s.client_id]),
     "set_goal": lambda s: s.commands.set_goal(s.client_id, 3600.0),
+    "set_quota": lambda s: s.commands.set_quota(s.client_id, 2**30),
+    "protect_run": lambda s: s.commands.protect_run(s.run_id, protected=True),
     "holdings": lambda s: s.commands.holdings(s.client_id),
     "keep_client": lambda s: s.commands.keep_client(s.client_id),
     "protect_client": lambda s: s.commands.protect_client(s.client_id, protected=True),
@@ -86,6 +88,8 @@ async def test_a_token_is_made_listed_and_revoked(screen: Screen) -> None:
 async def test_a_client_is_protected_and_kept(screen: Screen) -> None:
     await screen.commands.protect_client(screen.client_id, protected=True)
     await screen.commands.protect_client(screen.client_id, protected=False)
+    await screen.commands.protect_run(screen.run_id, protected=True)
+    await screen.commands.protect_run(screen.run_id, protected=False)
 
 
 async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> None:
@@ -99,6 +103,8 @@ async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> No
 async def test_what_returns_nothing_returns_nothing(screen: Screen, tmp_path: Path) -> None:
     commands = screen.commands
     assert await commands.set_goal(screen.client_id, 3600.0) is None
+    assert await commands.set_quota(screen.client_id, 2**30) is None
+    assert await commands.set_quota(screen.client_id, None) is None
     assert await commands.stop_server() is None
     assert await commands.start_server() is None
     assert await commands.reconnect() is None

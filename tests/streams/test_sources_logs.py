@@ -193,6 +193,27 @@ def test_a_gap_wider_than_a_page_starts_the_list_over(m: Marbles, monkeypatch: p
     assert bench.seen[-1].full and bench.seen[-1].more
 
 
+def test_lines_that_were_told_live_before_a_page_come_once(
+    m: Marbles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.sources.logs.FEW_LINES", 2)
+    bench = Bench(m)
+    bench.newest = [page(1, 2), page(2, 3, 4), page(50, 51, next_before=50)]
+    for at in (1, 4):
+        bench.at(at, Lost())
+    bench.at(1.5, LogFrame(lines=(line(3),)))
+    bench.at(2, Synced("e"))
+    bench.at(4.5, LogFrame(lines=(line(51), line(52))))
+    bench.at(5, Synced("e"))
+    bench.play(6)
+    told: list[float] = []
+    for change in bench.seen:
+        told = [*([] if change.full else told), *((each.at - AT).total_seconds() for each in change.lines)]
+    assert sorted(told) == [50, 51, 52], "what is newer than the page that starts the list over stays"
+    before = [each.id for change in bench.seen[:-1] for each in change.lines]
+    assert len(before) == len(set(before))
+
+
 def test_polling_alone_brings_new_lines_once(m: Marbles) -> None:
     bench = Bench(m)
     bench.newest = [page(1), page(1, 2), page(1, 2, 3)]

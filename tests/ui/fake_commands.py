@@ -58,6 +58,9 @@ class FakeCommands:
     async def set_goal(self, client_id: str, goal_s: float) -> None:
         self._call("set_goal", (client_id, goal_s))
 
+    async def set_quota(self, client_id: str, quota_bytes: int | None) -> None:
+        self._call("set_quota", (client_id, quota_bytes))
+
     async def holdings(self, client_id: str) -> ClientHoldings:
         self._call("holdings", client_id)
         return _holdings(client_id)
@@ -71,6 +74,9 @@ class FakeCommands:
 
     async def protect_client(self, client_id: str, *, protected: bool) -> None:
         self._call("protect_client", (client_id, protected))
+
+    async def protect_run(self, run_id: int, *, protected: bool) -> None:
+        self._call("protect_run", (run_id, protected))
 
     async def tokens(self) -> tuple[ConsoleToken, ...]:
         self._call("tokens")

@@ -49,6 +49,7 @@ _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
     ),
     EventKind.BACKUP_REQUESTED: ("Backup of {client} asked for", ft.Icons.SCHEDULE, Tone.QUIET),
     EventKind.RUN_STARTED: ("{client} began its backup", ft.Icons.SYNC, Tone.BUSY),
+    EventKind.RUN_CHANGED: ("Protection of a backup of {client} changed", ft.Icons.LOCK_OUTLINE, Tone.QUIET),
     EventKind.FILES_CHANGED: ("{files} of {client} changed", ft.Icons.SYNC, Tone.BUSY),
     EventKind.FILES_DELETED: ("{files} of {client} deleted", ft.Icons.DELETE, Tone.QUIET),
     EventKind.FILES_UNDELETED: ("{files} of {client} brought back", ft.Icons.RESTORE_FROM_TRASH, Tone.OK),

@@ -6,11 +6,16 @@ agree with the files is made anew; files of the store that the catalogue does no
 """
 
 import argparse
+from functools import partial
 
-from app.server.check import check
-from app.server.commands.shared import add_data, begin, say, say_aside
+from app.catalogue.audit import AuditNote
+from app.catalogue.catalogue import Catalogue
+from app.server.check import Report, check
+from app.server.commands.secrets import invoker
+from app.server.commands.shared import add_data, begin, in_catalogue, say, say_aside
 from app.server.folder import STORE_FOLDER, alone, held
 from app.server.repair import repair
+from streams.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +44,31 @@ def run(args: argparse.Namespace) -> int:
             say("nothing was changed; add --yes to repair")
             return 1
         repair(catalogue, store, report)
+        in_catalogue(catalogue, partial(_note, report))
         left = check(catalogue, store)
         for problem in left.problems:
             say(f"{problem.kind}: {problem.text} is left")
         say("repaired" if not left.wrong else "some of it is left")
         return 1 if left.wrong else 0
+
+
+async def _note(report: Report, catalogue: Catalogue) -> int:
+    """Append a row to the audit record; where that was cut, it goes on from here."""
+    found = {
+        "lost": len(report.missing),
+        "damaged": len(report.damaged),
+        "of another size": len(report.resized),
+        "unknown files": len(report.unknown),
+    }
+    counts = [f"{count} {word}" for word, count in found.items() if count]
+    note = AuditNote(
+        action=AuditAction.CATALOGUE_REPAIR,
+        who=invoker(),
+        detail="; ".join([*report.audit_cut, ", ".join(counts) or "counted again"]),
+    )
+    if report.audit_cut:
+        await catalogue.audit.begin_anew(note)
+    else:
+        await catalogue.audit.note(note)
+        await catalogue.audit.save_head()
+    return 0

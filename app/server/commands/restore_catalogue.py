@@ -1,17 +1,25 @@
 """Put a copy in the place of the catalogue, and say what is missing since.
 
 The server must be stopped. The copy is read through before; the present catalogue is kept beside it. What was
-backed up since the copy was made is sent again by the next backup of each agent.
+backed up since the copy was made is sent again by the next backup of each agent. The audit record keeps the
+rows that were made since, where the catalogue before can still be read.
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
+from app.catalogue.audit import AuditNote
+from app.catalogue.audit_chain import carry_over, read_head
+from app.catalogue.catalogue import Catalogue
 from app.catalogue.copies import describe, restore
 from app.server.check import check
-from app.server.commands.shared import add_data, begin_in, say
+from app.server.commands.secrets import invoker
+from app.server.commands.shared import add_data, begin_in, in_catalogue, say, say_aside
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, held
+from streams.failures import TidewatchError
 from streams.records.base import utc_now
+from streams.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,13 +36,40 @@ def run(args: argparse.Namespace) -> int:
         counts, schema = describe(args.file)
         rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.rows.items())
         say(f"{args.file}: sound, schema {schema}, last event {counts.last_seq:,}: {rows}")
+        lost = read_head(catalogue)
         before = restore(args.file, catalogue, utc_now())
         if before is not None:
             say(f"the catalogue before is kept as {before}")
+        carried = _carried(before, catalogue)
+        note = AuditNote(
+            action=AuditAction.CATALOGUE_RESTORE,
+            who=invoker(),
+            target=str(args.file),
+            detail=f"the one before ended with row {lost.seq} of this record" if lost is not None else "",
+        )
+        in_catalogue(catalogue, partial(_note, note))
+        if carried:
+            say(f"rows of the audit record that were made since the copy, and are kept: {carried:,}")
         report = check(catalogue, args.data / STORE_FOLDER)
         say(f"contents in the store that the copy does not know: {report.unknown_files:,}")
         say(f"contents of the copy that the store has no more: {report.missing_files:,}")
         if report.problems:
             say(f"Run: python -m app server repair --data {args.data}")
     say("done; start the server: each agent's next backup sends what is missing since")
+    return 0
+
+
+def _carried(before: Path | None, catalogue: Path) -> int:
+    """Append the rows of the audit record that were made since the copy; return how many."""
+    if before is None:
+        return 0
+    try:
+        return carry_over(before, catalogue)
+    except TidewatchError as failure:
+        say_aside(f"the audit record since the copy cannot be read: {failure.line()}")
+        return 0
+
+
+async def _note(note: AuditNote, catalogue: Catalogue) -> int:
+    await catalogue.audit.begin_anew(note)
     return 0

@@ -58,6 +58,12 @@ def catalogue_in(folder: Path) -> Path:
 
 def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
     """Return what ``act`` returns with the open catalogue; the server may run meanwhile."""
+    with beside(path.parent):
+        return in_catalogue(path, act)
+
+
+def in_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
+    """Return what ``act`` returns with the open catalogue, where the caller keeps other commands away."""
 
     async def main() -> int:
         catalogue = await Catalogue.open(path)
@@ -66,8 +72,7 @@ def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, in
         finally:
             await catalogue.close()
 
-    with beside(path.parent):
-        return asyncio.run(main())
+    return asyncio.run(main())
 
 
 def say(line: str) -> None:

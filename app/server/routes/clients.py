@@ -1,6 +1,6 @@
 """Routes about clients: who they are, and what is asked of them."""
 
-from app.protocol import BackupRequest, ClientIds, ClientList, Goal
+from app.protocol import BackupRequest, ClientIds, ClientList, Goal, QuotaRequest
 from app.server.call import Route
 from app.server.room import Room
 from streams.commands import Outcome
@@ -31,6 +31,14 @@ async def set_goal(room: Room, client_id: str, body: Goal) -> Client:
     PATCH /api/clients/{client_id}: 200, 404 unknown_client.
     """
     return await room.catalogue.clients.set_goal(client_id, body.goal_s)
+
+
+async def set_quota(room: Room, client_id: str, body: QuotaRequest) -> Client:
+    """Set how much a client may keep; what is above is refused, what is there stays.
+
+    PUT /api/clients/{client_id}/quota: 200, 404 unknown_client.
+    """
+    return await room.catalogue.clients.set_quota(client_id, body.quota_bytes)
 
 
 async def disconnect(room: Room, body: ClientIds) -> Outcome:
@@ -69,6 +77,14 @@ CLIENTS = (
         Scope.OPERATE,
         ("unknown_client",),
         audit=AuditAction.SET_GOAL,
+    ),
+    Route(
+        "PUT",
+        "/api/clients/{client_id}/quota",
+        set_quota,
+        Scope.OPERATE,
+        ("unknown_client",),
+        audit=AuditAction.SET_QUOTA,
     ),
     Route("POST", "/api/backups", back_up, Scope.OPERATE, audit=AuditAction.BACKUP),
 )

@@ -3,11 +3,15 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.catalogue.audit import HEAD_FILE, LONGEST_TEXT, AuditNote, prove
+from app.catalogue import audit as record
+from app.catalogue.audit import LONGEST_TEXT, AuditNote
+from app.catalogue.audit_chain import HEAD_FILE, prove
 from app.catalogue.catalogue import Catalogue
 from streams.records.logs import LogFilter
 from streams.vocabulary import AuditAction, LogLevel, LogSource
@@ -16,7 +20,7 @@ from tests.app.catalogue.seeds import Clock, enrol
 ALL = LogFilter()
 
 
-def note(number: int, **more: str) -> AuditNote:
+def note(number: int, **more: Any) -> AuditNote:
     return AuditNote(
         action=AuditAction.BACKUP, who="token desk", address="10.0.0.9", target=f"client {number}", **more
     )
@@ -31,12 +35,12 @@ async def noted(catalogue: Catalogue, count: int) -> Path:
 
 async def test_a_chain_that_nobody_touched_is_good(catalogue: Catalogue) -> None:
     path = await noted(catalogue, 5)
-    assert await asyncio.to_thread(prove, path) == (5, [])
+    assert await asyncio.to_thread(prove, path) == (5, [], [])
     assert (path.with_name(HEAD_FILE).stat().st_mode & 0o777) == 0o600
 
 
 async def test_a_record_that_is_empty_is_good(catalogue: Catalogue) -> None:
-    assert await asyncio.to_thread(prove, await noted(catalogue, 0)) == (0, [])
+    assert await asyncio.to_thread(prove, await noted(catalogue, 0)) == (0, [], [])
 
 
 FORGERIES: tuple[tuple[str, str], ...] = (
@@ -60,7 +64,7 @@ async def test_every_forgery_is_found(catalogue: Catalogue, forgery: str, fault:
     path = await noted(catalogue, 5)
     with closing(sqlite3.connect(path)) as database:
         database.executescript(forgery)
-    _, faults = await asyncio.to_thread(prove, path)
+    faults = (await asyncio.to_thread(prove, path)).faults
     assert any(each.startswith(fault) for each in faults), faults
 
 
@@ -70,14 +74,14 @@ async def test_a_tail_that_was_cut_off_is_found_also_when_the_record_went_on(cat
         database.executescript("DELETE FROM audit WHERE seq > 3; DELETE FROM meta WHERE name = 'audit_head'")
     await catalogue.audit.note(note(6))
     assert not await catalogue.audit.save_head(), "the witness is kept"
-    _, faults = await asyncio.to_thread(prove, path)
+    faults = (await asyncio.to_thread(prove, path)).faults
     assert faults
 
 
 async def test_a_file_that_says_nothing_is_a_fault(catalogue: Catalogue) -> None:
     path = await noted(catalogue, 1)
     path.with_name(HEAD_FILE).write_text("what")
-    assert (await asyncio.to_thread(prove, path))[1] == [f"{HEAD_FILE} cannot be read"]
+    assert (await asyncio.to_thread(prove, path)).cut == [f"{HEAD_FILE} cannot be read"]
 
 
 async def test_two_processes_append_to_one_chain(catalogue: Catalogue, clock: Clock) -> None:
@@ -87,7 +91,7 @@ async def test_two_processes_append_to_one_chain(catalogue: Catalogue, clock: Cl
             await (catalogue, other)[number % 2].audit.note(note(number))
     finally:
         await other.close()
-    assert await asyncio.to_thread(prove, catalogue.path) == (4, [])
+    assert await asyncio.to_thread(prove, catalogue.path) == (4, [], [])
 
 
 async def test_values_are_bounded_and_control_characters_are_escaped(catalogue: Catalogue) -> None:
@@ -121,7 +125,7 @@ async def test_pages_follow_each_other(catalogue: Catalogue, clock: Clock) -> No
 
 async def test_rows_that_come_at_once_are_one_chain(catalogue: Catalogue) -> None:
     await asyncio.gather(*(catalogue.audit.note(note(number)) for number in range(20)))
-    assert await asyncio.to_thread(prove, catalogue.path) == (20, [])
+    assert await asyncio.to_thread(prove, catalogue.path) == (20, [], [])
 
 
 async def test_what_was_done_with_a_client_is_told_after_its_removal(catalogue: Catalogue) -> None:
@@ -137,3 +141,51 @@ async def test_a_setting_that_changed_between_two_starts_is_noted(catalogue: Cat
     ((_, line),) = await catalogue.audit.after(0)
     assert (line.message, line.fields["on"]) == ("change settings", "server.keep_deleted_days")
     assert line.fields["detail"] == "30 to 7"
+
+
+async def purged(catalogue: Catalogue, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make ten rows of which five are old, and remove these; three rows would be kept in any case."""
+    monkeypatch.setattr(record, "KEPT_ROWS", 3)
+    await noted(catalogue, 5)
+    clock.forward(days=100)
+    await noted(catalogue, 5)
+    assert await catalogue.audit.purge(clock.at - timedelta(days=30)) == 5
+    assert await catalogue.audit.purge(clock.at - timedelta(days=30)) == 0, "there is nothing left to remove"
+    assert await catalogue.audit.save_head()
+    return catalogue.path
+
+
+async def test_rows_that_are_too_old_go_and_the_rest_is_still_proved(
+    catalogue: Catalogue, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await purged(catalogue, clock, monkeypatch)
+    assert await asyncio.to_thread(prove, path) == (6, [], [])
+    lines = [line for _, line in await catalogue.audit.after(0)]
+    assert [line.message for line in lines] == ["backup"] * 5 + ["audit purge"]
+    assert "the last was 5 with the hash" in lines[-1].fields["detail"]
+
+
+@pytest.mark.parametrize(
+    ("forgery", "fault"),
+    [
+        ("DELETE FROM audit WHERE seq = 6", "rows 1 to 6 are missing"),
+        ("UPDATE audit SET previous = zeroblob(32) WHERE seq = 6", "rows 1 to 5 are missing"),
+        ("UPDATE audit SET detail = 'nothing' WHERE action = 'audit_purge'", "rows 1 to 5 are missing"),
+        ("DELETE FROM audit WHERE action = 'audit_purge'", "rows after 10 are missing"),
+    ],
+)
+async def test_forgeries_after_a_purge_are_found(
+    catalogue: Catalogue, clock: Clock, monkeypatch: pytest.MonkeyPatch, forgery: str, fault: str
+) -> None:
+    path = await purged(catalogue, clock, monkeypatch)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(forgery)
+    faults = (await asyncio.to_thread(prove, path)).faults
+    assert any(each.startswith(fault) for each in faults), faults
+
+
+async def test_the_newest_rows_stay_whatever_their_age(catalogue: Catalogue, clock: Clock) -> None:
+    path = await noted(catalogue, 5)
+    clock.forward(days=5000)
+    assert await catalogue.audit.purge(clock.at) == 0
+    assert await asyncio.to_thread(prove, path) == (5, [], [])

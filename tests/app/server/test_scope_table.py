@@ -43,6 +43,7 @@ TABLE: dict[str, frozenset[str]] = {
     "GET /api/clients": LOOK,
     "GET /api/clients/{client_id}": LOOK,
     "PATCH /api/clients/{client_id}": OPERATE,
+    "PUT /api/clients/{client_id}/quota": OPERATE,
     "POST /api/clients/disconnect": OPERATE,
     "POST /api/clients/allow": OPERATE,
     "POST /api/backups": OPERATE,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import WSServerHandshakeError
 
-from app.catalogue.audit import prove
+from app.catalogue.audit_chain import prove
 from streams.failures import TidewatchError
 from streams.records.logs import LogPage
 from streams.records.tokens import ConsoleToken, NewToken
@@ -142,7 +142,7 @@ async def test_the_command_line_makes_lists_and_revokes(
             return [line.message for line in page.lines] == ["revoke token", "add token"]
 
         await until(seen)
-    assert (await asyncio.to_thread(prove, data / "catalogue.db"))[1] == []
+    assert (await asyncio.to_thread(prove, data / "catalogue.db")).faults == []
 
 
 async def test_a_token_is_not_written_to_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

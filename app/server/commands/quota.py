@@ -1,0 +1,75 @@
+"""Show how much a client keeps and may keep, or set that.
+
+SIZE is a number of bytes, before compression, perhaps with a unit: 500GB (powers of 1,000) or 500GiB (powers
+of 1,024). none sets no bound, default the one of the settings (server.quota_bytes). What a client has stored
+already stays; new contents above its quota are refused. The server may run meanwhile.
+"""
+
+import argparse
+import re
+
+from app.catalogue.audit import AuditNote
+from app.catalogue.catalogue import Catalogue
+from app.protocol import MAX_QUOTA_BYTES
+from app.server.commands.secrets import invoker
+from app.server.commands.shared import add_data, begin, say, with_catalogue
+from app.server.problems import StartFailed
+from streams.failures import ConfigRejected
+from streams.records.clients import Client
+from streams.vocabulary import AuditAction
+
+SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
+DEFAULT, NONE = "default", "none"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``server quota``."""
+    parser.add_argument("name", metavar="NAME", help="the client")
+    parser.add_argument("size", metavar="SIZE", nargs="?", help=f"500GB, 2TiB, {NONE} or {DEFAULT}")
+    add_data(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show or set the quota; return the exit code."""
+    size = None if args.size is None else args.size.strip().lower()
+    wanted = None if size in (None, DEFAULT) else size_of(size)
+
+    async def act(catalogue: Catalogue) -> int:
+        client = await catalogue.clients.by_name(args.name)
+        if client is None:
+            raise StartFailed(f"No client is named {args.name}.", hint="Names are case-sensitive.")
+        if size is not None:
+            client = await catalogue.clients.set_quota(client.id, wanted)
+            await catalogue.audit.note(
+                AuditNote(
+                    action=AuditAction.SET_QUOTA,
+                    who=invoker(),
+                    target=f"client {client.name}, {_worded(client)}",
+                    client_id=client.id,
+                )
+            )
+        say(f"{client.name}: keeps {client.held_bytes:,} bytes; {_worded(client)}")
+        return 0
+
+    return with_catalogue(begin(args), act)
+
+
+def size_of(text: str) -> int:
+    """Return the bytes of a size in words; raises ConfigRejected."""
+    if text == NONE:
+        return 0
+    match = SIZE.fullmatch(text)
+    if match is not None and (match[2] or not match[3]):
+        base = 1024 if match[3] else 1000
+        size = round(float(match[1]) * base ** " kmgtp".index(match[2].lower() or " "))
+        if 0 < size <= MAX_QUOTA_BYTES:
+            return size
+    raise ConfigRejected(
+        f"{text!r} is no size of a quota.", hint=f"Write 500GB, 2TiB, {NONE} or {DEFAULT}; at most 9,000TB."
+    )
+
+
+def _worded(client: Client) -> str:
+    if client.quota_bytes is None:
+        return "its quota is that of the settings (server.quota_bytes)"
+    return f"its quota is {client.quota_bytes:,} bytes" if client.quota_bytes else "it has no quota"
