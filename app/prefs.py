@@ -55,21 +55,25 @@ class FilePrefs:
         if self._writing is None or self._writing.done():
             self._writing = self._tasks.start(self._write_soon(), "preferences")
 
-    async def flush(self) -> None:
-        """Write what has changed, now."""
+    async def flush(self) -> bool:
+        """Write what has changed, now; what cannot be written is written with the next change, or the end."""
         if not self._changed:
-            return
+            return True
         self._changed = False
         text = json.dumps(self._kept, indent=1, sort_keys=True, default=str)
         try:
             await asyncio.to_thread(_write, self._path, text)
         except OSError as error:
             log.warning("prefs_not_written", file=str(self._path), reason=str(error))
+            self._changed = True
+            return False
+        return True
 
     async def _write_soon(self) -> None:
         while self._changed:
             await asyncio.sleep(SETTLE_S)
-            await self.flush()
+            if not await self.flush():
+                return
 
 
 def _write(path: Path, text: str) -> None:

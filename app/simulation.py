@@ -55,7 +55,7 @@ async def simulated_server(mock: MockSettings, connection: ConnectionSettings) -
     simulation, tasks = _Simulation(folder, mock), Tasks()
     try:
         told = await simulation.start()
-        tasks.start(simulation.keep_up(told["port"]), "simulated server")
+        tasks.keep(partial(simulation.keep_up, told["port"]), "simulated server")
         yield Simulated(_connection(connection, told), simulation.hang_up)
     finally:
         await tasks.close()

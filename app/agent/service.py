@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
+from app.agent.failures import PASSING_CODES, Refusal
 from app.agent.index import Index, IndexDamaged
 from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
@@ -143,14 +145,17 @@ class Service:
         if self._backup is not None:
             self._backup.greeted()
         elif client.running_run_id is not None and not self._once:
-            self._tasks.start(self._disown(client.running_run_id), "agent-disown")
+            run_id = client.running_run_id
+            self._tasks.keep(partial(self._disown, run_id), f"agent-disown-{run_id}")
 
     async def _disown(self, run_id: int) -> None:
         """End a run that an agent before us has left; as long as it runs nobody could ask for another."""
         path, left = f"/api/agent/runs/{run_id}/finish", FinishRun(state=RunState.FAILED, reason=LEFT)
         try:
             await self._setup.api.call("POST", path, Run, json=left)
-        except TidewatchError as error:
+        except (Refusal, WrongToken) as error:
+            if error.code in PASSING_CODES:
+                raise
             log.info("run_not_ended", run=run_id, reason=error.message)
 
     def _on_command(self, command: Command) -> CommandAck:

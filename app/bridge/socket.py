@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import msgspec
+import structlog
 
 from app.bridge.errors import CHECK_TOKEN, CHECK_VERSION, translated
 from app.bridge.http import HttpClient
@@ -22,6 +23,8 @@ from streams.records.events import (
     decode_server_frame,
     encode,
 )
+
+log = structlog.stdlib.get_logger(__name__)
 
 CONNECT_S = 10.0
 FRAME_BYTES = 16 * 1024 * 1024
@@ -72,6 +75,11 @@ class EventSession:
                 await self._socket.send_frame(payload, aiohttp.WSMsgType.TEXT)
             except (aiohttp.ClientError, OSError):
                 return  # the reader learns of it and says why
+            except Exception:
+                # A bug: nothing would be sent any more, so the reader has to connect again.
+                self.cut()
+                log.exception("event_socket_writer_failed")
+                return
 
     def cut(self) -> None:
         """Break the connection at once, without a farewell."""

@@ -170,7 +170,13 @@ class Writer:
             while jobs := self._carried or await self._jobs.take(MOST_TOGETHER):
                 self._carried = []
                 live = [job for job in jobs if not job.answer.cancelled()]
-                done = await self._together(live)
+                try:
+                    done = await self._together(live)
+                except Exception as error:
+                    # A bug here must not leave the catalogue without its writer.
+                    log.exception("catalogue_writer_failed")
+                    _answer([_Done(job, error=error) for job in live])
+                    continue
                 # What a long write has left no time for begins the next commit.
                 self._carried = live[done:]
         except asyncio.CancelledError:

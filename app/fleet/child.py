@@ -132,10 +132,12 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop.set)
 
     def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself meanwhile
-            loop.call_soon_threadsafe(stop.set)
+        try:
+            while os.read(0, 4096):
+                pass
+        finally:  # also where it cannot be read any more: nobody would end this process then
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself meanwhile
+                loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=watch, name="watch-stdin", daemon=True).start()
 

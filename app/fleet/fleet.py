@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from app.agent.address import address_of
@@ -45,11 +46,15 @@ async def run_fleet(info: ServerInfo, members: tuple[Member, ...], plan: Plan, t
             tasks=tasks,
         )  # fmt: skip
         clients.append(client)
-        tasks.start(client.live_after(SPREAD_S * number / len(members)), disk.machine.name)
-    if plan.events_per_second > 0:
+        tasks.keep(partial(client.live_after, SPREAD_S * number / len(members)), disk.machine.name)
+
+    async def load() -> None:
         token = await asyncio.to_thread(info.token_file.read_text)
         async with Api(address, token.strip()) as api:
             await make_events(through(api), [m.client_id for m in members], plan.events_per_second, tasks)
-    if plan.quiet:
-        await asyncio.Event().wait()
-    await Conductor(clients, Random(f"{plan.seed}:conductor")).conduct()
+
+    if plan.events_per_second > 0:
+        tasks.keep(load, "events")
+    elif not plan.quiet:
+        tasks.keep(Conductor(clients, Random(f"{plan.seed}:conductor")).conduct, "conductor")
+    await asyncio.Event().wait()

@@ -132,9 +132,11 @@ class RunningRuns:
             if end is not None and answer is not None and answer.accepted
         ]
         if obeyed:
-            _, late = await asyncio.wait(obeyed, timeout=self._limits.command_s)
-            for waiting in late:
-                waiting.cancel()
+            try:
+                await asyncio.wait(obeyed, timeout=self._limits.command_s)
+            finally:
+                for waiting in obeyed:
+                    waiting.cancel()
 
     async def none_left(self, wait_s: float) -> bool:
         """Wait until no run runs; return False when the time is over first."""

@@ -116,6 +116,20 @@ async def test_a_child_that_dies_is_followed_by_one_at_the_same_place(
     assert [line[1:] for line in later] == [[*first[1:-1], "4242"]] * 2
 
 
+async def test_preferences_that_could_not_be_written_are_written_later(tmp_path: Path) -> None:
+    blocked, tasks = tmp_path / "state", Tasks()
+    blocked.write_text("a file where the folder should be")
+    prefs = FilePrefs(blocked / "console.json", tasks)
+    prefs.put("theme", "dark")
+    assert not await prefs.flush()
+    blocked.unlink()
+    assert await prefs.flush()
+    again = FilePrefs(blocked / "console.json", tasks)
+    await again.load()
+    assert again.get("theme") == "dark"
+    await tasks.close()
+
+
 async def test_preferences_outlive_the_program(tmp_path: Path) -> None:
     path = tmp_path / "state" / "console.json"
     tasks = Tasks()

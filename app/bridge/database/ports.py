@@ -160,18 +160,18 @@ class DatabasePorts:
                     time_limit_s=EXPORT_S,
                 )
             )
+            hearing = asyncio.ensure_future(told.get())
             try:
                 while not writing.done():
-                    hearing = asyncio.ensure_future(told.get())
                     await asyncio.wait((writing, hearing), return_when=asyncio.FIRST_COMPLETED)
                     if hearing.done():
                         yield hearing.result()
-                    else:
-                        hearing.cancel()
+                        hearing = asyncio.ensure_future(told.get())
                 yield await writing
             finally:
                 writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+                hearing.cancel()
+                await asyncio.gather(writing, hearing, return_exceptions=True)
 
         return from_aiter(going, spawn=self._spawn)
 

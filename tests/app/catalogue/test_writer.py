@@ -97,3 +97,20 @@ def test_the_step_follows_the_time_it_takes() -> None:
     assert next_rows(800, 1.0) == 200
     assert next_rows(8, 9.0) == MIN_ROWS
     assert next_rows(200, 0.03) == 200
+
+
+async def test_a_mistake_in_the_writer_costs_the_writes_at_hand_and_not_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = await _opened(tmp_path, [])
+    together = writer._together  # pyright: ignore[reportPrivateUsage]
+
+    async def fails(_: Any) -> int:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(writer, "_together", fails)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        await writer.write(lambda _: None)
+    monkeypatch.setattr(writer, "_together", together)
+    assert await writer.write(lambda _: "written") == "written"
+    await writer.close()
