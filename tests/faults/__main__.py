@@ -23,7 +23,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.faults.disk import Loss
 from tests.faults.layer import NoCompiler, library
 from tests.faults.points import Kind, Lost, Points, Tally, scenarios_of, spread
 from tests.faults.scenarios import SCENARIOS
@@ -52,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--every", type=int, default=1, help="only every n-th point")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side")
-    parser.add_argument("--parts", nargs="+", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="write what was lost to a file too")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--cuts", type=int, default=10_000)
@@ -92,65 +91,50 @@ def quick(limit_s: float = QUICK_S) -> Tally:
         return points.tally
 
 
-def _several(parts: Sequence[Part], every: int) -> Tally:
-    """Try the points of some scenarios and kinds, one part after the other."""
+def _several(parts: Sequence[Part], every: int, share: int, shares: int) -> Tally:
+    """Try the points of some scenarios and kinds, one part after the other; of these one process's share."""
     with room() as work, contextlib.closing(Points(work)) as points:
         for name, kind in parts:
             began, tried, lost = time.monotonic(), points.tally.points, len(points.tally.lost)
-            # Syncs are few.
-            points.run(SCENARIOS[name], kind, 1 if kind is Kind.SYNC else every)
+            step = 1 if kind is Kind.SYNC else every  # syncs are few
+            points.run(SCENARIOS[name], kind, step * shares, first=1 + step * share)
+            for each in points.tally.lost[lost:]:
+                say(_told(each))
             tried, lost = points.tally.points - tried, len(points.tally.lost) - lost
-            say(f"{name:14} {kind:7} {tried:5} points {lost:4} lost {time.monotonic() - began:7.1f} s")
+            say(f"{name:14} {kind:10} {tried:5} points {lost:4} lost {time.monotonic() - began:7.1f} s")
         return points.tally
-
-
-def _shared_out(parts: Sequence[Part], jobs: int) -> list[list[Part]]:
-    """Return the parts of each process, about as much work for every one."""
-    shares: list[list[Part]] = [[] for _ in range(jobs)]
-    loads = [0] * jobs
-    for name, kind in sorted(parts, key=lambda part: -SCENARIOS[part[0]].operations):
-        least = loads.index(min(loads))
-        shares[least].append((name, kind))
-        loads[least] += SCENARIOS[name].operations * (len(Loss) if kind is Kind.POWER else 1)
-    return [share for share in shares if share]
 
 
 def _full(words: argparse.Namespace) -> Tally:
     """Try all points, shared out among processes."""
     parts = [(scenario.name, Kind(kind)) for kind in words.modes for scenario in scenarios_of(words.only)]
-    if words.parts:
-        parts = [(name, Kind(kind)) for name, _, kind in (part.partition(":") for part in words.parts)]
-    shares = _shared_out(parts, 1 if words.parts else words.jobs)
-    if len(shares) == 1:
-        return _several(parts, words.every)
+    if words.share is not None or words.jobs == 1:
+        return _several(parts, words.every, words.share or 0, words.jobs)
     total = Tally()
     with room() as work:
-        going = [(work / f"{number}.json", share) for number, share in enumerate(shares)]
-        processes = [_begin(share, words.every, told) for told, share in going]
-        for process, (told, share) in zip(processes, going, strict=True):
+        going = [work / f"{number}.json" for number in range(words.jobs)]
+        processes = [_begin(words, number, told) for number, told in enumerate(going)]
+        for process, told in zip(processes, going, strict=True):
             process.wait()
             if not told.exists():
-                raise RuntimeError(f"the process for {share} ended with {process.returncode}")
+                raise RuntimeError(f"{told.stem} of the processes ended with {process.returncode}")
             part = json.loads(told.read_text())
             total.points += part["points"]
             total.lost += [Lost(**{**lost, "found": tuple(lost["found"])}) for lost in part["lost"]]
     return total
 
 
-def _begin(share: Sequence[Part], every: int, told: Path) -> subprocess.Popen[bytes]:
-    parts = [f"{name}:{kind}" for name, kind in share]
+def _begin(words: argparse.Namespace, share: int, told: Path) -> subprocess.Popen[bytes]:
     command = [
-        sys.executable,
-        "-m",
-        "tests.faults",
-        "--every",
-        str(every),
-        "--json",
-        str(told),
-        "--parts",
-        *parts,
-    ]
+        sys.executable, "-m", "tests.faults", "--every", str(words.every), "--jobs", str(words.jobs),
+        "--share", str(share), "--json", str(told), "--modes", *words.modes,
+        *(("--only", *words.only) if words.only else ()),
+    ]  # fmt: skip
     return subprocess.Popen(command)
+
+
+def _told(lost: Lost) -> str:
+    return f"LOST {lost.scenario} {lost.kind} {lost.at} at {lost.operation}: {'; '.join(lost.found[:3])}"
 
 
 def _points(words: argparse.Namespace) -> int:
@@ -163,10 +147,10 @@ def _points(words: argparse.Namespace) -> int:
     if words.json is not None:
         told = {"points": tally.points, "lost": [asdict(lost) for lost in tally.lost]}
         words.json.write_text(json.dumps(told, indent=1))
-    if words.parts:
+    if words.share is not None:
         return 0
     for lost in tally.lost:
-        say(f"LOST {lost.scenario} {lost.kind} {lost.at} at {lost.operation}: {'; '.join(lost.found[:3])}")
+        say(_told(lost))
     for (scenario, kind), number in sorted(
         Counter((each.scenario, each.kind) for each in tally.lost).items()
     ):

@@ -112,11 +112,15 @@ def bad_contents(data: Path, hashes: Iterable[str]) -> list[str]:
     return bad
 
 
-def running(server: Served, acks: Acks) -> list[str]:
-    """Return what a running server does not give back: each version by its hash, tokens, ends of runs."""
+def running(server: Served, acks: Acks, downloads: int | None = None) -> list[str]:
+    """Return what a running server does not give back: each version by its hash, tokens, ends of runs.
+
+    With ``downloads`` so many files are asked for, those first that were acknowledged last: what lies in the
+    store is read by ``at_rest``.
+    """
     console = server.console()
     try:
-        found = [*_wrong_versions(console, acks), *_wrong_tokens(server.port, acks)]
+        found = [*_wrong_versions(console, acks, downloads), *_wrong_tokens(server.port, acks, downloads)]
         if open_runs := console.get("/api/runs/active")["runs"]:
             found.append(f"runs that nobody ends: {[run['id'] for run in open_runs]}")
     except (Gone, Refused) as error:
@@ -126,11 +130,22 @@ def running(server: Served, acks: Acks) -> list[str]:
     return found
 
 
-def _wrong_versions(console: Http, acks: Acks) -> Iterator[str]:
+def _wrong_versions(console: Http, acks: Acks, downloads: int | None) -> Iterator[str]:
     given_up = [ack for ack in acks.all() if isinstance(ack, Removal)]
     clients, paths = {each.client for each in given_up}, {path for each in given_up for path in each.paths}
     listed: set[tuple[str, str, str]] = set()
-    for row in rows_of(console):
+    rows = [row for row in rows_of(console) if row["client_name"] not in clients and row["path"] not in paths]
+    kept = [ack for ack in acks.all() if isinstance(ack, Version) and ack.client not in clients]
+    kept = [ack for ack in kept if ack.path not in paths]
+    known = {(row["client_name"], row["path"]) for row in rows}
+    for ack in kept:
+        if (ack.client, ack.path) not in known:
+            yield f"file {ack.client} {ack.path} is not listed"
+    if downloads is not None:
+        last = {(ack.client, ack.path): number for number, ack in enumerate(kept)}
+        rows.sort(key=lambda row: -last.get((row["client_name"], row["path"]), -1))
+        rows = rows[:downloads]
+    for row in rows:
         for version in console.get(f"/api/files/{row['id']}/versions"):
             if version.get("sha256") is None:
                 continue
@@ -143,10 +158,9 @@ def _wrong_versions(console: Http, acks: Acks) -> Iterator[str]:
                 continue
             if sha256_of(content) != version["sha256"]:
                 yield f"{row['client_name']} {row['path']}: wrong bytes"
-    for ack in acks.all():
-        if not isinstance(ack, Version) or ack.client in clients or ack.path in paths:
-            continue
-        if (ack.client, ack.path, ack.sha256) not in listed:
+    asked = {(row["client_name"], row["path"]) for row in rows}
+    for ack in kept:
+        if (ack.client, ack.path) in asked and (ack.client, ack.path, ack.sha256) not in listed:
             yield f"version {ack.client} {ack.path} {ack.sha256[:8]} is not listed"
 
 
@@ -161,11 +175,14 @@ def rows_of(console: Http) -> Iterator[dict[str, Any]]:
             cursor = f"&cursor={following}" if following else None
 
 
-def _wrong_tokens(port: int, acks: Acks) -> Iterator[str]:
+def _wrong_tokens(port: int, acks: Acks, tokens: int | None) -> Iterator[str]:
     removed = {ack.client for ack in acks.all() if isinstance(ack, Removal)}
-    for ack in acks.all():
-        if isinstance(ack, Enrolled) and ack.client not in removed:
-            try:
-                Http(port, ack.token).get("/api/agent/client")
-            except Refused as error:
-                yield f"the token of {ack.client}: {error}"
+    enrolled = [ack for ack in acks.all() if isinstance(ack, Enrolled) and ack.client not in removed]
+    http = Http(port)
+    for ack in enrolled if tokens is None else enrolled[-tokens:]:
+        http.token = ack.token
+        try:
+            http.get("/api/agent/client")
+        except Refused as error:
+            yield f"the token of {ack.client}: {error}"
+    http.close()

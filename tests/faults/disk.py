@@ -4,11 +4,12 @@ A file's bytes are safe after a sync of it, its name after a sync of its folder.
 safe, and the system then takes the bytes for written: a second sync of the same file says nothing of them.
 """
 
+import hashlib
 import os
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,8 +20,10 @@ _CREATES, _EMPTIES, _FOLDER = 1, 2, 4
 
 
 class Loss(StrEnum):
-    """What a power cut leaves."""
+    """What a power cut leaves, or a kill."""
 
+    NONE = "none"
+    """Everything: only the program has ended."""
     LOST = "lost"
     """Nothing that was not synced."""
     TORN = "torn"
@@ -89,6 +92,8 @@ class _File:
         self.since.clear()
 
     def left(self, loss: Loss, chance: random.Random) -> bytes:
+        if loss is Loss.NONE:
+            return bytes(self.now)
         if loss is Loss.LOST or not self.since:
             return self.safe
         if loss is Loss.TORN:
@@ -166,8 +171,12 @@ class Disk:
         self._safe_names |= {n: f for n, f in self._names.items() if os.path.dirname(n) == parent}  # noqa: PTH120
         self._safe_folders |= {name for name in self._folders if os.path.dirname(name) == parent}  # noqa: PTH120
 
-    def image(self, target: Path, loss: Loss, chance: random.Random) -> None:
-        """Write what a power cut now leaves; the shared memory of SQLite is no file of a disk."""
+    def play_half(self, done: Operation) -> None:
+        """Do a write in part; doing all of it afterwards is as if it had been done once."""
+        self.play(replace(done, data=done.data[: len(done.data) // 2]))
+
+    def left(self, loss: Loss, chance: random.Random) -> "Left":
+        """Return what a power cut now leaves; the shared memory of SQLite is no file of a disk."""
         names, folders = dict(self._names), self._folders
         if loss is Loss.LOST:
             names, folders = self._safe_names, self._safe_folders
@@ -177,10 +186,34 @@ class Disk:
                     names.pop(name, None)
                     if name in self._safe_names:
                         names[name] = self._safe_names[name]
+        files = {n: f.left(loss, chance) for n, f in sorted(names.items()) if not n.endswith("-shm")}
+        return Left(tuple(sorted(folders)), files)
+
+    def image(self, target: Path, loss: Loss, chance: random.Random) -> None:
+        """Write what a power cut now leaves."""
+        self.left(loss, chance).write(target)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The folders and files that a power cut leaves."""
+
+    folders: tuple[str, ...]
+    files: dict[str, bytes]
+
+    def digest(self) -> bytes:
+        """Return the same for what is the same."""
+        found = hashlib.blake2b(repr(self.folders).encode(), digest_size=16)
+        for name, content in self.files.items():
+            found.update(f"{name}\0{len(content)}\0".encode())
+            found.update(content)
+        return found.digest()
+
+    def write(self, target: Path) -> None:
+        """Make them."""
         target.mkdir(parents=True)
-        for folder in sorted(folders):
+        for folder in self.folders:
             (target / folder).mkdir(parents=True, exist_ok=True)
-        for name, file in names.items():
-            if not name.endswith("-shm"):
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                (target / name).write_bytes(file.left(loss, chance))
+        for name, content in self.files.items():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes(content)

@@ -25,7 +25,7 @@ enum { GO_ON, FAILS, HALF, DIE_HALF };
 typedef struct {
     volatile int32_t armed, mode, error, mask;
     volatile int64_t at, seen, hits, recorded;
-    volatile int32_t recording, spare;
+    volatile int32_t recording, length;
     char root[512], log[512], what[512];
 } Control;
 
@@ -89,7 +89,8 @@ static int judge(int op, const char *path) {
     if (!control->armed || !(control->mask & op)) return GO_ON;
     int64_t number = __sync_add_and_fetch(&control->seen, 1);
     int mode = control->mode;
-    if (mode == COUNT || (mode == FAIL_ON ? number < control->at : number != control->at)) return GO_ON;
+    int64_t end = mode != FAIL_ON ? control->at + 1 : control->length ? control->at + control->length : INT64_MAX;
+    if (mode == COUNT || number < control->at || number >= end) return GO_ON;
     if (__sync_add_and_fetch(&control->hits, 1) == 1) {
         int bit = __builtin_ctz(op);
         snprintf(control->what, sizeof control->what, "%s %s", bit < 9 ? names[bit] : "read", path);

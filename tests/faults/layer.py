@@ -46,7 +46,7 @@ class Mode(IntEnum):
     FAIL = 3
     """It fails once."""
     FAIL_ON = 4
-    """It and all after it fail."""
+    """It and all after it fail, or so many of them."""
     SHORT = 5
     """A write does half and says so."""
 
@@ -59,13 +59,15 @@ class Fault:
     at: int = 0
     error: int = 0
     mask: Op = CHANGES
+    length: int = 0
+    """How many operations fail with FAIL_ON; 0 is all."""
 
 
 class _Control(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("armed", "mode", "error", "mask")),
         *((name, ctypes.c_int64) for name in ("at", "seen", "hits", "recorded")),
-        *((name, ctypes.c_int32) for name in ("recording", "spare")),
+        *((name, ctypes.c_int32) for name in ("recording", "length")),
         *((name, ctypes.c_char * 512) for name in ("root", "log", "what")),
     )
 
@@ -117,6 +119,7 @@ class Layer:
         control = self._control
         control.armed = 0
         control.mode, control.at, control.error, control.mask = fault.mode, fault.at, fault.error, fault.mask
+        control.length = fault.length
         control.seen = control.hits = 0
         control.what = b""
         control.armed = 1

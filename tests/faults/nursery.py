@@ -4,13 +4,16 @@ Requests and replies are lines of JSON: ``{"do": "start", "words": [...], "out":
 ``{"do": "look", "pid": N}`` gives ``{"code": null}`` or its exit code.
 """
 
+import asyncio
 import dataclasses
+import gc
 import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -112,10 +115,49 @@ def _set_limits(given: dict[str, Any]) -> None:
     limits.Limits.of = small  # type: ignore[method-assign]
 
 
+def _warm_up() -> None:
+    """Run a server once with some requests: each fork then has what is made at the first use of a thing."""
+    from app.server.limits import Limits
+    from app.server.run import serve
+    from tests.faults.client import Acks, Client, Http, enrol
+
+    def use(port: int, token: str) -> None:
+        console = Http(port, token)
+        client = Client(port, "warm", enrol(port, console, "warm", Acks())[1], Acks())
+        client.back_up({"/small": b"small", "/large": bytes(300_000)})
+        for row in console.get("/api/files?limit=500")["rows"]:
+            for version in console.get(f"/api/files/{row['id']}/versions"):
+                console.ask("GET", f"/api/versions/{version['id']}/content")
+        console.get("/api/runs/active")
+
+    async def run(folder: Path) -> None:
+        stop = asyncio.Event()
+        used: list[asyncio.Task[None]] = []
+
+        def ready(info: Any) -> None:
+            task = asyncio.create_task(asyncio.to_thread(use, info.port, info.new_token))
+            task.add_done_callback(lambda _: stop.set())
+            used.append(task)
+
+        limits = Limits(least_free_bytes=0, warn_free_bytes=0)
+        await serve(folder, host="127.0.0.1", port=0, settings=limits, ready=ready, stop=stop)
+        await used[0]
+
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as null:
+        out, sys.stdout = sys.stdout, null
+        try:
+            asyncio.run(run(Path(folder, "data")))
+        finally:
+            sys.stdout = out
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> None:
     """Serve until standard input ends."""
     for name in PRELOADED:
         importlib.import_module(name)
+    _warm_up()
     started: set[int] = set()
     codes: dict[int, int] = {}
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,13 +6,13 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from tests.faults.checks import at_rest, running
 from tests.faults.client import Acks, Gone, Refused
-from tests.faults.disk import Disk, Loss, read_log
+from tests.faults.disk import Disk, Left, Loss, Operation, read_log
 from tests.faults.layer import CHANGES, Fault, Layer, Mode, Op
 from tests.faults.nursery import Nursery
 from tests.faults.scenarios import SCENARIOS, Beginnings, Scenario, Stage, build
@@ -20,6 +20,10 @@ from tests.faults.served import Served
 
 WELL_AGAIN_TRIES = 20
 WELL_AGAIN_S = 0.1
+GAP = 25
+"""Operations that fail one after the other before the disk is well again."""
+DOWNLOADS = 2
+"""Of each running server; everything in its store is read and hashed when it has ended."""
 
 
 class Kind(StrEnum):
@@ -30,17 +34,27 @@ class Kind(StrEnum):
     EIO = "eio"
     ENOSPC = "enospc"
     FULL = "full"
+    GAP = "gap"
     SHORT = "short"
+    READ = "read"
+    UNREADABLE = "unreadable"
     SYNC = "sync"
     POWER = "power"
 
 
-_FAILURES = {
-    Kind.EIO: (Mode.FAIL, errno.EIO),
-    Kind.ENOSPC: (Mode.FAIL, errno.ENOSPC),
-    Kind.FULL: (Mode.FAIL_ON, errno.ENOSPC),
-    Kind.SHORT: (Mode.SHORT, 0),
+_FAULTS = {
+    Kind.KILL: Fault(Mode.KILL),
+    Kind.TEAR: Fault(Mode.TEAR, mask=Op.WRITE),
+    Kind.EIO: Fault(Mode.FAIL, error=errno.EIO),
+    Kind.ENOSPC: Fault(Mode.FAIL, error=errno.ENOSPC),
+    Kind.FULL: Fault(Mode.FAIL_ON, error=errno.ENOSPC),
+    Kind.GAP: Fault(Mode.FAIL_ON, error=errno.ENOSPC, length=GAP),
+    Kind.SHORT: Fault(Mode.SHORT, mask=Op.WRITE),
+    Kind.READ: Fault(Mode.FAIL, error=errno.EIO, mask=Op.READ),
+    Kind.UNREADABLE: Fault(Mode.FAIL_ON, error=errno.EIO, mask=Op.READ),
+    Kind.SYNC: Fault(Mode.FAIL, error=errno.EIO, mask=Op.SYNC),
 }
+_POWER = (Loss.LOST, Loss.TORN, Loss.SOME)
 _ENDED = (Gone, Refused, FileNotFoundError)
 
 
@@ -91,12 +105,17 @@ class Points:
         assert not (found := [*found, *at_rest(data, acks)]), (scenario.name, found)
         return seen
 
-    def run(self, scenario: Scenario, kind: Kind, every: int = 1, until: float = float("inf")) -> None:
-        """Try all points of one kind, or every n-th, until a moment of the monotonic clock."""
-        if kind is Kind.POWER:
-            self._power(scenario, every, until)
+    def run(
+        self, scenario: Scenario, kind: Kind, every: int = 1, until: float = float("inf"), first: int = 1
+    ) -> None:
+        """Try all points of one kind, or every n-th, until a moment of the monotonic clock.
+
+        A kill leaves what was done until then, which one recording has for all points of it.
+        """
+        if kind in (Kind.KILL, Kind.TEAR, Kind.POWER):
+            self._recorded(scenario, kind, range(first, 100_000, every), until)
             return
-        for at in range(1, 100_000, every):
+        for at in range(first, 100_000, every):
             if time.monotonic() > until or not self.point(scenario, kind, at):
                 return
 
@@ -119,7 +138,7 @@ class Points:
 
     def _kill(self, scenario: Scenario, kind: Kind, at: int) -> bool:
         data, acks = self._fresh(scenario)
-        server = self._start(scenario, data, Fault(Mode.KILL if kind is Kind.KILL else Mode.TEAR, at))
+        server = self._start(scenario, data, replace(_FAULTS[kind], at=at))
         self._play(scenario, server, acks)
         hits, what = self.layer.hits, self._what(data)
         self.layer.disarm()
@@ -129,9 +148,8 @@ class Points:
         return bool(hits)
 
     def _failure(self, scenario: Scenario, kind: Kind, at: int) -> bool:
-        mode, error = _FAILURES[kind]
         data, acks = self._fresh(scenario)
-        server = self._start(scenario, data, Fault(mode, at, error))
+        server = self._start(scenario, data, replace(_FAULTS[kind], at=at))
         self._play(scenario, server, acks)
         hits, what = self.layer.hits, self._what(data)
         self.layer.disarm()
@@ -155,14 +173,14 @@ class Points:
                 last = str(error)
                 time.sleep(WELL_AGAIN_S)
             else:
-                return running(server, acks)
+                return running(server, acks, DOWNLOADS)
         return [f"does not go on: {last}"]
 
     def _failed_sync(self, scenario: Scenario, at: int) -> bool:
         """Let a sync fail; the client comes again until all is acknowledged; then the power goes."""
         data, acks = self._fresh(scenario)
         disk, log = Disk(data), self._record()
-        server = self._start(scenario, data, Fault(Mode.FAIL, at, errno.EIO, Op.SYNC))
+        server = self._start(scenario, data, replace(_FAULTS[Kind.SYNC], at=at))
         for _ in range(WELL_AGAIN_TRIES):
             if self._play(scenario, server, acks):
                 break
@@ -173,11 +191,11 @@ class Points:
         if hits:
             for done in read_log(log):
                 disk.play(done)
-            found = self._at_power_cut(disk, Loss.LOST, acks, at)
+            found = self._started_on(scenario, disk.left(Loss.LOST, random.Random(at)), acks)
             self._note(scenario, Kind.SYNC, at, what, found)
         return bool(hits)
 
-    def _power(self, scenario: Scenario, every: int, until: float) -> None:
+    def _recorded(self, scenario: Scenario, kind: Kind, points: range, until: float) -> None:
         data, acks = self._fresh(scenario)
         disk, log = Disk(data), self._record()
         server = self._start(scenario, data, Fault())
@@ -186,27 +204,43 @@ class Points:
         self.layer.disarm()
         server.kill()
         self.layer.stop_recording()
+        number, judged = 0, dict[bytes, list[str]]()
         for done in read_log(log):
-            disk.play(done)
-            if done.op & CHANGES and done.number > before and done.number % every == 0:
-                for loss in Loss:
-                    if time.monotonic() > until:
-                        return
-                    found = self._at_power_cut(disk, loss, acks.until(done.number), done.number)
-                    what = f"{done.op.name} {done.path.replace(str(data), '')}"
-                    self._note(scenario, f"power {loss}", done.number, what, found)
+            counts = done.op is Op.WRITE if kind is Kind.TEAR else bool(done.op & CHANGES)
+            number += counts and done.number > before
+            tried = counts and done.number > before and number in points
+            if kind is Kind.TEAR and tried:
+                disk.play_half(done)
+            else:
+                disk.play(done)
+            for loss in (_POWER if kind is Kind.POWER else (Loss.NONE,)) if tried else ():
+                if time.monotonic() > until:
+                    return
+                then = acks.until(done.number - (kind is Kind.TEAR))
+                left = disk.left(loss, random.Random(number))
+                # Between two syncs a disk that loses everything else loses the same.
+                mark = left.digest() + repr(then).encode()
+                if mark not in judged:
+                    judged[mark] = self._judged(scenario, kind, left, then)
+                what = _what(done, data)
+                self._note(
+                    scenario, f"power {loss}" if kind is Kind.POWER else kind, number, what, judged[mark]
+                )
+            if kind is Kind.TEAR and tried:
+                disk.play(done)
 
-    def _at_power_cut(self, disk: Disk, loss: Loss, acks: Acks, number: int) -> list[str]:
+    def _judged(self, scenario: Scenario, kind: Kind, left: Left, acks: Acks) -> list[str]:
+        try:
+            return self._started_on(scenario, left, acks, again=kind is not Kind.POWER)
+        except Exception:  # noqa: BLE001  (a fault that the suite cannot judge is told, and the next is tried)
+            return [f"not judged: {traceback.format_exc()[-600:]}"]
+
+    def _started_on(self, scenario: Scenario, left: Left, acks: Acks, *, again: bool = False) -> list[str]:
+        """Start the server on what is left of a disk, and return what is lost."""
         image = self._folder("image")
-        disk.image(image, loss, random.Random(number))
+        left.write(image)
         self.layer.watch(image)
-        server = Served(self.nursery, image)
-        if not server.up:
-            server.kill()
-            return [f"does not start: {server.said()[-400:]}"]
-        found = running(server, acks)
-        server.stop()
-        return [*found, *at_rest(image, acks)]
+        return self._after(scenario, image, acks, again=again)
 
     # -- helpers
 
@@ -257,13 +291,12 @@ class Points:
         if not server.up:
             server.kill()
             return [f"does not start again: {server.said()[-400:]}"]
-        found = running(server, acks)
+        found = running(server, acks, DOWNLOADS)
         if again and scenario.again:
             try:
                 scenario.play(Stage(server, acks, self.begun))
             except (Gone, Refused) as error:
                 found.append(f"the same again is refused: {error}")
-            found += running(server, acks)
         server.stop()
         return [*found, *at_rest(data, acks)]
 
@@ -271,6 +304,10 @@ class Points:
         self.tally.points += 1
         if found:
             self.tally.lost.append(Lost(scenario.name, kind, at, what, tuple(dict.fromkeys(found))))
+
+
+def _what(done: Operation, data: Path) -> str:
+    return f"{done.op.name} {done.path.replace(str(data), '')}"
 
 
 def spread(counts: dict[str, int], each: int) -> Iterator[tuple[str, int]]:

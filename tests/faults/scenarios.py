@@ -166,20 +166,20 @@ SOON = (("retention_every_s", 0.2),)
 SCENARIOS = {
     each.name: each
     for each in (
-        Scenario("enrol", _enrol, operations=34),
-        Scenario("upload", _upload, operations=119),
-        Scenario("resume", _resume, operations=114),
-        Scenario("batch", _batch, operations=162),
-        Scenario("dedup", _dedup, operations=120),
-        Scenario("change", _change, operations=133),
-        Scenario("delete", _delete, operations=36),
-        Scenario("purge", _purge, limits=SOON, again=False, operations=57),
-        Scenario("remove", _remove, limits=SOON, again=False, operations=93),
-        Scenario("heal", _heal, "hurt", operations=176),
-        Scenario("cancel", _cancel, operations=80),
-        Scenario("first-start", _look, "empty", with_start=True, again=False, operations=758),
-        Scenario("unclean-start", _look, "unclean", with_start=True, again=False, operations=363),
-        Scenario("migrate", _look, "old", with_start=True, again=False, operations=382),
+        Scenario("enrol", _enrol, operations=59),
+        Scenario("upload", _upload, operations=141),
+        Scenario("resume", _resume, operations=133),
+        Scenario("batch", _batch, operations=186),
+        Scenario("dedup", _dedup, operations=140),
+        Scenario("change", _change, operations=157),
+        Scenario("delete", _delete, operations=113),
+        Scenario("purge", _purge, limits=SOON, again=False, operations=93),
+        Scenario("remove", _remove, limits=SOON, again=False, operations=109),
+        Scenario("heal", _heal, "hurt", operations=226),
+        Scenario("cancel", _cancel, operations=116),
+        Scenario("first-start", _look, "empty", with_start=True, again=False, operations=872),
+        Scenario("unclean-start", _look, "unclean", with_start=True, again=False, operations=409),
+        Scenario("migrate", _look, "old", with_start=True, again=False, operations=512),
     )
 }
 
