@@ -20,6 +20,7 @@ from app.wire_limits import (
     Bytes,
     CorrelationId,
     Count,
+    EnrolmentKey,
     Id,
     Mode,
     Number,
@@ -168,6 +169,8 @@ class EnrolRequest(Record, frozen=True, kw_only=True):
 
     name: Text
     code: Text
+    key: EnrolmentKey = ""
+    """A secret of the machine: the code is answered again to whoever has it, since an answer may be lost."""
     platform: str = ""
     agent_version: str = ""
 

@@ -39,6 +39,8 @@ Mode = Annotated[int, msgspec.Meta(ge=0, le=0o177777)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Id = Annotated[str, msgspec.Meta(max_length=64)]
 """Of a client; one that no client has is told as unknown where it is looked for."""
+EnrolmentKey = Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_-]{43,86})?$(?!\n)")]
+"""256 bits by chance or more, made by the machine that enrols."""
 CorrelationId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{0,64}$(?!\n)")]
 Bytes = Annotated[bytes, msgspec.Meta(max_length=MAX_PATH_BYTES)]
 """A path or the target of a link."""

@@ -19,6 +19,7 @@ SLOW: Final = ("tests/e2e/", "tests/faults/")
 """Whole programs, most of them before a real browser."""
 INTEGRATION: Final = (
     "tests/app/agent/test_command.py",
+    "tests/app/agent/test_enrolment_cut.py",
     "tests/app/agent/test_refusals.py",
     "tests/app/agent/test_restore.py",
     "tests/app/agent/test_round_trip.py",

@@ -14,7 +14,11 @@ Exit codes: 0 complete, 1 some files could not be read, 2 not done.
 import argparse
 import asyncio
 import os
+import platform
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import platformdirs
@@ -22,9 +26,19 @@ import platformdirs
 from app.agent import foreground
 from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
+from app.agent.backoff import Backoff
 from app.agent.backup import Plan
+from app.agent.failures import Refusal, is_lasting
 from app.agent.folders import as_roots, look_at_roots
-from app.agent.identity import Identity, check_identity, enrol, load_identity, prepare_folder, save_identity
+from app.agent.identity import (
+    Identity,
+    check_identity,
+    enrol,
+    enrolment_key,
+    load_identity,
+    prepare_folder,
+    save_identity,
+)
 from app.agent.ignore import Ignore
 from app.agent.index import Index
 from app.agent.left_out import NO_LIMIT, Exclusions
@@ -36,9 +50,10 @@ from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private, open_files_limit, raise_file_limit
 from app.protocol import enrol_command
 from app.tls import split_code
-from streams.failures import ConfigRejected, WrongToken
+from streams.failures import ConfigRejected, TidewatchError, WrongToken
 from streams.records.clients import Client
 
+T = TypeVar("T")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 UNITS_BYTES = {"": 1, "B": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FILES_OF_THE_AGENT = 32
@@ -246,7 +261,7 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
     if (
         known is not None
         and (known.server, known.name, known.fingerprint) == (str(address), name, fingerprint)
-        and await _is_good(known, settings)
+        and await _in_the_end(partial(_is_good, known, settings), settings, once=args.once)
     ):
         return known
     if not code:
@@ -255,9 +270,25 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
             hint=f"Get one on the server with: {enrol_command(name)}.",
         )
     warn_of_plain_http(address, say=warn)
-    fresh = await enrol(address, name, code, fingerprint)
+    enrolling = partial(enrol, address, name, code, enrolment_key(folder), fingerprint)
+    fresh = await _in_the_end(enrolling, settings, once=args.once)
     save_identity(folder, fresh)
     return fresh
+
+
+async def _in_the_end(attempt: Callable[[], Awaitable[T]], settings: AgentSettings, *, once: bool) -> T:
+    """Return what ``attempt`` gives; an agent that stays tries again for as long as that may help."""
+    backoff = Backoff(platform.node(), base_s=settings.backoff_base_s, cap_s=settings.backoff_cap_s)
+    while True:
+        try:
+            return await attempt()
+        except TidewatchError as error:
+            if once or is_lasting(error):
+                raise
+            if backoff.attempt == 0:
+                warn(f"{error.line()} Trying again.")
+            after_s = error.retry_after_s if isinstance(error, Refusal) else None
+        await asyncio.sleep(max(after_s or 0.0, backoff.next_s()))
 
 
 def _address(server: str, settings: AgentSettings, fingerprint: str) -> Address:

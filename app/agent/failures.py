@@ -83,6 +83,11 @@ class Refusal(CommandFailed):
         self.status = status
         self.retry_after_s = retry_after_s
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the server will not say anything else to the same request later."""
+        return self.status < 500 and self.status not in (408, 409, 425, 429)
+
 
 def first_failure(raised: ExceptionGroup[Exception]) -> TidewatchError:
     """Return the first failure of the outside world that ended a group of tasks; raises a bug as it is."""
@@ -123,6 +128,13 @@ def is_passing(error: TidewatchError) -> bool:
     if isinstance(error, Refusal):
         return error.server_code in PASSING_CODES or error.status in (502, 503, 504)
     return isinstance(error, ServerUnreachable | ServerRefused)
+
+
+def is_lasting(error: TidewatchError) -> bool:
+    """Return whether an agent that stays need not try the same request again."""
+    if isinstance(error, Refusal):
+        return error.is_final and not is_passing(error)
+    return not is_passing(error)
 
 
 def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,11 @@ from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.private_folder import make_private, write_private
 from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
+from app.wire_limits import EnrolmentKey
 from streams.failures import CommandFailed, ConfigRejected
 
 FILE_NAME = "identity.json"
+KEY_FILE = "enrolment.key"
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +35,7 @@ def prepare_folder(folder: Path) -> None:
     """Make the state folder, readable by its owner only; raise ``ConfigRejected`` where it cannot be used."""
     hint = "Give another folder with --state."
     try:
-        make_private(folder, files=(f"{FILE_NAME}*", "index.db*", "lock"))
+        make_private(folder, files=(f"{FILE_NAME}*", f"{KEY_FILE}*", "index.db*", "lock"))
     except OSError as error:
         raise ConfigRejected(f"{folder}: cannot be made: {reason_of(error)}.", hint=hint) from None
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -57,15 +60,42 @@ def save_identity(folder: Path, identity: Identity) -> None:
     """Keep ``identity``, whole or not at all; the code that it was given for works only once."""
     try:
         write_private(folder / FILE_NAME, msgspec.json.encode(identity) + b"\n")
+        (folder / KEY_FILE).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigRejected(f"{folder}: cannot be written: {reason_of(error)}.", hint="") from None
 
 
-async def enrol(address: Address, name: str, code: str, fingerprint: str = "") -> Identity:
-    """Trade a single-use code for an identity, which keeps the ``fingerprint`` that ``address`` pins."""
+def enrolment_key(folder: Path) -> str:
+    """Return the secret with which the answer to an enrolment is given again, should it be lost on its way.
+
+    It is kept before the code is sent, until the identity is.
+    """
+    path = folder / KEY_FILE
+    try:
+        kept = path.read_text("ascii") if path.exists() else ""
+        if msgspec.convert(kept, EnrolmentKey):
+            return kept
+    except (UnicodeDecodeError, msgspec.ValidationError):
+        path.unlink()
+    except OSError as error:
+        raise ConfigRejected(f"{path}: cannot be read: {reason_of(error)}.", hint="") from None
+    key = secrets.token_urlsafe(32)
+    try:
+        write_private(path, key.encode())
+    except OSError as error:
+        raise ConfigRejected(f"{folder}: cannot be written: {reason_of(error)}.", hint="") from None
+    return key
+
+
+async def enrol(address: Address, name: str, code: str, key: str, fingerprint: str = "") -> Identity:
+    """Trade a single-use code for an identity, which keeps the ``fingerprint`` that ``address`` pins.
+
+    With the same ``key`` it can be done again where the answer was lost.
+    """
     request = EnrolRequest(
         name=name,
         code=code,
+        key=key,
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
         agent_version=SERVER_VERSION,
     )
@@ -74,6 +104,8 @@ async def enrol(address: Address, name: str, code: str, fingerprint: str = "") -
         try:
             reply = await api.call("POST", "/api/enrol", EnrolReply, json=request)
         except Refusal as refusal:
+            if not refusal.is_final:
+                raise
             raise CommandFailed(
                 f"{address} does not enrol {name!r}: {refusal.message}",
                 code=refusal.server_code,

@@ -1,5 +1,7 @@
 """Enrolment: a single-use code becomes a client with its token."""
 
+import base64
+import hmac
 import secrets
 import uuid
 from datetime import datetime, timedelta
@@ -12,7 +14,7 @@ from app.catalogue.revision import new_revision
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients, enrolments, tokens
 from app.catalogue.times import to_us
-from app.catalogue.tokens import AGENT_ONLY, TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
+from app.catalogue.tokens import AGENT_ONLY, PREFIX, TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from app.protocol import enrol_command
@@ -73,13 +75,17 @@ class Enrolments:
 
         await self._writer.write(work)
 
-    async def redeem(self, name: str, code: str, platform: str, agent_version: str) -> tuple[Client, str]:
+    async def redeem(
+        self, name: str, code: str, platform: str, agent_version: str, *, machine_key: str = ""
+    ) -> tuple[Client, str]:
         """Use a code: return the client and its token.
 
-        A client that is enrolled again keeps its id; its old tokens stop being good.
-        Raises WrongCode, CodeUsed or CodeExpired.
+        A client that is enrolled again keeps its id; its old tokens stop being good. The answer may be lost
+        on its way: it is given again to the ``machine_key`` that the code was used with, until the code
+        expires or the token is revoked. Raises WrongCode, CodeUsed or CodeExpired.
         """
         key = hash_of(_plain(code))
+        chosen = _token_of(_plain(code), machine_key) if machine_key else None
 
         def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
             rows = transaction.all(select(enrolments).where(enrolments.c.hash == key))
@@ -88,15 +94,18 @@ class Enrolments:
                     f"That is no enrolment code for {name}.",
                     hint=f"Check the name and the code. {NEW_CODE}",
                 )
+            lives = rows[0].expires_at > transaction.now_us
             if rows[0].used_at is not None:
+                if lives and chosen and (client := _enrolled_with(transaction, chosen)):
+                    return client, chosen, []
                 raise CodeUsed("That enrolment code has been used: each works once.", hint=NEW_CODE)
-            if rows[0].expires_at <= transaction.now_us:
+            if not lives:
                 raise CodeExpired("That enrolment code has expired.", hint=NEW_CODE)
             transaction.run(
                 update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
             )
             no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
-            token = issue_in(transaction, AGENT_ONLY, no, rows[0].name)
+            token = issue_in(transaction, AGENT_ONLY, no, rows[0].name, chosen=chosen)
             transaction.emit(
                 EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no
             )
@@ -105,6 +114,23 @@ class Enrolments:
         client, token, revoked = await self._writer.write(work)
         self._tokens.forget(revoked)
         return client, token
+
+
+def _token_of(code: str, machine_key: str) -> str:
+    """Return the token that a code and the key of a machine make: the same again, and known to no other."""
+    digest = hmac.digest(machine_key.encode(), f"tidewatch enrolment {code}".encode(), "sha256")
+    return f"{PREFIX}{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def _enrolled_with(transaction: Transaction, token: str) -> Client | None:
+    """Return the client of a token that is good still."""
+    mine = (
+        select(*CLIENT_COLUMNS)
+        .join(tokens, tokens.c.client_no == clients.c.no)
+        .where(tokens.c.hash == hash_of(token), tokens.c.revoked_at.is_(None))
+    )
+    rows = transaction.all(mine)
+    return client_of(rows[0]) if rows else None
 
 
 def _client(

@@ -42,6 +42,9 @@ class TokenInfo(Record, frozen=True, kw_only=True):
         return scope in self.scopes
 
 
+PREFIX = "tw_"
+
+
 def hash_of(secret: str) -> bytes:
     """Return what is kept of a token or a code; they are long and random, so that one SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).digest()
@@ -55,9 +58,10 @@ def issue_in(
     *,
     expires_at: datetime | None = None,
     made_by: str = "",
+    chosen: str | None = None,
 ) -> str:
-    """Make a token inside a write and return it."""
-    token = f"tw_{secrets.token_urlsafe(32)}"
+    """Make a token inside a write, or take the ``chosen`` one, and return it."""
+    token = chosen or f"{PREFIX}{secrets.token_urlsafe(32)}"
     row = {
         "id": transaction.numbers("tokens"),
         "hash": hash_of(token),

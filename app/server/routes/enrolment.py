@@ -30,6 +30,7 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
     """Make the caller a client: its id and its token for a name and the code that was made for it.
 
     POST /api/enrol: 200, 403 wrong_code, code_used or code_expired, 429 too_many_attempts; without a token.
+    The same again with the same ``key`` gets the same answer.
     """
     name, peer = body.name.strip(), room.peers.address(request)
     keys = (f"address {network_of(peer)}", f"name {name[:NAME_LENGTH]}")
@@ -41,7 +42,11 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
         room.door.delaying(request, delayed=False)
     try:
         client, token = await room.catalogue.enrolments.redeem(
-            name, body.code.strip().partition(".")[0], body.platform[:100], body.agent_version[:100]
+            name,
+            body.code.strip().partition(".")[0],
+            body.platform[:100],
+            body.agent_version[:100],
+            machine_key=body.key,
         )
     except TidewatchError as error:
         wrong = replace(note, action=AuditAction.WRONG_CODE, result=f"refused: {error.code}")

@@ -90,6 +90,40 @@ async def test_a_code_works_once_for_its_name(catalogue: Catalogue, clock: Clock
         await catalogue.enrolments.redeem("desk", late.code, "", "")
 
 
+async def test_a_code_is_answered_again_to_the_machine_that_used_it(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    enrolment, key = await catalogue.enrolments.create("desk", valid_s=60), "k" * 43
+    first = await catalogue.enrolments.redeem("desk", enrolment.code, "linux", "1", machine_key=key)
+    again = await catalogue.enrolments.redeem("desk", enrolment.code, "linux", "1", machine_key=key)
+    assert (again[0].id, again[1]) == (first[0].id, first[1])
+    for other in ("", "o" * 43):
+        with pytest.raises(CodeUsed):
+            await catalogue.enrolments.redeem("desk", enrolment.code, "", "", machine_key=other)
+    with pytest.raises(WrongCode):
+        await catalogue.enrolments.redeem("other", enrolment.code, "", "", machine_key=key)
+    clock.forward(seconds=61)
+    with pytest.raises(CodeUsed):
+        await catalogue.enrolments.redeem("desk", enrolment.code, "", "", machine_key=key)
+
+
+async def test_a_used_code_gives_no_revoked_token_back(catalogue: Catalogue) -> None:
+    enrolment, key = await catalogue.enrolments.create("desk"), "k" * 43
+    client, token = await catalogue.enrolments.redeem("desk", enrolment.code, "linux", "1", machine_key=key)
+    await catalogue.tokens.revoke_client(client.id)
+    with pytest.raises(CodeUsed):
+        await catalogue.enrolments.redeem("desk", enrolment.code, "linux", "1", machine_key=key)
+    assert await catalogue.tokens.check(token) is None
+
+
+async def test_the_same_key_gives_each_code_a_token_of_its_own(catalogue: Catalogue) -> None:
+    made: set[str] = set()
+    for _ in range(2):
+        code = (await catalogue.enrolments.create("desk")).code
+        made.add((await catalogue.enrolments.redeem("desk", code, "", "", machine_key="k" * 43))[1])
+    assert len(made) == 2
+
+
 async def test_enrolling_again_keeps_the_id_and_ends_the_old_token(
     catalogue: Catalogue, told: list[Event]
 ) -> None:

@@ -98,6 +98,22 @@ async def test_a_code_works_once_and_for_its_name(running_server: RunningServer)
     assert await enrol("alpha", made["code"]) == (403, "code_used")
 
 
+async def test_a_short_key_is_refused_and_the_same_one_is_answered_again(
+    running_server: RunningServer,
+) -> None:
+    code = (await running_server.post("/api/enrolments", {"name": "alpha"}))["code"]
+    http = running_server.http()
+    answers: list[tuple[int, str]] = []
+    for key in ("short", "k" * 43, "k" * 43, "K" * 43):
+        body = {"name": "alpha", "code": code, "key": key}
+        async with http.post("/api/enrol", json=body) as response:
+            said = await response.json()
+            answers.append((response.status, said.get("token") or said["code"]))
+    assert answers[0] == (400, "bad_request")
+    assert answers[1][0] == 200 and answers[2] == answers[1]
+    assert answers[3] == (403, "code_used")
+
+
 async def test_guessing_codes_ends(running_server: RunningServer) -> None:
     http = running_server.http()
     for _ in range(running_server.room.limits.enrol_failures):
