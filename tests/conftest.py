@@ -22,6 +22,7 @@ INTEGRATION: Final = (
     "tests/app/agent/test_enrolment_cut.py",
     "tests/app/agent/test_refusals.py",
     "tests/app/agent/test_restore.py",
+    "tests/app/agent/test_restore_rights.py",
     "tests/app/agent/test_round_trip.py",
     "tests/app/agent/test_missing_paths.py",
     "tests/app/bridge/test_commands.py",

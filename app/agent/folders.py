@@ -71,13 +71,13 @@ class Folders:
         """Open what ``path`` names for reading; waits for no pipe. Raises ``OSError``."""
         folder, name = split(path)
         try:
-            return open_quietly(name, READ, self.open(folder))
+            return open_leased(name, self.open(folder))
         except FileNotFoundError:
             if not self._open:
                 raise
             # A folder that was kept open may have been replaced by another of its name.
             self.close()
-            return open_quietly(name, READ, self.open(folder))
+            return open_leased(name, self.open(folder))
 
     def real(self, path: bytes) -> bytes:
         """Return the path without the links that are known to lead to it."""
@@ -100,6 +100,25 @@ def open_quietly(name: bytes, flags: int, folder: int) -> int:
         return os.open(name, flags | NO_ACCESS_TIME, dir_fd=folder)
     except PermissionError:
         return os.open(name, flags, dir_fd=folder)
+
+
+def open_leased(name: bytes, folder: int) -> int:
+    """Open a file for reading; wait for who has a lease on it.
+
+    The kernel asks the holder to give it up, and takes it away after 45 s (`fs.lease-break-time`).
+    """
+    try:
+        return open_quietly(name, READ, folder)
+    except BlockingIOError:
+        if not hasattr(os, "O_PATH"):
+            raise
+    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        # Only a file has leases: what waits here is no pipe.
+        flags = READ if not stat.S_ISREG(os.fstat(handle).st_mode) else READ & ~os.O_NONBLOCK
+        return open_quietly(b"/proc/self/fd/%d" % handle, flags & ~os.O_NOFOLLOW, folder)
+    finally:
+        os.close(handle)
 
 
 def real_folder(path: bytes) -> bytes:

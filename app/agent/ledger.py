@@ -11,8 +11,8 @@ import structlog
 from app.agent.api import Api
 from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.index import Index, ServerRow
-from app.agent.names import split
-from app.agent.noted import TYPE_OF_KIND, Noted
+from app.agent.names import TYPE_OF_KIND, split
+from app.agent.noted import Noted
 from app.agent.paging import later
 from app.agent.patience import Patience
 from app.agent.revisions import Revisions

@@ -1,8 +1,13 @@
 """Names as the bytes they are on the disk: taken apart, put together, and shown to people."""
 
+import stat
+
 from streams.safe_text import terminal_text
+from streams.vocabulary import EntryKind
 
 MAX_SHOWN = 300
+KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
+TYPE_OF_KIND = {kind: file_type for file_type, kind in KIND_OF_TYPE.items()}
 
 
 def shown(path: bytes) -> str:

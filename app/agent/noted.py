@@ -5,17 +5,12 @@ import time
 from dataclasses import dataclass
 
 from app.agent.index import UNSURE, FullRow
-from app.agent.names import split
+from app.agent.names import KIND_OF_TYPE, split
 from app.agent.scan import Found
 from app.protocol import AgentEntry
-from streams.vocabulary import EntryKind
 
 SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again without its times telling."""
-MAX_TIME_NS = 2**63 - 1
-"""Until the year 2262; some file systems keep later times, which are told as this one."""
-KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
-TYPE_OF_KIND = {kind: file_type for file_type, kind in KIND_OF_TYPE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ def noted(found: Found, *, size: int = 0, sha256: str | None = None, still: bool
         raw_path=found.path,
         kind=KIND_OF_TYPE[stat.S_IFMT(found.mode)],
         size_bytes=size,
-        mtime_ns=min(max(found.mtime_ns, -MAX_TIME_NS), MAX_TIME_NS),
+        mtime_ns=found.mtime_ns,
         mode=stat.S_IMODE(found.mode),
         sha256=sha256,
         link_target=found.target,

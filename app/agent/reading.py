@@ -12,7 +12,7 @@ import msgspec
 
 from app.agent.folders import Folders
 from app.agent.names import reason_of
-from app.agent.scan import Found
+from app.agent.scan import Found, facts_of
 
 CHUNK_BYTES = 1024 * 1024
 NO_FILE = (errno.ENXIO, errno.ENODEV)
@@ -78,14 +78,12 @@ def opened(folders: Folders, path: bytes) -> Generator[tuple[int, os.stat_result
 
 
 def _as_found(found: Found, at: os.stat_result) -> Found:
-    return Found(
-        found.path, at.st_mode, at.st_size, at.st_mtime_ns, at.st_ino, at.st_ctime_ns, found.old, found.target
-    )
+    return Found(found.path, *facts_of(at), found.old, found.target)
 
 
 def _is_still(found: Found, file: int) -> bool:
-    at = os.fstat(file)
-    return (at.st_size, at.st_mtime_ns, at.st_ctime_ns) == (found.size, found.mtime_ns, found.ctime_ns)
+    _, size, mtime_ns, _, ctime_ns = facts_of(os.fstat(file))
+    return (size, mtime_ns, ctime_ns) == (found.size, found.mtime_ns, found.ctime_ns)
 
 
 def _read_up_to(file: int, size: int) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import aiohttp
 import msgspec
@@ -15,10 +16,10 @@ import msgspec
 from app.agent.api import Api
 from app.agent.arriving import Arriving, Damaged
 from app.agent.failures import first_failure
-from app.agent.names import reason_of
+from app.agent.names import reason_of, shown
 from app.agent.paging import later
 from app.agent.patience import Patience
-from app.agent.restore_plan import Item, RestorePlan, batches
+from app.agent.restore_plan import Item, Parts, RestorePlan, batches
 from app.agent.restore_tree import InTheWay, TargetTree
 from app.batches import BATCH_HEAD_BYTES, decode_batch
 from app.protocol import ClientList, VersionIds, VersionPage
@@ -36,6 +37,8 @@ FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 EMPTY = hashlib.sha256().hexdigest()
 CONFLICTS_TOLD = 3
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class Restored:
@@ -45,9 +48,15 @@ class Restored:
     folders: int = 0
     links: int = 0
     size_bytes: int = 0
+    present: int = 0
+    """Files and links that were there already, whole."""
     stripped_bits: int = 0
     """Files that lost set-user-id or set-group-id, as owners are not restored."""
     failed: list[tuple[bytes, str]] = field(default_factory=list)
+    renamed: list[tuple[bytes, str]] = field(default_factory=list)
+    """What had to take another name."""
+    unset: dict[str, int] = field(default_factory=dict)
+    """How often modes and so on could not be set."""
 
 
 class Broken(Exception):
@@ -96,72 +105,135 @@ class Restore:
         overwrite: bool = False,
         in_flight: int = 6,
         own: bool = False,
+        origin: str = "",
         on_progress: Callable[[Restored, Item], None] = lambda _done, _item: None,
     ) -> None:
         self._api, self._tree, self._plan, self._patience = api, tree, plan, patience
         self._overwrite, self._in_flight, self._on_progress = overwrite, in_flight, on_progress
         self._base = OWN_CLIENT if own else ANY_CLIENT
+        self._origin = origin
+        self._present: set[Parts] = set()
+        """What was there already, whole."""
+        self._failed_folders: set[Parts] = set()
+        self._made: list[Item] = []
+        """Folders that get their modes and times at the end."""
+        self.continued = False
+        """A restore that was cut goes on."""
+        self._whole = False
         self.done = Restored()
         self._ended = False
 
     async def run(self) -> Restored:
         """Restore everything that can be; raises where nothing can be done at all."""
-        if not self._overwrite:
-            await asyncio.to_thread(self._refuse_conflicts)
-        folders = self._plan.of_kind(EntryKind.FOLDER)
-        made = await asyncio.to_thread(self._make_folders, folders)
-        files = batches(self._plan.of_kind(EntryKind.FILE))
+        try:
+            await self._blocking(self._begin)
+            try:
+                await self._blocking(self._make_folders)
+                await self._contents_of(batches(self._left(EntryKind.FILE)))
+                await self._blocking(self._make_links)
+                self._whole = not self._ended
+            finally:
+                # Also where the disk is full, or somebody stops it: what has come is to be usable.
+                await asyncio.shield(asyncio.to_thread(self._finish))
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._tree.put_modes_back))
+        self.done.renamed = [
+            (b"/" + b"/".join((*self._plan.base, *parts)), f"is there as {shown(name)}")
+            for parts, name in sorted(self._tree.renamed.items())
+        ]
+        self.done.unset = dict(self._tree.unset)
+        return self.done
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        """Do what blocks in a thread; it stops before its next step where this is cancelled."""
+        working = asyncio.create_task(asyncio.to_thread(work))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._ended = True
+            await asyncio.wait({working})
+            raise
+
+    async def _contents_of(self, files: Iterator[list[Item]]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._in_flight):
                     group.create_task(self._files(files))
         except ExceptionGroup as failures:
             raise first_failure(failures) from None
-        await asyncio.to_thread(self._make_links)
-        await asyncio.to_thread(self._finish_folders, made)
-        return self.done
 
-    def _refuse_conflicts(self) -> None:
+    def _left(self, kind: EntryKind) -> list[Item]:
+        """Return what is still to be made, without what is below folders that could not be."""
+        return [
+            item
+            for item in self._plan.of_kind(kind)
+            if item.parts not in self._present and not self._is_below_failed(item.parts)
+        ]
+
+    def _is_below_failed(self, parts: Parts) -> bool:
+        return any(parts[:length] in self._failed_folders for length in range(1, len(parts)))
+
+    def _begin(self) -> None:
         try:
-            if self._tree.is_empty():
-                return
+            empty = self._tree.is_empty()
         except OSError as error:
             raise ConfigRejected(
                 f"--to {self._tree.path}: cannot be read: {reason_of(error)}.", hint="Give another folder."
             ) from None
-        found = [
-            item
-            for item in self._plan.items
-            if self._tree.stands_in_the_way(item.parts, folder=item.kind is EntryKind.FOLDER)
-        ]
+        self.continued = self._tree.begin(self._origin)
+        if empty:
+            return
+        try:
+            self._survey()
+        except ConfigRejected:
+            if not self.continued:
+                self._tree.end()
+            raise
+
+    def _survey(self) -> None:
+        """Find out what is there already, as a restore that was cut leaves it, and what is in the way."""
+        found: list[Item] = []
+        for item in self._plan.items:
+            if self._ended:
+                return
+            if item.kind is not EntryKind.FOLDER and self._tree.present(item):
+                self._present.add(item.parts)
+            elif not self._overwrite and self._tree.stands_in_the_way(item):
+                found.append(item)
         if found:
             names = ", ".join(
                 repr(b"/".join(i.parts).decode("utf-8", "replace")) for i in found[:CONFLICTS_TOLD]
             )
             more = f" and {len(found) - CONFLICTS_TOLD:,} more" if len(found) > CONFLICTS_TOLD else ""
             raise ConfigRejected(
-                f"Nothing was restored: the folder has {names}{more} already.",
+                f"Nothing was restored: the folder has other files of the names {names}{more} already.",
                 hint="Restore into an empty folder, or give --overwrite.",
             )
+        self.done.present = len(self._present)
 
-    def _make_folders(self, folders: list[Item]) -> list[Item]:
-        made: list[Item] = []
-        for item in folders:
+    def _make_folders(self) -> None:
+        for item in self._plan.of_kind(EntryKind.FOLDER):
+            if self._ended:
+                break
+            if self._is_below_failed(item.parts):
+                continue
             try:
                 fresh = self._tree.make_folder(item.parts, overwrite=self._overwrite)
                 if not fresh:
                     self._tree.clear_leftovers(item.parts)
             except (OSError, InTheWay) as error:
+                self._failed_folders.add(item.parts)
                 self._fail(item, error)
                 continue
             self.done.folders += 1
             # A folder that was there keeps its own mode, unless it is to be as it was.
-            if fresh or (self._overwrite and item.parts):
-                made.append(item)
-        return made
+            if fresh or self.continued or (self._overwrite and item.parts):
+                self._made.append(item)
 
     def _make_links(self) -> None:
-        for item in self._plan.of_kind(EntryKind.LINK):
+        for item in self._left(EntryKind.LINK):
+            if self._ended:
+                break
             try:
                 self._tree.make_link(item.parts, item.target or b"", item.mtime_ns, overwrite=self._overwrite)
             except (OSError, InTheWay) as error:
@@ -169,12 +241,19 @@ class Restore:
             else:
                 self.done.links += 1
 
-    def _finish_folders(self, made: list[Item]) -> None:
-        for item in reversed(made):
-            try:
-                self._tree.finish_folder(item.parts, item.mode, item.mtime_ns)
-            except OSError as error:
-                self._fail(item, error)
+    def _finish(self) -> None:
+        """Give folders their modes and times, and files that were there already where they are replaced."""
+        if self._overwrite:
+            for item in self._plan.of_kind(EntryKind.FILE):
+                if item.parts in self._present:
+                    self._tree.finish(item)
+        for item in reversed(self._made):
+            if item.parts:
+                self._tree.finish(item)
+        if self._whole:
+            self._tree.end()
+        if self._made and not self._made[0].parts:
+            self._tree.finish(self._made[0])
 
     async def _files(self, batches: Iterator[list[Item]]) -> None:
         for batch in batches:
@@ -196,13 +275,7 @@ class Restore:
             contents = await self._patience.through(lambda: self._contents(batch))
         except (CommandFailed, Broken):
             return batch
-        writing = asyncio.create_task(asyncio.to_thread(self._write_all, batch, contents))
-        try:
-            outcomes = await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            self._ended = True
-            await asyncio.wait({writing})
-            raise
+        outcomes = await self._blocking(lambda: self._write_all(batch, contents))
         for item, error in outcomes:
             if error is None:
                 self._count(item)
@@ -253,7 +326,7 @@ class Restore:
         if isinstance(error, OSError) and error.errno in FATAL:
             raise ConfigRejected(
                 f"--to {self._tree.path}: no more can be written: {reason_of(error)}.",
-                hint="Make room and restore again with --overwrite, or give another folder.",
+                hint="Make room and give the same command again: it goes on from there.",
             ) from None
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         self.done.failed.append((item.path, reason))

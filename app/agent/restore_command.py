@@ -1,13 +1,18 @@
-"""Bring a client's files back from a Tidewatch server, all of them or those that match a PATTERN.
+"""Bring a client's files back from a Tidewatch server, all of them or those that a PATH names.
 
 What was backed up from /a/b/src is restored with the content of src directly in DIR: the deepest folder that
 holds everything that was backed up is left out of the paths; --full-paths keeps it (DIR/a/b/src/...).
-PATTERNs are written as in .gitignore, relative to that folder or as full paths of the client.
+A PATH is a whole path of the client or one below that folder, and is taken literally, whatever characters it
+has; a folder comes with all that is in it. Patterns are written as in .gitignore and given with --pattern; a
+word that names nothing and is no whole path is taken as one.
 
 Modes, times and links come back as they were; owners do not, so set-user-id bits are left out. Nothing is
-ever written outside DIR. Where DIR has files of the same names, nothing is restored without --overwrite.
+ever written outside DIR, nor through a link in it. What is there already with the right content is not
+fetched again: a restore that was cut goes on with the same command. Where DIR has other files of the same
+names, nothing is restored without --overwrite. What the disk does not take under its name gets a similar one.
 
-Exit codes: 0 everything restored, 1 some files were damaged or could not be written, 2 nothing done.
+Exit codes: 0 everything restored, 1 some files were damaged, could not be written, or have another name,
+2 nothing done.
 """
 
 import argparse
@@ -22,7 +27,7 @@ from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
 from app.agent.identity import Identity, load_identity
-from app.agent.names import reason_of
+from app.agent.names import reason_of, shown
 from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
 from app.agent.restore_plan import Item, RestorePlan
@@ -42,7 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the words of the restore to ``parser``."""
     add = parser.add_argument
     add("name", metavar="NAME", help="the client whose files come back")
-    add("patterns", metavar="PATTERN", nargs="*", help="what to restore [everything]")
+    add("paths", metavar="PATH", nargs="*", help="what to restore [everything]")
+    add(
+        "--pattern",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="restore what matches, as in .gitignore; may be given several times",
+    )
     add("--server", metavar="URL", help="the server, such as https://backup.example.org:1256")
     add_trust(parser)
     whose = parser.add_mutually_exclusive_group(required=True)
@@ -156,6 +168,7 @@ async def _obey(args: argparse.Namespace) -> int:
                 overwrite=args.overwrite,
                 in_flight=settings.files_in_flight,
                 own=own is not None,
+                origin=f"Restored from {shown(plan.origin)} of {args.name}",
                 on_progress=watch.show,
             )
             done = await restore.run()
@@ -163,7 +176,7 @@ async def _obey(args: argparse.Namespace) -> int:
             terminal.end()
             tree.close()
     _report(terminal, args, plan, done, time.monotonic() - began)
-    return 1 if done.failed or plan.refused else 0
+    return 1 if done.failed or done.renamed or plan.refused else 0
 
 
 async def _address(args: argparse.Namespace, settings: AgentSettings) -> Address:
@@ -206,12 +219,19 @@ async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: date
             f"The server has no files of {args.name!r}{when}.",
             hint="Give a later time with --at, or leave it out." if at else "Nothing was restored.",
         )
-    await asyncio.to_thread(plan.choose, args.patterns, full_paths=args.full_paths)
-    if not plan.items and not plan.refused:
+    await asyncio.to_thread(plan.choose, args.paths, args.pattern, full_paths=args.full_paths)
+    if plan.unknown:
         raise ConfigRejected(
-            f"No file of {args.name!r} matches {' '.join(args.patterns)!r}.",
+            f"The backup of {args.name!r} has no {', '.join(map(repr, plan.unknown))}.",
+            hint="A whole path is taken literally; give patterns with --pattern.",
+        )
+    if not plan.items and (args.paths or args.pattern or not plan.refused):
+        raise ConfigRejected(
+            f"No file of {args.name!r} matches {' '.join((*args.paths, *args.pattern))!r}.",
             hint="Patterns are written as in .gitignore.",
         )
+    if plan.guessed:
+        warn(f"No name in the backup, so taken as a pattern: {', '.join(map(repr, plan.guessed))}.")
     return plan
 
 
@@ -237,6 +257,10 @@ def _report(
 ) -> None:
     terminal.tell("refused", plan.refused)
     terminal.tell("not restored", done.failed)
+    terminal.tell("renamed", done.renamed)
+    if done.unset:
+        told = ", ".join(f"{counted(count, what)}" for what, count in sorted(done.unset.items()))
+        terminal.say(f"Not set, as this disk or this user cannot: {told}.")
     if done.stripped_bits:
         terminal.say(
             f"Set-user-id and set-group-id bits were left out of {counted(done.stripped_bits, 'file')}."
@@ -244,6 +268,7 @@ def _report(
     files = f"{counted(done.files, 'file')} ({size_text(done.size_bytes)})"
     terminal.result(
         f"{args.name}: restored {files}, {counted(done.folders, 'folder')} and {counted(done.links, 'link')}"
-        f" into {args.to} in {duration_s:.1f} s;"
+        f"{f', {done.present:,} were there already,' if done.present else ''}"
+        f" from {shown(plan.origin)} into {args.to} in {duration_s:.1f} s;"
         f" {len(plan.refused):,} refused, {len(done.failed):,} failed"
     )

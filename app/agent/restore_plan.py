@@ -1,18 +1,20 @@
 """What is to be restored, and where below the folder it goes."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from app.agent.ignore import compile_patterns
-from app.agent.names import parts_of
+from app.agent.names import TYPE_OF_KIND, parts_of
 from app.batches import BATCH_BLOB_BYTES
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
 
 Parts = tuple[bytes, ...]
+MARKER = b".tidewatch-RESTORING"
+"""Lies in the target, and says where it comes from, until the restore has come to its end."""
 BATCH_FILES = 250
 BATCH_BYTES = 4 * 1024 * 1024
 """What is fetched together: enough to make one request of many small files."""
@@ -33,6 +35,11 @@ class Item(msgspec.Struct, gc=False):
     sha256: str | None
     target: bytes | None
 
+    @property
+    def type(self) -> int:
+        """The type of the file, as ``stat`` says it."""
+        return TYPE_OF_KIND[self.kind]
+
 
 @dataclass(slots=True)
 class RestorePlan:
@@ -43,6 +50,15 @@ class RestorePlan:
     items: list[Item] = field(default_factory=list)
     refused: list[tuple[bytes, str]] = field(default_factory=list)
     """Names that could lead out of the target folder."""
+    guessed: list[str] = field(default_factory=list)
+    """Words that name nothing and were therefore taken as patterns."""
+    unknown: list[str] = field(default_factory=list)
+    """Whole paths that were asked for and are not there."""
+
+    @property
+    def origin(self) -> bytes:
+        """The path on the client of what goes into the target folder."""
+        return b"/" + b"/".join(self.base)
 
     def add(self, entries: Iterable[FileVersion]) -> None:
         """Take in what the server has."""
@@ -52,14 +68,62 @@ class RestorePlan:
             except ValueError as error:
                 self.refused.append((entry.raw_path, str(error)))
 
-    def choose(self, patterns: Sequence[str], *, full_paths: bool) -> None:
-        """Order all that was added, leave out what does not match; raise ``ConfigRejected``."""
+    def choose(self, words: Sequence[str], patterns: Sequence[str] = (), *, full_paths: bool = False) -> None:
+        """Order all that was added, leave out what is not asked for; raise ``ConfigRejected``.
+
+        A word that names something names it alone, whatever characters it has, with all that is below it.
+        A whole path is never anything else; other words that name nothing are patterns, kept in ``guessed``.
+        """
         self.items.sort(key=lambda item: item.parts)
+        self._refuse_doubles()
         self.base = () if full_paths else common_folder(self.items)
         for item in self.items:
             item.parts = item.parts[len(self.base) :]
-        if patterns:
-            self.items = _matching(self.items, patterns, self.base)
+        # Of a half restored folder that was backed up: the restore keeps a note of its own there.
+        self.items = [item for item in self.items if item.parts != (MARKER,)]
+        if words or patterns:
+            self._choose(words, patterns)
+
+    def _refuse_doubles(self) -> None:
+        unique: list[Item] = []
+        for item in self.items:
+            if unique and unique[-1].parts == item.parts:
+                self.refused.append((item.path, "there are two of this name"))
+            else:
+                unique.append(item)
+        self.items = unique
+
+    def _choose(self, words: Sequence[str], patterns: Sequence[str]) -> None:
+        known = {item.parts for item in self.items}
+        known |= {parts[:length] for parts in tuple(known) for length in range(len(parts))}
+        wanted: set[Parts] = set()
+        self.guessed, self.unknown = [], []
+        for word in words:
+            if (named := self._named(word, known)) is not None:
+                wanted.add(named)
+            elif word.startswith("/"):
+                self.unknown.append(word)
+            else:
+                self.guessed.append(word)
+        taken = {item.parts for item in self.items if _is_below(item.parts, wanted)}
+        taken |= _matching(self.items, [*self.guessed, *patterns], self.base)
+        above = {parts[:length] for parts in taken for length in range(len(parts))}
+        self.items = (
+            [i for i in self.items if i.parts in taken or (i.kind is EntryKind.FOLDER and i.parts in above)]
+            if taken
+            else []
+        )
+
+    def _named(self, word: str, known: Collection[Parts]) -> Parts | None:
+        """Return what a word names: a whole path, or one below the base."""
+        parts = tuple(part for part in os.fsencode(word).split(b"/") if part)
+        if word.startswith("/"):
+            if self.base[: len(parts)] == parts:
+                return () if () in known or not self.base else None
+            if parts[: len(self.base)] != self.base:
+                return None
+            parts = parts[len(self.base) :]
+        return parts if parts in known else None
 
     def of_kind(self, kind: EntryKind) -> list[Item]:
         """Return the items of one kind, in order."""
@@ -123,14 +187,18 @@ def common_folder(items: Iterable[Item]) -> Parts:
     return common or ()
 
 
-def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> list[Item]:
-    """Return what matches, and the folders that lead there."""
+def _is_below(parts: Parts, wanted: Collection[Parts]) -> bool:
+    return any(parts[:length] in wanted for length in range(len(parts) + 1))
+
+
+def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> set[Parts]:
+    """Return what matches patterns."""
     root = "/" + "/".join(os.fsdecode(part) for part in base)
     rules = compile_patterns(
         p.removeprefix(root) if base and p.startswith(root + "/") else p for p in patterns
     )
     if rules is None:
-        return []
+        return set()
     chosen_folders: dict[Parts, bool] = {(): False}
 
     def chosen(parts: Parts, *, folder: bool) -> bool:
@@ -147,10 +215,8 @@ def _matching(items: list[Item], patterns: Sequence[str], base: Parts) -> list[I
         return chosen_folders[parts]
 
     taken: set[Parts] = set()
-    above: set[Parts] = set()
     for item in items:
         folder = item.kind is EntryKind.FOLDER
         if item.parts and (in_chosen_folder(item.parts) if folder else chosen(item.parts, folder=False)):
             taken.add(item.parts)
-            above.update(item.parts[:length] for length in range(len(item.parts)))
-    return [i for i in items if i.parts in taken or (i.kind is EntryKind.FOLDER and i.parts in above)]
+    return taken

@@ -20,6 +20,7 @@ from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000
+MAX_NUMBER = 2**63 - 1
 DECODED_KINDS = {
     stat.S_IFSOCK: "socket",
     stat.S_IFIFO: "pipe",
@@ -40,6 +41,20 @@ class Found(msgspec.Struct, gc=False):
     ctime_ns: int
     old: Row | None
     target: bytes | None = None
+
+
+def facts_of(at: os.stat_result) -> tuple[int, int, int, int, int]:
+    """Return mode, size, mtime_ns, inode and ctime_ns, held within what a database can keep.
+
+    File systems know times after 2262, and inodes of 64 bits.
+    """
+    return (
+        at.st_mode,
+        at.st_size,
+        min(max(at.st_mtime_ns, -MAX_NUMBER), MAX_NUMBER),
+        at.st_ino & MAX_NUMBER,
+        min(max(at.st_ctime_ns, -MAX_NUMBER), MAX_NUMBER),
+    )
 
 
 @dataclass(slots=True)
@@ -343,8 +358,9 @@ class Scanner:
             return
         if kind == stat.S_IFDIR:
             # The root is there on every machine: a restore makes its target itself.
-            if path != b"/" and (old is None or old[1] != at.st_mode or old[3] != at.st_mtime_ns):
-                step.found.append(Found(path, at.st_mode, 0, at.st_mtime_ns, at.st_ino, at.st_ctime_ns, old))
+            now = facts_of(at)
+            if path != b"/" and (old is None or (old[1], old[3]) != (now[0], now[2])):
+                step.found.append(Found(path, now[0], 0, *now[2:], old))
             return
         if kind not in (stat.S_IFREG, stat.S_IFLNK):
             step.skipped.append((path, DECODED_KINDS.get(kind, "special file")))
@@ -352,7 +368,7 @@ class Scanner:
                 self._gone.append(path)
             return
         step.files += 1
-        now = (at.st_mode, at.st_size, at.st_mtime_ns, at.st_ino, at.st_ctime_ns)
+        now = facts_of(at)
         if old is not None and old[1:6] == now:
             step.unchanged += 1
             step.bytes += at.st_size if kind == stat.S_IFREG else 0

@@ -23,7 +23,7 @@ from app.agent.reading import (
     read_hash,
     read_small,
 )
-from app.agent.scan import Found
+from app.agent.scan import Found, facts_of
 from app.agent.upload import ContentChanged, LargeContent, Uploader
 from app.batches import BATCH_BLOB_BYTES
 
@@ -200,7 +200,7 @@ class Sender:
         """Open the file whose content was hashed; raise ``ContentChanged`` where another has its name."""
         with Folders(self._real_folders) as folders:
             file, at = open_regular(folders, content.found.path)
-        if at.st_ino != content.found.inode:
+        if facts_of(at)[3] != content.found.inode:
             os.close(file)
             raise ContentChanged
         return file

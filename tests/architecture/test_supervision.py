@@ -12,7 +12,7 @@ STARTS = (
 OWNED = {
     "app/agent/backup.py::run": "awaited there, and its failure is how the backup ended",
     "app/agent/foreground.py::_end": "daemon thread that only prints",
-    "app/agent/restore.py::_small": "awaited there, to its end",
+    "app/agent/restore.py::_blocking": "awaited there, to its end",
     "app/agent/service.py::_reachable": "waits for an event, cancelled there",
     "app/bridge/database/connection.py::close": "awaited there",
     "app/bridge/database/connection.py::run": "awaited there, and interrupted where its caller leaves",

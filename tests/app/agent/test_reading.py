@@ -1,5 +1,8 @@
+import fcntl
 import hashlib
 import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,3 +112,21 @@ def test_a_folder_that_was_replaced_by_another_is_found_again(tmp_path: Path) ->
         content = read_small(folders, found(folder / "f"), 100, 0)
     assert content is not None
     assert content.data == b"new"
+
+
+def test_a_leased_file_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"content")
+    holder = os.open(path, os.O_RDWR)
+    # The main thread gives the lease up when it is asked to, while another one waits in the kernel.
+    handler = signal.signal(signal.SIGIO, lambda *_: fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+    try:
+        fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(read_small, Folders(), found(path), 100, 0)
+            content = reading.result()
+    finally:
+        os.close(holder)
+        signal.signal(signal.SIGIO, handler)
+    assert content is not None
+    assert content.data == b"content"

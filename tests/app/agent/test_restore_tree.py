@@ -1,13 +1,20 @@
+import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import psutil
 import pytest
 
+from app.agent.portable_names import alternatives
+from app.agent.restore_plan import Item
 from app.agent.restore_tree import InTheWay, TargetTree
 from streams.failures import ConfigRejected
+from streams.vocabulary import EntryKind
 
 
 @pytest.fixture
@@ -15,6 +22,19 @@ def tree(tmp_path: Path) -> Iterator[TargetTree]:
     opened = TargetTree(tmp_path / "to")
     yield opened
     opened.close()
+
+
+def item(
+    parts: tuple[bytes, ...],
+    kind: EntryKind = EntryKind.FILE,
+    *,
+    data: bytes = b"",
+    mode: int = 0o644,
+    mtime_ns: int = 0,
+    target: bytes | None = None,
+) -> Item:
+    sha256 = hashlib.sha256(data).hexdigest() if kind is EntryKind.FILE else None
+    return Item(parts, b"/" + b"/".join(parts), kind, 1, len(data), mtime_ns, mode, sha256, target)
 
 
 def put(tree: TargetTree, parts: tuple[bytes, ...], data: bytes = b"x", *, overwrite: bool = False) -> None:
@@ -33,7 +53,9 @@ def test_a_link_to_elsewhere_is_not_walked_through(tree: TargetTree, tmp_path: P
     (tmp_path / "to" / "link").symlink_to(outside)
     if overwrite:
         put(tree, (b"link", b"file"), overwrite=True)
-        assert not (tmp_path / "to" / "link").is_symlink()
+        assert (tmp_path / "to" / "link").is_symlink()
+        assert tree.renamed == {(b"link",): b"link~2"}
+        assert (tmp_path / "to" / "link~2" / "file").read_bytes() == b"x"
     else:
         with pytest.raises(InTheWay):
             put(tree, (b"link", b"file"))
@@ -83,21 +105,167 @@ def test_modes_and_times_are_kept_without_lending_rights(tree: TargetTree, tmp_p
     assert (stat.S_IMODE(at.st_mode), at.st_mtime_ns) == (0o755, 10**18 + 7)
     assert tree.make_folder((b"d",), overwrite=False)
     assert not tree.make_folder((b"d",), overwrite=False)
-    tree.finish_folder((b"d",), 0o1511, 5)
+    tree.finish(item((b"d",), EntryKind.FOLDER, mode=0o1511, mtime_ns=5))
     at = (tmp_path / "to" / "d").stat()
     assert (stat.S_IMODE(at.st_mode), at.st_mtime_ns) == (0o1511, 5)
 
 
 def test_what_stands_in_the_way(tree: TargetTree, tmp_path: Path) -> None:
+    file, folder = EntryKind.FILE, EntryKind.FOLDER
     assert tree.is_empty()
     put(tree, (b"d", b"f"))
     assert not tree.is_empty()
-    assert tree.stands_in_the_way((b"d", b"f"), folder=False)
-    assert tree.stands_in_the_way((b"d", b"f", b"below"), folder=False)
-    assert tree.stands_in_the_way((b"d", b"f"), folder=True)
-    assert tree.stands_in_the_way((b"d",), folder=False)
-    assert not tree.stands_in_the_way((b"d",), folder=True)
-    assert not tree.stands_in_the_way((b"d", b"other"), folder=False)
+    assert tree.stands_in_the_way(item((b"d", b"f"), file))
+    assert tree.stands_in_the_way(item((b"d", b"f", b"below"), file))
+    assert tree.stands_in_the_way(item((b"d", b"f"), folder))
+    assert tree.stands_in_the_way(item((b"d",), file))
+    assert not tree.stands_in_the_way(item((b"d",), folder))
+    assert not tree.stands_in_the_way(item((b"d", b"other"), file))
+
+
+def test_what_is_there_whole_is_known(tree: TargetTree, tmp_path: Path) -> None:
+    put(tree, (b"d", b"f"), b"content")
+    tree.make_link((b"l",), b"to", 0, overwrite=False)
+    assert tree.present(item((b"d", b"f"), data=b"content"))
+    assert not tree.present(item((b"d", b"f"), data=b"CONTENT"))
+    assert not tree.present(item((b"d", b"f"), data=b"longer content"))
+    assert not tree.present(item((b"d", b"g"), data=b"content"))
+    assert tree.present(item((b"l",), EntryKind.LINK, target=b"to"))
+    assert not tree.present(item((b"l",), EntryKind.LINK, target=b"elsewhere"))
+    assert not tree.present(item((b"d",), data=b""))
+
+
+def test_a_folder_and_a_file_in_each_others_place_are_both_kept(tree: TargetTree, tmp_path: Path) -> None:
+    put(tree, (b"name", b"inner"))
+    put(tree, (b"name",), b"file", overwrite=True)
+    assert sorted(os.listdir(tmp_path / "to")) == ["name", "name~2"]
+    assert (tmp_path / "to" / "name~2").read_bytes() == b"file"
+    # Again, as the same restore would do it: it finds its own.
+    put(tree, (b"name",), b"file", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        (b"a:b.txt", b"a_b.txt"),
+        (b"end.", b"end_"),
+        (b"end ", b"end_"),
+        (b"con", b"_con"),
+        (b"LPT1.log", b"_LPT1.log"),
+        (b"tab\there", b"tab_here"),
+        (b"\xff.bin", b"_.bin"),
+        (b"plain.txt", b"plain~2.txt"),
+        (b".profile", b".profile~2"),
+        (b"n" * 255, b"n" * 120),
+        ("\u00e9".encode() * 100 + b".jpeg", "\u00e9".encode() * 57 + b".jpeg"),
+    ],
+)
+def test_other_names_are_near_and_fit_everywhere(name: bytes, other: bytes) -> None:
+    names = list(islice(alternatives(name), 20))
+    assert names[0] == other
+    assert len(set(names)) == 20
+    assert all(len(each) <= 125 for each in names)
+
+
+class Disk:
+    """The names of an ext4 of ours as another file system would treat them."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, same: Callable[[bytes], bytes], bad: bytes = b"") -> None:
+        self._same, self._bad = same, bad
+        for word in ("stat", "mkdir", "unlink", "open", "symlink"):
+            self._wrap(patch, word, at=1 if word == "symlink" else 0)
+        rename = os.rename
+        patch.setattr(
+            os,
+            "rename",
+            lambda old, new, *, src_dir_fd, dst_dir_fd: rename(
+                old, self._found(new, dst_dir_fd), src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd
+            ),
+        )
+
+    def _wrap(self, patch: pytest.MonkeyPatch, word: str, at: int) -> None:
+        real = getattr(os, word)
+
+        def call(*args: object, **more: object) -> object:
+            if "dir_fd" in more and isinstance(args[at], bytes):
+                found = self._found(args[at], more["dir_fd"])  # type: ignore[arg-type]
+                args = (*args[:at], found, *args[at + 1 :])
+            return real(*args, **more)
+
+        patch.setattr(os, word, call)
+
+    def _found(self, name: object, folder: int) -> bytes:
+        assert isinstance(name, bytes)
+        if any(byte in self._bad for byte in name):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        for there in os.listdir(folder):
+            if self._same(os.fsencode(there)) == self._same(name):
+                return os.fsencode(there)
+        return self._same(name) if self._same(name) == name.rstrip(b".") else name
+
+
+def nfc(name: bytes) -> bytes:
+    return unicodedata.normalize("NFC", name.decode("utf-8", "surrogateescape")).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+@pytest.mark.parametrize(
+    ("same", "bad", "names"),
+    [
+        (bytes.lower, b"", [b"README.txt", b"readme.txt", b"Readme.TXT"]),
+        (nfc, b"", ["caf\u00e9".encode(), "cafe\u0301".encode()]),
+        (lambda name: name.rstrip(b"."), b"", [b"end", b"end.", b"end..", b"x."]),
+        (lambda name: name, b':?"', [b"a:b", b"a?b", b"a_b", b"fine"]),
+    ],
+)
+def test_names_that_a_disk_takes_for_one_are_all_kept(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    same: Callable[[bytes], bytes],
+    bad: bytes,
+    names: list[bytes],
+) -> None:
+    with monkeypatch.context() as patch:
+        Disk(patch, same, bad)
+        for order in (names, names[::-1]):
+            tree = TargetTree(tmp_path / "to")
+            for name in order:
+                put(tree, (b"d", name), name, overwrite=True)
+            for name in order:
+                tree.make_folder((b"e", name), overwrite=True)
+                put(tree, (b"e", name, b"inner"), name, overwrite=True)
+            tree.close()
+            # Each content is there, also after a second restore in another order.
+            found = {path.read_bytes() for path in (tmp_path / "to" / "d").iterdir()}
+            inner = {path.read_bytes() for path in (tmp_path / "to" / "e").glob("*/inner")}
+            assert found == inner == set(names)
+
+
+def test_what_cannot_be_set_costs_no_content(
+    tree: TargetTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_more: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fchmod", refuse)
+        patch.setattr(os, "utime", refuse)
+        put(tree, (b"f",), b"content")
+        tree.make_link((b"l",), b"to", 0, overwrite=False)
+        tree.make_folder((b"d",), overwrite=False)
+        tree.finish(item((b"d",), EntryKind.FOLDER))
+    assert (tmp_path / "to" / "f").read_bytes() == b"content"
+    assert tree.unset == {"mode": 2, "time": 3}
+
+
+def test_a_restore_that_was_cut_is_known_by_its_note(tree: TargetTree, tmp_path: Path) -> None:
+    assert not tree.begin("from /a of c")
+    assert "from /a of c" in (tmp_path / "to" / ".tidewatch-RESTORING").read_text()
+    assert tree.begin("from /a of c")
+    assert not tree.begin("from /b of c")
+    tree.end()
+    assert os.listdir(tmp_path / "to") == []
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

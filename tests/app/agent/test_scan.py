@@ -10,7 +10,7 @@ from app.agent.folders import Folders, checked_roots, real_folders
 from app.agent.index import Index
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.noted import noted
-from app.agent.scan import Scanner, Step
+from app.agent.scan import Scanner, Step, facts_of
 from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
 
@@ -328,3 +328,12 @@ def test_a_link_above_a_path_is_followed_only_where_nobody_else_can_have_laid_it
     monkeypatch.setattr("app.agent.folders.TRUSTED", 12346)
     with pytest.raises(ConfigRejected, match="which another user can change"):
         checked_roots([path])
+
+
+def test_numbers_that_no_database_keeps_are_held_within_it(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    at = os.lstat(tmp_path / "f")
+    far = os.stat_result([*at[:1], 2**64 - 5, *at[2:10]], {"st_mtime_ns": 2**70, "st_ctime_ns": -(2**70)})
+    _, _, mtime_ns, inode, ctime_ns = facts_of(far)
+    assert mtime_ns == -ctime_ns == 2**63 - 1
+    assert 0 <= inode < 2**63

@@ -1,0 +1,93 @@
+"""Names that a disk takes for each other: by case, by Unicode form, by a dot or blank that it drops.
+
+A name that is found although the listing of its folder does not have it is another one's: that holds on every
+file system, whatever its rules are.
+"""
+
+import errno
+import os
+from collections import OrderedDict
+
+from app.agent.restore_plan import Parts
+
+NAME_REFUSED = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG)
+"""A name that this file system cannot have."""
+CASE, FORM, DROPPED = "case", "form", "dropped"
+MAX_LISTED = 64
+"""Folders whose names are kept in memory."""
+
+
+class TargetNames:
+    """What names stand for in the folders of a target; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._listed: OrderedDict[Parts, set[bytes]] = OrderedDict()
+        self._given: dict[Parts, set[bytes]] = {}
+        self._exact: set[tuple[int, str]] = set()
+        """Devices that list names of a kind as they were given."""
+        self._lowered: set[int] = set()
+        """Devices that list all names in small letters."""
+
+    def given(self, above: Parts, name: bytes) -> bool:
+        """Return whether this name was given to an item that is called otherwise."""
+        return name in self._given.get(above, ())
+
+    def give(self, above: Parts, name: bytes) -> None:
+        """Note that an item that is called otherwise has this name."""
+        self._given.setdefault(above, set()).add(name)
+
+    def is_other(self, above: Parts, folder: int, name: bytes) -> bool:
+        """Return whether a name that can be found is only another one's, as this disk compares them."""
+        if name in self._names(above, folder):
+            return False
+        self._listed.pop(above)
+        names = self._names(above, folder)
+        lowered = name.lower() in names and os.fstat(folder).st_dev in self._lowered
+        return name not in names and not lowered
+
+    def made(self, above: Parts, folder: int, name: bytes) -> bytes:
+        """Return what a name that was just made is called in the listing of its folder."""
+        if above in self._listed:
+            self._listed[above].add(name)
+        kinds = _kinds_of(name)
+        if not kinds:
+            return name
+        device = os.fstat(folder).st_dev
+        if all((device, kind) in self._exact for kind in kinds):
+            return name
+        self._listed.pop(above, None)
+        names = self._names(above, folder)
+        if name in names:
+            self._exact.update((device, kind) for kind in kinds if kind != DROPPED)
+            return name
+        if name.lower() in names:
+            self._lowered.add(device)
+            return name.lower()
+        at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return next(
+            (n for n in names if os.path.samestat(at, os.stat(n, dir_fd=folder, follow_symlinks=False))), name
+        )
+
+    def _names(self, above: Parts, folder: int) -> set[bytes]:
+        names = self._listed.get(above)
+        if names is None:
+            with os.scandir(folder) as listing:
+                names = {os.fsencode(entry.name) for entry in listing}
+            self._listed[above] = names
+            if len(self._listed) > MAX_LISTED:
+                self._listed.popitem(last=False)
+        else:
+            self._listed.move_to_end(above)
+        return names
+
+
+def _kinds_of(name: bytes) -> list[str]:
+    """Return what a file system may change in a name."""
+    kinds: list[str] = []
+    if not name.isascii():
+        kinds.append(FORM)
+    if name != name.lower():
+        kinds.append(CASE)
+    if name.endswith((b".", b" ")):
+        kinds.append(DROPPED)
+    return kinds
