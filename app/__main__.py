@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import NoReturn
 
+from app.standard_streams import protect
 from streams.failures import ConfigRejected, TidewatchError
 
 
@@ -150,4 +151,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    protect()
     sys.exit(main())
