@@ -56,7 +56,8 @@ class Link:
         say: Callable[[str], None] = lambda _: None,
         shut_out_s: float = SHUT_OUT_S,
     ) -> None:
-        self._api, self._events_port, self._backoff = api, events_port, backoff
+        self._api, self._backoff = api, backoff
+        self.events_port = events_port
         self._heartbeat_s, self._shut_out_s = heartbeat_s, shut_out_s
         self._on_command, self._on_refused, self._say = on_command, on_refused, say
         self._on_greeted = on_greeted
@@ -98,7 +99,7 @@ class Link:
         self._lost = True
 
     async def _session(self) -> None:
-        url = self._api.address.events_url(self._events_port)
+        url = self._api.address.events_url(self.events_port)
         try:
             async with (
                 self._api.session.ws_connect(

@@ -1,7 +1,7 @@
 """The agent at work: one backup, or backups by schedule and by command for as long as it lives."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,12 +18,13 @@ from app.agent.index import Index, IndexDamaged
 from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
+from app.agent.polling import Polling
 from app.agent.schedule import Schedule
 from app.agent.sources import how_to_end
 from app.agent.terminal import Terminal, complain, counted, size_text
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
-from app.protocol import FinishRun
+from app.protocol import AgentClient, FinishRun
 from app.tasks import Tasks
 from streams.failures import TidewatchError, WrongToken
 from streams.records.base import utc_now
@@ -64,6 +65,7 @@ class Service:
         self._asked: RunTrigger | None = None
         self._wake = asyncio.Event()
         self._link: Link | None = None
+        self._polling: Polling | None = None
         self._tasks = Tasks()
         self._refused: TidewatchError | None = None
         """Why the server will not have us, for as long as that is so."""
@@ -81,11 +83,13 @@ class Service:
         try:
             self._link = await self._connect()
             link = self._link
-            tasks.keep(lambda: self._follow(link), "agent-link")
+            tasks.keep(lambda: self._until_refused(link.run), "agent-link")
             if self._once:
-                await self._greeting(self._link)
+                await self._greeting()
                 return (await self._back_up(RunTrigger.AGENT)).exit_code
-            return await self._serve(self._link)
+            polling = self._polling = self._polling_beside(link)
+            tasks.keep(lambda: self._until_refused(polling.run), "agent-polling")
+            return await self._serve()
         finally:
             self._setup.terminal.end()
             await tasks.close()
@@ -117,14 +121,26 @@ class Service:
             say=(lambda _: None) if self._once else setup.terminal.say,
         )
 
-    async def _follow(self, link: Link) -> None:
-        with suppress(WrongToken):
-            await link.run()
+    def _polling_beside(self, link: Link) -> Polling:
+        setup = self._setup
+        return Polling(
+            setup.api,
+            link,
+            every_s=setup.settings.heartbeat_s,
+            on_client=self._on_polled,
+            on_refused=self._on_refused,
+            say=setup.terminal.say,
+        )
 
-    async def _greeting(self, link: Link) -> None:
+    @staticmethod
+    async def _until_refused(run: Callable[[], Awaitable[None]]) -> None:
+        with suppress(WrongToken):
+            await run()
+
+    async def _greeting(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(GREETING_S):
-                await self._reachable(link)
+                await self._reachable()
 
     def _backoff(self) -> Backoff:
         settings = self._setup.settings
@@ -147,6 +163,21 @@ class Service:
         elif client.running_run_id is not None and not self._once:
             run_id = client.running_run_id
             self._tasks.keep(partial(self._disown, run_id), f"agent-disown-{run_id}")
+
+    def _on_polled(self, client: AgentClient) -> None:
+        """Do what the server has asked for since the last poll, as its socket would have told."""
+        backup = self._backup
+        if backup is None:
+            self._on_greeted(client)
+            if client.backup_queued:
+                self._ask_for(RunTrigger.OPERATOR)
+        elif backup.run_id and client.running_run_id != backup.run_id:
+            # Ended by an operator, or by a restart: the backup finds out which, and goes on after the latter.
+            backup.greeted()
+
+    def _ask_for(self, trigger: RunTrigger) -> None:
+        self._asked = trigger
+        self._wake.set()
 
     async def _disown(self, run_id: int) -> None:
         """End a run that an agent before us has left; as long as it runs nobody could ask for another."""
@@ -172,11 +203,10 @@ class Service:
             return CommandAck(id=command.id, accepted=True)
         if backup is not None or self._asked is not None:
             return CommandAck(id=command.id, accepted=False, reason="a backup is running already")
-        self._asked = command.trigger
-        self._wake.set()
+        self._ask_for(command.trigger)
         return CommandAck(id=command.id, accepted=True)
 
-    async def _serve(self, link: Link) -> int:
+    async def _serve(self) -> int:
         schedule = Schedule(self._setup.settings.schedule_s, self._now)
         schedule.begin(await self._last_done())
         while True:
@@ -186,7 +216,7 @@ class Service:
                         await self._wake.wait()
                 except TimeoutError:
                     if not schedule.remaining_s():
-                        await self._reachable(link)
+                        await self._reachable()
                         break
                 self._wake.clear()
             self._wake.clear()
@@ -211,9 +241,12 @@ class Service:
             else:
                 schedule.postpone(min(RETRY_S, self._setup.settings.schedule_s))
 
-    async def _reachable(self, link: Link) -> None:
-        """Wait until the server is there, or something else wants us."""
-        waits = [asyncio.ensure_future(w) for w in (link.connected.wait(), self._wake.wait())]
+    async def _reachable(self) -> None:
+        """Wait until the server is there, by socket or HTTP, or something else wants us."""
+        events = [self._wake]
+        events += [self._link.connected] if self._link is not None else []
+        events += [self._polling.answered] if self._polling is not None else []
+        waits = [asyncio.ensure_future(event.wait()) for event in events]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -46,6 +46,8 @@ limited = LimitedLog(log)
 ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 FRAME_BYTES = 256 * 1024
 """The largest frame an agent may send."""
+MISSED_POLLS = 3
+"""An agent that asks over HTTP is gone when it has not asked for so many of its intervals."""
 SETTLED_AT_ONCE = 64
 SETTLE_AGAIN_S = 1.0
 """Pause before a state that could not be written is written again."""
@@ -109,6 +111,8 @@ class AgentsHub:
         self._links: dict[str, AgentLink] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._heard: dict[str, float] = {}
+        self._polled_until: dict[str, float] = {}
+        """Until when agents that ask without a socket are taken to be there, by the monotonic clock."""
         self._unwritten: dict[str, float] = {}
         self._unsettled: dict[str, float] = {}
         """Clients of whom it has to be noted how they stand, and when by the monotonic clock."""
@@ -137,8 +141,22 @@ class AgentsHub:
         """Note that something came from this client just now."""
         self._heard[client_id] = self._unwritten[client_id] = time.monotonic()
 
+    async def polled(self, client_id: str, every_s: float) -> None:
+        """Note that an agent without a socket is there; it is until it misses several questions."""
+        until = time.monotonic() + every_s * MISSED_POLLS
+        self._polled_until[client_id] = until
+        client = self._roster.get(client_id)
+        if client is None or client.state is not ClientState.ONLINE:
+            await self._settled_now(client_id)
+        self._due(client_id, until - time.monotonic())
+
+    def _is_there(self, client_id: str) -> bool:
+        """Whether the client's agent has its socket open, or asks without one."""
+        return self.connected(client_id) or self._polled_until.get(client_id, 0.0) > time.monotonic()
+
     def forget(self, client_id: str) -> None:
         """Keep nothing more of a client that was removed."""
+        self._polled_until.pop(client_id, None)
         self._heard.pop(client_id, None)
         self._unwritten.pop(client_id, None)
         self._unsettled.pop(client_id, None)
@@ -257,7 +275,7 @@ class AgentsHub:
         """Make the catalogue say what is true: online while the socket is open, else offline."""
         async with self._locks.setdefault(client_id, asyncio.Lock()):
             client = self._roster.get(client_id)
-            state = ClientState.ONLINE if self.connected(client_id) else ClientState.OFFLINE
+            state = ClientState.ONLINE if self._is_there(client_id) else ClientState.OFFLINE
             if client is None or client.state in (state, ClientState.DISCONNECTED, ClientState.REVOKED):
                 return
             if client.state is ClientState.NEVER and state is ClientState.OFFLINE:

@@ -45,6 +45,12 @@ BATCH_OVERHEAD_BYTES = 1024 * 1024
 """Room for the heads of the contents of a full batch."""
 
 
+class OwnClientQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the agent asks again and again since its socket cannot be opened, and how often."""
+
+    poll_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] | None = None
+
+
 class OwnFilesQuery(msgspec.Struct, frozen=True, kw_only=True):
     """After which file id the next page starts."""
 
@@ -61,12 +67,14 @@ class BlobQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What the transfer is called on the screen: the path, say."""
 
 
-async def own_client(room: Room, token: TokenInfo) -> AgentClient:
-    """Return the caller's client with the revision of its tree.
+async def own_client(room: Room, token: TokenInfo, query: OwnClientQuery) -> AgentClient:
+    """Return the caller's client with the revision of its tree; who polls is online.
 
     GET /api/agent/client: 200.
     """
     client_id = agent_scope(token)
+    if query.poll_s is not None:
+        await room.agents.polled(client_id, query.poll_s)
     # Before the client: a change in between makes the agent look once more, and is never missed.
     revision = await room.catalogue.clients.revision(client_id)
     client = await room.catalogue.clients.one(client_id)

@@ -1,0 +1,91 @@
+"""An agent of which only the HTTP port of its server can be reached."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from yarl import URL
+
+from app.agent.address import Address
+from streams.vocabulary import ClientState, RunState
+from tests.app.agent.machines import Server, a_backup, a_server
+
+
+@pytest.fixture(autouse=True)
+def _only_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEWATCH_AGENT__HEARTBEAT_S", "0.5")
+    monkeypatch.setattr(Address, "events_url", lambda *_: URL("ws://127.0.0.1:9/agent"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    return folder
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await true():  # noqa: ASYNC110  (another program)
+            await asyncio.sleep(0.05)
+
+
+async def stands(server: Server, state: ClientState) -> bool:
+    client_id = await server.client_id("laptop")
+    return (await server.room.catalogue.clients.one(client_id)).state is state
+
+
+async def test_a_service_backs_up_and_obeys_over_http_alone(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server:
+        async with a_backup(server, source, tmp_path / "state", "--every", "1d"):
+            await server.states(RunState.COMPLETE)
+            await until(lambda: stands(server, ClientState.ONLINE))
+            client_id = await server.client_id("laptop")
+            outcome = await server.room.backups.request([client_id])
+            assert outcome.queued == (client_id,)
+            await server.states(RunState.COMPLETE, RunState.COMPLETE)
+        await until(lambda: stands(server, ClientState.OFFLINE))
+        assert capsys.readouterr().err.count("port for events cannot be reached") == 1
+
+
+async def test_a_backup_is_cancelled_over_http_alone(source: Path, tmp_path: Path) -> None:
+    (source / "large").write_bytes(os.urandom(200_000_000))
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+    ):
+        await server.states(RunState.RUNNING)
+        (run,) = await server.runs()
+        await server.room.running.cancel(run.id)
+        await asyncio.sleep(2)
+        assert [run.state for run in await server.runs()] == [RunState.CANCELLED]
+
+
+async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(source: Path, tmp_path: Path) -> None:
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+    ):
+        await server.states(RunState.COMPLETE)
+        client_id = await server.client_id("laptop")
+        await until(lambda: stands(server, ClientState.ONLINE))
+        await server.room.backups.disconnect([client_id])
+        assert await stands(server, ClientState.DISCONNECTED)
+        await server.room.backups.allow([client_id])
+        await until(lambda: stands(server, ClientState.ONLINE))
+
+
+async def test_a_revoked_token_ends_the_service(source: Path, tmp_path: Path) -> None:
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
+    ):
+        await server.states(RunState.COMPLETE)
+        await server.room.catalogue.tokens.revoke_client(await server.client_id("laptop"))
+        async with asyncio.timeout(30):
+            assert await working == 2
