@@ -34,14 +34,28 @@ class LongText(Record, frozen=True):
     """None where only the beginning was read."""
 
 
+class RawText(Record, frozen=True):
+    """Text that is not valid in the encoding of its database, as the bytes that are stored."""
+
+    raw: bytes
+    encoding: str = "utf-8"
+
+    @property
+    def shown(self) -> str:
+        """The text for a screen; a sign stands for what is not valid."""
+        return self.raw.decode(self.encoding, "replace")
+
+
 class Masked(Record, frozen=True):
     """A secret: it was not read."""
 
 
-Value = int | float | str | None | Blob | LongText | Masked
+Value = int | float | str | None | Blob | LongText | RawText | Masked
 """What a cell holds."""
 Row = tuple[Value, ...]
-Key = tuple[int | float | str | bytes | None, ...]
+Stored = int | float | str | bytes | RawText | None
+"""A value itself, as it is compared, copied and exported."""
+Key = tuple[Stored, ...]
 """What a row is known by: its rowid, its primary key, or its place."""
 
 
@@ -148,7 +162,7 @@ class Direction(StrEnum):
 class Edge(Record, frozen=True, kw_only=True):
     """The row at the edge of a page: its value in the sorted column, and its key."""
 
-    value: int | float | str | bytes | None = None
+    value: Stored = None
     key: Key = ()
 
 
@@ -205,7 +219,7 @@ class AnswerQuery(Record, frozen=True, kw_only=True):
 class WholeValue(Record, frozen=True, kw_only=True):
     """A value in full, or a part of a long text or blob of a size that a screen can show."""
 
-    value: int | float | str | bytes | None
+    value: Stored
     size_bytes: int
     """Of the whole."""
     start_bytes: int = 0

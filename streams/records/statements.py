@@ -61,7 +61,15 @@ class ExportFormat(StrEnum):
     """How a result is written to a file."""
 
     CSV = "csv"
+    """What a spreadsheet would run begins with an apostrophe."""
+    CSV_UNGUARDED = "unguarded csv"
+    """All text as it is, for programs that run nothing."""
     JSON = "json"
+
+    @property
+    def suffix(self) -> str:
+        """How a file of this kind ends."""
+        return "json" if self is ExportFormat.JSON else "csv"
 
 
 class ExportProgress(Record, frozen=True, kw_only=True):

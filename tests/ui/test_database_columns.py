@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from tests.ui.fake_database import FakeDatabase
 from tests.ui.harness import PageHarness
 from ui.views.database_grid import Grid, GridColumn
 
@@ -11,7 +12,7 @@ RUNS = (GridColumn("id"), GridColumn("reason"))
 
 async def test_each_table_keeps_its_own_columns() -> None:
     async with PageHarness.open() as page:
-        grid = Grid(page.context, label="Rows")
+        grid = Grid(page.context, label="Rows", streams=FakeDatabase(page.now).streams)
         page.mount(grid.control)
 
         async def show(*columns: GridColumn) -> list[str]:

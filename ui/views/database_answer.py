@@ -8,13 +8,16 @@ import flet as ft
 from streams.failures import Failure
 from streams.records.database import Key, Value
 from streams.records.statements import Plan, SqlProblem, SqlResult
+from streams.sources.database import DatabaseStreams
 from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext
 from ui.keys import Walked
 from ui.theme import INK, QUIET_INK, SIZE_BODY, Tone, mono_text, small_text
+from ui.views.database_copy import Ask
 from ui.views.database_grid import Grid, GridColumn, room_for
 from ui.views.database_present import SCAN_LOOKS, GridRow, present_answer
+from ui.views.database_row import ask_answer
 
 PAGE: Final = 200
 
@@ -23,12 +26,19 @@ class Answer:
     """Shows one thing at a time and keeps its size; ``control`` goes into the page."""
 
     def __init__(
-        self, context: UiContext, *, on_open: Callable[[GridRow], None], on_close: Callable[[], bool]
+        self,
+        context: UiContext,
+        streams: DatabaseStreams,
+        *,
+        on_open: Callable[[GridRow], None],
+        on_close: Callable[[], bool],
     ) -> None:
         self._format = context.format
         self._result: SqlResult | None = None
         self._page = 0
-        self._grid = Grid(context, label="Result", on_open=on_open, on_cancel=on_close)
+        self._grid = Grid(
+            context, label="Result", streams=streams, ask_of=self._ask_of, on_open=on_open, on_cancel=on_close
+        )
         self._pager = Pager(self._on_turn)
         self._rows = ft.Column([self._grid.control, self._pager.control], spacing=0, expand=True)
         self._plan = ft.Column([], spacing=0, scroll=ft.ScrollMode.AUTO, expand=True)
@@ -120,6 +130,9 @@ class Answer:
         elif self._grid.table is not None:
             self._grid.table.show_overlay(None)
         return [*changed, *self._only(self._rows)]
+
+    def _ask_of(self, row: GridRow) -> Ask | None:
+        return None if self._result is None else ask_answer(self._result, row)
 
     def _column(self, result: SqlResult, at: int) -> GridColumn:
         first = [row[at] for row in result.rows[:40]]

@@ -22,11 +22,12 @@ from ui.context import UiContext
 from ui.format import counted
 from ui.keys import Walked
 from ui.theme import GAP, QUIET_INK, SIZE_BODY, Tone, small_text
+from ui.views.database_copy import Ask
 from ui.views.database_count import RowCount
 from ui.views.database_filter import RowFilter
 from ui.views.database_grid import Grid, columns_of
 from ui.views.database_present import GridRow, mark_changes, present_place
-from ui.views.database_row import RowPanel
+from ui.views.database_row import RowPanel, ask_cell
 
 MARK_S: Final = 6.0
 """How long what has changed is marked."""
@@ -54,7 +55,13 @@ class DataTab(BoundView):
         """The next page is the first of its table: the widths of the columns follow it."""
         self._filter = RowFilter(self._on_filter)
         self._grid = Grid(
-            context, label="Rows", on_open=self._on_open, on_sort=self._on_sort, on_cancel=self._on_close
+            context,
+            label="Rows",
+            streams=streams,
+            ask_of=self._ask_of,
+            on_open=self._on_open,
+            on_sort=self._on_sort,
+            on_cancel=self._on_close,
         )
         self._box = table_box(
             self._grid.control, Empty("This table has no rows.", ft.Icons.TABLE_ROWS_OUTLINED)
@@ -279,6 +286,9 @@ class DataTab(BoundView):
             self._panel.set_visible(True)
             self.touch(self._main)
         self._panel.open(self._table, row)
+
+    def _ask_of(self, row: GridRow) -> Ask | None:
+        return None if self._table is None else ask_cell(self._table, row)
 
     def _on_close(self) -> bool:
         if not self._panel.visible:

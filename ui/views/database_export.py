@@ -30,7 +30,7 @@ class DatabaseExport:
 
     async def run(self, sql: str, kind: ExportFormat, tell: Tell) -> tuple[ExportProgress, str] | None:
         """Export; return how much and where it is now, None if the user chose no place."""
-        name = f"query.{kind.value}"
+        name = f"query.{kind.suffix}"
         if self._page().web:
             return await self._through_browser(sql, kind, name, tell)
         folder = self._folder

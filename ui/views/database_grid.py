@@ -1,19 +1,19 @@
 """The one table of the database view: its columns change with what is shown, and it scrolls sideways."""
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import flet as ft
 
 from streams.records.database import Key, TableInfo, TablePage, Value
+from streams.sources.database import DatabaseStreams
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.data_table_columns import Column, RowAction, TextCell
 from ui.context import UiContext
-from ui.format import Formatter
-from ui.views.database_present import GridRow, copy_value, is_numeric, present_value, value_text
+from ui.format import Formatter, counted
+from ui.views.database_copy import Ask, row_as_json
+from ui.views.database_present import GridRow, is_numeric, key_text, present_value, value_text
 
 MOST_COLUMNS = 60
 """Side by side; every cell is some controls, and nobody scrolls through hundreds."""
@@ -79,11 +79,14 @@ class Grid:
         context: UiContext,
         *,
         label: str,
+        streams: DatabaseStreams,
+        ask_of: Callable[[GridRow], Ask | None] | None = None,
         on_open: Callable[[GridRow], None] | None = None,
         on_sort: Callable[[str, bool], None] | None = None,
         on_cancel: Callable[[], bool] | None = None,
     ) -> None:
         self._context, self._label = context, label
+        self._streams, self._ask_of = streams, ask_of
         self._on_open, self._on_sort, self._on_cancel = on_open, on_sort, on_cancel
         self._columns: tuple[GridColumn, ...] = ()
         self._room = 0.0
@@ -111,7 +114,7 @@ class Grid:
         self._columns = columns
         self.table = DataTable(
             [self._column(i, column) for i, column in enumerate(columns[:MOST_COLUMNS])],
-            name=lambda row: f"row {', '.join(str(part) for part in row.key)}",
+            name=lambda row: f"row {key_text(row.key)}",
             actions=self._actions,
             events=TableEvents(
                 on_open=self._open,
@@ -182,11 +185,12 @@ class Grid:
 
     async def _copy(self, row: GridRow) -> None:
         names = [column.name for column in self._columns]
-        record: dict[str, Any] = dict(zip(names, map(copy_value, row.values), strict=False))
+        text, cut = await row_as_json(names, row, self._ask_of(row) if self._ask_of else None, self._streams)
         if self._clipboard is None:
             self._clipboard = ft.Clipboard()
-        await self._clipboard.set(json.dumps(record, ensure_ascii=False, indent=1))
-        self._context.messages.done("The row has been copied as JSON.")
+        await self._clipboard.set(text)
+        detail = f"{counted(cut, 'long value')} not in full." if cut else ""
+        self._context.messages.done("The row has been copied as JSON.", detail=detail)
 
     def _open(self, key: Key) -> None:
         row = self.table.get(key) if self.table is not None else None

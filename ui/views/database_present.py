@@ -15,7 +15,9 @@ from streams.records.database import (
     Key,
     LongText,
     Masked,
+    RawText,
     Row,
+    Stored,
     TableInfo,
     TableKind,
     TablePage,
@@ -110,7 +112,9 @@ def value_text(value: Value, words: Formatter) -> tuple[str, str]:
             size = "" if value.size_bytes is None else words.size(value.size_bytes)
             return f"{one_line(value.head)}…", size
         case float():
-            return f"{value:.10g}", ""
+            return repr(value), ""
+        case RawText():
+            return one_line(value.shown), "not valid text"
         case int():
             return str(value), ""
         case str():
@@ -123,10 +127,15 @@ def present_value(value: Value, words: Formatter, *, changed: bool = False) -> T
     if value is None or isinstance(value, Masked):
         tip = "Secret: it is never read" if isinstance(value, Masked) else ""
         return TextCell(text, tooltip=tip, color=Tone.BUSY.color if changed else QUIET_INK)
-    tip = str(value) if isinstance(value, float) else ""
+    tip = ""
     if detail:  # first, so that it is seen however long the rest is
         text = f"{detail}   {text}"
     return TextCell(text, tooltip=tip, color=Tone.BUSY.color if changed else None)
+
+
+def key_text(key: Key) -> str:
+    """Return the key of a row for its title."""
+    return ", ".join(one_line(whole_text(part, most_chars=60)) for part in key)
 
 
 def is_numeric(column: ColumnInfo) -> bool:
@@ -156,11 +165,15 @@ def mark_changes(page: TablePage, before: TablePage | None) -> dict[Key, frozens
         changed = (
             everything
             if old is None
-            else frozenset(i for i, (a, b) in enumerate(zip(old, row, strict=True)) if a != b)
+            else frozenset(i for i, (a, b) in enumerate(zip(old, row, strict=True)) if _differ(a, b))
         )
         if changed:
             marks[key] = changed
     return marks
+
+
+def _differ(before: Value, after: Value) -> bool:
+    return before != after or type(before) is not type(after)  # 1 and 1.0 are equal
 
 
 def present_place(
@@ -206,7 +219,7 @@ SCAN_LOOKS: Final[Mapping[ScanKind, tuple[ft.IconData, Tone, str]]] = {
 }
 
 
-def whole_text(value: int | float | str | bytes | None, *, most_chars: int = 20_000) -> str:
+def whole_text(value: Stored, *, most_chars: int = 20_000) -> str:
     """Return a value in full as far as a panel can show it; bytes as a dump of hex and text."""
     if value is None:
         return "NULL"
@@ -215,26 +228,13 @@ def whole_text(value: int | float | str | bytes | None, *, most_chars: int = 20_
             _dump_line(at, value[at : at + 8]) for at in range(0, min(len(value), 4096), 8)
         ]
         return "\n".join(lines)
-    text = str(value)
+    text = value.shown if isinstance(value, RawText) else str(value)
     return text if len(text) <= most_chars else f"{text[:most_chars]}…"
 
 
 def _dump_line(at: int, part: bytes) -> str:
     text = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in part)
     return f"{at:04x}  {part.hex(' '):<23}  {text}"
-
-
-def copy_value(value: Value) -> object:
-    """Return a value as JSON takes it."""
-    match value:
-        case Blob():
-            return {"hex": value.head.hex(), "size_bytes": value.size_bytes}
-        case LongText():
-            return f"{value.head}…"
-        case Masked():
-            return MASK
-        case _:
-            return value
 
 
 NO_EDGE: Final = Edge()

@@ -1,6 +1,5 @@
 """The panel beside the data: one row with all its values, the long ones whole when asked for."""
 
-import json
 from collections.abc import Callable, Sequence
 
 import flet as ft
@@ -12,20 +11,36 @@ from streams.records.database import (
     CellQuery,
     LongText,
     Masked,
+    RawText,
     TableInfo,
     Value,
     WholeValue,
 )
 from streams.records.statements import SqlResult
 from streams.sources.database import DatabaseStreams
+from streams.value_text import indented_json
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel
 from ui.context import UiContext
 from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, small_text, text_style
-from ui.views.database_present import GridRow, value_text, whole_text
+from ui.views.database_copy import Ask
+from ui.views.database_present import GridRow, key_text, value_text, whole_text
 
-Ask = Callable[[int], CellQuery | AnswerQuery]
-"""Says what to ask for the whole value in a column, counted from 0."""
+
+def ask_cell(table: TableInfo, row: GridRow) -> Ask | None:
+    """Return what asks for the values of a row of a table; None where it has no key to find it by."""
+    if not table.key:
+        return None
+    return lambda at: CellQuery(table=table.name, column=table.columns[at].name, key=row.key)
+
+
+def ask_answer(result: SqlResult, row: GridRow) -> Ask:
+    """Return what asks for the values of a row of an answer."""
+    return lambda at: AnswerQuery(sql=result.sql, row=_number_of(row), column=at)
+
+
+def _number_of(row: GridRow) -> int:
+    return int(str(row.key[0]))
 
 
 class RowPanel(BoundView):
@@ -52,21 +67,14 @@ class RowPanel(BoundView):
     def open(self, table: TableInfo, row: GridRow) -> None:
         """Show a row of a table."""
 
-        def ask(at: int) -> CellQuery:
-            return CellQuery(table=table.name, column=table.columns[at].name, key=row.key)
-
-        title = f"{table.name} {', '.join(str(part) for part in row.key)}"
+        title = f"{table.name} {key_text(row.key)}"
         columns = [(column.name, column.type) for column in table.columns]
-        self._open(title, columns, row, ask if table.key else None)
+        self._open(title, columns, row, ask_cell(table, row))
 
     def open_answer(self, result: SqlResult, row: GridRow) -> None:
         """Show a row of an answer; its key is its number, counted from 0."""
-        number = int(str(row.key[0]))
-
-        def ask(at: int) -> AnswerQuery:
-            return AnswerQuery(sql=result.sql, row=number, column=at)
-
-        self._open(f"Row {number + 1:,}", [(name, "") for name in result.columns], row, ask)
+        columns = [(name, "") for name in result.columns]
+        self._open(f"Row {_number_of(row) + 1:,}", columns, row, ask_answer(result, row))
 
     def _open(self, title: str, columns: Sequence[tuple[str, str]], row: GridRow, ask: Ask | None) -> None:
         if self._row is not None and (title, row.values) == (self._title, self._row.values):
@@ -87,7 +95,7 @@ class RowPanel(BoundView):
         text, detail = value_text(value, self.context.format)
         quiet = value is None or isinstance(value, Masked)
         shown = ft.Text(
-            text if not isinstance(value, str) else whole_text(value),
+            whole_text(value) if isinstance(value, str | RawText) else text,
             size=12,
             font_family=MONO,
             color=QUIET_INK if quiet else INK,
@@ -122,7 +130,7 @@ class RowPanel(BoundView):
         if row is not self._row:
             return  # another row has been opened meanwhile
         short = row.values[at]
-        if not start and isinstance(short, LongText) and not str(whole.value).startswith(short.head):
+        if not start and isinstance(short, LongText) and not whole_text(whole.value).startswith(short.head):
             shown.value = "It has changed since. Run the statement again."
             self.touch(shown)
             return
@@ -132,17 +140,7 @@ class RowPanel(BoundView):
             text += f"\n… {size(start)} to {size(whole.end_bytes)} of {size(whole.size_bytes)}."
             text += " Show whole again for the next part." if whole.cut else " The end."
         else:
-            text = pretty(text)
+            text = indented_json(text)
         self._next[at] = whole.end_bytes if whole.cut else 0
         shown.value = text
         self.touch(shown)
-
-
-def pretty(text: str) -> str:
-    """Return JSON with its parts on lines of their own, any other text as it is."""
-    if text[:1] not in ("{", "["):
-        return text
-    try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=1)
-    except ValueError:
-        return text

@@ -44,7 +44,7 @@ class SqlTab(BoundView):
         )
         self._editor, self._editor_box = self._writing.field, self._writing.control
         self._lists = QueryLists(context, self.put)
-        self._answer = Answer(context, on_open=self._on_open, on_close=self._on_close)
+        self._answer = Answer(context, streams, on_open=self._on_open, on_close=self._on_close)
         self._exporting = Exporting(
             DatabaseExport(streams, lambda: self.page),
             context,

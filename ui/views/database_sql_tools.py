@@ -49,6 +49,10 @@ class SqlTools:
             tooltip="Export the whole result",
             items=[
                 ft.PopupMenuItem("Export as CSV", on_click=lambda _e: acts.export(ExportFormat.CSV)),
+                ft.PopupMenuItem(
+                    "Export as CSV, formulas not guarded",
+                    on_click=lambda _e: acts.export(ExportFormat.CSV_UNGUARDED),
+                ),
                 ft.PopupMenuItem("Export as JSON", on_click=lambda _e: acts.export(ExportFormat.JSON)),
             ],
         )

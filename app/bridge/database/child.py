@@ -30,7 +30,6 @@ class Serving:
         self._stream = stream
         self._session: LocalSession | None = None
         self._cursor: LocalCursor | None = None
-        self._short = False
         self._job, self._deadline, self._interrupted = 0, 0.0, False
 
     def serve(self) -> None:
@@ -88,14 +87,13 @@ class Serving:
     def _rows(self, session: LocalSession, request: Execute | Fetch | PartOf) -> Reply:
         if isinstance(request, PartOf):
             found = session.part_of(request.sql, request.row, request.column, request.start, request.size)
-            return Reply() if found is None else Reply(value=found[0], size=found[1])
+            return Reply() if found is None else Reply(value=messages.packed(found[:1])[0], size=found[1])
         if isinstance(request, Execute):
             self._close_cursor()
             session.authority.masked.clear()
             session.authority.used.clear()
             if request.begin:
                 session.execute(BEGIN)
-            self._short = request.short
             params = tuple(request.params) if isinstance(request.params, list) else request.params
             self._cursor = session.execute(request.sql, params, short=request.short, trusted=request.trusted)
         cursor = self._cursor
@@ -104,7 +102,7 @@ class Serving:
         rows, size = [], 0
         more = False
         for values in cursor:
-            row = messages.packed(values) if self._short else list(values)
+            row = messages.packed(values)
             rows.append(row)
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             if len(rows) >= request.rows or size >= messages.CHUNK_BYTES:

@@ -13,7 +13,7 @@ from app.bridge.database.shield import Shield
 from streams import failures
 from streams.failures import CommandFailed, TidewatchError
 from streams.records.base import Record
-from streams.records.database import Blob, LongText
+from streams.records.database import Blob, LongText, RawText
 
 HEAD = 4
 """Bytes of the length before each message."""
@@ -141,16 +141,22 @@ def _exactly(stream: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
+_PLAIN = frozenset({int, float, str, bytes, type(None)})
+
+
 def packed(row: Any) -> list[Any]:
-    """Return a row for the way; what was shortened becomes a map, which no value of SQLite is."""
-    return [
-        {"blob": value.size_bytes, "head": value.head}
-        if isinstance(value, Blob)
-        else {"text": value.size_bytes, "head": value.head}
-        if isinstance(value, LongText)
-        else value
-        for value in row
-    ]
+    """Return a row for the way; what has a type of ours becomes a map, which no value of SQLite is."""
+    return [value if type(value) in _PLAIN else _packed(value) for value in row]
+
+
+def _packed(value: Blob | LongText | RawText) -> dict[str, Any]:
+    match value:
+        case Blob():
+            return {"blob": value.size_bytes, "head": value.head}
+        case LongText():
+            return {"text": value.size_bytes, "head": value.head}
+        case RawText():
+            return {"raw": value.raw, "encoding": value.encoding}
 
 
 def unpacked(row: list[Any]) -> tuple[Any, ...]:
@@ -158,9 +164,11 @@ def unpacked(row: list[Any]) -> tuple[Any, ...]:
     return tuple(_unpacked(value) if isinstance(value, dict) else value for value in row)
 
 
-def _unpacked(value: dict[str, Any]) -> Blob | LongText:
+def _unpacked(value: dict[str, Any]) -> Blob | LongText | RawText:
     if "blob" in value:
         return Blob(value["blob"], value["head"])
+    if "raw" in value:
+        return RawText(value["raw"], value["encoding"])
     return LongText(value["head"], value["text"])
 
 

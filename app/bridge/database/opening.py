@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
+from app.bridge.database.values import encoding_of, text_reader
 from streams.failures import (
     DatabaseDamaged,
     DatabaseEmpty,
@@ -114,7 +115,7 @@ def _begin(uri: str) -> sqlite3.Connection:
         uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=0
     )
     try:
-        connection.text_factory = _text
+        connection.text_factory = text_reader(encoding_of(connection))
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.execute("PRAGMA query_only = ON")
@@ -125,11 +126,6 @@ def _begin(uri: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _text(raw: bytes) -> str:
-    """Decode what need not be UTF-8: SQLite keeps whatever a program has called text."""
-    return raw.decode("utf-8", "replace")
 
 
 def identity(path: Path) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import msgspec
 from app.bridge.database.connection import Reader
 from app.bridge.database.secrets import Secrets, find_secrets
 from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
-from app.bridge.database.values import quoted
+from app.bridge.database.values import ROWIDS, quoted
 from streams.records.database import (
     COUNT_CAP,
     ColumnInfo,
@@ -26,7 +26,6 @@ from streams.records.database import (
 COUNT_S = 0.25
 """Time for counting one table; a view may be a query that takes hours."""
 _OWN = {"clients", "runs", "files", "file_versions", "events", "tokens", "blobs"}
-_ROWIDS = ("rowid", "_rowid_", "oid")
 _KEYED_MODULE = re.compile(r"\bUSING\s+(?:fts[345]|rtree|rtree_i32|geopoly)\b", re.IGNORECASE)
 """Virtual tables whose rowids are unique and can be asked for in their order."""
 
@@ -174,7 +173,7 @@ def _key(kind: TableKind, without_rowid: bool, columns: tuple[ColumnInfo, ...], 
         parts = sorted((c for c in columns if c.key_place), key=lambda c: c.key_place)
         return () if any(part.secret for part in parts) else tuple(part.name for part in parts)
     taken = {column.name.lower() for column in columns}
-    return next(((name,) for name in _ROWIDS if name not in taken), ())
+    return next(((name,) for name in ROWIDS if name not in taken), ())
 
 
 def _indexes(reader: Reader, table: str) -> tuple[IndexInfo, ...]:

@@ -4,23 +4,32 @@ import codecs
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from app.bridge.database.connection import Reader
+from app.bridge.database.filters import Condition, filter_condition
 from app.bridge.database.outline import count_capped
 from app.bridge.database.session import BEGIN
 from app.bridge.database.statements import part_of_whole
-from app.bridge.database.values import column_of, quoted, row_reader, shortening, source_of
+from app.bridge.database.values import (
+    bound,
+    column_of,
+    quoted,
+    row_reader,
+    shortening,
+    source_of,
+    text_of,
+    unpack,
+    whole,
+)
 from streams.failures import CommandFailed
 from streams.records.database import (
     COUNT_CAP,
     CellQuery,
-    ColumnFilter,
     Direction,
     Edge,
-    FilterKind,
     Key,
     PageQuery,
+    RawText,
     Row,
     TableInfo,
     TablePage,
@@ -29,13 +38,7 @@ from streams.records.database import (
 
 PAGE_S = 5.0
 """Time for one page; sorting millions of rows without an index takes longer."""
-MAX_INTEGER = 2**63
-"""SQLite has no larger integers; a number beyond is compared as a real one."""
 _BACKWARDS = (Direction.BEFORE, Direction.LAST)
-_ESCAPES = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
-
-Condition = tuple[str, tuple[Any, ...]]
-"""A part of a WHERE and its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,40 +81,12 @@ def _too_slow(table: TableInfo, query: PageQuery) -> CommandFailed:
     return CommandFailed(message, code="query_timeout", hint=hint)
 
 
-def filter_condition(table: TableInfo, wanted: ColumnFilter | None) -> Condition | None:
-    """Return the condition of a filter; a secret column is compared as NULL."""
-    if wanted is None:
-        return None
-    name = column_of(table, wanted.column)
-    match wanted.kind:
-        case FilterKind.NULL:
-            return f"{name} IS NULL", ()
-        case FilterKind.NOT_NULL:
-            return f"{name} IS NOT NULL", ()
-        case FilterKind.CONTAINS:
-            text = wanted.text.translate(_ESCAPES)
-            return f"CAST({name} AS TEXT) LIKE ? ESCAPE '\\'", (f"%{text}%",)
-        case _:
-            return f"{name} {wanted.kind.value} ?", (_typed(wanted.text),)
-
-
-def _typed(text: str) -> int | float | str:
-    """Return what was typed as a number where it is one; SQLite compares by type first."""
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        return value if abs(value) < MAX_INTEGER or isinstance(value, float) else float(value)
-    return text
-
-
 def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     columns = table.columns
     filtered = filter_condition(table, query.filter)
     backwards = query.direction in _BACKWARDS
     names = [quoted(part) for part in table.key]
-    chosen = ", ".join((*names, *(shortening(column) for column in columns)))
+    chosen = ", ".join((*map(whole, names), *(shortening(column) for column in columns)))
     read = row_reader([column.secret for column in columns])
     keys: list[Key] = []
     rows: list[Row] = []
@@ -121,7 +96,7 @@ def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
         where, params = _where([segment.condition, filtered])
         sql = f"SELECT {chosen} FROM {source_of(table)}{where} ORDER BY {order} LIMIT ?"
         found = reader.all(sql, (*params, query.limit + 1 - len(rows)))
-        keys += [tuple(row[: len(names)]) for row in found]
+        keys += [tuple(map(unpack, row[: len(names)])) for row in found]
         rows += [read(row[len(names) :]) for row in found]
         if len(rows) > query.limit:
             break
@@ -160,17 +135,19 @@ def _segments(names: list[str], column: str | None, query: PageQuery) -> list[_S
     if edge.value is None:
         rest = _Segment((f"{column} IS NULL AND {beyond}", params), False)
         return [rest] if down else [rest, present]
-    same = _Segment((f"{column} = ? AND {beyond}", (edge.value, *params)), False)
-    further = _Segment((f"{column} {'<' if down else '>'} ?", (edge.value,)), True)
+    mark, value = bound(edge.value)
+    same = _Segment((f"{column} = {mark} AND {beyond}", (value, *params)), False)
+    further = _Segment((f"{column} {'<' if down else '>'} {mark}", (value,)), True)
     return [same, further, missing] if down else [same, further]
 
 
 def _beyond(names: list[str], key: Key, down: bool) -> Condition:
     sign = "<" if down else ">"
+    marks = [bound(part) for part in key]
+    params = tuple(param for _, param in marks)
     if len(names) == 1:
-        return f"{names[0]} {sign} ?", tuple(key)
-    marks = ", ".join("?" * len(names))
-    return f"({', '.join(names)}) {sign} ({marks})", tuple(key)
+        return f"{names[0]} {sign} {marks[0][0]}", params
+    return f"({', '.join(names)}) {sign} ({', '.join(mark for mark, _ in marks)})", params
 
 
 def _order(names: list[str], sort: str | None, down: bool) -> str:
@@ -188,15 +165,17 @@ def _where(conditions: Sequence[Condition | None]) -> Condition:
 
 def key_condition(table: TableInfo, key: Key) -> Condition:
     """Return the condition that finds one row."""
-    return _where([(" AND ".join(f"{quoted(part)} = ?" for part in table.key), tuple(key))])
+    marks = [bound(part) for part in key]
+    text = " AND ".join(f"{quoted(part)} = {mark}" for part, (mark, _) in zip(table.key, marks, strict=True))
+    return _where([(text, tuple(param for _, param in marks))])
 
 
 def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
     if sort is None:
         return Edge(key=key)
     where, params = key_condition(table, key)
-    sql = f"SELECT {column_of(table, sort)} FROM {source_of(table)}{where}"
-    return Edge(value=reader.one(sql, params), key=key)
+    sql = f"SELECT {whole(column_of(table, sort))} FROM {source_of(table)}{where}"
+    return Edge(value=unpack(reader.one(sql, params)), key=key)
 
 
 def _matching(reader: Reader, table: TableInfo, filtered: Condition) -> tuple[int | None, bool]:
@@ -216,7 +195,7 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)}{where} LIMIT {COUNT_CAP})"
         start = max(0, reader.one(sql, params) - query.limit)
     elif query.edge is not None and query.edge.key:
-        at = int(query.edge.key[0] or 0)
+        at = int(str(query.edge.key[0] or 0))
         start = at + 1 if query.direction is Direction.AFTER else max(0, at - query.limit)
     word = " DESC" if query.descending else ""
     order = f" ORDER BY {column_of(table, query.sort)}{word}" if query.sort else ""
@@ -264,12 +243,19 @@ def whole_of_cell(reader: Reader, table: TableInfo, query: CellQuery, most: int)
     if found is None:
         raise CommandFailed("The row is gone.", hint="It was deleted after the page was read.")
     kind, size, value = found
+    if kind in ("text", "blob"):
+        value = value or b""  # of nothing substr() makes NULL
     if not isinstance(value, bytes):
         return WholeValue(value=value, size_bytes=0)
     kept = len(value)
     if kind == "text":
-        # A part of a text may end within a character, which then belongs to the next part.
-        decoder = codecs.getincrementaldecoder(reader.one("PRAGMA main.encoding"))("replace")
-        value = decoder.decode(value, start + kept >= size)
-        kept -= len(decoder.getstate()[0])
+        value, kept = _text_part(value, str(reader.one("PRAGMA main.encoding")).lower(), start + kept >= size)
     return part_of_whole(value, size, start, kept)
+
+
+def _text_part(raw: bytes, encoding: str, last: bool) -> tuple[str | RawText, int]:
+    """Return a part of a text and its size; a character that is cut belongs to the next part."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder.decode(raw, last)
+    kept = len(raw) - len(decoder.getstate()[0])
+    return text_of(raw[:kept], encoding), kept

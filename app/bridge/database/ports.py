@@ -11,9 +11,10 @@ from reactivex import Observable
 from app.bridge.database import health
 from app.bridge.database.connection import Reader, ReadOnlyDatabase
 from app.bridge.database.export import EXPORT_S, export
+from app.bridge.database.filters import filter_condition
 from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.outline import outline_of
-from app.bridge.database.paging import PAGE_S, filter_condition, read_page, whole_of_cell
+from app.bridge.database.paging import PAGE_S, read_page, whole_of_cell
 from app.bridge.database.statements import explain, run_statement, whole_of_answer
 from app.bridge.database.values import quoted
 from streams.failures import CommandFailed

@@ -39,15 +39,15 @@ class Deadline(Protocol):
 class RemoteCursor:
     """Rows of a statement, fetched in pieces."""
 
-    def __init__(self, session: "RemoteSession", first: Reply, *, short: bool) -> None:
-        self._session, self._short = session, short
+    def __init__(self, session: "RemoteSession", first: Reply) -> None:
+        self._session = session
         self.columns = first.columns
         self._rows = iter(first.rows)
         self._more = first.more
 
     def __iter__(self) -> Iterator[Values]:
         while True:
-            yield from map(messages.unpacked if self._short else tuple, self._rows)
+            yield from map(messages.unpacked, self._rows)
             if not self._more:
                 return
             reply = self._session.fetch()
@@ -94,7 +94,7 @@ class RemoteSession:
         """Run a statement; ``BEGIN`` alone goes with the next one."""
         if sql == BEGIN:
             self._begins = True
-            return RemoteCursor(self, Reply(), short=False)
+            return RemoteCursor(self, Reply())
         begin, self._begins = self._begins, False
         self._holds |= begin
         reply = self._ask(
@@ -109,7 +109,7 @@ class RemoteSession:
             )
         )
         self._holds |= reply.more
-        return RemoteCursor(self, reply, short=short)
+        return RemoteCursor(self, reply)
 
     def fetch(self) -> Reply:
         """Return further rows of the statement."""
@@ -128,7 +128,7 @@ class RemoteSession:
                 size=size,
             )
         )
-        return None if reply.size is None else (reply.value, reply.size)
+        return None if reply.size is None else (messages.unpacked([reply.value])[0], reply.size)
 
     def install(self, shield: Shield) -> dict[str, str]:
         """Hide what ``shield`` says."""

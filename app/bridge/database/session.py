@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from app.bridge.database.authority import Authority
 from app.bridge.database.shield import Shield
-from app.bridge.database.values import quoted, short_row
+from app.bridge.database.values import install_functions, quoted, short_row
+from streams.records.database import RawText
 
 Params = Sequence[Any] | Mapping[str, Any]
 Values = Sequence[Any]
@@ -93,6 +94,7 @@ class LocalSession:
         self.connection = connection
         self.authority = Authority()
         self._installed: tuple[str, ...] = ()
+        install_functions(connection)
         connection.set_authorizer(self.authority.decide)
 
     def execute(
@@ -157,6 +159,8 @@ def part_of_value(value: Any, start: int, size: int) -> tuple[Any, int]:
 
     Text is cut between two characters, so that the next part begins where this one ends.
     """
+    if isinstance(value, RawText):
+        return RawText(value.raw[start : start + size], value.encoding), len(value.raw)
     if not isinstance(value, str | bytes):
         return value, 0
     raw = value.encode("utf-8", "replace") if isinstance(value, str) else value

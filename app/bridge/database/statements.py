@@ -11,7 +11,7 @@ from app.bridge.database.session import Cursor
 from app.bridge.database.shield import Refusal
 from app.bridge.database.values import TEXT_CHARS
 from streams.failures import CommandFailed
-from streams.records.database import AnswerQuery, Row, WholeValue
+from streams.records.database import AnswerQuery, RawText, Row, Stored, WholeValue
 from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
 
 _PLACES = (
@@ -70,8 +70,19 @@ def whole_of_answer(reader: Reader, query: AnswerQuery, most: int) -> WholeValue
     if found is None:
         raise CommandFailed("The row is gone.", hint="The data has changed; run the statement again.")
     value, size = found
-    kept = len(value.encode()) if isinstance(value, str) else len(value) if isinstance(value, bytes) else 0
-    return part_of_whole(value, size, query.start_bytes, kept)
+    return part_of_whole(value, size, query.start_bytes, _bytes_in(value))
+
+
+def _bytes_in(value: Stored) -> int:
+    match value:
+        case str():
+            return len(value.encode())
+        case bytes():
+            return len(value)
+        case RawText():
+            return len(value.raw)
+        case _:
+            return 0
 
 
 def part_of_whole(value: Any, size: int, start: int, kept: int) -> WholeValue:

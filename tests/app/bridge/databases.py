@@ -7,10 +7,18 @@ from typing import TypeVar
 
 from reactivex import Observable
 
+from app.bridge.database.connection import Job, Reader
+from app.bridge.database.session import LocalSession
+
 T = TypeVar("T")
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+def reader_of(db: sqlite3.Connection) -> Reader:
+    """Return what reads a connection of this process."""
+    return Reader(LocalSession(db), Job(30))
 
 
 def make(path: Path) -> Path:

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.bridge.database import paging
-from app.bridge.database.connection import Job, Reader
 from app.bridge.database.outline import read_schema
-from app.bridge.database.session import LocalSession
 from streams.failures import CommandFailed
 from streams.records.database import COUNT_CAP, ColumnFilter, Direction, FilterKind, PageQuery, TablePage
+from tests.app.bridge.databases import reader_of
 
 VALUES = st.one_of(
     st.none(), st.integers(-3, 3), st.sampled_from([0.5, -1.5, 2.0]),
@@ -31,10 +30,6 @@ MAKES = {
     "view": "CREATE TABLE u (v, n INTEGER); CREATE VIEW t AS SELECT * FROM u",
     "full text": "CREATE VIRTUAL TABLE t USING fts5 (v, n UNINDEXED)",
 }
-
-
-def reader_of(db: sqlite3.Connection) -> Reader:
-    return Reader(LocalSession(db), Job(30))
 
 
 def page_through(db: sqlite3.Connection, query: PageQuery, onwards: Direction) -> list[Any]:
