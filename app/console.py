@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -208,7 +208,8 @@ async def running_console(
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived
         shells: dict[str, Shell] = {}
-        load = console_load(meter, shells.values())
+        offset = bridge.realtime.offset
+        load = console_load(meter, shells.values(), lambda: utc_now() + timedelta(seconds=offset.seconds))
         stack.callback(load.run(scheduler=scheduler, report=report_fault).dispose)
         streams, state = _streams(bridge, watcher, scheduler, meter, own_log, load=load)
         stack.callback(state.close)
@@ -232,13 +233,19 @@ async def running_console(
         yield console
 
 
-def console_load(meter: LatencyMeter, shells: Iterable[Shell]) -> ConsoleLoad:
-    """Return what measures this process: memory from the operating system, frames of all its windows."""
+def console_load(
+    meter: LatencyMeter, shells: Iterable[Shell], now: Callable[[], datetime] = utc_now
+) -> ConsoleLoad:
+    """Return what measures this process: memory from the operating system, frames of all its windows.
+
+    ``now`` is the server's clock, by which the analytics ask for all of their periods.
+    """
     process = psutil.Process()
     return ConsoleLoad(
         meter,
         memory_bytes=lambda: process.memory_info().rss,
         frames=lambda: sum(shell.context.frames.drawn for shell in shells),
+        now=now,
     )
 
 

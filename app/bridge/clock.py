@@ -2,8 +2,12 @@
 
 from collections import deque
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 SAMPLES = 16
+CLOCK_SET_S = 0.5
+HALF_OF_DATE = timedelta(seconds=0.5)
+"""So that half of the second by which a date may be wrong is not taken for the way."""
 
 
 class ClockOffset:
@@ -15,7 +19,22 @@ class ClockOffset:
     def add(self, round_trip_s: float, server_at: datetime, received_at: datetime) -> None:
         """Take one answer: how long it took, the server's time in it, and our time when it came."""
         ours = received_at - timedelta(seconds=round_trip_s / 2)
-        self._samples.append((round_trip_s, (server_at - ours).total_seconds()))
+        ahead_s = (server_at - ours).total_seconds()
+        if self._samples:
+            best_s, known_s = min(self._samples)
+            if abs(ahead_s - known_s) > (round_trip_s + best_s) / 2 + CLOCK_SET_S:
+                # More than the two could be wrong by: one of the clocks was set.
+                self._samples.clear()
+        self._samples.append((round_trip_s, ahead_s))
+
+    def add_date(self, round_trip_s: float, date: str, received_at: datetime) -> None:
+        """Take the ``Date`` of an answer over HTTP, which tells whole seconds; another word is left out."""
+        try:
+            server_at = parsedate_to_datetime(date)
+        except ValueError:
+            return
+        if server_at.tzinfo is not None:
+            self.add(round_trip_s + 1.0, server_at + timedelta(seconds=0.5), received_at + HALF_OF_DATE)
 
     @property
     def seconds(self) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
 from reactivex import Observable, abc
@@ -37,6 +38,7 @@ class ConnectionManager:
         *,
         scheduler: abc.SchedulerBase,
         now: Callable[[], datetime] = utc_now,
+        seconds: Callable[[], float] = monotonic,
         ping_s: Seconds = 5.0,
         critical_s: Seconds = 5.0,
         stale_factor: Seconds = 2.5,
@@ -46,16 +48,16 @@ class ConnectionManager:
         self._probe = probe
         self._updater = updater
         self._scheduler = scheduler
-        self._now = now
+        self._now, self._seconds = now, seconds
         self._ping_s, self._critical_s, self._stale_factor = ping_s, critical_s, stale_factor
         self._link = Link(state=LinkState.CONNECTING, since=now())
         self._link_subject: LoopSubject[Link] = LoopSubject()
-        self._answered_at: datetime | None = None
+        self._answered_s: float | None = None
         self._failure: Failure | None = None
-        self._down_at: datetime | None = None
+        self._down_s: float | None = None
         self._absent = False
         """A request found no server; the answer that ends this has the event socket try at once."""
-        self._pinged_at = now()
+        self._pinged_s = seconds()
         self._held = Held(self._watch)
         self._listening = updater.news.subscribe(self._on_news)
         self.link: Observable[Link] = Observable(self._subscribe)
@@ -73,12 +75,12 @@ class ConnectionManager:
     def heard(self, error: TidewatchError | None) -> None:
         """Take the end of a request: an answer of any kind shows that the server is there."""
         if error is None or not _means_absence(error):
-            self._answered_at = self._now()
+            self._answered_s = self._seconds()
             back, self._absent = self._absent, False
             if back and not self._updater.up:
                 self._updater.hurry()
         elif not self._updater.up:
-            self._answered_at, self._absent = None, True
+            self._answered_s, self._absent = None, True
             retry_at = self._failure.retry_at if self._failure else None
             self._failure = self._named(error, retry_at)
         if not self._updater.up:
@@ -114,8 +116,8 @@ class ConnectionManager:
             nonlocal timer
             if stopped:
                 return
-            if (self._now() - self._pinged_at).total_seconds() >= seconds_of(self._ping_s):
-                self._pinged_at = self._now()
+            if self._seconds() - self._pinged_s >= seconds_of(self._ping_s):
+                self._pinged_s = self._seconds()
                 self._updater.ping()
             self._judge()
             timer = self._scheduler.schedule_relative(TICK_S, tick)
@@ -133,13 +135,13 @@ class ConnectionManager:
         now = self._now()
         match news:
             case SocketUp(number=number, scopes=scopes):
-                gap_s = (now - self._down_at).total_seconds() if self._down_at and number > 1 else None
-                self._failure = self._down_at = None
+                gap_s = None if self._down_s is None or number == 1 else self._seconds() - self._down_s
+                self._failure = self._down_s = None
                 self._absent = False
                 self._change(reconnects=number - 1, last_gap_s=gap_s or self._link.last_gap_s)
                 self._change(scopes=scopes or None)
             case SocketDown(error=error, retry_in_s=retry_in_s):
-                self._down_at = self._down_at or now
+                self._down_s = self._seconds() if self._down_s is None else self._down_s
                 self._failure = self._named(error, now + timedelta(seconds=retry_in_s))
                 self._change(round_trip_s=None)
                 if self._held.running:
@@ -164,15 +166,16 @@ class ConnectionManager:
     def _state(self) -> LinkState:
         factor = seconds_of(self._stale_factor)
         if self._updater.up:
-            silent = self._older(self._updater.heard_at, seconds_of(self._ping_s) * factor)
+            silent = self._older(self._updater.heard_s, seconds_of(self._ping_s) * factor)
             # Silence is measured by pings, and those are sent only while somebody looks.
             return LinkState.STALE if silent and self._held.running else LinkState.LIVE
-        if not self._older(self._answered_at, seconds_of(self._critical_s) * factor):
+        if not self._older(self._answered_s, seconds_of(self._critical_s) * factor):
             return LinkState.POLLING if self._failure else LinkState.CONNECTING
         return LinkState.DOWN if self._failure else LinkState.CONNECTING
 
-    def _older(self, at: datetime | None, age_s: float) -> bool:
-        return at is None or (self._now() - at).total_seconds() > age_s
+    def _older(self, at_s: float | None, age_s: float) -> bool:
+        # By the monotonic clock: with one that is set back silence would be taken for health.
+        return at_s is None or self._seconds() - at_s > age_s
 
     def _change(self, **changes: object) -> None:
         old = self._link

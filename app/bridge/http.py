@@ -6,6 +6,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any, TypeVar
 
 import aiohttp
@@ -49,6 +50,8 @@ class HttpClient:
         self.address = address
         self.token = token
         self.heard = heard
+        self.dated: Callable[[float, str], None] = lambda _round_trip_s, _date: None
+        """Told of each answer how long it took, and the server's date in it."""
         self._timeout_s = timeout_s
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=16, ssl=tls if tls is not None else True),
@@ -159,6 +162,7 @@ class HttpClient:
                     headers["Authorization"] = f"Bearer {await self.token()}"
                 if data is not None:
                     headers["Content-Type"] = "application/json"
+                asked_s = perf_counter()
                 with translated(where):
                     async with self._session.request(
                         method,
@@ -169,6 +173,7 @@ class HttpClient:
                         allow_redirects=False,
                         timeout=silence,
                     ) as answer:
+                        self.dated(perf_counter() - asked_s, answer.headers.get("Date", ""))
                         if not 200 <= answer.status < 300:
                             raise refusal(answer.status, await answer.read(), where)
                         yield answer

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import structlog
 from reactivex import Observable, abc
@@ -111,6 +111,8 @@ class RealtimeUpdater:
         """Told of each event that is handed on."""
         self.heard_at: datetime | None = None
         """When the last frame of any kind came."""
+        self.heard_s: float | None = None
+        """The same by the monotonic clock, by which silence is judged: the other one can be set."""
 
     @property
     def up(self) -> bool:
@@ -153,6 +155,11 @@ class RealtimeUpdater:
         if self._session is not None:
             self._session.cut()
 
+    def note_date(self, round_trip_s: float, date: str) -> None:
+        """Learn of the server's clock from an answer over HTTP, where no ping tells it better."""
+        if not self.up:
+            self.offset.add_date(round_trip_s, date, self._now())
+
     def ping(self) -> None:
         """Measure the round trip, if there is a connection."""
         if self._session is not None:
@@ -164,7 +171,7 @@ class RealtimeUpdater:
             try:
                 yield session.hello
                 async for frame in session.read():
-                    self.heard_at = self._now()
+                    self.heard_at, self.heard_s = self._now(), monotonic()
                     yield frame
             finally:
                 self._session = None
@@ -181,7 +188,7 @@ class RealtimeUpdater:
     def _on_up(self, session: EventSession) -> None:
         self._session = session
         self._listeners.connected = True
-        self.heard_at = self._now()
+        self.heard_at, self.heard_s = self._now(), monotonic()
         self._pings.clear()
         self._syncs = {self._send_ping(session): self._asked}
         self._retopic_soon()

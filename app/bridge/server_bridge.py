@@ -113,6 +113,7 @@ def _connected(
     )
     manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
     http.heard = manager.heard
+    http.dated = realtime.note_date
     queries = DatabaseQueries(database, scheduler=scheduler, spawn=spawn) if database else None
     reading = Reading(
         scheduler=scheduler,

@@ -107,14 +107,27 @@ def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading, began: Began = 
     """Return the log as the screen gets it."""
 
     def own_lines(wanted: LogFilter) -> tuple[LogLine, ...]:
-        matches = matcher(wanted)
-        return tuple(line for line in own.newest() if matches(line))
+        matches, shift = matcher(wanted), shift_of(reading.ours, utc_now())
+        return tuple(line for line in shifted(own.newest(), shift) if matches(line))
 
     return LogStreams(
         lines=lambda wanted, more_stream: log_lines(wanted, more_stream, fetch, own, reading, began=began),
         page=fetch,
         own=own_lines,
     )
+
+
+def shift_of(ours: Callable[[datetime], datetime], here: datetime) -> timedelta:
+    """Return how far the server's clock is ahead of this one, nothing where that is little."""
+    ahead = here - ours(here)
+    return ahead if abs(ahead.total_seconds()) >= LEAST_SHIFT_S else timedelta()
+
+
+def shifted(lines: Iterable[LogLine], shift: timedelta) -> list[LogLine]:
+    """Return own lines with the times that the server's clock has shown: one clock for the whole log."""
+    if not shift:
+        return list(lines)
+    return [msgspec.structs.replace(line, at=line.at + shift) for line in lines]
 
 
 class Gather:
@@ -142,7 +155,8 @@ class Gather:
         self._newest = -1
         self._found = 0
         """Lines that the pages had so far."""
-        self._shift = timedelta()
+        self._shift = shift_of(ours, now())
+        """What has to be added to the times of own lines."""
         self._held: list[LogLine] = []
         """Own lines from before the oldest page: they would stand where lines of the server are missing."""
         self._early: deque[LogLine] = deque(maxlen=MAX_EARLY)
@@ -157,7 +171,7 @@ class Gather:
 
     def begin(self) -> LogChange:
         """Return what is known at once: this console's own lines, unless the server's have to come first."""
-        lines = [line for line in self._own.newest() if self._matches(line)]
+        lines = self._own_lines(self._own.newest())
         if self._asks_server:
             self._held = lines
             lines = []
@@ -165,7 +179,7 @@ class Gather:
 
     def said(self, said: Spoken) -> LogChange | None:
         """Take what this console says."""
-        lines = [line for line in said.lines if self._matches(line)]
+        lines = self._own_lines(said.lines)
         if not self._loaded and self._failure is None:
             self._held += lines
             return None
@@ -191,7 +205,7 @@ class Gather:
         """Take a page from before all that is known."""
         self.next_before = page.next_before
         self._found += len(page.lines)
-        return self._change([*self._lines_of(page.lines), *self._release()])
+        return self._change([*page.lines, *self._release()])
 
     def failed(self, error: Exception) -> LogChange:
         """Take a failure of the server; what this console says is shown all the same."""
@@ -212,12 +226,12 @@ class Gather:
             self._loaded = True
             self.next_before = page.next_before
             self._found = len(page.lines)
-            self._set_shift()
-            self._held = [line for line in self._own.newest() if self._matches(line)]
+            self._shift = shift_of(self._ours, self._now())
+            self._held = self._own_lines(self._own.newest())
         fresh = self._fresh(page, first=first, gap=gap)
         self._newest = max([self._newest, *(line.id for line in page.lines)])
         self._known_upto, self._live = self._newest, True
-        return self._change([*self._lines_of(fresh), *self._release()], full=gap)
+        return self._change([*fresh, *self._release()], full=gap)
 
     def _fresh(self, page: LogPage, *, first: bool, gap: bool) -> list[LogLine]:
         """Return the lines of a page that were not told yet; all of what is known where it stands alone."""
@@ -237,18 +251,11 @@ class Gather:
         matching = [line for line in frame.lines if self._matches(line)]
         if not self._live:
             self._early += matching
-        lines = self._lines_of(matching)
-        return self._change(lines, dropped=frame.dropped) if lines or frame.dropped else None
+        return self._change(matching, dropped=frame.dropped) if matching or frame.dropped else None
 
-    def _lines_of(self, lines: Iterable[LogLine]) -> list[LogLine]:
-        if not self._shift:
-            return list(lines)
-        return [msgspec.structs.replace(line, at=line.at + self._shift) for line in lines]
-
-    def _set_shift(self) -> None:
-        here = self._now()
-        ahead = self._ours(here) - here
-        self._shift = ahead if abs(ahead.total_seconds()) >= LEAST_SHIFT_S else timedelta()
+    def _own_lines(self, lines: Iterable[LogLine]) -> list[LogLine]:
+        """Return what this console said and the filter lets through, by the server's clock."""
+        return [line for line in shifted(lines, self._shift) if self._matches(line)]
 
     def _release(self) -> list[LogLine]:
         """Return the own lines that stand above the oldest page now."""
@@ -256,8 +263,8 @@ class Gather:
         if before is None:
             free, self._held = self._held, []
             return free
-        free = [line for line in self._held if id_at(line.at - self._shift) >= before]
-        self._held = [line for line in self._held if id_at(line.at - self._shift) < before]
+        free = [line for line in self._held if id_at(line.at) >= before]
+        self._held = [line for line in self._held if id_at(line.at) < before]
         return free
 
     def _change(self, lines: list[LogLine], *, full: bool = False, dropped: int = 0) -> LogChange:

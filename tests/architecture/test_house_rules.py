@@ -114,3 +114,24 @@ def test_no_handler_swallows_what_it_catches() -> None:
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
     ]
     assert not found, found
+
+
+OUR_CLOCK = {
+    "ui/bound.py": "the state of boxes and bugs of this console",
+    "ui/context.py": "makes both clocks",
+    "ui/drawing.py": "measures what comes to the screen here; the offset is added by who takes it",
+    "ui/messages.py": "messages of this console",
+    "ui/components/connection_status.py": "the connection is this console's",
+    "ui/components/lost_bar.py": "the connection is this console's",
+    "ui/components/states.py": "when this console was last told",
+    "ui/views/database.py": "since when this console cannot read the file",
+    "ui/views/database_health.py": "when this console has checked the file",
+    "ui/views/logs.py": "names an exported file, and paces redraws",
+    "ui/views/logs_board.py": "paces redraws",
+}
+
+
+def test_ages_of_what_the_server_tells_are_by_its_clock() -> None:
+    ours = re.compile(r"\bcontext\.(clock|seconds)\b|\butc_now\b|\bdatetime\.now\b|\btime\.time\b")
+    found = {place(path) for path in modules("ui") if ours.search(text(path))}
+    assert found - OUR_CLOCK.keys() == set(), "use context.server_clock() and server_seconds"

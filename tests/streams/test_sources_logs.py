@@ -248,15 +248,16 @@ def test_what_is_known_is_as_old_as_the_last_word_of_the_server_not_of_the_conso
     assert bench.known[-1] == 40 and bench.seen[-1].failure is not None
 
 
-def test_a_server_whose_clock_is_ahead_is_put_in_step(m: Marbles) -> None:
+def test_own_lines_have_the_times_of_the_servers_clock(m: Marbles) -> None:
     bench = Bench(m, own(1.5))
     bench.reading = Reading(
         scheduler=m.scheduler, feed=bench.feed, ours=lambda at: at - timedelta(seconds=3600)
     )
     bench.newest = [page(3601, 3602)]
     bench.at(0.1, Synced("e"))
-    bench.play(1)
-    assert bench.known == [1, 1.5, 2]
+    bench.says(0.5, own(4))
+    bench.play(1, LogFilter(until=AT + timedelta(seconds=3604.5)))
+    assert bench.known == [3601, 3601.5, 3602, 3604]
 
 
 def test_dropped_lines_are_passed_on(m: Marbles) -> None:

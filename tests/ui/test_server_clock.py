@@ -8,7 +8,9 @@ import pytest
 from streams.vocabulary import ClientState
 from tests.ui import fleet
 from tests.ui.harness import PageHarness
+from tests.ui.log_desk import open_desk
 from ui.views.clients_present import is_overdue, present_seen
+from ui.views.logs import AROUND
 
 
 @pytest.mark.parametrize("hours", [3, -3])
@@ -30,3 +32,15 @@ async def test_ages_are_those_of_the_servers_clock(hours: int) -> None:
         late = msgspec.structs.replace(seen, last_success_at=server_now - timedelta(minutes=70))
         assert is_overdue(late, context.server_clock())
         assert context.at_server(context.clock()) - context.clock() == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_the_log_leads_to_a_moment_of_the_servers_clock(hours: int) -> None:
+    async with open_desk() as desk:
+        context = desk.page.context
+        context.server_ahead_s = lambda: hours * 3600.0
+        server_now = context.server_clock()
+        desk.view.arrive(f"at:{(server_now - timedelta(seconds=5)).isoformat()}")
+        assert desk.view._filters.value.until is None, "it is now, and the log goes on"
+        desk.view.arrive(f"at:{(server_now - timedelta(hours=1)).isoformat()}")
+        assert desk.view._filters.value.until == server_now - timedelta(hours=1) + AROUND

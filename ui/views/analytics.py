@@ -1,6 +1,5 @@
 """The past of the fleet, the disk and both programs, over a range that is chosen above the charts."""
 
-from datetime import datetime
 from typing import Final
 
 import flet as ft
@@ -69,8 +68,8 @@ class AnalyticsView(BoundView):
         self._freshness.switch(asked.backups)
 
     def _show_as_of(self, snapshot: Snapshot[BackupHistory]) -> None:
-        at: datetime | None = snapshot.at
-        if at is not None:
+        if snapshot.at is not None:
+            at = self.context.at_server(snapshot.at)
             words = self.context.format
             self.touch(*self.bar.show_as_of(f"as of {words.clock(at)}", words.exact_time(at)))
 

@@ -54,7 +54,8 @@ class ResultsPart(BoundView):
         if snapshot.value is None:
             return
         words = self.context.format
-        as_of = "" if snapshot.health is Health.OK else f", as of {words.clock(snapshot.at)}"
+        at = self.context.at_server(snapshot.at) if snapshot.at is not None else None
+        as_of = "" if snapshot.health is Health.OK else f", as of {words.clock(at)}"
         day, received = present_day(snapshot.value, words)
         for text, value in ((self._day, f"{day}{as_of}"), (self._received, received)):
             if text.value != value:

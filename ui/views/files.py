@@ -239,8 +239,8 @@ class FilesView(BoundView):
             words = present_cards(summary.value, self.context.format)
             old = summary.health in (Health.STALE, Health.ERROR)
             self.touch(*self._cards.dim(old))
-            if old:
-                as_of = f"as of {self.context.format.clock(summary.at)}"
+            if old and summary.at is not None:
+                as_of = f"as of {self.context.format.clock(self.context.at_server(summary.at))}"
                 words = {name: replace(card, note=as_of) for name, card in words.items()}
             self._card_words = words
             self._show_chosen_card()

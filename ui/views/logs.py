@@ -263,7 +263,7 @@ class LogsView(BoundView):
             self._on_filter(wanted)
             return
         until = moment + AROUND
-        present = until >= self.context.clock()
+        present = until >= self.context.server_clock()
         self._on_filter(msgspec.structs.replace(wanted, until=None if present else until))
         self._board.go_to(moment)
 

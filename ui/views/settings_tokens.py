@@ -85,7 +85,7 @@ class TokensCard:
         self.control.update()
 
     def _row(self, token: ConsoleToken) -> ft.Control:
-        now = self._context.clock()
+        now = self._context.server_clock()
         ended = token.expires_at is not None and token.expires_at <= now
         end = "no end" if token.expires_at is None else self._context.format.exact_time(token.expires_at)
         used = "never used" if token.used_at is None else f"used {age_text(token.used_at, now)}"

@@ -1,13 +1,14 @@
 """What the link makes of the end of requests and of the news of the event socket."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from app.bridge.connection import ConnectionManager
-from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketUp
+from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketPong, SocketUp
 from streams.failures import CommandFailed, ServerRefused
 from streams.schedulers import LoopScheduler
 from streams.subjects import LoopSubject
@@ -22,6 +23,7 @@ class _Socket:
         self.news: LoopSubject[SocketNews] = LoopSubject()
         self.hurries = 0
         self.heard_at: datetime | None = None
+        self.heard_s: float | None = None
         self.last_seq = 0
 
     def hurry(self) -> None:
@@ -49,15 +51,17 @@ Stage = tuple[ConnectionManager, _Socket, Callable[[float], None]]
 @asynccontextmanager
 async def _stage() -> AsyncGenerator[Stage]:
     socket = _Socket()
-    now = datetime(2026, 3, 1, tzinfo=UTC)
+    now, passed_s = datetime(2026, 3, 1, tzinfo=UTC), 0.0
 
     def pass_time(seconds: float) -> None:
-        nonlocal now
-        now += timedelta(seconds=seconds)
+        nonlocal now, passed_s
+        now, passed_s = now + timedelta(seconds=seconds), passed_s + seconds
 
     faults: list[Exception] = []
     scheduler: Any = LoopScheduler(asyncio.get_running_loop(), faults.append)
-    manager = ConnectionManager(cast("RealtimeUpdater", socket), scheduler=scheduler, now=lambda: now)
+    manager = ConnectionManager(
+        cast("RealtimeUpdater", socket), scheduler=scheduler, now=lambda: now, seconds=lambda: passed_s
+    )
     yield manager, socket, pass_time
     manager.close()
     assert not faults
@@ -114,3 +118,25 @@ async def test_what_fails_for_want_of_the_server_has_failed_since_it_was_lost() 
         assert manager.lost_since(CommandFailed("No.")) is None, "it answered"
         socket.rise()
         assert manager.lost_since(_refused()) is None
+
+
+async def test_silence_is_judged_by_a_clock_that_nobody_sets() -> None:
+    async with _stage() as (manager, socket, pass_time):
+        with contextlib.closing(_Looking(manager)):
+            socket.heard_at, socket.heard_s = datetime(2026, 3, 1, 3, tzinfo=UTC), 0.0
+            socket.rise()
+            assert manager.current.state is LinkState.LIVE
+            # The last word came "in three hours" by the clock on the wall, which was set back since.
+            pass_time(60)
+            socket.news.on_next(SocketPong(0.1))
+            assert manager.current.state is LinkState.STALE
+
+
+class _Looking:
+    """Somebody who looks at the link."""
+
+    def __init__(self, manager: ConnectionManager) -> None:
+        self._looking = manager.link.subscribe(lambda _: None)
+
+    def close(self) -> None:
+        self._looking.dispose()
