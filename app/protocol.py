@@ -203,6 +203,15 @@ class VersionPage(Record, frozen=True, kw_only=True):
     next_after: int | None = None
 
 
+class TreeState(Record, frozen=True, kw_only=True):
+    """Of which backups a client's tree at a time is made."""
+
+    latest: Run | None = None
+    """The last that had begun."""
+    whole: Run | None = None
+    """The last that had come to its end."""
+
+
 class StartRun(Record, frozen=True, kw_only=True):
     """An agent begins a backup."""
 

@@ -6,6 +6,9 @@ A PATH is a whole path of the client or one below that folder, and is taken lite
 has; a folder comes with all that is in it. Patterns are written as in .gitignore and given with --pattern; a
 word that names nothing and is no whole path is taken as one.
 
+A backup that did not come to its end is never taken for a whole one: each file comes in its newest version,
+and it is said which backup the others are of, and how to get that one alone with --at.
+
 Modes, times and links come back as they were; owners do not, so set-user-id bits are left out. Nothing is
 ever written outside DIR, nor through a link in it. What is there already with the right content is not
 fetched again: a restore that was cut goes on with the same command. Where DIR has other files of the same
@@ -18,6 +21,7 @@ Exit codes: 0 everything restored, 1 some files were damaged, could not be writt
 import argparse
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +35,7 @@ from app.agent.names import reason_of, shown
 from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
 from app.agent.restore_plan import Item, RestorePlan
+from app.agent.restore_state import is_whole, notes_of, read_state
 from app.agent.restore_tree import TargetTree
 from app.agent.terminal import Terminal, counted, size_text, warn
 from app.agent.trust import add_trust, ask, given_fingerprint, known_fingerprint, remember, trust_flags
@@ -156,7 +161,7 @@ async def _obey(args: argparse.Namespace) -> int:
         address, token, connections=connections, token_hint=CONSOLE_TOKEN if own is None else AGENT_TOKEN
     ) as api:
         await api.health()
-        plan = await _plan(args, api, patience, at)
+        plan = await _plan(args, api, patience, at, say=terminal.say)
         tree = await asyncio.to_thread(TargetTree, args.to)
         try:
             watch = _Watch(terminal, plan)
@@ -210,9 +215,20 @@ def _backoff(name: str, settings: AgentSettings) -> Backoff:
     return Backoff(name, base_s=settings.backoff_base_s, cap_s=settings.backoff_cap_s)
 
 
-async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: datetime | None) -> RestorePlan:
+async def _plan(
+    args: argparse.Namespace,
+    api: Api,
+    patience: Patience,
+    at: datetime | None,
+    *,
+    say: Callable[[str], None],
+) -> RestorePlan:
     client_id = None if args.state is not None else (await find_client(api, patience, args.name)).id
+    state = await read_state(api, patience, client_id, at)
     plan = await read_tree(api, patience, client_id, at)
+    if is_whole(state):
+        # Another backup may have begun while the names were read.
+        state = await read_state(api, patience, client_id, at)
     if not plan.items and not plan.refused:
         when = f" at {args.at}" if at else ""
         raise ConfigRejected(
@@ -230,6 +246,8 @@ async def _plan(args: argparse.Namespace, api: Api, patience: Patience, at: date
             f"No file of {args.name!r} matches {' '.join((*args.paths, *args.pattern))!r}.",
             hint="Patterns are written as in .gitignore.",
         )
+    for note in notes_of(state, at=at):
+        say(note)
     if plan.guessed:
         warn(f"No name in the backup, so taken as a pattern: {', '.join(map(repr, plan.guessed))}.")
     return plan

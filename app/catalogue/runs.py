@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.aliases import AnyRow
 from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.batch_write import in_steps
-from app.catalogue.clients import change, client_row, standing
+from app.catalogue.clients import change, client_row, standing, unknown
 from app.catalogue.contents import StoredSizes
 from app.catalogue.entries import Entries
 from app.catalogue.errors import ClientDisconnected, RunEnded, UnknownRun
@@ -296,6 +296,30 @@ class Runs:
         return RunPage(
             rows=tuple(readable(rows[:limit], run_of)), next_before=rows[limit - 1].id if more else None
         )
+
+    async def behind(self, client_id: str, at: datetime | None = None) -> tuple[Run | None, Run | None]:
+        """Return the last run of a client at a time (None: now), and the last that had ended well by then.
+
+        Raises UnknownClient.
+        """
+        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+        begun = select_runs().where(runs.c.client_no == number).order_by(runs.c.id.desc()).limit(1)
+        ended = begun.where(runs.c.state.in_((RunState.COMPLETE.value, RunState.PARTIAL.value)))
+        if at is not None:
+            begun = begun.where(runs.c.started_at <= to_us(at))
+            ended = ended.where(runs.c.finished_at <= to_us(at))
+
+        async def work(connection: AsyncConnection) -> tuple[Run | None, Run | None]:
+            known = await connection.execute(select(clients.c.no).where(clients.c.id == client_id))
+            if known.one_or_none() is None:
+                raise unknown(client_id)
+            latest, whole = [
+                next(iter(readable((await connection.execute(query)).all(), run_of)), None)
+                for query in (begun, ended)
+            ]
+            return latest, whole
+
+        return await self._readers.read(work)
 
     async def results(self, hours: float = 24) -> RunResults:
         """Return how the runs that ended within the last ``hours`` turned out."""

@@ -8,12 +8,19 @@ from aiohttp import web
 
 from app.catalogue.audit import AuditNote
 from app.catalogue.tokens import TokenInfo
-from app.protocol import FileIds, VersionPage
+from app.protocol import FileIds, TreeState, VersionPage
 from app.server.call import Route
 from app.server.room import Room
 from streams.commands import Outcome
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
 from streams.vocabulary import AuditAction, Scope
+
+
+class TreeStateQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose files, as of when."""
+
+    client_id: str
+    at: datetime | None = None
 
 
 class TreeQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +108,15 @@ async def tree(room: Room, request: web.Request, token: TokenInfo, query: TreeQu
     return VersionPage(entries=tuple(entries), next_after=next_after)
 
 
+async def tree_state(room: Room, query: TreeStateQuery) -> TreeState:
+    """Say of which backups a client's tree at a time is made: a run that did not end leaves part of it.
+
+    GET /api/tree/state: 200, 404 unknown_client.
+    """
+    latest, whole = await room.catalogue.runs.behind(query.client_id, query.at)
+    return TreeState(latest=latest, whole=whole)
+
+
 def note_list(room: Room, request: web.Request, token: TokenInfo, client_id: str) -> None:
     """Note that the whole list of a client's files is given out; its pages are gathered."""
     note = AuditNote(
@@ -129,5 +145,6 @@ FILES = (
         audit=AuditAction.VERIFY,
     ),
     Route("POST", "/api/verify", verify_all, Scope.OPERATE, audit=AuditAction.VERIFY),
+    Route("GET", "/api/tree/state", tree_state, Scope.LOOK, ("unknown_client",)),
     Route("GET", "/api/tree", tree, Scope.RESTORE, ("unknown_client",), audit=AuditAction.FILE_LIST),
 )

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from app.catalogue.errors import UnknownVersion
 from app.catalogue.tokens import TokenInfo
-from app.protocol import VersionIds, VersionPage
+from app.protocol import TreeState, VersionIds, VersionPage
 from app.server.auth import agent_scope
 from app.server.call import Route
 from app.server.room import Room
@@ -25,6 +25,12 @@ class OwnTreeQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
 
 
+class OwnTreeStateQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """As of when."""
+
+    at: datetime | None = None
+
+
 async def own_tree(room: Room, request: web.Request, token: TokenInfo, query: OwnTreeQuery) -> VersionPage:
     """Return what the caller's client had at a time, for a restore.
 
@@ -36,6 +42,15 @@ async def own_tree(room: Room, request: web.Request, token: TokenInfo, query: Ow
         client_id, at=query.at, after=query.after, limit=query.limit
     )
     return VersionPage(entries=tuple(entries), next_after=next_after)
+
+
+async def own_tree_state(room: Room, token: TokenInfo, query: OwnTreeStateQuery) -> TreeState:
+    """Say of which backups the tree of the caller's client at a time is made.
+
+    GET /api/agent/tree/state: 200.
+    """
+    latest, whole = await room.catalogue.runs.behind(agent_scope(token), query.at)
+    return TreeState(latest=latest, whole=whole)
 
 
 async def own_content(
@@ -63,6 +78,7 @@ async def own_contents(
 
 
 OWN_FILES = (
+    Route("GET", "/api/agent/tree/state", own_tree_state, Scope.AGENT),
     Route("GET", "/api/agent/tree", own_tree, Scope.AGENT),
     Route(
         "POST",

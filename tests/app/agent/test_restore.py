@@ -12,7 +12,7 @@ from aiohttp import web
 from app.agent.arriving import Arriving
 from app.agent.restore_plan import RestorePlan, batches
 from app.agent.restore_tree import TargetTree
-from app.protocol import ClientList, Health, VersionPage, encode
+from app.protocol import ClientList, Health, TreeState, VersionPage, encode
 from streams.records.clients import Client
 from streams.records.files import FileVersion
 from streams.vocabulary import ClientState, EntryKind, FileState
@@ -54,6 +54,7 @@ async def a_false_server(
     answers = {
         "/health": Health(status="ok", name="tidewatch", protocol=1, version="0", events_port=1),
         "/api/clients": ClientList(epoch="e", seq=0, clients=(client,)),
+        "/api/tree/state": TreeState(),
         "/api/tree": VersionPage(entries=tuple(entries), next_after=next_after),
     }
 

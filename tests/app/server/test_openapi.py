@@ -100,6 +100,7 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("GET", "/api/files", query="?text=a&sort=size&descending=true&since=2020-01-01T00:00:00Z")
     await check("GET", "/api/files/{file_id}/versions", file_id=file_ids[0])
     await check("GET", "/api/tree", query=f"?client_id={agent.client_id}&at=2999-01-01T00:00:00Z")
+    await check("GET", "/api/tree/state", query=f"?client_id={agent.client_id}&at=2999-01-01T00:00:00Z")
     await check("POST", "/api/files/verify", {"file_ids": file_ids})
     await check("POST", "/api/clients/{client_id}/verify", client_id=agent.client_id)
     await check("POST", "/api/verify")
