@@ -27,7 +27,12 @@ class Address:
 
     def events_url(self, port: int) -> URL:
         """Return the address of the agent socket on ``port``."""
-        return self.url.with_scheme("wss" if self.tls else "ws").with_port(port).with_path("/agent")
+        scheme = "wss" if self.tls else "ws"
+        return self.url.with_scheme(scheme).with_port(port).with_path(self.path("/agent"))
+
+    def path(self, path: str) -> str:
+        """Return a path of the server's API below the prefix that a proxy serves it under."""
+        return f"{self.url.path.rstrip('/')}{path}"
 
 
 def address_of(
@@ -35,6 +40,7 @@ def address_of(
 ) -> Address:
     """Return the address written as ``https://host:1256``; raise ``ConfigRejected`` or ``InsecureAddress``.
 
+    With a path, as of a server behind a proxy, the port is that of the scheme where none is given.
     Over TLS the server is known by ``ca_file`` where that is given, else by the ``fingerprint`` of its key,
     else by the authorities of the system.
     """
@@ -46,9 +52,11 @@ def address_of(
         url, host, port = URL(), None, None
     if url.scheme not in ("http", "https") or not host:
         raise ConfigRejected(f"--server {text!r} is not an address of a server.", hint=hint)
-    if url.path not in ("", "/") or url.query_string or url.fragment or url.user:
-        raise ConfigRejected(f"--server {text!r} holds more than scheme, host and port.", hint=hint)
-    url = url.origin() if port else url.origin().with_port(HTTP_PORT)
+    if url.query_string or url.fragment or url.user:
+        raise ConfigRejected(f"--server {text!r} holds more than scheme, host, port and path.", hint=hint)
+    prefix = url.path.rstrip("/")
+    url = url.origin() if port or prefix else url.origin().with_port(HTTP_PORT)
+    url = url.with_path(prefix) if prefix else url
     if url.scheme == "http":
         check_plain_http(
             host,

@@ -52,7 +52,7 @@ class Api:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            base_url=self.address.url,
+            base_url=self.address.url.origin(),
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self.address.tls or True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=ANSWER_S),
             headers={"Accept-Encoding": "identity"},
@@ -138,7 +138,7 @@ class Api:
         try:
             async with self.session.request(
                 method,
-                path,
+                self.address.path(path),
                 headers={**self.headers, **_correlation(), **(headers or {})},
                 allow_redirects=False,
                 **more,

@@ -32,9 +32,10 @@ from app.agent.failures import Refusal, is_lasting
 from app.agent.folders import as_roots, look_at_roots
 from app.agent.identity import (
     Identity,
-    check_identity,
+    check_name,
     enrol,
     enrolment_key,
+    follow,
     load_identity,
     prepare_folder,
     save_identity,
@@ -253,9 +254,14 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
             "This server speaks TLS: its code carries a fingerprint.", hint="Write https:// in --server."
         )
     if known is not None and not code:
-        check_identity(known, address, name, folder)
+        check_name(known, name, folder)
+        kept = known
         if fingerprint and fingerprint != known.fingerprint:
             known = msgspec.structs.replace(known, fingerprint=fingerprint)
+        if known.server != str(address):
+            known = await _in_the_end(partial(follow, known, address), settings, once=args.once)
+            warn(f"The server has moved from {kept.server} to {address}.")
+        if known != kept:
             save_identity(folder, known)
         return known
     if (

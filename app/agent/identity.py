@@ -15,6 +15,7 @@ from app.private_folder import make_private, write_private
 from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
 from app.wire_limits import EnrolmentKey
 from streams.failures import CommandFailed, ConfigRejected
+from streams.records.clients import Client
 
 FILE_NAME = "identity.json"
 KEY_FILE = "enrolment.key"
@@ -29,6 +30,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     fingerprint: str = ""
     """SHA-256 of the server's public key, from the enrolment code; empty where it had none."""
+    server_id: str = ""
+    """What the server is known by wherever it moves; empty where it had no such name yet."""
 
 
 def prepare_folder(folder: Path) -> None:
@@ -100,7 +103,7 @@ async def enrol(address: Address, name: str, code: str, key: str, fingerprint: s
         agent_version=SERVER_VERSION,
     )
     async with Api(address) as api:
-        await api.health()
+        health = await api.health()
         try:
             reply = await api.call("POST", "/api/enrol", EnrolReply, json=request)
         except Refusal as refusal:
@@ -112,16 +115,40 @@ async def enrol(address: Address, name: str, code: str, key: str, fingerprint: s
                 hint=refusal.hint,
             ) from None
     return Identity(
-        client_id=reply.client_id, token=reply.token, server=str(address), name=name, fingerprint=fingerprint
+        client_id=reply.client_id,
+        token=reply.token,
+        server=str(address),
+        name=name,
+        fingerprint=fingerprint,
+        server_id=health.server_id,
     )
 
 
-def check_identity(identity: Identity, address: Address, name: str, folder: Path) -> None:
-    """Raise ``ConfigRejected`` where the command line speaks of another server or client than the folder."""
-    hint = "Give another folder with --state, or remove this one and enrol again with --code."
-    if identity.server != str(address):
-        raise ConfigRejected(
-            f"{folder} belongs to the server {identity.server}, not to {address}.", hint=hint
-        )
+def check_name(identity: Identity, name: str, folder: Path) -> None:
+    """Raise ``ConfigRejected`` where the command line speaks of another client than the folder."""
     if identity.name != name:
-        raise ConfigRejected(f"{folder} belongs to the client {identity.name!r}, not to {name!r}.", hint=hint)
+        raise ConfigRejected(
+            f"{folder} belongs to the client {identity.name!r}, not to {name!r}.",
+            hint="Give another folder with --state, or remove this one and enrol again with --code.",
+        )
+
+
+async def follow(identity: Identity, address: Address) -> Identity:
+    """Return the identity at another address of its server; raise where another server is there.
+
+    The token is sent only where a server of the same id answers, over TLS with the key that is pinned.
+    """
+    async with Api(address) as api:
+        health = await api.health()
+    if identity.server_id and health.server_id != identity.server_id:
+        raise ConfigRejected(
+            f"{address} is another server than {identity.server}, where this agent has enrolled.",
+            hint="Check --server, or enrol there with --code and another --state.",
+        )
+    async with Api(address, identity.token) as api:
+        client = await api.call("GET", "/api/agent/client", Client)
+    if client.id != identity.client_id:
+        raise ConfigRejected(
+            f"{address} knows this agent as another client.", hint="Enrol there with --code."
+        )
+    return msgspec.structs.replace(identity, server=str(address), server_id=health.server_id)

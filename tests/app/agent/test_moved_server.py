@@ -1,0 +1,124 @@
+"""A server that is found at another address, name or path; its agents go on without a new code."""
+
+import io
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from app.agent.address import address_of
+from streams.vocabulary import RunState
+from tests.app.agent.machines import Server, a_backup, a_line, a_server, agent, restore
+
+PREFIX = "/backup/tidewatch"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    (folder / "large").write_bytes(b"x" * 3_000_000)
+    return folder
+
+
+async def first(server: Server, tmp_path: Path, source: Path) -> int:
+    words = ("--server", server.url, "--name", "laptop", "--code", await server.code("laptop"))
+    return await agent(source, *words, "--state", tmp_path / "state", "--once")
+
+
+@asynccontextmanager
+async def a_proxy(server: Server) -> AsyncGenerator[tuple[str, list[str]]]:
+    """Serve a server below a path, as a proxy does; tells what was asked for, with the tokens."""
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(f"{request.path} {request.headers.get('Authorization', '')}")
+        if not request.path.startswith(f"{PREFIX}/"):
+            return web.Response(status=404)
+        headers = {k: v for k, v in request.headers.items() if k in ("Authorization", "Content-Type")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method,
+                server.url + request.raw_path.removeprefix(PREFIX),
+                headers=headers,
+                data=io.BytesIO(await request.read()),
+            ) as answer,
+        ):
+            body = await answer.read()
+            return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+    app = web.Application(client_max_size=2**30)
+    app.router.add_route("*", "/{any:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}{PREFIX}", asked
+    finally:
+        await runner.cleanup()
+
+
+def kept_server(tmp_path: Path) -> str:
+    return json.loads((tmp_path / "state" / "identity.json").read_text())["server"]
+
+
+async def test_an_agent_follows_its_server_to_another_address(source: Path, tmp_path: Path) -> None:
+    async with a_server(tmp_path / "data") as server:
+        assert await first(server, tmp_path, source) == 0
+        async with a_line(server) as line:
+            state = ("--state", tmp_path / "state", "--once")
+            assert await agent(source, *state, "--server", line.url) == 0
+            assert kept_server(tmp_path) == line.url
+            assert await agent(source, *state) == 0
+            assert line.passed > 0
+
+
+async def test_another_server_is_told_no_token(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server, a_server(tmp_path / "other") as other:
+        assert await first(server, tmp_path, source) == 0
+        async with a_proxy(other) as (url, asked):
+            capsys.readouterr()
+            assert await agent(source, "--state", tmp_path / "state", "--once", "--server", url) == 2
+        assert "is another server" in capsys.readouterr().err
+        assert asked == [f"{PREFIX}/health "]
+        assert kept_server(tmp_path) == server.url
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_server_below_a_path_is_backed_up_to_and_restored_from(
+    source: Path, tmp_path: Path, slash: str
+) -> None:
+    async with a_server(tmp_path / "data") as server, a_proxy(server) as (url, _):
+        words = ("--server", url + slash, "--name", "laptop", "--code", await server.code("laptop"))
+        assert await agent(source, *words, "--state", tmp_path / "state", "--once") == 0
+        token = ("--server", url, "--token-file", server.info.token_file)
+        assert await restore("laptop", *token, "--to", tmp_path / "back") == 0
+        assert (tmp_path / "back" / "large").stat().st_size == 3_000_000
+
+
+async def test_a_service_works_below_a_path(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEWATCH_AGENT__HEARTBEAT_S", "0.5")
+    async with a_server(tmp_path / "data") as server:
+        async with a_backup(server, source, tmp_path / "state"):
+            await server.states(RunState.COMPLETE)
+        async with a_proxy(server) as (url, _):
+            server_flags = ("--server", url, "--every", "1d")
+            async with a_backup(server, source, tmp_path / "state2", *server_flags):
+                await server.states(RunState.COMPLETE, RunState.COMPLETE)
+
+
+def test_a_path_means_the_port_of_the_scheme() -> None:
+    assert str(address_of("https://backup.example.org")) == "https://backup.example.org:1256"
+    assert str(address_of("https://example.org/tidewatch/")) == "https://example.org/tidewatch"
+    assert str(address_of("http://127.0.0.1:80/a/b")) == "http://127.0.0.1/a/b"
+    assert address_of("https://example.org/tw").path("/health") == "/tw/health"
