@@ -255,6 +255,8 @@ class Backup:
                 batch, batch_bytes = [], 0
             if step.done:
                 counts.scanned = True
+                # What could not be looked at may have been what they are for.
+                counts.unmatched = [] if counts.unseen else scanner.unmatched()
                 return
 
     async def _serve(self, sender: Sender) -> None:

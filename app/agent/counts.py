@@ -43,6 +43,8 @@ class Counts:
     """What was backed up from PATHs that are not given any more."""
     left_out: Counter[str] = field(default_factory=Counter)
     """How many folders and files are left out for reasons other than patterns."""
+    unmatched: list[str] = field(default_factory=list)
+    """Patterns of the operator that nothing matches."""
     own: list[tuple[bytes, str]] = field(default_factory=list)
     """Folders of the program itself that are left out."""
     skipped: list[tuple[bytes, str]] = field(default_factory=list)

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Protocol, Self
@@ -86,6 +86,28 @@ class _Groups:
         return next((ignored for regex, ignored in self._groups if regex.fullmatch(path) is not None), None)
 
 
+class Watch:
+    """Finds out which patterns never match; they are mistyped, or mean something else."""
+
+    def __init__(self, patterns: Mapping[int, Pattern], unmatched: set[int]) -> None:
+        self._unmatched = unmatched
+        self._left = {number: pattern for number, pattern in patterns.items() if number in unmatched}
+        self._any: list[_Regex] | None = None
+
+    def note(self, path: bytes, *, folder: bool) -> None:
+        """Take those out that match ``path``."""
+        if self._any is None:
+            self._any = _joined(self._left.values())
+        if all(regex.fullmatch(path) is None for regex in self._any):
+            return
+        for number, pattern in list(self._left.items()):
+            matches = _compiled([pattern.regex]).fullmatch(path) is not None
+            if matches and (folder or not pattern.folders_only):
+                del self._left[number]
+                self._unmatched.discard(number)
+                self._any = None
+
+
 def _joined(patterns: Iterable[Pattern]) -> list[_Regex]:
     """Return expressions of which one matches where any of the patterns does, in their order."""
     joined: list[_Regex] = []
@@ -120,6 +142,7 @@ class _Applied:
     rules: Rules
     meter: Meter
     size: int
+    watch: Watch | None = None
     excess_ns: int = 0
     dropped: bool = False
 
@@ -130,7 +153,10 @@ class _Applied:
         start = len(self.base) + (self.base != b"/")
         began = time.thread_time_ns()
         try:
-            return self.rules.match(path[start:], folder=folder)
+            found = self.rules.match(path[start:], folder=folder)
+            if found is not None and self.watch is not None:
+                self.watch.note(path[start:], folder=folder)
+            return found
         finally:
             excess = time.thread_time_ns() - began - FAIR_NS
             if excess > 0:
@@ -148,10 +174,18 @@ class Ignore:
     meter: Meter = field(default_factory=Meter)
 
     @classmethod
-    def of(cls, base: bytes, patterns: Iterable[str]) -> Self:
-        """Return the rules of ``patterns`` for everything below ``base``; raise ``ConfigRejected``."""
-        rules, meter = compile_patterns(patterns), Meter()
-        return cls((_Applied(base, rules, meter, 0),), meter) if rules else cls(meter=meter)
+    def of(cls, base: bytes, patterns: Sequence[str], unmatched: set[int] | None = None) -> Self:
+        """Return the rules of ``patterns`` for everything below ``base``; raise ``ConfigRejected``.
+
+        A pattern that is a whole path below ``base`` is one relative to it. The numbers of those that match
+        are taken out of ``unmatched``.
+        """
+        parsed = parse_patterns([relative_to(base, pattern) for pattern in patterns])
+        if not parsed:
+            return cls()
+        meter, rules = Meter(), Rules(list(parsed.values()))
+        watch = None if unmatched is None else Watch(parsed, unmatched)
+        return cls((_Applied(base, rules, meter, 0, watch),), meter)
 
     def with_file(self, folder: bytes, content: bytes) -> tuple[Self, list[str]]:
         """Return these rules with those of an ignore file in ``folder`` after them, and what is wrong in it.
@@ -204,10 +238,25 @@ def _parsed(lines: Iterable[bytes]) -> tuple[list[Pattern], list[str]]:
     return patterns, wrong
 
 
+def relative_to(base: bytes, pattern: str) -> str:
+    """Return a pattern that is a whole path below ``base`` as one that is relative to it, others as given."""
+    negated, path = pattern.startswith("!"), pattern.removeprefix("!")
+    above = os.fsdecode(base)
+    if above == "/" or not path.startswith(f"{above}/") or path == f"{above}/":
+        return pattern
+    return f"{'!' if negated else ''}{path[len(above) :]}"
+
+
 def compile_patterns(texts: Iterable[str]) -> Rules | None:
     """Return patterns of an operator, None where there are none; raise ``ConfigRejected`` for a bad one."""
-    patterns: list[Pattern] = []
-    for text in texts:
+    patterns = parse_patterns(texts)
+    return Rules(list(patterns.values())) if patterns else None
+
+
+def parse_patterns(texts: Iterable[str]) -> dict[int, Pattern]:
+    """Return patterns of an operator by their place among all; raise ``ConfigRejected`` for a bad one."""
+    patterns: dict[int, Pattern] = {}
+    for number, text in enumerate(texts):
         try:
             pattern = parse_line(text.encode("utf-8", "surrogateescape"))
         except NeverMatches as error:
@@ -215,8 +264,8 @@ def compile_patterns(texts: Iterable[str]) -> Rules | None:
                 f"The pattern {text!r} matches nothing: {error}.", hint="See gitignore(5)."
             ) from None
         if pattern is not None:
-            patterns.append(pattern)
-    return Rules(patterns) if patterns else None
+            patterns[number] = pattern
+    return patterns
 
 
 def read_ignore_file(folder: int) -> bytes | None:

@@ -11,7 +11,7 @@ from itertools import islice
 import msgspec
 
 from app.agent.folders import Folders
-from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, read_ignore_file
+from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, parse_patterns, read_ignore_file
 from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
 from app.agent.names import is_within, join, reason_of, split
@@ -123,6 +123,7 @@ class Scanner:
         self._below: list[tuple[bytes, Ignore]] = []
         self._roots = list(reversed(roots))
         self._patterns = tuple(patterns)
+        self._unmatched = set(parse_patterns(self._patterns))
         self._gone: list[bytes] = []
         self._ended = list(self._sources.ended)
         self._folders = folders or Folders()
@@ -156,6 +157,10 @@ class Scanner:
                 break
         return step
 
+    def unmatched(self) -> list[str]:
+        """Return the patterns that have matched no name so far."""
+        return [self._patterns[number] for number in sorted(self._unmatched)]
+
     def _root(self, path: bytes, step: Step) -> None:
         folder, name = split(path)
         old = self._index.folder(folder).get(name)
@@ -168,7 +173,7 @@ class Scanner:
         if stat.S_ISDIR(at.st_mode):
             if self._is_missing(path, step, mounted=False):
                 return
-            self._below.append((path, Ignore.of(path, self._patterns)))
+            self._below.append((path, Ignore.of(path, self._patterns, self._unmatched)))
         elif old is not None and stat.S_ISDIR(old[1]) and not self._sources.is_meant(path):
             step.missing.append((path, "a file is where a folder was backed up"))
             return
@@ -303,7 +308,7 @@ class Scanner:
             self._vanish(listing, step)
 
     def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore, step: Step) -> bool:
-        if path in self._own:
+        if path in self._own and entry.is_dir(follow_symlinks=False):
             step.left_out.append((path, OWN))
             return True
         return bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))

@@ -1,6 +1,7 @@
 """The agent at work: one backup, or backups by schedule and by command for as long as it lives."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -324,6 +325,7 @@ class Service:
                 for path in counts.dropped
             ],
         )
+        self._tell_once("pattern", [(os.fsencode(text), "it matches nothing") for text in counts.unmatched])
         terminal.tell("skipped", counts.skipped)
         terminal.tell("ignore file", counts.ignore_problems)
         terminal.tell(

@@ -48,6 +48,35 @@ def test_patterns_mean_what_they_mean_to_git(pattern: str, path: bytes, folder: 
     assert rules(pattern).ignores(path, folder=folder) is ignored
 
 
+def test_whole_paths_are_relative_to_what_is_backed_up() -> None:
+    ours = rules("/home/me/cache", "*.log", "!/home/me/logs/keep.log", "/home/me/a/*.o")
+    assert ours.ignores(b"/home/me/cache", folder=True)
+    assert not ours.ignores(b"/home/me/a/cache", folder=True)
+    assert ours.ignores(b"/home/me/logs/x.log", folder=False)
+    assert not ours.ignores(b"/home/me/logs/keep.log", folder=False)
+    assert ours.ignores(b"/home/me/a/x.o", folder=False)
+    assert not rules("/home/me2/cache").ignores(b"/home/me/cache", folder=True)
+    assert Ignore.of(b"/", ["/proc"]).ignores(b"/proc", folder=True)
+
+
+def test_patterns_that_match_nothing_are_known() -> None:
+    texts = ["*.log", "# no pattern", "build/", "a.log", "!keep.log", "/home/me/x/[ab]", "nothing"]
+    unmatched = {0, 2, 3, 4, 5, 6}
+    one = Ignore.of(b"/home/me", texts, unmatched)
+    other = Ignore.of(b"/srv", texts, unmatched)
+    for ours, path, folder in (
+        (one, b"/home/me/z.log", False),
+        (one, b"/home/me/build", False),
+        (one, b"/home/me/x/b", False),
+        (other, b"/srv/a.log", False),
+        (one, b"/home/me/keep.log", False),
+    ):
+        ours.ignores(path, folder=folder)
+    assert unmatched == {2, 6}
+    one.ignores(b"/home/me/build", folder=True)
+    assert unmatched == {6}
+
+
 def test_the_last_match_decides_and_inner_files_go_before_outer_ones() -> None:
     outer = rules("*.log", "!keep.log")
     assert outer.ignores(b"/home/me/x.log", folder=False)
