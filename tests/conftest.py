@@ -83,6 +83,8 @@ PAGE: Final = tuple(
         "ui/test_mounting",
         "ui/test_orders",
         "ui/test_narrow_tokens",
+        "ui/test_permissions",
+        "ui/test_holds",
         "ui/test_palette",
         "ui/test_palette_offers",
         "ui/test_picker",

@@ -16,11 +16,11 @@ from streams.records.base import utc_now
 from streams.records.link import Link
 from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
-from streams.vocabulary import Scope
 from ui.backups_followed import Followed
 from ui.format import Formatter
 from ui.messages import Messages
 from ui.palette import Palette
+from ui.permissions import Permissions
 from ui.theme import Density
 
 
@@ -123,8 +123,8 @@ class UiContext:
     """What all pages of the console follow; each passes it on when it goes."""
     link: Observable[Link] = field(default_factory=rx.never)
     """How the console is connected, for what is given no streams; the shell sets it."""
-    scopes: frozenset[Scope] | None = None
-    """What this console's token may do; None while the server has not told. The lost bar keeps it."""
+    permissions: Permissions = field(default_factory=Permissions)
+    """Which orders can be given; the lost bar keeps it. What is drawn follows the link itself."""
     places: frozenset[str] = frozenset()
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None
@@ -163,12 +163,6 @@ class UiContext:
     def at_server(self, ours: datetime) -> datetime:
         """Return a time of our clock as the server's would have shown it."""
         return ours + timedelta(seconds=self.server_ahead_s())
-
-    def lacks(self, scope: Scope) -> str:
-        """Return why an order is not offered: the token has no such scope; empty where it has."""
-        if self.scopes is None or scope in self.scopes:
-            return ""
-        return f"This console's token has no scope {scope}"
 
     def begin_typing(self, field: TextInput) -> None:
         """Note that a text field has the keyboard: plain keys are for it, and Escape steps back in it."""

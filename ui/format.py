@@ -159,6 +159,13 @@ class Formatter:
         text = f"{local:%b} {local.day}"
         return text if local.year == now.astimezone(self.zone).year else f"{text} {local.year}"
 
+    def day_time(self, at: datetime | None) -> str:
+        """Return a day and a time of it, for what is to come: ``Thu Dec 3, 18:22``."""
+        if at is None:
+            return UNKNOWN
+        local = at.astimezone(self.zone)
+        return f"{local:%a %b} {local.day}, {local:%H:%M}"
+
     def exact_time(self, at: datetime | None) -> str:
         """Return date, time and zone to the second, for tooltips: ``2026-03-12 14:02:11 UTC``."""
         return "unknown" if at is None else at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %Z").strip()

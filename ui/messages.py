@@ -10,6 +10,7 @@ from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
 from streams.failures import TidewatchError
+from streams.vocabulary import Scope
 from ui.theme import Tone
 
 Undo = Callable[[], Coroutine[Any, Any, None]]
@@ -25,7 +26,7 @@ class More(TypedDict, total=False):
     quiet: bool
     ongoing: bool
     lasting: bool
-    asks_server: bool
+    needs: Scope | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class Message:
     """Says what is under way; taken back when its result is said."""
     lasting: bool = True
     """Whether what it offers can still be done long after it was said."""
-    asks_server: bool = False
-    """Whether what it offers is an order to the server, which cannot be given while that is lost."""
+    needs: Scope | None = None
+    """The scope that what it offers takes, where that is an order to the server."""
 
     @property
     def stays(self) -> bool:

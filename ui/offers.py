@@ -12,7 +12,7 @@ from streams.commands import Commands
 from streams.records.files import FilePage, FileQuery
 from streams.records.settings import SettingsSheet
 from streams.snapshot import Snapshot
-from streams.vocabulary import ServerState
+from streams.vocabulary import Scope, ServerState
 from ui.components.palette import Known
 from ui.context import Place, UiContext
 from ui.links import file_place
@@ -88,7 +88,7 @@ class Offers:
             ft.Icons.BACKUP,
             lambda: self._server.back_up_all(clients.values()),
             "force run",
-            asks_server=True,
+            needs=Scope.OPERATE,
         )
         if status is not None and status.state is not ServerState.RUNNING:
             yield action(
@@ -96,7 +96,7 @@ class Offers:
                 ft.Icons.PLAY_ARROW,
                 self._server.start,
                 "take backups again",
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
         else:
             yield action(
@@ -104,7 +104,7 @@ class Offers:
                 ft.Icons.STOP,
                 lambda: self._server.stop(self._known.status),
                 "refuse backups",
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
         yield action(
             "Reconnect now", ft.Icons.REFRESH, self._commands.reconnect, "connection try again server"
@@ -155,7 +155,18 @@ class Offers:
                     lambda key=client.id, name=client.name: self._back_up(key, name),
                     at_rest=False,
                     weight=0.8,
-                    asks_server=True,
+                    needs=Scope.OPERATE,
+                )
+            if client.destroy_at is not None:
+                yield PaletteEntry(
+                    "Actions",
+                    f"Undo the removal of {client.name}",
+                    ft.Icons.RESTORE,
+                    lambda key=client.id, name=client.name: self._keep(key, name),
+                    detail=f"on {self._context.format.day_time(client.destroy_at)}",
+                    words="keep client",
+                    weight=0.85,
+                    needs=Scope.OPERATE,
                 )
             yield PaletteEntry(
                 "Actions",
@@ -168,6 +179,10 @@ class Offers:
 
     async def _back_up(self, client_id: str, name: str) -> None:
         await force_backup(self._commands, self._context, {client_id: name})
+
+    async def _keep(self, client_id: str, name: str) -> None:
+        await self._commands.keep_client(client_id)
+        self._context.messages.done(f"{name} is kept and allowed again")
 
     def _find_files(self, text: str) -> Observable[Sequence[PaletteEntry]]:
         def entries(snapshot: Snapshot[FilePage]) -> Sequence[PaletteEntry]:

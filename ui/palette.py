@@ -1,7 +1,7 @@
 """What the palette offers, and how well it fits what somebody types; pure, the drawing is a component."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -9,6 +9,10 @@ import flet as ft
 from rapidfuzz import fuzz, utils
 from reactivex import Observable
 
+from streams.vocabulary import Scope
+from ui.permissions import Permissions
+
+ALL_PERMISSIONS: Final = Permissions()
 MOST_OF_A_GROUP: Final = 5
 MOST: Final = 12
 _CUTOFF: Final = 52.0
@@ -35,8 +39,10 @@ class PaletteEntry:
     """Whether it is offered before anything is typed."""
     weight: float = 1.0
     """Under 1 for what should stand behind others that fit as well."""
-    asks_server: bool = False
-    """Whether it is an order to the server, which cannot be given while that is lost."""
+    needs: Scope | None = None
+    """The scope that it takes, where it is an order to the server."""
+    refused: str = ""
+    """Why it cannot be chosen; empty where it can."""
 
 
 Provider = Callable[[], Iterable[PaletteEntry]]
@@ -70,10 +76,15 @@ class Palette:
         """All searches by name."""
         return dict(self._searches)
 
-    def entries(self, *, lost: bool = False) -> Iterator[PaletteEntry]:
-        """Give everything that is offered now; while the server is ``lost`` no order to it."""
+    def entries(self, permissions: Permissions = ALL_PERMISSIONS) -> Iterator[PaletteEntry]:
+        """Give everything that is offered now: no order to a server that is lost, and of those that the token
+        does not allow, why not."""
         for provider in list(self._providers.values()):
-            yield from (entry for entry in provider() if not (lost and entry.asks_server))
+            for entry in provider():
+                if entry.needs is None:
+                    yield entry
+                elif not permissions.lost:
+                    yield replace(entry, refused=permissions.refusal(entry.needs))
 
 
 def score(query: str, entry: PaletteEntry) -> float:

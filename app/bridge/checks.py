@@ -19,7 +19,7 @@ from streams.failures import (
     WrongVersion,
 )
 from streams.records.events import PROTOCOL_VERSION
-from streams.records.server import ServerStatus
+from streams.records.tokens import ConsoleToken
 
 T = TypeVar("T")
 
@@ -42,10 +42,10 @@ async def check_server(http: HttpClient) -> Health:
     return health
 
 
-async def check_token(http: HttpClient) -> None:
-    """Ask something that needs the token; raise WrongToken."""
+async def check_token(http: HttpClient) -> ConsoleToken:
+    """Return what the server says of the token; raise WrongToken."""
     try:
-        await http.get("/api/status", ServerStatus)
+        return await http.get("/api/tokens/own", ConsoleToken)
     except CommandFailed as refused:
         if refused.server_code != "forbidden":
             raise
@@ -65,7 +65,7 @@ async def open_database(path: Path) -> ReadOnlyDatabase:
 
 async def check_all(
     http: HttpClient, database_path: Path | None, limit_s: float
-) -> tuple[Health, ReadOnlyDatabase | None]:
+) -> tuple[Health, ConsoleToken, ReadOnlyDatabase | None]:
     """Run all checks together; raise the server's failure, with the database's beside it, or that alone."""
 
     async def database() -> ReadOnlyDatabase | None:
@@ -89,7 +89,8 @@ async def check_all(
     if isinstance(opened, TidewatchError):
         raise opened
     assert not isinstance(health, TidewatchError)
-    return health, opened
+    assert not isinstance(token, TidewatchError)
+    return health, token, opened
 
 
 async def limited(check: Awaitable[T], limit_s: float, late: TidewatchError) -> T | TidewatchError:

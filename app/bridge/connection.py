@@ -22,6 +22,7 @@ from streams.failures import (
 from streams.operators.kinds import Seconds, seconds_of
 from streams.records.base import utc_now
 from streams.records.link import Link
+from streams.records.tokens import ConsoleToken
 from streams.refcount import Held
 from streams.subjects import LoopSubject
 from streams.vocabulary import LinkState
@@ -71,6 +72,10 @@ class ConnectionManager:
     def name_server(self, name: str, *, simulated: bool) -> None:
         """Take what the server has said of itself."""
         self._change(server_name=name, simulated=simulated)
+
+    def name_token(self, token: ConsoleToken) -> None:
+        """Take what the server has said of the token that is sent to it."""
+        self._change(scopes=token.scopes, token_name=token.name, token_ends_at=token.expires_at)
 
     def heard(self, error: TidewatchError | None) -> None:
         """Take the end of a request: an answer of any kind shows that the server is there."""
@@ -139,7 +144,8 @@ class ConnectionManager:
                 self._failure = self._down_s = None
                 self._absent = False
                 self._change(reconnects=number - 1, last_gap_s=gap_s or self._link.last_gap_s)
-                self._change(scopes=scopes or None)
+                if scopes:
+                    self._change(scopes=scopes)
             case SocketDown(error=error, retry_in_s=retry_in_s):
                 self._down_s = self._seconds() if self._down_s is None else self._down_s
                 self._failure = self._named(error, now + timedelta(seconds=retry_in_s))

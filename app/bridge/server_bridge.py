@@ -24,6 +24,7 @@ from streams.failures import TidewatchError, WrongCertificate
 from streams.operators.backoff import Backoff
 from streams.operators.spawning import Spawn
 from streams.records.base import utc_now
+from streams.records.tokens import ConsoleToken
 from streams.sources.reading import Reading
 
 
@@ -72,7 +73,7 @@ async def open_bridge(
         timeout_s=lambda: settings().polling.timeout_s,
     )
     try:
-        health, database = await check_all(http, connection.database_path, connection.check_s)
+        health, token, database = await check_all(http, connection.database_path, connection.check_s)
     except WrongCertificate as error:
         await http.close()
         raise await named_key(reach.address, error, connection.check_s) from None
@@ -80,12 +81,13 @@ async def open_bridge(
         await http.close()
         raise
     http.address = replace(http.address, events_port=health.events_port)
-    return _connected(http, health, database, settings, scheduler=scheduler, spawn=spawn, now=now)
+    return _connected(http, health, token, database, settings, scheduler=scheduler, spawn=spawn, now=now)
 
 
 def _connected(
     http: HttpClient,
     health: Health,
+    token: ConsoleToken,
     database: ReadOnlyDatabase | None,
     settings: Callable[[], Settings],
     *,
@@ -99,7 +101,7 @@ def _connected(
 
     async def ask() -> None:
         with suppress(TidewatchError):  # the manager hears how it ended, as of every request
-            await http.get("/health", Health)
+            manager.name_token(await http.get("/api/tokens/own", ConsoleToken))
 
     realtime = RealtimeUpdater(http, scheduler=scheduler, spawn=spawn, backoff=backoff, now=now)
     manager = ConnectionManager(
@@ -112,6 +114,7 @@ def _connected(
         probe=lambda: spawn(ask),
     )
     manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
+    manager.name_token(token)
     http.heard = manager.heard
     http.dated = realtime.note_date
     queries = DatabaseQueries(database, scheduler=scheduler, spawn=spawn) if database else None

@@ -25,6 +25,9 @@ class Link(Record, frozen=True, kw_only=True):
     server_name: str = ""
     scopes: tuple[Scope, ...] | None = None
     """What this console's token may do; None while the server has not told."""
+    token_name: str = ""
+    token_ends_at: datetime | None = None
+    """When the token stops being good by itself; None never."""
 
     @property
     def lost(self) -> bool:

@@ -30,6 +30,7 @@ class SettingsStage:
     desk: SettingsDesk
     watcher: SettingsWatcher
     file: Path
+    streams: FakeStreams
 
     def field(self, name: str) -> SettingField:
         """Return the row of a setting."""
@@ -70,6 +71,6 @@ async def settings_stage(
         await h.settle()
         view = shell.view("settings")
         assert isinstance(view, SettingsView)
-        yield SettingsStage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml")
+        yield SettingsStage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml", streams)
         assert not h.reports, h.reports
         assert not h.crashes

@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from streams.vocabulary import Scope
 from tests.ui.test_clients_view import open_desk
 from ui.theme import HELD_BACK
 
@@ -51,7 +52,7 @@ async def test_the_bar_of_the_selection_offers_no_order_either() -> None:
         desk.page.frame()
         assert all(button.disabled for button in buttons)
         assert all(button.tooltip == "There is no connection to the server" for button in buttons)
-        assert all(entry.asks_server for entry in bar.offers("client"))
+        assert all(entry.needs is Scope.OPERATE for entry in bar.offers("client"))
         desk.streams.fill()
         desk.page.frame()
         assert not any(button.disabled or button.tooltip for button in buttons)

@@ -1,4 +1,4 @@
-"""A token with few scopes: what it may not do is not offered, and says why; tokens in the settings."""
+"""Tokens in the settings: listed, made once, revoked; and what a token with few scopes may do with them."""
 
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,6 @@ from tests.ui.settings_stage import settings_stage
 from ui.app import build_console
 from ui.views.settings_present import TOKENS
 from ui.views.settings_tokens import TokensCard
-
-
-async def test_an_order_says_which_scope_the_token_lacks() -> None:
-    async with PageHarness.open() as h:
-        context = h.context
-        assert context.lacks(Scope.DESTROY) == "", "unknown: the server decides"
-        context.scopes = frozenset({Scope.LOOK})
-        assert context.lacks(Scope.LOOK) == ""
-        assert context.lacks(Scope.OPERATE) == "This console's token has no scope operate"
 
 
 def texts(card: TokensCard) -> list[str]:
@@ -59,11 +50,13 @@ async def test_tokens_are_listed_made_once_and_revoked(tmp_path: Path) -> None:
 
 async def test_a_narrow_token_makes_none(tmp_path: Path) -> None:
     async with settings_stage(tmp_path, TOKENS) as stage:
-        stage.h.context.scopes = frozenset({Scope.LOOK})
         card = stage.view._tokens
+        stage.streams.link.on_next(replace(stage.streams.link.value, scopes=(Scope.LOOK,)))
+        await stage.h.settle()
         card.open()
         await stage.until_saved()
-        assert card._add.disabled
+        assert card._add.disabled and all(revoke.disabled for revoke in card._revokes)
+        assert card._revokes
         assert card._add.tooltip == "This console's token has no scope destroy"
 
 
@@ -74,4 +67,4 @@ async def test_the_link_tells_what_the_token_may_do() -> None:
         build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
         streams.link.on_next(replace(streams.link.value, scopes=(Scope.LOOK,)))
         await h.settle()
-        assert h.context.scopes == frozenset({Scope.LOOK})
+        assert h.context.permissions.scopes == frozenset({Scope.LOOK})

@@ -9,15 +9,15 @@ from reactivex.subject import BehaviorSubject
 
 from streams.commands import Outcome
 from streams.records.link import Link
-from streams.vocabulary import LinkState
+from streams.vocabulary import LinkState, Scope
 from tests.ui import fleet
 from tests.ui.harness import NOON, PageHarness
 from tests.ui.test_clients_view import open_desk
 from tests.ui.test_shell import stage
 from ui.components.confirm import Question, ask
 from ui.components.messages import MessageCentre
-from ui.components.orders import NO_CONNECTION
 from ui.components.toasts import ToastLayer
+from ui.permissions import NO_CONNECTION
 
 
 async def asked(h: PageHarness, question: Question) -> tuple[asyncio.Task[bool], ft.AlertDialog]:
@@ -35,7 +35,7 @@ async def test_an_order_cannot_be_said_yes_to_while_the_server_is_lost() -> None
             link.on_next(Link(state=LinkState.DOWN if lost else LinkState.LIVE, since=NOON))
             await h.settle()
 
-        question = Question("Stop?", "It stops.", "Stop it", asks_server=True)
+        question = Question("Stop?", "It stops.", "Stop it", needs=Scope.OPERATE)
         task, dialog = await asked(h, question)
         yes = h.find(ft.FilledButton, dialog)
         assert (yes.disabled, yes.tooltip) == (False, None)
@@ -104,7 +104,7 @@ async def test_no_order_is_offered_by_a_message_while_the_server_is_lost() -> No
             buttons = (b for b in h.find_all(ft.TextButton) if b.content != "Clear")
             return [(str(b.content), bool(b.disabled), b.tooltip) for b in buttons]  # type: ignore[misc]
 
-        h.context.messages.done("a.pdf deleted", action_label="Undo", action=undo, asks_server=True)
+        h.context.messages.done("a.pdf deleted", action_label="Undo", action=undo, needs=Scope.OPERATE)
         h.context.messages.done("Saved", action_label="Put back", action=undo)
         h.frame()
         now = [
@@ -118,7 +118,7 @@ async def test_no_order_is_offered_by_a_message_while_the_server_is_lost() -> No
         h.frame()
         lost = [(label, label == "Undo", NO_CONNECTION if label == "Undo" else None) for label, *_ in now]
         assert offered() == lost
-        h.context.messages.done("b.pdf deleted", action_label="Undo", action=undo, asks_server=True)
+        h.context.messages.done("b.pdf deleted", action_label="Undo", action=undo, needs=Scope.OPERATE)
         h.frame()
         assert offered()[2] == ("Undo", True, NO_CONNECTION)
         link.on_next(Link(state=LinkState.LIVE, since=h.now()))
@@ -133,4 +133,4 @@ async def test_what_takes_back_an_order_is_an_order_itself() -> None:
         await desk.menu(0, "Disconnect…")
         await desk.page.fire(desk.page.find(ft.FilledButton, content="Disconnect"), "click")
         message = desk.page.context.messages.all[0]
-        assert (message.action_label, message.asks_server) == ("Allow again", True)
+        assert (message.action_label, message.needs) == ("Allow again", Scope.OPERATE)

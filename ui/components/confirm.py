@@ -11,9 +11,11 @@ import flet as ft
 
 from streams.records.link import Link
 from streams.safe_text import label_text
+from streams.vocabulary import Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.context import UiContext
+from ui.permissions import Permissions
 from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text
 
 _SHOWN_NAMES = 12
@@ -32,8 +34,8 @@ class Question:
     destructive: bool = False
     type_name: str = ""
     """Must be typed before the button works, for what loses data."""
-    asks_server: bool = False
-    """Whether yes is an order to the server, which cannot be given while that is lost."""
+    needs: Scope | None = None
+    """The scope that yes takes, where it is an order to the server."""
 
 
 def present_names(names: Sequence[str], most: int = _SHOWN_NAMES) -> tuple[tuple[str, ...], str]:
@@ -47,7 +49,8 @@ class _Yes(BoundView):
     """The button that says yes: held back until the name is typed, and an order while the server is lost."""
 
     def __init__(self, context: UiContext, question: Question, on_yes: Callable[[], None]) -> None:
-        self._lost, self._named = False, not question.type_name
+        self._permissions, self._named = Permissions(), not question.type_name
+        self._needs = question.needs
         self._button = ft.FilledButton(question.verb, on_click=lambda _: on_yes())
         if question.destructive:
             self._button.style = ft.ButtonStyle(
@@ -56,13 +59,13 @@ class _Yes(BoundView):
             )
         super().__init__(context=context, key="yes", content=self._button)
         self._show()
-        if question.asks_server:
+        if question.needs is not None:
             self.bind(context.link, self._show_link)
 
     @property
     def held_back(self) -> bool:
         """Whether it cannot be said now."""
-        return self._lost or not self._named
+        return bool(self._refusal())
 
     def show_named(self, named: bool) -> None:
         """Take notice whether the right name is typed."""
@@ -70,11 +73,14 @@ class _Yes(BoundView):
         self._show()
 
     def _show_link(self, link: Link) -> None:
-        self._lost = link.lost
+        self._permissions = Permissions.of(link)
         self._show()
 
+    def _refusal(self) -> str:
+        return self._permissions.refusal(self._needs, "" if self._named else "Type the name first")
+
     def _show(self) -> None:
-        self.touch(*hold_back(self._button, self._lost, refused="" if self._named else "Type the name first"))
+        self.touch(*hold_back(self._button, self._refusal()))
 
 
 async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:

@@ -18,6 +18,8 @@ from ui.context import UiContext
 from ui.format import UNKNOWN, Formatter, age_text, count_text, duration_text
 from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, Tone, body_text, card_title
 
+ENDS_SOON_S: Final = 3 * 86400
+"""A token that ends within so long is shown as a warning."""
 _TRANSPORTS: Final = {
     LinkState.CONNECTING: "none yet",
     LinkState.LIVE: "events over WebSocket",
@@ -51,6 +53,7 @@ def present_connection(link: Link, latency: Latency, now: datetime, words: Forma
     failure = link.failure
     return (
         Fact("Server", link.server_name or UNKNOWN),
+        _token_fact(link, now, words),
         Fact("Transport", _TRANSPORTS[link.state]),
         Fact(
             "In this state",
@@ -81,6 +84,23 @@ def present_connection(link: Link, latency: Latency, now: datetime, words: Forma
         Fact("Last gap", duration_text(link.last_gap_s), f"{count_text(link.reconnects)} reconnections"),
         Fact("Why", failure.message if failure else UNKNOWN, failure.hint if failure else ""),
         Fact("Next try", age_text(failure.retry_at, now) if failure else UNKNOWN),
+    )
+
+
+def _token_fact(link: Link, now: datetime, words: Formatter) -> Fact:
+    """Return which token is used, what it may do and when it ends."""
+    if link.scopes is None:
+        return Fact("Token", UNKNOWN)
+    ends = link.token_ends_at
+    told = f"{link.token_name}: {', '.join(link.scopes)}" if link.token_name else ", ".join(link.scopes)
+    if ends is None:
+        return Fact("Token", told, "It has no end")
+    soon = (ends - now).total_seconds() < ENDS_SOON_S
+    return Fact(
+        "Token",
+        f"{told}; ends {age_text(ends, now)}",
+        f"It ends at {words.exact_time(ends)}",
+        Tone.WARNING if soon else None,
     )
 
 

@@ -1,11 +1,14 @@
 """How a column of a table is described, and the values its cells can show."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
 import flet as ft
+
+from streams.vocabulary import Scope
+from ui.permissions import Permissions
 
 R = TypeVar("R")
 
@@ -108,10 +111,15 @@ class RowAction:
     icon: ft.IconData
     run: Callable[[], object]
     """Called on the loop; may return a coroutine, which is then awaited."""
-    enabled: bool = True
+    refused: str = ""
+    """Why it cannot be done now; empty where it can."""
     destructive: bool = False
-    asks_server: bool = False
-    """Whether it is an order to the server, which cannot be given while that is lost."""
+    needs: Scope | None = None
+    """The scope that it takes, where it is an order to the server."""
+
+    def under(self, permissions: Permissions) -> "RowAction":
+        """Return it as it can be given now."""
+        return replace(self, refused=permissions.refusal(self.needs, self.refused))
 
 
 LANE_MIN_WIDTH = 540

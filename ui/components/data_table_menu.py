@@ -37,13 +37,17 @@ def _item(action: RowAction) -> ft.PopupMenuItem:
         if inspect.isawaitable(result):
             await result
 
-    color = Tone.BAD.color if action.destructive and action.enabled else None
+    color = Tone.BAD.color if action.destructive and not action.refused else None
     return ft.PopupMenuItem(
         content=ft.Text(
-            action.label, size=13, color=color or INK, opacity=1.0 if action.enabled else HELD_BACK
+            action.label,
+            size=13,
+            color=color or INK,
+            opacity=HELD_BACK if action.refused else 1.0,
+            tooltip=action.refused or None,
         ),
         icon=ft.Icon(action.icon, size=18, color=color),
         height=36,
-        disabled=not action.enabled,
+        disabled=bool(action.refused),
         on_click=run,
     )

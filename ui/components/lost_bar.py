@@ -11,6 +11,7 @@ from streams.vocabulary import LinkState
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
+from ui.permissions import Permissions
 from ui.theme import SIZE_BODY, look, small_text
 
 
@@ -81,7 +82,7 @@ class LostBar(BoundView):
 
     def _show_link(self, link: Link) -> None:
         before, self._link = self._link, link
-        self.context.scopes = None if link.scopes is None else frozenset(link.scopes)
+        self.context.permissions = Permissions.of(link)
         self._tell(link, before)
         self._show_time(self.context.clock())
 

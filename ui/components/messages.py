@@ -14,6 +14,7 @@ from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import count_text
 from ui.messages import Message
+from ui.permissions import Permissions
 from ui.theme import (
     INK,
     LINE,
@@ -68,13 +69,14 @@ class MessageCentre(BoundView):
             **floating_panel(width=WIDTH),
             **container,
         )
-        self._lost = False
+        self._permissions = Permissions()
         self.bind(context.messages.stream, self._show_messages)
         self.bind(context.link, self._show_link)
 
     def _show_link(self, link: Link) -> None:
-        if link.lost is not self._lost:
-            self._lost = link.lost
+        permissions = Permissions.of(link)
+        if permissions != self._permissions:
+            self._permissions = permissions
             self._show_messages(self.context.messages.all)
 
     def _show_messages(self, messages: tuple[Message, ...]) -> None:
@@ -119,7 +121,7 @@ class MessageCentre(BoundView):
             self.act(message.action_label, self.context.messages.do(message.number))
 
         style = ft.ButtonStyle(padding=0, alignment=ft.Alignment.CENTER_LEFT)
-        return [offer_button(message, on_click, lost=self._lost, height=_OFFER_HEIGHT, style=style)]
+        return [offer_button(message, on_click, self._permissions, height=_OFFER_HEIGHT, style=style)]
 
 
 def present_height(messages: Sequence[Message]) -> float:
@@ -174,10 +176,12 @@ def log_button(context: UiContext, message: Message) -> list[ft.Control]:
     return [small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
 
 
-def offer_button(message: Message, on_click: Callable[[], Any], *, lost: bool, **looks: Any) -> ft.TextButton:
-    """Return the button that does what a message offers; an order is held back while the server is lost."""
+def offer_button(
+    message: Message, on_click: Callable[[], Any], permissions: Permissions, **looks: Any
+) -> ft.TextButton:
+    """Return the button that does what a message offers; an order that cannot be given now is held back."""
     button = ft.TextButton(message.action_label, on_click=lambda _: on_click(), **looks)
-    hold_back(button, lost and message.asks_server)
+    hold_back(button, permissions.refusal(message.needs))
     return button
 
 

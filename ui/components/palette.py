@@ -24,6 +24,7 @@ from ui.components.palette_rows import entry_row, group_title, nothing_called
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
+from ui.permissions import Permissions
 from ui.theme import LINE, QUIET_INK, SELECTED, mono_text
 
 WIDTH: Final = 640
@@ -40,8 +41,7 @@ class Known:
 
     clients: dict[str, Client] = field(default_factory=dict)
     status: ServerStatus | None = None
-    lost: bool = False
-    """Whether there is no server that could take an order."""
+    permissions: Permissions = field(default_factory=Permissions)
 
 
 class _Keyboard(Enum):
@@ -150,8 +150,9 @@ class PaletteView(BoundView):
             self._renew()
 
     def _keep_link(self, link: Link) -> None:
-        if link.lost is not self.known.lost:
-            self.known.lost = link.lost
+        permissions = Permissions.of(link)
+        if permissions != self.known.permissions:
+            self.known.permissions = permissions
             self._renew()
 
     def _renew(self) -> None:
@@ -159,7 +160,7 @@ class PaletteView(BoundView):
         self._show_list(keep=True)
 
     def _take_entries(self) -> None:
-        self._entries = list(self.context.palette.entries(lost=self.known.lost))
+        self._entries = list(self.context.palette.entries(self.known.permissions))
 
     def _show_found(self, found: Found) -> None:
         self._found.update(found)
@@ -259,6 +260,8 @@ class PaletteView(BoundView):
             self._submitted = len(self._query) >= SHORTEST_SEARCH
 
     def _choose(self, entry: PaletteEntry) -> None:
+        if entry.refused:
+            return  # its row says why
         self._on_close()
         result = entry.run()
         if inspect.iscoroutine(result):

@@ -6,14 +6,14 @@ from typing import Final
 import flet as ft
 
 from ui.palette import PaletteEntry
-from ui.theme import QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, body_text, small_text
+from ui.theme import HELD_BACK, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, body_text, small_text
 
 _HEIGHT: Final = 34
 
 
 def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteEntry], None]) -> ft.Container:
     """Return the row of an entry."""
-    detail = small_text(entry.detail)
+    detail = small_text(entry.refused or entry.detail)
     detail.expand = True
     parts: list[ft.Control] = [ft.Icon(entry.icon, size=18, color=QUIET_INK), body_text(entry.label), detail]
     if entry.keys:
@@ -24,7 +24,8 @@ def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteE
         padding=ft.Padding.symmetric(horizontal=8),
         border_radius=6,
         bgcolor=SELECTED if chosen else None,
-        ink=True,
+        ink=not entry.refused,
+        opacity=HELD_BACK if entry.refused else 1.0,
         on_click=lambda _event: on_click(entry),
     )
 

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import flet as ft
 
 from streams.records.link import Link
+from streams.vocabulary import Scope
 from ui.components.data_table_columns import RowAction
 from ui.components.orders import hold_back
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
+from ui.permissions import Permissions
 from ui.theme import INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 
@@ -23,6 +25,8 @@ class BarAction:
     label: str
     icon: ft.IconData
     run: Callable[[], object]
+    needs: Scope
+    """The scope that it takes."""
     destructive: bool = False
     applies: Callable[[], bool] = lambda: True
     """Whether any of what is selected is such that it can be done; else it is not offered."""
@@ -33,7 +37,7 @@ class SelectionBar:
 
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
         self._shown = 0
-        self._lost = False
+        self._permissions = Permissions()
         self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
         self._hidden = ft.Text("", size=SIZE_BODY, color=INK, no_wrap=True, visible=False)
         self._buttons = {action: _bar_button(action) for action in actions}
@@ -74,20 +78,18 @@ class SelectionBar:
         return [self.control]
 
     def show_link(self, link: Link) -> list[ft.Control]:
-        """Take back the offers while there is no server that could do them; return the controls to update."""
-        if link.lost is self._lost:
+        """Take back the offers that cannot be ordered now; return the controls to update."""
+        permissions = Permissions.of(link)
+        if permissions == self._permissions:
             return []
-        self._lost = link.lost
-        for button in self._buttons.values():
-            hold_back(button, self._lost, own_ink=True)
+        self._permissions = permissions
+        for action, button in self._buttons.items():
+            hold_back(button, permissions.refusal(action.needs), own_ink=True)
         return [self.control]
 
     def of_row(self, actions: Iterable[RowAction]) -> tuple[RowAction, ...]:
-        """Return the menu of a row, with what a lost server cannot do held back."""
-        return tuple(
-            replace(action, enabled=False) if self._lost and action.asks_server else action
-            for action in actions
-        )
+        """Return the menu of a row, with what cannot be ordered now held back."""
+        return tuple(action.under(self._permissions) for action in actions)
 
     def offers(self, one: str) -> Iterator[PaletteEntry]:
         """Give the palette what can be done with what is selected; ``one`` names one of them."""
@@ -97,7 +99,7 @@ class SelectionBar:
                     label = f"{action.label} the {counted(self._shown, f'selected {one}')}"
                     # Before what is done with all, of which the words are much the same.
                     yield PaletteEntry(
-                        "Selected", label, action.icon, action.run, weight=1.02, asks_server=True
+                        "Selected", label, action.icon, action.run, weight=1.02, needs=action.needs
                     )
 
 

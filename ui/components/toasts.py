@@ -14,6 +14,7 @@ from ui.components.messages import ICONS, log_button, offer_button, small_button
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.messages import Message
+from ui.permissions import Permissions
 from ui.room import FOOT_HEIGHT, RAIL_WIDTH
 from ui.theme import INK, LINE, PAGE_PADDING, QUIET_INK, SIZE_BODY, SIZE_SMALL
 
@@ -50,8 +51,8 @@ class ToastLayer(BoundView):
         self._queue: list[Message] = []
         self._shown: dict[int, tuple[Message, ft.Control]] = {}
         self._timers: dict[int, DisposableBase] = {}
-        self._lost = False
-        self._orders: dict[int, ft.TextButton] = {}
+        self._permissions = Permissions()
+        self._orders: dict[int, tuple[Message, ft.TextButton]] = {}
         """What gives orders to the server, by the number of its message."""
         self.bind(context.messages.stream, self._show_messages)
         self.bind(context.link, self._show_link)
@@ -69,9 +70,9 @@ class ToastLayer(BoundView):
             self._fill()
 
     def _show_link(self, link: Link) -> None:
-        self._lost = link.lost
-        for button in self._orders.values():
-            self.touch(*hold_back(button, self._lost))
+        self._permissions = Permissions.of(link)
+        for message, button in self._orders.values():
+            self.touch(*hold_back(button, self._permissions.refusal(message.needs)))
 
     def _fill(self) -> None:
         while self._queue and (len(self._shown) < MOST_TOASTS or self._make_way()):
@@ -122,10 +123,10 @@ class ToastLayer(BoundView):
         if message.action is not None:
             style = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8))
             offer = offer_button(
-                message, lambda: self._on_action(message), lost=self._lost, height=28, style=style
+                message, lambda: self._on_action(message), self._permissions, height=28, style=style
             )
-            if message.asks_server:
-                self._orders[message.number] = offer
+            if message.needs is not None:
+                self._orders[message.number] = message, offer
             parts.append(offer)
         buttons: list[ft.Control] = []
         if message.stays:

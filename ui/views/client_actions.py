@@ -7,16 +7,13 @@ import flet as ft
 
 from streams.commands import Commands
 from streams.failures import TidewatchError
-from streams.vocabulary import ClientState, RunState, Scope
+from streams.vocabulary import Scope
 from ui.components.confirm import Question, ask
-from ui.components.data_table_columns import RowAction
-from ui.components.selection_bar import BarAction
 from ui.context import Place, UiContext
 from ui.format import counted
 from ui.links import client_link
 from ui.views.backup_ends import force_backup
-from ui.views.client_details_present import present_goal
-from ui.views.clients_present import ClientRow
+from ui.views.client_details_present import present_goal, present_quota
 from ui.views.copying import copy_link
 from ui.views.outcomes import (
     present_cancelled,
@@ -43,26 +40,6 @@ class ClientActions:
     ) -> None:
         self._commands, self._context = commands, context
         self._act, self._page, self._names = act, page, names
-
-    def of_selected(self, selected: Callable[[bool | None], list[str]]) -> tuple[BarAction, ...]:
-        """Return what can be done with what is selected: all, those disconnected (True), or the others."""
-        return (
-            BarAction("Back up", ft.Icons.BACKUP, lambda: self.back_up(selected(None))),
-            BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(selected(None))),
-            BarAction(
-                "Allow",
-                ft.Icons.LINK,
-                lambda: self.allow(selected(True)),
-                applies=lambda: bool(selected(True)),
-            ),
-            BarAction(
-                "Disconnect",
-                ft.Icons.LINK_OFF,
-                lambda: self.disconnect(selected(False)),
-                destructive=True,
-                applies=lambda: bool(selected(False)),
-            ),
-        )
 
     def back_up(self, ids: Sequence[str]) -> None:
         """Force a backup of these clients."""
@@ -95,7 +72,7 @@ class ClientActions:
                 verb="Disconnect",
                 names=[names[key] for key in ids] if len(ids) > 1 else (),
                 destructive=True,
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
             if not await ask(self._page(), self._context, question):
                 return
@@ -108,7 +85,7 @@ class ClientActions:
                 text,
                 action_label="Allow again",
                 action=lambda: self._allow_now(outcome.done),
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
 
         self._act(f"Disconnect {self._who(ids)}", run())
@@ -154,10 +131,12 @@ class ClientActions:
 
         self._act(f"Verify {self._who(ids)}", run())
 
-    def _copy(self, link: str) -> None:
-        self._act("Copy link", copy_link(self._context, link))
+    def copy_link_to(self, name: str) -> None:
+        """Copy a link that leads to a client."""
+        self._act("Copy link", copy_link(self._context, client_link(name)))
 
-    def _copy_enrol_command(self, name: str) -> None:
+    def copy_enrolment(self, name: str) -> None:
+        """Copy the command that enrols a client again."""
         self._act("Copy command", copy_enrol_command(self._context, name))
 
     def remove(self, client_id: str) -> None:
@@ -174,7 +153,7 @@ class ClientActions:
                 names=present_lost(held, self._context.format),
                 destructive=True,
                 type_name=held.name,
-                asks_server=True,
+                needs=Scope.DESTROY,
             )
             if not await ask(self._page(), self._context, question):
                 return
@@ -188,7 +167,7 @@ class ClientActions:
                     detail=f"Gone with it then: {what}.",
                     action_label="Undo",
                     action=lambda: self._keep_now(client_id),
-                    asks_server=True,
+                    needs=Scope.OPERATE,
                 )
                 return
             self._context.messages.done(f"{lost.name} was removed for good", detail=f"Gone with it: {what}.")
@@ -213,6 +192,26 @@ class ClientActions:
 
         self._act(f"{'Protect' if protected else 'End the protection of'} {self._who([client_id])}", run())
 
+    def protect_run(self, run_id: int, *, protected: bool) -> None:
+        """Protect what a run has backed up from the purge, and its client from removal, or end that."""
+
+        async def run() -> None:
+            await self._commands.protect_run(run_id, protected=protected)
+            told = "is protected" if protected else "is protected no longer"
+            self._context.messages.done(f"Backup {run_id} {told}")
+
+        self._act(f"{'Protect' if protected else 'End the protection of'} backup {run_id}", run())
+
+    def set_quota(self, client_id: str, quota_bytes: int | None) -> None:
+        """Set how much a client may keep."""
+
+        async def run() -> None:
+            await self._commands.set_quota(client_id, quota_bytes)
+            words = present_quota(quota_bytes, self._context.format)
+            self._context.messages.done(f"Quota of {self._who([client_id])}: {words}")
+
+        self._act(f"Set the quota of {self._who([client_id])}", run())
+
     def set_goal(self, client_id: str, goal_s: float) -> None:
         """Set how old the last good backup of a client may be."""
 
@@ -225,86 +224,6 @@ class ClientActions:
     def show_files(self, client_id: str) -> None:
         """Go to the files of a client."""
         self._context.go(Place("files", f"client:{client_id}"))
-
-    def of_row(self, row: ClientRow, open_details: Callable[[str], None]) -> tuple[RowAction, ...]:
-        """Return the menu of a row."""
-        client = row.client
-        key, shut = client.id, client.state is ClientState.DISCONNECTED
-        revoked = client.state is ClientState.REVOKED
-        operates = not self._context.lacks(Scope.OPERATE)
-        destroys = not self._context.lacks(Scope.DESTROY)
-        marked, protected = client.destroy_at is not None, client.protected
-        run_id = client.running_run_id
-        cancel_or_start = (
-            RowAction("Copy enrol command", ft.Icons.KEY, lambda: self._copy_enrol_command(client.name))
-            if revoked
-            else RowAction(
-                "Cancel backup",
-                ft.Icons.CANCEL,
-                lambda: self.cancel(run_id, client.name),
-                enabled=operates,
-                asks_server=True,
-            )
-            if run_id is not None
-            else RowAction(
-                "Back up now",
-                ft.Icons.BACKUP,
-                lambda: self.back_up([key]),
-                enabled=operates and not shut,
-                asks_server=True,
-            )
-        )
-        shut_or_allow = (
-            RowAction(
-                "Undo the removal",
-                ft.Icons.RESTORE,
-                lambda: self.keep(key),
-                enabled=operates,
-                asks_server=True,
-            )
-            if marked
-            else RowAction(
-                "Allow again", ft.Icons.LINK, lambda: self.allow([key]), enabled=operates, asks_server=True
-            )
-            if shut
-            else RowAction(
-                "Disconnect…",
-                ft.Icons.LINK_OFF,
-                lambda: self.disconnect([key]),
-                destructive=True,
-                enabled=operates and not revoked,
-                asks_server=True,
-            )
-        )
-        return (
-            RowAction("Details", ft.Icons.INFO, lambda: open_details(key)),
-            cancel_or_start,
-            RowAction(
-                "Verify all files",
-                ft.Icons.FACT_CHECK,
-                lambda: self.verify([key]),
-                enabled=operates and client.last_run_state not in (None, RunState.QUEUED),
-                asks_server=True,
-            ),
-            RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: self.show_files(key)),
-            RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(client_link(client.name))),
-            shut_or_allow,
-            RowAction(
-                "End protection" if protected else "Protect",
-                ft.Icons.LOCK_OPEN if protected else ft.Icons.LOCK_OUTLINE,
-                lambda: self.protect(key, protected=not protected),
-                enabled=destroys if protected else operates,
-                asks_server=True,
-            ),
-            RowAction(
-                "Remove for good…",
-                ft.Icons.DELETE_FOREVER,
-                lambda: self.remove(key),
-                enabled=destroys and not marked and not protected,
-                destructive=True,
-                asks_server=True,
-            ),
-        )
 
     def _who(self, ids: Sequence[str]) -> str:
         if len(ids) == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import flet as ft
 import reactivex as rx
@@ -9,7 +10,8 @@ import reactivex as rx
 from streams.bag import Streams
 from streams.records.link import Link
 from streams.records.runs import RunPage
-from streams.records.server import Activity
+from streams.records.server import Activity, ServerStatus
+from streams.snapshot import Snapshot
 from streams.vocabulary import ClientState, Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
@@ -18,21 +20,26 @@ from ui.components.states import Empty, StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, age_text
+from ui.permissions import Permissions
 from ui.theme import BACKING_UP, MONO
 from ui.views.activity_present import present_activity
 from ui.views.client_actions import ClientActions
 from ui.views.client_details_present import present_failures, present_run_bars
 from ui.views.client_goal import GoalPart
+from ui.views.client_holds import HoldsPart
 from ui.views.client_parts import (
     BARS_HEIGHT,
     RUNS,
     RunBars,
+    RunLines,
     RunningPart,
     activity_line,
     failure_line,
 )
+from ui.views.client_quota import QuotaPart
 from ui.views.clients_present import (
     ClientRow,
+    is_marked,
     is_overdue,
     present_file_counts,
     present_seen,
@@ -58,7 +65,7 @@ class ClientDetails(BoundView):
     ) -> None:
         self._streams, self._actions, self._as_of = streams, actions, as_of
         self._row: ClientRow | None = None
-        self._lost = False
+        self._permissions = Permissions()
         self._state = StatusBadge(BACKING_UP)
         self._running = RunningPart(self._on_cancel)
         self._facts = Facts(
@@ -75,14 +82,21 @@ class ClientDetails(BoundView):
             font=MONO,
         )
         self._goal = GoalPart(self._on_goal)
+        self._quota = QuotaPart(self._on_quota)
+        self._default_quota = 0
+        self._holds = HoldsPart(on_keep=self._on_keep, on_unprotect=self._on_unprotect)
+        self._run_lines = RunLines(
+            lambda run_id, protected: self._actions.protect_run(run_id, protected=protected)
+        )
         self._bars = RunBars(lambda run_id: self.context.go(Place("logs", f"run:{run_id}")))
         self._runs_box = StateBox(
-            self._bars.control,
+            ft.Column([self._bars.control, self._run_lines.control], spacing=6, tight=True),
             empty=Empty("No backup has run yet.", ft.Icons.HISTORY),
             skeleton_rows=2,
             compact=True,
             height=BARS_HEIGHT,
         )
+
         self._failures = ft.Column([], spacing=6, tight=True)
         self._failures_of: str | None = None
         self._failures_part = section("Last failures", self._failures)
@@ -100,10 +114,12 @@ class ClientDetails(BoundView):
         self._revoked = RevokedPart()
         body = ft.Column(
             [
+                *self._holds.controls,
                 self._revoked.control,
                 self._running.control,
                 self._facts.control,
                 section("Goal", ft.Row([self._goal.menu], tight=True)),
+                section("Quota", self._quota.control),
                 section("Last 30 runs", self._runs_box, self._runs_box.note),
                 self._failures_part,
                 section("Activity", self._lines_box, self._activity_head()),
@@ -124,6 +140,7 @@ class ClientDetails(BoundView):
         )
         super().__init__(context=context, key="client-details", content=self.panel.control, visible=False)
         self.bind(streams.link, self._show_link)
+        self.bind(streams.status, self._show_server)
         self._runs = self.bind_snapshot(
             rx.never(), self._runs_box, self._show_runs, is_empty=lambda page: not page.rows
         )
@@ -186,15 +203,23 @@ class ClientDetails(BoundView):
         for name, (text, tooltip) in facts.items():
             self.touch(*self._facts.set(name, text, tooltip))
         self.touch(*self._running.show(row, words))
-        self.touch(*self._revoked.show(client.name, client.state is ClientState.REVOKED))
+        revoked = client.state is ClientState.REVOKED and not is_marked(client)
+        self.touch(*self._revoked.show(client.name, revoked))
+        self.touch(*self._holds.show(client, self._permissions, words, now))
         self._show_orders(row)
+
+    def _show_server(self, status: Snapshot[ServerStatus]) -> None:
+        if status.value is not None and status.value.quota_bytes != self._default_quota:
+            self._default_quota = status.value.quota_bytes
+            if self._row is not None:
+                self._show_orders(self._row)
 
     def _show_orders(self, row: ClientRow) -> None:
         """Show what can be asked of the client now, and of the rest why not."""
         state = row.client.state
-        narrow = self.context.lacks(Scope.OPERATE)
-        marked = row.client.destroy_at is not None
-        revoked = narrow or ("Its token was revoked" if state is ClientState.REVOKED else "")
+        refusal = partial(self._permissions.refusal, Scope.OPERATE)
+        marked = is_marked(row.client)
+        revoked = "Its token was revoked" if state is ClientState.REVOKED else ""
         shut = state is ClientState.DISCONNECTED
         start = revoked or ("It is disconnected" if shut else "It backs up already" if row.running else "")
         label = "Undo the removal" if marked else "Allow again" if shut else "Disconnect…"
@@ -202,22 +227,30 @@ class ClientDetails(BoundView):
             self._toggle_shut.content = label
             self.touch(self._toggle_shut)
         self.touch(
-            *hold_back(self._start, self._lost, refused=start),
-            *hold_back(self._verify, self._lost, refused=narrow),
-            *hold_back(self._toggle_shut, self._lost, refused=revoked),
-            *hold_back(self._running.cancel, self._lost, refused=narrow),
-            *self._goal.show(row.client.goal_s, lost=self._lost),
+            *hold_back(self._start, refusal(start)),
+            *hold_back(self._verify, refusal()),
+            *hold_back(self._toggle_shut, refusal("" if marked else revoked)),
+            *hold_back(self._running.cancel, refusal()),
+            *self._goal.show(row.client.goal_s, refused=refusal()),
+            *self._quota.show(row.client, self._default_quota, self.context.format, refused=refusal()),
+            *self._run_lines.show_orders(self._permissions),
         )
 
     def _show_link(self, link: Link) -> None:
-        if link.lost is not self._lost:
-            self._lost = link.lost
+        permissions = Permissions.of(link)
+        if permissions != self._permissions:
+            self._permissions = permissions
             if self._row is not None:
-                self._show_orders(self._row)
+                self._show_client()
 
     def _show_runs(self, page: RunPage) -> None:
         words, now = self.context.format, self.context.server_clock()
         changed = self._bars.show(present_run_bars(page.rows[:RUNS], words, now))
+        changed += self._run_lines.show(page.rows, self._permissions, words, now)
+        height = BARS_HEIGHT + 6 + self._run_lines.height
+        if self._runs_box.height != height:
+            self._runs_box.height = height
+            changed.append(self._runs_box)
         failures = present_failures(page.rows, words, now)
         self._failures.controls = [failure_line(text) for text in failures]
         self._failures_part.visible, self._failures_of = bool(failures), self.client_id
@@ -249,10 +282,22 @@ class ClientDetails(BoundView):
         if self._row is not None:
             self._actions.show_files(self._row.client.id)
 
+    def _on_keep(self) -> None:
+        if self._row is not None:
+            self._actions.keep(self._row.client.id)
+
+    def _on_unprotect(self) -> None:
+        if self._row is not None:
+            self._actions.protect(self._row.client.id, protected=False)
+
+    def _on_quota(self, quota_bytes: int | None) -> None:
+        if self._row is not None and self._row.client.quota_bytes != quota_bytes:
+            self._actions.set_quota(self._row.client.id, quota_bytes)
+
     def _on_shut(self) -> None:
         if self._row is not None:
-            if self._row.client.destroy_at is not None:
-                self._actions.keep(self._row.client.id)
+            if is_marked(self._row.client):
+                self._on_keep()
                 return
             shut = self._row.client.state is ClientState.DISCONNECTED
             self._with(self._actions.allow if shut else self._actions.disconnect)

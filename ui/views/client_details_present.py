@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from streams.records.clients import Client
 from streams.records.runs import Progress, Run
 from streams.vocabulary import RunState
 from ui.format import (
     Formatter,
+    age_text,
     count_text,
     counted,
     duration_text,
@@ -25,6 +27,23 @@ def present_goal(seconds: float) -> str:
     if seconds < 2 * 86400.0:
         return f"every {seconds / 3600:g} h"
     return f"every {seconds / 86400:g} d"
+
+
+def present_quota(quota_bytes: int | None, words: Formatter) -> str:
+    """Return a quota in words: ``50.0 GiB``, ``no quota``."""
+    if quota_bytes is None:
+        return "as set on the server"
+    return words.size(quota_bytes) if quota_bytes else "no quota"
+
+
+def present_marked(client: Client, words: Formatter, now: datetime) -> str:
+    """Return when a client is removed, with what is left of the time to undo it; empty for any other."""
+    at = client.destroy_at
+    if at is None:
+        return ""
+    if at <= now:
+        return "It is being removed."
+    return f"It is removed for good {age_text(at, now)}, on {words.day_time(at)}."
 
 
 def present_running_head(progress: Progress | None, words: Formatter) -> str:
@@ -56,6 +75,7 @@ class RunBar:
     tone: Tone
     story: str
     run_id: int
+    protected: bool = False
 
 
 def run_seconds(run: Run) -> float | None:
@@ -72,6 +92,7 @@ def present_run_bars(runs: Sequence[Run], words: Formatter, now: datetime) -> tu
             look(run.state).tone,
             f"{present_run(run, words, now)}\nClick for its log lines",
             run.id,
+            run.protected,
         )
         for run in reversed(runs)
     )
@@ -86,6 +107,8 @@ def present_run(run: Run, words: Formatter, now: datetime) -> str:
     lines.append(f"{words.size(run.bytes_sent)} sent, {files}")
     if run.reason:
         lines.append(run.reason)
+    if run.protected:
+        lines.append("Protected: what it has backed up is not purged")
     return "\n".join(lines)
 
 

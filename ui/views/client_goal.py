@@ -32,10 +32,10 @@ class GoalPart:
             on_click=lambda _event: self._on_goal(seconds),
         )
 
-    def show(self, seconds: float, *, lost: bool) -> list[ft.Control]:
+    def show(self, seconds: float, *, refused: str) -> list[ft.Control]:
         """Show the goal, and whether it can be changed now; return the controls to update."""
         tooltip = "Change how old the last good backup may be"
-        changed = hold_back(self.menu, lost, tooltip=tooltip, own_ink=True)
+        changed = hold_back(self.menu, refused, tooltip=tooltip, own_ink=True)
         text = f"A good backup {present_goal(seconds)}"
         if self._words.value != text:
             self._words.value = text

@@ -1,19 +1,27 @@
 """Parts of a client's details: its running backup, its last runs as bars, lines of what happened."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import flet as ft
 
+from streams.records.runs import Run
 from streams.safe_text import label_text
+from streams.vocabulary import Scope
+from ui.components.orders import hold_back
 from ui.components.progress import ProgressLine
 from ui.format import Formatter
-from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, small_text
+from ui.permissions import Permissions
+from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, look, small_text
 from ui.views.activity_present import ActivityLine
-from ui.views.client_details_present import RunBar, present_running, present_running_head
+from ui.views.client_details_present import RunBar, present_run, present_running, present_running_head
 from ui.views.clients_present import ClientRow, progress_ratio
 
 RUNS = 30
 BARS_HEIGHT = 56
+LINES = 5
+LINE_HEIGHT = 30
+PROTECTED_EDGE = ft.Border.only(bottom=ft.BorderSide(3, ft.Colors.PRIMARY))
 
 
 class RunningPart:
@@ -82,10 +90,89 @@ class RunBars:
             box.bgcolor = None if bar is None else bar.tone.color
             box.tooltip = None if bar is None else bar.story
             box.on_click = None if bar is None else self._to(bar.run_id)
+            box.border = PROTECTED_EDGE if bar is not None and bar.protected else None
         return list(self.bars)
 
     def _to(self, run_id: int) -> Callable[[], None]:
         return lambda: self._on_run(run_id)
+
+
+class RunLines:
+    """The newest runs and those that are protected, each with a lock; ``on_protect`` is told what it does."""
+
+    def __init__(self, on_protect: Callable[[int, bool], None]) -> None:
+        self._on_protect = on_protect
+        self._runs: tuple[Run, ...] = ()
+        self._locks: list[tuple[Run, ft.IconButton]] = []
+        self.control = ft.Column([], spacing=0, tight=True)
+
+    @property
+    def height(self) -> int:
+        """How high it is."""
+        return len(self._runs) * LINE_HEIGHT
+
+    def show(
+        self, runs: Sequence[Run], permissions: Permissions, words: Formatter, now: datetime
+    ) -> list[ft.Control]:
+        """Show these; return what changed."""
+        chosen = tuple(run for number, run in enumerate(runs) if number < LINES or run.protected)
+        if chosen != self._runs:
+            self._runs, self._locks = chosen, []
+            self.control.controls = [self._line(run, words, now) for run in chosen]
+            self.show_orders(permissions)
+            return [self.control]
+        return self.show_orders(permissions)
+
+    def show_orders(self, permissions: Permissions) -> list[ft.Control]:
+        """Hold back what cannot be ordered now; return what changed."""
+        changed: list[ft.Control] = []
+        for run, lock in self._locks:
+            needs = Scope.DESTROY if run.protected else Scope.OPERATE
+            tooltip = (
+                "Protected: what it has backed up is not purged. Click to end that."
+                if run.protected
+                else "Protect what this backup has stored from the purge"
+            )
+            changed += hold_back(lock, permissions.refusal(needs), tooltip=tooltip, own_ink=True)
+        return changed
+
+    def _line(self, run: Run, words: Formatter, now: datetime) -> ft.Control:
+        shown = look(run.state)
+        lock = ft.IconButton(
+            ft.Icons.LOCK if run.protected else ft.Icons.LOCK_OPEN,
+            icon_size=15,
+            icon_color=ft.Colors.PRIMARY if run.protected else QUIET_INK,
+            width=28,
+            height=28,
+            padding=0,
+            on_click=lambda _: self._on_protect(run.id, not run.protected),
+        )
+        self._locks.append((run, lock))
+        return ft.Row(
+            [
+                ft.Icon(shown.icon, size=14, color=shown.tone.color, tooltip=shown.word),
+                ft.Text(
+                    words.moment(run.started_at, now),
+                    size=12,
+                    color=INK,
+                    width=84,
+                    no_wrap=True,
+                    tooltip=words.exact_time(run.started_at),
+                ),
+                ft.Text(
+                    f"{words.size(run.bytes_sent)} sent",
+                    size=12,
+                    color=QUIET_INK,
+                    expand=True,
+                    no_wrap=True,
+                    tooltip=present_run(run, words, now),
+                ),
+                ft.Text(f"run {run.id}", size=11, color=QUIET_INK),
+                lock,
+            ],
+            spacing=6,
+            height=LINE_HEIGHT,
+        )
 
 
 def failure_line(text: str) -> ft.Row:

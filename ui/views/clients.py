@@ -25,6 +25,7 @@ from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
+from ui.views.client_menu import bar_actions, row_actions
 from ui.views.client_named import ClientNamed, client_named, say_missing
 from ui.views.clients_filters import (
     ALL,
@@ -63,7 +64,7 @@ class ClientsView(BoundView):
         self._table: DataTable[str, ClientRow] = DataTable(
             client_columns(context.format, context.server_clock, self._as_of),
             name=lambda row: row.client.name,
-            actions=lambda row: self._bar.of_row(self._actions.of_row(row, self._on_open)),
+            actions=lambda row: self._bar.of_row(row_actions(self._actions, row, self._on_open)),
             events=TableEvents(
                 on_open=self._on_open,
                 on_current=self._on_walk,
@@ -84,7 +85,7 @@ class ClientsView(BoundView):
         self._menu = FilterMenu("Status", STATES, self._on_state)
         self._count = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
         self._bar = SelectionBar(
-            self._actions.of_selected(lambda shut: self._rows.chosen(self._table.selection.keys, shut=shut)),
+            bar_actions(self._actions, lambda shut: self._rows.chosen(self._table.selection.keys, shut=shut)),
             self._table.clear_selection,
         )
         context.palette.offer("clients.selected", lambda: self._bar.offers("client") if self.looking else ())

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+import flet as ft
+
 from streams.records.clients import Client
 from streams.vocabulary import ClientState, RunState
 from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
 from ui.format import Formatter, count_text
-from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, Tone, look
-from ui.views.clients_present import ClientRow, is_failing, is_overdue
+from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, TO_BE_REMOVED, Tone, look
+from ui.views.clients_present import ClientRow, is_failing, is_marked, is_overdue
 
 ALL = "all"
 CARDS = (
@@ -28,6 +30,8 @@ STATES = (
     Choice("offline", "Offline", look(ClientState.OFFLINE).icon, Tone.QUIET),
     Choice("disconnected", "Disconnected", look(ClientState.DISCONNECTED).icon, Tone.QUIET),
     Choice("revoked", "Revoked", look(ClientState.REVOKED).icon, look(ClientState.REVOKED).tone),
+    Choice("marked", "To be removed", TO_BE_REMOVED.icon, TO_BE_REMOVED.tone),
+    Choice("protected", "Protected", ft.Icons.LOCK, Tone.QUIET),
     Choice("never", "Never connected", look(ClientState.NEVER).icon, Tone.QUIET),
     Choice("queued", "Backup queued", BACKUP_QUEUED.icon, BACKUP_QUEUED.tone),
     Choice("large", "Larger than average"),
@@ -66,6 +70,8 @@ def matcher(
         "offline": lambda row: row.client.state is ClientState.OFFLINE,
         "disconnected": lambda row: row.client.state is ClientState.DISCONNECTED,
         "revoked": lambda row: row.client.state is ClientState.REVOKED,
+        "marked": lambda row: is_marked(row.client),
+        "protected": lambda row: row.client.protected,
         "never": lambda row: row.client.state is ClientState.NEVER,
         "queued": lambda row: row.client.backup_queued,
         "large": lambda row: average is not None and row.client.stored_bytes > average,

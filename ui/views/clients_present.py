@@ -30,6 +30,7 @@ from ui.theme import (
 )
 from ui.views.revoked import WORDS, enrol_command
 
+PROTECTED = "It is protected: it is not removed, and its deleted files are not purged."
 _NOW = datetime.max.replace(tzinfo=UTC)
 """Stands for now where clients are sorted by when they were heard of: it does not move."""
 
@@ -55,6 +56,11 @@ def is_failing(client: Client) -> bool:
     return client.failing_since is not None
 
 
+def is_marked(client: Client) -> bool:
+    """Whether it is to be removed, which can be undone until then."""
+    return client.destroy_at is not None
+
+
 def is_overdue(client: Client, now: datetime) -> bool:
     """Whether its last good backup is older than its goal, or there is none."""
     good = client.last_success_at
@@ -64,7 +70,7 @@ def is_overdue(client: Client, now: datetime) -> bool:
 def present_state(row: ClientRow, now: datetime) -> StateLook:
     """Return the one look that matters most: what runs, then what is wrong, then how it is connected."""
     client = row.client
-    if client.destroy_at is not None:
+    if is_marked(client):
         return TO_BE_REMOVED
     if client.state is ClientState.REVOKED:  # what it had begun will be ended, too
         return look(client.state)
@@ -83,8 +89,10 @@ def present_state(row: ClientRow, now: datetime) -> StateLook:
     return look(client.state)
 
 
-def present_besides(row: ClientRow, now: datetime) -> str:
-    """Return what the one word of the state does not say: that what fails or is overdue is not connected."""
+def present_besides(row: ClientRow, words: Formatter, now: datetime) -> str:
+    """Return what the one word of the state does not say: when it is removed, or that it is not connected."""
+    if row.client.destroy_at is not None:
+        return words.date(row.client.destroy_at, now)
     away = row.client.state is ClientState.OFFLINE
     told = present_state(row, now)
     return look(ClientState.OFFLINE).word if away and told in (FAILING, OVERDUE) else ""
@@ -103,7 +111,7 @@ def present_state_why(row: ClientRow, words: Formatter, now: datetime) -> str:
         at = words.exact_time(client.destroy_at)
         parts = [f"It is removed for good at {at}, with all that is kept of it, unless that is undone."]
     if client.protected:
-        parts.append("It is protected: it is not removed, and its deleted files are not purged.")
+        parts.append(PROTECTED)
     if client.failing_since is not None:
         since = words.moment(client.failing_since, now)
         parts.append(f"Failing since {since}: {client.failure_reason or 'no reason was given'}.")
@@ -171,6 +179,8 @@ def client_columns(
     """Return the columns of the clients table; ``as_of`` tells since when no more is known, if that is so."""
 
     def name(row: ClientRow) -> TextCell:
+        if row.client.protected:
+            return TextCell(row.client.name, "protected", PROTECTED)
         return TextCell(row.client.name)
 
     def short_id(row: ClientRow) -> TextCell:
@@ -179,7 +189,7 @@ def client_columns(
     def status(row: ClientRow) -> StatusCell:
         now = clock()
         state = present_state(row, now)
-        why, besides = present_state_why(row, words, now), present_besides(row, now)
+        why, besides = present_state_why(row, words, now), present_besides(row, words, now)
         return StatusCell(state.word, state.icon, state.tone.color, why, besides)
 
     def seen(row: ClientRow) -> TextCell:
@@ -199,7 +209,14 @@ def client_columns(
         return TextCell(words.size(client.stored_bytes), tooltip=files)
 
     return (
-        Column("name", "Name", name, min_width=130, sort_key=lambda row: row.client.name.casefold()),
+        Column(
+            "name",
+            "Name",
+            name,
+            CellKind.DETAIL,
+            min_width=130,
+            sort_key=lambda row: row.client.name.casefold(),
+        ),
         Column("id", "ID", short_id, CellKind.MONO, width=84, priority=5, sort_key=lambda row: row.client.id),
         Column(
             "state",

@@ -11,6 +11,7 @@ from ui.context import UiContext
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.dashboard_activity import ActivityPart
 from ui.views.dashboard_load import LoadPart
+from ui.views.dashboard_problems import ProblemsPart
 from ui.views.dashboard_running import RunningPart
 from ui.views.dashboard_safety import SafetyPart
 from ui.views.dashboard_server import ServerPart
@@ -25,6 +26,7 @@ class DashboardView(BoundView):
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self.safety = SafetyPart(streams=streams, context=context)
+        self.problems = ProblemsPart(streams=streams, context=context)
         self.load = LoadPart(streams=streams, context=context)
         self.running = RunningPart(streams=streams, commands=commands, context=context)
         self.server = ServerPart(streams=streams, commands=commands, context=context)
@@ -42,7 +44,7 @@ class DashboardView(BoundView):
             key="dashboard",
             content=ft.Column(
                 [
-                    self.safety,
+                    ft.Column([self.safety, self.problems], spacing=0, tight=True),
                     self.load,
                     self._middle,
                     self.activity,
@@ -53,7 +55,7 @@ class DashboardView(BoundView):
             expand=True,
             on_size_change=self._on_size_change,
         )
-        for part in (self.safety, self.load, self.running, self.server, self.activity):
+        for part in (self.safety, self.problems, self.load, self.running, self.server, self.activity):
             self.adopt(part)
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:

@@ -48,6 +48,9 @@ class Safety:
     revoked: str = ""
     revoked_exact: str = ""
     revoked_id: str = ""
+    marked: str = ""
+    marked_exact: str = ""
+    marked_id: str = ""
     unsafe: int = 0
 
 
@@ -89,8 +92,12 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
             for c in failing[:12]
         )
     revoked = sorted((c for c in fleet if c.state is ClientState.REVOKED), key=lambda client: client.name)
+    marked = sorted(
+        (c for c in fleet if c.destroy_at is not None),
+        key=lambda client: (client.destroy_at or now, client.name),
+    )
     return Safety(
-        tone=Tone.BAD if failing else Tone.WARNING if unsafe or revoked else Tone.OK,
+        tone=Tone.BAD if failing else Tone.WARNING if unsafe or revoked or marked else Tone.OK,
         headline=headline,
         oldest=oldest_text,
         oldest_exact=oldest_exact,
@@ -101,6 +108,11 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         revoked=f"Revoked: {revoked[0].name}{_more(revoked)}" if revoked else "",
         revoked_exact="\n".join(c.name for c in revoked[:12]),
         revoked_id=revoked[0].id if revoked else "",
+        marked=f"To be removed: {marked[0].name} on {words.date(marked[0].destroy_at, now)}{_more(marked)}"
+        if marked
+        else "",
+        marked_exact="\n".join(f"{c.name}: at {words.exact_time(c.destroy_at)}" for c in marked[:12]),
+        marked_id=marked[0].id if len(marked) == 1 else "",
         unsafe=len(unsafe),
     )
 

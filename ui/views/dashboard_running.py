@@ -11,7 +11,7 @@ from streams.commands import Commands
 from streams.records.link import Link
 from streams.records.runs import Progress
 from streams.snapshot import Delta
-from streams.vocabulary import RunState
+from streams.vocabulary import RunState, Scope
 from ui.bound import BoundView
 from ui.components.card import card
 from ui.components.orders import hold_back
@@ -19,6 +19,7 @@ from ui.components.progress import ProgressLine
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
+from ui.permissions import Permissions
 from ui.theme import QUIET_INK, Tone, body_text, card_title
 from ui.views.backup_ends import force_backup
 from ui.views.dashboard_present import RunLine, present_run
@@ -34,7 +35,7 @@ class RunningPart(BoundView):
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._commands = commands
-        self._lost = False
+        self._permissions = Permissions()
         self._runs: dict[int, Progress] = {}
         self._pool: list[_RunRow] = []
         self._title = card_title("Running backups")
@@ -66,8 +67,9 @@ class RunningPart(BoundView):
         self._show_rows(self.context.server_clock())
 
     def _show_link(self, link: Link) -> None:
-        if link.lost is not self._lost:
-            self._lost = link.lost
+        permissions = Permissions.of(link)
+        if permissions != self._permissions:
+            self._permissions = permissions
             self._show_rows(self.context.server_clock())
 
     def _show_time(self, now: datetime) -> None:
@@ -80,8 +82,10 @@ class RunningPart(BoundView):
             self._pool.append(_RunRow(self._on_cancel, self._on_open))
             self._rows.controls.append(self._pool[-1].control)
             grown = True
+        refused = self._permissions.refusal(Scope.OPERATE)
         for row, progress in zip(self._pool, shown, strict=False):
-            self.touch(*row.show(progress, present_run(progress, now, self.context.format), lost=self._lost))
+            line = present_run(progress, now, self.context.format)
+            self.touch(*row.show(progress, line, refused=refused))
         for row in self._pool[len(shown) :]:
             self.touch(*row.hide())
         if grown:
@@ -114,7 +118,7 @@ class RunningPart(BoundView):
             present_cancelled(name, run),
             action_label="Back up again" if cancelled else "",
             action=again if cancelled else None,
-            asks_server=True,
+            needs=Scope.OPERATE,
         )
 
 
@@ -159,9 +163,9 @@ class _RunRow:
             height=_ROW_HEIGHT,
         )
 
-    def show(self, progress: Progress, line: RunLine, *, lost: bool) -> list[ft.Control]:
+    def show(self, progress: Progress, line: RunLine, *, refused: str) -> list[ft.Control]:
         """Show another state or another run; return the leaves that changed."""
-        changed = hold_back(self._cancel, lost, tooltip=f"Cancel the backup of {line.name}", own_ink=True)
+        changed = hold_back(self._cancel, refused, tooltip=f"Cancel the backup of {line.name}", own_ink=True)
         self._progress = progress
         rate_color = Tone.WARNING.color if line.silent else QUIET_INK
         for text, value in (

@@ -16,9 +16,10 @@ from ui.components.card import card
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
-from ui.theme import INK, Tone, body_text, look
+from ui.theme import INK, TO_BE_REMOVED, Tone, body_text, look
 from ui.views.dashboard_metrics import present_disk
 from ui.views.dashboard_present import Safety, present_safety
+from ui.views.dashboard_problems import Problem, present_problems
 from ui.views.dashboard_verification import VerificationLine, present_verification
 
 _KEY = look(ClientState.REVOKED).icon
@@ -38,10 +39,12 @@ class SafetyPart(BoundView):
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
+        self._marked = _Fact(self._lead_to_marked)
         self._disk = _Fact(lambda: context.go(Place("analytics")))
         self._verification = VerificationLine()
+        self._problems: tuple[Problem, ...] = ()
         self._damage = _Fact(self._show_damaged)
-        facts = (self._disk, self._damage, self._failing, self._revoked, self._oldest)
+        facts = (self._disk, self._damage, self._failing, self._revoked, self._marked, self._oldest)
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
         body = ft.Row(
             [
@@ -105,6 +108,8 @@ class SafetyPart(BoundView):
         )
         self.touch(*self._failing.set(safety.failing, safety.failing_exact, Tone.BAD))
         self.touch(*self._revoked.set(safety.revoked, safety.revoked_exact, Tone.WARNING, _KEY))
+        icon = TO_BE_REMOVED.icon
+        self.touch(*self._marked.set(safety.marked, safety.marked_exact, Tone.WARNING, icon))
         if safety.unsafe != before.unsafe or bool(safety.unsafe) != self._button.visible:
             self._button.content = f"Show {count_text(safety.unsafe)}"
             self._button.visible = safety.unsafe > 0
@@ -118,6 +123,7 @@ class SafetyPart(BoundView):
         self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
         found = present_verification(status.verification, self.context.server_clock(), self.context.format)
         self._verification = found
+        self._problems = present_problems(status)
         self.touch(*self._damage.set(found.wrong, found.exact, found.tone, DAMAGE_ICON))
         self._show_tone()
 
@@ -126,6 +132,8 @@ class SafetyPart(BoundView):
         tone = self._safety.tone
         if self._verification.wrong and self._verification.tone is not Tone.OK:
             tone = max(tone, self._verification.tone, key=_WORSE.index)
+        for problem in self._problems:
+            tone = max(tone, problem.tone, key=_WORSE.index)
         if self._icon.color != tone.color:
             self._icon.icon, self._icon.color = _ICONS[tone], tone.color
             self.touch(self._icon)
@@ -135,6 +143,12 @@ class SafetyPart(BoundView):
 
     def _show_unsafe(self) -> None:
         self.context.go(Place("clients", "not_safe"))
+
+    def _lead_to_marked(self) -> None:
+        if self._safety.marked_id:
+            self._lead_to(self._safety.marked_id)
+        else:
+            self.context.go(Place("clients", "marked"))
 
     def _lead_to(self, client_id: str) -> None:
         if client_id:

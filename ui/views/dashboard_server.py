@@ -20,6 +20,7 @@ from ui.components.states import StateBox
 from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import duration_text
+from ui.permissions import Permissions
 from ui.theme import LINE, StateLook, Tone, body_text, look
 from ui.views.dashboard_present import SILENT_AFTER_S
 from ui.views.dashboard_results import ResultsPart
@@ -33,7 +34,8 @@ class ServerPart(BoundView):
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self._actions = ServerActions(commands, context, page=lambda: self.page)
         self._status: ServerStatus | None = None
-        self._lost = self._busy = self._damaged = False
+        self._permissions = Permissions()
+        self._busy = self._damaged = False
         self._clients: dict[str, Client] = {}
         self._badge = StatusBadge(ServerState.RUNNING, size=15)
         self._uptime = body_text(quiet=True)
@@ -108,8 +110,9 @@ class ServerPart(BoundView):
         self.context.go(Place("files", "damaged" if self._damaged else "unverified"))
 
     def _show_link(self, link: Link) -> None:
-        if link.lost is not self._lost:
-            self._lost = link.lost
+        permissions = Permissions.of(link)
+        if permissions != self._permissions:
+            self._permissions = permissions
             self._show_state()
             self._show_uptime(self.context.server_clock())
 
@@ -118,7 +121,7 @@ class ServerPart(BoundView):
         if self._status is None:
             return
         state = self._status.state
-        if self._badge.set(_last_known(state) if self._lost else state):
+        if self._badge.set(_last_known(state) if self._permissions.lost else state):
             self.touch(self._badge)
         running = state is ServerState.RUNNING
         label, icon = ("Stop", ft.Icons.STOP) if running else ("Start", ft.Icons.PLAY_ARROW)
@@ -128,16 +131,14 @@ class ServerPart(BoundView):
         self.touch(
             *hold_back(
                 self._switch,
-                self._lost,
-                refused=self.context.lacks(Scope.OPERATE)
-                or ("It is asked for already" if self._busy else ""),
+                self._permissions.refusal(Scope.OPERATE, "It is asked for already" if self._busy else ""),
                 tooltip="Refuse new backups; running ones end" if running else "Take backups again",
             ),
             *hold_back(
                 self._back_up,
-                self._lost,
-                refused=self.context.lacks(Scope.OPERATE)
-                or ("" if running else "The server takes no backups now"),
+                self._permissions.refusal(
+                    Scope.OPERATE, "" if running else "The server takes no backups now"
+                ),
             ),
         )
 
@@ -146,10 +147,10 @@ class ServerPart(BoundView):
         if status is None:
             return
         # Nobody knows whether a server that is lost or silent still runs: its time stands still then.
-        silent = self._lost or (now - status.at).total_seconds() > SILENT_AFTER_S
+        silent = self._permissions.lost or (now - status.at).total_seconds() > SILENT_AFTER_S
         known_until = status.at if silent else now
         up = duration_text(max(0.0, (known_until - status.started_at).total_seconds()))
-        text = f"{'was ' if self._lost else ''}up {up} · version {status.version}"
+        text = f"{'was ' if self._permissions.lost else ''}up {up} · version {status.version}"
         if text != self._uptime.value:
             self._uptime.value = text
             self._uptime.tooltip = f"Since {self.context.format.exact_time(status.started_at)}"

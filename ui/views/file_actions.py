@@ -48,18 +48,20 @@ class FileActions:
             return any((file.state is FileState.DELETED) is deleted for file in selected())
 
         return (
-            BarAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(selected())),
-            BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(selected())),
+            BarAction("Download", ft.Icons.DOWNLOAD, lambda: self.download(selected()), needs=Scope.RESTORE),
+            BarAction("Verify", ft.Icons.FACT_CHECK, lambda: self.verify(selected()), needs=Scope.OPERATE),
             BarAction(
                 "Undelete",
                 ft.Icons.RESTORE_FROM_TRASH,
                 lambda: self.undelete(selected()),
+                needs=Scope.OPERATE,
                 applies=lambda: any_selected(deleted=True),
             ),
             BarAction(
                 "Delete",
                 ft.Icons.DELETE,
                 lambda: self.delete(selected()),
+                needs=Scope.OPERATE,
                 destructive=True,
                 applies=lambda: any_selected(deleted=False),
             ),
@@ -138,10 +140,12 @@ class FileActions:
             self._on_moved(back, True)
             self._messages.done(
                 text,
-                detail="The versions are kept until they are purged.",
+                detail="Its details say until when it can be brought back."
+                if len(back) == 1
+                else "The details of each say until when it can be brought back.",
                 action_label="Undo",
                 action=lambda: self._undelete_now(back, named),
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
 
         self._act(f"Delete {_names(files)}", run())
@@ -170,25 +174,21 @@ class FileActions:
     def of_row(self, file: BackupFile, open_versions: Callable[[int], None]) -> tuple[RowAction, ...]:
         """Return the menu of a row."""
         one, deleted = [file], file.state is FileState.DELETED
-        has_bytes = file.kind is EntryKind.FILE
-        operates = not self._context.lacks(Scope.OPERATE)
-        restores = not self._context.lacks(Scope.RESTORE)
+        no_bytes = "" if file.kind is EntryKind.FILE else "It has no content"
         delete_or_back = (
             RowAction(
                 "Undelete",
                 ft.Icons.RESTORE_FROM_TRASH,
                 lambda: self.undelete(one),
-                enabled=operates,
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
             if deleted
             else RowAction(
                 "Delete",
                 ft.Icons.DELETE,
                 lambda: self.delete(one),
-                enabled=operates,
                 destructive=True,
-                asks_server=True,
+                needs=Scope.OPERATE,
             )
         )
         return (
@@ -197,15 +197,15 @@ class FileActions:
                 "Download",
                 ft.Icons.DOWNLOAD,
                 lambda: self.download(one),
-                enabled=has_bytes and restores,
-                asks_server=True,
+                refused=no_bytes,
+                needs=Scope.RESTORE,
             ),
             RowAction(
                 "Verify",
                 ft.Icons.FACT_CHECK,
                 lambda: self.verify(one),
-                enabled=has_bytes and operates,
-                asks_server=True,
+                refused=no_bytes,
+                needs=Scope.OPERATE,
             ),
             RowAction("Copy link", ft.Icons.LINK, lambda: self._copy(file_link(file.client_name, file.path))),
             delete_or_back,

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from streams.bag import Streams
 from streams.records.files import BackupFile, FileVersion
 from streams.records.link import Link
+from streams.records.server import ServerStatus
+from streams.snapshot import Snapshot
 from streams.vocabulary import EntryKind, FileState, Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
@@ -19,9 +21,10 @@ from ui.components.status_badge import StatusBadge
 from ui.context import Place, UiContext
 from ui.format import age_text, counted
 from ui.links import filter_link
-from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_BODY, look, small_text
+from ui.permissions import Permissions
+from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_BODY, Tone, look, small_text
 from ui.views.file_actions import FileActions
-from ui.views.files_present import base_name, folder_of, present_verified
+from ui.views.files_present import base_name, folder_of, present_kept, present_verified
 
 SHOWN = 40
 _LINE_HEIGHT = 46
@@ -52,6 +55,8 @@ class FileVersions(BoundView):
             font=MONO,
         )
         self._known = small_text()
+        self._kept = ft.Text("", size=SIZE_BODY, color=Tone.WARNING.color, visible=False)
+        self._keep_deleted_days: float | None = None
         self._list = ft.Column([], spacing=0, tight=True)
         self._box = StateBox(
             self._list,
@@ -68,9 +73,11 @@ class FileVersions(BoundView):
         )
         """What can be asked of the file, while there is a server that can be asked."""
         self._fetches: list[tuple[ft.IconButton, FileVersion]] = []
-        self._lost = False
+        self._permissions = Permissions()
         head = ft.Row([self._box.note, log_button(self._on_log)], spacing=6, tight=True)
-        body = ft.Column([self._facts.control, self._known, section("Versions", self._box, head)], spacing=12)
+        body = ft.Column(
+            [self._facts.control, self._kept, self._known, section("Versions", self._box, head)], spacing=12
+        )
         self.panel = SidePanel(
             ft.Container(body, padding=ft.Padding.only(right=12, bottom=12)),
             on_close=on_close,
@@ -84,6 +91,7 @@ class FileVersions(BoundView):
         )
         self.bind(context.server_seconds, self._grow_old, name="grow_old")
         self.bind(streams.link, self._show_link)
+        self.bind(streams.status, self._show_server)
 
     @property
     def file_id(self) -> int | None:
@@ -105,7 +113,8 @@ class FileVersions(BoundView):
         if file is None:
             return
         if deleted:
-            self._file, self._undeleted = replace(file, state=FileState.DELETED), file
+            now = self.context.server_clock()
+            self._file, self._undeleted = replace(file, state=FileState.DELETED, deleted_at=now), file
             self._show_file(self._file)
         elif self._undeleted is not None:
             self._file, self._undeleted = self._undeleted, None
@@ -135,10 +144,21 @@ class FileVersions(BoundView):
         if self._known.value != known:
             self._known.value = known
             self.touch(self._known)
+        kept, exact = present_kept(file, self._keep_deleted_days, words)
+        if (self._kept.value, self._kept.tooltip) != (kept, exact or None):
+            self._kept.value, self._kept.tooltip, self._kept.visible = kept, exact or None, bool(kept)
+            self.touch(self._kept)
         label = "Undelete" if file.state is FileState.DELETED else "Delete"
         if self._delete.content != label:
             self._delete.content = label
             self.touch(self._delete)
+        self._show_orders()
+
+    def _show_server(self, status: Snapshot[ServerStatus]) -> None:
+        if status.value is not None and status.value.keep_deleted_days != self._keep_deleted_days:
+            self._keep_deleted_days = status.value.keep_deleted_days
+            if self._file is not None:
+                self._show_file(self._file)
 
     def _show_versions(self, versions: tuple[FileVersion, ...]) -> None:
         self._ages.clear()
@@ -190,20 +210,31 @@ class FileVersions(BoundView):
         )
 
     def _show_link(self, link: Link) -> None:
-        if link.lost is self._lost:
+        permissions = Permissions.of(link)
+        if permissions == self._permissions:
             return
-        self._lost = link.lost
-        for button in self.orders:
-            self.touch(*hold_back(button, self._lost))
+        self._permissions = permissions
+        self._show_orders()
         for fetch, version in self._fetches:
             self.touch(*self._offer(fetch, version))
+
+    def _show_orders(self) -> None:
+        """Show what can be asked of the file now, and of the rest why not."""
+        no_bytes = "" if self._file is None or self._file.kind is EntryKind.FILE else "It has no content"
+        download, verify, delete = self.orders
+        refusal = self._permissions.refusal
+        self.touch(
+            *hold_back(download, refusal(Scope.RESTORE, no_bytes)),
+            *hold_back(verify, refusal(Scope.OPERATE, no_bytes)),
+            *hold_back(delete, refusal(Scope.OPERATE)),
+        )
 
     def _offer(self, fetch: ft.IconButton, version: FileVersion) -> list[ft.Control]:
         return hold_back(
             fetch,
-            self._lost,
-            refused=self.context.lacks(Scope.RESTORE)
-            or ("" if version.kind is EntryKind.FILE else "It has no content"),
+            self._permissions.refusal(
+                Scope.RESTORE, "" if version.kind is EntryKind.FILE else "It has no content"
+            ),
             tooltip=f"Download the version of {self.context.format.exact_time(version.created_at)}",
         )
 

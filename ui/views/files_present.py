@@ -184,6 +184,20 @@ def _or_none(value: str) -> str | None:
     return None if value == ANY else value
 
 
+def present_kept(file: BackupFile, keep_deleted_days: float | None, words: Formatter) -> tuple[str, str]:
+    """Return when a deleted file was deleted and until when it can be brought back, and exactly when."""
+    if file.state is not FileState.DELETED:
+        return "", ""
+    if file.deleted_at is None:
+        return "Deleted; kept until it is purged", ""
+    exact = f"Deleted at {words.exact_time(file.deleted_at)}"
+    if keep_deleted_days is None:
+        return "Deleted; kept until it is purged", exact
+    until = file.deleted_at + timedelta(days=keep_deleted_days)
+    why = "It is kept longer while its client or one of its backups is protected"
+    return f"Kept until {words.day_time(until)}", f"{exact}\nKept until {words.exact_time(until)}\n{why}"
+
+
 def present_types(seen: Iterable[str]) -> tuple[Choice, ...]:
     """Return the choices of the type filter: common ones and those that have been seen."""
     return (Choice(ANY, "Any"), *(Choice(word, word) for word in sorted({*_COMMON_TYPES, *seen} - {""})))

@@ -8,6 +8,7 @@ import flet as ft
 from streams.commands import Commands, Outcome
 from streams.records.clients import Client
 from streams.records.server import ServerStatus
+from streams.vocabulary import Scope
 from ui.components.confirm import Question, ask
 from ui.context import UiContext
 from ui.format import count_text
@@ -35,13 +36,13 @@ class ServerActions:
             f"New backups are refused until the server is started again. {ends} The console stays connected.",
             "Stop the server",
             destructive=True,
-            asks_server=True,
+            needs=Scope.OPERATE,
         )
         if not await ask(self._page(), self._context, question):
             return
         await self._commands.stop_server()
         self._context.messages.done(
-            "The server takes no new backups.", action_label="Start", action=self.start, asks_server=True
+            "The server takes no new backups.", action_label="Start", action=self.start, needs=Scope.OPERATE
         )
 
     async def start(self) -> None:
@@ -52,7 +53,7 @@ class ServerActions:
     async def back_up_all(self, clients: Collection[Client]) -> None:
         """Force a backup of everybody, after asking."""
         names, text = present_back_up_all(clients)
-        question = Question("Back up all clients?", text, "Back up all", names, asks_server=True)
+        question = Question("Back up all clients?", text, "Back up all", names, needs=Scope.OPERATE)
         if not await ask(self._page(), self._context, question):
             return
         outcome = await self._commands.back_up(None)

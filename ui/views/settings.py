@@ -94,6 +94,7 @@ class SettingsView(BoundView):
             expand=True,
         )
         self.bind(settings.sheet, self._show_sheet)
+        self.bind(context.link, lambda link: self.touch(*self._tokens.show_link(link)), name="link")
 
     # -- arriving
 

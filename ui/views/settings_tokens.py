@@ -7,12 +7,14 @@ import flet as ft
 
 from streams.commands import Commands
 from streams.failures import TidewatchError
+from streams.records.link import Link
 from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import CONSOLE_SCOPES, Scope
 from ui.components.confirm import Question, ask
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import age_text
+from ui.permissions import Permissions
 from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
 
 SCOPE_WORDS: Final = {
@@ -48,6 +50,8 @@ class TokensCard:
         )
         self._add = ft.FilledTonalButton("Add token", icon=ft.Icons.ADD, on_click=lambda _: self._on_add())
         self._made = ft.Column([], spacing=6, tight=True)
+        self._revokes: list[ft.TextButton] = []
+        self._permissions = Permissions()
         look = ft.Checkbox(label=Scope.LOOK.value, value=True, disabled=True, tooltip=SCOPE_WORDS[Scope.LOOK])
         self.control = ft.Container(
             ft.Column(
@@ -74,14 +78,24 @@ class TokensCard:
         self._made.controls = []
         self._act("Read the tokens", self._load())
 
+    def show_link(self, link: Link) -> list[ft.Control]:
+        """Hold back what cannot be ordered now; return the controls to update."""
+        self._permissions = Permissions.of(link)
+        return self._show_orders()
+
+    def _show_orders(self) -> list[ft.Control]:
+        refused = self._permissions.refusal(Scope.DESTROY)
+        return [each for order in (self._add, *self._revokes) for each in hold_back(order, refused)]
+
     async def _load(self) -> None:
         try:
             tokens = await self._commands.tokens()
         except TidewatchError as failure:
             self._rows.controls = [ft.Text(failure.line(), size=SIZE_BODY, color=Tone.BAD.color)]
         else:
+            self._revokes = []
             self._rows.controls = [self._row(token) for token in tokens]
-        hold_back(self._add, lost=False, refused=self._context.lacks(Scope.DESTROY))
+        self._show_orders()
         self.control.update()
 
     def _row(self, token: ConsoleToken) -> ft.Control:
@@ -94,7 +108,7 @@ class TokensCard:
             style=ft.ButtonStyle(color={ft.ControlState.DEFAULT: Tone.BAD.color}),
             on_click=lambda _, one=token: self._act(f"Revoke {one.name}", self._revoke(one)),
         )
-        hold_back(revoke, lost=False, refused=self._context.lacks(Scope.DESTROY))
+        self._revokes.append(revoke)
         facts = f"{'ended' if ended else 'ends'} {end}" if token.expires_at is not None else end
         tone = Tone.WARNING.color if ended else QUIET_INK
         return ft.Container(
@@ -141,7 +155,7 @@ class TokensCard:
             text="Whoever uses it is shut out at once, and its open connections are closed.",
             verb="Revoke",
             destructive=True,
-            asks_server=True,
+            needs=Scope.DESTROY,
         )
         if not await ask(self._page(), self._context, question):
             return
