@@ -77,9 +77,9 @@ class Reader:
         row = self.session.execute(sql, params).fetchone()
         return None if row is None else row[0]
 
-    def schema(self, sql: str) -> list[Values]:
+    def schema(self, sql: str, params: Params = ()) -> list[Values]:
         """Return all rows of the console's own question about the schema or the sizes of tables."""
-        return self.session.execute(sql, trusted=True).fetchall()
+        return self.session.execute(sql, params, trusted=True).fetchall()
 
     def statement(self, sql: str, *, short: bool = False) -> Cursor:
         """Run a statement that a person wrote; ``masked`` says afterwards what it did not get to see."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import structlog
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.locks import lock_holders
+from app.bridge.database.session import Values
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -17,6 +19,7 @@ CHECK_S = 3600.0
 SIZES_S = 8.0
 """Time for measuring tables and indexes, which reads every page of the file."""
 SIZES_LONG_S = 600.0
+_SIZES = "SELECT name, pgsize, unused FROM dbstat"
 MOST_PROBLEMS = 100
 TOLD_PROBLEMS = 5
 """In the log; the view has all of them."""
@@ -70,18 +73,28 @@ def _parts(reader: Reader) -> tuple[tuple[Part, ...], bool]:
     objects = reader.schema("SELECT name, tbl_name FROM main.sqlite_schema WHERE rootpage > 0")
     owners: dict[Any, Any] = {name: table for name, table in objects}  # noqa: C416  (rows are no pairs)
     owners["sqlite_schema"] = "sqlite_schema"
+    whole = True
     try:
-        found = reader.schema("SELECT name, pgsize, unused FROM dbstat WHERE aggregate = 1")
-    except sqlite3.OperationalError as error:
+        found = reader.schema(f"{_SIZES} WHERE aggregate = 1")
+    except sqlite3.DatabaseError as error:
         missing = "no such table: dbstat" in str(error)
-        stopped = (
-            error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_INTERRUPT and not reader.job.cancelled.is_set()
-        )
-        if missing or stopped:
+        code = error.sqlite_errorcode & 0xFF
+        if missing or (code == sqlite3.SQLITE_INTERRUPT and not reader.job.cancelled.is_set()):
             return (), False
-        raise
+        if code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        found, whole = _sizes_one_by_one(reader, list(owners)), False
     parts = [_part(reader, name, owners.get(name, name), size, unused) for name, size, unused in found]
-    return tuple(sorted(parts, key=lambda part: -part.size_bytes)), True
+    return tuple(sorted(parts, key=lambda part: -part.size_bytes)), whole
+
+
+def _sizes_one_by_one(reader: Reader, names: list[str]) -> list[Values]:
+    """Return the sizes of what is not damaged."""
+    found: list[Values] = []
+    for name in names:
+        with suppress(sqlite3.DatabaseError):  # the check says what is wrong with it
+            found += reader.schema(f"{_SIZES} WHERE aggregate = 1 AND name = ?", (name,))
+    return found
 
 
 def _part(reader: Reader, name: str, table: str, size: int, unused: int) -> Part:

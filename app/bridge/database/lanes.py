@@ -20,6 +20,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 
+LEARN_S = 120.0
+"""Time for reading a schema, of thousands of tables say, which comes before the time of the question."""
 SLOW_S = 0.1
 SLOW_KEPT = 50
 
@@ -61,9 +63,11 @@ class Lane:
 
         def prepared(reader: Reader) -> T:
             nonlocal took
+            reader.job.deadline = time.monotonic() + LEARN_S
             self._learn(reader)
             reader.learn = self._learn
             start = time.monotonic()
+            reader.job.deadline = start + time_limit_s
             try:
                 return work(reader)
             finally:

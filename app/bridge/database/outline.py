@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 
 from app.bridge.database.connection import Reader
-from app.bridge.database.secrets import Secrets, find_secrets
+from app.bridge.database.secrets import Secrets, columns_by_table, find_secrets
 from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
 from app.bridge.database.values import ROWIDS, quoted
 from streams.records.database import (
@@ -25,6 +26,8 @@ from streams.records.database import (
 
 COUNT_S = 0.25
 """Time for counting one table; a view may be a query that takes hours."""
+COUNTS_S = 3.0
+"""Time for counting all of them, tables before views; what is not counted by then has no count."""
 _OWN = {"clients", "runs", "files", "file_versions", "events", "tokens", "blobs"}
 _KEYED_MODULE = re.compile(r"\bUSING\s+(?:fts[345]|rtree|rtree_i32|geopoly)\b", re.IGNORECASE)
 """Virtual tables whose rowids are unique and can be asked for in their order."""
@@ -78,8 +81,9 @@ def _installed(reader: Reader, shield: Shield) -> Shield:
 def _telling_order(reader: Reader, secrets: Secrets, kinds: Mapping[str, TableKind]) -> frozenset[str]:
     """Return the tables that an index would show in the order of their secrets."""
     found: set[str] = set()
+    owned = columns_by_table(secrets)
     for table, kind in kinds.items():
-        own = {column for owner, column in secrets if owner == table.lower()}
+        own = owned.get(table.lower())
         if not own or kind is not TableKind.TABLE:
             continue
         for _, index, _, _, partial in reader.schema(f"PRAGMA main.index_list({quoted(table)})"):
@@ -93,7 +97,7 @@ def _columns(reader: Reader, table: str) -> list[Any]:
     try:
         return reader.schema(f"PRAGMA main.table_xinfo({quoted(table)})")
     except sqlite3.DatabaseError as error:
-        if not _not_this_one(error):
+        if not _only_this_one(error):
             raise
         return []
 
@@ -102,9 +106,17 @@ def _stopped(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
 
 
-def _not_this_one(error: sqlite3.Error) -> bool:
-    """Whether only this table cannot be read, such as for a module that is missing here."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH)
+_OF_ALL = frozenset({
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_INTERRUPT,
+})  # fmt: skip
+
+
+def _only_this_one(error: sqlite3.Error) -> bool:
+    """Whether the others can be read: its module may be missing, its pages damaged, its values too large."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in _OF_ALL
 
 
 def _table(
@@ -118,7 +130,7 @@ def _table(
         indexes = _indexes(reader, name)
         keys = _foreign_keys(reader, name)
     except sqlite3.DatabaseError as error:
-        if not _not_this_one(error):
+        if not _only_this_one(error):
             raise
         return TableInfo(name=name, kind=kind, sql=sql, problem=str(error))
     leading = {index.columns[0] for index in indexes if index.columns and not index.partial}
@@ -158,7 +170,7 @@ def _masked_in(reader: Reader, view: str) -> tuple[str, ...]:
     masked = reader.session.authority.masked
     masked.clear()
     with suppress(sqlite3.DatabaseError):  # said when its rows are counted
-        reader.all(f"SELECT * FROM {quoted(view)} LIMIT 0")
+        reader.all(f"EXPLAIN SELECT * FROM {quoted(view)}")  # which runs nothing of it
     return tuple(masked)
 
 
@@ -230,7 +242,7 @@ def with_count(reader: Reader, table: TableInfo) -> TableInfo:
     try:
         rows, capped = count_capped(reader, table.name)
     except sqlite3.DatabaseError as error:
-        if not _not_this_one(error):
+        if not _only_this_one(error):
             raise
         return msgspec.structs.replace(table, problem=str(error))
     return msgspec.structs.replace(table, rows=rows, capped=capped)
@@ -240,6 +252,6 @@ def outline_of(reader: Reader, path: str, tables: tuple[TableInfo, ...]) -> Outl
     """Return the outline with fresh counts."""
     size = reader.one("PRAGMA page_count") * reader.one("PRAGMA page_size")
     own = {table.name for table in tables} >= _OWN
-    return Outline(
-        path=path, size_bytes=size, tables=tuple(with_count(reader, table) for table in tables), own=own
-    )
+    until = time.monotonic() + COUNTS_S
+    counted = tuple(table if time.monotonic() > until else with_count(reader, table) for table in tables)
+    return Outline(path=path, size_bytes=size, tables=counted, own=own)

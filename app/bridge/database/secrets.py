@@ -6,7 +6,7 @@ at different moments must hide the same. A column that is generated from a secre
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -81,23 +81,30 @@ def find_secrets(
         for _, column, kind, *_ in rows:
             if is_secret(table, column, kind or ""):
                 found.add((table.lower(), column.lower()))
+    owned = columns_by_table(found)
     for table, rows in columns.items():
-        found |= _generated(table, rows, sql_of.get(table) or "", found)
+        found |= _generated(table, rows, sql_of.get(table) or "", owned.get(table.lower(), set()))
+    shadows = [name for name, kind in kinds.items() if kind is TableKind.SHADOW]
     for table, kind in kinds.items():
         if kind is TableKind.VIRTUAL:
-            found |= _stored(table, kinds, columns, found)
+            found |= _stored(table, shadows, columns, found)
     return frozenset(found)
 
 
-def _generated(
-    table: str, rows: list[tuple[Any, ...]], sql: str, secrets: set[tuple[str, str]]
-) -> set[tuple[str, str]]:
-    """Return the generated columns of a table, if one of them is made of a secret column.
+def columns_by_table(secrets: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the secret columns of each table that has some."""
+    found: dict[str, set[str]] = {}
+    for table, column in secrets:
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+def _generated(table: str, rows: list[tuple[Any, ...]], sql: str, own: set[str]) -> set[tuple[str, str]]:
+    """Return the generated columns of a table, if one of them is made of a secret column, which ``own`` are.
 
     The engine tells which columns are read when it takes in the CREATE statement, but not for which of the
     generated ones: so all of them are hidden then.
     """
-    own = {column for owner, column in secrets if owner == table.lower()}
     names = {(table.lower(), row[1].lower()) for row in rows if row[6] in (2, 3)}
     if not own or not names:
         return set()
@@ -124,17 +131,17 @@ def _read_by(create: str) -> set[str] | None:
 
 
 def _stored(
-    table: str, kinds: Mapping[str, TableKind], columns: Columns, secrets: set[tuple[str, str]]
+    table: str, shadows: Sequence[str], columns: Columns, secrets: set[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Return where a virtual table with a secret column keeps it: its content, and its index in words."""
     own = [at for at, row in enumerate(columns.get(table, ())) if (table.lower(), row[1].lower()) in secrets]
     if not own:
         return set()
     found: set[tuple[str, str]] = set()
-    for shadow, rows in columns.items():
-        if kinds.get(shadow) is not TableKind.SHADOW or not shadow.lower().startswith(f"{table.lower()}_"):
+    for shadow in shadows:
+        if not shadow.lower().startswith(f"{table.lower()}_"):
             continue
-        for _, column, *_ in rows:
+        for _, column, *_ in columns[shadow]:
             content = _CONTENT.match(column)
             if column.lower() in _STORAGE or (content is not None and int(content[1]) in own):
                 found.add((shadow.lower(), column.lower()))

@@ -93,7 +93,6 @@ class LocalSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.authority = Authority()
-        self._installed: tuple[str, ...] = ()
         install_functions(connection)
         connection.set_authorizer(self.authority.decide)
 
@@ -118,23 +117,55 @@ class LocalSession:
 
     def install(self, shield: Shield) -> dict[str, str]:
         """Replace the temporary views that hide."""
-        failed: dict[str, str] = {}
         self.connection.set_authorizer(None)
         self.connection.execute("PRAGMA query_only = OFF")
         try:
-            for name in self._installed:
-                self.connection.execute(f"DROP VIEW IF EXISTS temp.{quoted(name)}")
-            self._installed = tuple(name for name, _ in shield.views)
-            for name, create in shield.views:
-                try:
-                    self.connection.execute(create)
-                except sqlite3.Error as error:
-                    failed[name] = str(error)
+            failed = self._replace_views(shield.views)
         finally:
             self.connection.execute("PRAGMA query_only = ON")
             self.connection.set_authorizer(self.authority.decide)
         self.authority.shield = shield
         return failed
+
+    def _replace_views(self, views: Sequence[tuple[str, str]]) -> dict[str, str]:
+        """Write all views into the temporary schema at once, or one by one where one of them is no SQL here.
+
+        After each CREATE the engine looks through all that are there, which takes minutes for thousands.
+        """
+        try:
+            self._write_views(views)
+        except sqlite3.DatabaseError:
+            self._write_views(())
+        else:
+            return {}
+        failed: dict[str, str] = {}
+        for name, create in views:
+            try:
+                self.connection.execute(f"CREATE TEMP VIEW {create}")
+            except sqlite3.Error as error:
+                failed[name] = str(error)
+        return failed
+
+    def _write_views(self, views: Sequence[tuple[str, str]]) -> None:
+        execute = self.connection.execute
+        before = execute("PRAGMA writable_schema").fetchone()[0]
+        execute("PRAGMA writable_schema = ON")
+        try:
+            execute("BEGIN")
+            try:
+                execute("DELETE FROM sqlite_temp_schema")
+                self.connection.executemany(
+                    "INSERT INTO sqlite_temp_schema VALUES ('view', ?1, ?1, 0, 'CREATE VIEW ' || ?2)", views
+                )
+                execute("COMMIT")
+            except BaseException:
+                self.connection.rollback()
+                raise
+        finally:
+            execute("PRAGMA writable_schema = RESET")
+            if before:
+                execute("PRAGMA writable_schema = ON")
+        execute("SELECT 1 FROM temp.sqlite_schema").close()  # reads the schema anew, or says what is wrong
 
     def connect_virtual(self, table: str) -> None:
         """Read nothing of a virtual table, while the authorizer does not ask; the file stays read-only."""

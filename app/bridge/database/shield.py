@@ -37,7 +37,7 @@ class Shield(Record, frozen=True, kw_only=True):
     secrets: frozenset[tuple[str, str]] = frozenset()
     """Table and column."""
     views: tuple[tuple[str, str], ...] = ()
-    """Name and statement of each temporary view, in the order in which they are created."""
+    """Name of each temporary view, and its statement after ``CREATE VIEW``, in the order of creation."""
     refused: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Tables that no statement may name, and why."""
     denied: frozenset[str] = frozenset()
@@ -47,10 +47,11 @@ class Shield(Record, frozen=True, kw_only=True):
     hides_sql: bool = False
     """The text of the schema holds literals that may be secret, such as the default of a password."""
 
-    @property
-    def shielded(self) -> frozenset[str]:
-        """Names that stand for a temporary view."""
-        return frozenset(name for name, _ in self.views)
+    shielded: frozenset[str] = frozenset()
+    """Names that stand for a temporary view; the engine asks for them at each column of each statement."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "shielded", frozenset(name for name, _ in self.views))
 
 
 class Screened(Record, frozen=True, kw_only=True):
@@ -158,7 +159,12 @@ def build_shield(facts: SchemaFacts, secrets: frozenset[tuple[str, str]]) -> Shi
         reason = f"{_TELLING['sqlite_dbpage']}."
         return Shield(refused={"sqlite_dbpage": reason}, denied=frozenset({"sqlite_dbpage"}))
     owners = {table for table, _ in secrets}
-    storage = {name: owner for name in facts.kinds if (owner := _stores_for(name, facts, owners)) is not None}
+    virtual = [name for name, kind in facts.kinds.items() if kind is TableKind.VIRTUAL]
+    storage = {
+        name: owner
+        for name in facts.kinds
+        if (owner := _stores_for(name, facts, owners, virtual)) is not None
+    }
     refused = {
         name: f"{reason}, also secret ones: {name} is not read here." for name, reason in _TELLING.items()
     }
@@ -202,9 +208,8 @@ def _views_of_the_file(
             return views
 
 
-def _stores_for(name: str, facts: SchemaFacts, owners: set[str]) -> str | None:
+def _stores_for(name: str, facts: SchemaFacts, owners: set[str], virtual: Sequence[str]) -> str | None:
     """Return the virtual table with secrets whose words or content ``name`` keeps."""
-    virtual = [owner for owner, kind in facts.kinds.items() if kind is TableKind.VIRTUAL and owner != name]
     if facts.kinds[name] is TableKind.SHADOW:
         beginning = [owner for owner in virtual if name.lower().startswith(f"{owner.lower()}_")]
         owner = max(beginning, key=len, default=None)
@@ -212,7 +217,12 @@ def _stores_for(name: str, facts: SchemaFacts, owners: set[str]) -> str | None:
     if facts.kinds[name] is TableKind.VIRTUAL:
         sql = facts.sql_of.get(name, "")
         return next(
-            (owner for owner in virtual if owner.lower() in owners and _lists_words_of(sql, owner)), None
+            (
+                owner
+                for owner in virtual
+                if owner != name and owner.lower() in owners and _lists_words_of(sql, owner)
+            ),
+            None,
         )
     return None
 
@@ -235,7 +245,7 @@ def _masking_view(name: str, facts: SchemaFacts, secrets: frozenset[tuple[str, s
             plain = [quoted(column) for column in shown if (name.lower(), column.lower()) not in secrets]
             # With a limit the order is a part of the answer, which no optimisation leaves out.
             order += f" ORDER BY {', '.join(plain) or 'NULL'} LIMIT -1"
-    return f"CREATE TEMP VIEW {quoted(name)} AS SELECT {', '.join(columns)} FROM main.{quoted(name)}{order}"
+    return f"{quoted(name)} AS SELECT {', '.join(columns)} FROM main.{quoted(name)}{order}"
 
 
 def _temporary(create: str, shield: Shield) -> str:
@@ -243,7 +253,7 @@ def _temporary(create: str, shield: Shield) -> str:
     begin = "CREATE VIEW "
     if not create.startswith(begin):
         raise Refusal("Its statement is not as SQLite writes it.")
-    return f"CREATE TEMP VIEW {screen(create, shield).sql.removeprefix(begin)}"
+    return screen(create, shield).sql.removeprefix(begin)
 
 
 def _tells_literals(facts: SchemaFacts, secrets: frozenset[tuple[str, str]]) -> bool:
