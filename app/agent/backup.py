@@ -156,7 +156,7 @@ class Backup:
     async def _work(self) -> None:
         await self._ledger.begin()
         roots, wrong = await asyncio.to_thread(look_at_roots, self._plan.roots)
-        self.counts.missing += [(root, error.message) for root, error in wrong]
+        self.counts.missing += [(root, _reason_of(root, error)) for root, error in wrong]
         links = await asyncio.to_thread(real_folders, roots)
         sender = self._sender(links)
         scanner = await asyncio.to_thread(self._scanner, roots, links)
@@ -265,6 +265,11 @@ class Backup:
                 await sender.large(batch[0])
             else:
                 await sender.batch(batch)
+
+
+def _reason_of(root: bytes, error: TidewatchError) -> str:
+    """Return what is wrong with a PATH, without the path."""
+    return error.message.removeprefix(f"{os.fsdecode(root)!r} ").rstrip(".")
 
 
 def _state_of(error: TidewatchError) -> RunState:

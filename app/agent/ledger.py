@@ -84,7 +84,8 @@ class Ledger:
         client = await self._client()
         kept_id = await asyncio.to_thread(self._index.fact, "client_id")
         revision = await asyncio.to_thread(self._index.fact, "revision")
-        if (kept_id, revision) == (client.id, client.revision):
+        confirmed = (kept_id, revision) == (client.id, client.revision)
+        if confirmed:
             self._revisions = Revisions(client.revision)
         else:
             if revision is None and client.file_count:
@@ -93,13 +94,14 @@ class Ledger:
                 self._say(OTHER_REVISION)
             self._revisions = Revisions(await self._rebuild(client))
         await self._start()
-        await self._look_after_contents()
+        await self._look_after_contents(at_once=not confirmed)
 
-    async def _look_after_contents(self) -> None:
+    async def _look_after_contents(self, *, at_once: bool) -> None:
         """Find out which contents the server has lost or found damaged since; they are sent again."""
-        last = float(await asyncio.to_thread(self._index.fact, "contents_asked_at") or 0)
+        last = _number(await asyncio.to_thread(self._index.fact, "contents_asked_at"))
         # A time to come was noted by a clock that was wrong.
-        if self._trigger is RunTrigger.SCHEDULE and 0 <= time.time() - last < CONTENTS_ASKED_S:
+        scheduled = self._trigger is RunTrigger.SCHEDULE and not at_once
+        if scheduled and 0 <= time.time() - last < CONTENTS_ASKED_S:
             return
         hashes = await asyncio.to_thread(self._index.hashes)
         lost: list[bytes] = []
@@ -275,3 +277,11 @@ class Ledger:
             if page.next_after is None:
                 return
             after = later(after, page.next_after)
+
+
+def _number(text: str | None) -> float:
+    """Return a number that was kept; 0 where there is none."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0

@@ -40,6 +40,18 @@ class ShutOut(TidewatchError):
         super().__init__("An operator has disconnected this client.", hint=HINTS["client_disconnected"])
 
 
+class Replaced(TidewatchError):
+    """Another program has connected with this agent's token: its state was copied, or its machine cloned."""
+
+    code = "replaced"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another agent has connected as this client: its state folder was copied, or its machine cloned.",
+            hint="Enrol each machine under a name of its own.",
+        )
+
+
 class Link:
     """Keeps one socket open; tells who owns it when that is no longer allowed."""
 
@@ -65,6 +77,8 @@ class Link:
         self._acks: list[CommandAck] = []
         self._wake = asyncio.Event()
         self._lost = False
+        self._replaced = False
+        """Whether it was said that another agent works as this client."""
         self.connected = asyncio.Event()
 
     def progress(self, frame: AgentProgress) -> None:
@@ -84,6 +98,14 @@ class Link:
             except ShutOut as error:
                 self._on_refused(error)
                 end_if_cancelled()
+                await asyncio.sleep(self._shut_out_s)
+                continue
+            except Replaced as error:
+                if not self._replaced:
+                    self._say(error.line())
+                self._replaced = True
+                end_if_cancelled()
+                # Not at once: the two would throw each other out without end.
                 await asyncio.sleep(self._shut_out_s)
                 continue
             except TidewatchError as error:
@@ -158,6 +180,8 @@ class Link:
     def _refuse(self, code: str) -> None:
         if code == "client_disconnected":
             raise ShutOut
+        if code == "replaced":
+            raise Replaced
         if code == "wrong_token":
             raise self._unknown_token()
 

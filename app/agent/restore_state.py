@@ -32,7 +32,7 @@ def notes_of(state: TreeState, *, at: datetime | None) -> list[str]:
         return []
     if whole is not None and is_whole(state):
         as_of = [f"This is the state of the backup that ended at {_time(whole.finished_at)}."] if at else []
-        partial = [f"That backup is partial: {whole.reason}."] if whole.state is RunState.PARTIAL else []
+        partial = [f"That backup is partial: {_reason(whole)}."] if whole.state is RunState.PARTIAL else []
         return as_of + partial
     return [f"{_unended(latest, at)} {_taken(latest, whole)}"]
 
@@ -40,7 +40,7 @@ def notes_of(state: TreeState, *, at: datetime | None) -> list[str]:
 def _unended(run: Run, at: datetime | None) -> str:
     if run.finished_at is None or (at is not None and run.finished_at > at):
         return f"A backup was under way, begun at {_time(run.started_at)}, that had not come to its end."
-    how = f"{run.state}: {run.reason}" if run.reason else run.state
+    how = f"{run.state}: {_reason(run)}" if run.reason else run.state
     return f"The last backup, begun at {_time(run.started_at)}, did not come to its end ({how})."
 
 
@@ -56,6 +56,10 @@ def _taken(run: Run, whole: Run | None) -> str:
         f"Restored is each file in its newest version: {came} of that one, the others of {rest}."
         f" For that backup alone give --at {whole.finished_at.isoformat()}."
     )
+
+
+def _reason(run: Run) -> str:
+    return (run.reason or "").rstrip(".")
 
 
 def _time(moment: datetime | None) -> str:

@@ -15,7 +15,7 @@ from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
 from app.agent.failures import PASSING_CODES, Refusal
-from app.agent.index import Index, IndexDamaged
+from app.agent.index import Index, IndexDamaged, IndexUnusable
 from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
@@ -255,10 +255,11 @@ class Service:
                 wait.cancel()
 
     async def _last_done(self) -> datetime | None:
-        last = await asyncio.to_thread(self._setup.index.fact, LAST_DONE)
         try:
+            last = await asyncio.to_thread(self._setup.index.fact, LAST_DONE)
             moment = datetime.fromisoformat(last or "")
-        except ValueError:
+        except (ValueError, IndexUnusable, IndexDamaged) as error:
+            log.info("last_backup_unknown", reason=str(error))
             return None
         return moment if moment.tzinfo is not None else None
 

@@ -122,7 +122,7 @@ def _missing(now: Place, before: Place | None, names: set[bytes], known: Mapping
         return None
     what = f"{len(old):,} {'name' if len(old) == 1 else 'names'}"
     if not names:
-        return f"it is empty, but held {what} at the last backup: is its disk mounted?"
+        return f"it is empty, but held {what} at the last backup; its disk may not be mounted"
     if before is None or before.file_system != now.file_system:
         return f"another file system is there, with none of the {what} of the last backup"
     return None

@@ -69,7 +69,7 @@ def test_an_empty_folder_at_the_place_of_a_full_one_is_missing(
         step = scan(root, index)
         assert (step.vanished, step.found) == ([], [])
         ((path, reason),) = step.missing
-        assert path == os.fsencode(root) and "is its disk mounted?" in reason
+        assert path == os.fsencode(root) and "its disk may not be mounted" in reason
     put_back(root)
     step = scan(root, index)
     assert (step.vanished, step.missing) == ([], [])
