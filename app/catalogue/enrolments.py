@@ -80,7 +80,8 @@ class Enrolments:
     ) -> tuple[Client, str]:
         """Use a code: return the client and its token.
 
-        A client that is enrolled again keeps its id; its old tokens stop being good. The answer may be lost
+        A client that is enrolled again keeps its id; its old tokens stop being good, and so do all other
+        codes of its name. The answer may be lost
         on its way: it is given again to the ``machine_key`` that the code was used with, until the code
         expires or the token is revoked. Raises WrongCode, CodeUsed or CodeExpired.
         """
@@ -104,6 +105,9 @@ class Enrolments:
             transaction.run(
                 update(enrolments).where(enrolments.c.hash == key).values(used_at=transaction.now_us)
             )
+            # One that was made before there was this client must not open it to somebody else later.
+            others = (enrolments.c.name == rows[0].name) & enrolments.c.used_at.is_(None)
+            transaction.run(update(enrolments).where(others).values(expires_at=ENDED))
             no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
             token = issue_in(transaction, AGENT_ONLY, no, rows[0].name, chosen=chosen)
             transaction.emit(

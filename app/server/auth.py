@@ -38,7 +38,7 @@ def authentication(room: "Room") -> Middleware:
         room.logins.note(token, room.peers.address(request))
         if route is not None and route.scope is not None and not token.allows(route.scope):
             note = forbidden(request, room.peers.address(request), room.logins.name(token), token)
-            room.audit.gather(note, token.id, note.address, route.path)
+            room.audit.gather(note, token.id, note.address, route.method, route.path)
             raise Refused(
                 "forbidden",
                 f"This takes a token with the scope {route.scope}.",

@@ -210,7 +210,7 @@ async def test_what_is_wrong_with_the_servers_own_data_is_a_card_on_the_dashboar
         status = fleet.status(s.h.now())
         assert await shown(s, status) == []
         texts = await shown(s, troubled(status, lost=LOST, backup_problem=COPY))
-        assert {"Wrong now", LOST, COPY} <= set(texts)
+        assert {"The catalogue is not copied any more", LOST, COPY} <= set(texts)
         assert s.view.safety._icon.color == Tone.BAD.color
         await s.h.fire(s.view.problems.bad[0].button, "click")
         assert s.went[-1] == Place("logs", "errors")

@@ -18,7 +18,9 @@ class Notice:
         self._tone = tone
         self._icon = ft.Icon(icon, size=18, color=tone.color)
         self._text = ft.Text("", size=SIZE_BODY, color=INK)
-        self._detail = ft.Text("", size=SIZE_SMALL, color=INK, selectable=True, visible=False)
+        self._detail = ft.Text(
+            "", size=SIZE_SMALL, color=INK, max_lines=2, overflow=ft.TextOverflow.ELLIPSIS, visible=False
+        )
         self.button = ft.TextButton(verb, height=28, visible=bool(verb), on_click=lambda _: on_click())
         self.control = ft.Container(
             ft.Row(
@@ -30,15 +32,18 @@ class Notice:
                 spacing=10,
                 vertical_alignment=ft.CrossAxisAlignment.START,
             ),
-            padding=10,
+            padding=ft.Padding.symmetric(vertical=8, horizontal=12),
             border_radius=8,
             bgcolor=tone.tint(0.08),
             visible=False,
         )
 
     def show(self, text: str, detail: str = "", *, refused: str = "", tooltip: str = "") -> list[ft.Control]:
-        """Say this, with its order held back where ``refused`` says why; return the controls to update."""
-        text, detail = label_text(text), label_text(detail)
+        """Say this, with its order held back where ``refused`` says why; return the controls to update.
+
+        All of ``detail`` is the tooltip where no other is given.
+        """
+        text, detail, tooltip = label_text(text), label_text(detail), label_text(tooltip or detail)
         changed = hold_back(self.button, refused)
         if (self._text.value, self._detail.value, self.control.tooltip) != (text, detail, tooltip or None):
             self._text.value, self._detail.value = text, detail

@@ -19,7 +19,7 @@ class HoldsPart:
 
     def __init__(self, *, on_keep: Callable[[], None], on_unprotect: Callable[[], None]) -> None:
         self.marked = Notice(TO_BE_REMOVED.icon, Tone.WARNING, verb="Undo", on_click=on_keep)
-        self.protected = Notice(ft.Icons.LOCK, Tone.BUSY, verb="End", on_click=on_unprotect)
+        self.protected = Notice(ft.Icons.LOCK, Tone.BUSY, verb="End it", on_click=on_unprotect)
         self.controls = (self.marked.control, self.protected.control)
 
     def show(

@@ -9,7 +9,6 @@ from streams.records.server import ServerStatus
 from streams.snapshot import Snapshot
 from streams.vocabulary import VerificationState
 from ui.bound import BoundView
-from ui.components.card import card
 from ui.components.notice import Notice
 from ui.context import Place, UiContext
 from ui.theme import GAP, Tone
@@ -58,8 +57,9 @@ class ProblemsPart(BoundView):
         ]
         self._shown: tuple[Problem, ...] = ()
         notices: list[ft.Control] = [notice.control for notice in (*self.bad, *self.warning)]
+        # No card around them: three of them leave room for all that is above the activity at 1280x800.
         self._card = ft.Container(
-            card("Wrong now", ft.Column(notices, spacing=6, tight=True)),
+            ft.Column(notices, spacing=6, tight=True),
             margin=ft.Margin.only(top=GAP),
             visible=False,
         )

@@ -4,6 +4,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from app.catalogue.audit import AuditNote
+from app.catalogue.tokens import TokenInfo
 from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
 from app.server.call import Route
 from app.server.peers import network_of
@@ -16,12 +17,20 @@ from streams.vocabulary import AuditAction, Scope
 NAME_LENGTH = 100
 
 
-async def create(room: Room, body: EnrolmentRequest) -> EnrolmentReply:
+async def create(room: Room, token: TokenInfo, body: EnrolmentRequest) -> EnrolmentReply:
     """Return a single-use code with which a client of this name may enrol.
 
-    POST /api/enrolments: 200.
+    POST /api/enrolments: 200, 403 forbidden. A code for a client that there is gives its files to whoever
+    redeems it: that takes the scope restore too.
     """
-    enrolment = await room.catalogue.enrolments.create(client_name(body.name))
+    name = client_name(body.name)
+    if not token.allows(Scope.RESTORE) and await room.catalogue.clients.by_name(name) is not None:
+        raise Refused(
+            "forbidden",
+            f"{name} is enrolled; a code for it takes a token with the scope {Scope.RESTORE}.",
+            detail="Whoever enrols as a client can read all that is kept of it.",
+        )
+    enrolment = await room.catalogue.enrolments.create(name)
     code = join_code(enrolment.code, room.fingerprint)
     return EnrolmentReply(code=code, name=enrolment.name, expires_at=enrolment.expires_at)
 
