@@ -6,12 +6,14 @@ socket is in ``agent_frames``, many small contents in one body in ``batches``.
 """
 
 import hashlib
+import stat
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec.structs import force_setattr
 
+from app.attributes import Attributes, problem_of_attributes
 from app.wire_limits import (
     MAX_ENTRIES,
     MAX_HASHES,
@@ -230,6 +232,7 @@ class AgentEntry(Record, frozen=True, kw_only=True):
     sha256: Sha256 | None = None
     link_target: Bytes | None = None
     inconsistent: bool = False
+    attributes: Attributes | None = None
 
 
 class Entries(Record, frozen=True, kw_only=True):
@@ -255,7 +258,19 @@ def _problem_of(entry: AgentEntry) -> str | None:
         return "its target holds a zero byte"
     if entry.kind is not EntryKind.FILE and entry.size_bytes != len(entry.link_target or b""):
         return "a folder has no size, and a link that of its target"
-    return None
+    is_device = stat.S_ISCHR(entry.mode) or stat.S_ISBLK(entry.mode)
+    if (entry.kind is EntryKind.SPECIAL) != (
+        is_device or stat.S_ISFIFO(entry.mode) or stat.S_ISSOCK(entry.mode)
+    ):
+        return "a device, a pipe or a socket has its type, and nothing else has one of these"
+    attributes = entry.attributes
+    if is_device != (attributes is not None and attributes.device is not None):
+        return "a device has a number, and nothing else has one"
+    if attributes is None:
+        return None
+    if attributes.extents is not None and entry.kind is not EntryKind.FILE:
+        return "only a file has parts"
+    return problem_of_attributes(attributes, entry.size_bytes)
 
 
 class Vanished(Record, frozen=True, kw_only=True):

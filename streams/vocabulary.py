@@ -59,6 +59,8 @@ class EntryKind(Word):
     FILE = "file"
     FOLDER = "folder"
     LINK = "link"
+    SPECIAL = "special"
+    """A device, a named pipe or a socket; its mode has the type of the file too."""
 
 
 class FileState(Word):

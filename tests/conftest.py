@@ -23,6 +23,7 @@ INTEGRATION: Final = (
     "tests/app/agent/test_refusals.py",
     "tests/app/agent/test_restore.py",
     "tests/app/agent/test_restore_rights.py",
+    "tests/app/agent/test_attribute_round_trip.py",
     "tests/app/agent/test_round_trip.py",
     "tests/app/agent/test_missing_paths.py",
     "tests/app/agent/test_moved_server.py",

@@ -36,10 +36,12 @@ class Arriving:
 
     def _append(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size > self._item.size:
+        if self._size > self._item.content_size:
             raise Damaged("more came than was backed up")
         if self._file is None:
-            self._file = self._tree.new_file(self._item.parts, overwrite=self._overwrite)
+            self._file = self._tree.new_file(
+                self._item.parts, overwrite=self._overwrite, extents=self._item.extents
+            )
         self._digest.update(data)
         self._file.write(data)
 
@@ -48,9 +50,9 @@ class Arriving:
         with self._lock:
             self._append(data)
             item, file = self._item, self._file
-            if self._size != item.size or self._digest.hexdigest() != item.sha256 or file is None:
+            if self._size != item.content_size or self._digest.hexdigest() != item.sha256 or file is None:
                 raise Damaged("what came does not have the hash of what was backed up")
-            file.keep(item.mode, item.mtime_ns, overwrite=self._overwrite)
+            file.keep(item, overwrite=self._overwrite)
             self.close()
 
     def close(self) -> None:

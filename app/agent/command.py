@@ -6,7 +6,7 @@ backs up by schedule and does what the console asks.
 
 What is not to be backed up is told in the syntax of .gitignore: by --ignore, by agent.ignore in
 tidewatch.toml, and by files named .tidewatchignore in the folders themselves. Links are kept as links and
-never followed; sockets, pipes and devices are skipped.
+never followed; devices, pipes and sockets are kept as names.
 
 Exit codes: 0 complete, 1 some files could not be read, 2 not done.
 """

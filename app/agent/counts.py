@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from app.agent.attributes import AttributeReader
 from app.agent.left_out import OF_THE_SERVER, OWN
 from app.agent.names import shown
 from app.agent_frames import AgentProgress
@@ -50,6 +51,9 @@ class Counts:
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
     ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
     inconsistent: list[bytes] = field(default_factory=list)
+
+    attributes: AttributeReader = field(default_factory=AttributeReader)
+    """Knows of which names not all attributes are backed up."""
 
     def fail(self, path: bytes, reason: str) -> None:
         """Note that a name could not be backed up."""

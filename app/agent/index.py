@@ -18,12 +18,13 @@ from streams.failures import ConfigRejected, TidewatchError
 BEGUN_AGAIN = "It is begun again from what the server has."
 UNSURE = 0
 """Inode of a row that may not be trusted without reading the file."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE entries (
     folder BLOB NOT NULL, name BLOB NOT NULL,
     mode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, sha256 BLOB, target BLOB,
+    attributes BLOB,
     PRIMARY KEY (folder, name)
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -34,22 +35,23 @@ CREATE TABLE IF NOT EXISTS sources (
 ) WITHOUT ROWID
 """
 
-Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None]
-"""name, mode (with the type), size, mtime_ns, inode, ctime_ns, hash, link target."""
-FullRow = tuple[bytes, bytes, int, int, int, int, int, bytes | None, bytes | None]
+Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None, bytes | None]
+"""name, mode (with the type), size, mtime_ns, inode, ctime_ns, hash, link target, digest of attributes."""
+FullRow = tuple[bytes, bytes, int, int, int, int, int, bytes | None, bytes | None, bytes | None]
 """The folder, then as in ``Row``."""
 
 
-ServerRow = tuple[bytes, bytes, int, int, int, bytes | None, bytes | None]
-"""folder, name, mode (with the type), size, mtime_ns, hash, link target: as the server has it."""
+ServerRow = tuple[bytes, bytes, int, int, int, bytes | None, bytes | None, bytes | None]
+"""folder, name, mode (with the type), size, mtime_ns, hash, link target, digest: as the server has it."""
 REBUILD = (
     """DELETE FROM entries WHERE NOT EXISTS (
         SELECT 1 FROM temp.at_server AS there
         WHERE there.folder = entries.folder AND there.name = entries.name AND there.mode = entries.mode
         AND there.mtime_ns = entries.mtime_ns AND there.sha256 IS entries.sha256
-        AND there.target IS entries.target)""",
+        AND there.target IS entries.target AND there.attributes IS entries.attributes)""",
     f"""INSERT OR IGNORE INTO entries
-        SELECT folder, name, mode, size, mtime_ns, {UNSURE}, 0, sha256, target FROM temp.at_server""",
+        SELECT folder, name, mode, size, mtime_ns, {UNSURE}, 0, sha256, target, attributes
+        FROM temp.at_server""",
     "DROP TABLE temp.at_server",
 )
 
@@ -244,7 +246,7 @@ class Index:
         """Return the rows of one folder by name; one thread at a time."""
         with self._translated():
             rows: list[Row] = self._reader.execute(
-                "SELECT name, mode, size, mtime_ns, inode, ctime_ns, sha256, target"
+                "SELECT name, mode, size, mtime_ns, inode, ctime_ns, sha256, target, attributes"
                 " FROM entries WHERE folder = ?",
                 (path,),
             ).fetchall()
@@ -294,7 +296,7 @@ class Index:
 
         def change() -> None:
             self._writer.executemany(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
             self._set_revision(revision)
 
@@ -316,14 +318,15 @@ class Index:
             self._writer.execute("DROP TABLE IF EXISTS temp.at_server")
             self._writer.execute(
                 "CREATE TEMP TABLE at_server (folder BLOB, name BLOB, mode INTEGER, size INTEGER,"
-                " mtime_ns INTEGER, sha256 BLOB, target BLOB, PRIMARY KEY (folder, name)) WITHOUT ROWID"
+                " mtime_ns INTEGER, sha256 BLOB, target BLOB, attributes BLOB,"
+                " PRIMARY KEY (folder, name)) WITHOUT ROWID"
             )
 
         self._write(change)
 
     def add_at_server(self, rows: Iterable[ServerRow]) -> None:
         """Take in a page of what the server has."""
-        insert = "INSERT OR REPLACE INTO temp.at_server VALUES (?, ?, ?, ?, ?, ?, ?)"
+        insert = "INSERT OR REPLACE INTO temp.at_server VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self._write(lambda: self._writer.executemany(insert, rows))
 
     def end_rebuild(self, client_id: str, revision: str) -> None:

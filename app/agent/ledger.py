@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 
 from app.agent.api import Api
+from app.agent.attributes import digest_of
 from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.index import Index, ServerRow
 from app.agent.names import TYPE_OF_KIND, split
@@ -264,11 +265,12 @@ class Ledger:
             rows: list[ServerRow] = [
                 (
                     *split(entry.raw_path),
-                    TYPE_OF_KIND[entry.kind] | entry.mode,
+                    TYPE_OF_KIND.get(entry.kind, 0) | entry.mode,
                     entry.size_bytes,
                     entry.mtime_ns,
                     bytes.fromhex(entry.sha256) if entry.sha256 else None,
                     entry.link_target,
+                    digest_of(entry.attributes),
                 )
                 for entry in page.entries
                 if entry.state is not FileState.DAMAGED

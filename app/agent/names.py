@@ -6,8 +6,17 @@ from streams.safe_text import terminal_text
 from streams.vocabulary import EntryKind
 
 MAX_SHOWN = 300
-KIND_OF_TYPE = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.LINK}
-TYPE_OF_KIND = {kind: file_type for file_type, kind in KIND_OF_TYPE.items()}
+KIND_OF_TYPE = {
+    stat.S_IFREG: EntryKind.FILE,
+    stat.S_IFDIR: EntryKind.FOLDER,
+    stat.S_IFLNK: EntryKind.LINK,
+    stat.S_IFIFO: EntryKind.SPECIAL,
+    stat.S_IFSOCK: EntryKind.SPECIAL,
+    stat.S_IFCHR: EntryKind.SPECIAL,
+    stat.S_IFBLK: EntryKind.SPECIAL,
+}
+TYPE_OF_KIND = {EntryKind.FILE: stat.S_IFREG, EntryKind.FOLDER: stat.S_IFDIR, EntryKind.LINK: stat.S_IFLNK}
+"""The mode of a special file has its type already."""
 
 
 def shown(path: bytes) -> str:

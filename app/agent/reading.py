@@ -6,19 +6,30 @@ import os
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from app.agent.attributes import AttributeReader, digest_of, is_sparse
 from app.agent.folders import Folders
-from app.agent.names import reason_of
+from app.agent.index import UNSURE
+from app.agent.names import reason_of, split
 from app.agent.scan import Found, facts_of
+from app.agent.sparse import Placement, cut_extents, extents_of
+from app.attributes import content_bytes
 
 CHUNK_BYTES = 1024 * 1024
 NO_FILE = (errno.ENXIO, errno.ENODEV)
 """A socket, a pipe or a device is in the place of the file."""
 SWAPPED = (errno.ELOOP, errno.ENOTDIR)
 """A link is in the place of the file, or of a folder above it."""
+KERNEL_FOLDERS = ("/proc", "/sys")
+ROOT_INODE = 1
+KERNEL_FILE_BYTES = 64 * 1024
+PAGE_BYTES = 4096
+"""What those of the kernel say that do not say 0."""
+LONGER = "it is longer than it says"
 
 
 class FileFailed(Exception):
@@ -35,10 +46,23 @@ class Content(msgspec.Struct, gc=False):
     found: Found
     sha256: str
     size: int
+    """Of the content: without the holes of a sparse file."""
     still: bool
     """The file did not change while it was read."""
     data: bytes | None = None
     """The bytes themselves, of a small file."""
+    honest: bool = True
+    """The file holds as much as it says; of one that does not, size and times tell nothing."""
+
+    @property
+    def file_size(self) -> int:
+        """How large the file is, its holes included."""
+        return self.size if self.extents is None else self.found.size
+
+    @property
+    def extents(self) -> tuple[int, ...] | None:
+        """The parts of a sparse file."""
+        return None if self.found.attributes is None else self.found.attributes.extents
 
 
 def open_regular(folders: Folders, path: bytes) -> tuple[int, os.stat_result]:
@@ -77,8 +101,116 @@ def opened(folders: Folders, path: bytes) -> Generator[tuple[int, os.stat_result
         os.close(file)
 
 
-def _as_found(found: Found, at: os.stat_result) -> Found:
-    return Found(found.path, *facts_of(at), found.old, found.target)
+class FileReader:
+    """Reads files with their attributes, for one backup; each thread brings its own ``Folders``."""
+
+    def __init__(self, attributes: AttributeReader | None = None) -> None:
+        self.attributes = attributes or AttributeReader()
+
+    def small(self, folders: Folders, found: Found, limit: int, times: int) -> Content | None:
+        """Read a small file, again up to ``times`` times while it changes; None: it is larger than ``limit``.
+
+        A file that holds more or less than it says, as those of the kernel do, is read to its end.
+        """
+        for attempt in range(times + 1):
+            with opened(folders, found.path) as (file, at):
+                now = self._as_found(found, file, at)
+                size = content_bytes(at.st_size, now.attributes)
+                if size > limit:
+                    return None
+                placed = Placement(_extents(now))
+                # In one piece: some files of the kernel have no second one.
+                data = read_up_to(placed, file, max(size + 1, KERNEL_FILE_BYTES if not size else PAGE_BYTES))
+                still = _is_still(now, file)
+                if still and len(data) != size:
+                    data += read_up_to(placed, file, limit + 1 - len(data), len(data))
+                    if len(data) > limit:
+                        raise FileFailed(LONGER)
+            if still or attempt == times:
+                data = data if still else data[:size]
+                now = _cut(now, len(data))
+                honest = not still or len(data) == size
+                return Content(now, hashlib.sha256(data).hexdigest(), len(data), still, data, honest)
+        raise AssertionError("unreachable")
+
+    def hash(self, folders: Folders, found: Found) -> Content:
+        """Read a file once, as long as it was when this began, and return its hash without its bytes."""
+        with opened(folders, found.path) as (file, at):
+            if at.st_dev in _kernel_devices():
+                raise FileFailed("it is a file of the kernel that does not end")
+            now = self._as_found(found, file, at)
+            digest, done, size = hashlib.sha256(), 0, content_bytes(at.st_size, now.attributes)
+            placed = Placement(_extents(now))
+            while done < size and (data := placed.read(file, done, min(CHUNK_BYTES, size - done))):
+                digest.update(data)
+                done += len(data)
+            still = _is_still(now, file)
+            if still and done == size and placed.read(file, done, 1):
+                raise FileFailed(LONGER)
+            honest = not still or done == size
+            return Content(_cut(now, done), digest.hexdigest(), done, still, honest=honest)
+
+    def copy(self, folders: Folders, found: Found, to: Path) -> Content:
+        """Copy a file that never holds still, in one pass, so that at least what is sent is what was read."""
+        with opened(folders, found.path) as (file, at), to.open("wb") as copy:
+            now = self._as_found(found, file, at)
+            digest, done, size = hashlib.sha256(), 0, content_bytes(at.st_size, now.attributes)
+            placed = Placement(_extents(now))
+            while done < size and (data := placed.read(file, done, min(CHUNK_BYTES, size - done))):
+                digest.update(data)
+                copy.write(data)
+                done += len(data)
+            return Content(_cut(now, done), digest.hexdigest(), done, False)
+
+    def unread(self, folders: Folders, found: Found) -> Content | None:
+        """Return the content of the last backup where only attributes have changed since; else None.
+
+        The time of a change of attributes (ctime) is new although size, time and inode are not. Only where
+        the attributes do differ is that the explanation; else the content may have changed, and is read.
+        """
+        old = found.old
+        if old is None or old[6] is None or old[8] is None or old[4] == UNSURE or is_sparse(old[8]):
+            return None
+        if (old[2], old[3], old[4]) != (found.size, found.mtime_ns, found.inode):
+            return None
+        with opened(folders, found.path) as (file, at):
+            now = self._as_found(found, file, at)
+            if (now.size, now.mtime_ns, now.inode) != (old[2], old[3], old[4]) or _extents(now) is not None:
+                return None
+            if (now.mode, digest_of(now.attributes)) == (old[1], old[8]):
+                return None
+            return Content(now, old[6].hex(), now.size, True)
+
+    def name(self, folders: Folders, found: Found) -> Found:
+        """Return a name that is no file with its attributes; raise ``FileGone``, ``FileFailed``."""
+        above, name = split(found.path)
+        try:
+            folder = folders.open(above)
+            at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if stat.S_IFMT(at.st_mode) != stat.S_IFMT(found.mode):
+                raise FileGone
+            found.attributes = self.attributes.read(b"/proc/self/fd/%d/%b" % (folder, name), at, folder)
+        except FileNotFoundError:
+            raise FileGone from None
+        except OSError as error:
+            raise FileFailed(reason_of(error)) from None
+        return found
+
+    def _as_found(self, found: Found, file: int, at: os.stat_result) -> Found:
+        attributes = self.attributes.read(file, at, file, extents_of(file, at))
+        return Found(found.path, *facts_of(at), found.old, found.target, attributes)
+
+
+def _cut(found: Found, size: int) -> Found:
+    """Return a sparse file with the parts that have been read, where it became shorter."""
+    extents = _extents(found)
+    if extents is not None and found.attributes is not None and size < sum(extents[1::2]):
+        found.attributes = msgspec.structs.replace(found.attributes, extents=cut_extents(extents, size))
+    return found
+
+
+def _extents(found: Found) -> tuple[int, ...] | None:
+    return None if found.attributes is None else found.attributes.extents
 
 
 def _is_still(found: Found, file: int) -> bool:
@@ -86,56 +218,26 @@ def _is_still(found: Found, file: int) -> bool:
     return (size, mtime_ns, ctime_ns) == (found.size, found.mtime_ns, found.ctime_ns)
 
 
-def _read_up_to(file: int, size: int) -> bytes:
-    data = os.read(file, size)
-    if len(data) == size:
+def read_up_to(placed: Placement, file: int, size: int, at: int = 0) -> bytes:
+    """Return ``size`` bytes of a content from ``at`` on, fewer at its end."""
+    data = placed.read(file, at, size)
+    if not data or len(data) == size:
         return data
-    parts = [data]
-    left = size - len(data)
-    while parts[-1] and left:
-        parts.append(os.read(file, left))
-        left -= len(parts[-1])
+    parts, left = [data], size - len(data)
+    while left and (data := placed.read(file, at + size - left, left)):
+        parts.append(data)
+        left -= len(data)
     return b"".join(parts)
 
 
-def read_small(folders: Folders, found: Found, limit: int, times: int) -> Content | None:
-    """Read a small file, again up to ``times`` times while it changes; None: it is larger than ``limit``."""
-    for attempt in range(times + 1):
-        with opened(folders, found.path) as (file, at):
-            now = _as_found(found, at)
-            if at.st_size > limit:
-                return None
-            data = _read_up_to(file, at.st_size)
-            still = len(data) == at.st_size and _is_still(now, file)
-        if still or attempt == times:
-            return Content(now, hashlib.sha256(data).hexdigest(), len(data), still, data)
-    raise AssertionError("unreachable")
-
-
-def read_hash(folders: Folders, found: Found) -> Content:
-    """Read a file once, as long as it was when this began, and return its hash without its bytes."""
-    with opened(folders, found.path) as (file, at):
-        now = _as_found(found, at)
-        digest, size = hashlib.sha256(), 0
-        buffer = memoryview(bytearray(CHUNK_BYTES))
-        while size < at.st_size:
-            read = os.readv(file, [buffer[: min(CHUNK_BYTES, at.st_size - size)]])
-            if not read:
-                break
-            digest.update(buffer[:read])
-            size += read
-        return Content(now, digest.hexdigest(), size, size == at.st_size and _is_still(now, file))
-
-
-def copy_once(folders: Folders, found: Found, to: Path) -> Content:
-    """Copy a file that never holds still, in one pass, so that at least what is sent is what was read."""
-    with opened(folders, found.path) as (file, at), to.open("wb") as copy:
-        digest, size = hashlib.sha256(), 0
-        while size < at.st_size:
-            data = os.read(file, min(CHUNK_BYTES, at.st_size - size))
-            if not data:
-                break
-            digest.update(data)
-            copy.write(data)
-            size += len(data)
-        return Content(_as_found(found, at), digest.hexdigest(), size, False)
+@cache
+def _kernel_devices() -> frozenset[int]:
+    found: set[int] = set()
+    for folder in KERNEL_FOLDERS:
+        try:
+            at = Path(folder).stat()
+        except OSError:
+            continue
+        if at.st_ino == ROOT_INODE:
+            found.add(at.st_dev)
+    return frozenset(found)

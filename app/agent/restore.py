@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import hashlib
-import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -50,8 +49,10 @@ class Restored:
     size_bytes: int = 0
     present: int = 0
     """Files and links that were there already, whole."""
+    specials: int = 0
+    """Devices, pipes and sockets."""
     stripped_bits: int = 0
-    """Files that lost set-user-id or set-group-id, as owners are not restored."""
+    """Files that lost set-user-id or set-group-id, as their owners could not be set."""
     failed: list[tuple[bytes, str]] = field(default_factory=list)
     renamed: list[tuple[bytes, str]] = field(default_factory=list)
     """What had to take another name."""
@@ -115,6 +116,9 @@ class Restore:
         self._present: set[Parts] = set()
         """What was there already, whole."""
         self._failed_folders: set[Parts] = set()
+        self._failed: set[Parts] = set()
+        self._hard_links: dict[Parts, Item] = {}
+        """Names that become further ones of an item."""
         self._made: list[Item] = []
         """Folders that get their modes and times at the end."""
         self.continued = False
@@ -129,8 +133,10 @@ class Restore:
             await self._blocking(self._begin)
             try:
                 await self._blocking(self._make_folders)
+                self._hard_links = self._plan.hard_links()
                 await self._contents_of(batches(self._left(EntryKind.FILE)))
                 await self._blocking(self._make_links)
+                await self._contents_of(batches(await self._blocking(self._make_hard_links)))
                 self._whole = not self._ended
             finally:
                 # Also where the disk is full, or somebody stops it: what has come is to be usable.
@@ -141,7 +147,8 @@ class Restore:
             (b"/" + b"/".join((*self._plan.base, *parts)), f"is there as {shown(name)}")
             for parts, name in sorted(self._tree.renamed.items())
         ]
-        self.done.unset = dict(self._tree.unset)
+        self.done.unset = dict(self._tree.attributes.unset)
+        self.done.stripped_bits = self._tree.attributes.stripped_bits
         return self.done
 
     async def _blocking(self, work: Callable[[], T]) -> T:
@@ -167,7 +174,9 @@ class Restore:
         return [
             item
             for item in self._plan.of_kind(kind)
-            if item.parts not in self._present and not self._is_below_failed(item.parts)
+            if item.parts not in self._present
+            and item.parts not in self._hard_links
+            and not self._is_below_failed(item.parts)
         ]
 
     def _is_below_failed(self, parts: Parts) -> bool:
@@ -231,15 +240,45 @@ class Restore:
                 self._made.append(item)
 
     def _make_links(self) -> None:
-        for item in self._left(EntryKind.LINK):
+        for item in (*self._left(EntryKind.LINK), *self._left(EntryKind.SPECIAL)):
             if self._ended:
                 break
             try:
-                self._tree.make_link(item.parts, item.target or b"", item.mtime_ns, overwrite=self._overwrite)
+                if item.kind is EntryKind.LINK:
+                    self._tree.make_link(item, overwrite=self._overwrite)
+                else:
+                    self._tree.make_special(item, overwrite=self._overwrite)
             except (OSError, InTheWay) as error:
                 self._fail(item, error)
             else:
-                self.done.links += 1
+                self._count(item)
+
+    def _make_hard_links(self) -> list[Item]:
+        """Make the further names of files; return those that have to be fetched after all."""
+        left: list[Item] = []
+        for item in self._plan.items:
+            first = self._hard_links.get(item.parts)
+            if first is None or self._is_below_failed(item.parts):
+                continue
+            if self._ended:
+                break
+            overwrite = self._overwrite or item.parts in self._present
+            try:
+                # Where the first one could not be restored, another file may have its name.
+                made = first.parts not in self._failed and self._tree.make_hard_link(
+                    first, item, overwrite=overwrite
+                )
+            except (OSError, InTheWay) as error:
+                self._fail(item, error)
+                continue
+            if made:
+                self._count(item)
+            elif item.parts in self._present:
+                continue
+            elif item.kind is EntryKind.FILE:
+                left.append(item)
+        self._hard_links = {}
+        return left
 
     def _finish(self) -> None:
         """Give folders their modes and times, and files that were there already where they are replaced."""
@@ -264,7 +303,7 @@ class Restore:
                 except (OSError, InTheWay, Damaged) as error:
                     self._fail(item, error)
                 except CommandFailed as error:
-                    self.done.failed.append((item.path, error.message))
+                    self._say_failed(item, error.message)
                 else:
                     self._count(item)
                 self._on_progress(self.done, item)
@@ -288,7 +327,7 @@ class Restore:
         asked = VersionIds(version_ids=tuple({item.sha256: item.version_id for item in batch}.values()))
         body = msgspec.json.encode(asked)
         async with self._api.request("POST", f"{self._base}/versions/contents", data=body) as response:
-            expected = sum(item.size + BATCH_HEAD_BYTES for item in batch)
+            expected = sum(item.content_size + BATCH_HEAD_BYTES for item in batch)
             if response.content_length is None or response.content_length > expected:
                 raise Broken
             try:
@@ -317,9 +356,14 @@ class Restore:
         return outcomes
 
     def _count(self, item: Item) -> None:
-        self.done.files += 1
-        self.done.size_bytes += item.size
-        self.done.stripped_bits += bool(item.mode & (stat.S_ISUID | stat.S_ISGID))
+        if item.parts in self._present:
+            return
+        if item.kind is EntryKind.FILE:
+            self.done.files += 1
+            self.done.size_bytes += item.size
+        else:
+            self.done.links += item.kind is EntryKind.LINK
+            self.done.specials += item.kind is EntryKind.SPECIAL
 
     def _fail(self, item: Item, error: Exception) -> None:
         """Note a name that could not be restored; a full or read-only disk ends the restore."""
@@ -328,7 +372,10 @@ class Restore:
                 f"--to {self._tree.path}: no more can be written: {reason_of(error)}.",
                 hint="Make room and give the same command again: it goes on from there.",
             ) from None
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        self._say_failed(item, reason_of(error) if isinstance(error, OSError) else str(error))
+
+    def _say_failed(self, item: Item, reason: str) -> None:
+        self._failed.add(item.parts)
         self.done.failed.append((item.path, reason))
 
     async def _file(self, item: Item) -> None:
@@ -345,9 +392,9 @@ class Restore:
         pending = bytearray()
         try:
             if item.sha256 != EMPTY:
-                async with self._api.request(
-                    "GET", f"{self._base}/versions/{item.version_id}/content"
-                ) as response:
+                path = f"{self._base}/versions/{item.version_id}/content"
+                params = {} if item.extents is None else {"packed": "true"}
+                async with self._api.request("GET", path, params=params) as response:
                     async for chunk in _body(response):
                         pending += chunk
                         if len(pending) >= WRITE_BYTES:

@@ -9,9 +9,10 @@ word that names nothing and is no whole path is taken as one.
 A backup that did not come to its end is never taken for a whole one: each file comes in its newest version,
 and it is said which backup the others are of, and how to get that one alone with --at.
 
-Modes, times and links come back as they were; owners do not, so set-user-id bits are left out. Nothing is
-ever written outside DIR, nor through a link in it. What is there already with the right content is not
-fetched again: a restore that was cut goes on with the same command. Where DIR has other files of the same
+Owners (by name where it is known here), modes, ACLs, extended attributes, times, hard links and holes come
+back as far as the disk and the user can: for all of it run as root. What could not be set is one line.
+Nothing is ever written outside DIR, nor through a link in it. What is there already with the right content is
+not fetched again: a restore that was cut goes on with the same command. Where DIR has other files of the same
 names, nothing is restored without --overwrite. What the disk does not take under its name gets a similar one.
 
 Exit codes: 0 everything restored, 1 some files were damaged, could not be written, or have another name,
@@ -82,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as it was then, such as 2026-03-01T12:00 (local time unless it says) [now]",
     )
     add("--overwrite", action="store_true", help="replace files of the same names")
+    add("--numeric-owner", action="store_true", help="take owners by number, not by name")
     add("--full-paths", action="store_true", help="keep the whole path of each file below DIR")
     add("--config", metavar="FILE", type=Path, help="settings [tidewatch.toml]")
 
@@ -162,7 +164,7 @@ async def _obey(args: argparse.Namespace) -> int:
     ) as api:
         await api.health()
         plan = await _plan(args, api, patience, at, say=terminal.say)
-        tree = await asyncio.to_thread(TargetTree, args.to)
+        tree = await asyncio.to_thread(TargetTree, args.to, numeric_owner=args.numeric_owner)
         try:
             watch = _Watch(terminal, plan)
             restore = Restore(
@@ -277,13 +279,15 @@ def _report(
     terminal.tell("not restored", done.failed)
     terminal.tell("renamed", done.renamed)
     if done.unset:
-        told = ", ".join(f"{counted(count, what)}" for what, count in sorted(done.unset.items()))
+        told = ", ".join(f"{what} of {count:,}" for what, count in sorted(done.unset.items()))
         terminal.say(f"Not set, as this disk or this user cannot: {told}.")
     if done.stripped_bits:
         terminal.say(
             f"Set-user-id and set-group-id bits were left out of {counted(done.stripped_bits, 'file')}."
         )
     files = f"{counted(done.files, 'file')} ({size_text(done.size_bytes)})"
+    if done.specials:
+        files += f", {counted(done.specials, 'special file')}"
     terminal.result(
         f"{args.name}: restored {files}, {counted(done.folders, 'folder')} and {counted(done.links, 'link')}"
         f"{f', {done.present:,} were there already,' if done.present else ''}"

@@ -1,6 +1,7 @@
 """What is to be restored, and where below the folder it goes."""
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import msgspec
 
 from app.agent.ignore import compile_patterns
 from app.agent.names import TYPE_OF_KIND, parts_of
+from app.attributes import NANOSECONDS, Attributes, content_bytes, problem_of_attributes
 from app.batches import BATCH_BLOB_BYTES
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
@@ -15,6 +17,7 @@ from streams.vocabulary import EntryKind
 Parts = tuple[bytes, ...]
 MARKER = b".tidewatch-RESTORING"
 """Lies in the target, and says where it comes from, until the restore has come to its end."""
+SPECIAL_TYPES = (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
 BATCH_FILES = 250
 BATCH_BYTES = 4 * 1024 * 1024
 """What is fetched together: enough to make one request of many small files."""
@@ -34,11 +37,22 @@ class Item(msgspec.Struct, gc=False):
     mode: int
     sha256: str | None
     target: bytes | None
+    attributes: Attributes | None = None
 
     @property
     def type(self) -> int:
         """The type of the file, as ``stat`` says it."""
-        return TYPE_OF_KIND[self.kind]
+        return TYPE_OF_KIND[self.kind] if self.kind in TYPE_OF_KIND else stat.S_IFMT(self.mode)
+
+    @property
+    def extents(self) -> tuple[int, ...] | None:
+        """The parts of a sparse file."""
+        return None if self.attributes is None else self.attributes.extents
+
+    @property
+    def content_size(self) -> int:
+        """How large the content is, without the holes of a sparse file."""
+        return content_bytes(self.size, self.attributes)
 
 
 @dataclass(slots=True)
@@ -125,6 +139,18 @@ class RestorePlan:
             parts = parts[len(self.base) :]
         return parts if parts in known else None
 
+    def hard_links(self) -> dict[Parts, Item]:
+        """Return of each further name of a file the first one."""
+        first: dict[tuple[object, ...], Item] = {}
+        further: dict[Parts, Item] = {}
+        for item in self.items:
+            if item.attributes is not None and item.attributes.hard_link is not None:
+                # All of it has to agree: one of the names may not have been backed up again since.
+                key = (item.kind, item.sha256, item.target, item.mode, item.mtime_ns, item.attributes)
+                if first.setdefault(key, item) is not item:
+                    further[item.parts] = first[key]
+        return further
+
     def of_kind(self, kind: EntryKind) -> list[Item]:
         """Return the items of one kind, in order."""
         return [item for item in self.items if item.kind is kind]
@@ -140,16 +166,29 @@ def item_of(entry: FileVersion) -> Item:
         raise ValueError("its size or time is impossible")
     if entry.kind is EntryKind.LINK and (not target or b"\0" in target):
         raise ValueError("the link has no target")
+    mode = entry.mode & 0o7777
+    if entry.kind is EntryKind.SPECIAL:
+        mode = entry.mode & 0o177777
+        if stat.S_IFMT(mode) not in SPECIAL_TYPES:
+            raise ValueError("its type is unknown")
+    mtime_ns = entry.mtime_ns
+    if entry.attributes is not None:
+        problem = problem_of_attributes(entry.attributes, entry.size_bytes)
+        if problem is not None:
+            raise ValueError(problem)
+        if entry.attributes.mtime is not None:
+            mtime_ns = entry.attributes.mtime[0] * NANOSECONDS + entry.attributes.mtime[1]
     return Item(
         parts,
         entry.raw_path,
         entry.kind,
         entry.id,
         entry.size_bytes,
-        entry.mtime_ns,
-        entry.mode & 0o7777,
+        mtime_ns,
+        mode,
         entry.sha256,
         target,
+        entry.attributes,
     )
 
 
@@ -158,14 +197,14 @@ def batches(files: Iterable[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
     for item in files:
-        if item.size > BATCH_BLOB_BYTES:
+        if item.content_size > BATCH_BLOB_BYTES:
             yield [item]
             continue
-        if batch and (len(batch) == BATCH_FILES or size + item.size > BATCH_BYTES):
+        if batch and (len(batch) == BATCH_FILES or size + item.content_size > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(item)
-        size += item.size
+        size += item.content_size
     if batch:
         yield batch
 

@@ -4,7 +4,7 @@ Every step goes from an open folder to a name in it, without following links: wh
 and whatever lies there already, nothing leads out. Links are made last, so that none can be walked through.
 
 What has arrived is kept, whatever this disk is: a name that it does not take, or takes for another one, gives
-way to a similar one (``renamed``), and what it cannot keep of modes and times is counted (``unset``).
+way to a similar one (``renamed``), and what it cannot keep of the attributes is counted.
 """
 
 import errno
@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import threading
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from itertools import chain, count, islice
@@ -23,7 +22,9 @@ import psutil
 
 from app.agent.names import reason_of
 from app.agent.portable_names import alternatives
+from app.agent.restore_attributes import DEVICE, HARD_LINK, MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
+from app.agent.sparse import Placement, has_only_holes_between
 from app.agent.target_names import NAME_REFUSED, TargetNames
 from streams.failures import ConfigRejected
 
@@ -32,8 +33,7 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 EXISTING_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
-KEPT_BITS = 0o1777
-"""Of a file's mode: without the bits that lend its owner's rights, as owners are not restored."""
+NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 MAX_NAMES_TRIED = 100
 HASH_BYTES = 1024 * 1024
 WRITABLE = 0o700
@@ -46,20 +46,24 @@ class InTheWay(Exception):
 class NewFile:
     """A file that is being written under a name of its own; nothing has its final name until ``keep``."""
 
-    def __init__(self, tree: "TargetTree", parts: Parts, folder: int, temporary: bytes, file: int) -> None:
-        self._tree, self._parts = tree, parts
+    def __init__(
+        self, tree: "TargetTree", folder: int, temporary: bytes, file: int, extents: tuple[int, ...] | None
+    ) -> None:
+        self._tree, self._placement = tree, Placement(extents)
         self._folder, self._temporary, self._file = folder, temporary, file
+        self._written = 0
 
     def write(self, data: bytes) -> None:
-        """Append ``data``."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file, view) :]
+        """Append ``data`` to what has come; in a sparse file each part goes to its place."""
+        self._placement.write(self._file, self._written, data)
+        self._written += len(data)
 
-    def keep(self, mode: int, mtime_ns: int, *, overwrite: bool) -> None:
-        """Give the file its mode, its time and its name; raise ``InTheWay``."""
-        self._tree.set_facts(self._file, mode & KEPT_BITS, mtime_ns)
-        self._tree.place(self._parts, self._folder, self._rename, replaces_file(overwrite=overwrite))
+    def keep(self, item: Item, *, overwrite: bool) -> None:
+        """Give the file all that is known of it, and its name; raise ``InTheWay``."""
+        if item.extents is not None:
+            os.ftruncate(self._file, item.size)
+        self._tree.attributes.apply(self._file, item)
+        self._tree.place(item.parts, self._folder, self._rename, replaces_file(overwrite=overwrite))
         self._temporary = b""
 
     def _rename(self, name: bytes) -> None:
@@ -77,7 +81,7 @@ class NewFile:
 class TargetTree:
     """The folder to restore into; every call blocks and belongs in a thread."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, numeric_owner: bool = False) -> None:
         self.path = root
         try:
             self.created = not root.exists()
@@ -94,8 +98,7 @@ class TargetTree:
         """Modes of folders that were made writable for this restore."""
         self.renamed: dict[Parts, bytes] = {}
         """Other names that were given, by the path that was asked for."""
-        self.unset: Counter[str] = Counter()
-        """How often this disk or this user could not set something."""
+        self.attributes = AttributeWriter(numeric_owner=numeric_owner)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -173,11 +176,15 @@ class TargetTree:
             return False
         if stat.S_ISLNK(at.st_mode):
             return os.readlink(name, dir_fd=folder) == item.target
-        if not stat.S_ISREG(at.st_mode) or at.st_size != item.size:
+        if not stat.S_ISREG(at.st_mode):
+            return at.st_rdev == ((item.attributes.device if item.attributes else None) or 0)
+        if at.st_size != item.size:
             return False
         file = os.open(name, EXISTING_FILE, dir_fd=folder)
         try:
-            return _hash_of(file) == item.sha256
+            return (
+                has_only_holes_between(file, item.extents, item.size) and _hash_of(file, item) == item.sha256
+            )
         finally:
             os.close(file)
 
@@ -198,7 +205,7 @@ class TargetTree:
                     with suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=folder)
 
-    def new_file(self, parts: Parts, *, overwrite: bool) -> NewFile:
+    def new_file(self, parts: Parts, *, overwrite: bool, extents: tuple[int, ...] | None = None) -> NewFile:
         """Open a new file for ``parts``; it must be closed."""
         with self._parent(parts, overwrite=overwrite) as parent:
             while True:
@@ -207,60 +214,104 @@ class TargetTree:
                     file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
                 except FileExistsError:
                     continue
-                return NewFile(self, parts, os.dup(parent), name, file)
+                return NewFile(self, os.dup(parent), name, file, extents)
 
-    def make_link(self, parts: Parts, target: bytes, mtime_ns: int, *, overwrite: bool) -> None:
+    def make_link(self, item: Item, *, overwrite: bool) -> None:
         """Make a symbolic link; raise ``InTheWay``."""
-        with self._parent(parts, overwrite=overwrite) as parent:
+        target = item.target or b""
+        self._make_in_place(item, lambda name, folder: os.symlink(target, name, dir_fd=folder), overwrite)
 
-            def make(name: bytes) -> None:
-                if overwrite:
-                    with suppress(FileNotFoundError):
-                        os.unlink(name, dir_fd=parent)
-                os.symlink(target, name, dir_fd=parent)
+    def make_special(self, item: Item, *, overwrite: bool) -> None:
+        """Make a pipe, a socket or, where the system lets us, a device; raise ``InTheWay``."""
+        device = (item.attributes.device if item.attributes else None) or 0
+        mode = item.type | 0o600
+        try:
+            self._make_in_place(
+                item, lambda name, folder: os.mknod(name, mode, device, dir_fd=folder), overwrite
+            )
+        except PermissionError:
+            if not device:
+                raise
+            self.attributes.note_unset(DEVICE)
 
-            name = self.place(parts, parent, make, replaces_file(overwrite=overwrite))
-            times = (mtime_ns, mtime_ns)
-            self._set("time", lambda: os.utime(name, ns=times, dir_fd=parent, follow_symlinks=False))
+    def make_hard_link(self, first: Item, item: Item, *, overwrite: bool) -> bool:
+        """Make an item another name of one that is there; return False where this disk has no such thing."""
+        with self._opened(first.parts[:-1]) as there:
+            name_there = self._name_of(first.parts)
+            at = os.stat(name_there, dir_fd=there, follow_symlinks=False)
+            if stat.S_IFMT(at.st_mode) != item.type:
+                return False
+
+            def make(name: bytes, folder: int) -> None:
+                os.link(name_there, name, src_dir_fd=there, dst_dir_fd=folder, follow_symlinks=False)
+
+            try:
+                self._make_in_place(item, make, overwrite, same=at)
+            except OSError as error:
+                if error.errno not in NO_HARD_LINKS:
+                    raise
+                self.attributes.note_unset(HARD_LINK)
+                return False
+        return True
+
+    def _make_in_place(
+        self,
+        item: Item,
+        make: Callable[[bytes, int], None],
+        overwrite: bool,
+        same: os.stat_result | None = None,
+    ) -> None:
+        """Make something that has no content, in the place of what may be replaced."""
+        with self._parent(item.parts, overwrite=overwrite) as parent:
+            done = False
+
+            def replaces(at: os.stat_result) -> bool:
+                return (same is not None and os.path.samestat(at, same)) or replaces_file(
+                    overwrite=overwrite
+                )(at)
+
+            def place(name: bytes) -> None:
+                nonlocal done
+                at = _look(name, parent)
+                if at is not None and same is not None and os.path.samestat(at, same):
+                    done = True
+                    return
+                if at is not None:
+                    os.unlink(name, dir_fd=parent)
+                make(name, parent)
+
+            name = self.place(item.parts, parent, place, replaces)
+            if same is None and not done:
+                self._apply_to(name, parent, item)
+
+    def _apply_to(self, name: bytes, folder: int, item: Item) -> None:
+        """Set all of a name that cannot be opened, or should not be."""
+        if not hasattr(os, "O_PATH"):
+            os.utime(name, ns=(item.mtime_ns, item.mtime_ns), dir_fd=folder, follow_symlinks=False)
+            return
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            self.attributes.apply(f"/proc/self/fd/{handle}", item)
+        finally:
+            os.close(handle)
 
     def finish(self, item: Item) -> None:
-        """Give a folder or file that is there its mode and time; a folder after all that is in it."""
-        kind = os.O_DIRECTORY if stat.S_ISDIR(item.type) else os.O_NONBLOCK
+        """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
         name = self._name_of(item.parts) if item.parts else b"."
         try:
             with self._opened(item.parts[:-1]) as parent:
-                file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=parent)
+                self._apply_to(name, parent, item)
         except OSError:
-            self._note_unset("mode")
+            self.attributes.note_unset(MODE)
             return
-        try:
-            kept = 0o7777 if stat.S_ISDIR(item.type) else KEPT_BITS
-            self.set_facts(file, item.mode & kept, item.mtime_ns)
-        finally:
-            os.close(file)
         self._widened.pop(item.parts, None)
 
     def put_modes_back(self) -> None:
         """Give folders that were made writable, and that ``finish`` was not called for, their old modes."""
         for parts, mode in sorted(self._widened.items(), reverse=True):
             with suppress(FileNotFoundError), self._opened(parts) as folder:
-                self._set("mode", lambda folder=folder, mode=mode: os.fchmod(folder, mode))
+                os.fchmod(folder, mode)
         self._widened.clear()
-
-    def set_facts(self, file: int, mode: int, mtime_ns: int) -> None:
-        """Set mode and time of an open file or folder, as far as this disk and this user can."""
-        self._set("mode", lambda: os.fchmod(file, mode))
-        self._set("time", lambda: os.utime(file, ns=(mtime_ns, mtime_ns)))
-
-    def _set(self, what: str, change: Callable[[], None]) -> None:
-        try:
-            change()
-        except (OSError, OverflowError):
-            self._note_unset(what)
-
-    def _note_unset(self, what: str) -> None:
-        with self._lock:
-            self.unset[what] += 1
 
     def place(
         self,
@@ -423,10 +474,11 @@ def _look(name: bytes, folder: int) -> os.stat_result | None:
         return None
 
 
-def _hash_of(file: int) -> str:
-    digest = hashlib.sha256()
-    while data := os.read(file, HASH_BYTES):
+def _hash_of(file: int, item: Item) -> str:
+    digest, placed, at = hashlib.sha256(), Placement(item.extents), 0
+    while data := placed.read(file, at, HASH_BYTES):
         digest.update(data)
+        at += len(data)
     return digest.hexdigest()
 
 

@@ -14,19 +14,14 @@ from app.agent.folders import Folders
 from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, parse_patterns, read_ignore_file
 from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
-from app.agent.names import is_within, join, reason_of, split
+from app.agent.names import KIND_OF_TYPE, is_within, join, reason_of, split
 from app.agent.sources import NOT_MOUNTED, Sources
+from app.attributes import Attributes
 from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000
 MAX_NUMBER = 2**63 - 1
-DECODED_KINDS = {
-    stat.S_IFSOCK: "socket",
-    stat.S_IFIFO: "pipe",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
 
 
 class Found(msgspec.Struct, gc=False):
@@ -41,6 +36,8 @@ class Found(msgspec.Struct, gc=False):
     ctime_ns: int
     old: Row | None
     target: bytes | None = None
+    attributes: Attributes | None = None
+    """Read with the content, or before the name is told."""
 
 
 def facts_of(at: os.stat_result) -> tuple[int, int, int, int, int]:
@@ -66,7 +63,7 @@ class Step:
     failed: list[tuple[bytes, str]] = field(default_factory=list)
     """Could not be looked at, and why; what is known of them is left as it is."""
     skipped: list[tuple[bytes, str]] = field(default_factory=list)
-    """Sockets, pipes and devices."""
+    """What no system that we know has."""
     ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
     """Ignore files that are not applied, or not as they are written."""
     missing: list[tuple[bytes, str]] = field(default_factory=list)
@@ -364,11 +361,11 @@ class Scanner:
         if kind == stat.S_IFDIR:
             # The root is there on every machine: a restore makes its target itself.
             now = facts_of(at)
-            if path != b"/" and (old is None or (old[1], old[3]) != (now[0], now[2])):
+            if path != b"/" and (old is None or (old[1], old[3], old[5]) != (now[0], now[2], now[4])):
                 step.found.append(Found(path, now[0], 0, *now[2:], old))
             return
-        if kind not in (stat.S_IFREG, stat.S_IFLNK):
-            step.skipped.append((path, DECODED_KINDS.get(kind, "special file")))
+        if kind not in KIND_OF_TYPE:
+            step.skipped.append((path, "special file"))
             if old is not None:
                 self._gone.append(path)
             return

@@ -14,15 +14,7 @@ from app.agent.folders import Folders
 from app.agent.ledger import Ledger
 from app.agent.names import reason_of, shown
 from app.agent.noted import Noted, noted
-from app.agent.reading import (
-    Content,
-    FileFailed,
-    FileGone,
-    copy_once,
-    open_regular,
-    read_hash,
-    read_small,
-)
+from app.agent.reading import Content, FileFailed, FileGone, FileReader, open_regular
 from app.agent.scan import Found, facts_of
 from app.agent.upload import ContentChanged, LargeContent, Uploader
 from app.batches import BATCH_BLOB_BYTES
@@ -67,6 +59,7 @@ class Sender:
             real_folders,
         )
         self._reread_times, self._folder, self._on_gone = reread_times, folder, on_gone
+        self._reader = FileReader(counts.attributes)
 
     async def batch(self, batch: Sequence[Found]) -> None:
         """Back up folders, links and small files."""
@@ -112,11 +105,11 @@ class Sender:
         read = _Read()
         for found in batch:
             if not stat.S_ISREG(found.mode):
-                size = len(found.target) if found.target is not None else 0
-                read.names.append((found, noted(found, size=size)))
+                self._read_name(folders, found, read)
                 continue
             try:
-                content = read_small(folders, found, BATCH_BLOB_BYTES, self._reread_times)
+                content = self._reader.unread(folders, found)
+                content = content or self._reader.small(folders, found, BATCH_BLOB_BYTES, self._reread_times)
             except FileGone:
                 read.gone.append(found)
             except FileFailed as error:
@@ -133,12 +126,23 @@ class Sender:
                     read.inconsistent.append(found.path)
         return read
 
+    def _read_name(self, folders: Folders, found: Found, read: _Read) -> None:
+        try:
+            found = self._reader.name(folders, found)
+        except FileGone:
+            read.gone.append(found)
+        except FileFailed as error:
+            read.failed.append((found, str(error)))
+        else:
+            size = len(found.target) if found.target is not None else 0
+            read.names.append((found, noted(found, size=size)))
+
     async def large(self, found: Found) -> None:
         """Back up one file that is too large to be held in memory."""
         self._counts.current = found.path
         try:
-            for _ in range(RESENT_TIMES):
-                name = await self._large(found)
+            for attempt in range(RESENT_TIMES):
+                name = await self._large(found, may_be_unread=not attempt)
                 try:
                     refused = await self._ledger.record([name])
                     break
@@ -158,14 +162,21 @@ class Sender:
         finally:
             self._counts.under_way.pop(found.path, None)
 
-    async def _large(self, found: Found) -> Noted:
+    async def _large(self, found: Found, *, may_be_unread: bool) -> Noted:
+        if may_be_unread and (unread := await asyncio.to_thread(self._unread, found)) is not None:
+            return _noted(unread)
         for left in range(self._reread_times, -1, -1):
             content = await asyncio.to_thread(self._hash, found)
             if content.still or not left:
                 name = _noted(content)
                 try:
                     # What only grows at its end is sent as long as it was when reading began.
-                    await self._send(name, content, lambda content=content: self._reopen(content))
+                    await self._send(
+                        name,
+                        content,
+                        lambda content=content: self._reopen(content),
+                        extents=content.extents,
+                    )
                 except ContentChanged:
                     pass
                 else:
@@ -180,7 +191,9 @@ class Sender:
                 path = Path(copy.name)
                 content = await asyncio.to_thread(self._copy, found, path)
                 name = _noted(content)
-                await self._send(name, content, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                await self._send(
+                    name, content, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC), extents=None
+                )
                 return name
         except ContentChanged:
             raise FileFailed("the server does not get the bytes that are sent") from None
@@ -190,11 +203,15 @@ class Sender:
 
     def _hash(self, found: Found) -> Content:
         with Folders(self._real_folders) as folders:
-            return read_hash(folders, found)
+            return self._reader.hash(folders, found)
+
+    def _unread(self, found: Found) -> Content | None:
+        with Folders(self._real_folders) as folders:
+            return self._reader.unread(folders, found)
 
     def _copy(self, found: Found, to: Path) -> Content:
         with Folders(self._real_folders) as folders:
-            return copy_once(folders, found, to)
+            return self._reader.copy(folders, found, to)
 
     def _reopen(self, content: Content) -> int:
         """Open the file whose content was hashed; raise ``ContentChanged`` where another has its name."""
@@ -205,7 +222,14 @@ class Sender:
             raise ContentChanged
         return file
 
-    async def _send(self, name: Noted, content: Content, open_file: Callable[[], int]) -> None:
+    async def _send(
+        self,
+        name: Noted,
+        content: Content,
+        open_file: Callable[[], int],
+        *,
+        extents: tuple[int, ...] | None,
+    ) -> None:
         if name.entry is None:
             return
         key, under_way = content.found.path, self._counts.under_way
@@ -213,7 +237,9 @@ class Sender:
         def on_sent(sent: int) -> None:
             under_way[key] = sent
 
-        await self._uploader.large(LargeContent(open_file, content.sha256, content.size, shown(key), on_sent))
+        await self._uploader.large(
+            LargeContent(open_file, content.sha256, content.size, shown(key), on_sent, extents)
+        )
         if not content.still:
             self._counts.inconsistent.append(key)
 
@@ -254,4 +280,10 @@ def _content(name: Noted) -> str:
 
 
 def _noted(content: Content) -> Noted:
-    return noted(content.found, size=content.size, sha256=content.sha256, still=content.still)
+    return noted(
+        content.found,
+        size=content.file_size,
+        sha256=content.sha256,
+        still=content.still,
+        honest=content.honest,
+    )

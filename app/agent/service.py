@@ -328,6 +328,11 @@ class Service:
         )
         self._tell_once("pattern", [(os.fsencode(text), "it matches nothing") for text in counts.unmatched])
         terminal.tell("skipped", counts.skipped)
+        if counts.attributes.not_kept:
+            told = ", ".join(
+                f"{what} of {count:,}" for what, count in sorted(counts.attributes.not_kept.items())
+            )
+            terminal.say(f"Attributes that are not backed up: {told}.")
         terminal.tell("ignore file", counts.ignore_problems)
         terminal.tell(
             "changes while it is read", [(path, "stored as it was read") for path in counts.inconsistent]

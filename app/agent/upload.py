@@ -12,6 +12,7 @@ from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.reading import FileFailed
+from app.agent.sparse import Placement
 from app.batches import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
 from app.protocol import BatchStored, BlobStored, Hashes, MissingReply
 from streams.failures import ServerUnreachable
@@ -46,13 +47,15 @@ class LargeContent:
     """What the transfer is called on the screen."""
     on_sent: Callable[[int], None] = lambda _: None
     """Told how many bytes of it the server has been given by now."""
+    extents: tuple[int, ...] | None = None
+    """Of a sparse file: where its parts are."""
 
 
 class _Source:
     """An open file; a read that was given up may still run when ``close`` comes. Belongs in threads."""
 
-    def __init__(self, file: int, offset: int) -> None:
-        self._file = file
+    def __init__(self, file: int, offset: int, placed: Placement) -> None:
+        self._file, self._placed = file, placed
         self._lock = threading.Lock()
         self._open = True
         self._at = offset
@@ -60,7 +63,7 @@ class _Source:
     def read(self, size: int) -> bytes:
         """Return the next bytes, at most ``size``; none at the end and after ``close``."""
         with self._lock:
-            data = os.pread(self._file, size, self._at) if self._open else b""
+            data = self._placed.read(self._file, self._at, size) if self._open else b""
             self._at += len(data)
             return data
 
@@ -227,7 +230,7 @@ class Uploader:
         """Send the bytes from ``offset`` to ``end``: a proxy may bound the body of a request."""
         loop = asyncio.get_running_loop()
         unreadable: list[FileFailed | ContentChanged] = []
-        source = _Source(await asyncio.to_thread(content.open_file), offset)
+        source = _Source(await asyncio.to_thread(content.open_file), offset, Placement(content.extents))
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, func, select, update
 
+from app.attributes import content_bytes
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.contents import StoredSizes, blobs_of, correct_size, count_names, owned_by
@@ -146,7 +147,7 @@ class Entries:
             raise BlobsMissing(missing)
         for entry in entries:
             row = found.get(entry.sha256 or "")
-            if row is not None and row.size_bytes != entry.size_bytes:
+            if row is not None and row.size_bytes != content_bytes(entry.size_bytes, entry.attributes):
                 self._check_size(transaction, row, entry)
         return found
 
@@ -156,10 +157,10 @@ class Entries:
         counted = row.size_bytes
         if self._raw_sizes is not None:
             counted = transaction.ask(self._raw_sizes([sha256])).get(sha256, counted)
-        if counted != entry.size_bytes:
+        told = content_bytes(entry.size_bytes, entry.attributes)
+        if counted != told:
             raise BadQuery(
-                f"{path_of(entry.raw_path)!r} names a content of {counted:,} bytes,"
-                f" but tells {entry.size_bytes:,}.",
+                f"{path_of(entry.raw_path)!r} names a content of {counted:,} bytes, but tells {told:,}.",
                 hint="Tell the size of what was sent.",
             )
         correct_size(transaction, row.id, row.size_bytes, counted)
@@ -278,6 +279,7 @@ def _known_files(transaction: Transaction, client_no: int, raw_paths: Sequence[b
             file_versions.c.mode,
             file_versions.c.link_target,
             file_versions.c.inconsistent,
+            file_versions.c.attributes,
         )
         .join(file_versions, file_versions.c.id == files.c.version_id)
         .where(files.c.client_no == client_no, files.c.raw_path.in_(raw_paths))

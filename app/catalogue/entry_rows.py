@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.attributes import pack
 from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery
 from app.catalogue.paths import key_of, name_of, path_of, suffix_of
@@ -35,6 +36,7 @@ def same(row: AnyRow, entry: AgentEntry, blob: AnyRow | None) -> bool:
         and row.mode == entry.mode
         and row.link_target == entry.link_target
         and bool(row.inconsistent) == entry.inconsistent
+        and row.attributes == pack(entry.attributes)
     )
 
 
@@ -84,6 +86,7 @@ def version(
         "blob_id": newest_columns["blob_id"],
         "link_target": entry.link_target,
         "inconsistent": entry.inconsistent,
+        "attributes": pack(entry.attributes),
     }
 
 

@@ -38,7 +38,9 @@ def readable(rows: Iterable[R], read: Callable[[R], T]) -> list[T]:
 def row_bytes(row: Any) -> int:
     """Return about how many bytes a row with a path takes as JSON: base64 and escapes included."""
     link_target: bytes | None = getattr(row, "link_target", None)
-    return ROW_BYTES + 4 * len(row.path) + 2 * len(row.raw_path) + 2 * len(link_target or b"")
+    attributes: bytes | None = getattr(row, "attributes", None)
+    also = 2 * len(link_target or b"") + 2 * len(attributes or b"")
+    return ROW_BYTES + 4 * len(row.path) + 2 * len(row.raw_path) + also
 
 
 def fitting(rows: Sequence[Any], at_most: int = MAX_PAGE_BYTES) -> int:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import case, select
 
+from app.attributes import unpack
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
 from app.catalogue.times import from_us
@@ -180,6 +181,7 @@ def select_versions() -> AnySelect:
             file_versions.c.link_target,
             blobs.c.verified_at,
             file_versions.c.inconsistent,
+            file_versions.c.attributes,
         )
         .select_from(files)
         .join(file_versions, file_versions.c.file_id == files.c.id)
@@ -208,6 +210,7 @@ def version_of(row: AnyRow) -> FileVersion:
         link_target=row.link_target,
         verified_at=from_us(row.verified_at),
         inconsistent=bool(row.inconsistent),
+        attributes=unpack(row.attributes),
     )
 
 

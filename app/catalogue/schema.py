@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -256,6 +256,8 @@ file_versions = Table(
     Column("blob_id", ForeignKey("blobs.id")),
     Column("link_target", LargeBinary),
     Column("inconsistent", Boolean, nullable=False, default=False),
+    # Owner, ACL and so on, packed by ``app.attributes``.
+    Column("attributes", LargeBinary),
     Index("ix_file_versions_file", "file_id", "id"),
     Index("ix_file_versions_run", "run_id"),
     Index("ix_file_versions_blob", "blob_id"),

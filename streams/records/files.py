@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from streams.records.attributes import Attributes
 from streams.records.base import Record
 from streams.vocabulary import EntryKind, FileState
 
@@ -52,6 +53,7 @@ class FileVersion(Record, frozen=True, kw_only=True):
     verified_at: datetime | None = None
     inconsistent: bool = False
     """The file changed while it was read, each time it was tried."""
+    attributes: Attributes | None = None
 
 
 class FileQuery(Record, frozen=True, kw_only=True):

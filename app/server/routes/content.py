@@ -3,9 +3,11 @@
 import re
 from collections.abc import AsyncIterator
 
+import msgspec
 import structlog
 from aiohttp import ClientConnectionError, web
 
+from app.attributes import content_bytes
 from app.batches import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
 from app.catalogue.audit import AuditNote
 from app.catalogue.tokens import TokenInfo
@@ -13,6 +15,7 @@ from app.protocol import VersionIds
 from app.server.call import Route, abort
 from app.server.problems import Refused
 from app.server.room import Room
+from app.server.sparse import with_holes
 from app.store.errors import BlobMissing, Damaged, StoreFailure
 from streams.records.files import FileVersion
 from streams.records.server import Transfer
@@ -31,29 +34,44 @@ async def transfers(room: Room) -> list[Transfer]:
     return room.transfers.all()
 
 
-async def content(room: Room, request: web.Request, token: TokenInfo, version_id: int) -> web.StreamResponse:
+class ContentQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sparse file is sent."""
+
+    packed: bool = False
+    """Without its holes, as it is stored; its extents say where its parts belong."""
+
+
+async def content(
+    room: Room, request: web.Request, token: TokenInfo, version_id: int, query: ContentQuery
+) -> web.StreamResponse:
     """Return the bytes of a version, or a range of them.
 
     GET /api/versions/{version_id}/content: 200, 206, 304, 404 unknown_version, 409 no_content, 410 damaged,
     416 range_not_satisfiable. Damage found after the first byte cuts the connection before the last one.
     """
-    return await send_version(room, request, token, await room.catalogue.files.version(version_id))
+    version = await room.catalogue.files.version(version_id)
+    return await send_version(room, request, token, version, packed=query.packed)
 
 
 async def send_version(
-    room: Room, request: web.Request, token: TokenInfo, version: FileVersion
+    room: Room, request: web.Request, token: TokenInfo, version: FileVersion, *, packed: bool = False
 ) -> web.StreamResponse:
-    """Send the bytes of a version, or the range that is asked for; raises ``Refused`` where it cannot."""
+    """Send the bytes of a version, or the range that is asked for; raises ``Refused`` where it cannot.
+
+    Of a sparse file its holes are sent as zeros, whole and without a hash; ``packed`` leaves them out.
+    """
     if version.sha256 is None:
         raise Refused("no_content", "A folder or a link has no bytes.")
+    extents = None if packed or version.attributes is None else version.attributes.extents
+    size_bytes = content_bytes(version.size_bytes, version.attributes)
     etag = f'"{version.sha256}"'
-    if request.headers.get("If-None-Match") == etag:
+    if extents is None and request.headers.get("If-None-Match") == etag:
         return web.Response(status=304, headers={"ETag": etag})
     if version.state is FileState.DAMAGED:
         raise Refused("damaged", "The stored bytes of this version are damaged.")
-    part = _range(request, version.size_bytes, etag)
+    part = _range(request, size_bytes, etag) if extents is None else None
     _note_download(room, request, token, version.client_id, version.path)
-    start, end = part or (0, version.size_bytes)
+    start, end = part or (0, size_bytes)
     # The last chunk is held back until the store has said that all of it is good.
     chunks = room.store.open(version.sha256, start, None if part is None else end)
     try:
@@ -63,13 +81,17 @@ async def send_version(
         await _note_damage(room, version)
         raise Refused("damaged", "The stored bytes of this version are damaged.") from None
     response = web.StreamResponse(
-        status=200 if part is None else 206,
-        headers={"ETag": etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"},
+        status=200 if part is None else 206, headers={"Content-Type": "application/octet-stream"}
     )
-    response.content_length = end - start
+    rest = _rejoined(held, following, chunks)
+    if extents is None:
+        response.headers.update({"ETag": etag, "Accept-Ranges": "bytes"})
+        response.content_length = end - start
+    else:
+        rest, response.content_length = with_holes(rest, extents, version.size_bytes), version.size_bytes
     if part is not None:
-        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{version.size_bytes}"
-    await _send(room, request, response, _rejoined(held, following, chunks), version)
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
+    await _send(room, request, response, rest, version)
     return response
 
 

@@ -12,7 +12,7 @@ from app.protocol import TreeState, VersionIds, VersionPage
 from app.server.auth import agent_scope
 from app.server.call import Route
 from app.server.room import Room
-from app.server.routes.content import send_small, send_version
+from app.server.routes.content import ContentQuery, send_small, send_version
 from app.server.routes.files import note_list
 from streams.vocabulary import Scope
 
@@ -54,7 +54,7 @@ async def own_tree_state(room: Room, token: TokenInfo, query: OwnTreeStateQuery)
 
 
 async def own_content(
-    room: Room, request: web.Request, token: TokenInfo, version_id: int
+    room: Room, request: web.Request, token: TokenInfo, version_id: int, query: ContentQuery
 ) -> web.StreamResponse:
     """Return the bytes of a version of the caller's client, or a range of them.
 
@@ -64,7 +64,7 @@ async def own_content(
     version = await room.catalogue.files.version(version_id)
     if version.client_id != agent_scope(token):
         raise UnknownVersion(f"No version has the number {version_id}.")
-    return await send_version(room, request, token, version)
+    return await send_version(room, request, token, version, packed=query.packed)
 
 
 async def own_contents(

@@ -10,7 +10,7 @@ from streams.failures import ConfigRejected
 
 
 def row(folder: bytes, name: bytes, size: int = 1) -> FullRow:
-    return (folder, name, 0o100644, size, 2, 3, 4, b"h" * 32, None)
+    return (folder, name, 0o100644, size, 2, 3, 4, b"h" * 32, None, None)
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def index(tmp_path: Path):
 def test_rows_are_found_by_folder_with_any_name(index: Index) -> None:
     index.put([row(b"/a", b"\xff\n"), row(b"/a", b"x", 2), row(b"/a/x", b"y")])
     assert index.folder(b"/a") == {
-        b"\xff\n": (b"\xff\n", 0o100644, 1, 2, 3, 4, b"h" * 32, None),
-        b"x": (b"x", 0o100644, 2, 2, 3, 4, b"h" * 32, None),
+        b"\xff\n": (b"\xff\n", 0o100644, 1, 2, 3, 4, b"h" * 32, None, None),
+        b"x": (b"x", 0o100644, 2, 2, 3, 4, b"h" * 32, None, None),
     }
     index.put([row(b"/a", b"x", 9)])
     assert index.folder(b"/a")[b"x"][2] == 9
@@ -65,7 +65,7 @@ def _other_version(path: Path) -> None:
 
 def _other_tables(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
-        database.executescript("CREATE TABLE other (x); PRAGMA user_version = 1;")
+        database.executescript("CREATE TABLE other (x); PRAGMA user_version = 2;")
 
 
 @pytest.mark.parametrize(
@@ -127,17 +127,17 @@ def test_a_rebuild_believes_what_both_have_and_nothing_else(index: Index) -> Non
     index.begin_rebuild()
     index.add_at_server(
         [
-            (b"/a", b"same", 0o100644, 1, 2, b"h" * 32, None),
-            (b"/a", b"other", 0o100644, 1, 2, b"x" * 32, None),
-            (b"/a", b"new", 0o100644, 1, 2, b"h" * 32, None),
+            (b"/a", b"same", 0o100644, 1, 2, b"h" * 32, None, None),
+            (b"/a", b"other", 0o100644, 1, 2, b"x" * 32, None, None),
+            (b"/a", b"new", 0o100644, 1, 2, b"h" * 32, None, None),
         ]
     )
     index.end_rebuild("client", "r2")
     unsure = (0o100644, 1, 2, UNSURE, 0)
     assert index.folder(b"/a") == {
         b"same": same[1:],
-        b"other": (b"other", *unsure, b"x" * 32, None),
-        b"new": (b"new", *unsure, b"h" * 32, None),
+        b"other": (b"other", *unsure, b"x" * 32, None, None),
+        b"new": (b"new", *unsure, b"h" * 32, None, None),
     }
     assert (index.fact("client_id"), index.fact("revision")) == ("client", "r2")
 

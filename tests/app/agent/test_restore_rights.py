@@ -13,20 +13,22 @@ from app.agent.restore_tree import TargetTree
 from streams.vocabulary import EntryKind
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
+def item(parts, kind, mode):
+    return Item(parts, b"", kind, 0, 0, 5, mode, None, b"to")
 tree = TargetTree(Path(sys.argv[1]))
 for _ in range(2):
     tree.make_folder((b"a",), overwrite=True)
     tree.make_folder((b"a", b"b"), overwrite=True)
     file = tree.new_file((b"a", b"b", b"f"), overwrite=True)
     file.write(b"x")
-    file.keep(0o400, 0, overwrite=True)
+    file.keep(item((b"a", b"b", b"f"), EntryKind.FILE, 0o400), overwrite=True)
     file.close()
-    tree.make_link((b"a", b"l"), b"to", 0, overwrite=True)
+    tree.make_link(item((b"a", b"l"), EntryKind.LINK, 0o777), overwrite=True)
     for parts, mode in (((b"a", b"b"), 0), ((b"a",), 0o555)):
-        tree.finish(Item(parts, b"", EntryKind.FOLDER, 0, 0, 5, mode, None, None))
+        tree.finish(item(parts, EntryKind.FOLDER, mode))
 # And where the plan does not give the folders their modes.
 file = tree.new_file((b"a", b"b", b"g"), overwrite=False)
-file.keep(0o400, 0, overwrite=False)
+file.keep(item((b"a", b"b", b"g"), EntryKind.FILE, 0o400), overwrite=False)
 file.close()
 tree.put_modes_back()
 """

@@ -41,7 +41,7 @@ def put(tree: TargetTree, parts: tuple[bytes, ...], data: bytes = b"x", *, overw
     file = tree.new_file(parts, overwrite=overwrite)
     try:
         file.write(data)
-        file.keep(0o640, 10**18, overwrite=overwrite)
+        file.keep(item(parts, data=data, mode=0o640, mtime_ns=10**18), overwrite=overwrite)
     finally:
         file.close()
 
@@ -60,7 +60,7 @@ def test_a_link_to_elsewhere_is_not_walked_through(tree: TargetTree, tmp_path: P
         with pytest.raises(InTheWay):
             put(tree, (b"link", b"file"))
     with pytest.raises((OSError, InTheWay)):
-        tree.make_link((b"link", b"x", b"y", b".."), b"t", 0, overwrite=False)
+        tree.make_link(item((b"link", b"x", b"y", b".."), EntryKind.LINK, target=b"t"), overwrite=False)
     assert list(outside.iterdir()) == []
 
 
@@ -99,7 +99,7 @@ def test_what_was_not_kept_leaves_nothing(tree: TargetTree, tmp_path: Path) -> N
 
 def test_modes_and_times_are_kept_without_lending_rights(tree: TargetTree, tmp_path: Path) -> None:
     file = tree.new_file((b"f",), overwrite=False)
-    file.keep(0o6755, 10**18 + 7, overwrite=False)
+    file.keep(item((b"f",), mode=0o6755, mtime_ns=10**18 + 7), overwrite=False)
     file.close()
     at = (tmp_path / "to" / "f").stat()
     assert (stat.S_IMODE(at.st_mode), at.st_mtime_ns) == (0o755, 10**18 + 7)
@@ -125,7 +125,7 @@ def test_what_stands_in_the_way(tree: TargetTree, tmp_path: Path) -> None:
 
 def test_what_is_there_whole_is_known(tree: TargetTree, tmp_path: Path) -> None:
     put(tree, (b"d", b"f"), b"content")
-    tree.make_link((b"l",), b"to", 0, overwrite=False)
+    tree.make_link(item((b"l",), EntryKind.LINK, target=b"to"), overwrite=False)
     assert tree.present(item((b"d", b"f"), data=b"content"))
     assert not tree.present(item((b"d", b"f"), data=b"CONTENT"))
     assert not tree.present(item((b"d", b"f"), data=b"longer content"))
@@ -249,14 +249,14 @@ def test_what_cannot_be_set_costs_no_content(
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fchmod", refuse)
+        patch.setattr(os, "chmod", refuse)
         patch.setattr(os, "utime", refuse)
         put(tree, (b"f",), b"content")
-        tree.make_link((b"l",), b"to", 0, overwrite=False)
+        tree.make_link(item((b"l",), EntryKind.LINK, target=b"to"), overwrite=False)
         tree.make_folder((b"d",), overwrite=False)
         tree.finish(item((b"d",), EntryKind.FOLDER))
     assert (tmp_path / "to" / "f").read_bytes() == b"content"
-    assert tree.unset == {"mode": 2, "time": 3}
+    assert tree.attributes.unset == {"mode": 2, "time": 3}
 
 
 def test_a_restore_that_was_cut_is_known_by_its_note(tree: TargetTree, tmp_path: Path) -> None:

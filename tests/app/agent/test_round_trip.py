@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.agent import reading, send
+from app.agent.folders import Folders
 from app.agent.link import Link
+from app.agent.reading import Content, FileReader
+from app.agent.scan import Found
 from app.agent.service import LAST_DONE
 from app.agent.upload import LargeContent, Uploader
 from app.server.problems import Refused
@@ -117,14 +120,14 @@ async def test_a_file_that_never_holds_still_is_stored_as_one_content_and_marked
 ) -> None:
     restless = source / "restless"
     restless.write_bytes(b"\0" * 400_000)
-    read, number = reading.read_hash, iter(range(1, 256))
+    read, number = FileReader.hash, iter(range(1, 256))
 
-    def rewritten(*args: object) -> object:
-        content = read(*args)  # type: ignore[arg-type]
+    def rewritten(reader: FileReader, folders: Folders, found: Found) -> Content:
+        content = read(reader, folders, found)
         restless.write_bytes(bytes([next(number)]) * 400_000)
         return content
 
-    monkeypatch.setattr(send, "read_hash", rewritten)
+    monkeypatch.setattr(FileReader, "hash", rewritten)
     monkeypatch.setattr(send, "REREAD_S", 0.0)
     async with a_server(tmp_path / "data") as server:
         assert await first(server, source, tmp_path / "state") == 0

@@ -1,0 +1,144 @@
+"""Giving restored names their owners, modes, attributes and times, as far as this disk and this user can."""
+
+import errno
+import grp
+import os
+import pwd
+import stat
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.agent.restore_plan import Item
+from app.attributes import (
+    ACCESS_ACL,
+    CAPABILITY,
+    DEFAULT_ACL,
+    Attributes,
+    mode_without_acl,
+)
+from streams.vocabulary import EntryKind
+
+ACLS = (ACCESS_ACL, DEFAULT_ACL)
+NO_ATTRIBUTES = Attributes()
+NONE_THERE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES)
+OWNER, MODE, TIME, ACL, CAPABILITIES, XATTR, HARD_LINK, DEVICE = (
+    "owner", "mode", "time", "ACL", "capabilities", "extended attributes", "hard link", "device",
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+class AttributeWriter:
+    """Sets all that is known of a name besides its content; what cannot be set is counted."""
+
+    def __init__(self, *, numeric_owner: bool = False) -> None:
+        self._numeric_owner = numeric_owner
+        self._lock = threading.Lock()
+        self._uids: dict[str, int | None] = {}
+        self._gids: dict[str, int | None] = {}
+        self.unset: Counter[str] = Counter()
+        """Of how many names something could not be set."""
+        self.stripped_bits = 0
+        """Files that lost set-user-id or set-group-id, as their owner or group could not be set."""
+
+    def note_unset(self, what: str) -> None:
+        """Count something that could not be set."""
+        with self._lock:
+            self.unset[what] += 1
+
+    def apply(self, target: int | str, item: Item) -> None:
+        """Set all of an open file or folder, or of what a path below `/proc/self/fd` stands for."""
+        attributes = item.attributes or NO_ATTRIBUTES
+        owned = self._set_owner(target, attributes)
+        xattrs = dict(attributes.xattrs)
+        # Before the mode: a file that its owner may not write takes no more of them.
+        for name, value in xattrs.items():
+            if name not in ACLS:
+                self._set_xattr(target, name, value, owned=owned)
+        if item.kind is not EntryKind.LINK:
+            self._set_mode(target, item, xattrs, owned=owned)
+        self.set_time(target, item.mtime_ns)
+
+    def set_time(self, target: int | str, mtime_ns: int) -> None:
+        """Set the time of the last change."""
+        self._try(TIME, lambda: os.utime(target, ns=(mtime_ns, mtime_ns)))
+
+    def _set_owner(self, target: int | str, attributes: Attributes) -> tuple[bool, bool]:
+        """Set owner and group; return of each whether it is the one of the backup now."""
+        if attributes.uid is None or attributes.gid is None:
+            return False, False
+        uid = self._id(self._uids, attributes.user, attributes.uid, lambda name: pwd.getpwnam(name).pw_uid)
+        gid = self._id(self._gids, attributes.group, attributes.gid, lambda name: grp.getgrnam(name).gr_gid)
+        at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
+        if (at.st_uid, at.st_gid) == (uid, gid):
+            return True, True
+        try:
+            os.chown(target, uid, gid)
+        except OSError:
+            self.note_unset(OWNER)
+        else:
+            return True, True
+        # The group alone may be one of ours.
+        try:
+            os.chown(target, -1, gid)
+        except OSError:
+            return at.st_uid == uid, at.st_gid == gid
+        return at.st_uid == uid, True
+
+    def _id(self, known: dict[str, int | None], name: str, number: int, look_up: Callable[[str], int]) -> int:
+        if self._numeric_owner or not name:
+            return number
+        if name not in known:
+            try:
+                known[name] = look_up(name)
+            except (KeyError, ValueError, OSError):
+                known[name] = None
+        found = known[name]
+        return number if found is None else found
+
+    def _set_xattr(self, target: int | str, name: bytes, value: bytes, *, owned: tuple[bool, bool]) -> None:
+        if name == CAPABILITY:
+            # It lends rights to who may run the file: never to another owner's.
+            if not all(owned):
+                self.note_unset(CAPABILITIES)
+                return
+            what = CAPABILITIES
+        else:
+            what = ACL if name in ACLS else XATTR
+        self._try(what, lambda: os.setxattr(target, name, value))
+
+    def _set_mode(
+        self, target: int | str, item: Item, xattrs: dict[bytes, bytes], *, owned: tuple[bool, bool]
+    ) -> None:
+        for name in ACLS[: 2 if item.kind is EntryKind.FOLDER else 1]:
+            if name not in xattrs and hasattr(os, "removexattr"):
+                self._remove_inherited(target, name)
+        mode = item.mode & 0o7777
+        if item.kind is not EntryKind.FOLDER:
+            lent = (0 if owned[0] else stat.S_ISUID) | (0 if owned[1] else stat.S_ISGID)
+            if mode & lent:
+                mode &= ~lent
+                with self._lock:
+                    self.stripped_bits += 1
+        acl = xattrs.get(ACCESS_ACL)
+        plain = mode if acl is None else mode_without_acl(mode, acl)
+        self._try(MODE, lambda: os.chmod(target, plain))  # noqa: PTH101
+        for name in ACLS:
+            if name in xattrs:
+                self._set_xattr(target, name, xattrs[name], owned=owned)
+
+    @staticmethod
+    def _remove_inherited(target: int | str, name: bytes) -> None:
+        try:
+            os.removexattr(target, name)
+        except OSError as error:
+            if error.errno not in NONE_THERE:
+                raise
+
+    def _try(self, what: str, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except (OSError, OverflowError):
+            self.note_unset(what)
