@@ -4,19 +4,20 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from app.catalogue.aliases import AnyRow, AnySelect
+from app.catalogue.aliases import AnyRow
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
-from app.catalogue.doomed import doom_unowned, revive
+from app.catalogue.content_owners import add_held, blobs_of, correct_size, owned_by
+from app.catalogue.doomed import revive
 from app.catalogue.errors import ContentWithdrawn
 from app.catalogue.readers import Readers
 from app.catalogue.schema import blobs, client_contents, clients, runs
-from app.catalogue.times import SECOND_US, to_us
 from app.catalogue.totals import add_blob_bytes, increased
 from app.catalogue.transaction import Transaction
+from app.catalogue.unnamed_contents import forget, unnamed
 from app.catalogue.verification import heal, spread
 from app.catalogue.writer import Writer
 
@@ -25,22 +26,10 @@ StoredSizes = Callable[[Collection[str]], Coroutine[Any, Any, Mapping[str, int]]
 
 AT_ONCE = 500
 """Contents in one write; each is up to two rows."""
-MAX_UNNAMED = 100_000
-"""Contents that are let go in one round at most."""
-UNNAMED_S = 86400
-"""How long a content may wait for its name where no run of its client ends meanwhile."""
-
-AHEAD_S = 60
-"""What came so long after now came while the clock was ahead."""
 
 _received = insert(client_contents)
 _RECEIVED = _received.on_conflict_do_update(
     index_elements=["client_no", "blob_id"], set_={"received_at": _received.excluded.received_at}
-)
-_NAMED = (
-    update(client_contents)
-    .where(client_contents.c.client_no == bindparam("whose"), client_contents.c.blob_id == bindparam("which"))
-    .values(version_count=func.max(0, client_contents.c.version_count + bindparam("change")))
 )
 
 
@@ -158,128 +147,17 @@ class Contents:
         Those are kept that a run may still name: of an open run, or of one that may begin yet.
         """
         # Looked for beside the writes: there may be many that are to stay.
-        due = [(row.client_no, row.blob_id) for row in await self._readers.rows(_unnamed(self._now()))]
+        due = [(row.client_no, row.blob_id) for row in await self._readers.rows(unnamed(self._now()))]
         gone = 0
         for start in range(0, len(due), AT_ONCE):
             part = due[start : start + AT_ONCE]
-            gone += await self._writer.write(lambda transaction, part=part: _forget(transaction, part))
+            gone += await self._writer.write(lambda transaction, part=part: forget(transaction, part))
         return gone
 
 
 def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(hashes), AT_ONCE):
         yield hashes[start : start + AT_ONCE]
-
-
-def blobs_of(transaction: Transaction, hashes: Collection[str]) -> dict[str, AnyRow]:
-    """Return the rows of those contents that are known, by hash."""
-    wanted = select(
-        blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, blobs.c.verified_at, blobs.c.damaged
-    ).where(blobs.c.sha256.in_([bytes.fromhex(sha256) for sha256 in hashes]))
-    return {row.sha256.hex(): row for row in transaction.all(wanted)}
-
-
-def owned_by(transaction: Transaction, client_no: int, blob_ids: Collection[int]) -> set[int]:
-    """Return those of these contents that a client has sent."""
-    wanted = select(client_contents.c.blob_id).where(
-        client_contents.c.client_no == client_no, client_contents.c.blob_id.in_(blob_ids)
-    )
-    return {row.blob_id for row in transaction.all(wanted)}
-
-
-def count_names(transaction: Transaction, client_no: int, changes: Mapping[int, int]) -> None:
-    """Count versions of a client's files that name contents: by content, how many more or fewer."""
-    rows = [{"whose": client_no, "which": blob_id, "change": by} for blob_id, by in changes.items() if by]
-    if rows:
-        transaction.run(_NAMED, rows)
-
-
-def release(transaction: Transaction, client_no: int, changes: Mapping[int, int]) -> None:
-    """Count versions that are gone; contents that no version of the client names any more are not its own."""
-    count_names(transaction, client_no, {blob_id: -gone for blob_id, gone in changes.items()})
-    let_go(transaction, client_no, changes)
-
-
-def let_go(transaction: Transaction, client_no: int, blob_ids: Collection[int]) -> int:
-    """Take those of these contents from a client that none of its versions names; return how many.
-
-    Those that no other client has are doomed.
-    """
-    unnamed = (
-        client_contents.c.client_no == client_no,
-        client_contents.c.blob_id.in_(blob_ids),
-        client_contents.c.version_count == 0,
-    )
-    wanted = select(blobs.c.id, blobs.c.size_bytes).join(
-        client_contents, client_contents.c.blob_id == blobs.c.id
-    )
-    gone = transaction.all(wanted.where(*unnamed))
-    if gone:
-        transaction.run(delete(client_contents).where(*unnamed))
-        add_held(transaction, client_no, -sum(row.size_bytes for row in gone))
-        doom_unowned(transaction, [row.id for row in gone])
-    return len(gone)
-
-
-def add_held(transaction: Transaction, client_no: int, change: int) -> None:
-    """Add to the bytes of the contents that a client has sent."""
-    if change:
-        transaction.run(
-            update(clients)
-            .where(clients.c.no == client_no)
-            .values(held_bytes=increased(clients.c.held_bytes, change))
-        )
-
-
-def _unnamed(now: datetime) -> AnySelect:
-    """Select client and content of what no run will name any more."""
-    # Of a client one run follows the other: the newest to have ended is the one with the greatest number.
-    last_end = (
-        select(runs.c.finished_at)
-        .where(runs.c.client_no == client_contents.c.client_no, runs.c.finished_at.is_not(None))
-        .order_by(runs.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    running = (
-        select(clients.c.running_run_id).where(clients.c.no == client_contents.c.client_no).scalar_subquery()
-    )
-    return (
-        select(client_contents.c.client_no, client_contents.c.blob_id)
-        .with_hint(client_contents, "INDEXED BY ix_client_contents_unnamed", "sqlite")
-        .where(
-            client_contents.c.version_count == literal_column("0"),
-            (client_contents.c.received_at < to_us(now) - UNNAMED_S * SECOND_US)
-            | (running.is_(None) & (client_contents.c.received_at < last_end))
-            | (client_contents.c.received_at > to_us(now) + AHEAD_S * SECOND_US),
-        )
-        .limit(MAX_UNNAMED)
-    )
-
-
-def _forget(transaction: Transaction, due: Sequence[tuple[int, int]]) -> int:
-    by_client: dict[int, list[int]] = {}
-    for client_no, blob_id in due:
-        by_client.setdefault(client_no, []).append(blob_id)
-    busy = {
-        row.no
-        for row in transaction.all(
-            select(clients.c.no).where(clients.c.no.in_(by_client), clients.c.running_run_id.is_not(None))
-        )
-    }
-    # From a clock that was ahead: they count from now on, instead of never.
-    ahead = client_contents.c.received_at > transaction.now_us + AHEAD_S * SECOND_US
-    for no, ids in by_client.items():
-        moved = transaction.run(
-            update(client_contents)
-            .where(client_contents.c.client_no == no, client_contents.c.blob_id.in_(ids), ahead)
-            .values(received_at=transaction.now_us)
-            .returning(client_contents.c.blob_id)
-        )
-        counted = {row.blob_id for row in moved}
-        by_client[no] = [blob_id for blob_id in ids if blob_id not in counted]
-    # A run that has begun since may still name them.
-    return sum(let_go(transaction, no, ids) for no, ids in by_client.items() if no not in busy)
 
 
 def _add(
@@ -308,14 +186,3 @@ def _correct(transaction: Transaction, found: Collection[AnyRow], sizes: Mapping
     for row in found:
         if row.size_bytes != (counted := sizes[row.sha256.hex()]):
             correct_size(transaction, row.id, row.size_bytes, counted)
-
-
-def correct_size(transaction: Transaction, blob_id: int, believed: int, counted: int) -> None:
-    """Give a content the size that the store has counted, and its clients what they hold by it."""
-    transaction.run(update(blobs).where(blobs.c.id == blob_id).values(size_bytes=counted))
-    owners = select(client_contents.c.client_no).where(client_contents.c.blob_id == blob_id)
-    transaction.run(
-        update(clients)
-        .where(clients.c.no.in_(owners))
-        .values(held_bytes=increased(clients.c.held_bytes, counted - believed))
-    )

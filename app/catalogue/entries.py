@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, func, select, update
 from app.attributes import content_bytes
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
-from app.catalogue.contents import StoredSizes, blobs_of, correct_size, count_names, owned_by
+from app.catalogue.content_owners import blobs_of, correct_size, count_names, owned_by
+from app.catalogue.contents import StoredSizes
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BadQuery, BlobsMissing
 from app.catalogue.paths import path_of

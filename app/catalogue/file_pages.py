@@ -6,83 +6,38 @@ the numbers of the candidates, so that no row is read that cannot match.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from msgspec.structs import replace as replace_fields
-from sqlalchemy import ColumnElement, func, literal_column, select, text
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.catalogue import search
+from app.catalogue import file_filter
 from app.catalogue.aliases import AnyRow, AnySelect
-from app.catalogue.clients import unknown
 from app.catalogue.errors import BadQuery
+from app.catalogue.file_filter import Candidates, Filter, fewest, filter_of
 from app.catalogue.paging import OF_CLIENT, ORDERS, Key, Page
-from app.catalogue.paths import key_of
 from app.catalogue.readable import fitting, readable
-from app.catalogue.rows import PRESENT, REMOVED, file_of, select_files
-from app.catalogue.schema import clients, files, sequences
-from app.catalogue.times import to_us
+from app.catalogue.rows import file_of, select_files
+from app.catalogue.schema import clients, files
 from app.catalogue.totals import summed
 from streams.records.files import FilePage, FileQuery
-from streams.vocabulary import FileState
 
 COUNT_CAP = 10_000
 """Counting stops here: nobody reads further, and it would freeze on a million rows."""
-GATHERED = 20_000
-"""Candidates that are all looked at, at most."""
-FEW = 1000
-"""Where so few are found, no other source is asked."""
-SPARSE_RATIO = 0.02
-"""The share of all files up to which the numbers of candidates are of use."""
 WALKED = 10_000
 """Rows that are read for one page where more are candidates, before their numbers are compared after all."""
 PASSED = 60_000
 """Entries of an index that are compared with numbers of candidates, before all of these are looked at."""
 
-# The words of the partial indexes: without them SQLite does not use these.
-_LISTED = text("files.kind != 'folder' AND files.deleted_at IS NULL")
-_DELETED = text("files.kind != 'folder' AND files.deleted_at IS NOT NULL")
-
-
-@dataclass(slots=True)
-class Filter:
-    """What the files of a query fulfil, and what finds candidates for it."""
-
-    listed: Any
-    """Which of the two sets of indexes has them: those that are there, or the deleted ones."""
-    deleted: bool
-    total_files: int
-    conditions: list[ColumnElement[bool]] = field(default_factory=list[ColumnElement[bool]])
-    sources: list[AnySelect] = field(default_factory=list[AnySelect])
-    """Selects of ids; all matching files are among each."""
-    leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
-    """By order: the condition that names the one value of its first column."""
-    client: AnyRow | None = None
-    whole_client: bool = True
-    """No other filter than a client is set: its counters tell how many there are."""
-
-    def narrow(self, condition: ColumnElement[bool], *sources: AnySelect) -> None:
-        """Add a condition that is no client."""
-        self.conditions.append(condition)
-        self.sources += sources
-        self.whole_client = False
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """A select of ids of which all matching files are part, and how many they are."""
-
-    ids: AnySelect
-    count: int
-
 
 async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -> FilePage:
     """Return a page; raises UnknownClient, or BadQuery where the row that it starts from is gone."""
     page = await _whole(connection, page)
-    found = await _filter(connection, query)
-    best = await _fewest(connection, found)
-    if best is not None and best.count <= GATHERED:
+    found = await filter_of(connection, query)
+    best = await fewest(connection, found)
+    if best is not None and best.count <= file_filter.GATHERED:
         ids, total = await _gathered(connection, found, best, page)
     else:
         ids, counted = await _walked(connection, found, best, page)
@@ -106,97 +61,6 @@ async def _whole(connection: AsyncConnection, page: Page) -> Page:
     if row is None:
         raise BadQuery("The row that this page starts from is gone.", hint="Start again with the first page.")
     return replace(page, cursor=replace_fields(cursor, key=tuple(row)))
-
-
-async def _filter(connection: AsyncConnection, query: FileQuery) -> Filter:
-    deleted = query.state is FileState.DELETED
-    total = await connection.execute(select(sequences.c.value).where(sequences.c.name == "files"))
-    found = Filter(_DELETED if deleted else _LISTED, deleted, total.scalar_one())
-    ids = select(files.c.id).where(found.listed)
-    removed = (await connection.execute(REMOVED)).scalars().all()
-    if removed:
-        found.conditions.append(files.c.client_no.not_in(removed))
-    if query.client_id is not None:
-        wanted = select(clients.c.no, clients.c.name).where(clients.c.id == query.client_id, PRESENT)
-        found.client = (await connection.execute(wanted)).one_or_none()
-        if found.client is None:
-            raise unknown(query.client_id)
-        # The name leads to the index, the number tells it from a removed client of the same name.
-        found.conditions.append(files.c.client_name == found.client.name)
-        found.conditions.append(files.c.client_no == found.client.no)
-        found.sources.append(select(files.c.id).where(files.c.client_no == found.client.no))
-    if query.state is not None and not deleted:
-        state = files.c.state == query.state.value
-        found.narrow(state, ids.where(state))
-        found.leading["state"] = state
-    suffix = None if query.suffix is None else query.suffix.lower().removeprefix(".")
-    if suffix is not None:
-        found.leading["suffix"] = files.c.suffix == suffix
-        found.narrow(found.leading["suffix"], ids.where(found.leading["suffix"]))
-    wanted_text = key_of(query.text)
-    if wanted_text:
-        found.narrow(func.instr(files.c.path_key, wanted_text) > 0)
-    for column, least, most in (
-        (files.c.size_bytes, query.min_bytes, query.max_bytes),
-        (files.c.backed_up_at, to_us(query.since), to_us(query.until)),
-    ):
-        if (bounds := _between(column, least, most)) is not None:
-            found.narrow(bounds, ids.where(bounds))
-    if deleted and (found.sources or wanted_text):
-        # Not many are deleted: their paths are compared in an index that has them alone.
-        paths = ids.with_hint(files, "INDEXED BY ix_files_deleted_path", "sqlite")
-        found.sources.append(
-            paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
-        )
-    if (source := _by_text(wanted_text, found.client, suffix)) is not None:
-        # First: it is a part of what the others find.
-        found.sources.insert(0, source)
-    return found
-
-
-def _between(column: ColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool] | None:
-    if least is not None and most is not None:
-        return column.between(least, most)
-    if least is not None:
-        return column >= least
-    return None if most is None else column <= most
-
-
-def _by_text(wanted: str, client: AnyRow | None, suffix: str | None) -> AnySelect | None:
-    """Return what finds candidates by the full-text index, where it can tell more than another index."""
-    if 0 < len(wanted) < search.TRIGRAM:
-        first, last = search.beginning_with(wanted)
-        return (
-            select(literal_column("files_trigrams.doc").label("id"))
-            .select_from(text("files_trigrams"))
-            .where(text("term >= :first AND term <= :last").bindparams(first=first, last=last))
-            .distinct()
-        )
-    if not wanted and (client is None or not suffix):
-        return None
-    question = search.candidates(wanted, client_no=None if client is None else client.no, suffix=suffix)
-    if question is None:
-        # All its trigrams have a NUL, which no path has.
-        return select(files.c.id).where(literal_column("0"))
-    return (
-        select(literal_column("files_text.rowid").label("id"))
-        .select_from(text("files_text"))
-        .where(text("files_text MATCH :question").bindparams(question=question))
-    )
-
-
-async def _fewest(connection: AsyncConnection, found: Filter) -> Candidates | None:
-    """Return the source with the fewest candidates; None where each has so many that they are of no use."""
-    best: Candidates | None = None
-    most = max(GATHERED, int(found.total_files * SPARSE_RATIO))
-    for ids in found.sources:
-        counted = select(func.count()).select_from(ids.limit(most + 1).subquery())
-        count = (await connection.execute(counted)).scalar_one()
-        if count <= most:
-            best, most = Candidates(ids, count), count
-        if count <= FEW:
-            break
-    return best
 
 
 async def _gathered(

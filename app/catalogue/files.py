@@ -18,10 +18,10 @@ from app.catalogue.readable import fitting, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, REMOVED, select_versions, version_of
 from app.catalogue.schema import blobs, clients, file_versions, files, meta, runs
+from app.catalogue.stored_blobs import StoredBlob, hashes_of
 from app.catalogue.times import to_us
 from app.catalogue.totals import summed
 from app.catalogue.transaction import Transaction
-from app.catalogue.verification import StoredBlob
 from app.catalogue.writer import Writer
 from streams.commands import Outcome
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
@@ -212,7 +212,7 @@ class Files:
         self, file_ids: Collection[int] | None = None, client_id: str | None = None
     ) -> AsyncIterator[StoredBlob]:
         """Yield the contents of all versions of these files, of a client, or of everything, each once."""
-        return verification.hashes_of(self._readers, file_ids, client_id)
+        return hashes_of(self._readers, file_ids, client_id)
 
     async def path_of(self, sha256: str) -> str:
         """Return the path of a file that has a content in any version, empty where none has."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import bindparam, delete, select, update
 
 from app.catalogue.aliases import AnyRow
-from app.catalogue.contents import release
+from app.catalogue.content_owners import release
 from app.catalogue.schema import file_versions, files
 from app.catalogue.search import forget_paths
 from app.catalogue.transaction import Transaction

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.batch_write import MAINTENANCE
-from app.catalogue.contents import blobs_of
+from app.catalogue.content_owners import blobs_of
 from app.catalogue.known_time import KnownTime
 from app.catalogue.readers import Readers
 from app.catalogue.schema import doomed_contents, meta

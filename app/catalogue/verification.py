@@ -1,18 +1,16 @@
 """Which contents to read again, and what became known of them."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from app.catalogue.aliases import AnyRow, AnySelect
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
-from app.catalogue.readers import Readers
 from app.catalogue.revision import renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import (
@@ -25,14 +23,11 @@ from app.catalogue.schema import (
     verifications,
 )
 from app.catalogue.tally import Tally
-from app.catalogue.times import from_us
 from app.catalogue.transaction import Told, Transaction
-from streams.records.base import Record
 from streams.records.clients import Client
 from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
-AT_ONCE = 1000
 Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 """Tells which contents are in the store, whole as far as is known."""
 MARKED_AT_ONCE = 400
@@ -49,82 +44,6 @@ _PEND = _PENDING.on_conflict_do_update(
     index_elements=["blob_id"],
     set_={"after_file_id": _PENDING.excluded.after_file_id, "quiet": _PENDING.excluded.quiet},
 )
-
-
-class StoredBlob(Record, frozen=True, kw_only=True):
-    """A content in the store."""
-
-    sha256: str
-    size_bytes: int
-    verified_at: datetime | None = None
-
-
-_BLOBS = select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, blobs.c.verified_at)
-
-
-def _stored(row: AnyRow) -> StoredBlob:
-    return StoredBlob(
-        sha256=row.sha256.hex(), size_bytes=row.size_bytes, verified_at=from_us(row.verified_at)
-    )
-
-
-def page_of_everything(after: int) -> AnySelect:
-    """Select the next contents of all, by the order in which they came."""
-    return _BLOBS.where(blobs.c.id > after).order_by(blobs.c.id).limit(AT_ONCE)
-
-
-def page_of_client(client_id: str, after: int) -> AnySelect:
-    """Select the next contents that a client has."""
-    number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
-    return (
-        _BLOBS.join(client_contents, client_contents.c.blob_id == blobs.c.id)
-        .where(client_contents.c.client_no == number, client_contents.c.blob_id > after)
-        .order_by(client_contents.c.blob_id)
-        .limit(AT_ONCE)
-    )
-
-
-def page_of_files(file_ids: Sequence[int], after: tuple[int, int]) -> AnySelect:
-    """Select the contents of the next versions of files: by file, then by version."""
-    here = tuple_(file_versions.c.file_id, file_versions.c.id)
-    return (
-        _BLOBS.add_columns(file_versions.c.file_id, file_versions.c.id.label("version_id"))
-        .join(file_versions, file_versions.c.blob_id == blobs.c.id)
-        .where(file_versions.c.file_id.in_(file_ids), here > tuple_(*after))
-        .order_by(file_versions.c.file_id, file_versions.c.id)
-        .limit(AT_ONCE)
-    )
-
-
-async def hashes_of(
-    readers: Readers, file_ids: Collection[int] | None, client_id: str | None
-) -> AsyncIterator[StoredBlob]:
-    """Yield contents, each once; see ``Files.hashes_of``."""
-    if file_ids is not None:
-        async for blob in _hashes_of_files(readers, sorted(set(file_ids))):
-            yield blob
-        return
-    last = 0
-    while True:
-        page = page_of_everything(last) if client_id is None else page_of_client(client_id, last)
-        rows = await readers.rows(page)
-        for row in rows:
-            yield _stored(row)
-        if len(rows) < AT_ONCE:
-            return
-        last = rows[-1].id
-
-
-async def _hashes_of_files(readers: Readers, ids: Sequence[int]) -> AsyncIterator[StoredBlob]:
-    seen: set[int] = set()
-    for start in range(0, len(ids), AT_ONCE):
-        after = (0, 0)
-        while rows := await readers.rows(page_of_files(ids[start : start + AT_ONCE], after)):
-            for row in rows:
-                if row.id not in seen:
-                    seen.add(row.id)
-                    yield _stored(row)
-            after = (rows[-1].file_id, rows[-1].version_id)
 
 
 def mark(

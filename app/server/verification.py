@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.verification import StoredBlob
+from app.catalogue.stored_blobs import StoredBlob
 from app.server.roster import Roster
 from app.server.transfers import OpenTransfer, TransferBoard
 from app.store.errors import StoreUnreadable

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from app.catalogue import file_pages
+from app.catalogue import file_filter, file_pages
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
 from app.protocol import FinishRun
@@ -89,8 +89,8 @@ async def test_no_page_of_files_reads_all_of_them(
     ids = [row.id for row in (await filled.files.page(FileQuery(text="one/1"))).rows]
     await filled.files.delete(ids[:8])
     for gathered, sparse, limit in ((100, 1.0, 100), (0, 0.0, 100), (0, 0.0, 1), (0, 1.0, 100), (0, 1.0, 1)):
-        monkeypatch.setattr(file_pages, "GATHERED", gathered)
-        monkeypatch.setattr(file_pages, "SPARSE_RATIO", sparse)
+        monkeypatch.setattr(file_filter, "GATHERED", gathered)
+        monkeypatch.setattr(file_filter, "SPARSE_RATIO", sparse)
         monkeypatch.setattr(file_pages, "WALKED", limit)
         monkeypatch.setattr(file_pages, "PASSED", limit)
         with statements() as found:

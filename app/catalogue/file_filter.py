@@ -1,0 +1,153 @@
+"""What the files of a query fulfil, and which index finds the fewest candidates for it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue import search
+from app.catalogue.aliases import AnyRow, AnySelect
+from app.catalogue.clients import unknown
+from app.catalogue.paths import key_of
+from app.catalogue.rows import PRESENT, REMOVED
+from app.catalogue.schema import clients, files, sequences
+from app.catalogue.times import to_us
+from streams.records.files import FileQuery
+from streams.vocabulary import FileState
+
+GATHERED = 20_000
+"""Candidates that are all looked at, at most."""
+FEW = 1000
+"""Where so few are found, no other source is asked."""
+SPARSE_RATIO = 0.02
+"""The share of all files up to which the numbers of candidates are of use."""
+
+
+# The words of the partial indexes: without them SQLite does not use these.
+_LISTED = text("files.kind != 'folder' AND files.deleted_at IS NULL")
+_DELETED = text("files.kind != 'folder' AND files.deleted_at IS NOT NULL")
+
+
+@dataclass(slots=True)
+class Filter:
+    """What the files of a query fulfil, and what finds candidates for it."""
+
+    listed: Any
+    """Which of the two sets of indexes has them: those that are there, or the deleted ones."""
+    deleted: bool
+    total_files: int
+    conditions: list[ColumnElement[bool]] = field(default_factory=list[ColumnElement[bool]])
+    sources: list[AnySelect] = field(default_factory=list[AnySelect])
+    """Selects of ids; all matching files are among each."""
+    leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
+    """By order: the condition that names the one value of its first column."""
+    client: AnyRow | None = None
+    whole_client: bool = True
+    """No other filter than a client is set: its counters tell how many there are."""
+
+    def narrow(self, condition: ColumnElement[bool], *sources: AnySelect) -> None:
+        """Add a condition that is no client."""
+        self.conditions.append(condition)
+        self.sources += sources
+        self.whole_client = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A select of ids of which all matching files are part, and how many they are."""
+
+    ids: AnySelect
+    count: int
+
+
+async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
+    """Return the conditions of a query and the sources of candidates; raises UnknownClient."""
+    deleted = query.state is FileState.DELETED
+    total = await connection.execute(select(sequences.c.value).where(sequences.c.name == "files"))
+    found = Filter(_DELETED if deleted else _LISTED, deleted, total.scalar_one())
+    ids = select(files.c.id).where(found.listed)
+    removed = (await connection.execute(REMOVED)).scalars().all()
+    if removed:
+        found.conditions.append(files.c.client_no.not_in(removed))
+    if query.client_id is not None:
+        wanted = select(clients.c.no, clients.c.name).where(clients.c.id == query.client_id, PRESENT)
+        found.client = (await connection.execute(wanted)).one_or_none()
+        if found.client is None:
+            raise unknown(query.client_id)
+        # The name leads to the index, the number tells it from a removed client of the same name.
+        found.conditions.append(files.c.client_name == found.client.name)
+        found.conditions.append(files.c.client_no == found.client.no)
+        found.sources.append(select(files.c.id).where(files.c.client_no == found.client.no))
+    if query.state is not None and not deleted:
+        state = files.c.state == query.state.value
+        found.narrow(state, ids.where(state))
+        found.leading["state"] = state
+    suffix = None if query.suffix is None else query.suffix.lower().removeprefix(".")
+    if suffix is not None:
+        found.leading["suffix"] = files.c.suffix == suffix
+        found.narrow(found.leading["suffix"], ids.where(found.leading["suffix"]))
+    wanted_text = key_of(query.text)
+    if wanted_text:
+        found.narrow(func.instr(files.c.path_key, wanted_text) > 0)
+    for column, least, most in (
+        (files.c.size_bytes, query.min_bytes, query.max_bytes),
+        (files.c.backed_up_at, to_us(query.since), to_us(query.until)),
+    ):
+        if (bounds := _between(column, least, most)) is not None:
+            found.narrow(bounds, ids.where(bounds))
+    if deleted and (found.sources or wanted_text):
+        # Not many are deleted: their paths are compared in an index that has them alone.
+        paths = ids.with_hint(files, "INDEXED BY ix_files_deleted_path", "sqlite")
+        found.sources.append(
+            paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
+        )
+    if (source := _by_text(wanted_text, found.client, suffix)) is not None:
+        # First: it is a part of what the others find.
+        found.sources.insert(0, source)
+    return found
+
+
+def _between(column: ColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool] | None:
+    if least is not None and most is not None:
+        return column.between(least, most)
+    if least is not None:
+        return column >= least
+    return None if most is None else column <= most
+
+
+def _by_text(wanted: str, client: AnyRow | None, suffix: str | None) -> AnySelect | None:
+    """Return what finds candidates by the full-text index, where it can tell more than another index."""
+    if 0 < len(wanted) < search.TRIGRAM:
+        first, last = search.beginning_with(wanted)
+        return (
+            select(literal_column("files_trigrams.doc").label("id"))
+            .select_from(text("files_trigrams"))
+            .where(text("term >= :first AND term <= :last").bindparams(first=first, last=last))
+            .distinct()
+        )
+    if not wanted and (client is None or not suffix):
+        return None
+    question = search.candidates(wanted, client_no=None if client is None else client.no, suffix=suffix)
+    if question is None:
+        # All its trigrams have a NUL, which no path has.
+        return select(files.c.id).where(literal_column("0"))
+    return (
+        select(literal_column("files_text.rowid").label("id"))
+        .select_from(text("files_text"))
+        .where(text("files_text MATCH :question").bindparams(question=question))
+    )
+
+
+async def fewest(connection: AsyncConnection, found: Filter) -> Candidates | None:
+    """Return the source with the fewest candidates; None where each has so many that they are of no use."""
+    best: Candidates | None = None
+    most = max(GATHERED, int(found.total_files * SPARSE_RATIO))
+    for ids in found.sources:
+        counted = select(func.count()).select_from(ids.limit(most + 1).subquery())
+        count = (await connection.execute(counted)).scalar_one()
+        if count <= most:
+            best, most = Candidates(ids, count), count
+        if count <= FEW:
+            break
+    return best
