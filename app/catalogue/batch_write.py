@@ -9,8 +9,9 @@ MAX_ROWS = 1000
 """Rows that one write changes at most."""
 MAX_S = 0.05
 """How long one write should hold the catalogue's one lock at most, in seconds."""
-FIRST_ROWS = 200
 MIN_ROWS = 40
+FIRST_ROWS = MIN_ROWS
+"""Little, since the first step finds everything on the disk; the next ones follow the time that it takes."""
 MAINTENANCE = "maintenance"
 """The flow of writes that nobody waits for."""
 

@@ -239,12 +239,13 @@ class Files:
         damaged: list[str] = []
         for start in range(0, len(hashes), verification.MARKED_AT_ONCE):
             part = {sha256: results[sha256] for sha256 in hashes[start : start + verification.MARKED_AT_ONCE]}
-            paths, waiting = await self._writer.write(
+            bad, waiting = await self._writer.write(
                 lambda transaction, part=part: verification.mark(
                     transaction, part, present=present, quiet=quiet
                 )
             )
-            damaged += paths
+            if bad:
+                damaged += [row.path for row in await self._readers.rows(verification.paths_of(bad))]
             if waiting:
                 await self.spread_states()
         return VerifyResult(checked=len(results), damaged=tuple(sorted(set(damaged))))

@@ -5,11 +5,12 @@ back, or files were deleted or purged: then the agent reads again what the serve
 """
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from app.catalogue.schema import clients
+from app.catalogue.schema import client_contents, clients
 from app.catalogue.transaction import Transaction
 
 REVISION_BYTES = 8
@@ -36,6 +37,14 @@ def renew(transaction: Transaction, client_no: int) -> Revision:
     after = new_revision()
     transaction.run(_RENEWED, {"which": client_no, "to": after})
     return Revision(before, after)
+
+
+def renew_owners(transaction: Transaction, blob_ids: Collection[int]) -> None:
+    """Give the trees of all clients new revisions that have sent one of these contents, in one statement."""
+    if blob_ids:
+        owners = select(client_contents.c.client_no).where(client_contents.c.blob_id.in_(blob_ids))
+        word = func.lower(func.hex(func.randomblob(REVISION_BYTES)))
+        transaction.run(update(clients).where(clients.c.no.in_(owners)).values(revision=word))
 
 
 def current(transaction: Transaction, client_no: int) -> str:

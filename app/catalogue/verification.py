@@ -7,15 +7,14 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from app.catalogue.aliases import AnyRow
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
-from app.catalogue.revision import renew
+from app.catalogue.revision import renew_owners
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import (
     blobs,
-    client_contents,
     clients,
     file_versions,
     files,
@@ -32,7 +31,7 @@ Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 """Tells which contents are in the store, whole as far as is known."""
 MARKED_AT_ONCE = 400
 """Contents whose verdict is noted in one write: two rows of each, and then their files."""
-SPREAD_AT_ONCE = 200
+SPREAD_AT_ONCE = 100
 """Files that change in the write that notes the verdict; those of a content of many follow in steps."""
 MOST_TOLD = 20
 """Damaged files of one client that get a line of activity each; the others are in the count."""
@@ -52,10 +51,10 @@ def mark(
     *,
     present: Present | None = None,
     quiet: bool = False,
-) -> tuple[list[str], bool]:
+) -> tuple[list[int], bool]:
     """Note verdicts of at most MARKED_AT_ONCE contents; see ``Files.mark_verified``.
 
-    Returns paths of files that have a damaged one, and whether files wait for ``spread``.
+    Returns the damaged ones, and whether files wait for ``spread``.
     """
     bad = [sha256 for sha256, outcome in results.items() if not outcome]
     # Asked inside the write: one that has been sent again since it was read is whole.
@@ -69,11 +68,10 @@ def mark(
     )
     _note(transaction, {row.id: good[row.sha256] for row in rows})
     newly_bad = [row.id for row in rows if not good[row.sha256] and not row.damaged]
-    for client_no in _owners(transaction, newly_bad):
-        # Its agent reads again what is here, and sends the damaged ones with its next backup.
-        renew(transaction, client_no)
+    # Their agents read again what is here, and send the damaged ones with their next backups.
+    renew_owners(transaction, newly_bad)
     left = _pend(transaction, [row.id for row in rows], quiet=quiet)
-    return _paths(transaction, [row.id for row in rows if not good[row.sha256]]), left
+    return [row.id for row in rows if not good[row.sha256]], left
 
 
 def heal(transaction: Transaction, blob_ids: Sequence[int]) -> bool:
@@ -105,19 +103,10 @@ def _note(transaction: Transaction, outcome: Mapping[int, bool]) -> None:
     )
 
 
-def _paths(transaction: Transaction, blob_ids: Sequence[int]) -> list[str]:
-    """Return paths of files that have one of these contents in any version."""
+def paths_of(blob_ids: Sequence[int]) -> AnySelect:
+    """Select paths of files that have one of these contents in any version."""
     named = select(file_versions.c.file_id).where(file_versions.c.blob_id.in_(blob_ids)).limit(MAX_PATHS)
-    rows = transaction.all(select(files.c.path).where(files.c.id.in_(named))) if blob_ids else ()
-    return [row.path for row in rows]
-
-
-def _owners(transaction: Transaction, blob_ids: Sequence[int]) -> list[int]:
-    """Return the clients that have sent one of these contents."""
-    rows = transaction.all(
-        select(client_contents.c.client_no).where(client_contents.c.blob_id.in_(blob_ids)).distinct()
-    )
-    return [row.client_no for row in rows]
+    return select(files.c.path).where(files.c.id.in_(named))
 
 
 def _pend(transaction: Transaction, blob_ids: Sequence[int], *, quiet: bool) -> bool:

@@ -116,7 +116,7 @@ def questions(draw: st.DrawFn) -> tuple[Any, dict[str, str], dict[str, str]]:
     )  # fmt: skip
     query = draw(st.dictionaries(names, ODD_TEXTS, max_size=3))
     parts = {name: draw(ODD_TEXTS) for name in _parts(route.path)}
-    return route, query, parts
+    return route, {str(name): str(word) for name, word in query.items()}, parts
 
 
 def _parts(path: str) -> list[str]:
