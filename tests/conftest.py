@@ -25,6 +25,7 @@ INTEGRATION: Final = (
     "tests/app/agent/test_restore_rights.py",
     "tests/app/agent/test_attribute_round_trip.py",
     "tests/app/agent/test_round_trip.py",
+    "tests/app/agent/test_full_state.py",
     "tests/app/agent/test_missing_paths.py",
     "tests/app/agent/test_moved_server.py",
     "tests/app/agent/test_polling.py",

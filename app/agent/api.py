@@ -167,10 +167,12 @@ class Api:
         try:
             problem = msgspec.json.decode(body, type=Problem)
         except msgspec.DecodeError:
-            problem = Problem(
-                code=f"http_{response.status}", message=f"The server answered {response.status}."
-            )
-        if response.status == 401:
+            problem = None
+        if problem is None:
+            # A proxy or a portal in between; only the server itself says that a token is good no more.
+            what = f"Something between here and the server answered {response.status}."
+            problem = Problem(code=f"http_{response.status}", message=what)
+        elif response.status == 401:
             return unknown_token(self.address, self.token_hint)
         after = response.headers.get("Retry-After", "")
         return Refusal(

@@ -208,7 +208,7 @@ async def _obey(args: argparse.Namespace) -> int:
     prepare_folder(folder)
     if load_identity(folder) is None:
         await asyncio.to_thread(_check_first_roots, roots)
-    index = await asyncio.to_thread(Index, folder)
+    index = await _in_the_end(lambda: asyncio.to_thread(Index, folder), settings, once=args.once)
     try:
         identity = await _identity(args, folder, settings)
         address = _address(identity.server, settings, identity.fingerprint)

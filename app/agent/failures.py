@@ -39,6 +39,11 @@ PASSING_CODES = frozenset(
 )
 """Refusals that another try may get past."""
 
+BETWEEN = "http_"
+"""How codes begin of answers that are not the server's own: of a proxy in between."""
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Of a proxy that cannot reach the server or is busy."""
+
 RUN_CODES = frozenset(
     {
         "client_disconnected",
@@ -70,6 +75,12 @@ class SystemRefused(TidewatchError):
     """The operating system refused what could not be done without."""
 
     code = "system_refused"
+
+
+class IndexUnusable(TidewatchError):
+    """The index cannot be read or written now: a full disk, a failing one, permissions."""
+
+    code = "index_unusable"
 
 
 class Refusal(CommandFailed):
@@ -126,6 +137,8 @@ def is_of_run(error: Refusal) -> bool:
 def is_passing(error: TidewatchError) -> bool:
     """Return whether the same request may go well a little later."""
     if isinstance(error, Refusal):
+        if error.server_code.startswith(BETWEEN):
+            return error.status in PASSING_STATUSES
         return error.server_code in PASSING_CODES or error.status in (502, 503, 504)
     return isinstance(error, ServerUnreachable | ServerRefused)
 
@@ -134,7 +147,7 @@ def is_lasting(error: TidewatchError) -> bool:
     """Return whether an agent that stays need not try the same request again."""
     if isinstance(error, Refusal):
         return error.is_final and not is_passing(error)
-    return not is_passing(error)
+    return not isinstance(error, IndexUnusable) and not is_passing(error)
 
 
 def _distrust(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.agent.failures import IndexUnusable
 from app.agent.names import is_within, join, reason_of, split
 from streams.failures import ConfigRejected, TidewatchError
 
@@ -54,12 +55,6 @@ REBUILD = (
         FROM temp.at_server""",
     "DROP TABLE temp.at_server",
 )
-
-
-class IndexUnusable(TidewatchError):
-    """The index cannot be read or written now: a full disk, a failing one, permissions."""
-
-    code = "index_unusable"
 
 
 class IndexDamaged(TidewatchError):

@@ -1,8 +1,7 @@
 """The agent at work: one backup, or backups by schedule and by command for as long as it lives."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,15 +13,15 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
-from app.agent.failures import PASSING_CODES, Refusal
-from app.agent.index import Index, IndexDamaged, IndexUnusable
+from app.agent.failures import PASSING_CODES, IndexUnusable, Refusal
+from app.agent.index import Index, IndexDamaged
 from app.agent.ledger import BY_OPERATOR
 from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.polling import Polling
+from app.agent.report import Report
 from app.agent.schedule import Schedule
-from app.agent.sources import how_to_end
-from app.agent.terminal import Terminal, complain, counted, size_text
+from app.agent.terminal import Terminal, complain
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
 from app.protocol import AgentClient, FinishRun
@@ -73,8 +72,7 @@ class Service:
         self._shut_out = False
         """Whether that was said; we ask again each minute, and the answer is mostly the same."""
         self._plan = setup.plan
-        self._told: set[bytes] = set()
-        """Folders of which it was said already that they are left out, or not given any more."""
+        self._report = Report(setup.terminal, setup.name, once=once)
 
     async def run(self) -> int:
         """Return the exit code: of the one backup, or of a service that cannot go on."""
@@ -292,7 +290,7 @@ class Service:
         finally:
             self._backup = None
             setup.terminal.end()
-        self._report(outcome)
+        self._report.tell(outcome)
         if outcome.state in (RunState.COMPLETE, RunState.PARTIAL):
             # It was said of this backup; what is gone later is not gone on purpose.
             self._plan = replace(self._plan, gone=())
@@ -303,56 +301,3 @@ class Service:
             self._link.progress(progress)
         p = progress
         self._setup.terminal.show(p.files_done, p.files_total, p.bytes_done, p.bytes_total, p.current_path)
-
-    def _tell_once(self, heading: str, names: Iterable[tuple[bytes, str]]) -> None:
-        new = [(path, reason) for path, reason in names if path not in self._told]
-        self._told.update(path for path, _ in new)
-        self._setup.terminal.tell(heading, new)
-
-    def _report(self, outcome: Outcome) -> None:
-        terminal, counts = self._setup.terminal, outcome.counts
-        terminal.tell(
-            "missing",
-            [
-                (path, f"{reason}. Nothing of it is marked as vanished. {how_to_end(path)}.")
-                for path, reason in counts.missing
-            ],
-        )
-        self._tell_once("left out", counts.own)
-        self._tell_once(
-            "not given any more",
-            [
-                (path, f"what was backed up from it stays as it was. {how_to_end(path)}.")
-                for path in counts.dropped
-            ],
-        )
-        self._tell_once("pattern", [(os.fsencode(text), "it matches nothing") for text in counts.unmatched])
-        terminal.tell("skipped", counts.skipped)
-        if counts.attributes.not_kept:
-            told = ", ".join(
-                f"{what} of {count:,}" for what, count in sorted(counts.attributes.not_kept.items())
-            )
-            terminal.say(f"Attributes that are not backed up: {told}.")
-        terminal.tell("ignore file", counts.ignore_problems)
-        terminal.tell(
-            "changes while it is read", [(path, "stored as it was read") for path in counts.inconsistent]
-        )
-        terminal.tell("not backed up", counts.failed)
-        # A service that is refused for good says so once, when it ends.
-        if outcome.error is not None and (self._once or not isinstance(outcome.error, WrongToken)):
-            complain(outcome.error)
-        if not outcome.begun:
-            return
-        left_out = "; ".join(f"{count:,} {reason}" for reason, count in sorted(counts.left_out.items()))
-        if left_out:
-            terminal.say(f"left out: {left_out}")
-        numbers = (
-            f"{counted(counts.files_seen, 'file')}, {counts.files_new:,} new,"
-            f" {counts.files_changed:,} changed, {counts.files_vanished:,} vanished,"
-            f" {len(counts.failed):,} failed"
-        )
-        sent, seen = size_text(outcome.bytes_sent), size_text(counts.bytes_seen)
-        terminal.result(
-            f"{self._setup.name}: backup {outcome.state}: {numbers};"
-            f" {sent} of {seen} sent in {outcome.duration_s:.1f} s"
-        )

@@ -9,7 +9,7 @@ from streams.vocabulary import ClientState
 
 def test_a_service_that_is_shut_out_says_so_once_each_time() -> None:
     said: list[str] = []
-    setup = SimpleNamespace(plan=None, terminal=SimpleNamespace(say=said.append))
+    setup = SimpleNamespace(name="alpha", plan=None, terminal=SimpleNamespace(say=said.append))
     service = Service(setup, once=False)  # type: ignore[arg-type]
     client = Client(id="c", name="alpha", state=ClientState.ONLINE, created_at=utc_now(), goal_s=1)
     for _ in range(3):
