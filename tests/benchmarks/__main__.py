@@ -21,6 +21,7 @@ BENCHMARKS = {
     "quiet": "60 quiet clients: processor, memory, requests",
     "analytics": "questions about 30 days of 1,000 clients",
     "catalogue": "pages, search, verification and writes of a large catalogue; --full: 5 million files",
+    "database": "sort and search of 10 million rows without an index, against datasette",
     "flood": "5,000 log lines a second with the log view open: memory, answers, what is lost",
     "screen": "event to screen in a real browser, 60 clients, 200 events a second",
 }

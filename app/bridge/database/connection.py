@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.bridge.database import opening
+from app.bridge.database.kept_orders import KeptOrders
 from app.bridge.database.messages import sqlite_error
 from app.bridge.database.remote import GRACE_S, RemoteSession
 from app.bridge.database.session import BEGIN, Cursor, LocalSession, Params, Session, Values
@@ -64,6 +65,7 @@ class Reader:
         self.opened = opened
         """Another number for each time that the file was opened: what was known of it holds no longer."""
         self.shield = Shield()
+        self.orders = KeptOrders()
         self.learn: Callable[[Reader], bool] = lambda _reader: False
         """Learns the schema if it is another by now, and says so; the shield is up to date then."""
         self._screened = Screened(sql="")

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from app.bridge.database.values import REAL_FUNCTION, SHOWN_FUNCTION, column_of
-from streams.records.database import ColumnFilter, FilterKind, TableInfo
+from streams.records.database import ColumnFilter, FilterKind, TableInfo, TableKind
 
 Condition = tuple[str, tuple[Any, ...]]
 """A part of a WHERE and its parameters."""
@@ -35,13 +35,21 @@ def filter_condition(table: TableInfo, wanted: ColumnFilter | None) -> Condition
             return f"{name} IS NULL", ()
         case FilterKind.NOT_NULL:
             return f"{name} IS NOT NULL", ()
+        case FilterKind.CONTAINS if table.kind is TableKind.TABLE and _is_text(table, wanted.column):
+            return _text_contains(name, wanted.text)
         case FilterKind.CONTAINS:
             return _contains(name, wanted.text)
         case FilterKind.EQUALS:
             return _equals(name, wanted.text)
         case _:
-            declared = next((column.type for column in table.columns if column.name == wanted.column), "")
-            return _beside(name, wanted.kind.value, wanted.text, is_text=bool(_TEXT_TYPE.search(declared)))
+            is_text = _is_text(table, wanted.column)
+            return _beside(name, wanted.kind.value, wanted.text, is_text=is_text)
+
+
+def _is_text(table: TableInfo, name: str) -> bool:
+    """Whether SQLite keeps numbers as text in this column."""
+    declared = next((column.type for column in table.columns if column.name == name), "")
+    return bool(_TEXT_TYPE.search(declared))
 
 
 def number_of(text: str) -> int | float | None:
@@ -81,9 +89,28 @@ def _beside(name: str, sign: str, text: str, *, is_text: bool) -> Condition:
     return _any(parts)
 
 
+def _text_contains(name: str, text: str) -> Condition:
+    """Return the condition for a column that holds text and blobs alone: LIKE, which costs least, finds most.
+
+    Blobs, and text with a NUL, are looked at in full: LIKE ends at a NUL, and so does length(), which tells
+    of it. Text of other letters than ASCII is among these, which costs time alone.
+    """
+    full, params = _contains(name, text)
+    if _REPLACED in text:
+        return full, params
+    pattern, like = _like(text)
+    is_odd = f"{name} >= x'' OR length(CAST({name} AS BLOB)) <> length({name})"
+    return f"{name} {like} OR (({is_odd}) AND ({full}))", (pattern, *params)
+
+
+def _like(text: str) -> tuple[str, str]:
+    """Return the pattern and the operator; escapes take a sixth of the time of it."""
+    escaped = text.translate(_ESCAPES)
+    return f"%{escaped}%", "LIKE ?" if escaped == text else "LIKE ? ESCAPE '\\'"
+
+
 def _contains(name: str, text: str) -> Condition:
-    pattern = f"%{text.translate(_ESCAPES)}%"
-    like = "LIKE ? ESCAPE '\\'"
+    pattern, like = _like(text)
     # LIKE ends at a NUL, which few texts have.
     behind = f"instr({name}, char(0)) AND instr(lower({name}), lower(?))"
     texts: Condition = (f"{name} {like} OR ({behind})", (pattern, text))

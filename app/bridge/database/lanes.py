@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
+from app.bridge.database.kept_orders import KeptOrders
 from app.bridge.database.outline import read_schema
 from app.bridge.database.shield import Shield
 from streams.failures import QueryCancelled, TidewatchError
@@ -55,6 +56,7 @@ class Lane:
         self._slow = slow
         self._schema: tuple[int, int] | None = None
         self._shield = Shield()
+        self._orders = KeptOrders()
         self.tables: tuple[TableInfo, ...] = ()
 
     async def run(self, what: str, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
@@ -65,7 +67,7 @@ class Lane:
             nonlocal took
             reader.job.deadline = time.monotonic() + LEARN_S
             self._learn(reader)
-            reader.learn = self._learn
+            reader.learn, reader.orders = self._learn, self._orders
             start = time.monotonic()
             reader.job.deadline = start + time_limit_s
             try:

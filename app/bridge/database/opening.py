@@ -19,7 +19,7 @@ from streams.failures import (
 BUSY_S = 1.0
 """How long to wait for another program that holds the database."""
 CACHE_KIB = 8 * 1024
-PROGRESS_STEPS = 2_000
+PROGRESS_STEPS = 10_000
 """Instructions of the database's machine between two looks at the clock."""
 MOST_VALUE_BYTES = 64 * 1024**2
 """No single value of a result may be larger; a statement cannot fill the memory with one."""

@@ -2,16 +2,16 @@
 
 import codecs
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import islice
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.filters import Condition, filter_condition
 from app.bridge.database.outline import count_capped
+from app.bridge.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
+from app.bridge.database.page_rows import read_rows, up_to_bytes
 from app.bridge.database.session import BEGIN
 from app.bridge.database.statements import part_of_whole
 from app.bridge.database.values import (
-    bound,
     column_of,
     quoted,
     row_reader,
@@ -30,24 +30,13 @@ from streams.records.database import (
     Key,
     PageQuery,
     RawText,
-    Row,
     TableInfo,
     TablePage,
     WholeValue,
 )
 
-PAGE_S = 5.0
-"""Time for one page; sorting millions of rows without an index takes longer."""
-_BACKWARDS = (Direction.BEFORE, Direction.LAST)
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Rows that lie together in the order, such as those with the same value or those without one."""
-
-    condition: Condition
-    by_value: bool
-    """Whether the sorted value differs within it, so that it must be in the ORDER BY."""
+PAGE_S = 15.0
+"""Time for one page; sorting tens of millions of rows without an index takes longer."""
 
 
 def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
@@ -82,33 +71,22 @@ def _too_slow(table: TableInfo, query: PageQuery) -> CommandFailed:
 
 
 def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
-    columns = table.columns
     filtered = filter_condition(table, query.filter)
-    backwards = query.direction in _BACKWARDS
-    names = [quoted(part) for part in table.key]
-    chosen = ", ".join((*map(whole, names), *(shortening(column) for column in columns)))
-    read = row_reader([column.secret for column in columns])
-    keys: list[Key] = []
-    rows: list[Row] = []
-    sort = column_of(table, query.sort) if query.sort is not None else None
-    for segment in _segments(names, sort, query):
-        order = _order(names, sort if segment.by_value else None, query.descending != backwards)
-        where, params = _where([segment.condition, filtered])
-        sql = f"SELECT {chosen} FROM {source_of(table)}{where} ORDER BY {order} LIMIT ?"
-        found = reader.all(sql, (*params, query.limit + 1 - len(rows)))
-        keys += [tuple(map(unpack, row[: len(names)])) for row in found]
-        rows += [read(row[len(names) :]) for row in found]
-        if len(rows) > query.limit:
-            break
-    more = len(rows) > query.limit
-    del keys[query.limit :], rows[query.limit :]
+    backwards = query.direction in BACKWARDS
+    found = keys_of(reader, table, query, filtered)
+    keys, rows = read_rows(reader, table, found.keys[: query.limit])
+    more = len(rows) < len(found.keys)
     if backwards:
         keys.reverse()
         rows.reverse()
-    count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
-    beside = query.direction in (Direction.AFTER, Direction.BEFORE)
+    count, capped = None, False
+    if filtered is not None and found.total is not None:
+        count, capped = min(found.total, COUNT_CAP), found.total > COUNT_CAP
+    elif filtered is not None:
+        count, capped = _matching(reader, table, filtered)
+    beside = query.direction in BESIDE
     return TablePage(
-        columns=tuple(column.name for column in columns),
+        columns=tuple(column.name for column in table.columns),
         keys=tuple(keys),
         rows=tuple(rows),
         first=_edge(reader, table, query.sort, keys[0]) if keys else None,
@@ -120,56 +98,6 @@ def _keyed(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     )
 
 
-def _segments(names: list[str], column: str | None, query: PageQuery) -> list[_Segment]:
-    """Return what follows the edge, in order, as conditions that an index can answer each."""
-    backwards = query.direction in _BACKWARDS
-    down = query.descending != backwards
-    edge = query.edge if query.direction in (Direction.AFTER, Direction.BEFORE) else None
-    if column is None:
-        return [_Segment(_beyond(names, edge.key, down) if edge else ("", ()), False)]
-    missing = _Segment((f"{column} IS NULL", ()), False)
-    present = _Segment((f"{column} IS NOT NULL", ()), True)
-    if edge is None:
-        return [present, missing] if down else [missing, present]
-    beyond, params = _beyond(names, edge.key, down)
-    if edge.value is None:
-        rest = _Segment((f"{column} IS NULL AND {beyond}", params), False)
-        return [rest] if down else [rest, present]
-    mark, value = bound(edge.value)
-    same = _Segment((f"{column} = {mark} AND {beyond}", (value, *params)), False)
-    further = _Segment((f"{column} {'<' if down else '>'} {mark}", (value,)), True)
-    return [same, further, missing] if down else [same, further]
-
-
-def _beyond(names: list[str], key: Key, down: bool) -> Condition:
-    sign = "<" if down else ">"
-    marks = [bound(part) for part in key]
-    params = tuple(param for _, param in marks)
-    if len(names) == 1:
-        return f"{names[0]} {sign} {marks[0][0]}", params
-    return f"({', '.join(names)}) {sign} ({', '.join(mark for mark, _ in marks)})", params
-
-
-def _order(names: list[str], sort: str | None, down: bool) -> str:
-    word = " DESC" if down else ""
-    return ", ".join(f"{part}{word}" for part in ([sort] if sort else []) + names)
-
-
-def _where(conditions: Sequence[Condition | None]) -> Condition:
-    parts = [condition for condition in conditions if condition is not None and condition[0]]
-    if not parts:
-        return "", ()
-    text = " AND ".join(f"({condition})" for condition, _ in parts)
-    return f" WHERE {text}", tuple(param for _, params in parts for param in params)
-
-
-def key_condition(table: TableInfo, key: Key) -> Condition:
-    """Return the condition that finds one row."""
-    marks = [bound(part) for part in key]
-    text = " AND ".join(f"{quoted(part)} = {mark}" for part, (mark, _) in zip(table.key, marks, strict=True))
-    return _where([(text, tuple(param for _, param in marks))])
-
-
 def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
     if sort is None:
         return Edge(key=key)
@@ -179,7 +107,7 @@ def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
 
 
 def _matching(reader: Reader, table: TableInfo, filtered: Condition) -> tuple[int | None, bool]:
-    where, params = _where([filtered])
+    where, params = where_of([filtered])
     return count_capped(reader, table.name, where, params)
 
 
@@ -189,7 +117,7 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     That costs more the further one goes, and so it ends after ``COUNT_CAP`` rows and says so.
     """
     filtered = filter_condition(table, query.filter)
-    where, params = _where([filtered])
+    where, params = where_of([filtered])
     start = 0
     if query.direction is Direction.LAST:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)}{where} LIMIT {COUNT_CAP})"
@@ -201,11 +129,13 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     order = f" ORDER BY {column_of(table, query.sort)}{word}" if query.sort else ""
     chosen = ", ".join(shortening(column) for column in table.columns)
     sql = f"SELECT {chosen} FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?"
-    found = reader.all(sql, (*params, query.limit + 1, start))
     room = min(query.limit, max(0, COUNT_CAP - start))
     read = row_reader([column.secret for column in table.columns])
-    rows = tuple(read(row) for row in found[:room])
-    more = len(found) > len(rows)
+    cursor = reader.session.execute(sql, (*params, room + 1, start))
+    values = map(read, cursor)
+    rows = tuple(up_to_bytes(islice(values, room)))
+    more = next(values, None) is not None
+    cursor.close()
     ends_early = more and start + len(rows) >= COUNT_CAP
     count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
     return TablePage(

@@ -76,6 +76,7 @@ class RemoteSession:
     def __init__(self, path: Path, job: Deadline) -> None:
         self.authority = Authority()
         self.job = job
+        self.starts = 0
         self._path = path
         self._shield: Shield | None = None
         self._holds = False
@@ -183,6 +184,7 @@ class RemoteSession:
         return max(0.0, self.job.deadline - time.monotonic())
 
     def _start(self) -> None:
+        self.starts += 1
         mine, its = socket.socketpair()
         paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
         try:

@@ -34,6 +34,8 @@ class Session(Protocol):
 
     authority: Authority
     """What was hidden since its ``masked`` and ``used`` were cleared."""
+    starts: int
+    """Another number for each connection: numbers that one tells of itself mean nothing to the next."""
 
     def execute(self, sql: str, params: Params = (), *, short: bool = False, trusted: bool = False) -> Cursor:
         """Run a statement; ``short`` leaves of each value what a cell shows."""
@@ -93,6 +95,7 @@ class LocalSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.authority = Authority()
+        self.starts = 1
         install_functions(connection)
         connection.set_authorizer(self.authority.decide)
 
@@ -151,16 +154,17 @@ class LocalSession:
         before = execute("PRAGMA writable_schema").fetchone()[0]
         execute("PRAGMA writable_schema = ON")
         try:
-            execute("BEGIN")
+            execute("SAVEPOINT views")
             try:
                 execute("DELETE FROM sqlite_temp_schema")
                 self.connection.executemany(
                     "INSERT INTO sqlite_temp_schema VALUES ('view', ?1, ?1, 0, 'CREATE VIEW ' || ?2)", views
                 )
-                execute("COMMIT")
             except BaseException:
-                self.connection.rollback()
+                execute("ROLLBACK TO views")
                 raise
+            finally:
+                execute("RELEASE views")
         finally:
             execute("PRAGMA writable_schema = RESET")
             if before:

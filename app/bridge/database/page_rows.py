@@ -1,0 +1,125 @@
+"""Rows of a page by their keys: wide ones in groups of columns, large ones up to a number of bytes."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from app.bridge.database.connection import Reader
+from app.bridge.database.page_keys import key_condition
+from app.bridge.database.values import quoted, row_reader, shortening, source_of
+from streams.failures import CommandFailed
+from streams.records.database import Blob, ColumnInfo, Key, LongText, RawText, Row, TableInfo, Value
+
+COLUMNS_AT_ONCE = 400
+"""An answer of SQLite has at most 2,000 columns, which a table can have too."""
+CELLS_AT_ONCE = 20_000
+PAGE_BYTES = 8 * 1024**2
+"""A page ends after the row with which it is larger, and says that there is more."""
+CELL_BYTES = 32
+"""What a cell takes beside its text."""
+_TOO_LARGE = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM})
+
+
+def read_rows(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> tuple[list[Key], list[Row]]:
+    """Return keys with their rows, in this order, up to ``PAGE_BYTES``; a row that is gone is left out."""
+    there: list[Key] = []
+    rows: list[Row] = []
+    size, step = 0, max(1, CELLS_AT_ONCE // max(1, len(table.columns)))
+    for start in range(0, len(keys), step):
+        some = keys[start : start + step]
+        found = _rows_of(reader, table, some)
+        for key in some:
+            if size > PAGE_BYTES:
+                return there, rows
+            if (row := found.get(key)) is not None:
+                there.append(key)
+                rows.append(row)
+                size += sum(map(_size_of, row))
+    return there, rows
+
+
+def up_to_bytes(rows: Iterable[Row]) -> list[Row]:
+    """Return rows up to ``PAGE_BYTES``."""
+    found: list[Row] = []
+    size = 0
+    for row in rows:
+        found.append(row)
+        size += sum(map(_size_of, row))
+        if size > PAGE_BYTES:
+            break
+    return found
+
+
+def _too_large(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in _TOO_LARGE
+
+
+def _size_of(value: Value) -> int:
+    match value:
+        case str():
+            return CELL_BYTES + len(value)
+        case LongText() | Blob():
+            return CELL_BYTES + len(value.head)
+        case RawText():
+            return CELL_BYTES + len(value.raw)
+        case _:
+            return CELL_BYTES
+
+
+def _rows_of(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> dict[Key, Row]:
+    groups = [
+        table.columns[start : start + COLUMNS_AT_ONCE]
+        for start in range(0, len(table.columns), COLUMNS_AT_ONCE)
+    ]
+    found: dict[Key, Row] = dict.fromkeys(keys, ())
+    for columns in groups:
+        try:
+            part = _cells(reader, table, columns, keys)
+        except sqlite3.DatabaseError as error:
+            if not _too_large(error):
+                raise
+            part = {key: _one_by_one(reader, table, columns, key) for key in keys}
+        found = {key: (*row, *part[key]) for key, row in found.items() if key in part}
+    return found
+
+
+def _cells(
+    reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], keys: Sequence[Key]
+) -> dict[Key, Row]:
+    chosen = ", ".join(map(shortening, columns))
+    read = row_reader([column.secret for column in columns])
+    source = source_of(table)
+    if all(len(key) == 1 and isinstance(key[0], int) for key in keys):
+        name = quoted(table.key[0])
+        marks = ", ".join("?" * len(keys))
+        sql = f"SELECT {name}, {chosen} FROM {source} WHERE {name} IN ({marks})"
+        return {(row[0],): read(row[1:]) for row in reader.all(sql, [key[0] for key in keys])}
+    found: dict[Key, Row] = {}
+    for key in keys:
+        where, params = key_condition(table, key)
+        for row in reader.all(f"SELECT {chosen} FROM {source}{where}", params):
+            found[key] = read(row)
+    return found
+
+
+def _one_by_one(reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], key: Key) -> Row:
+    """Return the cells of a row of which one is too large to be read: that one is empty, with its size."""
+    try:
+        found = _cells(reader, table, columns, [key])
+    except sqlite3.DatabaseError as error:
+        if not _too_large(error):
+            raise
+    else:
+        if key not in found:
+            raise CommandFailed("A row is gone.", hint="Read the page again.")
+        return found[key]
+    if len(columns) > 1:
+        half = len(columns) // 2
+        parts = columns[:half], columns[half:]
+        return tuple(cell for part in parts for cell in _one_by_one(reader, table, part, key))
+    where, params = key_condition(table, key)
+    name = quoted(columns[0].name)
+    # Neither reads the value: its type and the size of a blob stand before it.
+    is_blob = reader.one(f"SELECT typeof({name}) = 'blob' FROM {source_of(table)}{where}", params)
+    if not is_blob:
+        return (LongText(""),)
+    return (Blob(reader.one(f"SELECT length({name}) FROM {source_of(table)}{where}", params), b""),)
