@@ -41,6 +41,14 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
     quota_bytes: int | None = None
     """Its own quota, 0 for none; without one the server's own holds, see ``ServerStatus``."""
 
+    def within_goal(self, now: datetime) -> bool:
+        """Return whether its last good backup is as young as its goal asks, by the server's clock.
+
+        One that lies as far ahead was noted by a clock that was wrong, and says nothing of how old it is.
+        """
+        good = self.last_success_at
+        return good is not None and abs((now - good).total_seconds()) <= self.goal_s
+
 
 class ClientHoldings(Record, frozen=True, kw_only=True):
     """What is kept of a client, and is lost with it."""

@@ -6,11 +6,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app.catalogue.copies import copies_in, verify
+from app.server.catalogue_backup import FOLDER
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.store.layout import Layout
 from app.store.small import read_all
+from streams.failures import TidewatchError
 from tests.faults.client import (
     Acks,
+    Copied,
     Deletion,
     Enrolled,
     Gone,
@@ -55,7 +59,19 @@ def at_rest(data: Path, acks: Acks) -> list[str]:
         found = [*_unsound(db), *_not_there(db, acks)]
         needed = {row[0].hex() for row in db.execute(_NEEDED)} - acks.forgiven()
     found += [f"content {sha256[:8]} is wanted and not good" for sha256 in bad_contents(data, needed)]
-    return found
+    return [*found, *_bad_copies(data, acks)]
+
+
+def _bad_copies(data: Path, acks: Acks) -> Iterator[str]:
+    """Yield the copies of the catalogue that bear the name of a good one and are none, or are gone."""
+    copies = {path.name: path for _, path in copies_in(data / FOLDER)}
+    for name in sorted(copies.keys() | {ack.path for ack in acks.all() if isinstance(ack, Copied)}):
+        try:
+            verify(copies[name])
+        except KeyError:
+            yield f"the copy {name} is gone"
+        except TidewatchError as failure:
+            yield f"the copy {name}: {failure.line()}"
 
 
 def _unsound(db: sqlite3.Connection) -> Iterator[str]:

@@ -111,7 +111,14 @@ class Removal:
     paths: tuple[str, ...] = ()
 
 
-Ack = Version | RunEnd | Enrolled | Deletion | Removal
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy of the catalogue that was told to be good."""
+
+    path: str
+
+
+Ack = Version | RunEnd | Enrolled | Deletion | Removal | Copied
 
 
 @dataclass(slots=True)

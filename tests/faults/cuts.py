@@ -20,6 +20,7 @@ MACHINES = 3
 CONSOLES = 8
 CHANGES_EVERY_S = 0.01
 CAUGHT_UP_S = 30.0
+TOLD_EVERY = 500
 GOALS_S = (60.0, 86_400.0)
 
 
@@ -37,8 +38,12 @@ async def cuts(count: int) -> int:
             tasks = [asyncio.create_task(each.follow()) for each in followers]
             changes = asyncio.create_task(_change(server, clients))
             began = time.monotonic()
+            told = 0
             while lines.cuts < count:
                 await asyncio.sleep(0.05)
+                if lines.cuts >= told + TOLD_EVERY:
+                    told = lines.cuts
+                    say(f"{told} cuts, {sum(each.events for each in followers)} events")
                 if changes.done():
                     break
             cut = lines.cuts

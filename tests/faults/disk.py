@@ -50,8 +50,9 @@ def read_log(path: Path) -> Iterator[Operation]:
     """Yield what was recorded."""
     raw, at = path.read_bytes() if path.exists() else b"", 0
     while at < len(raw):
-        op, descriptor, flags, path_bytes, other_bytes, _, offset, size, number = _HEAD.unpack_from(raw, at)
+        op, descriptor, flags, path_bytes, other_bytes, pid, offset, size, number = _HEAD.unpack_from(raw, at)
         at += _HEAD.size
+        descriptor += pid << 20  # of one program
         ends = at + path_bytes, at + path_bytes + other_bytes, at + path_bytes + other_bytes + size
         name, other = os.fsdecode(raw[at : ends[0]]), os.fsdecode(raw[ends[0] : ends[1]])
         yield Operation(number, Op(op), descriptor, flags, name, other, offset, raw[ends[1] : ends[2]])

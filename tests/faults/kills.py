@@ -14,6 +14,7 @@ from tests.faults.programs import Machine, machines
 from tests.faults.served import Served
 
 MACHINES = 3
+TOLD_EVERY = 20
 BETWEEN_S = (0.05, 1.2)
 """From one kill to the next: within a backup, within the start of the server, or after both."""
 
@@ -30,7 +31,11 @@ async def kills(count: int) -> int:
         for machine in clients:
             assert not (problem := await machine.back_up()), problem
         began = time.monotonic()
+        told = 0
         while sum(killed.values()) < count:
+            if sum(killed.values()) >= told + TOLD_EVERY:
+                told = sum(killed.values())
+                say(f"{killed['server']} kills of the server, {killed['agent']} of agents, {done} backups")
             done += sum(_keep_going(machine) for machine in clients)
             await asyncio.sleep(chance.uniform(*BETWEEN_S))
             if chance.random() < 0.5:

@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
     uint32_t op;
     int32_t fd, flags;
-    uint32_t path_bytes, other_bytes, spare;
+    uint32_t path_bytes, other_bytes, pid;
     uint64_t offset, data_bytes, number;
 } Record;
 
@@ -108,7 +108,8 @@ static void record(int op, int fd, int flags, const char *path, const char *othe
     if (!control->recording) return;
     if (log_fd < 0)
         log_fd = syscall(SYS_openat, AT_FDCWD, control->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    Record head = {op, fd, flags, path ? strlen(path) : 0, other ? strlen(other) : 0, 0, offset, data ? size : 0,
+    Record head = {op, fd, flags, path ? strlen(path) : 0, other ? strlen(other) : 0,
+                   getpid(), offset, data ? size : 0,
                    control->recorded + 1};
     struct iovec parts[] = {{&head, sizeof head}, {(void *)path, head.path_bytes},
                             {(void *)other, head.other_bytes}, {(void *)data, head.data_bytes}};

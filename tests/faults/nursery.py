@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-END_S = 20.0
+END_S = 120.0
 PRELOADED = (
     "aiosqlite", "alembic.command", "sqlalchemy.dialects.sqlite", "app.agent.command",
     "app.agent.restore_command", "app.server.command", "app.server.routes",

@@ -10,9 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.catalogue import migrate
+from app.catalogue.copies import copies_in
+from app.server.catalogue_backup import FOLDER
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from tests.faults.checks import at_rest
-from tests.faults.client import MTIME_NS, Acks, Client, Deletion, Refused, Removal, enrol, sha256_of
+from tests.faults.client import (
+    MTIME_NS,
+    Acks,
+    Client,
+    Copied,
+    Deletion,
+    Gone,
+    Refused,
+    Removal,
+    enrol,
+    sha256_of,
+)
 from tests.faults.layer import Layer
 from tests.faults.nursery import Nursery
 from tests.faults.served import Served
@@ -143,6 +156,13 @@ def _cancel(stage: Stage) -> None:
     client.finish("failed")
 
 
+def _copy(stage: Stage) -> None:
+    code, said = stage.server.run("backup-catalogue")
+    if code:
+        raise Gone(f"the catalogue is not copied: {said[-200:]}")
+    stage.acks.add(*(Copied(path.name) for _, path in copies_in(stage.server.data / FOLDER)))
+
+
 def _look(stage: Stage) -> None:
     stage.server.console().get("/api/clients")
 
@@ -177,6 +197,7 @@ SCENARIOS = {
         Scenario("remove", _remove, limits=SOON, again=False, operations=109),
         Scenario("heal", _heal, "hurt", operations=226),
         Scenario("cancel", _cancel, operations=116),
+        Scenario("copy", _copy, operations=148),
         Scenario("first-start", _look, "empty", with_start=True, again=False, operations=872),
         Scenario("unclean-start", _look, "unclean", with_start=True, again=False, operations=409),
         Scenario("migrate", _look, "old", with_start=True, again=False, operations=512),

@@ -23,6 +23,7 @@ from ui.views.clients_filters import average_bytes, matcher, present_cards
 from ui.views.clients_present import (
     ClientRow,
     client_columns,
+    is_overdue,
     present_file_counts,
     present_progress,
     present_seen,
@@ -73,6 +74,12 @@ def test_what_fails_or_is_overdue_says_that_it_is_offline_and_that_a_backup_wait
     assert said == ["offline", "offline", "", ""]
     waiting = present_progress(ClientRow(client(**away, backup_queued=True)), WORDS)
     assert (waiting.text, waiting.active) == ("begins when it is back", False)
+
+
+@pytest.mark.parametrize(("ahead", "overdue"), [(timedelta(hours=1), False), (timedelta(days=365), True)])
+def test_a_backup_from_the_future_does_not_hide_that_one_is_overdue(ahead: timedelta, overdue: bool) -> None:
+    noted = client(last_success_at=NOON + ahead, goal_s=26 * 3600.0)
+    assert is_overdue(noted, NOON) is overdue
 
 
 def test_the_reason_of_a_failure_is_in_the_tooltip() -> None:

@@ -22,7 +22,6 @@ from ui.views.dashboard_present import (
     present_results,
     present_run,
     present_safety,
-    within_goal,
 )
 
 WORDS = Formatter()
@@ -50,7 +49,7 @@ def test_a_long_reason_leaves_room_for_what_stands_behind_it() -> None:
 
 
 def test_all_is_well() -> None:
-    fine = [c for c in fleet.clients(NOON) if within_goal(c, NOON)]
+    fine = [c for c in fleet.clients(NOON) if c.within_goal(NOON)]
     safety = present_safety(fine, NOON, WORDS)
     assert safety.headline == "All 42 clients within their goal"
     assert safety.tone is Tone.OK
@@ -59,7 +58,7 @@ def test_all_is_well() -> None:
 
 
 def test_a_client_that_can_never_back_up_again_is_named() -> None:
-    fine = [c for c in fleet.clients(NOON) if within_goal(c, NOON)]
+    fine = [c for c in fleet.clients(NOON) if c.within_goal(NOON)]
     revoked = [replace(fine[0], state=ClientState.REVOKED), replace(fine[1], state=ClientState.REVOKED)]
     safety = present_safety([*revoked, *fine[2:]], NOON, WORDS)
     assert safety.revoked == f"Revoked: {fine[0].name} and 1 more"
@@ -71,7 +70,7 @@ def test_a_client_that_can_never_back_up_again_is_named() -> None:
 
 def test_a_client_without_a_backup_is_not_safe() -> None:
     never = fleet.client_of(fleet.NEVER, NOON)
-    assert not within_goal(never, NOON)
+    assert not never.within_goal(NOON)
     safety = present_safety([never], NOON, WORDS)
     assert safety.headline == "The client is not within its goal"
     assert safety.oldest == "No backup yet: laptop-georg"
@@ -80,8 +79,8 @@ def test_a_client_without_a_backup_is_not_safe() -> None:
 
 def test_a_goal_is_missed_the_second_after_it() -> None:
     client = replace(fleet.client_of("web-01", NOON), goal_s=60.0, last_success_at=NOON)
-    assert within_goal(client, NOON + timedelta(seconds=60))
-    assert not within_goal(client, NOON + timedelta(seconds=61))
+    assert client.within_goal(NOON + timedelta(seconds=60))
+    assert not client.within_goal(NOON + timedelta(seconds=61))
 
 
 def test_a_running_backup() -> None:

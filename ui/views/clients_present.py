@@ -63,8 +63,7 @@ def is_marked(client: Client) -> bool:
 
 def is_overdue(client: Client, now: datetime) -> bool:
     """Whether its last good backup is older than its goal, or there is none."""
-    good = client.last_success_at
-    return good is None or (now - good).total_seconds() > client.goal_s
+    return not client.within_goal(now)
 
 
 def present_state(row: ClientRow, now: datetime) -> StateLook:

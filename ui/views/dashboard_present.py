@@ -26,13 +26,6 @@ SILENT_AFTER_S: Final = 15.0
 """A running backup that has said nothing for so long is shown as silent, not as fast as it was."""
 
 
-def within_goal(client: Client, now: datetime) -> bool:
-    """Whether the last good backup of a client is as young as its goal asks."""
-    if client.last_success_at is None:
-        return False
-    return (now - client.last_success_at).total_seconds() <= client.goal_s
-
-
 @dataclass(frozen=True, slots=True)
 class Safety:
     """Whether everything is safe, and if not, which machine and since when."""
@@ -57,7 +50,7 @@ class Safety:
 def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -> Safety:
     """Return the safe line of a fleet that is not empty."""
     fleet = list(clients)
-    unsafe = [client for client in fleet if not within_goal(client, now)]
+    unsafe = [client for client in fleet if not client.within_goal(now)]
     failing = sorted(
         (client for client in fleet if client.failing_since is not None),
         key=lambda client: (client.failing_since or now, client.name),

@@ -1,0 +1,200 @@
+"""Clocks that are wrong by an hour, a day and a year, as real programs see them: libfaketime sets theirs."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.e2e.processes import Program, free_port_pair, run_program
+
+LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)"),
+]
+SERVING = re.compile(r"serving (http://\S+)")
+DAY_S = 86_400
+PATIENCE_S = 150
+"""Long: a busy machine is no fault."""
+YEAR = 365 * DAY_S
+
+
+class Clock:
+    """The clock of one machine; its programs see each change at once. No monotonic clock is changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set_s(0)
+
+    def set_s(self, offset_s: int) -> None:
+        self._file.write_text(f"{offset_s:+d}")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {
+            "LD_PRELOAD": str(LIBRARIES[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+
+class Machines:
+    """A server and one client machine, each with a clock of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port_pair()
+        self.server_clock, self.agent_clock = Clock(folder / "server.clock"), Clock(folder / "agent.clock")
+        self.source = folder / "source"
+        self.source.mkdir()
+        self.number = 0
+        self.http: aiohttp.ClientSession
+
+    @asynccontextmanager
+    async def server(self) -> AsyncGenerator[Program]:
+        """Run the server for the length of the block."""
+        words = ("app", "server", "--data", str(self.folder / "data"), "--port", str(self.port))
+        async with run_program(*words, env=self.server_clock.environment) as program:
+            url = (await program.line(SERVING, within_s=PATIENCE_S))[1]
+            token = (self.folder / "data" / "console.token").read_text().strip()
+            headers = {"Authorization": f"Bearer {token}"}
+            async with aiohttp.ClientSession(url, headers=headers) as self.http:
+                yield program
+
+    async def get(self, path: str) -> Any:
+        async with self.http.get(path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def runs(self) -> list[dict[str, Any]]:
+        """Return all runs that have ended, newest first."""
+        return [run for run in (await self.get("/api/runs?limit=100"))["rows"] if run["finished_at"]]
+
+    @asynccontextmanager
+    async def agent(self, *more: str) -> AsyncGenerator[Program]:
+        """Run an agent that stays for the length of the block; there is a new file for it."""
+        self.number += 1
+        (self.source / f"file-{self.number}").write_text(str(self.number))
+        words = ("app", "agent", str(self.source), "--server", f"http://127.0.0.1:{self.port}")
+        state = ("--name", "laptop", "--state", str(self.folder / "state"), "--every", "6h")
+        async with run_program(*words, *state, *more, env=self.agent_clock.environment) as program:
+            yield program
+
+    async def back_up(self, *more: str) -> None:
+        """Start an agent and wait for the backup that is due; then end the agent."""
+        before = len(await self.runs())
+        async with self.agent(*more) as program:
+            await self.until_runs(before + 1, program)
+            # What it keeps of it, it keeps after the answer.
+            await program.line(re.compile("backup complete"), within_s=PATIENCE_S)
+            await asyncio.sleep(0.2)
+
+    async def until_runs(self, count: int, program: Program) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await self.runs()) < count:
+                assert program.process.returncode is None, program.said()
+                await asyncio.sleep(0.05)
+
+    async def code(self) -> tuple[str, str]:
+        async with self.http.post("/api/enrolments", json={"name": "laptop"}) as response:
+            return "--code", (await response.json())["code"]
+
+
+@pytest.mark.parametrize("offset_s", [YEAR, -YEAR], ids=["ahead", "back"])
+async def test_an_agent_whose_clock_was_a_year_wrong_backs_up_by_its_schedule(
+    tmp_path: Path, offset_s: int
+) -> None:
+    machines = Machines(tmp_path)
+    async with machines.server():
+        machines.agent_clock.set_s(offset_s)
+        await machines.back_up(*await machines.code())
+        machines.agent_clock.set_s(0)
+        await machines.back_up()  # due, since its last one was at no time to be believed
+        machines.agent_clock.set_s(offset_s)
+        await machines.back_up()
+        runs, now = await machines.runs(), datetime.now(UTC)
+        assert len(runs) == 3
+        for run in runs:  # told by the server's clock
+            assert run["state"] == "complete" and run["files_seen"] > 0
+            assert abs((now - datetime.fromisoformat(run["started_at"])).total_seconds()) < DAY_S
+            assert datetime.fromisoformat(run["finished_at"]) >= datetime.fromisoformat(run["started_at"])
+
+
+async def test_a_clock_that_jumps_under_an_agent_delays_no_backup(tmp_path: Path) -> None:
+    machines = Machines(tmp_path)
+    async with machines.server(), machines.agent(*await machines.code()) as program:
+        await machines.until_runs(1, program)
+        machines.agent_clock.set_s(-YEAR)
+        async with machines.http.post("/api/backups", json={"client_ids": None}) as response:
+            assert response.status == 200
+        await machines.until_runs(2, program)
+        # Seen within the time after which a waiting agent looks at the clock: 30 s.
+        machines.agent_clock.set_s(7 * 3600)
+        await machines.until_runs(3, program)
+
+
+@pytest.mark.parametrize("offset_s", [-3600, -DAY_S], ids=["hour", "day"])
+async def test_lines_events_and_runs_keep_their_order_when_the_servers_clock_is_set(
+    tmp_path: Path, offset_s: int
+) -> None:
+    machines = Machines(tmp_path)
+    async with machines.server() as program:
+        await machines.back_up(*await machines.code())
+        machines.server_clock.set_s(offset_s)
+        async with machines.agent() as agent:
+            await _asked(machines, 2, agent)
+        await _in_order(machines, 2)
+        await program.end()
+    async with machines.server():
+        async with machines.agent() as agent:
+            await _asked(machines, 3, agent)
+        machines.server_clock.set_s(0)
+        async with machines.agent() as agent:
+            await _asked(machines, 4, agent)
+        await _in_order(machines, 4)
+        (client,) = (await machines.get("/api/clients"))["clients"]
+        now = datetime.now(UTC)
+        for name in ("last_success_at", "last_seen_at"):
+            assert abs((now - datetime.fromisoformat(client[name])).total_seconds()) < 600, name
+
+
+async def _asked(machines: Machines, count: int, agent: Program) -> None:
+    """Let the agent make a backup now, whatever its schedule says."""
+
+    async def accepted() -> bool:
+        async with machines.http.post("/api/backups", json={"client_ids": None}) as response:
+            return bool((await response.json())["done"])
+
+    before = len(await machines.runs())
+    async with asyncio.timeout(PATIENCE_S):
+        while before < count and not await accepted():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    await machines.until_runs(count, agent)
+
+
+async def _in_order(machines: Machines, count: int) -> None:
+    expected = list(range(count, 0, -1))
+    runs = await machines.runs()
+    assert [run["id"] for run in runs] == expected
+    for run in runs:
+        assert datetime.fromisoformat(run["finished_at"]) >= datetime.fromisoformat(run["started_at"])
+    activity = await machines.get("/api/activity?limit=200")
+    assert [line["run_id"] for line in activity if line["kind"] == "run_finished"] == expected
+    found: list[int] = []
+
+    async def lines() -> bool:
+        page = await machines.get("/api/logs?limit=1000&text=run_finished")
+        found[:] = [line["run_id"] for line in page["lines"]]
+        return len(found) >= count
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not await lines():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert found == expected
