@@ -5,7 +5,6 @@ import itertools
 import logging
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from app.line_numbers import LINE_NUMBERS
 from app.log_lines import trace_of
 from app.logs import clean, hide_secrets
 from streams.records.logs import LogLine
@@ -50,7 +50,6 @@ class LogTap(logging.Handler):
         super().__init__(logging.DEBUG)
         self._own, self._take, self._leave_out = own, take, leave_out
         self._loop = asyncio.get_running_loop()
-        self._number = numbers()
         self._lines: deque[LogLine] = deque()
         self._lost = 0
         self._woken = False
@@ -61,7 +60,7 @@ class LogTap(logging.Handler):
         if record.name.startswith(self._leave_out):
             return
         try:
-            line = line_of(record, self._own, next(self._number))
+            line = line_of(record, self._own, LINE_NUMBERS.next())
         except Exception:  # noqa: BLE001  (the program must not fail because of what it says)
             self.handleError(record)
             return
@@ -95,14 +94,6 @@ class LogTap(logging.Handler):
         finally:
             root.removeHandler(self)
             self.hand_on()
-
-
-def numbers(now_ns: Callable[[], int] = time.time_ns) -> Generator[int]:
-    """Give out rising numbers that go on rising after a restart: microseconds of the clock, or one more."""
-    last = 0
-    for _ in itertools.count():
-        last = max(last + 1, now_ns() // 1000)
-        yield last
 
 
 def line_of(record: logging.LogRecord, own: LogSource, number: int) -> LogLine:

@@ -17,6 +17,7 @@ from app.catalogue.schema import audit, meta
 from app.catalogue.times import from_us, to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
+from app.line_numbers import LINE_NUMBERS
 from streams.records.base import Record
 from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage
@@ -58,7 +59,7 @@ def note_in(transaction: Transaction, notes: Sequence[AuditNote]) -> None:
     head = Head.of(kept[0].value) if kept else _newest(transaction.all(_NEWEST))
     rows: list[dict[str, Any]] = []
     for note in notes:
-        seq, line_id = head.seq + 1, max(head.line_id + 1, transaction.now_us)
+        seq, line_id = head.seq + 1, LINE_NUMBERS.next(max(head.line_id + 1, transaction.now_us))
         row = {
             "seq": seq,
             "at": transaction.now_us,

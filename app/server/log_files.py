@@ -14,6 +14,7 @@ from streams.records.logs import LogLine
 NAME = "server.jsonl"
 FILE_BYTES = 8 * 1024 * 1024
 KEPT_FILES = 6
+TAIL_BYTES = 128 * 1024
 
 _encode = msgspec.json.Encoder().encode
 _ID = re.compile(rb'\{"id":(\d+),')
@@ -50,6 +51,17 @@ class LogFiles:
                 raise
         finally:
             os.close(descriptor)
+
+    def newest_id(self) -> int:
+        """Return the highest id of the lines that end the files; 0 where there are none to be read."""
+        found = 0
+        for number in range(self._kept_files):
+            with suppress(OSError), self._path(number).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - TAIL_BYTES))
+                lines = (_read(row) for row in file.read().splitlines())
+                found = max([found, *(line.id for line in lines if line is not None)])
+        return found
 
     def newest_first(
         self, before: int, wanted: Callable[[LogLine], bool], *, limit: int, most_read: int

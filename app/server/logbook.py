@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from app.line_numbers import LINE_NUMBERS
 from app.log_tap import LogTap
 from app.server.hub import Hub
 from app.server.log_files import LogFiles
@@ -63,6 +64,7 @@ class Logbook:
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator["Logbook"]:
         """Take what this process says during a block, and write it down before the end."""
+        LINE_NUMBERS.go_on_after(await asyncio.to_thread(self._files.newest_id))
         with LogTap(LogSource.SERVER, self.take, leave_out=NOT_OURS).listening():
             try:
                 yield self

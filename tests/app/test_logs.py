@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import structlog
 
-from app.log_tap import LONGEST_FIELD, WAITING_LINES, LogTap, line_of, numbers
+from app.line_numbers import LineNumbers
+from app.log_tap import LONGEST_FIELD, WAITING_LINES, LogTap, line_of
 from app.logs import HIDDEN, clean, hide_secrets, set_up_logs
 from app.own_log import KEPT_LINES, ConsoleLog
 from streams.logs import Spoken
@@ -224,8 +225,14 @@ async def test_the_console_keeps_its_newest_lines(written: io.StringIO) -> None:
 
 def test_numbers_rise_when_the_clock_stands_still_or_goes_back() -> None:
     times = iter((5_000, 5_000, 9_000, 1_000, 20_000))
-    given = numbers(lambda: next(times))
-    assert [next(given) for _ in range(5)] == [5, 6, 9, 10, 20]
+    given = LineNumbers(lambda: next(times))
+    assert [given.next() for _ in range(5)] == [5, 6, 9, 10, 20]
+
+
+def test_numbers_go_on_after_what_was_written_by_a_clock_that_was_ahead() -> None:
+    given = LineNumbers(lambda: 5_000)
+    given.go_on_after(70)
+    assert [given.next(), given.next(90), given.next(80)] == [71, 90, 91]
 
 
 def test_a_line_cannot_fill_the_disk() -> None:

@@ -190,7 +190,7 @@ async def _in_order(machines: Machines, count: int) -> None:
     found: list[int] = []
 
     async def lines() -> bool:
-        page = await machines.get("/api/logs?limit=1000&text=run_finished")
+        page = await machines.get("/api/logs?limit=1000&text=run%20finished")
         found[:] = [line["run_id"] for line in page["lines"]]
         return len(found) >= count
 

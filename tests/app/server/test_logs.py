@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,22 @@ async def test_what_happens_is_read_newest_first_with_what_it_is_about(running_s
 async def _said(server: RunningServer, text: str) -> LogPage | None:
     page = await server.get(f"/api/logs?text={text}", LogPage)
     return page if page.lines else None
+
+
+async def test_lines_of_a_clock_that_was_ahead_stay_and_are_the_older_ones(tmp_path: Path) -> None:
+    ahead = 2 * time.time_ns() // 1000
+    files = LogFiles(tmp_path / "data" / "logs")
+    await asyncio.to_thread(files.append, [line(ahead + number, f"older {number}") for number in range(3)])
+    async with a_server(tmp_path / "data") as server:
+        await server.enrol("web-03")
+        await until(lambda: _said(server, "client enrolled"))
+        page = await server.get("/api/logs?limit=1000&sources=server,database,audit", LogPage)
+        messages = [each.message for each in page.lines]
+        assert messages[-3:] == ["older 2", "older 1", "older 0"]
+        assert {"client enrolled", "server started", "enrolment"} <= set(messages)
+        assert (
+            messages.index("enrolment") < messages.index("client enrolled") < messages.index("server started")
+        )
 
 
 async def test_pages_follow_each_other_without_a_gap(running_server: RunningServer) -> None:
