@@ -54,6 +54,9 @@ _FAULTS = {
     Kind.UNREADABLE: Fault(Mode.FAIL_ON, error=errno.EIO, mask=Op.READ),
     Kind.SYNC: Fault(Mode.FAIL, error=errno.EIO, mask=Op.SYNC),
 }
+_SELDOM = (Kind.SYNC, Kind.READ, Kind.UNREADABLE)
+_AMONG = {Kind.TEAR: 5, Kind.SHORT: 5}
+"""Only writes count."""
 _POWER = (Loss.LOST, Loss.TORN, Loss.SOME)
 _ENDED = (Gone, Refused, FileNotFoundError)
 
@@ -75,6 +78,8 @@ class Tally:
 
     points: int = 0
     lost: list[Lost] = field(default_factory=list[Lost])
+    tried: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Scenarios and kinds of which there was a point."""
 
 
 class Points:
@@ -302,12 +307,21 @@ class Points:
 
     def _note(self, scenario: Scenario, kind: str, at: int, what: str, found: Sequence[str]) -> None:
         self.tally.points += 1
+        self.tally.tried.add((scenario.name, kind.partition(" ")[0]))
         if found:
             self.tally.lost.append(Lost(scenario.name, kind, at, what, tuple(dict.fromkeys(found))))
 
 
 def _what(done: Operation, data: Path) -> str:
     return f"{done.op.name} {done.path.replace(str(data), '')}"
+
+
+def one_of_each() -> Iterator[tuple[Scenario, Kind, int]]:
+    """Yield a point of each scenario such that each kind of fault is among them."""
+    kinds = list(Kind)
+    for number, scenario in enumerate(SCENARIOS.values()):
+        kind = kinds[number % len(kinds)]
+        yield scenario, kind, 2 if kind in _SELDOM else max(1, scenario.operations // _AMONG.get(kind, 2))
 
 
 def spread(counts: dict[str, int], each: int) -> Iterator[tuple[str, int]]:

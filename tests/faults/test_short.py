@@ -10,28 +10,31 @@ from tests.faults.cuts import cuts
 from tests.faults.disk import Disk, Loss, Operation
 from tests.faults.kills import kills
 from tests.faults.layer import NoCompiler, Op, library
+from tests.faults.points import Kind
+from tests.faults.scenarios import SCENARIOS
 from tests.faults.soak import Sample, grown
 
-QUICK_S = 25.0
+QUICK_S = 20.0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_crash_points_lose_nothing() -> None:
     try:
         library()
     except NoCompiler as reason:
         pytest.skip(str(reason))
     tally = quick(QUICK_S)
-    assert tally.points
     assert tally.lost == []
+    assert {scenario for scenario, _ in tally.tried} == set(SCENARIOS)
+    assert {kind for _, kind in tally.tried} == set(Kind)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_kills_lose_nothing() -> None:
     assert await kills(4) == 0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_cuts_lose_nothing() -> None:
     assert await cuts(60) == 0
 
