@@ -56,11 +56,12 @@ class Backups:
         switch.on_start(self._deliver_all)
 
     async def begin(self, client_id: str, start: StartRun) -> Run:
-        """Begin a run for an agent, unless the server is stopped, its disk full or the quota exceeded."""
+        """Begin a run for an agent, unless the server is stopped.
+
+        Where the disk is full or the quota exceeded it fails at once, and is shown with the reason.
+        """
         if not self._switch.on:
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
-        await check_free(self._data_dir, self._limits.least_free_bytes)
-        await self._quota.check(client_id)
         for earlier in self._running.of(client_id):
             if not start.correlation_id or earlier.correlation_id != start.correlation_id:
                 await self._running.fail(earlier.id, WENT_AWAY)
@@ -69,6 +70,12 @@ class Backups:
             # The switch was turned while the run was written, and saw nothing to wait for.
             await self._running.fail(run.id, STOPPED)
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
+        try:
+            await check_free(self._data_dir, self._limits.least_free_bytes)
+            await self._quota.check(client_id)
+        except Refused as refusal:
+            await self._running.fail(run.id, refusal.problem.message)
+            raise
         return run
 
     async def request(self, client_ids: Sequence[str] | None) -> Outcome:

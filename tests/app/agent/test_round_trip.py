@@ -394,12 +394,15 @@ async def test_a_backup_that_a_stop_ends_says_that_it_was_the_stop(
 ) -> None:
     (source / "large").write_bytes(os.urandom(1_000_000))
 
+    sending = asyncio.Event()
+
     async def for_ever(*_: object) -> None:
+        sending.set()
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Uploader, "_send_from", for_ever)
     async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
-        await server.states(RunState.RUNNING)
+        await asyncio.wait_for(sending.wait(), 30)
         await server.room.switch.stop(0)
         assert await asyncio.wait_for(working, 30) == 2
         assert [(run.state, run.reason) for run in await server.runs()] == [

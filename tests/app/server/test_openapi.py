@@ -96,6 +96,7 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
         )
     await check("GET", "/api/clients/{client_id}", client_id=agent.client_id)
     await check("PATCH", "/api/clients/{client_id}", {"goal_s": 60.0}, client_id=agent.client_id)
+    await check("PUT", "/api/clients/{client_id}/quota", {"quota_bytes": 10**9}, client_id=agent.client_id)
     await check("GET", "/api/runs", query=f"?client_id={agent.client_id}&limit=1&state=complete")
     await check("GET", "/api/files", query="?text=a&sort=size&descending=true&since=2020-01-01T00:00:00Z")
     await check("GET", "/api/files/{file_id}/versions", file_id=file_ids[0])
