@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from app.agent.names import is_within, join, reason_of, split
+from app.agent.system import LIST, NO_ACCESS_TIME, PASS_THROUGH, READ, own_user
 from streams.failures import ConfigRejected
 
 MAX_OPEN = 3
@@ -18,11 +19,6 @@ MAX_OPEN = 3
 MAX_LINKS = 40
 TRUSTED = 0
 """The user whose links are followed besides one's own: root."""
-# Linux can open a folder that may only be passed through, not listed; elsewhere it has to be readable.
-PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
 
 
 class Folders:
@@ -157,7 +153,7 @@ def real_folder(path: bytes) -> bytes:
 
 def _is_ours(link: os.stat_result, folder: os.stat_result) -> bool:
     """Return whether only root and the user of this process can have laid a link in its folder."""
-    owners = (TRUSTED, os.geteuid())
+    owners = (TRUSTED, own_user())
     shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not folder.st_mode & stat.S_ISVTX
     return link.st_uid in owners and folder.st_uid in owners and not shared
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from app.agent.failures import failure_of_system
+from app.agent.system import off_signals, on_signals
 from app.agent.terminal import complain
 from streams.failures import TidewatchError
 
@@ -78,14 +79,12 @@ async def attended(
     """
     task = asyncio.current_task()
     assert task is not None
-    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         on_signal()
         task.cancel()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop)
+    on_signals(SIGNALS, stop)
     try:
         return await work
     except TidewatchError as error:
@@ -96,6 +95,5 @@ async def attended(
         complain(TidewatchError(stopped))
         return stopped_code
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        off_signals(SIGNALS)
     return NOT_DONE

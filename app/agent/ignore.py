@@ -15,7 +15,8 @@ from typing import Protocol, Self
 
 import re2
 
-from app.agent.folders import READ, open_quietly
+from app.agent.folders import open_quietly
+from app.agent.system import READ
 from app.agent.wildmatch import NeverMatches, Pattern, parse_line
 from streams.failures import ConfigRejected
 

@@ -4,7 +4,6 @@ It only saves work: a lost one is rebuilt from the server, after which contents 
 It is believed only while it has the revision that the server has of this client's tree.
 """
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from app.agent.failures import IndexUnusable
 from app.agent.names import is_within, join, reason_of, split
+from app.agent.system import hold
 from streams.failures import ConfigRejected, TidewatchError
 
 BEGUN_AGAIN = "It is begun again from what the server has."
@@ -127,9 +127,7 @@ class Index:
                 f"{path.parent}: cannot be written: {reason_of(error)}.",
                 hint="Give another folder with --state.",
             ) from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not hold(file):
             os.close(file)
             raise ConfigRejected(
                 f"{path.parent}: another agent is at work with this folder.",

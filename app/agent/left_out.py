@@ -4,7 +4,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from app.agent.folders import LIST, READ, open_quietly
+from app.agent.folders import open_quietly
+from app.agent.system import LIST, READ
 from app.protocol import server_id_of
 
 CACHE_TAG = b"CACHEDIR.TAG"

@@ -1,17 +1,62 @@
-"""The questions of the agent that each operating system answers in its own way.
+"""All that the agent asks of the operating system and that not every one has; written for POSIX and Linux.
 
-Written for Linux. On another system this is the module to extend: without an answer the agent goes on with
-what every system has, and knows less.
+The way to macOS and Windows goes on here, for what the agent reads; what a restore asks of a system is in
+``restore_tree``, ``restore_attributes`` and ``target_names``, what is stored of a name beside its content in
+``attributes``.
+
+macOS lacks: ``O_PATH`` (a folder that may be passed through and not listed cannot be opened), ``O_NOATIME``
+(reading changes access times) and ``/proc`` (a mount of the same file system is not known as one). Without
+them the agent works and knows less.
+
+Windows lacks: files opened by the descriptor of their folder (``dir_fd``) and ``O_NOFOLLOW``, on which
+``folders`` rests; ``flock``; signal handlers of the event loop; user ids. There the import of this module
+fails, with the name of what is missing, and nothing is backed up under weaker rules than it says.
 """
 
+import asyncio
+import fcntl
 import os
 import re
+import signal
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+# Linux can open a folder that may only be passed through, not listed; elsewhere it has to be readable.
+PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
 
 MOUNTS = Path("/proc/self/mountinfo")
 MOUNT_POINT = 4
 """Which word of a line of ``MOUNTS`` is the mount point."""
 ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+
+def hold(lock_file: int) -> bool:
+    """Hold an open lock file until it is closed, also by a crash; return False where another holds it."""
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def own_user() -> int:
+    """Return the number of the user that this process acts as."""
+    return os.geteuid()
+
+
+def on_signals(numbers: Iterable[signal.Signals], call: Callable[[], None]) -> None:
+    """Have ``call`` called in the running loop for each of these signals."""
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, call)
+
+
+def off_signals(numbers: Iterable[signal.Signals]) -> None:
+    """Leave these signals alone again."""
+    for number in numbers:
+        asyncio.get_running_loop().remove_signal_handler(number)
 
 
 def mount_points() -> frozenset[bytes]:

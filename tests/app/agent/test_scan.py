@@ -324,7 +324,7 @@ def test_a_link_above_a_path_is_followed_only_where_nobody_else_can_have_laid_it
     assert roots == [path]
     scanner = Scanner(roots, index, folders=Folders(real_folders(roots)))
     assert [f.path for f in scanner.step().found] == [path, path + b"/file"]
-    monkeypatch.setattr("app.agent.folders.os.geteuid", lambda: 12345)
+    monkeypatch.setattr("app.agent.folders.own_user", lambda: 12345)
     monkeypatch.setattr("app.agent.folders.TRUSTED", 12346)
     with pytest.raises(ConfigRejected, match="which another user can change"):
         checked_roots([path])
