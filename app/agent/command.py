@@ -8,7 +8,11 @@ What is not to be backed up is told in the syntax of .gitignore: by --ignore, by
 tidewatch.toml, and by files named .tidewatchignore in the folders themselves. Links are kept as links and
 never followed; devices, pipes and sockets are kept as names.
 
-Exit codes: 0 complete, 1 some files could not be read, 2 not done.
+A PATH that is not there (a disk that is not mounted, say) keeps no other from being backed up, and nothing
+of it is marked as vanished; nor is what was backed up from a PATH that is not given any more. --gone says
+that it is meant. The agent's own folder and the data of its server are left out.
+
+Exit codes: 0 complete, 1 some files or PATHs could not be read, 2 not done.
 """
 
 import argparse

@@ -5,13 +5,14 @@ import stat
 from dataclasses import dataclass
 
 from app.agent.folders import open_quietly
-from app.agent.system import LIST, READ
+from app.agent.system import READ
 from app.protocol import server_id_of
 
 CACHE_TAG = b"CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 """See https://bford.info/cachedir: a tag without it marks nothing."""
-STORE_FOLDER, IDENTITY_FILE = b"store", b"identity"
+ID_FILE, STORE_IDENTITY = b"server.id", b"identity"
+"""In the data folder of a server, and in its store, which may be on another disk."""
 IDENTITY_BYTES = 64
 NO_LIMIT = 2**63 - 1
 
@@ -52,7 +53,7 @@ class Exclusions:
 
     def marked(self, folder: int) -> tuple[str, bytes | None] | None:
         """Return why the content of an open folder is left out, and the name that says so, or None."""
-        if self.server_id and _store_id(folder) == self.server_id:
+        if self.server_id and self.server_id in _ids(folder):
             return OF_THE_SERVER, None
         if self.caches and _starts_with(folder, CACHE_TAG, CACHE_SIGNATURE):
             return CACHE, CACHE_TAG
@@ -65,17 +66,12 @@ class Exclusions:
 NOTHING_LEFT_OUT = Exclusions()
 
 
-def _store_id(folder: int) -> str:
-    """Return the id of the server whose data folder this is; empty where it is none."""
-    try:
-        store = os.open(STORE_FOLDER, LIST, dir_fd=folder)
-    except OSError:
-        return ""
-    try:
-        word = _read(store, IDENTITY_FILE, IDENTITY_BYTES)
-    finally:
-        os.close(store)
-    return "" if word is None else server_id_of(word.decode("ascii", "replace").strip())
+def _ids(folder: int) -> tuple[str, str]:
+    """Return the ids of the servers whose data folder, or whose store, this is; empty for none."""
+    named = _read(folder, ID_FILE, IDENTITY_BYTES) or b""
+    word = _read(folder, STORE_IDENTITY, IDENTITY_BYTES)
+    of_store = "" if word is None else server_id_of(word.decode("ascii", "replace").strip())
+    return named.decode("ascii", "replace").strip(), of_store
 
 
 def _starts_with(folder: int, name: bytes, start: bytes) -> bool:

@@ -16,6 +16,8 @@ CATALOGUE_FILE = "catalogue.db"
 STORE_FOLDER = "store"
 TOKEN_FILE = "console.token"
 LOCK_FILE = "server.lock"
+ID_FILE = "server.id"
+"""Tells an agent on this machine that the folder is that of the server it backs up to."""
 TOOLS_FILE = "server.tools"
 """Held by commands: by many at once, or by one that replaces or mends the catalogue."""
 PRIVATE_FILES = (
@@ -114,3 +116,10 @@ def read_token(file: Path) -> str:
 def write_token(file: Path, token: str) -> None:
     """Write the console's token so that only its owner can read it, whole or not at all."""
     write_private(file, f"{token}\n".encode("ascii"))
+
+
+def note_id(data_dir: Path, server_id: str) -> None:
+    """Write down which server's data this is, so that no backup to it takes it in; raises OSError."""
+    file = data_dir / ID_FILE
+    if read_token(file) != server_id:
+        write_private(file, f"{server_id}\n".encode("ascii"))

@@ -17,6 +17,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.session import Session
 from app.config.sections import ServerSettings
 from app.process import open_files_limit
+from app.protocol import server_id_of
 from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
 from app.server.certificate import FOLDER as TLS_FOLDER
@@ -28,6 +29,7 @@ from app.server.folder import (
     TOKEN_FILE,
     check_catalogue_is_there,
     held,
+    note_id,
     read_token,
     writable,
     write_token,
@@ -210,6 +212,7 @@ async def _prepare(store: Store, data_dir: Path, *, anew: bool) -> bool:
     known = await asyncio.to_thread(store_known_to, data_dir / CATALOGUE_FILE)
     with writable(data_dir):
         await store.prepare("" if anew else known)
+        await asyncio.to_thread(note_id, data_dir, server_id_of(store.identity))
     return known in ("", store.identity)
 
 

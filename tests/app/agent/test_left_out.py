@@ -110,11 +110,11 @@ def test_our_own_folder_is_left_out_by_whatever_path_one_comes_there(root: Path,
 
 
 @pytest.mark.parametrize(("server_id", "left_out"), [(server_id_of("word"), True), ("other", False)])
+@pytest.mark.parametrize("name", ["server.id", "identity"])
 def test_the_data_of_the_server_that_is_backed_up_to_is_left_out(
-    root: Path, index: Index, server_id: str, left_out: bool
+    root: Path, index: Index, server_id: str, left_out: bool, name: str
 ) -> None:
-    (root / "in" / "store").mkdir()
-    (root / "in" / "store" / "identity").write_text("word\n")
+    (root / "in" / name).write_text("word\n" if name == "identity" else f"{server_id_of('word')}\n")
     step = scan(root, index, Exclusions(server_id=server_id))
     assert reasons(root, step) == ({"in": OF_THE_SERVER} if left_out else {})
     assert ("in/a" in found(root, step)) is not left_out
