@@ -25,6 +25,7 @@ MOST_FIELDS = 24
 LONGEST_FIELD = 600
 LONGEST_TRACE = 8000
 LONGEST_MESSAGE = 2000
+MAX_ID = 2**63
 WAITING_LINES = 5000
 """Lines that wait for a loop that is busy; the oldest go first and are counted."""
 
@@ -107,16 +108,17 @@ def line_of(record: logging.LogRecord, own: LogSource, number: int) -> LogLine:
     fields = {k: v for k, v in said.items() if k not in _NOT_FIELDS and v is not None and v != ""}
     hide_secrets(None, "", fields)
     ids = _Ids(fields)
-    texts = {name: _text(value) for name, value in itertools.islice(fields.items(), MOST_FIELDS)}
+    texts = {_sound(name): _text(value) for name, value in itertools.islice(fields.items(), MOST_FIELDS)}
     trace = _trace(failure)
     if trace:
         texts["exception"] = trace
+    event = _sound(event)
     return LogLine(
         id=number,
         at=datetime.fromtimestamp(record.created, UTC),
         level=next((level for least, level in _LEVELS if record.levelno >= least), LogLevel.DEBUG),
         source=LogSource.DATABASE if record.name.startswith(DATABASE_LOGGERS) else own,
-        logger=record.name,
+        logger=_sound(record.name),
         message=event.replace("_", " ") if _WORDS.fullmatch(event) else event[:LONGEST_MESSAGE],
         fields=texts,
         client_id=ids.client_id,
@@ -133,22 +135,33 @@ class _Ids:
         client = fields.pop("client_id", None)
         if client is None and _CLIENT_ID.fullmatch(str(fields.get("client", ""))):
             client = fields["client"]
-        self.client_id = None if client is None else str(client)
+        self.client_id = None if client is None else _sound(str(client))
         self.run_id = _number(fields.get("run") or fields.get("run_id"))
         self.file_id = _number(fields.get("file_id"))
         correlation = fields.pop("correlation_id", None) or fields.get("request_id")
-        self.correlation_id = None if correlation is None else str(correlation)
+        self.correlation_id = None if correlation is None else _sound(str(correlation))
 
 
 def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_ID
+    return value if fits else None
+
+
+def _sound(text: str) -> str:
+    """Return text that can be written as UTF-8: a name of a file that is none would cost a whole batch."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
 
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    text = _sound(text[: LONGEST_FIELD + 1])
     return text if len(text) <= LONGEST_FIELD else f"{text[:LONGEST_FIELD]} …"
 
 
 def _trace(failure: Any) -> str:
-    text = str(clean(trace_of(failure)))
+    text = _sound(str(clean(trace_of(failure))))
     return text if len(text) <= LONGEST_TRACE else f"… {text[-LONGEST_TRACE:]}"

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -18,7 +19,7 @@ from app.server.hub import Hub
 from app.server.log_files import LogFiles
 from streams.records.events import LogFrame
 from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage
+from streams.records.logs import LogFilter, LogLine, LogPage, id_at
 from streams.vocabulary import LogSource, Topic
 
 log = structlog.stdlib.get_logger(__name__)
@@ -50,6 +51,8 @@ class Logbook:
         self._unwritten: deque[LogLine] = deque()
         self._unsent: deque[LogLine] = deque()
         self._lost = 0
+        self._last = 0
+        """The highest id so far, which may be ahead of the clock."""
         self._unsent_lost = 0
         self._something = asyncio.Event()
         self._to_write = asyncio.Event()
@@ -64,7 +67,8 @@ class Logbook:
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator["Logbook"]:
         """Take what this process says during a block, and write it down before the end."""
-        LINE_NUMBERS.go_on_after(await asyncio.to_thread(self._files.newest_id))
+        self._last = await asyncio.to_thread(self._newest_id)
+        LINE_NUMBERS.go_on_after(self._last)
         with LogTap(LogSource.SERVER, self.take, leave_out=NOT_OURS).listening():
             try:
                 yield self
@@ -72,9 +76,16 @@ class Logbook:
                 await self.write()
         await self.write()
 
+    def _newest_id(self) -> int:
+        try:
+            return self._files.newest_id()
+        except OSError:  # said when lines are written
+            return 0
+
     def take(self, lines: tuple[LogLine, ...], lost: int = 0) -> None:
         """Take lines in the order they were said."""
         self._ring.extend(lines)
+        self._last = max(self._last, *(line.id for line in lines)) if lines else self._last
         self._unwritten.extend(lines)
         self._lost += lost
         self._bound()
@@ -153,7 +164,9 @@ class Logbook:
     async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
         """Return lines, newest first; raises WrongExpression."""
         matches = matcher(wanted)
-        upto = before if before is not None else wanted.before
+        upto = before
+        if upto is None and wanted.until is not None and self._last <= id_at(datetime.now(UTC)):
+            upto = wanted.before  # else ids say nothing of times, and each line is looked at
         lines, oldest = self._in_memory(matches, upto, limit)
         if len(lines) == limit:
             return LogPage(lines=tuple(lines), next_before=lines[-1].id)

@@ -162,6 +162,8 @@ class Gather:
         self._early: deque[LogLine] = deque(maxlen=MAX_EARLY)
         """Lines that were told live while no page was known to which they join; the next may have them."""
         self.next_before: int | None = None
+        self._reach = 0
+        """Down to where lines are known, as an id that was given out by the clock."""
 
     @property
     def found_few_yet(self) -> bool:
@@ -203,7 +205,7 @@ class Gather:
 
     def older(self, page: LogPage) -> LogChange:
         """Take a page from before all that is known."""
-        self.next_before = page.next_before
+        self._reach_back(page)
         self._found += len(page.lines)
         return self._change([*page.lines, *self._release()])
 
@@ -224,7 +226,7 @@ class Gather:
         gap = not first and reach > self._known_upto + 1
         if first or gap:
             self._loaded = True
-            self.next_before = page.next_before
+            self._reach_back(page)
             self._found = len(page.lines)
             self._shift = shift_of(self._ours, self._now())
             self._held = self._own_lines(self._own.newest())
@@ -259,13 +261,18 @@ class Gather:
 
     def _release(self) -> list[LogLine]:
         """Return the own lines that stand above the oldest page now."""
-        before = self.next_before
-        if before is None:
+        if self.next_before is None:
             free, self._held = self._held, []
             return free
-        free = [line for line in self._held if id_at(line.at) >= before]
-        self._held = [line for line in self._held if id_at(line.at) < before]
+        free = [line for line in self._held if id_at(line.at) >= self._reach]
+        self._held = [line for line in self._held if id_at(line.at) < self._reach]
         return free
+
+    def _reach_back(self, page: LogPage) -> None:
+        self.next_before = page.next_before
+        reach = page.next_before or 0
+        # After a clock was set back ids are ahead of the times of their lines.
+        self._reach = min(reach, id_at(page.lines[-1].at)) if page.lines else reach
 
     def _change(self, lines: list[LogLine], *, full: bool = False, dropped: int = 0) -> LogChange:
         return LogChange(
