@@ -35,7 +35,7 @@ from streams.records.database import (
     WholeValue,
 )
 
-PAGE_S = 15.0
+PAGE_S = 30.0
 """Time for one page; sorting tens of millions of rows without an index takes longer."""
 
 

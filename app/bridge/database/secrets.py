@@ -6,6 +6,7 @@ at different moments must hide the same. A column that is generated from a secre
 
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -15,26 +16,59 @@ from streams.records.database import TableKind
 OWN_SECRETS = frozenset({("tokens", "hash"), ("enrolments", "hash")})
 """Of Tidewatch's own catalogue."""
 
+
+def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
+_ACCOUNTS = "user|login|db|database|mail|email|smtp|imap|pop3?|ftp|http|admin|root|wi_?fi|wlan|sudo|proxy"
+_TOKENS = "access|refresh|auth|bearer|api|session|oauth|push|device|csrf|xsrf|reset|remember|verification"
+_KEYS = (
+    "private|priv|api|access|signing|encryption|master|session|ssh|licen[cs]e|auth|client|shared|storage|secret"
+    "|activation|reset|confirmation|webhook|deploy|ssl|tls|rsa|dsa|ecdsa|ed25519|aes|hmac|gpg|pgp|crypto|cipher"
+    "|symmetric|root|wrapped|wrapping|unlock|recovery|backup|data_encryption"
+)
+_CODES = (
+    "recovery|backup|auth|verification|verify|reset|invite|invitation|enrol(?:l?ment)?|activation|magic|pin|code"
+    "|access|security|login|sms|lock|unlock|confirm(?:ation)?|one_?time|mfa|2_?fa|tfa|two_?factor|otp"
+)
+_SHORT = (
+    r"pass\d*|pw|psw|passwd|mdp|jwt|t?otp|hotp|cvv2?|cvc2?|csrf|xsrf|cookies?|bearer|salt|nonce|mnemonic|pin|psk"
+    r"|puk"
+)
+_IN_OTHER_TONGUES = (
+    "kennwort|geheim|contrasen|mot_?de_?passe|wachtwoord|parola|heslo|haslo|hasło|losenord|passord|adgangskode"
+    "|salasana|jelszo|sifre|lozinka|парол|密码|密碼|口令|パスワード|暗証番号|비밀번호"
+)
 _SECRET = re.compile(
-    r"secret(?!ar)|passw|passphrase|passcode|pass_?key|pwd|credential|encrypted_"
-    r"|(?:^|_)(?:pass|pw|passwd|jwt|t?otp|hotp|cvv|cvc|csrf|xsrf|cookie|bearer|salt|nonce|mnemonic|pin|psk|puk)(?:_|$)"
-    r"|(?:private|api|access|signing|encryption|master|session|ssh|licen[cs]e|auth|client|shared|storage)_?key"
-    r"|(?:recovery|backup|auth|verification|reset|invite|enrol(?:l?ment)?|activation|magic|pin|code)_?(?:code|hash|link)"
-    r"|seed_phrase|session_?(?:id|data)$|(?:^|_)sid$|(?:^|_)token(?:_?hash|_?value|_?digest)?$"
-    r"|kennwort|geheim|contrasen|mot_de_passe|wachtwoord|(?:^|_)senha(?:_|$)",
+    r"secret(?!ar)|passw|pass_word|passphrase|passcode|pass_?(?:key|hash|md5|sha\d*)|passwrd|pswd|pword|pwd|pw_?hash"
+    rf"|credential|encrypted_|_encrypted$|(?:^|_)(?:{_SHORT})(?:_|$)|(?:^|_)(?:{_ACCOUNTS})_?(?:pass|pw)(?:_|$)"
+    rf"|(?:{_KEYS})_?key|(?:{_CODES})_?(?:code|hash|link)|t?otp_?(?:seed|secret)|seed_?(?:phrase|words?)|xpri?v"
+    r"|(?:^|_)token(?:_?(?:hash|value|digest|secret|data|blob|enc|text|string|md5|sha\d*))?$"
+    rf"|(?:{_TOKENS})_?tokens?$|(?:^|_)authorization$|bcrypt|argon2|scrypt|pbkdf2|cipher_?text"
+    rf"|(?:^|_)senha(?:_|$)|{_without_accents(_IN_OTHER_TONGUES)}",
 )
 _ABOUT_SECRET = re.compile(
     r"_(?:at|on|url|uri|element|label|type|kind|count|length|len|policy|expires|expiry|expires_in|algorithm|algo"
-    r"|scheme|version|set|enabled|required|changed|age|days|status|state|field|name|id|no)$"
-    r"|^(?:has|is|num|n|min|max|last|must|can|use|uses|requires)_"
+    r"|scheme|version|set|enabled|required|changed?|age|days|status|state|field|name|id|no|date|time|ts|timestamp"
+    r"|used|attempts|failures|tries|rounds|iterations|cost)$"
+    r"|^(?:has|is|num|n|min|max|must|can|use|uses|requires)_"
 )
 """Columns that say something about a secret, such as the name of the field it is typed into."""
-_SESSION_ID = re.compile(r"session_?(?:id|data)$|(?:^|_)sid$")
-_PERHAPS_SECRET = re.compile(r"^(?:key|keys|hash|digest|value|data|code|token|tokens|identifier)$")
+_SECRET_UNLESS_NUMBER = re.compile(
+    r"session_?(?:id|data)$|sess_?id$|(?:^|_)sid$|^(?:auth|encrypted|cipher|seed|private|wif)$|_seed$|verifier$"
+    r"|(?:^|_)auth_(?:data|string|header|value|info|blob)$|private_?pem$"
+)
+"""A number of such a name only refers to a session, or says whether something is so."""
+_PERHAPS_SECRET = re.compile(
+    r"^(?:key|keys|hash|digest|value|val|data|code|token|tokens|identifier|blob|content|payload|material|private)$"
+)
 """Names that stand for a secret in a table of secrets, and for anything else elsewhere."""
 _TABLE_OF_SECRETS = re.compile(
     r"token|secret|credential|passw|cookie|session|enrol|invit|api_?key|(?:^|_)keys?$|keyring|vault|login|otp"
-    r"|(?:^|_)auth(?:_|$)|oauth"
+    r"|(?:^|_)auth(?:_|$)|oauth|wallet|ciphers?(?:_|$)|(?:^|_)(?:2_?fa|mfa)(?:_|$)|authenticator|jwt"
 )
 _WEAK_TABLE = re.compile(r"(?:^|_)(?:users?|accounts?|members?)$")
 _ALSO_OF_USERS = frozenset({"hash", "digest", "token", "tokens", "key", "keys"})
@@ -55,8 +89,8 @@ def is_secret(table: str, column: str, kind: str) -> bool:
     name, owner = _words(column), _words(table)
     if _TIME_TYPE.search(kind):
         return False
-    if _SESSION_ID.search(name):
-        return not _COUNTING_TYPE.search(kind)  # a number only refers to the session
+    if _SECRET_UNLESS_NUMBER.search(name):
+        return not _COUNTING_TYPE.search(kind)
     if _SECRET.search(name):
         return not _ABOUT_SECRET.search(name)
     if not _PERHAPS_SECRET.search(name) or _COUNTING_TYPE.search(kind):
@@ -65,8 +99,8 @@ def is_secret(table: str, column: str, kind: str) -> bool:
 
 
 def _words(name: str) -> str:
-    """Return a name in lower case with its words parted, whichever way it is written."""
-    return re.sub(r"[\s.\-]+", "_", _CAMEL.sub("_", name)).lower()
+    """Return a name in lower case with its words parted, whichever way it is written, and without accents."""
+    return _without_accents(re.sub(r"[\s.\-]+", "_", _CAMEL.sub("_", name)).lower())
 
 
 def find_secrets(
