@@ -15,6 +15,7 @@ from streams.records.database import (
     FilterKind,
     Outline,
     PageQuery,
+    TableInfo,
 )
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
@@ -264,3 +265,26 @@ async def test_the_bar_that_scrolls_sideways_has_room_of_its_own(desk: Desk) -> 
     assert grid._inner.padding == ft.Padding.only(bottom=10)
     await desk.page.fire(sized, "size_change", {"w": 3000.0, "h": 500.0})
     assert grid._inner.padding is None
+
+
+async def test_of_thousands_of_tables_some_are_listed_and_all_are_found(desk: Desk) -> None:
+    tables = tuple(TableInfo(name=f"t{n:04}", columns=(), rows=n) for n in range(8000))
+    desk.database.outline.on_next(
+        desk.database.ok(Outline(path="many.db", size_bytes=4096, tables=tables, own=False))
+    )
+    await desk.page.settle()
+    listed = desk.view._list
+    assert len(listed._list.controls) == 200
+    assert "The first 200 of 8,000" in desk.page.texts()
+    listed._search._told = "T777"
+    listed._on_search("T777")
+    await desk.page.settle()
+    assert [f"t777{n}" for n in range(10)] == list(listed._entries)
+    assert "10 match" in desk.page.texts()
+    listed._search._told = ""
+    desk.database.outline.on_next(
+        desk.database.ok(Outline(path="many.db", size_bytes=4096, tables=tables[:5], own=False))
+    )
+    await desk.page.settle()
+    assert len(listed._list.controls) == 5
+    assert not listed._finding.visible

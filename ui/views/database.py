@@ -43,7 +43,7 @@ class DatabaseView(BoundView):
         self._wanted = kept if isinstance(kept, str) else None
         self._led_to = ""
         """The table that somebody was led to, until it is known whether it is there."""
-        self._list = TableList(context, self.open_table)
+        self._list = TableList(context, self.open_table, self.touch)
         self._data = DataTab(streams=database, context=context)
         self._structure = StructureTab(context=context)
         self.sql = SqlTab(streams=database, context=context)

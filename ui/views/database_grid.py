@@ -137,7 +137,7 @@ class Grid:
     def left_out(self) -> str:
         """What to say where there are more columns than are shown; empty where all are."""
         count = len(self._columns)
-        return f"{MOST_COLUMNS} of {count} columns; a row opened has all" if count > MOST_COLUMNS else ""
+        return f"{MOST_COLUMNS} of {count:,} columns; a row opened has all" if count > MOST_COLUMNS else ""
 
     def show_rows(self, rows: Sequence[GridRow], *, fresh: bool) -> None:
         """Show a page."""

@@ -1,11 +1,12 @@
 """The list of tables at the left: name, rows and size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import flet as ft
 
 from streams.records.database import Outline, TableInfo
 from ui.components.frame import framed
+from ui.components.toolbar import SearchField
 from ui.context import UiContext
 from ui.format import UNKNOWN
 from ui.theme import (
@@ -21,6 +22,9 @@ from ui.theme import (
 from ui.views.database_present import KIND_ICONS, present_count
 
 WIDTH = 240
+MOST_ENTRIES = 200
+"""Of so many tables on the others are found by their names: each entry is some controls."""
+TYPING_S = 0.15
 
 
 class _Entry:
@@ -71,8 +75,10 @@ class _Entry:
 class TableList:
     """All tables; ``control`` goes into the page."""
 
-    def __init__(self, context: UiContext, on_open: Callable[[str], None]) -> None:
-        self._format, self._on_open = context.format, on_open
+    def __init__(
+        self, context: UiContext, on_open: Callable[[str], None], touch: Callable[..., None]
+    ) -> None:
+        self._format, self._on_open, self._touch = context.format, on_open, touch
         self._entries: dict[str, _Entry] = {}
         self._tables: tuple[TableInfo, ...] = ()
         self._sizes: Mapping[str, int] = {}
@@ -80,10 +86,18 @@ class TableList:
         self._list = ft.ListView([], expand=True, spacing=0, padding=ft.Padding.all(6))
         self._title = small_text("Tables")
         self._foot = small_text("")
+        self._search = SearchField("Find a table", self._on_search, wait_s=TYPING_S, width=None)
+        self._found = small_text("")
+        self._finding = ft.Container(
+            ft.Column([ft.Row([self._search.control]), self._found], spacing=4, tight=True),
+            padding=ft.Padding.only(left=10, top=6, right=10),
+            visible=False,
+        )
         content = ft.Container(
             ft.Column(
                 [
                     ft.Container(self._title, padding=ft.Padding.only(left=16, top=12, right=16)),
+                    self._finding,
                     self._list,
                     ft.Container(
                         self._foot,
@@ -114,16 +128,14 @@ class TableList:
             self._title.value = title
             self._title.tooltip = None if outline.own else "It is not Tidewatch's own database."
             changed.append(self._title)
-        names = [table.name for table in outline.tables]
-        if names != list(self._entries):
-            self._entries = {
-                table.name: self._entries.get(table.name) or _Entry(table, self._on_open)
-                for table in outline.tables
-            }
-            self._list.controls = [entry.control for entry in self._entries.values()]
-            self._show_entries()
-            return [*changed, self._list]
+        many = len(outline.tables) > MOST_ENTRIES
+        if many != self._finding.visible:
+            self._finding.visible = many
+            changed.append(self._finding)
         return [*changed, *self._show_entries()]
+
+    def _on_search(self, _text: str) -> None:
+        self._touch(*self._show_entries())
 
     def show_sizes(self, sizes: Mapping[str, int]) -> list[ft.Control]:
         """Take the sizes of the tables with their indexes; return the controls to update."""
@@ -135,9 +147,34 @@ class TableList:
         self._chosen = name
         return self._show_entries()
 
+    def _shown(self) -> list[TableInfo]:
+        """Return the tables in the list: what the search leaves, up to ``MOST_ENTRIES``."""
+        wanted = self._search.value.strip().lower() if self._finding.visible else ""
+        matching = [table for table in self._tables if wanted in table.name.lower()]
+        words = f"{len(matching):,} match" if wanted else f"The first {MOST_ENTRIES} of {len(self._tables):,}"
+        if wanted and len(matching) > MOST_ENTRIES:
+            words += f", the first {MOST_ENTRIES} are listed"
+        self._found.value = words
+        return matching[:MOST_ENTRIES]
+
     def _show_entries(self) -> list[ft.Control]:
+        before = self._found.value
+        shown = self._shown()
+        changed: list[ft.Control] = (
+            [self._found] if self._finding.visible and self._found.value != before else []
+        )
+        if [table.name for table in shown] != list(self._entries):
+            self._entries = {
+                table.name: self._entries.get(table.name) or _Entry(table, self._on_open) for table in shown
+            }
+            self._list.controls = [entry.control for entry in self._entries.values()]
+            self._show_numbers(shown)
+            return [*changed, self._list]
+        return [*changed, *self._show_numbers(shown)]
+
+    def _show_numbers(self, shown: Sequence[TableInfo]) -> list[ft.Control]:
         changed: list[ft.Control] = []
-        for table in self._tables:
+        for table in shown:
             size = self._sizes.get(table.name)
             text = self._format.size(size) if size is not None else (UNKNOWN if self._sizes else "")
             changed += self._entries[table.name].show(table, text, chosen=table.name == self._chosen)
