@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ COMMANDS = (
 )
 CONSOLE = _Command("console", "app.launch", "look at a backup server (the default)")
 
+OLDEST_SQLITE = (3, 37, 0)
+
 EPILOG = """\
 {commands}
 Each has --help. With no configuration the console starts a server with a simulated fleet on this
@@ -52,6 +55,12 @@ class WrongUsage(TidewatchError):
     """The command line has a word too many, too few, or one that cannot be."""
 
     code = "wrong_usage"
+
+
+class SqliteTooOld(TidewatchError):
+    """The SQLite of this Python lacks what the catalogue and the database view need."""
+
+    code = "sqlite_too_old"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +133,16 @@ def _check_none_is_empty(prog: str, words: Sequence[str]) -> None:
         raise WrongUsage(f"{prog}: {place}: nothing stands there.", hint="Is a variable of the shell empty?")
 
 
+def check_sqlite(version: tuple[int, ...]) -> None:
+    """Refuse an SQLite that cannot read the catalogue; raise SqliteTooOld."""
+    if version < OLDEST_SQLITE:
+        found, needed = (".".join(map(str, part)) for part in (version, OLDEST_SQLITE))
+        raise SqliteTooOld(
+            f"SQLite {found} is too old: {needed} or newer is needed.",
+            hint="Take a Python that comes with a newer one, or update the system's libsqlite3.",
+        )
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -141,6 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             known = ", ".join(c.name for c in _below(CONSOLE))
             raise ConfigRejected(f"{rest[0]} is not a command.", hint=f"Commands: {known}; see --help.")
         parser = _parser(command, module)
+        if command.name.split()[0] in ("server", "console"):
+            check_sqlite(sqlite3.sqlite_version_info)
         _check_none_is_empty(parser.prog, rest)
         return int(module.run(parser.parse_intermixed_args(rest)))
     except TidewatchError as error:

@@ -68,6 +68,12 @@ class DatabaseMissing(TidewatchError):
     exit_code = 15
 
 
+class DatabaseUnreadable(DatabaseMissing):
+    """The file is there, but the system does not let it be read: permissions, its log, a disk that fails."""
+
+    code = "database_unreadable"
+
+
 class NotADatabase(TidewatchError):
     """The file at ``database_path`` is not a database, or is damaged or encrypted."""
 
@@ -93,11 +99,23 @@ class DatabaseEncrypted(NotADatabase):
     code = "database_encrypted"
 
 
+class DatabaseUnsupported(NotADatabase):
+    """It may be sound, but it needs something that this SQLite does not have."""
+
+    code = "database_unsupported"
+
+
 class DatabaseLocked(TidewatchError):
     """Another program holds the database for longer than we wait."""
 
     code = "database_locked"
     exit_code = 17
+
+
+class DatabaseHotJournal(DatabaseLocked):
+    """A change was cut off, and its journal has to undo it before anybody can read."""
+
+    code = "database_hot_journal"
 
 
 class ConfigRejected(TidewatchError):

@@ -10,14 +10,12 @@ from contextlib import contextmanager
 import aiohttp
 import msgspec
 
+from app.bridge.database.sqlite_errors import failure_of
 from app.protocol import Problem
 from app.tls import WrongKey
 from streams.failures import (
     CommandFailed,
-    DatabaseDamaged,
     DatabaseLocked,
-    DatabaseMissing,
-    NotADatabase,
     ServerRefused,
     ServerUnreachable,
     TidewatchError,
@@ -81,25 +79,8 @@ def _handshake(error: BaseException, where: str) -> TidewatchError:
 
 
 def _sqlite(error: BaseException, where: str) -> TidewatchError:
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    match primary:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return DatabaseLocked(f"{where}: locked by another program.", hint="Close it, or wait.")
-        case sqlite3.SQLITE_CANTOPEN:
-            return DatabaseMissing(f"{where}: cannot be opened.", hint="Check connection.database_path.")
-        case sqlite3.SQLITE_CORRUPT:
-            hint = "Restore it from a copy."
-            return DatabaseDamaged(f"{where}: the database is damaged: {error}.", hint=hint)
-        case sqlite3.SQLITE_NOTADB:
-            hint = "It is another kind of file, or damaged or encrypted."
-            return NotADatabase(f"{where}: not a database.", hint=hint)
-        case sqlite3.SQLITE_INTERRUPT:
-            return CommandFailed("The query took too long and was stopped.", code="query_timeout")
-        case sqlite3.SQLITE_AUTH | sqlite3.SQLITE_READONLY:
-            return CommandFailed(f"Only reading is allowed here: {error}.", code="read_only")
-        case _:
-            return CommandFailed(f"{where}: {error}.", code="query_failed")
+    assert isinstance(error, sqlite3.Error)
+    return failure_of(error, where)
 
 
 MAP: tuple[tuple[type[BaseException], Callable[[BaseException, str], TidewatchError]], ...] = (

@@ -115,6 +115,8 @@ class TableInfo(Record, frozen=True, kw_only=True):
     """Why it cannot be read, such as a module that is missing here."""
     masked: tuple[str, ...] = ()
     """Secret columns of other tables that a view asks for; they are read as NULL."""
+    foreign_orders: tuple[str, ...] = ()
+    """Collations of the program that made it: what they order is compared by bytes here."""
 
 
 class Outline(Record, frozen=True, kw_only=True):

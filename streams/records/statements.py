@@ -28,6 +28,8 @@ class SqlResult(Record, frozen=True, kw_only=True):
     took_s: float = 0.0
     masked: tuple[str, ...] = ()
     """Secret columns that it asked for; they were read as NULL."""
+    stand_ins: tuple[str, ...] = ()
+    """Orders of other programs that it compared by bytes: rows may be missing, or in another order."""
     problem: SqlProblem | None = None
 
 

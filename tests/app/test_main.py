@@ -169,3 +169,11 @@ def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, text: str
     assert done.stderr.startswith("tidewatch: ")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_old_sqlite_is_one_line_at_the_start() -> None:
+    from app.__main__ import SqliteTooOld, check_sqlite
+
+    check_sqlite((3, 37, 0))
+    with pytest.raises(SqliteTooOld, match=r"SQLite 3\.36\.1 is too old: 3\.37\.0 or newer"):
+        check_sqlite((3, 36, 1))

@@ -57,6 +57,15 @@ _TROUBLES: Final[Mapping[str, Trouble]] = {
     "database_missing": Trouble(
         ft.Icons.SEARCH_OFF, "The database file is not there", "It is opened by itself once it is back."
     ),
+    "database_unreadable": Trouble(
+        ft.Icons.NO_ENCRYPTION_OUTLINED, "The file may not be read", "It is tried again by itself."
+    ),
+    "database_unsupported": Trouble(
+        ft.Icons.UPDATE, "It needs a newer SQLite, or its own program", "The file may be sound."
+    ),
+    "database_hot_journal": Trouble(
+        ft.Icons.HISTORY, "A change was cut off", "Open it once with the program that owns it."
+    ),
     "database_locked": Trouble(
         ft.Icons.LOCK_CLOCK, "Another program holds the database", "It is tried again by itself."
     ),
@@ -205,6 +214,9 @@ def present_answer(result: SqlResult, *, pinned: bool) -> str:
     parts = [rows, duration_text(result.took_s) if result.took_s >= 0.001 else "< 1 ms"]
     if result.masked:
         parts.append(f"secret, read as NULL: {', '.join(result.masked)}")
+    if result.stand_ins:
+        orders = ", ".join(result.stand_ins)
+        parts.append(f"order {orders} is not known here: by bytes, rows may be missing")
     if pinned:
         parts.append("pinned, follows the data")
     return "  ·  ".join(parts)

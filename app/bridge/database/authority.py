@@ -41,6 +41,8 @@ class Authority:
         """Secret columns that statements asked for since this was cleared."""
         self.used: set[str] = set()
         """Shielded tables that they read, in lower case."""
+        self.stand_ins: set[str] = set()
+        """Orders of other programs that they compared by, as bytes."""
 
     def decide(
         self, action: int, first: str | None, second: str | None, database: str | None, by: str | None

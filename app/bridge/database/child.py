@@ -15,7 +15,9 @@ from pathlib import Path
 
 from app.bridge.database import messages, opening
 from app.bridge.database.messages import Execute, Fetch, Interrupt, PartOf, Reply
+from app.bridge.database.opening import Opened, Unsteady
 from app.bridge.database.session import BEGIN, LocalCursor, LocalSession
+from app.bridge.database.shield import Shield
 
 MEMORY_BYTES = 1024**3
 """Of addresses: what the program itself needs is a part of it."""
@@ -28,7 +30,12 @@ class Serving:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
+        self._path = Path()
+        self._opened: Opened | None = None
         self._session: LocalSession | None = None
+        self._shield: Shield | None = None
+        self._begins = True
+        """The next request is the first of its job."""
         self._cursor: LocalCursor | None = None
         self._job, self._deadline, self._interrupted = 0, 0.0, False
 
@@ -40,44 +47,74 @@ class Serving:
                 continue  # it came after the answer
             if isinstance(request, messages.End):
                 self._end()
+                self._stream.sendall(messages.framed(Reply()))
                 continue
             try:
                 reply = self._answer(request)
             except Exception as error:  # noqa: BLE001  (each is told to the console, which raises it)
                 self._close_cursor()
-                reply = messages.fault_of(error)
+                reply = messages.fault_of(self._meant(error))
             self._stream.sendall(messages.framed(reply))
 
     def _answer(
         self, request: messages.Open | Execute | Fetch | PartOf | messages.Install | messages.Virtual
     ) -> Reply:
         if isinstance(request, messages.Open):
-            self._open(request)
+            self._path, opening.BUSY_S = Path(request.path), request.busy_s
+            self._ready()
             return Reply()
-        session = self._session
-        if session is None:
-            raise RuntimeError("not open")
         match request:
             case Execute() | Fetch() | PartOf():
                 self._begin(request)
-                return self._rows(session, request)
+                reply = self._rows(self._ready(), request)
+                self._check_steady()
+                return reply
             case messages.Install():
                 self._close_cursor()
+                session, self._shield = self._ready(), request.shield
                 return Reply(failed=tuple(session.install(request.shield).items()))
             case _:
-                session.connect_virtual(request.table)
+                self._ready().connect_virtual(request.table)
         return Reply()
 
     def _end(self) -> None:
+        """Leave no lock: a connection to a database in WAL mode has one for as long as it is open."""
         self._close_cursor()
+        self._begins = True
         if self._session is not None:
             self._session.end()
+        if self._opened is not None and self._opened.wal:
+            self._close()
 
-    def _open(self, request: messages.Open) -> None:
-        opening.BUSY_S = request.busy_s
-        connection = opening.connect(Path(request.path))
-        connection.set_progress_handler(self._should_stop, opening.PROGRESS_STEPS)
-        self._session = LocalSession(connection)
+    def _ready(self) -> LocalSession:
+        """Return the session, with the file open as it is to be read now."""
+        begins, self._begins = self._begins, False
+        opened, session = self._opened, self._session
+        if opened is not None and session is not None and not (begins and not opened.is_current()):
+            return session
+        self._close()
+        self._opened = opened = opening.connect(self._path)
+        opened.connection.set_progress_handler(self._should_stop, opening.PROGRESS_STEPS)
+        self._session = session = LocalSession(opened.connection)
+        if self._shield is not None:
+            session.install(self._shield)
+        return session
+
+    def _close(self) -> None:
+        opened, self._opened, self._session = self._opened, None, None
+        if opened is not None:
+            opened.close()
+
+    def _check_steady(self) -> None:
+        if self._opened is not None and not self._opened.is_steady():
+            raise Unsteady("written while it was read")
+
+    def _meant(self, error: Exception) -> Exception:
+        """Return what an error comes of: of a file that is being written no error tells anything."""
+        if self._opened is not None and not self._opened.is_steady():
+            self._close()
+            return Unsteady("written while it was read")
+        return error
 
     def _begin(self, request: Execute | Fetch | PartOf) -> None:
         self._job, self._deadline = request.job, time.monotonic() + request.left_s
@@ -92,6 +129,7 @@ class Serving:
             self._close_cursor()
             session.authority.masked.clear()
             session.authority.used.clear()
+            session.authority.stand_ins.clear()
             if request.begin:
                 session.execute(BEGIN)
             params = tuple(request.params) if isinstance(request.params, list) else request.params
@@ -117,6 +155,9 @@ class Serving:
             more=more,
             masked=tuple(authority.masked),
             used=tuple(authority.used),
+            stand_ins=tuple(authority.stand_ins),
+            wal=self._opened is not None and self._opened.wal,
+            state="" if self._opened is None else self._opened.named_state,
         )
 
     def _close_cursor(self) -> None:

@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 from app.bridge.database import opening
 from app.bridge.database.kept_orders import KeptOrders
 from app.bridge.database.messages import sqlite_error
+from app.bridge.database.opening import Unsteady
 from app.bridge.database.remote import GRACE_S, RemoteSession
-from app.bridge.database.session import BEGIN, Cursor, LocalSession, Params, Session, Values
+from app.bridge.database.session import BEGIN, Cursor, Params, Session, Values
 from app.bridge.database.shield import Refusal, Screened, Shield, screen
+from app.bridge.database.watch import FileWatch
 from app.bridge.errors import translated_file
 from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
 
@@ -29,6 +31,7 @@ T = TypeVar("T")
 
 ROW_LIMIT = 10_000
 TIME_LIMIT_S = 10.0
+STEADY_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Reader:
         self.steady()
         self.session.authority.masked.clear()
         self.session.authority.used.clear()
+        self.session.authority.stand_ins.clear()
         try:
             self._screened = screen(sql, self.shield)
         except Refusal as reason:
@@ -128,16 +132,13 @@ class Reader:
 
 
 class ReadOnlyDatabase:
-    """One read-only connection and the thread it lives in.
+    """One read-only connection in a process of its own, and the thread that waits for it."""
 
-    ``apart`` lets it live in a process of its own, for statements that this program has not written itself.
-    """
-
-    def __init__(self, path: Path, *, apart: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._apart = apart
+        self._watch = FileWatch(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
-        self._session: LocalSession | RemoteSession | None = None
+        self._session: RemoteSession | None = None
         self._job: Job | None = None
         self._jobs = 0
         self._opened_times = 0
@@ -155,13 +156,8 @@ class ReadOnlyDatabase:
         self._closed = True
         if self._job is not None:
             self._job.cancelled.set()
-        match self._session:
-            case RemoteSession() as session:
-                session.kill()
-            case LocalSession() as session:
-                session.connection.interrupt()
-            case None:
-                pass
+        if self._session is not None:
+            self._session.kill()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
         self._thread.shutdown(wait=False)
 
@@ -184,7 +180,7 @@ class ReadOnlyDatabase:
 
     async def data_version(self) -> int:
         """Return a number that changes whenever another program has committed to the database."""
-        return (await self.query("PRAGMA data_version")).rows[0][0]
+        return await asyncio.to_thread(self._watch.version)
 
     async def run(self, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
         """Do ``work`` in the thread of the connection; cancelling stops it there."""
@@ -203,16 +199,11 @@ class ReadOnlyDatabase:
             raise
 
     def _interrupt(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-        if self._job is not job:
+        session = self._session
+        if self._job is not job or session is None:
             return
-        match self._session:
-            case LocalSession() as session:
-                session.connection.interrupt()
-            case RemoteSession() as session:
-                session.interrupt(job.number)
-                loop.call_later(GRACE_S, lambda: session.kill() if self._job is job else None)
-            case None:
-                pass
+        session.interrupt(job.number)
+        loop.call_later(GRACE_S, lambda: session.kill() if self._job is job else None)
 
     # -- in the thread
 
@@ -222,7 +213,7 @@ class ReadOnlyDatabase:
         self._job = job
         job.deadline = time.monotonic() + time_limit_s  # waiting for the one before is not its fault
         try:
-            return work(Reader(self._opened(job), job, self._opened_times))
+            return self._steadily(work, job)
         except sqlite3.Error as error:
             if _says_damaged(error):
                 self._let_go()  # so that a mended file is looked at anew
@@ -233,6 +224,17 @@ class ReadOnlyDatabase:
             self._end()
             self._job = None
 
+    def _steadily(self, work: Callable[[Reader], T], job: Job) -> T:
+        """Do the work again where the file was written meanwhile and no lock kept what was read together."""
+        for _ in range(STEADY_TRIES):
+            try:
+                return work(Reader(self._opened(job), job, self._opened_times))
+            except Unsteady:
+                if job.over():
+                    raise
+                self._end()
+        return work(Reader(self._opened(job), job, self._opened_times))
+
     def _opened(self, job: Job) -> Session:
         if self._closed:
             raise DatabaseMissing(f"{self.path}: not open.")
@@ -240,11 +242,10 @@ class ReadOnlyDatabase:
         if session is not None:
             # A file that was put in the place of the former one is another database.
             if opening.identity(self.path) == self._identity:
-                if isinstance(session, RemoteSession):
-                    session.job = job
+                session.job = job
                 return session
             self._let_go()
-        session = RemoteSession(self.path, job) if self._apart else self._local()
+        session = RemoteSession(self.path, job)
         try:
             self._identity = opening.identity(self.path)
         except BaseException:
@@ -253,11 +254,6 @@ class ReadOnlyDatabase:
         self._opened_times += 1
         self._session = session
         return session
-
-    def _local(self) -> LocalSession:
-        connection = opening.connect(self.path)
-        connection.set_progress_handler(self._should_stop, opening.PROGRESS_STEPS)
-        return LocalSession(connection)
 
     def _end(self) -> None:
         """Leave no transaction open, which would keep the owner of a file from writing or cleaning up."""
@@ -273,9 +269,6 @@ class ReadOnlyDatabase:
         session, self._session = self._session, None
         if session is not None:
             session.close()
-
-    def _should_stop(self) -> bool:
-        return self._job is not None and self._job.over()
 
 
 def _says_damaged(error: sqlite3.Error) -> bool:

@@ -10,6 +10,7 @@ import structlog
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.locks import lock_holders
+from app.bridge.database.opening import LOG, beside
 from app.bridge.database.session import Values
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
@@ -28,18 +29,18 @@ TOLD_PROBLEMS = 5
 def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: float) -> DatabaseHealth:
     """Return the state of the file; nothing of this reads more than a page or two."""
     stat = path.stat()
-    log = path.with_name(f"{path.name}-wal")
+    log = beside(path, LOG)
     page_bytes = reader.one("PRAGMA page_size")
     cache = reader.one("PRAGMA cache_size")
-    mode = reader.one("PRAGMA journal_mode")
-    wal = mode == "wal"
+    mode = str(reader.one("PRAGMA journal_mode"))
+    wal = reader.session.wal
     return DatabaseHealth(
         path=str(path),
         size_bytes=stat.st_size,
         page_bytes=page_bytes,
         page_count=reader.one("PRAGMA page_count"),
         free_count=reader.one("PRAGMA freelist_count"),
-        journal_mode=mode,
+        journal_mode="wal" if wal else mode,
         encoding=reader.one("PRAGMA encoding"),
         sqlite_version=sqlite3.sqlite_version,
         user_version=reader.one("PRAGMA user_version"),

@@ -52,7 +52,7 @@ class Lane:
     """A connection that knows the schema, and with it which columns are secret, before anything is read."""
 
     def __init__(self, path: Path, slow: SlowLog) -> None:
-        self._database = ReadOnlyDatabase(path, apart=True)
+        self._database = ReadOnlyDatabase(path)
         self._slow = slow
         self._schema: tuple[int, int] | None = None
         self._shield = Shield()

@@ -18,7 +18,7 @@ def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | No
         lines = locks.read_text("ascii", "replace").splitlines()
     except OSError:
         return None
-    main, shared = _inode(path), _inode(path.with_name(f"{path.name}-shm"))
+    main, shared = _places(path), _places(path.with_name(f"{path.name}-shm"))
     holders: dict[int, list[str]] = {}
     for line in lines:
         words = line.split()
@@ -26,14 +26,15 @@ def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | No
             continue
         try:
             _, _, _, mode, pid, place, first, last = words[:8]
-            inode = int(place.rpartition(":")[2])
+            device, _, inode = place.rpartition(":")
+            file = device.lower(), int(inode)
             span = int(first), -1 if last == "EOF" else int(last)
             number = int(pid)
         except ValueError:
             continue
-        if inode == main:
+        if file in main:
             what = _file_lock(mode, *span)
-        elif inode == shared and shared is not None:
+        elif file in shared:
             what = _log_locks(mode, *span)
         else:
             continue
@@ -45,11 +46,30 @@ def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | No
     return tuple(sorted(found, key=lambda holder: (holder.lock == "open", holder.pid)))
 
 
-def _inode(path: Path) -> int | None:
+def _places(path: Path) -> frozenset[tuple[str, int]]:
+    """Return a file as the list of locks may name it: by its device or its file system's, and inode."""
     try:
-        return path.stat().st_ino
-    except OSError:
-        return None
+        handle = os.open(path, os.O_PATH)  # not opened for reading: closing that would end locks on it
+    except (OSError, AttributeError):
+        return frozenset()
+    try:
+        stat = os.fstat(handle)
+        devices = {f"{os.major(stat.st_dev):02x}:{os.minor(stat.st_dev):02x}", *_mounted(handle)}
+    finally:
+        os.close(handle)
+    return frozenset((device, stat.st_ino) for device in devices)
+
+
+def _mounted(handle: int) -> list[str]:
+    """Return the device of a file's file system, which in btrfs or overlayfs is not that of the file."""
+    try:
+        words = Path(f"/proc/self/fdinfo/{handle}").read_text("ascii").split()
+        mount = words[words.index("mnt_id:") + 1]
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+        major, minor = next(line.split()[2] for line in lines if line.split()[:1] == [mount]).split(":")
+    except (OSError, ValueError, StopIteration):
+        return []
+    return [f"{int(major):02x}:{int(minor):02x}"]
 
 
 def _file_lock(mode: str, first: int, last: int) -> list[str]:

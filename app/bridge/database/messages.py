@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from app.bridge.database.opening import Unsteady
 from app.bridge.database.shield import Shield
 from streams import failures
 from streams.failures import CommandFailed, TidewatchError
@@ -77,7 +78,7 @@ class Virtual(Record, frozen=True, tag=True):
 
 
 class End(Record, frozen=True, tag=True):
-    """Roll back; there is no reply."""
+    """Roll back, and close a file that would keep a lock."""
 
 
 class Interrupt(Record, frozen=True, tag=True):
@@ -97,6 +98,9 @@ class Reply(Record, frozen=True, tag=True, kw_only=True):
     more: bool = False
     masked: tuple[str, ...] = ()
     used: tuple[str, ...] = ()
+    stand_ins: tuple[str, ...] = ()
+    wal: bool = False
+    state: str = ""
     failed: tuple[tuple[str, str], ...] = ()
     value: Any = None
     size: int | None = None
@@ -188,6 +192,8 @@ def raised_by(fault: Fault) -> Exception:
         return CommandFailed(fault.message, code=fault.word, hint=fault.hint)
     if isinstance(kind, type) and issubclass(kind, TidewatchError):
         return kind(fault.message, hint=fault.hint)
+    if fault.kind == Unsteady.__name__:
+        return Unsteady(fault.message)
     if fault.kind == "MemoryError":
         return sqlite_error("The statement needs more memory than it may have.", sqlite3.SQLITE_NOMEM)
     kind = getattr(sqlite3, fault.kind, None)

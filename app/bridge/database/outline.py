@@ -13,6 +13,8 @@ import msgspec
 from app.bridge.database.connection import Reader
 from app.bridge.database.secrets import Secrets, columns_by_table, find_secrets
 from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
+from app.bridge.database.sqlite_errors import table_problem, unread_reason
+from app.bridge.database.tokens import foreign_orders
 from app.bridge.database.values import ROWIDS, quoted
 from streams.records.database import (
     COUNT_CAP,
@@ -47,6 +49,8 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
             with suppress(sqlite3.DatabaseError):  # said when its columns are read
                 reader.session.connect_virtual(name)
     kinds = {name: kind for name, kind, _ in found}
+    unread = [(name, kind) for kind, name, _, _ in objects if name in sql_of and name not in kinds]
+    orders = _foreign_orders(objects)
     columns = {name: _columns(reader, name) for name in kinds}
     secrets = find_secrets(kinds, columns, sql_of, own=set(kinds) >= _OWN)
     without_rowid = frozenset(name for name, _, without in found if without)
@@ -63,12 +67,27 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
     shield = _installed(reader, build_shield(facts, secrets))
     order = {TableKind.TABLE: 0, TableKind.VIEW: 1, TableKind.VIRTUAL: 0, TableKind.SHADOW: 2}
     found.sort(key=lambda entry: (order[entry[1]], entry[0].lower()))
-    return tuple(
+    tables = [
         _table(
             reader, name, kind, without_rowid=name in without_rowid, sql=sql_of.get(name, ""), shield=shield
         )
         for name, kind, _ in found
+    ]
+    return (
+        *(msgspec.structs.replace(table, foreign_orders=orders.get(table.name, ())) for table in tables),
+        *(
+            TableInfo(name=name, kind=TableKind(kind), problem=unread_reason(sql_of[name]))
+            for name, kind in unread
+        ),
     )
+
+
+def _foreign_orders(objects: list[Any]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind, _, table, sql in objects:
+        if kind in ("table", "index") and "collate" in sql.lower():
+            found[table] |= foreign_orders(sql)
+    return {table: tuple(sorted(names)) for table, names in found.items() if names}
 
 
 def _installed(reader: Reader, shield: Shield) -> Shield:
@@ -132,7 +151,7 @@ def _table(
     except sqlite3.DatabaseError as error:
         if not _only_this_one(error):
             raise
-        return TableInfo(name=name, kind=kind, sql=sql, problem=str(error))
+        return TableInfo(name=name, kind=kind, sql=sql, problem=table_problem(error))
     leading = {index.columns[0] for index in indexes if index.columns and not index.partial}
     columns = tuple(
         ColumnInfo(
@@ -244,7 +263,7 @@ def with_count(reader: Reader, table: TableInfo) -> TableInfo:
     except sqlite3.DatabaseError as error:
         if not _only_this_one(error):
             raise
-        return msgspec.structs.replace(table, problem=str(error))
+        return msgspec.structs.replace(table, problem=table_problem(error))
     return msgspec.structs.replace(table, rows=rows, capped=capped)
 
 

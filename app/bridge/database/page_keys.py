@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from app.bridge.database.connection import Reader
 from app.bridge.database.filters import Condition
 from app.bridge.database.kept_orders import Run
-from app.bridge.database.values import bound, column_of, quoted, source_of, unpack, whole
+from app.bridge.database.values import bound, column_of, source_of, unpack, whole
 from streams.records.base import Record
 from streams.records.database import Direction, Edge, Key, PageQuery, TableInfo
 
@@ -48,7 +48,7 @@ def keys_of(reader: Reader, table: TableInfo, query: PageQuery, filtered: Condit
 def _sorted(reader: Reader, table: TableInfo, query: PageQuery, filtered: Condition | None) -> PageKeys:
     count, edge = query.limit + 1, _edge_of(query)
     down = _is_down(query)
-    runs = reader.orders.at((reader.opened, reader.session.starts, reader.one("PRAGMA data_version")))
+    runs = reader.orders.at((reader.opened, reader.session.state, reader.one("PRAGMA data_version")))
     about = (table.name, query.sort, query.filter)
     same, other = runs.get((*about, down)), runs.get((*about, not down))
     if edge is None:
@@ -80,7 +80,7 @@ def _read(
     conditions: Sequence[Condition | None],
     count: int,
 ) -> list[Key]:
-    names = [quoted(part) for part in table.key]
+    names = [column_of(table, part) for part in table.key]
     word = " DESC" if _is_down(query) else ""
     order = ", ".join(f"{part}{word}" for part in ([sort] if sort is not None else []) + names)
     where, params = where_of(conditions)
@@ -132,7 +132,7 @@ def _following(table: TableInfo, column: str, edge: Edge, down: bool) -> Conditi
 
 def _beyond(table: TableInfo, key: Key, down: bool) -> Condition:
     sign = "<" if down else ">"
-    names, marks = [quoted(part) for part in table.key], [bound(part) for part in key]
+    names, marks = [column_of(table, part) for part in table.key], [bound(part) for part in key]
     params = tuple(param for _, param in marks)
     if len(names) == 1:
         return f"{names[0]} {sign} {marks[0][0]}", params
@@ -151,5 +151,7 @@ def where_of(conditions: Sequence[Condition | None]) -> Condition:
 def key_condition(table: TableInfo, key: Key) -> Condition:
     """Return the WHERE that finds one row."""
     marks = [bound(part) for part in key]
-    text = " AND ".join(f"{quoted(part)} = {mark}" for part, (mark, _) in zip(table.key, marks, strict=True))
+    text = " AND ".join(
+        f"{column_of(table, part)} = {mark}" for part, (mark, _) in zip(table.key, marks, strict=True)
+    )
     return where_of([(text, tuple(param for _, param in marks))])

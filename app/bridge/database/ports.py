@@ -9,7 +9,7 @@ from typing import TypeVar
 from reactivex import Observable
 
 from app.bridge.database import health
-from app.bridge.database.connection import Reader, ReadOnlyDatabase
+from app.bridge.database.connection import Reader
 from app.bridge.database.export import EXPORT_S, export
 from app.bridge.database.filters import filter_condition
 from app.bridge.database.lanes import Lane, SlowLog
@@ -17,6 +17,7 @@ from app.bridge.database.outline import outline_of
 from app.bridge.database.paging import PAGE_S, read_page, whole_of_cell
 from app.bridge.database.statements import explain, run_statement, whole_of_answer
 from app.bridge.database.values import quoted
+from app.bridge.database.watch import FileWatch
 from streams.failures import CommandFailed
 from streams.operators.from_aiter import from_aiter
 from streams.operators.from_coro import from_coro
@@ -51,7 +52,7 @@ class DatabasePorts:
         self.path = path
         self._spawn = spawn
         self._slow = SlowLog()
-        self._watching = ReadOnlyDatabase(path)
+        self._watch = FileWatch(path)
         self._pages, self._sql = Lane(path, self._slow), Lane(path, self._slow)
         self._long, self._exports = Lane(path, self._slow), Lane(path, self._slow)
         self._since_s = time.monotonic()
@@ -59,12 +60,12 @@ class DatabasePorts:
 
     async def close(self) -> None:
         """Stop what runs and close the file."""
-        for part in (self._watching, self._pages, self._sql, self._long, self._exports):
+        for part in (self._pages, self._sql, self._long, self._exports):
             await part.close()
 
     def version(self) -> Observable[int]:
-        """``PRAGMA data_version``: another number after each commit of another program."""
-        return from_coro(self._watching.data_version, spawn=self._spawn)
+        """Another number after each commit of another program."""
+        return from_coro(lambda: asyncio.to_thread(self._watch.version), spawn=self._spawn)
 
     def outline(self) -> Observable[Outline]:
         """All tables with their capped counts."""

@@ -76,11 +76,14 @@ class RemoteSession:
     def __init__(self, path: Path, job: Deadline) -> None:
         self.authority = Authority()
         self.job = job
-        self.starts = 0
+        self.state = ""
+        self._starts = 0
         self._path = path
         self._shield: Shield | None = None
-        self._holds = False
-        """Whether the process may hold a lock: it has begun a transaction, or a statement has more rows."""
+        self.wal = False
+        """The database keeps its changes in a log beside it."""
+        self._asked = False
+        """Whether the process may hold a lock: something was asked of it since the last end."""
         self._begins = False
         self._sending = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +100,6 @@ class RemoteSession:
             self._begins = True
             return RemoteCursor(self, Reply())
         begin, self._begins = self._begins, False
-        self._holds |= begin
         reply = self._ask(
             messages.Execute(
                 job=self.job.number,
@@ -109,7 +111,7 @@ class RemoteSession:
                 trusted=trusted,
             )
         )
-        self._holds |= reply.more
+        self.wal, self.state = reply.wal, f"{self._starts} {reply.state}"
         return RemoteCursor(self, reply)
 
     def fetch(self) -> Reply:
@@ -144,10 +146,10 @@ class RemoteSession:
 
     def end(self) -> None:
         """Roll back what a statement has begun; a process that has died has nothing to roll back."""
-        if self._stream is not None and self._holds:
-            with suppress(ConnectionError, TimeoutError):
-                self._send(self._stream, messages.framed(messages.End()))
-        self._holds = self._begins = False
+        if self._stream is not None and self._asked:
+            with suppress(sqlite3.Error):  # then it has been killed
+                self._exchange(messages.End(), 0.0)
+        self._asked = self._begins = False
 
     def interrupt(self, job: int) -> None:
         """Ask the running statement of ``job`` to stop, from another thread, without waiting."""
@@ -184,7 +186,7 @@ class RemoteSession:
         return max(0.0, self.job.deadline - time.monotonic())
 
     def _start(self) -> None:
-        self.starts += 1
+        self._starts += 1
         mine, its = socket.socketpair()
         paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
         try:
@@ -217,7 +219,9 @@ class RemoteSession:
             self.close()  # it has died while nothing was asked of it
         if self._process is None:
             self._start()
+        self._asked = True
         reply = self._exchange(request, self._left_s())
+        self.authority.stand_ins |= set(reply.stand_ins)
         self.authority.masked |= dict.fromkeys(reply.masked)
         self.authority.used |= set(reply.used)
         return reply

@@ -1,12 +1,13 @@
 """One open database as the work on it sees it: statements, their rows in pieces, and what was hidden."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 from app.bridge.database.authority import Authority
 from app.bridge.database.shield import Shield
+from app.bridge.database.tokens import foreign_orders
 from app.bridge.database.values import install_functions, quoted, short_row
 from streams.records.database import RawText
 
@@ -34,8 +35,10 @@ class Session(Protocol):
 
     authority: Authority
     """What was hidden since its ``masked`` and ``used`` were cleared."""
-    starts: int
-    """Another number for each connection: numbers that one tells of itself mean nothing to the next."""
+    state: str
+    """Tells the state of the file apart from others, as far as the connection does not tell it itself."""
+    wal: bool
+    """The database keeps its changes in a log beside it."""
 
     def execute(self, sql: str, params: Params = (), *, short: bool = False, trusted: bool = False) -> Cursor:
         """Run a statement; ``short`` leaves of each value what a cell shows."""
@@ -95,7 +98,8 @@ class LocalSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.authority = Authority()
-        self.starts = 1
+        self.state = "1"
+        self.wal = False
         install_functions(connection)
         connection.set_authorizer(self.authority.decide)
 
@@ -123,6 +127,7 @@ class LocalSession:
         self.connection.set_authorizer(None)
         self.connection.execute("PRAGMA query_only = OFF")
         try:
+            self._stand_in()
             failed = self._replace_views(shield.views)
         finally:
             self.connection.execute("PRAGMA query_only = ON")
@@ -170,6 +175,21 @@ class LocalSession:
             if before:
                 execute("PRAGMA writable_schema = ON")
         execute("SELECT 1 FROM temp.sqlite_schema").close()  # reads the schema anew, or says what is wrong
+
+    def _stand_in(self) -> None:
+        """Compare by bytes in the orders of other programs, and note where a statement needs one."""
+        found = self.connection.execute("SELECT sql FROM main.sqlite_schema WHERE sql LIKE '%collate%'")
+        for name in sorted({name for (sql,) in found for name in foreign_orders(str(sql))}):
+            self.connection.create_collation(name, self._by_bytes(name))
+
+    def _by_bytes(self, name: str) -> Callable[[str, str], int]:
+        stand_ins = self.authority.stand_ins
+
+        def compare(one: str, other: str) -> int:
+            stand_ins.add(name)
+            return (one > other) - (one < other)
+
+        return compare
 
     def connect_virtual(self, table: str) -> None:
         """Read nothing of a virtual table, while the authorizer does not ask; the file stays read-only."""

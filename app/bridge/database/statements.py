@@ -9,6 +9,7 @@ from typing import Any
 from app.bridge.database.connection import Reader
 from app.bridge.database.session import Cursor
 from app.bridge.database.shield import Refusal
+from app.bridge.database.sqlite_errors import hint_of
 from app.bridge.database.values import TEXT_CHARS
 from streams.failures import CommandFailed
 from streams.records.database import AnswerQuery, RawText, Row, Stored, WholeValue
@@ -48,6 +49,7 @@ def run_statement(reader: Reader, sql: str, limit: int) -> SqlResult:
         cut=cut,
         took_s=time.monotonic() - start,
         masked=reader.masked(),
+        stand_ins=tuple(sorted(reader.session.authority.stand_ins)),
     )
 
 
@@ -129,14 +131,15 @@ def problem_of(reader: Reader, sql: str, error: sqlite3.Error | sqlite3.Warning,
         lines = sql.rstrip().splitlines() or [""]
         return _at("The statement is not complete.", len(lines), len(lines[-1]) + 1)
     place = _place(reader, sql, text)
+    message, hint = text[:1].upper() + text[1:], hint_of(text)
     if place is None:
-        return SqlProblem(code="query_failed", message=text[:1].upper() + text[1:])
+        return SqlProblem(code="query_failed", message=message, hint=hint)
     before = sql[:place]
-    return _at(text[:1].upper() + text[1:], before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1)
+    return _at(message, before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1, hint)
 
 
-def _at(message: str, line: int, column: int) -> SqlProblem:
-    return SqlProblem(code="query_failed", message=message, line=line, column=column)
+def _at(message: str, line: int, column: int, hint: str = "") -> SqlProblem:
+    return SqlProblem(code="query_failed", message=message, hint=hint, line=line, column=column)
 
 
 def _place(reader: Reader, sql: str, text: str) -> int | None:

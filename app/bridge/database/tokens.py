@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 _ABOVE_ASCII = "\u0080-\U0010ffff"
@@ -44,3 +45,13 @@ def tokens_of(sql: str) -> Iterator[Token]:
         kind = match.lastgroup or "sign"
         if kind != "space":
             yield Token(kind, match[0], match.start())
+
+
+_ORDERS = frozenset({"binary", "nocase", "rtrim"})
+
+
+def foreign_orders(sql: str) -> set[str]:
+    """Return the collations that a CREATE statement names and SQLite does not have, in lower case."""
+    found = list(tokens_of(sql))
+    named = {after.name for word, after in pairwise(found) if word.text.upper() == "COLLATE"}
+    return named - _ORDERS

@@ -47,7 +47,11 @@ def short_row(row: Iterable[Any]) -> Row:
 
 def column_of(table: TableInfo, column: str) -> str:
     """Return a column as an expression: NULL for a secret one, which so is never named."""
-    return "NULL" if any(known.secret for known in table.columns if known.name == column) else quoted(column)
+    if any(known.secret for known in table.columns if known.name == column):
+        return "NULL"
+    # An index in an order that is not known here finds nothing by bytes, and is not used for these.
+    order = " COLLATE BINARY" if table.foreign_orders and column.lower() not in ROWIDS else ""
+    return f"{quoted(column)}{order}"
 
 
 def source_of(table: TableInfo) -> str:

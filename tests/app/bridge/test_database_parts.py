@@ -102,7 +102,7 @@ async def test_many_tables_with_secrets_hide_each_of_them(tmp_path: Path) -> Non
 
 
 def test_a_view_that_cannot_be_made_costs_no_other(tmp_path: Path) -> None:
-    session = LocalSession(opening.connect(_make(tmp_path / "a.db", "CREATE TABLE t (a)")))
+    session = LocalSession(opening.connect(_make(tmp_path / "a.db", "CREATE TABLE t (a)")).connection)
     views = (
         ("one", '"one" AS SELECT 1 AS a'),
         ("two", '"two" AS no select'),
