@@ -35,6 +35,7 @@ INTEGRATION: Final = (
     "tests/app/bridge/test_database",
     "tests/app/bridge/test_live.py",
     "tests/app/bridge/test_start.py",
+    "tests/databases/",
     "tests/app/catalogue/",
     "tests/app/server/",
     "tests/app/store/",
