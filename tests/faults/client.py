@@ -32,7 +32,7 @@ def sha256_of(content: bytes) -> str:
 class Http:
     """One connection to a server, opened again where it was cut."""
 
-    def __init__(self, port: int, token: str | None = None, timeout_s: float = 30.0) -> None:
+    def __init__(self, port: int, token: str | None = None, timeout_s: float = 180.0) -> None:
         self.port, self.token = port, token
         self._timeout_s = timeout_s
         self._line: http.client.HTTPConnection | None = None
