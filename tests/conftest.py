@@ -20,8 +20,10 @@ SLOW: Final = ("tests/e2e/", "tests/faults/")
 INTEGRATION: Final = (
     "tests/app/agent/test_command.py",
     "tests/app/agent/test_enrolment_cut.py",
+    "tests/app/agent/test_hostile_folder.py",
     "tests/app/agent/test_refusals.py",
     "tests/app/agent/test_restore.py",
+    "tests/app/agent/test_store_elsewhere.py",
     "tests/app/agent/test_restore_rights.py",
     "tests/app/agent/test_attribute_round_trip.py",
     "tests/app/agent/test_round_trip.py",
