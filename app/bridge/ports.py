@@ -111,7 +111,7 @@ class HttpPorts:
 
     def client_runs(self, client_id: str) -> Observable[RunPage]:
         """GET /api/runs."""
-        return self._got("/api/runs", RunPage, client_id=client_id, limit=RUNS_SHOWN)
+        return self._got("/api/runs", RunPage, client_id=client_id, limit=RUNS_SHOWN, and_protected="true")
 
     def log_page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
         """GET /api/logs."""

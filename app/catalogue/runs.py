@@ -179,6 +179,8 @@ class Runs:
         before: int | None = None,
         limit: int = 30,
         state: RunState | None = None,
+        *,
+        only_protected: bool = False,
     ) -> RunPage:
         """Return runs, newest first, with ids below ``before``."""
         wanted = select_runs().order_by(runs.c.id.desc()).limit(limit + 1)
@@ -190,6 +192,8 @@ class Runs:
             wanted = wanted.where(runs.c.id < before)
         if state is not None:
             wanted = wanted.where(runs.c.state == state.value)
+        if only_protected:
+            wanted = wanted.where(runs.c.protected == 1)
         rows = await self._readers.rows(wanted)
         more = len(rows) > limit
         return RunPage(

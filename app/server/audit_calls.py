@@ -105,7 +105,7 @@ def _of_body(body: Any, roster: Roster) -> list[str]:
             case "name":
                 parts.append(str(value))
             case "goal_s" | "timeout_s":
-                parts.append(f"{field} {value}")
+                parts += [] if value is None else [f"{field} {value:g}"]
             case "quota_bytes":
                 parts.append("its quota is that of the settings" if value is None else f"{field} {value}")
             case "scopes":

@@ -25,7 +25,7 @@ class Quota:
         held_bytes, own_quota = await self._catalogue.contents.held(client_id)
         quota = self._limits.quota_bytes if own_quota is None else own_quota
         if quota and held_bytes > quota:
-            raise _exceeded(f"This client may keep {quota:,} bytes and keeps {held_bytes:,}.")
+            raise _exceeded(f"Quota exceeded: it may keep {quota:,} bytes and keeps {held_bytes:,}.")
 
     @asynccontextmanager
     async def reserve(self, client_id: str, sizes: Mapping[str, int]) -> AsyncGenerator[None]:
@@ -48,7 +48,7 @@ class Quota:
             taken = held_bytes + partial_bytes + self._coming[client_id]
             if coming and taken > quota:
                 raise _exceeded(
-                    f"This client may keep {quota:,} bytes; with what it sends it would be {taken:,}."
+                    f"Quota exceeded: it may keep {quota:,} bytes; with what it sends it would be {taken:,}."
                 )
             yield
         finally:

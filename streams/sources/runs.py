@@ -74,8 +74,8 @@ def client_runs(client_id: str, fetch: Fetch[RunPage], reading: Reading) -> Obse
     """Backups of one client.
 
     Source:  GET /api/runs?client_id=… every ``background_s``, and soon after an event of one of its runs.
-    Emits:   the newest 30, newest first, at once and after each read.
-    Shape:   up to 30 runs; bytes, times in UTC.
+    Emits:   the newest 30, newest first, and older ones that are protected, at once and after each read.
+    Shape:   up to 60 runs; bytes, times in UTC.
     Sharing: none; the cell that follows it is shared.
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """

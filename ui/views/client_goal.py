@@ -15,11 +15,11 @@ class GoalPart:
 
     def __init__(self, on_goal: Callable[[float], None]) -> None:
         self._words = ft.Text("", size=13, color=INK)
-        pencil = ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)
+        self.pencil = ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)
         self._on_goal = on_goal
         self.menu = minded(
             ft.PopupMenuButton(
-                content=ft.Row([self._words, pencil], spacing=6, tight=True),
+                content=ft.Row([self._words, self.pencil], spacing=6, tight=True),
                 items=[self._item(seconds) for seconds in GOALS_S],
                 menu_position=ft.PopupMenuPosition.UNDER,
             )
@@ -35,7 +35,9 @@ class GoalPart:
     def show(self, seconds: float, *, refused: str) -> list[ft.Control]:
         """Show the goal, and whether it can be changed now; return the controls to update."""
         tooltip = "Change how old the last good backup may be"
-        changed = hold_back(self.menu, refused, tooltip=tooltip, own_ink=True)
+        changed = hold_back(self.menu, refused, tooltip=tooltip)
+        # What can only be read is read as well as before.
+        changed += hold_back(self.pencil, refused, own_ink=True)
         text = f"A good backup {present_goal(seconds)}"
         if self._words.value != text:
             self._words.value = text

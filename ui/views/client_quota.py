@@ -28,13 +28,13 @@ class QuotaPart:
     def __init__(self, on_quota: Callable[[int | None], None]) -> None:
         self._on_quota = on_quota
         self._words = ft.Text("", size=13, color=INK)
-        pencil = ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)
+        self.pencil = ft.Icon(ft.Icons.EDIT, size=14, color=QUIET_INK)
         self._bar = ProgressLine(semantics_label="Use of the quota")
         self._bar_place = ft.Container(self._bar, visible=False)
         self._items = {choice: self._item(choice) for choice in CHOICES}
         self.menu = minded(
             ft.PopupMenuButton(
-                content=ft.Row([self._words, pencil], spacing=6, tight=True),
+                content=ft.Row([self._words, self.pencil], spacing=6, tight=True),
                 items=list(self._items.values()),
                 menu_position=ft.PopupMenuPosition.UNDER,
             )
@@ -53,9 +53,9 @@ class QuotaPart:
         quota = default_bytes if client.quota_bytes is None else client.quota_bytes
         ratio = client.held_bytes / quota if quota else None
         tone = Tone.BUSY if ratio is None or ratio < NEARLY else Tone.WARNING if ratio < 1 else Tone.BAD
-        changed = hold_back(
-            self.menu, refused, tooltip="Change how much it may keep, before compression", own_ink=True
-        )
+        tooltip = "Change how much it may keep, before compression"
+        changed = hold_back(self.menu, refused, tooltip=tooltip)
+        changed += hold_back(self.pencil, refused, own_ink=True)
         if self._bar.set(None if ratio is None else min(ratio, 1.0), tone=tone):
             changed.append(self._bar)
         text = present_use(client, quota, words)

@@ -19,8 +19,8 @@ from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, Tone,
 
 SCOPE_WORDS: Final = {
     Scope.LOOK: "see everything but the contents of files",
-    Scope.OPERATE: "backups, connections, verification, enrolment codes, deletions that can be undone",
-    Scope.RESTORE: "read the contents of files",
+    Scope.OPERATE: "backups, connections, goals, quotas, verification, new clients, deletions with undo",
+    Scope.RESTORE: "read the contents of files; with operate also let a client enrol again",
     Scope.DESTROY: "remove clients, end protection, manage tokens",
 }
 ENDS: Final = (("", "no end"), ("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("365", "1 year"))
@@ -36,11 +36,9 @@ class TokensCard:
         self._commands, self._context, self._act, self._page = commands, context, act, page
         self._rows = ft.Column([], spacing=0, tight=True)
         self._name = ft.TextField(label="Name", dense=True, width=220, max_length=60, counter="")
-        self._scopes = {
-            scope: ft.Checkbox(label=scope.value, tooltip=SCOPE_WORDS[scope], value=False)
-            for scope in CONSOLE_SCOPES
-            if scope is not Scope.LOOK
-        }
+        boxes = {scope: ft.Checkbox(value=scope is Scope.LOOK) for scope in CONSOLE_SCOPES}
+        boxes[Scope.LOOK].disabled = True  # part of every token
+        self._scopes = {scope: box for scope, box in boxes.items() if scope is not Scope.LOOK}
         self._end = ft.Dropdown(
             label="Ends after",
             dense=True,
@@ -52,14 +50,16 @@ class TokensCard:
         self._made = ft.Column([], spacing=6, tight=True)
         self._revokes: list[ft.TextButton] = []
         self._permissions = Permissions()
-        look = ft.Checkbox(label=Scope.LOOK.value, value=True, disabled=True, tooltip=SCOPE_WORDS[Scope.LOOK])
         self.control = ft.Container(
             ft.Column(
                 [
                     self._rows,
                     self._made,
+                    ft.Column(
+                        [_scope_line(scope, box) for scope, box in boxes.items()], spacing=0, tight=True
+                    ),
                     ft.Row(
-                        [self._name, look, *self._scopes.values(), self._end, self._add],
+                        [self._name, self._end, self._add],
                         spacing=12,
                         wrap=True,
                         vertical_alignment=ft.CrossAxisAlignment.CENTER,
@@ -85,7 +85,10 @@ class TokensCard:
 
     def _show_orders(self) -> list[ft.Control]:
         refused = self._permissions.refusal(Scope.DESTROY)
-        return [each for order in (self._add, *self._revokes) for each in hold_back(order, refused)]
+        changed = hold_back(self._add, refused)
+        for revoke in self._revokes:
+            changed += hold_back(revoke, refused, own_ink=True)
+        return changed
 
     async def _load(self) -> None:
         try:
@@ -105,7 +108,9 @@ class TokensCard:
         used = "never used" if token.used_at is None else f"used {age_text(token.used_at, now)}"
         revoke = ft.TextButton(
             "Revoke…",
-            style=ft.ButtonStyle(color={ft.ControlState.DEFAULT: Tone.BAD.color}),
+            style=ft.ButtonStyle(
+                color={ft.ControlState.DEFAULT: Tone.BAD.color, ft.ControlState.DISABLED: QUIET_INK}
+            ),
             on_click=lambda _, one=token: self._act(f"Revoke {one.name}", self._revoke(one)),
         )
         self._revokes.append(revoke)
@@ -163,6 +168,19 @@ class TokensCard:
         self._made.controls = []
         self._context.messages.done(f"The token {token.name} is revoked")
         await self._load()
+
+
+def _scope_line(scope: Scope, box: ft.Checkbox) -> ft.Control:
+    """Return a scope with its box and what it allows."""
+    return ft.Row(
+        [
+            box,
+            ft.Text(scope.value, size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, width=70),
+            ft.Text(SCOPE_WORDS[scope], size=SIZE_BODY, color=QUIET_INK, expand=True, no_wrap=True),
+        ],
+        spacing=8,
+        height=32,
+    )
 
 
 def _shown_once(made: NewToken) -> ft.Control:

@@ -18,6 +18,8 @@ class RunsQuery(msgspec.Struct, frozen=True, kw_only=True):
     before: Annotated[int, msgspec.Meta(ge=0)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 30
     state: RunState | None = None
+    and_protected: bool = False
+    """Whether the page is followed by the newest of the older ones that are protected."""
 
 
 class ResultsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +33,15 @@ async def runs(room: Room, query: RunsQuery) -> RunPage:
 
     GET /api/runs: 200.
     """
-    return await room.catalogue.runs.page(
+    page = await room.catalogue.runs.page(
         client_id=query.client_id, before=query.before, limit=query.limit, state=query.state
     )
+    if not query.and_protected or page.next_before is None:
+        return page
+    protected = await room.catalogue.runs.page(
+        query.client_id, page.next_before, query.limit, query.state, only_protected=True
+    )
+    return RunPage(rows=(*page.rows, *protected.rows), next_before=page.next_before)
 
 
 async def active(room: Room) -> ActiveRuns:

@@ -263,6 +263,23 @@ async def test_repair_says_in_the_record_that_it_went_on_from_a_cut(
         assert fault in row.fields["detail"]
 
 
+async def test_a_backup_that_a_quota_refuses_is_seen(running_server: RunningServer) -> None:
+    agent = await running_server.enrol("alpha")
+    await agent.back_up({"/a": b"a" * 4000})
+    path = f"/api/clients/{agent.client_id}"
+    assert await asked(running_server, "PUT", f"{path}/quota", {"quota_bytes": 1000}) == 200
+    begun = {"trigger": "agent"}
+    assert await asked(running_server, "POST", "/api/agent/runs", begun, agent.token) == 507
+    client = await running_server.get(path, Client)
+    assert client.failing_since is not None and client.running_run_id is None
+    assert client.failure_reason == "Quota exceeded: it may keep 1,000 bytes and keeps 4,000."
+    runs = (await running_server.get(f"/api/runs?client_id={agent.client_id}"))["rows"]
+    assert [run["state"] for run in runs] == ["failed", "complete"]
+    assert await asked(running_server, "PUT", f"{path}/quota", {"quota_bytes": None}) == 200
+    await agent.back_up({"/b": b"b"})
+    assert (await running_server.get(path, Client)).failing_since is None
+
+
 async def test_a_quota_of_its_own(running_server: RunningServer) -> None:
     agent = await running_server.enrol("alpha")
     path = f"/api/clients/{agent.client_id}"

@@ -18,6 +18,19 @@ async def ordered(server: RunningServer, method: str, path: str) -> tuple[int, A
         return response.status, await response.json()
 
 
+async def test_runs_that_are_protected_stand_behind_a_page(tmp_path: Path) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        ids = [(await agent.back_up({"/a": str(number).encode()})).id for number in range(5)]
+        for run_id in (ids[0], ids[4]):
+            await ordered(server, "POST", f"/api/runs/{run_id}/protection")
+        query = f"/api/runs?client_id={agent.client_id}&limit=2"
+        page = await server.get(f"{query}&and_protected=true")
+        assert [run["id"] for run in page["rows"]] == [ids[4], ids[3], ids[0]]
+        assert page["next_before"] == ids[3]
+        assert len((await server.get(query))["rows"]) == 2
+
+
 async def client(server: RunningServer, client_id: str) -> Client:
     return await server.get(f"/api/clients/{client_id}", Client)
 

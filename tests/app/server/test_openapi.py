@@ -203,6 +203,9 @@ BAD = [
     ("GET", "/api/activity?before=99999999999999999999999", None, 400),
     ("GET", "/api/files?since=0001-01-01T00:00:00%2B23:59", None, 200),
     ("PATCH", "/api/clients/nobody", b'{"goal_s":1e999}', 400),
+    ("PUT", "/api/clients/nobody/quota", b'{"quota_bytes":1}', 404),
+    ("PUT", "/api/clients/nobody/quota", b'{"quota_bytes":-1}', 400),
+    ("PUT", "/api/clients/nobody/quota", b'{"quota_bytes":9007199254740993}', 400),
 ]
 
 
