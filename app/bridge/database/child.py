@@ -142,7 +142,7 @@ class Serving:
         for values in cursor:
             row = messages.packed(values)
             rows.append(row)
-            size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            size += sum(map(messages.size_of, row))
             if len(rows) >= request.rows or size >= messages.CHUNK_BYTES:
                 more = True
                 break

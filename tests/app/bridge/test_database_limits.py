@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database.connection import Job
+from app.bridge.database.connection import Job, Reader
 from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.remote import RemoteSession
+from app.bridge.database.remote import RemoteCursor, RemoteSession
 from app.bridge.database.statements import run_statement
 from streams.operators.spawning import task_spawner
 from streams.records.database import AnswerQuery, CellQuery, LongText, PageQuery
@@ -140,3 +140,20 @@ async def test_an_answer_ends_by_its_bytes_and_says_that_there_is_more(
     assert result.cut
     assert 10 < len(result.rows) < 400
     await ports.close()
+
+
+async def test_rows_of_long_values_travel_in_pieces_of_a_size(tmp_path: Path) -> None:
+    path = tmp_path / "wide.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"CREATE TABLE t ({', '.join(f'c{n} TEXT' for n in range(1000))})")
+        db.executemany(f"INSERT INTO t VALUES ({', '.join('?' * 1000)})", [["x" * 400] * 1000] * 20)
+    lane = Lane(path, SlowLog())
+
+    def ask(reader: Reader) -> tuple[int, int]:
+        cursor = reader.session.execute("SELECT * FROM t", short=True)
+        assert isinstance(cursor, RemoteCursor)
+        return len(list(cursor._rows)), len(cursor.fetchall())
+
+    at_once, further = await lane.run("all", ask)
+    assert (at_once, further) == (5, 15)
+    await lane.close()
