@@ -40,6 +40,8 @@ class Filter:
     conditions: list[ColumnElement[bool]] = field(default_factory=list[ColumnElement[bool]])
     sources: list[AnySelect] = field(default_factory=list[AnySelect])
     """Selects of ids; all matching files are among each."""
+    by_letters: AnySelect | None = None
+    """The last of the sources, where less than a trigram is looked for."""
     leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
     """By order: the condition that names the one value of its first column."""
     client: AnyRow | None = None
@@ -102,7 +104,11 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
         found.sources.append(
             paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
         )
-    if (source := _by_text(wanted_text, found.client, suffix)) is not None:
+    if 0 < len(wanted_text) < search.TRIGRAM:
+        # Last: to list what has one letter may take seconds, and another filter may find fewer.
+        found.by_letters = _by_letters(wanted_text)
+        found.sources.append(found.by_letters)
+    elif (source := _by_text(wanted_text, found.client, suffix)) is not None:
         # First: it is a part of what the others find.
         found.sources.insert(0, source)
     return found
@@ -116,16 +122,19 @@ def _between(column: ColumnElement[Any], least: int | None, most: int | None) ->
     return None if most is None else column <= most
 
 
+def _by_letters(wanted: str) -> AnySelect:
+    """Return what finds candidates for one letter or two: all trigrams that begin so."""
+    first, last = search.beginning_with(wanted)
+    return (
+        select(literal_column("files_trigrams.doc").label("id"))
+        .select_from(text("files_trigrams"))
+        .where(text("term >= :first AND term <= :last").bindparams(first=first, last=last))
+        .distinct()
+    )
+
+
 def _by_text(wanted: str, client: AnyRow | None, suffix: str | None) -> AnySelect | None:
     """Return what finds candidates by the full-text index, where it can tell more than another index."""
-    if 0 < len(wanted) < search.TRIGRAM:
-        first, last = search.beginning_with(wanted)
-        return (
-            select(literal_column("files_trigrams.doc").label("id"))
-            .select_from(text("files_trigrams"))
-            .where(text("term >= :first AND term <= :last").bindparams(first=first, last=last))
-            .distinct()
-        )
     if not wanted and (client is None or not suffix):
         return None
     question = search.candidates(wanted, client_no=None if client is None else client.no, suffix=suffix)
@@ -144,6 +153,8 @@ async def fewest(connection: AsyncConnection, found: Filter) -> Candidates | Non
     best: Candidates | None = None
     most = max(GATHERED, int(found.total_files * SPARSE_RATIO))
     for ids in found.sources:
+        if ids is found.by_letters and best is not None:
+            break
         counted = select(func.count()).select_from(ids.limit(most + 1).subquery())
         count = (await connection.execute(counted)).scalar_one()
         if count <= most:

@@ -26,6 +26,8 @@ from streams.records.files import FilePage, FileQuery
 
 COUNT_CAP = 10_000
 """Counting stops here: nobody reads further, and it would freeze on a million rows."""
+LOOKED_AT = 40_000
+"""Counting stops, too, after so many candidates: of some filters few of them match."""
 WALKED = 10_000
 """Rows that are read for one page where more are candidates, before their numbers are compared after all."""
 PASSED = 60_000
@@ -34,16 +36,19 @@ PASSED = 60_000
 
 async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -> FilePage:
     """Return a page; raises UnknownClient, or BadQuery where the row that it starts from is gone."""
-    page = await _whole(connection, page)
+    page, all_looked_at = await _whole(connection, page), True
     found = await filter_of(connection, query)
     best = await fewest(connection, found)
     if best is not None and best.count <= file_filter.GATHERED:
         ids, total = await _gathered(connection, found, best, page)
     else:
         ids, counted = await _walked(connection, found, best, page)
-        total = counted or (await _count(connection, found, best) if page.cursor is None else 0)
+        total = counted
+        if not counted and page.cursor is None:
+            total, all_looked_at = await _count(connection, found, best)
+            total = max(total, len(ids))
     if page.cursor is None:
-        total, capped = min(total, COUNT_CAP), total > COUNT_CAP
+        total, capped = min(total, COUNT_CAP), total > COUNT_CAP or not all_looked_at
     else:
         total, capped = page.cursor.total, page.cursor.capped
     fetched = await connection.execute(select_files().where(files.c.id.in_(ids)))
@@ -131,12 +136,12 @@ async def _bound(connection: AsyncConnection, found: Filter, page: Page, count: 
     return None
 
 
-async def _count(connection: AsyncConnection, found: Filter, best: Candidates | None) -> int:
-    """Count what matches, up to one more than the cap."""
+async def _count(connection: AsyncConnection, found: Filter, best: Candidates | None) -> tuple[int, bool]:
+    """Count what matches, up to one more than the cap; return whether all candidates were looked at."""
     if found.whole_client:
-        return await _counted_already(connection, found)
+        return await _counted_already(connection, found), True
     first = found.sources[0]
-    among = (first if best is None else best.ids).subquery("among")
+    among = (first if best is None else best.ids).limit(LOOKED_AT).subquery("among")
     also = [] if best is None or best.ids is first else [among.c.id.in_(first)]
     matching = (
         select(literal_column("1"))
@@ -145,7 +150,8 @@ async def _count(connection: AsyncConnection, found: Filter, best: Candidates | 
         .where(*also, found.listed, *found.conditions)
         .limit(COUNT_CAP + 1)
     )
-    return (await connection.execute(select(func.count()).select_from(matching.subquery()))).scalar_one()
+    count = (await connection.execute(select(func.count()).select_from(matching.subquery()))).scalar_one()
+    return count, best is not None and best.count <= LOOKED_AT
 
 
 async def _counted_already(connection: AsyncConnection, found: Filter) -> int:

@@ -86,7 +86,7 @@ class FilePage(Record, frozen=True, kw_only=True):
     """Leads to the last page without counting."""
     total: int | None = None
     total_capped: bool = False
-    """True where counting stopped at 10,000: show "10,000+"."""
+    """True where counting stopped, at 10,000 or before: show "10,000+"."""
 
 
 class FilesSummary(Record, frozen=True, kw_only=True):
