@@ -6,7 +6,7 @@ from typing import Final
 import flet as ft
 
 from streams.failures import Failure
-from streams.records.database import Key, Value
+from streams.records.database import Key, Row, Value
 from streams.records.statements import Plan, SqlProblem, SqlResult
 from streams.sources.database import DatabaseStreams
 from ui.components.pager import Pager, Turn
@@ -162,10 +162,15 @@ class Answer:
         start = self._page * PAGE
         if start >= len(result.rows):
             start = self._page = 0
-        known = set(before.rows) if before is not None and before.columns == result.columns else None
+        same = before is not None and before.columns == result.columns
+        known = set(map(_with_kinds, before.rows)) if same and before is not None else None
         everything = frozenset(range(len(result.columns)))
         rows = [
-            GridRow((start + i,), row, everything if known is not None and row not in known else frozenset())
+            GridRow(
+                (start + i,),
+                row,
+                everything if known is not None and _with_kinds(row) not in known else frozenset(),
+            )
             for i, row in enumerate(result.rows[start : start + PAGE])
         ]
         self._grid.show_rows(rows, fresh=before is None)
@@ -194,6 +199,11 @@ class Answer:
         }[turn]
         self._show_page()
         self._pager.control.update()
+
+
+def _with_kinds(row: Row) -> tuple[Row, tuple[type, ...]]:
+    """Return a row that differs from one with other kinds of equal numbers, such as 1 and 1.0."""
+    return row, tuple(map(type, row))
 
 
 def _numeric(first: Sequence[Value]) -> bool:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from app.bridge.database.opening import INDEX, beside
 from streams.records.database_state import LockHolder
 
 LOCKS = Path("/proc/locks")
@@ -18,7 +19,7 @@ def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | No
         lines = locks.read_text("ascii", "replace").splitlines()
     except OSError:
         return None
-    main, shared = _places(path), _places(path.with_name(f"{path.name}-shm"))
+    main, shared = _places(path), _places(beside(path, INDEX))
     holders: dict[int, list[str]] = {}
     for line in lines:
         words = line.split()

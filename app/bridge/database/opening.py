@@ -237,8 +237,9 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return the file that SQLite keeps beside a database."""
-    return path.with_name(f"{path.name}{ending}")
+    """Return the file that SQLite keeps beside a database, which is not beside a link to it."""
+    real = path.resolve()
+    return real.with_name(f"{real.name}{ending}")
 
 
 def is_wal(path: Path) -> bool:

@@ -136,6 +136,24 @@ async def test_each_commit_of_a_writer_is_seen_and_it_cleans_up_behind_itself(pa
     await ports.close()
 
 
+async def test_a_link_is_read_with_the_log_beside_the_file(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    ports = DatabasePorts(link, task_spawner())
+    assert await rows(ports) == 10
+    with writer(path) as other:
+        version = await answer(ports.version())
+        other.do("INSERT INTO t VALUES (1)")
+        assert await rows(ports) == 11
+        assert await answer(ports.version()) != version
+    command = [sys.executable, "-c", textwrap.dedent(CRASH), str(path)]
+    await asyncio.to_thread(subprocess.run, command, check=False)
+    assert await rows(ports) == 12
+    assert [each.name for each in link.parent.iterdir()] == ["link.db"]
+    await ports.close()
+
+
 async def test_a_change_of_the_way_it_is_written_leaves_no_log(path: Path) -> None:
     ports = DatabasePorts(path, task_spawner())
     with closing(sqlite3.connect(path, isolation_level=None)) as owner:
