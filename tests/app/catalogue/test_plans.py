@@ -177,3 +177,11 @@ async def test_no_work_reads_a_whole_table(
 def test_a_whole_scan_is_seen(catalogue: Catalogue, tmp_path: Path) -> None:
     assert whole_scans(catalogue.path, [("SELECT * FROM files WHERE mode = 1".replace("mode", "kind"), ())])
     assert tmp_path in catalogue.path.parents
+
+
+async def test_letters_are_listed_only_where_no_other_filter_finds_fewer(filled: Catalogue) -> None:
+    """What has one letter may be nearly all files, and each of their trigrams is a row of that list."""
+    for query, listed in ((FileQuery(text="e", suffix="txt"), False), (FileQuery(text="e"), True)):
+        with statements() as found:
+            assert (await filled.files.page(query)).total
+        assert any("files_trigrams" in str(each) for each in found) is listed
