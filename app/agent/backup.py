@@ -15,6 +15,7 @@ from app.agent.folders import Folders, look_at_roots, real_folders
 from app.agent.index import Index
 from app.agent.ledger import Ledger, RunCancelled
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
+from app.agent.names import is_within
 from app.agent.patience import Patience
 from app.agent.scan import Found, Scanner
 from app.agent.send import Sender
@@ -35,6 +36,7 @@ QUEUED_BATCHES = 4000
 VANISHED_AT_ONCE = 10_000
 PROGRESS_S = 0.25
 GIVE_UP_S = 1.0
+WENT_AWAY = "it went away while it was backed up"
 BUG = "the agent met a bug; its log has the trace"
 
 
@@ -183,8 +185,13 @@ class Backup:
                 await self._queue.put(None)
             await asyncio.wait(workers)
             # Last, when all that is new has arrived: what was renamed has then one of its names at any time.
+            away = await asyncio.to_thread(scanner.gone_meanwhile)
+            self.counts.missing += [(path, WENT_AWAY) for path in away]
+            self.counts.unseen.update(away)
             for part in self._vanished.parts(VANISHED_AT_ONCE):
-                await self._ledger.vanish(part)
+                there = [path for path in part if not any(is_within(path, source) for source in away)]
+                self.counts.files_vanished += len(there)
+                await self._ledger.vanish(there)
             for task in beside:
                 task.cancel()
 
@@ -248,7 +255,6 @@ class Backup:
                     await self._queue.put(batch)
                     batch, batch_bytes = [], 0
             if step.vanished:
-                counts.files_vanished += len(step.vanished)
                 await self._vanished.add(step.vanished)
             if batch and (step.done or self._queue.empty()):
                 await self._queue.put(batch)

@@ -37,8 +37,9 @@ HASHES_AT_ONCE = 5000
 REBUILD_TIMES = 3
 """How often the server's list is read again where it changed meanwhile."""
 OTHER_REVISION = (
-    "The server's list of this client's files is not the one of the last backup: an older copy was put back,"
-    " files were deleted there, or another agent works as this client. Reading what it has."
+    "The server's list of this client's files is not the one of the last backup: it was cut off, an older"
+    " copy was put back, files were deleted there, or another agent works as this client."
+    " Reading what it has."
 )
 CONTENTS_ASKED_S = 86400.0
 """How often a scheduled backup asks whether the server still has all contents; others ask each time."""

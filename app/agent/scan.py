@@ -154,6 +154,10 @@ class Scanner:
                 break
         return step
 
+    def gone_meanwhile(self) -> list[bytes]:
+        """Return the sources that were there when they were looked at and are not any more."""
+        return self._sources.gone_meanwhile(self._folders.real)
+
     def unmatched(self) -> list[str]:
         """Return the patterns that have matched no name so far."""
         return [self._patterns[number] for number in sorted(self._unmatched)]

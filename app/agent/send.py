@@ -247,7 +247,6 @@ class Sender:
         known = [found.path for found in names if found.old is not None]
         if known:
             await self._on_gone(known)
-            self._counts.files_vanished += len(known)
         for found in names:
             self._counts.files_seen -= 1
             self._counts.bytes_done += found.size

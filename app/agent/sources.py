@@ -6,7 +6,7 @@ another one by now and nothing of the old is in it, the source is missing: what 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from app.agent.index import Index, Row
@@ -58,6 +58,8 @@ class Sources:
         self.ended = tuple(path for path in self._gone if not any(is_within(path, r) for r in present))
         """What is gone on purpose and in no PATH that is there."""
         self._known = {path: Place(*place) for path, place in index.sources().items()}
+        self._seen: dict[bytes, Place] = {}
+        """What was there in this backup."""
         self._mounts = mount_points()
 
     def is_meant(self, path: bytes) -> bool:
@@ -84,12 +86,17 @@ class Sources:
             if reason is not None:
                 return reason
         if path in self._roots or real in self._mounts or _is_mount(folder):
+            self._seen[path] = now
             if now != before:
                 self._known[path] = now
                 self._index.keep_source(path, (now.file_system, now.inode))
         else:
             self.forget(path)
         return None
+
+    def gone_meanwhile(self, real: Callable[[bytes], bytes]) -> list[bytes]:
+        """Return what was there when it was looked at and is not any more; ``real`` is where paths lead."""
+        return sorted(path for path, place in self._seen.items() if not _stands(real(path), place))
 
     def forget(self, path: bytes) -> None:
         """Remember nothing more of what was mounted at or below a path."""
@@ -109,6 +116,15 @@ class Sources:
 def how_to_end(path: bytes) -> str:
     """Return what a person does where a source is gone on purpose."""
     return f"If it is gone on purpose, give --gone {shown(path)!r} once"
+
+
+def _stands(path: bytes, place: Place) -> bool:
+    """Return whether the folder of a path is still the one that it was."""
+    try:
+        at = os.stat(path, follow_symlinks=False)  # noqa: PTH116  (bytes)
+    except OSError:
+        return False
+    return place.inode == str(at.st_ino) and place.file_system.startswith(f"{at.st_dev}:")
 
 
 def _is_mount(folder: int) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.scan import Scanner, Step
 from streams.vocabulary import RunState
 from tests.app.agent.machines import Server, a_server, agent
 
@@ -95,3 +96,33 @@ async def test_what_is_new_is_told_before_what_is_gone(
         assert await agent(root, "--state", state, "--once") == 0
         assert {"a", "b", "c", "a-renamed", "b-renamed", "c-renamed"} <= seen
         assert not {"a", "b", "c"} & await present(server)
+
+
+async def test_a_disk_that_goes_away_in_mid_backup_is_not_deleted(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "agent"
+    for number in range(3):
+        (root / f"sub-{number}").mkdir()
+        (root / f"sub-{number}" / "inner").write_text("x")
+    async with a_server(tmp_path / "data") as server:
+        assert await first(server, state, root) == 0
+        for number in range(3):
+            (root / f"sub-{number}" / "inner").write_text("changed")
+        step = Scanner.step
+        steps: list[Step] = []
+
+        def unmount(scanner: Scanner) -> Step:
+            if not steps:
+                monkeypatch.setattr("app.agent.scan.STEP_NAMES", 1)
+            steps.append(step(scanner))
+            if len(steps) == 2:
+                root.rename(tmp_path / "away")
+                root.mkdir()
+            return steps[-1]
+
+        monkeypatch.setattr(Scanner, "step", unmount)
+        assert await agent(root, "--state", state, "--once") == 2
+        assert "went away while it was backed up" in capsys.readouterr().err
+        assert {"a", "b", "c", "sub-0", "sub-1", "sub-2"} <= await present(server)
+        assert (await server.runs())[-1].state is RunState.FAILED
