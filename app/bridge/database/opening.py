@@ -142,7 +142,10 @@ class Opened:
 
         Reading it in the other way would leave a log beside it, or miss one.
         """
-        return not self.wal and not is_wal(self.path)
+        try:
+            return not self.wal and not is_wal(self.path)
+        except OSError:
+            return False  # it is opened anew, which says why it cannot be
 
     def close(self) -> None:
         """Close the file."""

@@ -196,6 +196,14 @@ async def test_a_file_that_is_never_steady_is_said_to_be_written(
     assert len(tries) == STEADY_TRIES + 1
 
 
+def test_a_file_that_can_not_be_read_any_more_is_opened_anew(path: Path) -> None:
+    opened = opening.connect(path)
+    assert opened.is_current() is not opened.wal
+    path.unlink()
+    assert not opened.is_current()
+    opened.close()
+
+
 def test_the_watch_sees_writes_and_waits_for_the_end_of_a_change(path: Path) -> None:
     watch = FileWatch(path)
     old = time.time() - 60
