@@ -45,6 +45,7 @@ INTEGRATION: Final = (
     "tests/app/test_main.py",
     "tests/app/test_pinning.py",
     "tests/architecture/test_layers.py",
+    "tests/fidelity/",
     "tests/streams/test_sources_database.py",
 )
 """A real server or agent over sockets, a real database or store on a disk, or a program that is started.

@@ -4,7 +4,8 @@ import hashlib
 import threading
 
 from app.agent.restore_plan import Item
-from app.agent.restore_tree import NewFile, TargetTree
+from app.agent.restore_tree import TargetTree
+from app.agent.target_file import NewFile
 
 
 class Damaged(Exception):

@@ -24,6 +24,11 @@ def alternatives(name: bytes) -> Iterator[bytes]:
         number += 1
 
 
+def is_portable(name: bytes) -> bool:
+    """Return whether any file system takes this name."""
+    return _portable(name) == name
+
+
 def _portable(name: bytes) -> bytes:
     text = "".join("_" if char in FORBIDDEN else char for char in name.decode("utf-8", "replace"))
     if text.endswith((".", " ")):

@@ -19,7 +19,8 @@ from app.agent.names import reason_of, shown
 from app.agent.paging import later
 from app.agent.patience import Patience
 from app.agent.restore_plan import Item, Parts, RestorePlan, batches
-from app.agent.restore_tree import InTheWay, TargetTree
+from app.agent.restore_tree import TargetTree
+from app.agent.target_file import InTheWay
 from app.batches import BATCH_HEAD_BYTES, decode_batch
 from app.protocol import ClientList, VersionIds, VersionPage
 from streams.failures import CommandFailed, ConfigRejected
@@ -205,8 +206,10 @@ class Restore:
         for item in self._plan.items:
             if self._ended:
                 return
-            if item.kind is not EntryKind.FOLDER and self._tree.present(item):
-                self._present.add(item.parts)
+            if item.parts and self._tree.present(item):
+                # A folder that is there is looked for too, as it may have another name.
+                if item.kind is not EntryKind.FOLDER:
+                    self._present.add(item.parts)
             elif not self._overwrite and self._tree.stands_in_the_way(item):
                 found.append(item)
         if found:

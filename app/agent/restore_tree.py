@@ -21,10 +21,11 @@ from pathlib import Path
 import psutil
 
 from app.agent.names import reason_of
-from app.agent.portable_names import alternatives
+from app.agent.portable_names import alternatives, is_portable
 from app.agent.restore_attributes import DEVICE, HARD_LINK, MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
 from app.agent.sparse import Placement, has_only_holes_between
+from app.agent.target_file import InTheWay, NewFile, Replaces, replaces_file
 from app.agent.target_names import NAME_REFUSED, TargetNames
 from streams.failures import ConfigRejected
 
@@ -37,45 +38,6 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, err
 MAX_NAMES_TRIED = 100
 HASH_BYTES = 1024 * 1024
 WRITABLE = 0o700
-
-
-class InTheWay(Exception):
-    """Something lies where a name is to be restored."""
-
-
-class NewFile:
-    """A file that is being written under a name of its own; nothing has its final name until ``keep``."""
-
-    def __init__(
-        self, tree: "TargetTree", folder: int, temporary: bytes, file: int, extents: tuple[int, ...] | None
-    ) -> None:
-        self._tree, self._placement = tree, Placement(extents)
-        self._folder, self._temporary, self._file = folder, temporary, file
-        self._written = 0
-
-    def write(self, data: bytes) -> None:
-        """Append ``data`` to what has come; in a sparse file each part goes to its place."""
-        self._placement.write(self._file, self._written, data)
-        self._written += len(data)
-
-    def keep(self, item: Item, *, overwrite: bool) -> None:
-        """Give the file all that is known of it, and its name; raise ``InTheWay``."""
-        if item.extents is not None:
-            os.ftruncate(self._file, item.size)
-        self._tree.attributes.apply(self._file, item)
-        self._tree.place(item.parts, self._folder, self._rename, replaces_file(overwrite=overwrite))
-        self._temporary = b""
-
-    def _rename(self, name: bytes) -> None:
-        os.rename(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-
-    def close(self) -> None:
-        """Remove the file unless it was kept."""
-        os.close(self._file)
-        if self._temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(self._temporary, dir_fd=self._folder)
-        os.close(self._folder)
 
 
 class TargetTree:
@@ -156,12 +118,14 @@ class TargetTree:
                         at = _look(name, parent)
                     except OSError:
                         continue
+                    if at is None and name == wanted and _is_refused(name, parent):
+                        continue
                     if at is None:
                         return False
                     if self._names.given(above, name) or self._names.is_other(above, parent, name):
                         continue
                     if self._is(item, name, at, parent):
-                        self._note_name(item.parts, name)
+                        self._note_name(item.parts, self._names.listed(above, parent, name))
                         return True
                     if stat.S_IFMT(at.st_mode) == item.type:
                         return False
@@ -176,6 +140,8 @@ class TargetTree:
             return False
         if stat.S_ISLNK(at.st_mode):
             return os.readlink(name, dir_fd=folder) == item.target
+        if stat.S_ISDIR(at.st_mode):
+            return True
         if not stat.S_ISREG(at.st_mode):
             return at.st_rdev == ((item.attributes.device if item.attributes else None) or 0)
         if at.st_size != item.size:
@@ -214,7 +180,14 @@ class TargetTree:
                     file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
                 except FileExistsError:
                     continue
-                return NewFile(self, os.dup(parent), name, file, extents)
+                return NewFile(
+                    self.attributes,
+                    self.place,
+                    folder=os.dup(parent),
+                    temporary=name,
+                    file=file,
+                    extents=extents,
+                )
 
     def make_link(self, item: Item, *, overwrite: bool) -> None:
         """Make a symbolic link; raise ``InTheWay``."""
@@ -318,7 +291,7 @@ class TargetTree:
         parts: Parts,
         folder: int,
         make: Callable[[bytes], None],
-        replaces: Callable[[os.stat_result], bool],
+        replaces: Replaces,
     ) -> bytes:
         """Make something under its name, or under another one where this disk does not take it.
 
@@ -352,10 +325,10 @@ class TargetTree:
         raise refused or InTheWay("something else is there, and under all similar names")
 
     def _note_name(self, parts: Parts, name: bytes) -> None:
-        if name != parts[-1]:
-            with self._lock:
+        with self._lock:
+            self._names.give(parts[:-1], parts[-1], name)
+            if name != parts[-1]:
                 self.renamed[parts] = name
-                self._names.give(parts[:-1], name)
 
     def _name_of(self, parts: Parts) -> bytes:
         return self.renamed.get(parts, parts[-1])
@@ -447,18 +420,19 @@ class TargetTree:
             self._widened.setdefault(parts, mode)
 
 
-def replaces_file(*, overwrite: bool) -> Callable[[os.stat_result], bool]:
-    """Return what tells whether a file or a link may take the place of what is there."""
+def _is_refused(name: bytes, folder: int) -> bool:
+    """Return whether this file system cannot have a name that is not there; only odd ones are tried."""
+    if is_portable(name):
+        return False
+    try:
+        os.close(os.open(name, NEW_FILE, 0o600, dir_fd=folder))
+    except OSError as error:
+        return error.errno in NAME_REFUSED
+    os.unlink(name, dir_fd=folder)
+    return False
 
-    def replaces(at: os.stat_result) -> bool:
-        if not overwrite:
-            raise InTheWay("something of this name is there by now")
-        return not stat.S_ISDIR(at.st_mode)
 
-    return replaces
-
-
-def _may_replace(at: os.stat_result, replaces: Callable[[os.stat_result], bool], *, told: bool) -> bool:
+def _may_replace(at: os.stat_result, replaces: Replaces, *, told: bool) -> bool:
     try:
         return replaces(at)
     except InTheWay:

@@ -25,16 +25,24 @@ class TargetNames:
         self._given: dict[Parts, set[bytes]] = {}
         self._exact: set[tuple[int, str]] = set()
         """Devices that list names of a kind as they were given."""
-        self._lowered: set[int] = set()
-        """Devices that list all names in small letters."""
+        self._lowers = False
+        """This disk lists all names in small letters: what is called so may be anybody's."""
 
     def given(self, above: Parts, name: bytes) -> bool:
         """Return whether this name was given to an item that is called otherwise."""
-        return name in self._given.get(above, ())
+        given = self._given.get(above, ())
+        return name in given or (self._lowers and name.lower() in given)
 
-    def give(self, above: Parts, name: bytes) -> None:
-        """Note that an item that is called otherwise has this name."""
-        self._given.setdefault(above, set()).add(name)
+    def give(self, above: Parts, wanted: bytes, name: bytes) -> None:
+        """Note that an item has this name, where it is called otherwise."""
+        if self._lowers:
+            self._given.setdefault(above, set()).add(name.lower())
+        elif wanted != name:
+            self._given.setdefault(above, set()).add(name)
+
+    def listed(self, above: Parts, folder: int, name: bytes) -> bytes:
+        """Return what the listing of its folder calls a name that is there and no other one's."""
+        return name if name in self._names(above, folder) else name.lower()
 
     def is_other(self, above: Parts, folder: int, name: bytes) -> bool:
         """Return whether a name that can be found is only another one's, as this disk compares them."""
@@ -42,8 +50,7 @@ class TargetNames:
             return False
         self._listed.pop(above)
         names = self._names(above, folder)
-        lowered = name.lower() in names and os.fstat(folder).st_dev in self._lowered
-        return name not in names and not lowered
+        return name not in names and not (self._lowers and name.lower() in names)
 
     def made(self, above: Parts, folder: int, name: bytes) -> bytes:
         """Return what a name that was just made is called in the listing of its folder."""
@@ -61,7 +68,7 @@ class TargetNames:
             self._exact.update((device, kind) for kind in kinds if kind != DROPPED)
             return name
         if name.lower() in names:
-            self._lowered.add(device)
+            self._lowers = True
             return name.lower()
         at = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return next(

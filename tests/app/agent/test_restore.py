@@ -391,7 +391,7 @@ async def test_a_refusal_of_the_system_is_a_line_wherever_it_comes(
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("app.agent.restore_tree.NewFile.close", refuse)
+    monkeypatch.setattr("app.agent.target_file.NewFile.close", refuse)
     entries = [version(b"/f", b"1", 1), version(b"/large", b"2" * 300_000, 2)]
     async with a_false_server(entries, {1: b"1", 2: b"2" * 300_000}) as url:
         assert await from_false(url, tmp_path) == 1

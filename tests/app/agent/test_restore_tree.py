@@ -12,7 +12,8 @@ import pytest
 
 from app.agent.portable_names import alternatives
 from app.agent.restore_plan import Item
-from app.agent.restore_tree import InTheWay, TargetTree
+from app.agent.restore_tree import TargetTree
+from app.agent.target_file import InTheWay
 from streams.failures import ConfigRejected
 from streams.vocabulary import EntryKind
 
@@ -170,8 +171,15 @@ def test_other_names_are_near_and_fit_everywhere(name: bytes, other: bytes) -> N
 class Disk:
     """The names of an ext4 of ours as another file system would treat them."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, same: Callable[[bytes], bytes], bad: bytes = b"") -> None:
-        self._same, self._bad = same, bad
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        same: Callable[[bytes], bytes],
+        bad: bytes = b"",
+        *,
+        lowers: bool = False,
+    ) -> None:
+        self._same, self._bad, self._lowers = same, bad, lowers
         for word in ("stat", "mkdir", "unlink", "open", "symlink"):
             self._wrap(patch, word, at=1 if word == "symlink" else 0)
         rename = os.rename
@@ -201,7 +209,7 @@ class Disk:
         for there in os.listdir(folder):
             if self._same(os.fsencode(there)) == self._same(name):
                 return os.fsencode(there)
-        return self._same(name) if self._same(name) == name.rstrip(b".") else name
+        return self._same(name) if self._lowers or self._same(name) == name.rstrip(b".") else name
 
 
 def nfc(name: bytes) -> bytes:
@@ -240,6 +248,30 @@ def test_names_that_a_disk_takes_for_one_are_all_kept(
             found = {path.read_bytes() for path in (tmp_path / "to" / "d").iterdir()}
             inner = {path.read_bytes() for path in (tmp_path / "to" / "e").glob("*/inner")}
             assert found == inner == set(names)
+
+
+@pytest.mark.parametrize("lowers", [False, True])
+def test_what_was_given_other_names_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lowers: bool
+) -> None:
+    names = [b"README", b"Readme", b"a:b", b"a_b", b"readme"]
+    items = [item((name,), EntryKind.FOLDER) for name in names]
+    items += [item((name, b"x"), data=name) for name in names]
+    with monkeypatch.context() as patch:
+        Disk(patch, bytes.lower, b":", lowers=lowers)
+        for order in (items, items, [*items[4::-1], *items[:4:-1]]):
+            tree = TargetTree(tmp_path / "to")
+            tree.begin("origin")
+            if order is items and list((tmp_path / "to").glob("*/x")):
+                assert all(tree.present(each) for each in items)
+            for each in order[:5]:
+                tree.make_folder(each.parts, overwrite=True)
+            for each in order[5:]:
+                put(tree, each.parts, each.parts[0], overwrite=True)
+            tree.end()
+            tree.close()
+            found = [path.read_bytes() for path in (tmp_path / "to").glob("*/x")]
+            assert set(found) == set(names)
 
 
 def test_what_cannot_be_set_costs_no_content(

@@ -1,0 +1,72 @@
+"""A file that is being restored: written under a name of its own, and complete when it gets its final one."""
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+
+from app.agent.restore_attributes import AttributeWriter
+from app.agent.restore_plan import Item, Parts
+from app.agent.sparse import Placement
+
+Replaces = Callable[[os.stat_result], bool]
+"""Tells whether what is there may be replaced; may raise ``InTheWay``."""
+Place = Callable[[Parts, int, Callable[[bytes], None], Replaces], bytes]
+"""Makes something under its name in an open folder, or under another one; see ``TargetTree.place``."""
+
+
+class InTheWay(Exception):
+    """Something lies where a name is to be restored."""
+
+
+def replaces_file(*, overwrite: bool) -> Callable[[os.stat_result], bool]:
+    """Return what tells whether a file or a link may take the place of what is there."""
+
+    def replaces(at: os.stat_result) -> bool:
+        if not overwrite:
+            raise InTheWay("something of this name is there by now")
+        return not stat.S_ISDIR(at.st_mode)
+
+    return replaces
+
+
+class NewFile:
+    """A file that is being written under a name of its own; nothing has its final name until ``keep``."""
+
+    def __init__(
+        self,
+        attributes: AttributeWriter,
+        place: Place,
+        *,
+        folder: int,
+        temporary: bytes,
+        file: int,
+        extents: tuple[int, ...] | None,
+    ) -> None:
+        self._attributes, self._place, self._placement = attributes, place, Placement(extents)
+        self._folder, self._temporary, self._file = folder, temporary, file
+        self._written = 0
+
+    def write(self, data: bytes) -> None:
+        """Append ``data`` to what has come; in a sparse file each part goes to its place."""
+        self._placement.write(self._file, self._written, data)
+        self._written += len(data)
+
+    def keep(self, item: Item, *, overwrite: bool) -> None:
+        """Give the file all that is known of it, and its name; raise ``InTheWay``."""
+        if item.extents is not None:
+            os.ftruncate(self._file, item.size)
+        self._attributes.apply(self._file, item)
+        self._place(item.parts, self._folder, self._rename, replaces_file(overwrite=overwrite))
+        self._temporary = b""
+
+    def _rename(self, name: bytes) -> None:
+        os.rename(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def close(self) -> None:
+        """Remove the file unless it was kept."""
+        os.close(self._file)
+        if self._temporary:
+            with suppress(FileNotFoundError):
+                os.unlink(self._temporary, dir_fd=self._folder)
+        os.close(self._folder)
