@@ -153,13 +153,15 @@ def write_configuration(folder: Path, *, port: int, database_path: Path) -> Path
 
 
 @contextlib.asynccontextmanager
-async def run_fleet(data: Path, *words: str, clients: int = 45) -> AsyncIterator[Fleet]:
+async def run_fleet(
+    data: Path, *words: str, clients: int = 45, start_s: float = 60.0
+) -> AsyncIterator[Fleet]:
     """Run the simulated fleet over ``data`` for the length of the block."""
     count = ("--clients", str(clients))
     async with run_program(
         "app.fleet.child", "--data", str(data), *count, "--seed", "1256", *words, keep_stdin=True
     ) as program:
-        found = await program.line(re.compile(r"^\{.*\}$"), within_s=60)
+        found = await program.line(re.compile(r"^\{.*\}$"), within_s=start_s)
         told = json.loads(found[0])
         yield Fleet(
             program, told["port"], told["events_port"], Path(told["token_file"]), Path(told["database_path"])

@@ -20,6 +20,8 @@ from tests.e2e.processes import URL, Fleet, run_fleet, run_program
 from tests.faults.__main__ import room, say
 from tests.faults.followers import Follower
 
+START_S = 1800.0
+"""Many clients have a long history, which is written first."""
 EVERY_S = 5.0
 TOLD_S = 60.0
 SPARE_MB = 32.0
@@ -79,7 +81,7 @@ async def _console(fleet: Fleet, folder: Path) -> AsyncGenerator[Console | None]
     tasks = folder / "tasks"
     words = ("--web", "--port", "0", "--config", str(fleet.configuration(folder)))
     async with run_program("tests.faults.watched", str(tasks), *words) as program:
-        url = (await program.line(URL, within_s=90))[0]
+        url = (await program.line(URL, within_s=START_S))[0]
         async with open_browser(chromium) as browser, open_screen(browser, url) as screen:
             yield Console(psutil.Process(program.process.pid), tasks, screen)
 
@@ -88,7 +90,10 @@ async def soak(clients: int, minutes: float) -> int:
     """Run and print; return 1 where memory, open files, threads or tasks grow."""
     samples: dict[str, list[Sample]] = {"server": [], "console": []}
     with room() as work:
-        async with run_fleet(work / "data", clients=clients) as fleet, _console(fleet, work) as console:
+        async with (
+            run_fleet(work / "data", clients=clients, start_s=START_S) as fleet,
+            _console(fleet, work) as console,
+        ):
             server = psutil.Process(fleet.program.process.pid)
             follower = Follower(f"http://127.0.0.1:{fleet.events_port}/events", fleet.token)
             following = asyncio.create_task(follower.follow())
