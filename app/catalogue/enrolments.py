@@ -6,8 +6,9 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import change
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.revision import new_revision
@@ -74,6 +75,18 @@ class Enrolments:
             transaction.run(update(enrolments).where(expired).values(expires_at=ENDED))
 
         await self._writer.write(work)
+
+    async def purge(self, older_than: datetime) -> int:
+        """Forget codes from before a time that have been used or have expired; return how many."""
+
+        def step(transaction: Transaction, most: int) -> int:
+            over = enrolments.c.used_at.is_not(None) | (enrolments.c.expires_at <= transaction.now_us)
+            old = (
+                select(enrolments.c.hash).where(over, enrolments.c.created_at < to_us(older_than)).limit(most)
+            )
+            return transaction.run(delete(enrolments).where(enrolments.c.hash.in_(old))).rowcount
+
+        return await in_steps(self._writer, step, flow=MAINTENANCE)
 
     async def redeem(
         self, name: str, code: str, platform: str, agent_version: str, *, machine_key: str = ""

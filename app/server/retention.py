@@ -74,6 +74,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
     await catalogue.analytics.forget()
     await catalogue.tokens.end_expired()
     await catalogue.enrolments.end_expired()
+    await catalogue.enrolments.purge(too_old)
     await asyncio.to_thread(checkpoint, catalogue.path)
     log.info(
         "tidied",

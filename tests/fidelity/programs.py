@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
-START_S = 60.0
+START_S = 300.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
