@@ -14,6 +14,7 @@ from app.catalogue.content_owners import add_held, blobs_of, correct_size, owned
 from app.catalogue.doomed import revive
 from app.catalogue.errors import ContentWithdrawn
 from app.catalogue.readers import Readers
+from app.catalogue.rows import SOUND
 from app.catalogue.schema import blobs, client_contents, clients, runs
 from app.catalogue.totals import add_blob_bytes, increased
 from app.catalogue.transaction import Transaction
@@ -114,7 +115,7 @@ class Contents:
             .where(client_contents.c.client_no == number)
         )
         if not damaged:
-            wanted = wanted.where(blobs.c.damaged.is_(False))
+            wanted = wanted.where(SOUND)
         found: set[str] = set()
         for part in _parts(list(hashes)):
             raw = [bytes.fromhex(sha256) for sha256 in part]

@@ -16,7 +16,7 @@ from app.catalogue.file_pages import file_page
 from app.catalogue.paging import page_of
 from app.catalogue.readable import fitting, readable
 from app.catalogue.readers import Readers
-from app.catalogue.rows import PRESENT, REMOVED, select_versions, version_of
+from app.catalogue.rows import PRESENT, REMOVED, SOUND, select_versions, version_of
 from app.catalogue.schema import blobs, clients, file_versions, files, meta, runs
 from app.catalogue.stored_blobs import StoredBlob, hashes_of
 from app.catalogue.times import to_us
@@ -163,7 +163,7 @@ class Files:
                 file_versions.c.id.in_(version_ids),
                 PRESENT,
                 blobs.c.size_bytes <= at_most,
-                blobs.c.damaged.is_(False),
+                SOUND,
                 true() if only_client is None else clients.c.id == only_client,
             )
         )

@@ -1,6 +1,6 @@
 """Rows of the catalogue as records, and the selects that fetch what a record needs."""
 
-from sqlalchemy import case, select
+from sqlalchemy import Boolean, case, literal_column, select
 
 from app.attributes import unpack
 from app.catalogue.aliases import AnyRow, AnySelect
@@ -39,6 +39,9 @@ CLIENT_COLUMNS = (
 
 PRESENT = clients.c.removed_at.is_(None)
 """A client that is not removed; also where there is none."""
+SOUND = literal_column("+blobs.damaged", Boolean).is_(False)
+"""Contents that are not known to be damaged: nearly all, so that the sign keeps SQLite from walking the index
+of damage where it should look up what is asked for."""
 REMOVED = select(clients.c.no).where(clients.c.removed_at.is_not(None))
 """The numbers of removed clients whose rows are still going."""
 
