@@ -103,10 +103,10 @@ async def test_a_body_with_a_token_may_not_pause_for_long(tmp_path: Path, openin
 
 
 async def test_idle_connections_give_way_and_a_console_gets_in(tmp_path: Path, opening: Opening) -> None:
-    async with a_server(tmp_path) as server:
+    # None of them may end by its time, however busy the machine is.
+    async with a_server(tmp_path, head_s=600.0) as server:
         idle = [(await opening(server.url))[0] for _ in range(door.UNAUTHENTICATED + 40)]
         await server.get("/api/clients")
-        await until(lambda: server.room.door.unauthenticated <= door.UNAUTHENTICATED)
         assert await ended(idle[0]) == b""
         assert not idle[-1].at_eof()
 
