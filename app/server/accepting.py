@@ -67,27 +67,33 @@ class Acceptor:
                 self._door.close_oldest()
                 return self._pause(FAILED_S)
             accepted.setblocking(False)
-            self._tasks.start(self._serve(accepted, str(address[0])), "accepted connection")
+            self._admit(accepted, str(address[0]))
+
+    def _admit(self, accepted: socket.socket, address: str) -> None:
+        # Counted before the next one is accepted, not when its task begins: the bound holds at any moment.
+        connection = self._door.admit(address, accepted.close)
+        task = self._tasks.start(self._serve(accepted, address, connection), "accepted connection")
+        cut = connection.close = task.cancel
+
+        def ended(_: object) -> None:
+            # Also of a task that was cancelled before its first step.
+            if connection.close == cut:
+                accepted.close()
+                self._door.forget(connection)
+
+        task.add_done_callback(ended)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._listening)
         self._again = self._loop.call_later(seconds, self.start)
 
-    async def _serve(self, accepted: socket.socket, address: str) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connection = self._door.admit(address, task.cancel)
+    async def _serve(self, accepted: socket.socket, address: str, connection: Connection) -> None:
         try:
             transport = await self._connected(accepted, connection)
         except (OSError, TimeoutError) as error:
             limited.info("handshake_failed", peer=address, reason=str(error) or type(error).__name__)
         else:
             connection.close = transport.abort
-            return
-        finally:
-            if connection.close == task.cancel:  # not connected, or cut by the door meanwhile
-                accepted.close()
-                self._door.forget(connection)
 
     async def _connected(self, accepted: socket.socket, connection: Connection) -> asyncio.WriteTransport:
         def handler() -> web.RequestHandler:

@@ -106,7 +106,9 @@ async def test_idle_connections_give_way_and_a_console_gets_in(tmp_path: Path, o
     # None of them may end by its time, however busy the machine is.
     async with a_server(tmp_path, head_s=600.0) as server:
         idle = [(await opening(server.url))[0] for _ in range(door.UNAUTHENTICATED + 40)]
+        assert server.room.door.unauthenticated <= door.UNAUTHENTICATED
         await server.get("/api/clients")
+        assert server.room.door.unauthenticated <= door.UNAUTHENTICATED
         assert await ended(idle[0]) == b""
         assert not idle[-1].at_eof()
 
