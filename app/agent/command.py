@@ -54,13 +54,13 @@ from app.config import AgentSettings, find_file, load_settings
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private, open_files_limit, raise_file_limit
 from app.protocol import enrol_command
+from app.sizes import bytes_of_size
 from app.tls import split_code
 from streams.failures import ConfigRejected, TidewatchError, WrongToken
 from streams.records.clients import Client
 
 T = TypeVar("T")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-UNITS_BYTES = {"": 1, "B": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 FILES_OF_THE_AGENT = 32
 FILES_OF_A_TRANSFER = 6
 """Open at once: the file, folders on the way to it, the connection."""
@@ -116,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--exclude-larger-than",
         metavar="SIZE",
-        help="leave out files that are larger, such as 500M or 4G [agent.exclude_larger_bytes]",
+        help="leave out files that are larger, such as 500MB or 4GiB [agent.exclude_larger_bytes]",
     )
     add(
         "--gone",
@@ -152,7 +152,7 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
     flags: dict[str, object] = {"schedule_s": seconds_of(args.every)} if args.every else {}
     flags |= {name: True for name in ("one_file_system", "exclude_caches") if getattr(args, name)}
     if args.exclude_larger_than is not None:
-        flags["exclude_larger_bytes"] = bytes_of(args.exclude_larger_than)
+        flags["exclude_larger_bytes"] = larger_than(args.exclude_larger_than)
     settings = load_settings(find_file(args.config), {"agent": {**flags, **trust_flags(args)}}).agent
     more = {
         name: (*getattr(settings, name), *getattr(args, name)) for name in ("ignore", "exclude_if_present")
@@ -180,15 +180,13 @@ def seconds_of(text: str) -> float:
         raise ConfigRejected(f"--every {text!r} is not a time.", hint="Write 90s, 30m, 6h or 1d.") from None
 
 
-def bytes_of(text: str) -> int:
-    """Return the bytes of ``500M`` or ``4G``; a number alone is bytes."""
-    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
-    try:
-        size = int(float(number) * UNITS_BYTES[unit])
-    except (KeyError, ValueError, OverflowError):
-        size = 0
-    if size <= 0:
-        raise ConfigRejected(f"--exclude-larger-than {text!r} is not a size.", hint="Write it as 500M or 4G.")
+def larger_than(text: str) -> int:
+    """Return the bytes of ``--exclude-larger-than``; raises ConfigRejected."""
+    size = bytes_of_size(text)
+    if not size or size >= NO_LIMIT:
+        raise ConfigRejected(
+            f"--exclude-larger-than {text!r} is not a size.", hint="Write it as 500MB or 4GiB."
+        )
     return size
 
 

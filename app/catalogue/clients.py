@@ -193,24 +193,18 @@ class Clients:
         if not 0 < goal_s < float("inf"):
             raise BadQuery(f"A goal of {goal_s} s is not possible.", hint="Give a number of seconds above 0.")
 
-        def work(transaction: Transaction) -> Client:
-            row = client_row(transaction, client_id)
-            if row.goal_s == goal_s:
-                return client_of(row)
-            client = change(transaction, row.no, goal_s=goal_s)
-            transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
-            return client
-
-        return await self._writer.write(work)
+        return await self._set(client_id, "goal_s", goal_s)
 
     async def set_quota(self, client_id: str, quota_bytes: int | None) -> Client:
         """Set how much a client may keep: 0 no bound, None that of the settings. Raises UnknownClient."""
+        return await self._set(client_id, "quota_bytes", quota_bytes)
 
+    async def _set(self, client_id: str, column: str, value: float | None) -> Client:
         def work(transaction: Transaction) -> Client:
             row = client_row(transaction, client_id)
-            if row.quota_bytes == quota_bytes:
+            if getattr(row, column) == value:
                 return client_of(row)
-            client = change(transaction, row.no, quota_bytes=quota_bytes)
+            client = change(transaction, row.no, **{column: value})
             transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
             return client
 

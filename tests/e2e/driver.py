@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, WebSocket, async_playwright
+from playwright.async_api import Browser, FloatRect, Locator, Page, WebSocket, async_playwright
 from playwright.async_api import TimeoutError as NotSeen
 
 REQUIRE = "REQUIRE_BROWSER"
@@ -197,6 +197,12 @@ class Screen:
 
     async def tap(self, target: Locator, *, button: str = "left") -> None:
         """Click the middle of what was found, whatever lies over its node in the semantics tree."""
+        box = await self.box(target)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        await self.page.mouse.click(x, y, button="right" if button == "right" else "left")
+
+    async def box(self, target: Locator) -> FloatRect:
+        """Return where something is on the screen."""
         await self._attached(target, target, SEE_S)
         box = None
 
@@ -207,8 +213,7 @@ class Screen:
 
         await until(placed, within_s=SEE_S, what=lambda: "a place on the screen")
         assert box is not None
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        await self.page.mouse.click(x, y, button="right" if button == "right" else "left")
+        return box
 
     async def go(self, view: str) -> None:
         """Choose a view in the rail."""

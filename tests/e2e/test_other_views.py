@@ -83,8 +83,7 @@ async def test_another_range_and_the_value_below_the_pointer(stage: Stage) -> No
     await screen.see("Backups per hour")
     await screen.see("2 backups")
     heat = await screen.see(re.compile("Activity by client and hour: 2 backups"))
-    box = await heat.bounding_box()
-    assert box is not None
+    box = await screen.box(heat)
     column = (box["width"] - NAMES_WIDTH - SCROLLBAR) / 24
     x = box["x"] + NAMES_WIDTH + column * (stage.backed_up_at.hour + 0.5)
     await screen.page.mouse.move(x, box["y"] + HEAD_HEIGHT + ROW_HEIGHT / 2)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FloatRect, Locator
 
 from tests.e2e.driver import Screen, open_browser, open_screen
 from tests.e2e.processes import run_console
@@ -31,8 +30,8 @@ async def screen(chromium_path: str) -> AsyncIterator[Screen]:
 async def test_the_log_can_be_searched_and_stopped(screen: Screen) -> None:
     await screen.go("Logs")
     await screen.see("Text or /regex/", within_s=30)
-    field = await _box(screen.page.get_by_label("Text or /regex/").first)
-    pause = await _box(screen.button(re.compile("Pause")).first)
+    field = await screen.box(screen.page.get_by_label("Text or /regex/").first)
+    pause = await screen.box(screen.button(re.compile("Pause")).first)
     assert field["width"] >= READABLE
     assert field["x"] + field["width"] <= pause["x"] and pause["x"] + pause["width"] <= WIDTH
 
@@ -42,9 +41,9 @@ async def test_a_message_covers_neither_the_table_nor_the_foot_of_the_details(sc
     await screen.row_says(CLIENT, r"\b(online|overdue|backing up|offline|failing)\b", within_s=30)
     await screen.choose(CLIENT, "Details")
     await screen.see("Last 30 runs")
-    foot = await _box(screen.button("Verify").first)
+    foot = await screen.box(screen.button("Verify").first)
     await screen.choose(CLIENT, "Verify all files")
-    message = await _box(await screen.see("Close message"))
+    message = await screen.box(await screen.see("Close message"))
     assert message["y"] >= foot["y"] + foot["height"] + 8
     await screen.page.keyboard.press("Escape")
     await screen.see_gone("Last 30 runs")
@@ -62,8 +61,8 @@ async def test_a_client_is_found_by_typing(screen: Screen) -> None:
 
 async def test_a_click_goes_through_a_tooltip(screen: Screen) -> None:
     await screen.go("Clients")
-    menu = await _box(await screen.see("Filter by status"))
-    card = await _box(screen.page.get_by_role("button", name=re.compile("Show all clients")).first)
+    menu = await screen.box(await screen.see("Filter by status"))
+    card = await screen.box(screen.page.get_by_role("button", name=re.compile("Show all clients")).first)
     x = menu["x"] + menu["width"] / 2
     await screen.page.mouse.move(x - 5, card["y"] + 20)
     await screen.page.mouse.move(x, card["y"] + 30)
@@ -72,9 +71,3 @@ async def test_a_click_goes_through_a_tooltip(screen: Screen) -> None:
     await screen.page.mouse.click(x, menu["y"] + menu["height"] / 2)
     await screen.page.get_by_role("menuitem", name="Overdue").wait_for(state="attached")
     await screen.page.keyboard.press("Escape")
-
-
-async def _box(found: Locator) -> FloatRect:
-    box = await found.bounding_box()
-    assert box is not None
-    return box

@@ -6,19 +6,17 @@ already stays; new contents above its quota are refused. The server may run mean
 """
 
 import argparse
-import re
 
 from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.protocol import MAX_QUOTA_BYTES
 from app.server.commands.secrets import invoker
-from app.server.commands.shared import add_data, begin, say, with_catalogue
-from app.server.problems import StartFailed
+from app.server.commands.shared import add_data, begin, client_named, say, with_catalogue
+from app.sizes import bytes_of_size
 from streams.failures import ConfigRejected
 from streams.records.clients import Client
 from streams.vocabulary import AuditAction
 
-SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 DEFAULT, NONE = "default", "none"
 
 
@@ -35,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = None if size in (None, DEFAULT) else size_of(size)
 
     async def act(catalogue: Catalogue) -> int:
-        client = await catalogue.clients.by_name(args.name)
-        if client is None:
-            raise StartFailed(f"No client is named {args.name}.", hint="Names are case-sensitive.")
+        client = await client_named(catalogue, args.name)
         if size is not None:
             client = await catalogue.clients.set_quota(client.id, wanted)
             await catalogue.audit.note(
@@ -58,12 +54,9 @@ def size_of(text: str) -> int:
     """Return the bytes of a size in words; raises ConfigRejected."""
     if text == NONE:
         return 0
-    match = SIZE.fullmatch(text)
-    if match is not None and (match[2] or not match[3]):
-        base = 1024 if match[3] else 1000
-        size = round(float(match[1]) * base ** " kmgtp".index(match[2].lower() or " "))
-        if 0 < size <= MAX_QUOTA_BYTES:
-            return size
+    size = bytes_of_size(text)
+    if size is not None and 0 < size <= MAX_QUOTA_BYTES:
+        return size
     raise ConfigRejected(
         f"{text!r} is no size of a quota.", hint=f"Write 500GB, 2TiB, {NONE} or {DEFAULT}; at most 9,000TB."
     )

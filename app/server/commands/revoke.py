@@ -8,8 +8,7 @@ import argparse
 from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
-from app.server.commands.shared import add_data, begin, say, with_catalogue
-from app.server.problems import StartFailed
+from app.server.commands.shared import add_data, begin, client_named, say, with_catalogue
 from streams.vocabulary import AuditAction
 
 
@@ -23,9 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """Revoke the token; return the exit code."""
 
     async def revoke(catalogue: Catalogue) -> int:
-        client = await catalogue.clients.by_name(args.name)
-        if client is None:
-            raise StartFailed(f"No client is named {args.name}.", hint="Names are case-sensitive.")
+        client = await client_named(catalogue, args.name)
         await catalogue.tokens.revoke_client(client.id)
         await catalogue.audit.note(
             AuditNote(

@@ -12,6 +12,7 @@ from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private
 from app.server.folder import CATALOGUE_FILE, beside
 from app.server.problems import StartFailed
+from streams.records.clients import Client
 from streams.safe_text import terminal_text
 
 
@@ -73,6 +74,14 @@ def in_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, int]
             await catalogue.close()
 
     return asyncio.run(main())
+
+
+async def client_named(catalogue: Catalogue, name: str) -> Client:
+    """Return the client of a name; raises StartFailed where there is none."""
+    client = await catalogue.clients.by_name(name)
+    if client is None:
+        raise StartFailed(f"No client is named {name}.", hint="Names are case-sensitive.")
+    return client
 
 
 def say(line: str) -> None:

@@ -1,7 +1,6 @@
 """What is left out besides patterns: caches, marked folders, large files, other disks, our own data."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,6 @@ from app.agent.left_out import (
 from app.agent.scan import Scanner, Step
 from app.protocol import server_id_of
 from tests.app.agent.test_scan import found, names, settle
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
-    folder = tmp_path / "state"
-    folder.mkdir()
-    opened = Index(folder)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,6 @@ from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
 
 PAST_NS = 10**18
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
-    folder = tmp_path / "state"
-    folder.mkdir()
-    opened = Index(folder)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

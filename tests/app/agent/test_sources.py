@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,6 @@ from app.agent.scan import Scanner, Step
 from app.agent.sources import Sources
 from app.agent.vanished import VanishedNames
 from tests.app.agent.test_scan import settle
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
-    folder = tmp_path / "state"
-    folder.mkdir()
-    opened = Index(folder)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
