@@ -11,14 +11,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from app.attributes import CAPABILITY, MAX_ATTRIBUTES_BYTES, Attributes, is_kept, pack
+from app.agent.system import file_system_id
+from app.attributes import MAX_ATTRIBUTES_BYTES, NANOSECONDS, Attributes, is_kept, pack
 
-NANOSECONDS = 10**9
 MAX_TIME_NS = 2**63 - 1
 UNKNOWN = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """This file system has no extended attributes."""
 DIGEST_BYTES = 12
-SPARSE_MARK = b"s"
 TOO_LARGE, UNREADABLE = "too large", "unreadable"
 
 
@@ -61,7 +60,8 @@ class AttributeReader:
         """Return a number of a file that is the same after a restart, as that of its device need not be."""
         file_system = self._file_systems.get(at.st_dev)
         if file_system is None:
-            file_system = self._file_systems[at.st_dev] = os.statvfs(folder).f_fsid
+            # Without a number of its own (FUSE) by its device, so that two of them are not taken for one.
+            file_system = self._file_systems[at.st_dev] = file_system_id(folder) or at.st_dev
         digest = hashlib.blake2b(b"%d %d" % (file_system, at.st_ino), digest_size=8).digest()
         return int.from_bytes(digest, "big") & MAX_TIME_NS
 
@@ -105,19 +105,6 @@ def _name_of(known: dict[int, str], number: int, look_up: Callable[[int], str]) 
 
 
 def digest_of(attributes: Attributes | None) -> bytes | None:
-    """Return what the index keeps of attributes: it differs where they do, and tells a sparse file."""
+    """Return what the index keeps of attributes: it differs where they do."""
     packed = pack(attributes)
-    if packed is None or attributes is None:
-        return None
-    mark = b"" if attributes.extents is None else SPARSE_MARK
-    return hashlib.blake2b(packed, digest_size=DIGEST_BYTES).digest() + mark
-
-
-def is_sparse(digest: bytes) -> bool:
-    """Return whether this is the digest of a sparse file."""
-    return len(digest) > DIGEST_BYTES
-
-
-def has_capability(attributes: Attributes) -> bool:
-    """Return whether a file lends rights by a capability."""
-    return any(name == CAPABILITY for name, _ in attributes.xattrs)
+    return None if packed is None else hashlib.blake2b(packed, digest_size=DIGEST_BYTES).digest()

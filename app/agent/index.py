@@ -48,7 +48,7 @@ REBUILD = (
     """DELETE FROM entries WHERE NOT EXISTS (
         SELECT 1 FROM temp.at_server AS there
         WHERE there.folder = entries.folder AND there.name = entries.name AND there.mode = entries.mode
-        AND there.mtime_ns = entries.mtime_ns AND there.sha256 IS entries.sha256
+        AND there.size = entries.size AND there.mtime_ns = entries.mtime_ns AND there.sha256 IS entries.sha256
         AND there.target IS entries.target AND there.attributes IS entries.attributes)""",
     f"""INSERT OR IGNORE INTO entries
         SELECT folder, name, mode, size, mtime_ns, {UNSURE}, 0, sha256, target, attributes

@@ -33,7 +33,7 @@ def noted(
     row = (
         *split(found.path),
         found.mode,
-        found.size,
+        found.size if honest else size,
         found.mtime_ns,
         found.inode if sure else UNSURE,
         found.ctime_ns,
@@ -42,7 +42,7 @@ def noted(
         digest_of(found.attributes),
     )
     old = found.old
-    if old is not None and still and (old[1], old[3], *old[6:]) == (row[2], row[4], *row[7:]):
+    if old is not None and still and (*old[1:4], *old[6:]) == (*row[2:5], *row[7:]):
         return Noted(None, row)
     entry = AgentEntry(
         raw_path=found.path,

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.agent.attributes import AttributeReader, digest_of, is_sparse
+from app.agent.attributes import AttributeReader
 from app.agent.folders import Folders
-from app.agent.index import UNSURE
 from app.agent.names import reason_of, split
 from app.agent.scan import Found, facts_of
 from app.agent.sparse import Placement, cut_extents, extents_of
@@ -161,25 +160,6 @@ class FileReader:
                 copy.write(data)
                 done += len(data)
             return Content(_cut(now, done), digest.hexdigest(), done, False)
-
-    def unread(self, folders: Folders, found: Found) -> Content | None:
-        """Return the content of the last backup where only attributes have changed since; else None.
-
-        The time of a change of attributes (ctime) is new although size, time and inode are not. Only where
-        the attributes do differ is that the explanation; else the content may have changed, and is read.
-        """
-        old = found.old
-        if old is None or old[6] is None or old[8] is None or old[4] == UNSURE or is_sparse(old[8]):
-            return None
-        if (old[2], old[3], old[4]) != (found.size, found.mtime_ns, found.inode):
-            return None
-        with opened(folders, found.path) as (file, at):
-            now = self._as_found(found, file, at)
-            if (now.size, now.mtime_ns, now.inode) != (old[2], old[3], old[4]) or _extents(now) is not None:
-                return None
-            if (now.mode, digest_of(now.attributes)) == (old[1], old[8]):
-                return None
-            return Content(now, old[6].hex(), now.size, True)
 
     def name(self, folders: Folders, found: Found) -> Found:
         """Return a name that is no file with its attributes; raise ``FileGone``, ``FileFailed``."""

@@ -108,8 +108,7 @@ class Sender:
                 self._read_name(folders, found, read)
                 continue
             try:
-                content = self._reader.unread(folders, found)
-                content = content or self._reader.small(folders, found, BATCH_BLOB_BYTES, self._reread_times)
+                content = self._reader.small(folders, found, BATCH_BLOB_BYTES, self._reread_times)
             except FileGone:
                 read.gone.append(found)
             except FileFailed as error:
@@ -141,8 +140,8 @@ class Sender:
         """Back up one file that is too large to be held in memory."""
         self._counts.current = found.path
         try:
-            for attempt in range(RESENT_TIMES):
-                name = await self._large(found, may_be_unread=not attempt)
+            for _ in range(RESENT_TIMES):
+                name = await self._large(found)
                 try:
                     refused = await self._ledger.record([name])
                     break
@@ -162,9 +161,7 @@ class Sender:
         finally:
             self._counts.under_way.pop(found.path, None)
 
-    async def _large(self, found: Found, *, may_be_unread: bool) -> Noted:
-        if may_be_unread and (unread := await asyncio.to_thread(self._unread, found)) is not None:
-            return _noted(unread)
+    async def _large(self, found: Found) -> Noted:
         for left in range(self._reread_times, -1, -1):
             content = await asyncio.to_thread(self._hash, found)
             if content.still or not left:
@@ -204,10 +201,6 @@ class Sender:
     def _hash(self, found: Found) -> Content:
         with Folders(self._real_folders) as folders:
             return self._reader.hash(folders, found)
-
-    def _unread(self, found: Found) -> Content | None:
-        with Folders(self._real_folders) as folders:
-            return self._reader.unread(folders, found)
 
     def _copy(self, found: Found, to: Path) -> Content:
         with Folders(self._real_folders) as folders:
