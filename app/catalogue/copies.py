@@ -21,6 +21,7 @@ from app.catalogue.engine import LOCK_WAIT_S, file_uri
 from app.catalogue.errors import CatalogueFull, translated
 from app.catalogue.schema import SCHEMA_VERSION
 from app.catalogue.session import LOG_SUFFIXES
+from app.catalogue.strays import EPOCH_NAME
 from streams.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
@@ -130,11 +131,12 @@ def _copy(source: Path, part: Path, rest: Callable[[], None]) -> Counts:
         counts = _counts(database)
         database.backup(target, pages=STEP_PAGES, progress=lambda *_: rest(), sleep=REST_S)
         database.execute("ROLLBACK")
-        # A file by itself, with no log beside it, that is no session of a running server.
+        # A file by itself, with no log beside it, that is no session of a running server. Where it is put
+        # back it does not know what was stored since, see ``strays``.
         target.execute("PRAGMA journal_mode = DELETE").fetchone()
         target.execute("PRAGMA synchronous = FULL")
         target.execute("BEGIN IMMEDIATE")
-        target.execute("DELETE FROM meta WHERE name = 'session'")
+        target.execute("DELETE FROM meta WHERE name IN ('session', ?)", (EPOCH_NAME,))
         target.execute("PRAGMA user_version = 0")
         target.execute("COMMIT")
     return counts

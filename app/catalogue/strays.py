@@ -16,9 +16,11 @@ from app.catalogue.transaction import Transaction
 from app.catalogue.writer import FLOW, Writer
 
 HELD = timedelta(hours=72)
-"""How long contents stay that an older copy of the catalogue does not know, after it was put back."""
+"""How long contents stay that a catalogue does not know which may be an older copy."""
 AT_ONCE = 500
-_EPOCH, _UNTIL = "strays_epoch", "strays_held_until"
+EPOCH_NAME = "strays_epoch"
+"""In the table ``meta``: the catalogue for which unknown contents were held. No copy has it."""
+_UNTIL = "strays_held_until"
 
 _put = insert(meta)
 _PUT = _put.on_conflict_do_update(index_elements=["name"], set_={"value": _put.excluded.value})
@@ -35,19 +37,22 @@ class Strays:
         known_time.on_believed(_hold_longer)
 
     async def held(self, epoch: str) -> bool:
-        """Return whether unknown contents stay for now, since an older catalogue was put back not long ago.
+        """Return whether unknown contents stay for now, since this catalogue may be an older copy.
 
         They may be known to the newer one, which may be put back yet. ``epoch`` is that of the catalogue:
-        it is another one after an older copy was opened.
+        it is another one after an older copy was opened. They are also held from the first time that this is
+        asked of a catalogue: it may be new beside older contents, or a copy.
         """
 
         def work(transaction: Transaction) -> bool:
-            rows = transaction.all(select(meta.c.name, meta.c.value).where(meta.c.name.in_((_EPOCH, _UNTIL))))
+            rows = transaction.all(
+                select(meta.c.name, meta.c.value).where(meta.c.name.in_((EPOCH_NAME, _UNTIL)))
+            )
             kept = {row.name: row.value for row in rows}
             until = from_us(int(kept.get(_UNTIL, 0)))
-            if kept.get(_EPOCH) != epoch:
-                until = transaction.now + HELD if _EPOCH in kept else transaction.now
-                values = {_EPOCH: epoch, _UNTIL: str(to_us(until))}
+            if kept.get(EPOCH_NAME) != epoch:
+                until = transaction.now + HELD
+                values = {EPOCH_NAME: epoch, _UNTIL: str(to_us(until))}
                 transaction.run(_PUT, [{"name": name, "value": value} for name, value in values.items()])
             return transaction.now < until
 

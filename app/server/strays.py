@@ -49,7 +49,7 @@ class StraySearch:
         if not found:
             return 0
         if held:
-            log.warning("unknown_contents_held", count=found, reason="an older catalogue was put back")
+            log.warning("unknown_contents_held", count=found, reason="the catalogue may be an older copy")
             return 0
         await self._catalogue.doomed.drop(self._store)
         log.info("unknown_contents_removed", count=found)

@@ -3,14 +3,23 @@
 import asyncio
 import io
 import os
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from app.batches import encode_batch
+from app.catalogue import strays
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.copies import copy_to
+from app.catalogue.session import STATE_FILE
 from app.protocol import encode
+from app.server.folder import CATALOGUE_FILE
 from app.server.retention import tidy
 from app.server.strays import StraySearch
+from streams.records.base import utc_now
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, until
 
 
@@ -150,7 +159,10 @@ async def leave_stray(server: RunningServer, content: bytes) -> None:
     await asyncio.to_thread(os.utime, path, (1_000_000_000, 1_000_000_000))
 
 
-async def test_what_a_crash_has_left_without_a_note_leaves_the_store(tmp_path: Path) -> None:
+async def test_what_a_crash_has_left_without_a_note_leaves_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "HELD", timedelta(0))
     async with a_server(tmp_path) as server:
         agent = await server.enrol("alpha")
         await agent.back_up({"/keep": b"keep"})
@@ -172,12 +184,51 @@ async def test_a_content_that_is_sent_while_it_is_searched_for_stays(tmp_path: P
         assert await stored(server) == {sha256_of(b"stray")}
 
 
-async def test_nothing_goes_soon_after_an_older_catalogue_was_put_back(tmp_path: Path) -> None:
+async def settled_epoch(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time pass for which the unknown contents of a new catalogue are held."""
+    with monkeypatch.context() as patch:
+        patch.setattr(strays, "HELD", timedelta(0))
+        assert not await catalogue.strays.held(catalogue.epoch)
+    assert not await catalogue.strays.held(catalogue.epoch)
+
+
+async def test_nothing_goes_soon_after_an_older_catalogue_was_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with a_server(tmp_path) as server:
         catalogue, store = server.room.catalogue, server.room.store
-        assert not await catalogue.strays.held(catalogue.epoch)
+        await settled_epoch(catalogue, monkeypatch)
         await leave_stray(server, b"known to the newer one")
         catalogue.epoch = "another"
         assert await StraySearch(catalogue, store).run_if_due() == 0
         assert len(await stored(server)) == 1
         assert await catalogue.strays.held("another")
+
+
+@pytest.mark.parametrize("state_lost", [False, True])
+@pytest.mark.parametrize("tidied", [False, True])
+@pytest.mark.parametrize("how", ["copy_to", "cp"])
+async def test_nothing_stored_since_goes_with_a_copy_put_back_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, tidied: bool, state_lost: bool
+) -> None:
+    """The first copy is made soon after the start, before anybody has asked which contents are held."""
+    data = tmp_path / "data"
+    catalogue = data / CATALOGUE_FILE
+    async with a_server(data) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({"/old": b"old"})
+        if tidied:
+            await settled_epoch(server.room.catalogue, monkeypatch)
+        copy = (await asyncio.to_thread(copy_to, catalogue, tmp_path / "copies", utc_now())).path
+    if how == "cp":
+        await asyncio.to_thread(shutil.copy, catalogue, copy)
+    async with a_server(data) as server:
+        await leave_stray(server, b"noted by the newer one")
+    for old in data.glob(f"{CATALOGUE_FILE}*"):
+        old.unlink()
+    await asyncio.to_thread(shutil.copy, copy, catalogue)
+    if state_lost:
+        (data / STATE_FILE).unlink()
+    async with a_server(data, blank=False) as server:
+        assert await StraySearch(server.room.catalogue, server.room.store).run_if_due() == 0
+        assert await stored(server) == {sha256_of(b"old"), sha256_of(b"noted by the newer one")}
