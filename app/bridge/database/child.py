@@ -5,6 +5,7 @@ any amount of memory. Here both cost only this process, which the console ends w
 It ends by itself when the console does.
 """
 
+import math
 import os
 import select
 import socket
@@ -37,7 +38,9 @@ class Serving:
         self._begins = True
         """The next request is the first of its job."""
         self._cursor: LocalCursor | None = None
-        self._job, self._deadline, self._interrupted = 0, 0.0, False
+        self._job, self._interrupted = 0, False
+        self._deadline = math.inf
+        """Of the job; the console itself limits the time for opening the file and for the first schema."""
 
     def serve(self) -> None:
         """Answer until the console closes its end."""

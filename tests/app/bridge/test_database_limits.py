@@ -61,7 +61,11 @@ def _wait_for(lane: Lane) -> None:
         pass
 
 
-async def test_a_process_that_dies_is_followed_by_another(path: Path) -> None:
+@pytest.mark.parametrize("more_tables", [0, 3_000])
+async def test_a_process_that_dies_is_followed_by_another(path: Path, more_tables: int) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        for number in range(more_tables):
+            db.execute(f"CREATE TABLE more{number} (id INTEGER PRIMARY KEY, name TEXT, note TEXT)")
     lane = Lane(path, SlowLog())
     assert (await _run(lane, "SELECT 1")).rows
     session = lane._database._session
