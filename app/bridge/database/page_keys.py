@@ -84,7 +84,8 @@ def _read(
     word = " DESC" if _is_down(query) else ""
     order = ", ".join(f"{part}{word}" for part in ([sort] if sort is not None else []) + names)
     where, params = where_of(conditions)
-    sql = f"SELECT {', '.join(map(whole, names))} FROM {source_of(table)}{where} ORDER BY {order} LIMIT ?"
+    chosen = ", ".join(whole(table, part) for part in table.key)
+    sql = f"SELECT {chosen} FROM {source_of(table)}{where} ORDER BY {order} LIMIT ?"
     return [tuple(map(unpack, row)) for row in reader.all(sql, (*params, count))]
 
 

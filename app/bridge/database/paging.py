@@ -102,7 +102,7 @@ def _edge(reader: Reader, table: TableInfo, sort: str | None, key: Key) -> Edge:
     if sort is None:
         return Edge(key=key)
     where, params = key_condition(table, key)
-    sql = f"SELECT {whole(column_of(table, sort))} FROM {source_of(table)}{where}"
+    sql = f"SELECT {whole(table, sort)} FROM {source_of(table)}{where}"
     return Edge(value=unpack(reader.one(sql, params)), key=key)
 
 

@@ -50,8 +50,13 @@ def column_of(table: TableInfo, column: str) -> str:
     if any(known.secret for known in table.columns if known.name == column):
         return "NULL"
     # An index in an order that is not known here finds nothing by bytes, and is not used for these.
-    order = " COLLATE BINARY" if table.foreign_orders and column.lower() not in ROWIDS else ""
+    order = " COLLATE BINARY" if table.foreign_orders and not _is_row_number(table, column) else ""
     return f"{quoted(column)}{order}"
+
+
+def _is_row_number(table: TableInfo, name: str) -> bool:
+    """Whether a name means the number that SQLite gives a row; a column can be named so too."""
+    return name in ROWIDS and all(column.name.lower() != name for column in table.columns)
 
 
 def source_of(table: TableInfo) -> str:
@@ -71,9 +76,10 @@ def shortening(column: ColumnInfo) -> str:
     return "NULL" if column.secret else _packing(quoted(column.name), CELL_FUNCTION)
 
 
-def whole(name: str) -> str:
+def whole(table: TableInfo, column: str) -> str:
     """Return the expression that reads a value of a key, or of the sorted column, as it is."""
-    return name if name.strip('"').lower() in ROWIDS else _packing(name, WHOLE_FUNCTION)
+    expression = column_of(table, column)
+    return expression if _is_row_number(table, column) else _packing(expression, WHOLE_FUNCTION)
 
 
 def _packing(name: str, function: str) -> str:

@@ -125,19 +125,20 @@ def unicase(path: Path) -> Path:
         db.executescript("""
             CREATE TABLE decks (id INTEGER PRIMARY KEY, name TEXT NOT NULL COLLATE unicase UNIQUE, n INTEGER);
             CREATE TABLE tags (tag TEXT NOT NULL PRIMARY KEY COLLATE unicase, n INTEGER) WITHOUT ROWID;
+            CREATE TABLE codes (oid TEXT NOT NULL PRIMARY KEY COLLATE unicase, n INTEGER) WITHOUT ROWID;
         """)
         for at in range(300):
             name = f"{'aB'[at % 2]}{at * 7 % 300:03d}"
             db.execute("INSERT INTO decks (name, n) VALUES (?, ?)", (name, at))
             db.execute("INSERT INTO tags VALUES (?, ?)", (name, at))
+            db.execute("INSERT INTO codes VALUES (?, ?)", (name, at))
     return path
 
 
-@pytest.mark.parametrize("table", ["decks", "tags"])
-async def test_the_order_of_another_program_hides_no_row(tmp_path: Path, table: str) -> None:
+@pytest.mark.parametrize(("table", "name"), [("decks", "name"), ("tags", "tag"), ("codes", "oid")])
+async def test_the_order_of_another_program_hides_no_row(tmp_path: Path, table: str, name: str) -> None:
     from streams.records.database import Direction
 
-    name = "name" if table == "decks" else "tag"
     async with looked_at(unicase(tmp_path / "a.db")) as ports:
         assert await answer(ports.count(table, None)) == 300
         for query in (

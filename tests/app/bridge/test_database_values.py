@@ -20,7 +20,7 @@ from app.bridge.database.messages import Reply as ReplyMessage
 from app.bridge.database.messages import decode_reply, framed, packed, unpacked
 from app.bridge.database.outline import read_schema
 from app.bridge.database.session import LocalSession, part_of_value
-from app.bridge.database.values import encoding_of, real_text, short, text_of, text_reader
+from app.bridge.database.values import ROWIDS, encoding_of, real_text, short, text_of, text_reader
 from streams.records.database import (
     Blob,
     CellQuery,
@@ -64,11 +64,11 @@ DECLARED = ["", "TEXT", "BLOB", "NUMERIC", "INTEGER", "REAL"]
 
 @contextmanager
 def table(
-    declared: str, rows: list[Stored], *, key: str = "", encoding: str = "UTF-8"
+    declared: str, rows: list[Stored], *, key: str = "", encoding: str = "UTF-8", name: str = "v"
 ) -> Generator[tuple[sqlite3.Connection, Reader]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.execute(f"PRAGMA encoding = '{encoding}'")
-        db.execute(f"CREATE TABLE t (v {declared}, n INTEGER{key}")
+        db.execute(f"CREATE TABLE t ({name} {declared}, n INTEGER{key}")
         db.text_factory = text_reader(encoding_of(db))
         for n, value in enumerate(rows):
             sql = "CAST(? AS TEXT)" if isinstance(value, RawText) else "?"
@@ -108,6 +108,20 @@ def test_every_row_is_reached_once_by_any_key(rows: list[Stored], down: bool) ->
         for key in page.keys:
             query = CellQuery(table="t", column="v", key=key)
             assert paging.whole_of_cell(reader, read_schema(reader)[0], query, 2**20).value == key[0]
+
+
+@pytest.mark.parametrize("name", [*ROWIDS, "OID"])
+@given(rows=st.lists(values.filter(lambda value: value is not None), max_size=9), down=st.booleans())
+@example(rows=[bytes([65 + n]) * 3 for n in range(6)], down=True)
+def test_a_column_named_as_a_row_number_is_a_column(name: str, rows: list[Stored], down: bool) -> None:
+    with table("", rows, key=")", name=name) as (_, reader):
+        assert sorted(walked(reader, sort=name, descending=down)) == list(range(len(rows)))
+    with table("", rows, key=f", PRIMARY KEY ({name})) WITHOUT ROWID", name=name) as (db, reader):
+        order = f"SELECT {name}, n FROM t ORDER BY {name}{' DESC' if down else ''}"
+        wanted = [n for _, n in db.execute(order)]
+        assert walked(reader, descending=down) == wanted
+        page = paging.read_page(reader, read_schema(reader)[0], PageQuery(table="t"))
+        assert sorted(map(repr, page.keys)) == sorted(repr((value,)) for value, _ in db.execute(order))
 
 
 def test_half_a_pair_of_utf_16_is_a_key_like_any_other() -> None:
