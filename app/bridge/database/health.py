@@ -2,7 +2,6 @@
 
 import sqlite3
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from app.bridge.database.connection import Reader
 from app.bridge.database.locks import lock_holders
 from app.bridge.database.opening import LOG, beside
 from app.bridge.database.session import Values
+from app.bridge.database.sqlite_errors import only_this_one, was_stopped
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -74,28 +74,37 @@ def _parts(reader: Reader) -> tuple[tuple[Part, ...], bool]:
     objects = reader.schema("SELECT name, tbl_name FROM main.sqlite_schema WHERE rootpage > 0")
     owners: dict[Any, Any] = {name: table for name, table in objects}  # noqa: C416  (rows are no pairs)
     owners["sqlite_schema"] = "sqlite_schema"
-    whole = True
     try:
-        found = reader.schema(f"{_SIZES} WHERE aggregate = 1")
+        found, whole = _sizes(reader, list(owners))
     except sqlite3.DatabaseError as error:
-        missing = "no such table: dbstat" in str(error)
-        code = error.sqlite_errorcode & 0xFF
-        if missing or (code == sqlite3.SQLITE_INTERRUPT and not reader.job.cancelled.is_set()):
+        late = was_stopped(error) and not reader.job.cancelled.is_set()
+        if late or _is_unmeasured(error):
             return (), False
-        if code in (sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise
-        found, whole = _sizes_one_by_one(reader, list(owners)), False
+        raise
     parts = [_part(reader, name, owners.get(name, name), size, unused) for name, size, unused in found]
     return tuple(sorted(parts, key=lambda part: -part.size_bytes)), whole
 
 
-def _sizes_one_by_one(reader: Reader, names: list[str]) -> list[Values]:
-    """Return the sizes of what is not damaged."""
+def _is_unmeasured(error: sqlite3.Error) -> bool:
+    """Whether this SQLite was built without the table that measures."""
+    return "no such table: dbstat" in str(error)
+
+
+def _sizes(reader: Reader, names: list[str]) -> tuple[list[Values], bool]:
+    """Return the sizes of all parts, or of those that are not damaged and False."""
+    try:
+        return reader.schema(f"{_SIZES} WHERE aggregate = 1"), True
+    except sqlite3.DatabaseError as error:
+        if _is_unmeasured(error) or not only_this_one(error):
+            raise
     found: list[Values] = []
     for name in names:
-        with suppress(sqlite3.DatabaseError):  # the check says what is wrong with it
+        try:
             found += reader.schema(f"{_SIZES} WHERE aggregate = 1 AND name = ?", (name,))
-    return found
+        except sqlite3.DatabaseError as error:
+            if not only_this_one(error):  # of which the check says what is wrong with it
+                raise
+    return found, False
 
 
 def _part(reader: Reader, name: str, table: str, size: int, unused: int) -> Part:

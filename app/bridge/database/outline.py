@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from app.bridge.database.connection import Reader
 from app.bridge.database.secrets import Secrets, columns_by_table, find_secrets
 from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
-from app.bridge.database.sqlite_errors import table_problem, unread_reason
+from app.bridge.database.sqlite_errors import only_this_one, table_problem, unread_reason, was_stopped
 from app.bridge.database.tokens import foreign_orders
 from app.bridge.database.values import ROWIDS, quoted
 from streams.records.database import (
@@ -46,8 +45,7 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
     ]
     for name, kind, _ in found:
         if kind is TableKind.VIRTUAL:
-            with suppress(sqlite3.DatabaseError):  # said when its columns are read
-                reader.session.connect_virtual(name)
+            _connect_virtual(reader, name)
     kinds = {name: kind for name, kind, _ in found}
     unread = [(name, kind) for kind, name, _, _ in objects if name in sql_of and name not in kinds]
     orders = _foreign_orders(objects)
@@ -80,6 +78,14 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
             for name, kind in unread
         ),
     )
+
+
+def _connect_virtual(reader: Reader, name: str) -> None:
+    try:
+        reader.session.connect_virtual(name)
+    except sqlite3.DatabaseError as error:
+        if not only_this_one(error):  # which is said when its columns are read
+            raise
 
 
 def _foreign_orders(objects: list[Any]) -> dict[str, tuple[str, ...]]:
@@ -116,26 +122,9 @@ def _columns(reader: Reader, table: str) -> list[Any]:
     try:
         return reader.schema(f"PRAGMA main.table_xinfo({quoted(table)})")
     except sqlite3.DatabaseError as error:
-        if not _only_this_one(error):
+        if not only_this_one(error):
             raise
         return []
-
-
-def _stopped(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
-
-
-_OF_ALL = frozenset({
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_INTERRUPT,
-})  # fmt: skip
-
-
-def _only_this_one(error: sqlite3.Error) -> bool:
-    """Whether the others can be read: its module may be missing, its pages damaged, its values too large."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF not in _OF_ALL
 
 
 def _table(
@@ -149,7 +138,7 @@ def _table(
         indexes = _indexes(reader, name)
         keys = _foreign_keys(reader, name)
     except sqlite3.DatabaseError as error:
-        if not _only_this_one(error):
+        if not only_this_one(error):
             raise
         return TableInfo(name=name, kind=kind, sql=sql, problem=table_problem(error))
     leading = {index.columns[0] for index in indexes if index.columns and not index.partial}
@@ -188,8 +177,11 @@ def _masked_in(reader: Reader, view: str) -> tuple[str, ...]:
     """Return the secret columns that a view asks for; the engine says so when it takes the statement in."""
     masked = reader.session.authority.masked
     masked.clear()
-    with suppress(sqlite3.DatabaseError):  # said when its rows are counted
+    try:
         reader.all(f"EXPLAIN SELECT * FROM {quoted(view)}")  # which runs nothing of it
+    except sqlite3.DatabaseError as error:
+        if not only_this_one(error):  # which is said when its rows are counted
+            raise
     return tuple(masked)
 
 
@@ -248,7 +240,7 @@ def count_capped(
         with reader.limited(COUNT_S):
             count = reader.one(sql, params)
     except sqlite3.OperationalError as error:
-        if _stopped(error) and not reader.job.over():
+        if was_stopped(error) and not reader.job.over():
             return None, False
         raise
     return min(count, COUNT_CAP), count > COUNT_CAP
@@ -261,7 +253,7 @@ def with_count(reader: Reader, table: TableInfo) -> TableInfo:
     try:
         rows, capped = count_capped(reader, table.name)
     except sqlite3.DatabaseError as error:
-        if not _only_this_one(error):
+        if not only_this_one(error):
             raise
         return msgspec.structs.replace(table, problem=table_problem(error))
     return msgspec.structs.replace(table, rows=rows, capped=capped)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from app.bridge.database.authority import Authority
 from app.bridge.database.shield import Shield
+from app.bridge.database.sqlite_errors import only_this_one
 from app.bridge.database.tokens import foreign_orders
 from app.bridge.database.values import install_functions, quoted, short_row
 from streams.records.database import RawText
@@ -142,7 +143,9 @@ class LocalSession:
         """
         try:
             self._write_views(views)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not only_this_one(error):
+                raise
             self._write_views(())
         else:
             return {}
@@ -151,6 +154,8 @@ class LocalSession:
             try:
                 self.connection.execute(f"CREATE TEMP VIEW {create}")
             except sqlite3.Error as error:
+                if not only_this_one(error):
+                    raise
                 failed[name] = str(error)
         return failed
 

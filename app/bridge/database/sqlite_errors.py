@@ -40,6 +40,24 @@ _HINTS: tuple[tuple[str, str], ...] = (
 _TEMPORARY = "It is made in SQLITE_TMPDIR, TMPDIR, /var/tmp or /tmp."
 
 
+_OF_ALL = frozenset({
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_INTERRUPT,
+})  # fmt: skip
+
+
+def was_stopped(error: sqlite3.Error) -> bool:
+    """Whether a statement was cancelled or took too long."""
+    return _primary(error) == sqlite3.SQLITE_INTERRUPT
+
+
+def only_this_one(error: sqlite3.Error) -> bool:
+    """Whether others can be read: its module may be missing, its pages damaged, its values too large."""
+    return _primary(error) not in _OF_ALL
+
+
 def hint_of(text: str) -> str:
     """Return what a message of SQLite means where that is not plain; empty where it is."""
     for pattern, hint in _HINTS:

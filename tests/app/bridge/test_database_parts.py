@@ -2,16 +2,22 @@
 
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.bridge.database import lanes, opening, outline
-from app.bridge.database.connection import Reader
+from app.bridge.database.connection import Job, Reader
+from app.bridge.database.health import measure
 from app.bridge.database.lanes import Lane, SlowLog
+from app.bridge.database.messages import sqlite_error
+from app.bridge.database.opening import Unsteady
+from app.bridge.database.outline import read_schema
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.session import LocalSession
+from app.bridge.database.session import LocalSession, Params
 from app.bridge.database.shield import Shield
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, PageQuery, TableInfo
@@ -119,6 +125,15 @@ def test_a_view_that_cannot_be_made_costs_no_other(tmp_path: Path) -> None:
     session.close()
 
 
+def test_views_that_time_left_unmade_are_not_said_to_be_wrong(tmp_path: Path) -> None:
+    connection = opening.connect(_make(tmp_path / "a.db", "CREATE TABLE t (a)")).connection
+    session = LocalSession(connection)
+    connection.set_progress_handler(lambda: 1, 1)
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        session.install(Shield(views=(("one", '"one" AS SELECT 1 AS a'),)))
+    session.close()
+
+
 async def test_reading_the_schema_takes_nothing_of_the_time_of_a_question(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,3 +150,83 @@ async def test_reading_the_schema_takes_nothing_of_the_time_of_a_question(
     assert await lane.run("one", lambda reader: reader.one("SELECT 1"), time_limit_s=5.0) == 1
     assert left[0] > 60
     await lane.close()
+
+
+class _FailingSession(LocalSession):
+    """A session in which some statements fail as if by another program or by the time."""
+
+    def __init__(self, connection: sqlite3.Connection, failures: dict[str, sqlite3.Error]) -> None:
+        super().__init__(connection)
+        self.failures = failures
+        self.asked: list[str] = []
+
+    def execute(self, sql: str, params: Params = (), *, short: bool = False, trusted: bool = False) -> Any:
+        self.asked.append(sql)
+        self._fail(" ".join([sql, *map(str, params)]))
+        return super().execute(sql, params, short=short, trusted=trusted)
+
+    def connect_virtual(self, table: str) -> None:
+        self._fail(f"connect {table}")
+        super().connect_virtual(table)
+
+    def _fail(self, said: str) -> None:
+        for part, error in self.failures.items():
+            if said.endswith(part):
+                raise error
+
+
+PARTS = """
+    CREATE TABLE one (a); CREATE TABLE two (a); CREATE TABLE three (a); CREATE TABLE four (a);
+    CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT);
+    CREATE VIEW seen AS SELECT * FROM users; CREATE VIRTUAL TABLE words USING fts5 (text);
+"""
+OF_ALL = [
+    sqlite_error("interrupted", sqlite3.SQLITE_INTERRUPT),
+    sqlite_error("database is locked", sqlite3.SQLITE_BUSY),
+    sqlite_error("database table is locked", sqlite3.SQLITE_LOCKED),
+    Unsteady("written while it was read"),
+]
+
+
+@contextmanager
+def _failing(**failures: sqlite3.Error) -> Generator[tuple[_FailingSession, Reader]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(PARTS)
+        session = _FailingSession(db, dict(failures))
+        yield session, Reader(session, Job(30))
+
+
+@pytest.mark.parametrize("error", OF_ALL, ids=str)
+@pytest.mark.parametrize("asked", ['EXPLAIN SELECT * FROM "seen"', "connect words"])
+def test_what_concerns_all_is_not_taken_for_a_fault_of_one_view(error: sqlite3.Error, asked: str) -> None:
+    with _failing(**{asked: error}) as (session, reader):
+        with pytest.raises(type(error), match=str(error)):
+            read_schema(reader)
+        session.failures.clear()
+        seen = next(table for table in read_schema(reader) if table.name == "seen")
+        assert "users.password" in seen.masked
+
+
+@pytest.mark.parametrize("error", OF_ALL[1:], ids=str)
+def test_sizes_are_measured_again_where_others_were_in_the_way(error: sqlite3.Error) -> None:
+    damaged = sqlite_error("malformed", sqlite3.SQLITE_CORRUPT)
+    with (
+        _failing(**{"aggregate = 1": damaged, " two": error}) as (_, reader),
+        pytest.raises(type(error), match=str(error)),
+    ):
+        measure(reader, ())
+
+
+def test_sizes_of_a_damaged_file_end_with_their_time() -> None:
+    damaged, late = sqlite_error("malformed", sqlite3.SQLITE_CORRUPT), OF_ALL[0]
+    with _failing(**{"aggregate = 1": damaged, " three": damaged}) as (session, reader):
+        names = {part.name for part in measure(reader, ()).parts}
+        assert names >= {"one", "two", "four"} and "three" not in names
+        session.failures[" two"] = late
+        session.asked.clear()
+        found = measure(reader, ())
+        assert (found.parts, found.measured) == ((), False)
+        assert sum("name = ?" in sql for sql in session.asked) == 2
+        reader.job.cancelled.set()
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            measure(reader, ())
