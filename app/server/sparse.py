@@ -1,5 +1,6 @@
 """A sparse file as others see it: zeros where it has holes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from app.attributes import data_ranges
@@ -14,7 +15,7 @@ async def with_holes(
     at = 0
     piece = b""
     for offset, length in data_ranges(extents):
-        for zeros in _zeros(offset - at):
+        async for zeros in _zeros(offset - at):
             yield zeros
         left = length
         while left:
@@ -25,10 +26,14 @@ async def with_holes(
     # The end of what is stored shows whether all of it was good.
     async for _ in packed:
         pass
-    for zeros in _zeros(size_bytes - at):
+    async for zeros in _zeros(size_bytes - at):
         yield zeros
 
 
-def _zeros(size: int) -> list[bytes]:
-    whole, rest = divmod(size, len(ZEROS))
-    return [ZEROS] * whole + ([ZEROS[:rest]] if rest else [])
+async def _zeros(size: int) -> AsyncIterator[bytes]:
+    # A piece at a time: a hole may be as large as a number can say.
+    while size > 0:
+        yield ZEROS[:size]
+        size -= len(ZEROS)
+        # Nothing is waited for here, and a caller that reads quickly must not keep all others waiting.
+        await asyncio.sleep(0)
