@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.catalogue.paging import ORDERS
 from app.protocol import FinishRun
 from streams.records.files import FileQuery
 from streams.vocabulary import FileState, RunState, RunTrigger
-from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, sha
+from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 
 LARGE = {
     "files", "file_versions", "blobs", "client_contents", "verifications", "events", "activity", "runs",
@@ -26,6 +27,8 @@ LARGE = {
 SCAN = re.compile(r"^SCAN (\w+)(.*)$")
 ALL_SOUND = re.compile(r"^SEARCH blobs USING (COVERING )?INDEX ix_blobs_checked \(damaged=\?\)")
 """Nearly all contents are sound: along the index of damage alone all of them are read."""
+LIST = re.compile(r"(\w+)\.(\w+) IN \((?:\?, ){99}")
+"""A list of a hundred values or more."""
 Statement = tuple[str, Any]
 
 
@@ -69,6 +72,24 @@ def whole_scans(path: Path, found: list[Statement]) -> list[tuple[str, str]]:
             if scan is not None and scan[1] in LARGE and not walks:
                 scans.append((step, sql))
     return scans
+
+
+def not_by_their_lists(path: Path, found: list[Statement]) -> list[tuple[str, str]]:
+    """Return the statements that do not look up the values of a long list, but read all of something else.
+
+    Without statistics SQLite believes that each client has ten rows, which is less than any long list.
+    """
+    strays: list[tuple[str, str]] = []
+    for sql, steps in plans(path, found):
+        listed = LIST.search(sql)
+        if listed is None:
+            continue
+        heads = [steps[0], *(after for step, after in pairwise(steps) if step.startswith("LIST SUBQUERY"))]
+        key = "(rowid=" if listed[2] in ("id", "no") else f"{listed[2]}=?"
+        pending = listed[1] == "pending_states"
+        if not any(head.startswith(f"SEARCH {listed[1]} ") and (pending or key in head) for head in heads):
+            strays.append((" | ".join(steps), sql))
+    return strays
 
 
 @pytest.fixture
@@ -196,6 +217,48 @@ async def test_no_work_reads_a_whole_table(
     due = ("doomed_contents", "pending_states")
     scans = whole_scans(tmp_path / "catalogue.db", found)
     assert [scan for scan in scans if not scan[0].startswith(tuple(f"SCAN {table}" for table in due))] == []
+
+
+@pytest.mark.parametrize("count", [250, 500])
+async def test_what_is_asked_for_in_a_long_list_is_looked_up(
+    catalogue: Catalogue, clock: Clock, tmp_path: Path, count: int
+) -> None:
+    """Every statement with a list, with as many values as the program gives it."""
+    one, two = await enrol(catalogue, "one"), await enrol(catalogue, "two")
+    entries = [entry(f"{number}", f"{number}") for number in range(count)]
+    hashes = [sha(f"{number}") for number in range(count)]
+    with statements() as found:
+        for client in (one, two):
+            await back_up(catalogue, client, *entries)
+        await send(catalogue, one.id, *(entry("never named", f"not {number}") for number in range(count)))
+        await send(catalogue, two.id, *(entry("never named", f"nor {number}") for number in range(count)))
+        for damaged in (False, True):
+            assert len(await catalogue.contents.owned(one.id, hashes, damaged=damaged)) == count
+        assert len(await catalogue.contents.known(hashes)) == count
+        versions, _ = await catalogue.files.tree(one.id)
+        ids = [version.id for version in versions]
+        assert len(await catalogue.files.small_contents(ids, 10**6, one.id)) == count
+        assert len(await catalogue.files.small_contents(ids, 10**6)) == count
+        assert not await catalogue.files.small_contents(ids, 10**6, two.id)
+        files = [version.file_id for version in versions]
+        assert len([blob async for blob in catalogue.files.hashes_of(files)]) == count
+        await catalogue.files.mark_verified(dict.fromkeys(hashes, False))
+        await catalogue.contents.receive(one.id, dict.fromkeys(hashes, 2))
+        run = await catalogue.runs.start(one.id, RunTrigger.AGENT)
+        await catalogue.runs.add_vanished(run.id, [each.raw_path for each in entries])
+        await catalogue.runs.finish(run.id, FinishRun(state=RunState.COMPLETE))
+        await catalogue.files.delete(files)
+        await catalogue.files.undelete(files)
+        await catalogue.files.delete(files)
+        clock.forward(days=9)
+        assert await catalogue.files.purge(clock.at) == count
+        assert await catalogue.contents.forget_unnamed() == 2 * count
+        await catalogue.removal.remove(two.id)
+        await catalogue.removal.finish()
+        await catalogue.doomed.drop(ForgetfulStore())
+    with_lists = [sql for sql, _ in found if LIST.search(sql)]
+    assert len(set(with_lists)) >= 15
+    assert not_by_their_lists(tmp_path / "catalogue.db", found) == []
 
 
 def test_a_whole_scan_is_seen(catalogue: Catalogue, tmp_path: Path) -> None:
