@@ -1,5 +1,4 @@
 import asyncio
-import os
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,7 +52,7 @@ async def test_a_hole_as_large_as_can_be_takes_no_memory() -> None:
 
 def _open_contents(data_dir: Path) -> list[str]:
     folder = str(data_dir / "store")
-    paths = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.exists()]
+    paths = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.exists()]
     return [path for path in paths if path.startswith(folder) and path.count("/") == folder.count("/") + 2]
 
 
