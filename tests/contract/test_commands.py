@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.bridge.commands import ServerCommands
 from streams.commands import Commands, Outcome
-from streams.failures import TidewatchError
+from streams.failures import CommandFailed, TidewatchError
 from streams.vocabulary import Scope
 from tests.contract.conftest import Screen
 from tests.ui.fake_commands import FakeCommands
@@ -85,11 +85,28 @@ async def test_a_token_is_made_listed_and_revoked(screen: Screen) -> None:
     assert [token.name for token in await screen.commands.tokens()] == ["console"]
 
 
-async def test_a_client_is_protected_and_kept(screen: Screen) -> None:
+async def test_a_client_that_is_protected_is_not_removed(screen: Screen) -> None:
     await screen.commands.protect_client(screen.client_id, protected=True)
+    with pytest.raises(CommandFailed) as refused:
+        await screen.commands.remove_client(screen.client_id)
+    assert refused.value.server_code == "protected"
     await screen.commands.protect_client(screen.client_id, protected=False)
+    assert (await screen.commands.remove_client(screen.client_id)).client_id == screen.client_id
+
+
+async def test_a_client_that_is_to_be_removed_is_kept(screen: Screen) -> None:
+    await screen.commands.remove_client(screen.client_id)
+    await screen.commands.keep_client(screen.client_id)
+    assert (await screen.commands.remove_client(screen.client_id)).client_id == screen.client_id
+
+
+async def test_a_run_that_is_protected_keeps_its_client(screen: Screen) -> None:
     await screen.commands.protect_run(screen.run_id, protected=True)
+    with pytest.raises(CommandFailed) as refused:
+        await screen.commands.remove_client(screen.client_id)
+    assert refused.value.server_code == "protected"
     await screen.commands.protect_run(screen.run_id, protected=False)
+    assert (await screen.commands.remove_client(screen.client_id)).client_id == screen.client_id
 
 
 async def test_files_are_verified_deleted_and_brought_back(screen: Screen) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.commands import Outcome
-from streams.failures import TidewatchError
+from streams.failures import CommandFailed, TidewatchError
 from streams.records.base import utc_now
 from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
@@ -25,6 +25,8 @@ class FakeCommands:
             ConsoleToken(id=1, name="console", scopes=CONSOLE_SCOPES, created_at=utc_now(), made_by="server")
         ]
         self.cancelled_as = RunState.CANCELLED
+        self.protected: set[str | int] = set()
+        """Clients and runs; all runs are of every client here."""
 
     async def start_server(self) -> None:
         self._call("start_server")
@@ -67,6 +69,8 @@ class FakeCommands:
 
     async def remove_client(self, client_id: str) -> ClientHoldings:
         self._call("remove_client", client_id)
+        if client_id in self.protected or any(isinstance(held, int) for held in self.protected):
+            raise CommandFailed("It is protected.", hint="End its protection first.", code="protected")
         return _holdings(client_id)
 
     async def keep_client(self, client_id: str) -> None:
@@ -74,9 +78,11 @@ class FakeCommands:
 
     async def protect_client(self, client_id: str, *, protected: bool) -> None:
         self._call("protect_client", (client_id, protected))
+        self._protect(client_id, protected)
 
     async def protect_run(self, run_id: int, *, protected: bool) -> None:
         self._call("protect_run", (run_id, protected))
+        self._protect(run_id, protected)
 
     async def tokens(self) -> tuple[ConsoleToken, ...]:
         self._call("tokens")
@@ -116,6 +122,9 @@ class FakeCommands:
 
     async def reconnect(self) -> None:
         self._call("reconnect")
+
+    def _protect(self, held: str | int, protected: bool) -> None:
+        (self.protected.add if protected else self.protected.discard)(held)
 
     def _call(self, name: str, argument: Any = None) -> None:
         self.calls.append((name, argument))

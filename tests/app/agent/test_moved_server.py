@@ -109,12 +109,15 @@ async def test_a_service_works_below_a_path(
 ) -> None:
     monkeypatch.setenv("TIDEWATCH_AGENT__HEARTBEAT_S", "0.5")
     async with a_server(tmp_path / "data") as server:
-        async with a_backup(server, source, tmp_path / "state"):
-            await server.states(RunState.COMPLETE)
-        async with a_proxy(server) as (url, _):
-            server_flags = ("--server", url, "--every", "1d")
-            async with a_backup(server, source, tmp_path / "state2", *server_flags):
+        async with a_proxy(server) as (url, asked):
+            below = ("--server", url, "--every", "1d")
+            async with a_backup(server, source, tmp_path / "state", *below):
+                await server.states(RunState.COMPLETE)
+                await server.room.backups.request([await server.client_id("laptop")])
                 await server.states(RunState.COMPLETE, RunState.COMPLETE)
+        paths = {line.split()[0] for line in asked}
+        assert all(path.startswith(f"{PREFIX}/") for path in paths)
+        assert {f"{PREFIX}/api/enrol", f"{PREFIX}/api/agent/runs", f"{PREFIX}/api/agent/client"} <= paths
 
 
 def test_a_path_means_the_port_of_the_scheme() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from yarl import URL
 from app.agent.address import Address
 from streams.vocabulary import ClientState, RunState
 from tests.app.agent.machines import Server, a_backup, a_server
+from tests.servers import until
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +25,6 @@ def source(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "file").write_text("x")
     return folder
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await true():  # noqa: ASYNC110  (another program)
-            await asyncio.sleep(0.05)
 
 
 async def stands(server: Server, state: ClientState) -> bool:
@@ -53,7 +47,21 @@ async def test_a_service_backs_up_and_obeys_over_http_alone(
         assert capsys.readouterr().err.count("port for events cannot be reached") == 1
 
 
-async def test_a_backup_is_cancelled_over_http_alone(source: Path, tmp_path: Path) -> None:
+async def said(capsys: pytest.CaptureFixture[str], words: str) -> str:
+    """Wait until the agent has said so; return all that it has said since it was last asked."""
+    heard: list[str] = []
+
+    def in_it() -> bool:
+        heard.extend(capsys.readouterr())
+        return words in "".join(heard)
+
+    await until(in_it)
+    return "".join(heard)
+
+
+async def test_a_backup_is_cancelled_over_http_alone(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (source / "large").write_bytes(os.urandom(200_000_000))
     async with (
         a_server(tmp_path / "data") as server,
@@ -62,11 +70,13 @@ async def test_a_backup_is_cancelled_over_http_alone(source: Path, tmp_path: Pat
         await server.states(RunState.RUNNING)
         (run,) = await server.runs()
         await server.room.running.cancel(run.id)
-        await asyncio.sleep(2)
+        assert "laptop: backup cancelled" in await said(capsys, "laptop: backup ")
         assert [run.state for run in await server.runs()] == [RunState.CANCELLED]
 
 
-async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(source: Path, tmp_path: Path) -> None:
+async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with (
         a_server(tmp_path / "data") as server,
         a_backup(server, source, tmp_path / "state", "--every", "1d"),
@@ -76,6 +86,7 @@ async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(source: Path, 
         await until(lambda: stands(server, ClientState.ONLINE))
         await server.room.backups.disconnect([client_id])
         assert await stands(server, ClientState.DISCONNECTED)
+        await said(capsys, "An operator has disconnected this client.")
         await server.room.backups.allow([client_id])
         await until(lambda: stands(server, ClientState.ONLINE))
 

@@ -11,6 +11,7 @@ import pytest
 from app.server.folder import STORE_FOLDER
 from streams.vocabulary import RunState
 from tests.app.agent.machines import a_server, agent, restore
+from tests.servers import sha256_of
 
 
 @pytest.fixture
@@ -41,7 +42,8 @@ async def test_a_store_on_another_disk_keeps_and_gives_out_everything(
         (source / "large").write_bytes(files["large"] + b"more")
         assert await agent(source, *words) == 0
         assert {run.state for run in await server.runs()} == {RunState.COMPLETE}
-        damaged = next(path for path in elsewhere.glob("[0-9a-f][0-9a-f]/*") if path.stat().st_size > 9)
+        name = sha256_of(files["file-5"])  # of a file that is still in the source
+        damaged = elsewhere / name[:2] / name[2:]
         raw = await asyncio.to_thread(damaged.read_bytes)
         await asyncio.to_thread(damaged.write_bytes, raw[:-1] + bytes([raw[-1] ^ 1]))
         await server.room.verification.everything()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.link import Link
 from streams.vocabulary import RunState
 from tests.app.agent.machines import Server, a_backup, a_server, agent
 
@@ -32,23 +33,39 @@ async def kept(server: Server) -> dict[str, tuple[int, bytes | None, int]]:
     return {Path(e.path).name: (e.mode, e.link_target, e.size_bytes) for e in entries}
 
 
-async def test_two_agents_with_one_state_are_noticed_while_both_are_there(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+async def test_two_agents_with_one_state_are_both_told_and_the_next_backup_of_each_reads_again(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    soon = (Link.__init__.__kwdefaults__ or {}) | {"shut_out_s": 0.2}  # until who was replaced comes back
+    monkeypatch.setattr(Link.__init__, "__kwdefaults__", soon)
     async with (
         a_server(tmp_path / "data") as server,
-        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+        a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
     ):
         await server.states(RunState.COMPLETE)
         await asyncio.to_thread(shutil.copytree, tmp_path / "state", tmp_path / "clone")
         clone = asyncio.create_task(agent(source, "--state", tmp_path / "clone", "--every", "1d"))
         said = ""
-        async with asyncio.timeout(30):
-            while "Another agent has connected as this client" not in said:
-                await asyncio.sleep(0.05)
-                said += capsys.readouterr().err
-        clone.cancel()
-        await asyncio.wait({clone})
+        try:
+            async with asyncio.timeout(30):
+                # Each says it once.
+                while said.count("Another agent has connected as this client") < 2:
+                    await asyncio.sleep(0.05)
+                    said += capsys.readouterr().err
+        finally:
+            clone.cancel()
+            await asyncio.wait({clone})
+        working.cancel()
+        await asyncio.wait({working})
+        again = ("state", "clone", "state")
+        for number, state in enumerate(again):
+            (source / f"of-{number}").write_text(str(number))
+            capsys.readouterr()
+            assert await agent(source, "--state", tmp_path / state, "--once") == 0
+            noticed = "is not the one of the last backup" in capsys.readouterr().err
+            assert noticed is (number > 0), "what the other one has told since"
+            expected = {"source", "a", "b", "link", *(f"of-{each}" for each in range(number + 1))}
+            assert set(await kept(server)) == expected
 
 
 @pytest.mark.parametrize("which", ["the agent's state", "the catalogue"])

@@ -40,7 +40,8 @@ async def _outline(path: Path) -> dict[str, TableInfo]:
 async def test_slow_views_do_not_take_the_outline_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outline, "COUNTS_S", 0.5)
+    for limit in ("COUNT_S", "COUNTS_S"):  # the first view takes the time of all: the table has enough
+        monkeypatch.setattr(outline, limit, 2.0)
     views = "".join(f"CREATE VIEW v{n:02} AS {ENDLESS};" for n in range(30))
     tables = await _outline(
         _make(tmp_path / "a.db", f"CREATE TABLE t (a); INSERT INTO t VALUES (1); {views}")

@@ -1,6 +1,7 @@
 """What cannot be written while the disk fails is written when it is well: offline, ended, seen, stopped."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -20,11 +21,14 @@ class FailingDisk:
     def __init__(self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, error: TidewatchError) -> None:
         self.failing = True
         self.refused = 0
+        self.works: set[str] = set()
+        """Methods of the catalogue whose writes were refused."""
         write = catalogue.writer.write
 
         async def refusing(work: Callable[[Transaction], Any]) -> Any:
             if self.failing:
                 self.refused += 1
+                self.works |= set(work.__qualname__.split(".")[1:2])
                 raise error
             return await write(work)
 
@@ -113,14 +117,27 @@ async def test_the_switch_is_turned_and_noted_later(
 async def test_background_work_goes_on_after_any_failure(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with a_server(tmp_path, run_lost_s=0.05, seen_every_s=0.02) as server:
-        agent = await server.enrol("alpha")
+    async with a_server(tmp_path, run_lost_s=1.0, seen_every_s=0.02) as server:
+        agent, catalogue = await server.enrol("alpha"), server.room.catalogue
         run = await agent.begin()
-        disk = FailingDisk(server.room.catalogue, monkeypatch, ERRORS[0])
-        await until(lambda: disk.refused >= 2)
-        disk.failing = False
+        disk = FailingDisk(catalogue, monkeypatch, ERRORS[0])
+        server.room.agents.heard(agent.client_id)
 
         async def ended() -> bool:
-            return (await server.room.catalogue.runs.one(run.id)).state.ended
+            return (await catalogue.runs.one(run.id)).state.ended
 
+        async def seen_at() -> datetime | None:
+            return (await catalogue.clients.one(agent.client_id)).last_seen_at
+
+        await until(lambda: {"seen", "give_up"} <= disk.works)
+        assert not await ended()
+        before = await seen_at()
+        disk.failing = False
         await until(ended)
+        server.room.agents.heard(agent.client_id)
+
+        async def seen_since() -> bool:
+            at = await seen_at()
+            return at is not None and (before is None or at > before)
+
+        await until(seen_since)

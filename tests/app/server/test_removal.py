@@ -46,12 +46,16 @@ async def test_a_client_that_backs_up_is_shut_out_and_gone(running_server: Runni
 
 async def test_nothing_is_kept_for_a_client_that_is_gone(running_server: RunningServer) -> None:
     agent, room = await running_server.enrol("alpha"), running_server.room
-    async with running_server.console.post("/api/backups", json={"client_ids": [agent.client_id]}):
-        pass
+    asked = await running_server.post("/api/backups", {"client_ids": [agent.client_id]})
+    assert asked["queued"] == [agent.client_id]
+    hub = room.agents
+    kept = (hub._heard, hub._unwritten, hub._polled_until, hub._unsettled, hub._locks, room.backups._locks)
+    async with agent.http.get("/api/agent/client", params={"poll_s": 60}) as response:
+        assert response.status == 200
     async with agent.socket() as socket:
         await told(socket)
+        assert sum(agent.client_id in held for held in kept) >= 3, "there is something to forget"
         await remove(running_server, agent.client_id)
-    kept = (room.agents._heard, room.agents._unwritten, room.agents._locks, room.backups._locks)
     await until(lambda: not any(agent.client_id in held for held in kept))
 
 

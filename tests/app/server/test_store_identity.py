@@ -10,7 +10,7 @@ import pytest
 from app.catalogue.blank import store_known_to
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.store.errors import StoreLost
-from tests.servers import a_server, until
+from tests.servers import a_server, sha256_of, until
 
 FILES = {"/a": b"one", "/b": b"two"}
 
@@ -71,5 +71,14 @@ async def test_a_new_store_is_taken_when_told_and_what_it_lacks_is_sent_again(tm
             return await in_thread(store_known_to, known) == server.room.store.identity
 
         await until(taken_over)
+        agent = await server.enrol("web")
+        hashes = sorted(sha256_of(content) for content in FILES.values())
+        asked = await server.post("/api/agent/blobs/missing", {"hashes": hashes}, http=agent.http)
+        assert sorted(each["sha256"] for each in asked["missing"]) == hashes
+        await agent.back_up(FILES)
+        rows = (await server.get("/api/files"))["rows"]
+        assert {row["path"] for row in rows} == set(FILES)
+        assert "damaged" not in {row["state"] for row in rows}
+        assert (await server.post("/api/verify"))["damaged"] == []
     async with a_server(tmp_path):
         pass
