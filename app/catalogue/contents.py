@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.catalogue.aliases import AnyRow
+from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
 from app.catalogue.content_owners import add_held, blobs_of, correct_size, owned_by
@@ -108,18 +109,30 @@ class Contents:
 
     async def owned(self, client_id: str, hashes: Collection[str], *, damaged: bool = False) -> set[str]:
         """Return those contents that a client has sent; those known to be damaged only if asked for."""
-        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
-        # No join: SQLite believes that a client has ten contents, and would read all of them.
-        has = exists().where(client_contents.c.client_no == number, client_contents.c.blob_id == blobs.c.id)
-        wanted = select(blobs.c.sha256).where(has)
-        if not damaged:
-            wanted = wanted.where(SOUND)
         found: set[str] = set()
         for part in _parts(list(hashes)):
-            raw = [bytes.fromhex(sha256) for sha256 in part]
-            rows = await self._readers.rows(wanted.where(blobs.c.sha256.in_(raw)))
+            rows = await self._readers.rows(_owned(client_id, part, damaged=damaged))
             found.update(row.sha256.hex() for row in rows)
         return found
+
+    async def held_and_owned(self, client_id: str, hashes: Collection[str]) -> tuple[int, set[str]]:
+        """Return the raw bytes of all contents of a client, and those of ``hashes`` that it has sent.
+
+        Both are of one moment. Raises UnknownClient.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[int, set[str]]:
+            known = await connection.execute(select(clients.c.held_bytes).where(clients.c.id == client_id))
+            held_bytes = known.scalar_one_or_none()
+            if held_bytes is None:
+                raise unknown(client_id)
+            found: set[str] = set()
+            for part in _parts(list(hashes)):
+                rows = await connection.execute(_owned(client_id, part, damaged=True))
+                found.update(sha256.hex() for sha256 in rows.scalars())
+            return held_bytes, found
+
+        return await self._readers.read(work)
 
     async def known(self, hashes: Collection[str]) -> set[str]:
         """Return those contents that the catalogue knows, whoever has sent them."""
@@ -152,6 +165,15 @@ class Contents:
             part = due[start : start + AT_ONCE]
             gone += await self._writer.write(lambda transaction, part=part: forget(transaction, part))
         return gone
+
+
+def _owned(client_id: str, hashes: Sequence[str], *, damaged: bool) -> AnySelect:
+    """Select the hashes of those of these contents that a client has sent."""
+    number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+    # No join: SQLite believes that a client has ten contents, and would read all of them.
+    has = exists().where(client_contents.c.client_no == number, client_contents.c.blob_id == blobs.c.id)
+    wanted = select(blobs.c.sha256).where(has, blobs.c.sha256.in_([bytes.fromhex(each) for each in hashes]))
+    return wanted if damaged else wanted.where(SOUND)
 
 
 def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
