@@ -200,9 +200,9 @@ class Analytics:
         step_s = period.load_step_s(KEPT)
         return await self._metrics.series(names, period.since, step_s, period.until)
 
-    async def forget(self) -> int:
+    async def forget(self, at: datetime | None = None) -> int:
         """Drop what is too old; return how many rows went."""
-        before = self._now() - HOURS_KEPT
+        before = (at or self._now()) - HOURS_KEPT
         return await in_steps(
             self._writer,
             lambda transaction, most: forget_hours(transaction, before, most),

@@ -86,7 +86,7 @@ class Catalogue:
         self.known_time = KnownTime(self.readers, self.writer, now=now)
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
-        self.holds = Holds(self.readers, self.writer, self.known_time, now=now)
+        self.holds = Holds(self.readers, self.writer, self.known_time)
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)

@@ -66,12 +66,12 @@ class Enrolments:
 
         return await self._writer.write(work)
 
-    async def end_expired(self) -> None:
-        """Let the codes whose end has come be good no longer, also where the clock is set back later."""
+    async def end_expired(self, at: datetime) -> None:
+        """Let the codes that were over at a time be over for good, also where the clock is set back."""
         over = enrolments.c.used_at.is_(None) & (enrolments.c.expires_at > ENDED)
 
         def work(transaction: Transaction) -> None:
-            expired = over & (enrolments.c.expires_at <= transaction.now_us)
+            expired = over & (enrolments.c.expires_at <= to_us(at))
             transaction.run(update(enrolments).where(expired).values(expires_at=ENDED))
 
         await self._writer.write(work)

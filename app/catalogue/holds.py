@@ -1,18 +1,17 @@
 """What is held before it is destroyed: clients marked for removal, protection, and shortened retention."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy import insert, select, update
 
 from app.catalogue.clients import change, client_row
 from app.catalogue.errors import NotMarked, Protected, UnknownRun
-from app.catalogue.known_time import KnownTime
+from app.catalogue.known_time import KnownTime, Times
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, client_of, run_of, select_runs
 from app.catalogue.schema import clients, meta, runs
-from app.catalogue.times import to_us
+from app.catalogue.times import EPOCH, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.clients import Client
@@ -33,20 +32,18 @@ class _Settled(msgspec.Struct, frozen=True):
 class Holds:
     """The delay before anything is destroyed, and what is exempt from it."""
 
-    def __init__(
-        self, readers: Readers, writer: Writer, known_time: KnownTime, *, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, readers: Readers, writer: Writer, known_time: KnownTime) -> None:
         self._readers = readers
         self._writer = writer
         self._known_time = known_time
-        self._now = now
         known_time.on_believed(_hold_longer)
 
-    async def mark(self, client_id: str, destroy_at: datetime) -> Client:
-        """Mark a client for removal at a time; one that is marked keeps its time.
+    async def mark(self, client_id: str, delay: timedelta) -> Client:
+        """Mark a client for removal after a delay from the trusted time; a marked one keeps its time.
 
         Raises UnknownClient, and Protected for one that is protected or has a protected run.
         """
+        destroy_at = (await self._known_time.times()).latest + delay
 
         def work(transaction: Transaction) -> Client:
             row = client_row(transaction, client_id)
@@ -87,10 +84,11 @@ class Holds:
 
     async def due(self) -> list[tuple[str, str]]:
         """Return id and name of each marked client whose time has come and that nothing protects."""
+        at = (await self._known_time.times()).judged
         protected_run = select(runs.c.id).where(runs.c.client_no == clients.c.no, runs.c.protected)
         rows = await self._readers.rows(
             select(clients.c.id, clients.c.name).where(
-                clients.c.destroy_at <= to_us(self._now()),
+                clients.c.destroy_at <= to_us(at),
                 ~clients.c.protected,
                 ~protected_run.exists(),
                 PRESENT,
@@ -135,17 +133,16 @@ class Holds:
     async def settled(self, name: str, wished: float, delay: timedelta | None) -> float:
         """Return which value of a setting holds now: a smaller one than before holds only after a delay.
 
-        Without a ``delay`` the value itself is the delay, in hours. While the clock cannot be believed
-        nothing is lowered by it.
+        Without a ``delay`` the value itself is the delay, in hours. It passes by the time that is trusted.
         """
-        plausible = await self._known_time.plausible()
+        times = await self._known_time.times()
 
         def work(transaction: Transaction) -> float:
             key = f"{_SETTLED}{name}"
             kept = transaction.all(select(meta.c.value).where(meta.c.name == key))
             known = msgspec.json.decode(kept[0].value, type=_Settled) if kept else _Settled(wished)
             held = timedelta(hours=known.value) if delay is None else delay
-            new = _after(known, wished, transaction.now_us, held, plausible=plausible)
+            new = _after(known, wished, times, held)
             text = msgspec.json.encode(new).decode()
             if not kept:
                 transaction.run(insert(meta).values(name=key, value=text))
@@ -156,31 +153,41 @@ class Holds:
         return await self._writer.write(work)
 
 
-def _after(known: _Settled, wished: float, now_us: int, delay: timedelta, *, plausible: bool) -> _Settled:
+def _after(known: _Settled, wished: float, times: Times, delay: timedelta) -> _Settled:
     if wished >= known.value:
         return _Settled(wished)
+    latest_us = to_us(times.latest)
     # From a clock that was ahead: it counts from now on, instead of never.
-    since_us = min(known.since_us, now_us) if known.wished == wished else now_us
-    if plausible and now_us - since_us >= delay.total_seconds() * 1e6:
+    since_us = min(known.since_us, latest_us) if known.wished == wished else latest_us
+    if to_us(times.judged) - since_us >= delay.total_seconds() * 1e6:
         return _Settled(wished)
     return _Settled(known.value, wished, since_us)
 
 
 def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
-    """Move what is marked or settles later by the length of a jump of the clock: that time was not waited."""
+    """Move what is marked or settles later by the length of a jump of the clock: that time was not waited.
+
+    A mark from before the clock was wrong is not moved by years: it waits its whole delay once more at most.
+    """
     jump_us = jump // timedelta(microseconds=1)
+    settled = [
+        (row.name, msgspec.json.decode(row.value, type=_Settled))
+        for row in transaction.all(select(meta).where(meta.c.name.startswith(_SETTLED)))
+    ]
+    delay_h = max((known.value for name, known in settled if name == f"{_SETTLED}destroy_delay_h"), default=0)
+    latest_us = transaction.now_us + to_us(EPOCH + timedelta(hours=delay_h))
     marked = transaction.all(
         select(clients.c.no, clients.c.destroy_at).where(clients.c.destroy_at.is_not(None))
     )
     for row in marked:
-        client = change(transaction, row.no, destroy_at=row.destroy_at + jump_us)
+        later_us = max(row.destroy_at, min(row.destroy_at + jump_us, latest_us))
+        client = change(transaction, row.no, destroy_at=later_us)
         transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
-    for row in transaction.all(select(meta).where(meta.c.name.startswith(_SETTLED))):
-        known = msgspec.json.decode(row.value, type=_Settled)
+    for name, known in settled:
         later = msgspec.structs.replace(known, since_us=known.since_us + jump_us)
         if known.wished is not None:
             text = msgspec.json.encode(later).decode()
-            transaction.run(update(meta).where(meta.c.name == row.name).values(value=text))
+            transaction.run(update(meta).where(meta.c.name == name).values(value=text))
 
 
 def _refuse_protected(transaction: Transaction, no: int, name: str, *, protected: bool) -> None:

@@ -1,18 +1,21 @@
-"""The last time that the server's clock was known to be right, and whether it is plausible now.
+"""The time by which ages are judged: that of now, unless the clock has jumped, see ``clock_trust``.
 
-A clock that jumps a year ahead for a minute must not purge what was to be kept for a month. A jump forward of
-more than ten minutes beyond what has passed by the clock of the machine's uptime, or of more than a day
-since the server last ran, is believed only after the clock has stayed there for a day; until then nothing is
-purged because of its age. What is held for some hours before it is destroyed is then held longer by the jump.
+It is kept in the catalogue, so that no restart takes a jump for the truth, and none begins the wait anew.
+What is held for some hours before it is destroyed is held longer by a jump that is trusted in the end.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
 
+from app.catalogue.clock_trust import CONFIRM_S, Clock, first, look
 from app.catalogue.readers import Readers
 from app.catalogue.schema import meta
 from app.catalogue.times import SECOND_US, from_us, to_us
@@ -21,13 +24,10 @@ from app.catalogue.writer import Writer
 
 log = structlog.stdlib.get_logger(__name__)
 
-JUMP = timedelta(minutes=10)
-JUMP_WHILE_OFF = timedelta(days=1)
-"""A server that is off each night must be able to believe its clock."""
-CONFIRM_S = 24 * 3600.0
-"""How long a clock that has jumped must stay there before it is believed, in seconds."""
 WRITE_EVERY = timedelta(minutes=5)
-_NAME = "known_at"
+_KNOWN_AT, _CLOCK = "known_at", "clock"
+_put = insert(meta)
+_PUT = _put.on_conflict_do_update(index_elements=["name"], set_={"value": _put.excluded.value})
 OnBelieved = Callable[[Transaction, timedelta], None]
 """Is called inside the write that believes a jump forward, with its length."""
 
@@ -36,6 +36,16 @@ def uptime_s() -> float:
     """Return for how long the machine is up, with the time in which it slept where that is counted."""
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
+@dataclass(frozen=True)
+class Times:
+    """They are the time of now, unless the clock has jumped or was set back."""
+
+    judged: datetime
+    """By it ages are judged."""
+    latest: datetime
+    """From it on things are held; what is from after it was noted by a clock that was ahead."""
 
 
 class KnownTime:
@@ -51,12 +61,16 @@ class KnownTime:
     ) -> None:
         self._readers, self._writer = readers, writer
         self._now, self._clock_s = now, clock_s
-        self._known_at: datetime | None = None
-        self._known_s: float | None = None
-        """By the monotonic clock; None while only the catalogue tells of it."""
+        self._clock: Clock | None = None
         self._written_at: datetime | None = None
-        self._jumped_s: float | None = None
         self._on_believed: list[OnBelieved] = []
+        # Two that look at once would both believe a jump.
+        self._looking = asyncio.Lock()
+
+    @property
+    def held_at(self) -> datetime | None:
+        """The time by which ages are judged while the clock is not trusted; None while it is."""
+        return None if self._clock is None or self._clock.settled else self._clock.trusted.at
 
     def on_believed(self, call: OnBelieved) -> None:
         """Call ``call`` whenever a jump forward is believed."""
@@ -64,44 +78,51 @@ class KnownTime:
 
     async def plausible(self) -> bool:
         """Return whether ages may be judged by the clock just now."""
-        now, clock_s = self._now(), self._clock_s()
-        known = self._known_at or await self._read() or now
-        passed_s = clock_s - self._known_s if self._known_s is not None else 0.0
-        ahead = now - known - timedelta(seconds=passed_s)
-        jumped = ahead > (JUMP_WHILE_OFF if self._known_s is None else JUMP)
-        if jumped:
-            if self._jumped_s is None:
-                self._jumped_s = clock_s
-                log.warning(
-                    "clock_jumped",
-                    ahead_days=round(ahead / timedelta(days=1), 1),
-                    hint=f"Nothing is purged for its age until it has stayed so for {CONFIRM_S / 3600:g} h.",
-                )
-            if clock_s - self._jumped_s < CONFIRM_S:
-                # What is known stays as it is, so that a restart does not take the jump for the truth.
-                return False
-        if jumped or self._written_at is None or abs(now - self._written_at) >= WRITE_EVERY:
-            await self._writer.write(
-                lambda transaction: self._write(transaction, now, ahead if jumped else None)
+        _, clock = await self._look()
+        return clock.settled
+
+    async def times(self) -> "Times":
+        """Return the times by which is destroyed and held."""
+        now, clock = await self._look()
+        return Times(judged=min(now, clock.trusted.at), latest=clock.trusted.at)
+
+    async def _look(self) -> tuple[datetime, Clock]:
+        async with self._looking:
+            now, clock_s = self._now(), self._clock_s()
+            before = self._clock or await self._read() or first(now)
+            clock, jump = look(before, now, clock_s)
+            changed = (len(clock.unproven), clock.settled) != (len(before.unproven), before.settled)
+            if changed or jump or self._written_at is None or abs(now - self._written_at) >= WRITE_EVERY:
+                await self._writer.write(lambda transaction: self._write(transaction, clock, jump))
+                self._written_at = now
+            # After the write: where it fails, the jump is still to be believed, and what is held to be moved.
+            self._clock = clock
+        if before.settled and not clock.settled:
+            log.warning(
+                "clock_jumped",
+                ahead_days=round(clock.unproven[-1].ahead_s / 86400, 1),
+                hint=f"Ages are judged by the time before until the server was up {CONFIRM_S / 3600:g} h.",
             )
-            self._written_at = now
-        # After the write: where it fails, the jump is still to be believed, and what is held to be moved.
-        if self._jumped_s is not None:
-            log.info("clock_believed_again")
-        self._jumped_s = None
-        self._known_at, self._known_s = now, clock_s
-        return True
+        if jump or (clock.settled and not before.settled):
+            log.info("clock_believed_again" if clock.settled else "clock_believed_in_part")
+        return now, clock
 
-    async def _read(self) -> datetime | None:
-        rows = await self._readers.rows(select(meta.c.value).where(meta.c.name == _NAME))
-        self._known_at = from_us(int(rows[0].value)) if rows else None
-        return self._known_at
+    async def _read(self) -> Clock | None:
+        rows = await self._readers.rows(select(meta).where(meta.c.name.in_((_KNOWN_AT, _CLOCK))))
+        kept = {row.name: row.value for row in rows}
+        for name, text in sorted(kept.items()):
+            try:
+                if name == _CLOCK:
+                    return msgspec.json.decode(text, type=Clock).stored()
+                return first(from_us(int(text)))
+            except (ValueError, OverflowError, TypeError) as error:
+                log.warning("clock_state_unreadable", name=name, reason=str(error))
+        return None
 
-    def _write(self, transaction: Transaction, known: datetime, jump: timedelta | None) -> None:
-        if jump is not None:
+    def _write(self, transaction: Transaction, clock: Clock, jump: timedelta) -> None:
+        if jump:
             for call in self._on_believed:
                 call(transaction, jump)
-        value = str(to_us(known) // SECOND_US * SECOND_US)
-        done = transaction.run(update(meta).where(meta.c.name == _NAME).values(value=value))
-        if not done.rowcount:
-            transaction.insert(meta, [{"name": _NAME, "value": value}])
+        known_at = str(to_us(clock.trusted.at) // SECOND_US * SECOND_US)
+        values = {_KNOWN_AT: known_at, _CLOCK: msgspec.json.encode(clock.stored()).decode()}
+        transaction.run(_PUT, [{"name": name, "value": value} for name, value in values.items()])

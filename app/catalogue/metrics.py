@@ -94,11 +94,11 @@ class Metrics:
                 found.merge((name, step, at_us - at_us % slot_us), part)
         return tuple(_series(name, step, found) for name in names)
 
-    async def rollup(self) -> int:
+    async def rollup(self, at: datetime | None = None) -> int:
         """Drop short intervals that are too old, their sums stay in the longer ones; return how many went."""
         gone = 0
         for step_s, kept in KEPT.items():
-            before = to_us(self._now() - kept)
+            before = to_us((at or self._now()) - kept)
             for name in await self._names():
                 old = (
                     (metric_samples.c.name == name)

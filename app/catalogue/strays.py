@@ -1,7 +1,7 @@
 """Contents of the store that the catalogue does not know: a crash came before they were noted."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
@@ -34,6 +34,7 @@ class Strays:
     def __init__(self, readers: Readers, writer: Writer, known_time: KnownTime) -> None:
         self._readers = readers
         self._writer = writer
+        self._known_time = known_time
         known_time.on_believed(_hold_longer)
 
     async def held(self, epoch: str) -> bool:
@@ -44,17 +45,20 @@ class Strays:
         asked of a catalogue: it may be new beside older contents, or a copy.
         """
 
+        times = await self._known_time.times()
+
         def work(transaction: Transaction) -> bool:
             rows = transaction.all(
                 select(meta.c.name, meta.c.value).where(meta.c.name.in_((EPOCH_NAME, _UNTIL)))
             )
             kept = {row.name: row.value for row in rows}
-            until = from_us(int(kept.get(_UNTIL, 0)))
-            if kept.get(EPOCH_NAME) != epoch:
-                until = transaction.now + HELD
+            until = _time(kept.get(_UNTIL))
+            # Also one that cannot be read, or from a clock that was ahead: it counts from now on.
+            if kept.get(EPOCH_NAME) != epoch or until is None or until > times.latest + HELD:
+                until = times.latest + HELD
                 values = {EPOCH_NAME: epoch, _UNTIL: str(to_us(until))}
                 transaction.run(_PUT, [{"name": name, "value": value} for name, value in values.items()])
-            return transaction.now < until
+            return times.judged < until
 
         return await self._writer.write(work)
 
@@ -79,8 +83,17 @@ class Strays:
 def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
     """Hold unknown contents longer by the length of a jump of the clock: that time was not waited."""
     for row in transaction.all(select(meta.c.value).where(meta.c.name == _UNTIL)):
-        until = from_us(int(row.value)) + jump
-        transaction.run(_PUT, [{"name": _UNTIL, "value": str(to_us(until))}])
+        until = _time(row.value)
+        if until is not None:
+            later = max(until, min(until + jump, transaction.now + HELD))
+            transaction.run(_PUT, [{"name": _UNTIL, "value": str(to_us(later))}])
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else from_us(int(text))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _doom_unknown(transaction: Transaction, hashes: Collection[str]) -> int:

@@ -176,11 +176,11 @@ class Tokens:
 
         await self._writer.write(work)
 
-    async def end_expired(self) -> None:
-        """Let the tokens whose end has come be good no longer, also where the clock is set back later."""
+    async def end_expired(self, at: datetime) -> None:
+        """Let the tokens that were over at a time be over for good, also where the clock is set back."""
 
         def work(transaction: Transaction) -> list[TokenInfo]:
-            over = tokens.c.expires_at <= transaction.now_us
+            over = tokens.c.expires_at <= to_us(at)
             revoked = revoke_in(transaction, over)
             # They are told from those that somebody has revoked by the time.
             ended = over & tokens.c.id.in_([info.id for info in revoked])

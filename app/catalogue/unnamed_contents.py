@@ -19,8 +19,11 @@ AHEAD_S = 60
 """What came so long after now came while the clock was ahead."""
 
 
-def unnamed(now: datetime) -> AnySelect:
-    """Select client and content of what no run will name any more."""
+def unnamed(at: datetime, latest: datetime) -> AnySelect:
+    """Select client and content of what no run will name any more at a time.
+
+    What came after the ``latest`` time that is known came while the clock was ahead.
+    """
     # Of a client one run follows the other: the newest to have ended is the one with the greatest number.
     last_end = (
         select(runs.c.finished_at)
@@ -37,15 +40,15 @@ def unnamed(now: datetime) -> AnySelect:
         .with_hint(client_contents, "INDEXED BY ix_client_contents_unnamed", "sqlite")
         .where(
             client_contents.c.version_count == literal_column("0"),
-            (client_contents.c.received_at < to_us(now) - UNNAMED_S * SECOND_US)
+            (client_contents.c.received_at < to_us(at) - UNNAMED_S * SECOND_US)
             | (running.is_(None) & (client_contents.c.received_at < last_end))
-            | (client_contents.c.received_at > to_us(now) + AHEAD_S * SECOND_US),
+            | (client_contents.c.received_at > to_us(latest) + AHEAD_S * SECOND_US),
         )
         .limit(MAX_UNNAMED)
     )
 
 
-def forget(transaction: Transaction, due: Sequence[tuple[int, int]]) -> int:
+def forget(transaction: Transaction, due: Sequence[tuple[int, int]], latest: datetime) -> int:
     """Let go of some of them inside a write; return how many."""
     by_client: dict[int, list[int]] = {}
     for client_no, blob_id in due:
@@ -57,12 +60,12 @@ def forget(transaction: Transaction, due: Sequence[tuple[int, int]]) -> int:
         )
     }
     # From a clock that was ahead: they count from now on, instead of never.
-    ahead = client_contents.c.received_at > transaction.now_us + AHEAD_S * SECOND_US
+    ahead = client_contents.c.received_at > to_us(latest) + AHEAD_S * SECOND_US
     for no, ids in by_client.items():
         moved = transaction.run(
             update(client_contents)
             .where(client_contents.c.client_no == no, client_contents.c.blob_id.in_(ids), ahead)
-            .values(received_at=transaction.now_us)
+            .values(received_at=to_us(latest))
             .returning(client_contents.c.blob_id)
         )
         counted = {row.blob_id for row in moved}

@@ -14,7 +14,6 @@ from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.store.store import Store
 from app.tasks import Tasks
-from streams.records.base import utc_now
 from streams.records.clients import Client, ClientHoldings
 from streams.vocabulary import AuditAction
 
@@ -58,7 +57,7 @@ class ClientRemoval:
         delay = await self.delay()
         if not delay:
             return await self._destroy(client_id)
-        await self._catalogue.holds.mark(client_id, utc_now() + delay)
+        await self._catalogue.holds.mark(client_id, delay)
         return await self._catalogue.removal.holdings(client_id)
 
     async def keep(self, client_id: str) -> Client:
@@ -78,9 +77,7 @@ class ClientRemoval:
             await asyncio.sleep(self._limits.destroy_every_s)
 
     async def destroy_due(self) -> None:
-        """Remove the clients whose time has come, unless the clock cannot be believed just now."""
-        if not await self._catalogue.known_time.plausible():
-            return
+        """Remove the clients whose time has come, by the time that is trusted."""
         for client_id, name in await self._catalogue.holds.due():
             held = await self._destroy(client_id)
             await self._audit.note(

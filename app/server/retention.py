@@ -14,7 +14,6 @@ from app.server.removal import settled_audit, settled_keep
 from app.server.strays import StraySearch
 from app.store.store import Store
 from streams.failures import TidewatchError
-from streams.records.base import utc_now
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,8 +33,8 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
                 await go_on(catalogue, store)
                 unfinished = False
             await asyncio.sleep(limits.retention_every_s)
-            if await tidy(catalogue, store, limits):
-                await strays.run_if_due()
+            await tidy(catalogue, store, limits)
+            await strays.run_if_due()
             if time.monotonic() - checked_s >= CHECK_EVERY_S:
                 checked_s = time.monotonic()
                 await asyncio.to_thread(check, catalogue.path)
@@ -52,28 +51,27 @@ async def go_on(catalogue: Catalogue, store: Store) -> None:
     await catalogue.doomed.drop(store)
 
 
-async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
+async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     """Purge and roll up once, all of it in small writes.
 
-    Returns whether the clock could be believed: with one that has jumped nothing is purged.
+    Every age is judged by the time that is trusted: where the clock has jumped, that of before.
     """
-    if not await catalogue.known_time.plausible():
-        await go_on(catalogue, store)
-        return False
-    too_old = utc_now() - timedelta(days=limits.keep_events_days)
+    times = await catalogue.known_time.times()
+    at = times.judged
+    too_old = at - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()
-    files = await catalogue.files.purge(utc_now() - await settled_keep(catalogue, limits))
-    await catalogue.contents.forget_unnamed()
+    files = await catalogue.files.purge(at - await settled_keep(catalogue, limits))
+    await catalogue.contents.forget_unnamed(at, times.latest)
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)
     await catalogue.activity.purge(too_old)
-    audit = await catalogue.audit.purge(utc_now() - await settled_audit(catalogue, limits))
-    await store.clear_uploads()
-    await catalogue.metrics.rollup()
-    await catalogue.analytics.forget()
-    await catalogue.tokens.end_expired()
-    await catalogue.enrolments.end_expired()
+    audit = await catalogue.audit.purge(at - await settled_audit(catalogue, limits))
+    await store.clear_uploads(at, times.latest)
+    await catalogue.metrics.rollup(at)
+    await catalogue.analytics.forget(at)
+    await catalogue.tokens.end_expired(at)
+    await catalogue.enrolments.end_expired(at)
     await catalogue.enrolments.purge(too_old)
     await asyncio.to_thread(checkpoint, catalogue.path)
     log.info(
@@ -84,4 +82,3 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> bool:
         contents_dropped=contents,
         audit_rows_purged=audit,
     )
-    return True

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
 from app.server.audit import Audit
@@ -127,7 +129,9 @@ def furnish(
         switch=switch,
         uploads=uploads,
         verification=scheduled_verification.status,
-        catalogue_status=catalogue_backups.status,
+        catalogue_status=lambda: msgspec.structs.replace(
+            catalogue_backups.status(), ages_judged_by=catalogue.known_time.held_at
+        ),
         limits=limits,
         connections=connections,
     )

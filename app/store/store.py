@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -119,9 +120,12 @@ class Store:
         """Return what interrupted uploads of an owner take on the disk, without those of ``hashes``."""
         return await self._threads.read(inventory.partial_bytes, self._layout, owner, hashes)
 
-    async def clear_uploads(self) -> None:
-        """Remove interrupted uploads that nobody has gone on with for a week."""
-        await self._threads.write(upkeep.clear_uploads, self._layout)
+    async def clear_uploads(self, at: datetime, latest: datetime) -> None:
+        """Remove interrupted uploads that nobody had gone on with for a week at a time.
+
+        Those that are younger than ``latest`` were written while the clock was ahead.
+        """
+        await self._threads.write(upkeep.clear_uploads, self._layout, (at.timestamp(), latest.timestamp()))
 
     async def contents_in(self, folder: str) -> dict[str, float]:
         """Return the contents in one of the 256 folders, and the times since which they lie there."""

@@ -1,7 +1,6 @@
 """What is done with the folder of a store as a whole, and what takes contents away. Blocking."""
 
 import os
-import time
 from collections.abc import Collection
 from enum import Enum, auto
 from pathlib import Path
@@ -17,6 +16,8 @@ from app.store.upload import DATA, TABLE
 
 log = structlog.stdlib.get_logger(__name__)
 
+AHEAD_S = 60
+"""What was written so long after now was written while the clock was ahead."""
 KEPT_UPLOAD_S = 7 * 86400
 """How long an interrupted upload waits for its rest, in seconds."""
 
@@ -42,7 +43,7 @@ def prepare(layout: Layout, identity: Identity, expected: str = "") -> None:
     if expected:
         identity.expect(expected)
     layout.make()
-    clear_uploads(layout, own_names_only=False)
+    clear_uploads(layout, None)
     layout.probe()
     identity.load(expected)
     # A process that was killed may have left entries that are there, but not durable.
@@ -63,30 +64,35 @@ def _clear_damaged_copies(layout: Layout) -> None:
             log.warning("damaged_copy_stays", file=entry.path, reason=error.strerror)
 
 
-def clear_uploads(layout: Layout, *, own_names_only: bool = True) -> None:
+def clear_uploads(layout: Layout, judged_s: tuple[float, float] | None) -> None:
     """Remove interrupted uploads that have waited too long, and at a start what else a crash has left.
+
+    ``judged_s`` is the time by which ages are judged, and the latest that is trusted; None at a start, where
+    nothing is known of the clock yet.
 
     What cannot be removed is logged and stays.
     """
     for entry in list(os.scandir(layout.tmp)):
         try:
-            if _is_over(Path(entry.path), own_names_only=own_names_only):
+            if _is_over(Path(entry.path), judged_s):
                 layout.files.remove(Path(entry.path))
         except OSError as error:
             log.warning("leftover_stays", file=entry.path, reason=error.strerror)
 
 
-def _is_over(path: Path, *, own_names_only: bool) -> bool:
+def _is_over(path: Path, judged_s: tuple[float, float] | None) -> bool:
     # An upload can go on: its owner, its hash and an ending, but no name of a thread.
     parts = path.name.split(".")
     if not (path.name.endswith((DATA, TABLE)) and len(parts) == 3 and len(parts[1]) == 64):
-        return not own_names_only
-    age_s = time.time() - path.stat().st_mtime
-    if age_s < 0:
+        return judged_s is None
+    if judged_s is None:
+        return False
+    at_s, latest_s = judged_s
+    changed_s = path.stat().st_mtime
+    if changed_s > latest_s + AHEAD_S:
         # Written while the clock was ahead: it counts from now on, instead of never.
-        os.utime(path)
-    # At a start nothing is known of the clock yet; who purges by age asks whether it can be believed.
-    return own_names_only and age_s > KEPT_UPLOAD_S
+        os.utime(path, (latest_s, latest_s))
+    return at_s - changed_s > KEPT_UPLOAD_S
 
 
 def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> Aside:

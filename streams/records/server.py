@@ -49,6 +49,8 @@ class CatalogueStatus(Record, frozen=True, kw_only=True):
     """When the newest copy was made that was verified; None where there is none yet."""
     backup_problem: str = ""
     """Why the last copy could not be made."""
+    ages_judged_by: datetime | None = None
+    """The time by which ages are judged while the clock is not trusted; None while it is."""
 
     @property
     def problem(self) -> str:

@@ -1,6 +1,6 @@
 """What is held, on the screen: marked and protected clients, protected runs, quotas, deleted files."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import flet as ft
@@ -195,7 +195,7 @@ LOST = "The catalogue /srv/catalogue.db was deleted while the server ran. Stop t
 COPY = "There is no room for a copy of the catalogue in /backup: 5 bytes are free."
 
 
-def troubled(status: ServerStatus, **catalogue: str) -> ServerStatus:
+def troubled(status: ServerStatus, **catalogue: str | datetime) -> ServerStatus:
     return msgspec.structs.replace(status, catalogue=CatalogueStatus(**catalogue))  # type: ignore[arg-type]
 
 
@@ -221,16 +221,18 @@ async def test_what_is_wrong_with_the_servers_own_data_is_a_card_on_the_dashboar
 
 def test_the_worst_comes_first_and_each_says_what_to_do() -> None:
     status = fleet.status(NOON)
-    assert present_problems(status) == ()
+    assert present_problems(status, Formatter()) == ()
     assert status.verification is not None
     verification = msgspec.structs.replace(
         status.verification, state=VerificationState.FAILING, reason="The store is not there. Mount it."
     )
     wrong = msgspec.structs.replace(
-        troubled(status, lost=LOST, backup_problem=COPY), verification=verification
+        troubled(status, lost=LOST, backup_problem=COPY, ages_judged_by=NOON), verification=verification
     )
-    assert [problem.detail for problem in present_problems(wrong)] == [
+    assert [problem.detail for problem in present_problems(wrong, Formatter())] == [
         LOST,
         "The store is not there. Mount it.",
         COPY,
+        "Until the server was up for a day in all, retention and removal go by "
+        f"{Formatter().exact_time(NOON)}.",
     ]

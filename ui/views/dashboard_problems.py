@@ -11,6 +11,7 @@ from streams.vocabulary import VerificationState
 from ui.bound import BoundView
 from ui.components.notice import Notice
 from ui.context import Place, UiContext
+from ui.format import Formatter
 from ui.theme import GAP, Tone
 
 MAX_PROBLEMS = 3
@@ -25,7 +26,7 @@ class Problem:
     tone: Tone = Tone.BAD
 
 
-def present_problems(status: ServerStatus) -> tuple[Problem, ...]:
+def present_problems(status: ServerStatus, words: Formatter) -> tuple[Problem, ...]:
     """Return what is wrong, the worst first; nothing where all is well."""
     problems: list[Problem] = []
     catalogue, verification = status.catalogue, status.verification
@@ -38,6 +39,11 @@ def present_problems(status: ServerStatus) -> tuple[Problem, ...]:
     if catalogue.backup_problem:
         text = "The catalogue is not copied any more"
         problems.append(Problem(text, catalogue.backup_problem, Tone.WARNING))
+    if catalogue.ages_judged_by is not None:
+        text = "The server's clock jumped ahead and is not trusted yet"
+        at = words.exact_time(catalogue.ages_judged_by)
+        detail = f"Until the server was up for a day in all, retention and removal go by {at}."
+        problems.append(Problem(text, detail, Tone.WARNING))
     return tuple(problems)
 
 
@@ -69,7 +75,7 @@ class ProblemsPart(BoundView):
     def _show_status(self, snapshot: Snapshot[ServerStatus]) -> None:
         if snapshot.value is None:
             return
-        problems = present_problems(snapshot.value)
+        problems = present_problems(snapshot.value, self.context.format)
         if problems == self._shown:
             return
         self._shown = problems

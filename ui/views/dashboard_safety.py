@@ -123,7 +123,7 @@ class SafetyPart(BoundView):
         self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
         found = present_verification(status.verification, self.context.server_clock(), self.context.format)
         self._verification = found
-        self._problems = present_problems(status)
+        self._problems = present_problems(status, self.context.format)
         self.touch(*self._damage.set(found.wrong, found.exact, found.tone, DAMAGE_ICON))
         self._show_tone()
 

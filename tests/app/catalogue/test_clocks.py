@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from app.catalogue import known_time
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import CodeExpired
 from app.catalogue.known_time import KnownTime
+from app.catalogue.schema import meta
+from app.catalogue.transaction import Transaction
 from app.protocol import FinishRun
 from streams.vocabulary import RunState, RunTrigger, Scope
 from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
@@ -60,8 +63,10 @@ async def test_time_that_has_passed_and_a_clock_set_back_are_plausible(
     assert await known.plausible()
     # While the server was off nothing but the clock on the wall went on.
     clock.forward(hours=20)
-    assert not await known.plausible()
     assert await judge(catalogue, clock, ticks).plausible()
+    clock.forward(hours=20)
+    assert not await known.plausible()
+    assert not await judge(catalogue, clock, ticks).plausible(), "nor by a server that starts again"
 
 
 async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
@@ -74,7 +79,7 @@ async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
     assert await known.plausible()
     assert await catalogue.holds.settled_delay_h(72) == 72
     assert await catalogue.holds.settled_delay_h(1) == 72
-    await catalogue.holds.mark(client.id, clock.at + timedelta(hours=72))
+    await catalogue.holds.mark(client.id, timedelta(hours=72))
     assert await catalogue.strays.held("an older copy")
     clock.forward(days=10)
     assert await catalogue.holds.settled_delay_h(1) == 72
@@ -104,8 +109,8 @@ async def test_what_has_ended_stays_ended_when_the_clock_is_set_back(
         "script", [Scope.LOOK], expires_at=clock.at + timedelta(hours=1), made_by="test"
     )
     clock.forward(hours=2)
-    await catalogue.tokens.end_expired()
-    await catalogue.enrolments.end_expired()
+    await catalogue.tokens.end_expired(clock.at)
+    await catalogue.enrolments.end_expired(clock.at)
     clock.forward(hours=-2)
     assert await catalogue.tokens.check(new.secret) is None
     with pytest.raises(CodeExpired):
@@ -157,3 +162,107 @@ async def test_versions_of_a_file_never_overlap(catalogue: Catalogue, clock: Clo
         assert len(entries) <= 1
     ((now,), _) = await catalogue.files.tree(client.id, at=clock.at)
     assert now.size_bytes == len("two, longer")
+
+
+async def test_weekends_off_hold_a_mark_for_its_hours_but_not_for_ever(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    """The server is up nine hours a day; each restart is another process that reads what is kept."""
+    client = await enrol(catalogue)
+    known, ticks = catalogue.known_time, Ticks()
+    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    assert await known.plausible()
+    await catalogue.holds.mark(client.id, timedelta(hours=72))
+    due_on: list[int] = []
+    for day in range(1, 15):
+        clock.forward(hours=15)
+        known._clock = None  # pyright: ignore[reportPrivateUsage]
+        if day % 7 in (1, 2):
+            clock.forward(hours=9)
+            continue
+        for _ in range(9):
+            if await catalogue.holds.due():
+                due_on.append(day)
+            clock.forward(hours=1)
+            ticks.at_s += 3600
+    # Two of the first three days the server was off: they do not count as waited.
+    assert due_on and 5 <= due_on[0] <= 7
+
+
+async def test_a_start_in_1970_destroys_nothing_once_the_clock_is_right(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    client = await enrol(catalogue)
+    known, ticks = catalogue.known_time, Ticks()
+    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    assert await known.plausible()
+    assert await catalogue.holds.settled_delay_h(72) == 72
+    clock.forward(days=-20000)
+    await catalogue.holds.mark(client.id, timedelta(hours=72))
+    assert await catalogue.holds.settled_delay_h(1) == 72
+    assert await catalogue.strays.held("an older copy")
+    clock.forward(days=20000)
+    assert await known.plausible()
+    assert not await catalogue.holds.due()
+    assert await catalogue.holds.settled_delay_h(1) == 72
+    assert await catalogue.strays.held("an older copy")
+    clock.forward(hours=73)
+    ticks.at_s += 73 * 3600
+    assert [due for due, _ in await catalogue.holds.due()] == [client.id]
+    assert await catalogue.holds.settled_delay_h(1) == 1
+    assert not await catalogue.strays.held("an older copy")
+
+
+async def test_a_mark_from_before_a_wrong_clock_is_not_moved_by_years(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    client = await enrol(catalogue)
+    known, ticks = catalogue.known_time, Ticks()
+    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    assert await catalogue.holds.settled_delay_h(72) == 72
+    await catalogue.holds.mark(client.id, timedelta(hours=72))
+    clock.forward(days=-20000)
+    for _ in range(3):
+        assert await known.plausible()
+        ticks.at_s += 3600
+        clock.forward(hours=1)
+    clock.forward(days=20000)
+    for _ in range(24 + 72):
+        assert not await catalogue.holds.due()
+        ticks.at_s += 3600
+        clock.forward(hours=1)
+    assert [due for due, _ in await catalogue.holds.due()] == [client.id]
+
+
+@pytest.mark.parametrize("note", ["", "soon", "9" * 40, "{}", '{"trusted":1}', "null"])
+@pytest.mark.parametrize("name", ["known_at", "clock", "strays_held_until"])
+async def test_notes_that_cannot_be_read_stop_nothing(
+    catalogue: Catalogue, clock: Clock, name: str, note: str
+) -> None:
+    assert await catalogue.strays.held("first")
+
+    def spoil(transaction: Transaction) -> None:
+        transaction.run(update(meta).where(meta.c.name == name).values(value=note))
+
+    await catalogue.writer.write(spoil)
+    again = judge(catalogue, clock, Ticks())
+    assert await again.plausible()
+    assert await catalogue.strays.held("first")
+    assert await judge(catalogue, clock, Ticks()).plausible()
+
+
+async def test_unknown_contents_are_not_held_for_years_by_a_clock_that_was_ahead(
+    catalogue: Catalogue, clock: Clock
+) -> None:
+    clock.forward(days=365)
+    assert await catalogue.strays.held("first")
+    clock.forward(days=-365)
+    known, ticks = catalogue.known_time, Ticks()
+    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    for _ in range(72):
+        assert await catalogue.strays.held("first")
+        ticks.at_s += 3600
+        clock.forward(hours=1)
+    ticks.at_s += 3 * 3600
+    clock.forward(hours=3)
+    assert not await catalogue.strays.held("first")

@@ -39,7 +39,7 @@ async def make_due(server: RunningServer, client_id: str) -> None:
     """Let the time of a marked client have come."""
     holds = server.room.catalogue.holds
     await holds.unmark(client_id)
-    await holds.mark(client_id, utc_now() - timedelta(seconds=1))
+    await holds.mark(client_id, timedelta(seconds=-1))
 
 
 async def test_a_client_is_marked_shut_out_and_kept_until_its_time(tmp_path: Path) -> None:
