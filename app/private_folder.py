@@ -4,9 +4,12 @@ A folder that an administrator made with mode 0755 is tightened. One that belong
 all users share, cannot be made safe and is refused.
 """
 
+import itertools
 import os
 import stat
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,6 +24,9 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 FOLDER_MODE = 0o700
 OTHERS = 0o077
 OTHERS_WRITE = 0o022
+DRAFT_S = 3600.0
+"""A draft that is older is not written any more, by whatever process."""
+_drafts = itertools.count()
 
 
 class FolderExposed(TidewatchError):
@@ -74,17 +80,36 @@ def _holds_other_things(folder: Path, known: tuple[str, ...]) -> bool:
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Write a file that only its owner can read: whole or not at all, and durable when this returns."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}.new")
+    """Write a file that only its owner can read: whole or not at all, and durable when this returns.
+
+    Of several threads and processes that write it at once, each has a draft of its own; the last one stays.
+    """
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{next(_drafts)}.new")
+    # One of a process that was killed, and had the same id.
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
     folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def forget_drafts(folder: Path, files: Iterable[str]) -> None:
+    """Remove drafts of these ``files``, which may be glob patterns, that a killed process has left."""
+    for pattern in files:
+        for draft in folder.glob(f"{pattern}.new"):
+            with suppress(FileNotFoundError):
+                found = draft.lstat()
+                if stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > DRAFT_S:
+                    draft.unlink()

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -12,6 +12,7 @@ from streams.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 
+T = TypeVar("T")
 
 STUBBORN_S = 5.0
 """How long a cancelled task may take to end before it is said, and cancelled again."""
@@ -26,6 +27,25 @@ def end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Return what ``work`` returns; who is cancelled meanwhile waits for its end, and is cancelled then.
+
+    For what must not be broken off in its middle, such as a write and what is remembered of it.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        log.warning("work_failed_when_cancelled", reason=str(failure) or type(failure).__name__)
+    raise cancelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from app.catalogue.aliases import AnyRow
-from app.catalogue.audit_chain import COLUMNS, HEAD_NAME, Head, chained, read_head, removal_told, write_head
+from app.catalogue.audit_chain import (
+    COLUMNS,
+    HEAD_FILE,
+    HEAD_NAME,
+    Head,
+    chained,
+    read_head,
+    removal_told,
+    write_head,
+)
 from app.catalogue.batch_write import MAINTENANCE, MAX_ROWS, in_steps
 from app.catalogue.readers import Readers
 from app.catalogue.schema import audit, meta
@@ -23,6 +33,8 @@ from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage
 from streams.safe_text import terminal_text
 from streams.vocabulary import AuditAction, LogLevel, LogSource
+
+log = structlog.stdlib.get_logger(__name__)
 
 DONE = "done"
 """The result of what went well; any other is a refusal or a failure."""
@@ -56,7 +68,7 @@ class AuditNote(Record, frozen=True, kw_only=True):
 def note_in(transaction: Transaction, notes: Sequence[AuditNote]) -> None:
     """Append rows inside a write; their texts are bounded, and control characters are written as escapes."""
     kept = transaction.all(select(meta.c.value).where(meta.c.name == HEAD_NAME))
-    head = Head.of(kept[0].value) if kept else _newest(transaction.all(_NEWEST))
+    head = max(_kept(kept), _newest(transaction.all(_NEWEST)), key=lambda each: each.seq)
     rows: list[dict[str, Any]] = []
     for note in notes:
         seq, line_id = head.seq + 1, LINE_NUMBERS.next(max(head.line_id + 1, transaction.now_us))
@@ -90,6 +102,8 @@ class AuditLog:
         self._path = path
         self._readers = readers
         self._writer = writer
+        self._saved: Head | None = None
+        """What this process last wrote to the file beside the catalogue."""
 
     async def note(self, *notes: AuditNote) -> None:
         """Append rows; returns once they are durable."""
@@ -182,10 +196,12 @@ class AuditLog:
     async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
         """Return lines, newest first; raises WrongExpression."""
         matches = matcher(wanted)
-        upto = before if before is not None else wanted.before
         asked = select(audit).order_by(audit.c.line_id.desc()).limit(MOST_READ + 1)
-        if upto is not None:
-            asked = asked.where(audit.c.line_id < upto)
+        if before is not None:
+            asked = asked.where(audit.c.line_id < before)
+        if wanted.until is not None:
+            # By the time itself: after a clock that was ahead the numbers are higher than the times.
+            asked = asked.where(audit.c.at <= to_us(wanted.until))
         if wanted.client_id is not None:
             asked = asked.where(audit.c.client_id == wanted.client_id)
         if wanted.run_id is not None or wanted.correlation_id is not None:
@@ -205,16 +221,32 @@ class AuditLog:
         Returns False where the file names a row that is not there any more: then it is left as it is, as
         the witness of that. Raises OSError.
         """
-        head, kept = await self.head(), await asyncio.to_thread(read_head, self._path)
+        head, beside = await self.head(), await asyncio.to_thread(read_head, self._path)
+        # A file that somebody removes meanwhile is no way to cut rows off.
+        kept = beside if beside is not None else self._saved
         if kept is None and head.seq == 0:
             return True
         if kept is not None and kept != head:
             rows = await self._readers.rows(select(audit.c.hash).where(audit.c.seq == kept.seq))
             if not rows or rows[0].hash != kept.hash:
                 return False
-        if kept != head:
+        if beside != head:
             await asyncio.to_thread(write_head, self._path, head)
+        self._saved = head
         return True
+
+    async def has_head(self) -> bool:
+        """Return whether there is a file beside the catalogue."""
+        return await asyncio.to_thread(self._path.with_name(HEAD_FILE).exists)
+
+
+def _kept(rows: Sequence[AnyRow]) -> Head:
+    """Return the head that the catalogue names; one that somebody has damaged keeps no row out."""
+    try:
+        return Head.of(str(rows[0].value)) if rows else Head()
+    except ValueError:
+        log.error("audit_head_damaged", hint="What the catalogue names as its newest audit row is none.")
+        return Head()
 
 
 def _newest(rows: Sequence[AnyRow]) -> Head:

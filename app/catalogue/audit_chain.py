@@ -5,10 +5,9 @@ names the last one that went, with its hash, so that the rest is still proved.
 """
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +15,16 @@ import msgspec
 
 from app.catalogue.engine import file_uri
 from app.catalogue.errors import translated
+from app.private_folder import write_private
 from streams.vocabulary import AuditAction
 
 HEAD_FILE = "audit.head"
 """Beside the catalogue: number and hash of the newest row, so that a tail that was cut off is missed."""
 HEAD_NAME = "audit_head"
 """The same in the catalogue itself, in its table ``meta``."""
+LONGEST_HEAD = 200
+"""Bytes of that file; the rest of a longer one, which is no such file, is not read."""
+MOST = 2**62
 FIRST = bytes(32)
 """What the first row follows."""
 COLUMNS = (
@@ -46,7 +49,14 @@ class Head(NamedTuple):
     def of(cls, text: str) -> "Head":
         """Return it from its text; raises ValueError."""
         seq, line_id, hash_ = text.split()
-        return cls(int(seq), int(line_id), bytes.fromhex(hash_))
+        head = cls(int(seq), int(line_id), bytes.fromhex(hash_))
+        if not (0 <= head.seq < MOST and 0 <= head.line_id < MOST and len(head.hash) == len(FIRST)):
+            raise ValueError("no row of an audit record")
+        return head
+
+
+UNREADABLE = Head(-1)
+"""What no row is."""
 
 
 class Proof(NamedTuple):
@@ -78,25 +88,17 @@ _encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 def read_head(catalogue: Path) -> Head | None:
     """Return what the file beside a catalogue says; None where there is none. Raises OSError."""
     try:
-        return Head.of(catalogue.with_name(HEAD_FILE).read_text("ascii"))
+        with catalogue.with_name(HEAD_FILE).open("rb") as file:
+            return Head.of(file.read(LONGEST_HEAD).decode("ascii"))
     except FileNotFoundError:
         return None
     except ValueError:
-        return Head(-1)
+        return UNREADABLE
 
 
 def write_head(catalogue: Path, head: Head) -> None:
     """Write the file beside a catalogue, whole or not at all; raises OSError."""
-    file = catalogue.with_name(HEAD_FILE)
-    draft = file.with_suffix(".head.new")
-    with suppress(FileNotFoundError):
-        draft.unlink()
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(f"{head.text()}\n")
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    write_private(catalogue.with_name(HEAD_FILE), f"{head.text()}\n".encode("ascii"))
 
 
 def prove(catalogue: Path) -> Proof:
@@ -171,7 +173,12 @@ def _rows(database: sqlite3.Connection) -> Iterator[tuple[list[Any], bytes, byte
 
 def _kept_head(database: sqlite3.Connection) -> Head | None:
     kept = database.execute("SELECT value FROM meta WHERE name = ?", (HEAD_NAME,)).fetchone()
-    return Head.of(kept[0]) if kept else None
+    if not kept:
+        return None
+    try:
+        return Head.of(str(kept[0]))
+    except ValueError:
+        return UNREADABLE
 
 
 def removal_told(last: Head, count: int) -> str:
@@ -201,7 +208,9 @@ def carry_over(before: Path, catalogue: Path) -> int:
         head = _kept_head(new) or Head()
         newest = _kept_head(old)
         same = old.execute("SELECT hash FROM audit WHERE seq = ?", (head.seq,)).fetchone()
-        if newest is None or (head.seq and (same is None or same[0] != head.hash)):
+        if newest in (None, UNREADABLE) or head == UNREADABLE:
+            return 0
+        if head.seq and (same is None or same[0] != head.hash):
             return 0
         new.execute("PRAGMA synchronous = FULL")
         new.execute("BEGIN IMMEDIATE")

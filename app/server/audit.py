@@ -10,10 +10,13 @@ import structlog
 from msgspec.structs import replace
 
 from app.catalogue.audit import AuditLog, AuditNote
+from app.catalogue.batch_write import MAX_ROWS
+from app.catalogue.writer import FLOW
 from app.server.logbook import Logbook
+from app.tasks import to_its_end
 from streams.failures import TidewatchError
 from streams.records.logs import LogLine
-from streams.vocabulary import LogLevel
+from streams.vocabulary import AuditAction, LogLevel
 
 log = structlog.stdlib.get_logger(__name__)
 _lines = structlog.stdlib.get_logger("audit")
@@ -23,9 +26,30 @@ GATHER_S = 60.0
 """Equal notes within this time become one row with their count; the first has its own at once."""
 GUESSES_AT_ONCE, GUESSES_AN_HOUR = 200, 60
 """Rows of its own that each action of nobody known may have, such as a wrong token: one for each network
-while it lasts. Those above are counted together, in one row a minute."""
-ROWS_AT_ONCE, ROWS_AN_HOUR = 2000, 1000
-"""The same for each token: who has one fills no disk with rows either."""
+while it lasts. Those above are counted together, in one row a minute for each result."""
+ROWS_AT_ONCE, ROWS_AN_HOUR = 1000, 250
+"""The same for each action of each token: who has one fills no disk with rows either, and hides nothing else
+that it does behind many rows of one kind."""
+OF_THEIR_OWN = frozenset(
+    {
+        AuditAction.DELETE_FILES,
+        AuditAction.REMOVE_CLIENT,
+        AuditAction.CLIENT_REMOVED,
+        AuditAction.UNPROTECT,
+        AuditAction.ENROLMENT_CODE,
+        AuditAction.ENROLMENT,
+        AuditAction.ADD_TOKEN,
+        AuditAction.REVOKE_TOKEN,
+        AuditAction.REVOKE_CLIENT,
+        AuditAction.CHANGE_SETTINGS,
+        AuditAction.SET_QUOTA,
+        AuditAction.AUDIT_PURGE,
+        AuditAction.CATALOGUE_COPY,
+        AuditAction.CATALOGUE_REPAIR,
+        AuditAction.CATALOGUE_RESTORE,
+    }
+)
+"""What destroys, or changes who may do it: unless it was refused, each has a row of its own."""
 MOST_BUDGETS = 20_000
 MOST_WAITING = 5000
 """Notes that wait for a catalogue that takes none; more are only counted."""
@@ -73,41 +97,50 @@ class Audit:
         self._waiting: list[AuditNote] = []
         self._lost = 0
         self._gathered: dict[Hashable, _Gathered] = {}
-        self._budgets: OrderedDict[str, _Budget] = OrderedDict()
+        self._budgets: OrderedDict[tuple[str, AuditAction], _Budget] = OrderedDict()
+        self._writing = asyncio.Lock()
+        """Held by who takes notes from those that wait, until they are durable or wait again."""
+        self._following = asyncio.Lock()
+        """Held by who tells rows and writes the head."""
         self._something = asyncio.Event()
         self._told = 0
         self._broken = False
+        self._head_failing = False
 
     async def note(self, note: AuditNote) -> None:
         """Append a row; a catalogue that takes none is said in the log, and the note waits for it.
 
-        Of somebody who has had too many rows it is only counted, see ``gather``.
+        Who is cancelled meanwhile loses no note: it waits with the others. Of somebody who has had too many
+        rows of a kind it is only counted, see ``gather``.
         """
         if not self._affords(note):
             self._count(note)
             return
+        self.later(note)
         try:
-            await self._record.note(note)
+            await to_its_end(self._write())
         except (TidewatchError, OSError) as failure:
             log.error("audit_not_written", action=note.action, who=note.who, reason=str(failure))
-            self.later(note)
         self._something.set()
 
     def later(self, note: AuditNote) -> None:
-        """Append a row soon, without waiting for it."""
-        if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(note)
-        else:
+        """Append a row soon, without waiting for it; of too many that wait, the less weighty are counted."""
+        if len(self._waiting) >= MOST_WAITING:
             self._lost += 1
+            light = next((number for number, each in enumerate(self._waiting) if not _own(each)), None)
+            if light is None or not _own(note):
+                return
+            del self._waiting[light]
+        self._waiting.append(note)
         self._something.set()
 
     def gather(self, note: AuditNote, *key: Hashable) -> None:
         """Append a row for the first of equal notes, and one a minute with the count of those after it.
 
-        Notes with the same action and ``key`` are equal. Who makes too many different ones, or nobody known
-        does, has them counted together.
+        Notes with the same action, result and ``key`` are equal. Who makes too many different ones of an
+        action, or nobody known does, has them counted together.
         """
-        whole = (note.action, *key)
+        whole = (note.action, note.result, *key)
         known = self._gathered.get(whole)
         if known is not None:
             known.note, known.count = note, known.count + 1
@@ -118,8 +151,10 @@ class Audit:
             self._count(note)
 
     def _affords(self, note: AuditNote) -> bool:
-        """Whether a note may have a row of its own: its token has some left, or for nobody its action."""
-        key = note.who or note.action.value
+        """Whether a note may have a row of its own: its token has some left of its action, or nobody has."""
+        if _own(note):
+            return True
+        key = (note.who, note.action)
         budget = self._budgets.pop(key, None)
         if budget is None:
             bounds = (ROWS_AT_ONCE, ROWS_AN_HOUR) if note.who else (GUESSES_AT_ONCE, GUESSES_AN_HOUR)
@@ -134,7 +169,7 @@ class Audit:
             note = replace(note, address=OTHERS, target="", client_id=None)
         else:
             note = replace(note, target=f"{note.target} and {MORE}")
-        whole = (note.action, note.who)
+        whole = (note.action, note.result, note.who)
         known = self._gathered.setdefault(whole, _Gathered(note, self._clock()))
         known.note, known.count = note, known.count + 1
 
@@ -150,48 +185,99 @@ class Audit:
             await self.step()
 
     async def step(self) -> None:
-        """Do once what ``run`` does; raises ``TidewatchError`` and keeps what could not be written."""
-        await self._write(due_before=self._clock() - GATHER_S)
+        """Do once what ``run`` does; raises ``TidewatchError`` and keeps what could not be written.
+
+        Several may do it at once, and be cancelled: what has begun is done to its end, by one at a time.
+        """
+        self._release(due_before=self._clock() - GATHER_S)
+        await to_its_end(self._write())
         await self.follow()
 
     async def begin(self) -> None:
         """Take what is in the record now as told."""
         self._told = (await self._record.head()).seq
+        if self._told and not await self._record.has_head():
+            log.warning(
+                "audit_head_missing", hint="A new one is written: rows cut off before are not missed."
+            )
 
     async def close(self) -> None:
         """Write all that was gathered; a catalogue that takes none is said in the log."""
+        self._release(due_before=float("inf"))
         try:
-            await self._write(due_before=float("inf"))
+            await to_its_end(self._write())
             await self.follow()
         except (TidewatchError, OSError) as failure:
-            log.error("audit_not_written", count=len(self._waiting), reason=str(failure))
+            count = len(self._waiting) + self._lost
+            log.error("audit_not_written", count=count, reason=str(failure))
 
     async def follow(self) -> None:
         """Tell rows that have come since the last look, also those of other processes."""
-        while fresh := await self._record.after(self._told):
-            self._told = fresh[-1][0]
-            lines = tuple(line for _, line in fresh)
-            for line in lines:
-                _say(line)
-            self._logbook.relay(lines)
-        good = await self._record.save_head()
+        await to_its_end(self._follow())
+
+    async def _follow(self) -> None:
+        async with self._following:
+            while fresh := await self._record.after(self._told):
+                self._told = fresh[-1][0]
+                lines = tuple(line for _, line in fresh)
+                for line in lines:
+                    _say(line)
+                self._logbook.relay(lines)
+            await self._save_head()
+
+    async def _save_head(self) -> None:
+        try:
+            good = await self._record.save_head()
+        except OSError as failure:
+            if not self._head_failing:
+                log.error("audit_head_not_written", reason=failure.strerror or str(failure))
+            self._head_failing = True
+            return
+        self._head_failing = False
         if not good and not self._broken:
-            log.error("audit_chain_broken", hint="Rows of the audit record are gone. Run server check.")
+            log.error(
+                "audit_chain_broken",
+                hint="Rows of the audit record are gone, or audit.head is not its own. Run server check.",
+            )
         self._broken = not good
 
-    async def _write(self, *, due_before: float) -> None:
+    def _release(self, *, due_before: float) -> None:
+        """Let what was gathered long enough wait to be written."""
         for key, gathered in list(self._gathered.items()):
             if gathered.since_s <= due_before:
                 del self._gathered[key]
                 if gathered.count:
                     self.later(replace(gathered.note, count=gathered.count))
-        if self._lost:
-            log.error("audit_notes_lost", count=self._lost)
-            self._lost = 0
-        if self._waiting:
-            notes = self._waiting[:]
-            await self._record.note(*notes)
-            del self._waiting[: len(notes)]
+
+    async def _write(self) -> None:
+        """Write what waits, in its order; what is not written waits again, before what came meanwhile."""
+        FLOW.set("audit")  # of this task alone: behind no client's own writes
+        async with self._writing:
+            # Not what comes meanwhile: who waits for one row does not write those of all others.
+            left, most = len(self._waiting), MAX_ROWS
+            while left > 0 and self._waiting:
+                count = min(left, most)
+                notes, self._waiting = self._waiting[:count], self._waiting[count:]
+                try:
+                    await self._record.note(*notes)
+                except (TidewatchError, OSError, asyncio.CancelledError):
+                    self._waiting[:0] = notes
+                    raise
+                except Exception:
+                    # A bug, which must not keep all others out: the note that has it is dropped.
+                    if count > 1:
+                        self._waiting[:0] = notes
+                        most = 1
+                        continue
+                    log.exception("audit_note_impossible", action=notes[0].action, who=notes[0].who)
+                left -= count
+            if self._lost:
+                log.error("audit_notes_lost", count=self._lost)
+                self._lost = 0
+
+
+def _own(note: AuditNote) -> bool:
+    return note.action in OF_THEIR_OWN and not note.result.startswith("refused")
 
 
 def _say(line: LogLine) -> None:

@@ -1,5 +1,6 @@
 """Rows of the audit record for calls of the HTTP API: by whom, about which things, with which result."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,13 +44,15 @@ def with_result(request: web.Request, note: AuditNote, reply: Any) -> AuditNote:
     return replace(note, detail=detail)
 
 
-def with_failure(note: AuditNote, error: Exception) -> AuditNote:
+def with_failure(note: AuditNote, error: BaseException) -> AuditNote:
     """Return the row of a call that was refused or failed."""
     match error:
         case Refused(problem=problem):
             return replace(note, result=f"refused: {problem.code}", detail=problem.message)
         case TidewatchError(code=code, message=message):
             return replace(note, result=f"refused: {code}", detail=message)
+        case asyncio.CancelledError():
+            return replace(note, result="failed: broken off", detail="The server ended meanwhile.")
         case _:
             return replace(note, result=f"failed: {type(error).__name__}")
 

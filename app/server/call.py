@@ -145,6 +145,10 @@ async def _noted(
     async def call() -> Any:
         try:
             value = await handler(**arguments)
+        except asyncio.CancelledError as error:
+            # The server ends. What the order has done by now is not known; its row is written at the end.
+            room.audit.later(with_failure(note, error))
+            raise
         except Exception as error:  # noqa: BLE001  (raised below, where somebody waits for it)
             await room.audit.note(with_failure(note, error))
             return _Failed(error)

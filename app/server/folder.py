@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.catalogue.blank import never_used
 from app.catalogue.errors import CatalogueLost
-from app.private_folder import make_private, write_private
+from app.private_folder import forget_drafts, make_private, write_private
 from app.server.problems import FolderInUse, FolderUnwritable
 from app.store.layout import holds_contents
 
@@ -30,6 +30,8 @@ PRIVATE_FILES = (
     "tls/*",
     "catalogue-backups/*",
 )
+DRAFTED_FILES = ("audit.*", "console.*", "server.*", "tls/*")
+"""Those of them that are written as drafts first."""
 PRIVATE_FOLDERS = (STORE_FOLDER, f"{STORE_FOLDER}/*", "logs", "tls", "catalogue-backups")
 """What may have been written under another umask, or put back by hand; the store's files lie below these."""
 
@@ -59,6 +61,8 @@ def held(data_dir: Path) -> Generator[None]:
             raise FolderInUse(
                 f"Another server works on {data_dir}.", hint="One folder has one server; end the other."
             ) from error
+        with writable(data_dir):
+            forget_drafts(data_dir, DRAFTED_FILES)
         yield
     finally:
         os.close(lock)

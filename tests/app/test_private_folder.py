@@ -2,12 +2,15 @@
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from app import private_folder
 from app.prefs import _write
-from app.private_folder import FolderExposed, make_private
+from app.private_folder import FolderExposed, forget_drafts, make_private, write_private
 from app.process import make_files_private
 
 KNOWN = {"files": ("catalogue.db*", "logs/*"), "folders": ("logs",)}
@@ -76,3 +79,54 @@ def test_what_a_program_and_the_console_write_is_private(tmp_path: Path) -> None
     _write(tmp_path / "state" / "console.json", "{}")
     found = {mode_of(tmp_path / name) for name in ("file", "state/console.json")}
     assert (found, mode_of(tmp_path / "folder"), mode_of(tmp_path / "state")) == ({0o600}, 0o700, 0o700)
+
+
+def test_two_who_write_one_file_at_once_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have their draft open before either is done."""
+    both = threading.Barrier(2, timeout=30)
+    drafts: list[list[str]] = []
+
+    class Held:
+        def fsync(self, descriptor: int) -> None:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                both.wait()
+                drafts.append(sorted(path.name for path in tmp_path.iterdir()))
+                both.wait()
+            os.fsync(descriptor)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(os, name)
+
+    monkeypatch.setattr(private_folder, "os", Held())
+    file = tmp_path / "audit.head"
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda text: write_private(file, text), (b"one", b"two")))
+    assert [len(names) for names in drafts] == [2, 2]
+    assert file.read_bytes() in (b"one", b"two") and mode_of(file) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.head"], "no draft is left"
+
+
+def test_a_write_that_fails_leaves_the_file_and_no_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "audit.head"
+    write_private(file, b"before")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(private_folder.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_private(file, b"after")
+    assert file.read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["audit.head"]
+
+
+def test_drafts_of_who_was_killed_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    for name in ("audit.head.12.0.new", "audit.head.new", "audit.head", "notes.new", "audit.head.13.0.new"):
+        (tmp_path / name).touch()
+        if "13" not in name:
+            os.utime(tmp_path / name, (1, 1))
+    forget_drafts(tmp_path, ("audit.*",))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"audit.head", "notes.new", "audit.head.13.0.new"}

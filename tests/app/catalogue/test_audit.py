@@ -123,6 +123,28 @@ async def test_pages_follow_each_other(catalogue: Catalogue, clock: Clock) -> No
     assert not (await catalogue.audit.page(LogFilter(client_id="f" * 32), None, 10)).lines
 
 
+@pytest.mark.parametrize("caught_up", [False, True])
+async def test_until_a_time_hides_nothing_after_a_clock_that_was_ahead(
+    catalogue: Catalogue, clock: Clock, caught_up: bool
+) -> None:
+    """The numbers of rows go on from where the wrong clock was; their times are those of the right one."""
+    began = clock.at
+    await catalogue.audit.note(note(0))
+    clock.forward(days=365)
+    await catalogue.audit.note(note(1))
+    clock.forward(days=-365, seconds=10)
+    await catalogue.audit.note(note(2))
+    if caught_up:
+        clock.forward(days=366)
+        await catalogue.audit.note(note(3))
+    wanted = LogFilter(until=began + timedelta(seconds=20))
+    page = await catalogue.audit.page(wanted, None, 10)
+    assert [line.fields["on"] for line in page.lines] == ["client 2", "client 0"]
+    first = await catalogue.audit.page(wanted, None, 1)
+    second = await catalogue.audit.page(wanted, first.next_before, 1)
+    assert [line.fields["on"] for line in (*first.lines, *second.lines)] == ["client 2", "client 0"]
+
+
 async def test_rows_that_come_at_once_are_one_chain(catalogue: Catalogue) -> None:
     await asyncio.gather(*(catalogue.audit.note(note(number)) for number in range(20)))
     assert await asyncio.to_thread(prove, catalogue.path) == (20, [], [])

@@ -154,7 +154,7 @@ async def test_orders_of_one_token_fill_no_disk_and_hide_nobody_else(
     assert [line.message for line in await rows(running_server, "/token desk/")] == ["protect"]
     counted = {line.message: line.fields["count"] for line in found if "count" in line.fields}
     assert counted == {"allow client": "500"}
-    assert [line.message for line in found][-1] == "stop server"
+    assert "stop server" in [line.message for line in found]
 
 
 async def test_an_agent_logs_in_once_a_day(running_server: RunningServer) -> None:
