@@ -138,6 +138,11 @@ async def follow(identity: Identity, address: Address) -> Identity:
 
     The token is sent only where a server of the same id answers, over TLS with the key that is pinned.
     """
+    if identity.fingerprint and address.tls is None:
+        raise ConfigRejected(
+            f"The server of {identity.name!r} is known by its key, which plain HTTP does not show.",
+            hint="Write https:// in --server.",
+        )
     async with Api(address) as api:
         health = await api.health()
     if identity.server_id and health.server_id != identity.server_id:

@@ -18,6 +18,7 @@ from app.agent.failures import first_failure
 from app.agent.names import reason_of, shown
 from app.agent.paging import later
 from app.agent.patience import Patience
+from app.agent.restore_attributes import HARD_LINK
 from app.agent.restore_plan import Item, Parts, RestorePlan, batches
 from app.agent.restore_tree import TargetTree
 from app.agent.target_file import InTheWay
@@ -120,10 +121,10 @@ class Restore:
         self._failed: set[Parts] = set()
         self._hard_links: dict[Parts, Item] = {}
         """Names that become further ones of an item."""
+        self._moved = False
+        """Names whose first one failed have got another one."""
         self._made: list[Item] = []
         """Folders that get their modes and times at the end."""
-        self.continued = False
-        """A restore that was cut goes on."""
         self._whole = False
         self.done = Restored()
         self._ended = False
@@ -134,9 +135,11 @@ class Restore:
             await self._blocking(self._begin)
             try:
                 await self._blocking(self._make_folders)
-                self._hard_links = self._plan.hard_links()
+                self._hard_links = self._plan.hard_links(self._is_lost)
                 await self._contents_of(batches(self._left(EntryKind.FILE)))
                 await self._blocking(self._make_links)
+                await self._contents_of(batches(await self._blocking(self._make_hard_links)))
+                # Those whose first name could not be restored become names of the second one.
                 await self._contents_of(batches(await self._blocking(self._make_hard_links)))
                 self._whole = not self._ended
             finally:
@@ -177,10 +180,11 @@ class Restore:
             for item in self._plan.of_kind(kind)
             if item.parts not in self._present
             and item.parts not in self._hard_links
-            and not self._is_below_failed(item.parts)
+            and not self._is_lost(item.parts)
         ]
 
-    def _is_below_failed(self, parts: Parts) -> bool:
+    def _is_lost(self, parts: Parts) -> bool:
+        """Return whether a name is below a folder that could not be made."""
         return any(parts[:length] in self._failed_folders for length in range(1, len(parts)))
 
     def _begin(self) -> None:
@@ -190,26 +194,31 @@ class Restore:
             raise ConfigRejected(
                 f"--to {self._tree.path}: cannot be read: {reason_of(error)}.", hint="Give another folder."
             ) from None
-        self.continued = self._tree.begin(self._origin)
-        if empty:
-            return
-        try:
-            self._survey()
-        except ConfigRejected:
-            if not self.continued:
-                self._tree.end()
-            raise
+        self._tree.begin(self._origin)
+        there = set[Parts]() if self._tree.created else {()}
+        if not empty:
+            try:
+                there |= self._survey()
+            except ConfigRejected:
+                self._tree.abandon()
+                raise
+        if not self._ended:
+            folders = self._plan.of_kind(EntryKind.FOLDER)
+            self._tree.note(item.parts for item in folders if item.parts not in there)
 
-    def _survey(self) -> None:
-        """Find out what is there already, as a restore that was cut leaves it, and what is in the way."""
+    def _survey(self) -> set[Parts]:
+        """Find out what is there already, as a restore that was cut leaves it, and what is in the way.
+
+        Returns the folders that are there.
+        """
         found: list[Item] = []
+        folders: set[Parts] = set()
         for item in self._plan.items:
             if self._ended:
-                return
-            if item.parts and self._tree.present(item):
+                break
+            if item.parts and self._tree.present(item, overwrite=self._overwrite):
                 # A folder that is there is looked for too, as it may have another name.
-                if item.kind is not EntryKind.FOLDER:
-                    self._present.add(item.parts)
+                (folders if item.kind is EntryKind.FOLDER else self._present).add(item.parts)
             elif not self._overwrite and self._tree.stands_in_the_way(item):
                 found.append(item)
         if found:
@@ -222,71 +231,90 @@ class Restore:
                 hint="Restore into an empty folder, or give --overwrite.",
             )
         self.done.present = len(self._present)
+        return folders
 
     def _make_folders(self) -> None:
+        if not self._tree.created:
+            self._tree.clear_leftovers((), self._present)
         for item in self._plan.of_kind(EntryKind.FOLDER):
             if self._ended:
                 break
-            if self._is_below_failed(item.parts):
+            if self._is_lost(item.parts):
                 continue
             try:
                 fresh = self._tree.make_folder(item.parts, overwrite=self._overwrite)
                 if not fresh:
-                    self._tree.clear_leftovers(item.parts)
+                    self._tree.clear_leftovers(item.parts, self._present)
             except (OSError, InTheWay) as error:
                 self._failed_folders.add(item.parts)
                 self._fail(item, error)
                 continue
             self.done.folders += 1
             # A folder that was there keeps its own mode, unless it is to be as it was.
-            if fresh or self.continued or (self._overwrite and item.parts):
+            if fresh or self._tree.is_own(item.parts) or (self._overwrite and item.parts):
                 self._made.append(item)
 
     def _make_links(self) -> None:
         for item in (*self._left(EntryKind.LINK), *self._left(EntryKind.SPECIAL)):
             if self._ended:
                 break
-            try:
-                if item.kind is EntryKind.LINK:
-                    self._tree.make_link(item, overwrite=self._overwrite)
-                else:
-                    self._tree.make_special(item, overwrite=self._overwrite)
-            except (OSError, InTheWay) as error:
-                self._fail(item, error)
-            else:
-                self._count(item)
+            self._make_node(item)
 
-    def _make_hard_links(self) -> list[Item]:
-        """Make the further names of files; return those that have to be fetched after all."""
+    def _make_node(self, item: Item) -> None:
+        """Make a link or a special file."""
+        make = self._tree.make_link if item.kind is EntryKind.LINK else self._tree.make_special
+        try:
+            make(item, overwrite=self._overwrite)
+        except (OSError, InTheWay) as error:
+            self._fail(item, error)
+        else:
+            self._count(item)
+
+    def _make_hard_links(self) -> Iterator[Item]:
+        """Make the further names of files; return those that have to be fetched after all.
+
+        Where a first name could not be restored, the next one takes its part, and the others stay noted
+        for another call; they are not noted twice.
+        """
         left: list[Item] = []
+        firsts: dict[Parts, Item] = {}
+        waiting: dict[Parts, Item] = {}
         for item in self._plan.items:
-            first = self._hard_links.get(item.parts)
-            if first is None or self._is_below_failed(item.parts):
-                continue
             if self._ended:
                 break
-            overwrite = self._overwrite or item.parts in self._present
-            try:
-                # Where the first one could not be restored, another file may have its name.
-                made = first.parts not in self._failed and self._tree.make_hard_link(
-                    first, item, overwrite=overwrite
-                )
-            except (OSError, InTheWay) as error:
-                self._fail(item, error)
+            if (first := self._hard_links.get(item.parts)) is None:
                 continue
+            if first.parts in self._failed:
+                instead = firsts.setdefault(first.parts, item)
+                if instead is not item and not self._moved:
+                    waiting[item.parts] = instead
+                    continue
+                made = item.parts in self._present
+                if instead is not item:
+                    self._tree.attributes.note_unset(HARD_LINK)
+            else:
+                try:
+                    made = self._tree.make_hard_link(
+                        first, item, overwrite=self._overwrite or item.parts in self._present
+                    )
+                except (OSError, InTheWay) as error:
+                    self._fail(item, error)
+                    continue
             if made:
                 self._count(item)
             elif item.parts in self._present:
                 continue
             elif item.kind is EntryKind.FILE:
                 left.append(item)
-        self._hard_links = {}
-        return left
+            else:
+                self._make_node(item)
+        self._hard_links, self._moved = waiting, True
+        return iter(left)
 
     def _finish(self) -> None:
-        """Give folders their modes and times, and files that were there already where they are replaced."""
+        """Give folders their modes and times, and what was there already where that is to be replaced."""
         if self._overwrite:
-            for item in self._plan.of_kind(EntryKind.FILE):
+            for item in self._plan.items:
                 if item.parts in self._present:
                     self._tree.finish(item)
         for item in reversed(self._made):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.agent.restore_plan import Item
+from app.agent.system import own_user
 from app.attributes import (
     ACCESS_ACL,
     CAPABILITY,
@@ -22,9 +23,9 @@ from streams.vocabulary import EntryKind
 
 ACLS = (ACCESS_ACL, DEFAULT_ACL)
 NO_ATTRIBUTES = Attributes()
-NONE_THERE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES)
-OWNER, MODE, TIME, ACL, CAPABILITIES, XATTR, HARD_LINK, DEVICE = (
-    "owner", "mode", "time", "ACL", "capabilities", "extended attributes", "hard link", "device",
+NONE_THERE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+OWNER, MODE, TIME, ACL, CAPABILITIES, XATTR, HARD_LINK = (
+    "owner", "mode", "time", "ACL", "capabilities", "extended attributes", "hard link",
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -67,11 +68,14 @@ class AttributeWriter:
 
     def _set_owner(self, target: int | str, attributes: Attributes) -> tuple[bool, bool]:
         """Set owner and group; return of each whether it is the one of the backup now."""
-        if attributes.uid is None or attributes.gid is None:
+        if (owner := self._owner_of(attributes)) is None:
             return False, False
-        uid = self._id(self._uids, attributes.user, attributes.uid, lambda name: pwd.getpwnam(name).pw_uid)
-        gid = self._id(self._gids, attributes.group, attributes.gid, lambda name: grp.getgrnam(name).gr_gid)
-        at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
+        uid, gid = owner
+        try:
+            at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
+        except OSError:
+            self.note_unset(OWNER)
+            return False, False
         if (at.st_uid, at.st_gid) == (uid, gid):
             return True, True
         try:
@@ -86,6 +90,26 @@ class AttributeWriter:
         except OSError:
             return at.st_uid == uid, at.st_gid == gid
         return at.st_uid == uid, True
+
+    def _owner_of(self, attributes: Attributes) -> tuple[int, int] | None:
+        if attributes.uid is None or attributes.gid is None:
+            return None
+        uid = self._id(self._uids, attributes.user, attributes.uid, lambda name: pwd.getpwnam(name).pw_uid)
+        gid = self._id(self._gids, attributes.group, attributes.gid, lambda name: grp.getgrnam(name).gr_gid)
+        return uid, gid
+
+    def lends_nothing_new(self, item: Item, at: os.stat_result, name: bytes, folder: int) -> bool:
+        """Return whether a file that is there may be made the item.
+
+        Its owner may still write it: set-user-id and the like are for our own files, or those that have them.
+        """
+        attributes = item.attributes or NO_ATTRIBUTES
+        bits = item.mode & (stat.S_ISUID | stat.S_ISGID)
+        lent = dict(attributes.xattrs).get(CAPABILITY)
+        if (not bits and lent is None) or at.st_uid == own_user():
+            return True
+        has_bits = (at.st_uid, at.st_gid) == self._owner_of(attributes) and at.st_mode & bits == bits
+        return has_bits and (lent is None or lent == _capability_of(name, folder, at))
 
     def _id(self, known: dict[str, int | None], name: str, number: int, look_up: Callable[[str], int]) -> int:
         if self._numeric_owner or not name:
@@ -129,16 +153,36 @@ class AttributeWriter:
             if name in xattrs:
                 self._set_xattr(target, name, xattrs[name], owned=owned)
 
-    @staticmethod
-    def _remove_inherited(target: int | str, name: bytes) -> None:
+    def _remove_inherited(self, target: int | str, name: bytes) -> None:
+        """Remove an ACL that came from the folder above; one that stays is counted: nobody backed it up."""
         try:
             os.removexattr(target, name)
         except OSError as error:
-            if error.errno not in NONE_THERE:
-                raise
+            if error.errno not in NONE_THERE and _may_have(target, name):
+                self.note_unset(ACL)
 
     def _try(self, what: str, change: Callable[[], None]) -> None:
         try:
             change()
         except (OSError, OverflowError):
             self.note_unset(what)
+
+
+def _may_have(target: int | str, name: bytes) -> bool:
+    """Return whether there may be an extended attribute: also where that cannot be found out."""
+    try:
+        os.getxattr(target, name)
+    except OSError as error:
+        return error.errno not in NONE_THERE
+    return True
+
+
+def _capability_of(name: bytes, folder: int, at: os.stat_result) -> bytes | None:
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            return os.getxattr(file, CAPABILITY) if os.path.samestat(at, os.fstat(file)) else None
+        finally:
+            os.close(file)
+    except OSError:
+        return None

@@ -15,6 +15,8 @@ Nothing is ever written outside DIR, nor through a link in it. What is there alr
 not fetched again: a restore that was cut goes on with the same command. Where DIR has other files of the same
 names, nothing is restored without --overwrite. What the disk does not take under its name gets a similar one.
 
+While one restore writes into DIR another one does not begin.
+
 Exit codes: 0 everything restored, 1 some files were damaged, could not be written, or have another name,
 2 nothing done.
 """
@@ -26,12 +28,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from app.agent import foreground
 from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
-from app.agent.identity import Identity, load_identity
+from app.agent.identity import Identity, follow, load_identity
 from app.agent.names import reason_of, shown
 from app.agent.patience import Patience
 from app.agent.restore import Restore, Restored, find_client, read_tree
@@ -138,14 +142,18 @@ def own_identity(folder: Path, name: str) -> Identity:
     return known
 
 
-def _own_address(own: Identity, args: argparse.Namespace, settings: AgentSettings) -> Address:
-    """Return the server that the agent has enrolled at, known by the key that it or the call names."""
-    return address_of(
+async def _own_address(own: Identity, args: argparse.Namespace, settings: AgentSettings) -> Address:
+    """Return where the server of the agent is; at another address it has to show that it is the same."""
+    fingerprint = given_fingerprint(args.fingerprint) or own.fingerprint
+    address = address_of(
         args.server or own.server,
         settings.ca_file,
-        fingerprint=given_fingerprint(args.fingerprint) or own.fingerprint,
+        fingerprint=fingerprint,
         insecure_http=settings.insecure_http,
     )
+    if own.server != str(address):
+        await follow(msgspec.structs.replace(own, fingerprint=fingerprint), address)
+    return address
 
 
 async def _obey(args: argparse.Namespace) -> int:
@@ -154,7 +162,7 @@ async def _obey(args: argparse.Namespace) -> int:
     own = None if args.state is None else await asyncio.to_thread(own_identity, args.state, args.name)
     token = token_of(args.token_file) if own is None else own.token
     terminal = Terminal()
-    address = await _address(args, settings) if own is None else _own_address(own, args, settings)
+    address = await _address(args, settings) if own is None else await _own_address(own, args, settings)
     warn_of_plain_http(address, say=warn)
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()

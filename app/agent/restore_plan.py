@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -43,6 +43,11 @@ class Item(msgspec.Struct, gc=False):
     def type(self) -> int:
         """The type of the file, as ``stat`` says it."""
         return TYPE_OF_KIND[self.kind] if self.kind in TYPE_OF_KIND else stat.S_IFMT(self.mode)
+
+    @property
+    def device(self) -> int:
+        """The number of a device; 0 for what is none."""
+        return (self.attributes.device if self.attributes else None) or 0
 
     @property
     def extents(self) -> tuple[int, ...] | None:
@@ -94,7 +99,7 @@ class RestorePlan:
         for item in self.items:
             item.parts = item.parts[len(self.base) :]
         # Of a half restored folder that was backed up: the restore keeps a note of its own there.
-        self.items = [item for item in self.items if item.parts != (MARKER,)]
+        self.items = [item for item in self.items if item.parts[:1] != (MARKER,)]
         if words or patterns:
             self._choose(words, patterns)
 
@@ -139,12 +144,14 @@ class RestorePlan:
             parts = parts[len(self.base) :]
         return parts if parts in known else None
 
-    def hard_links(self) -> dict[Parts, Item]:
-        """Return of each further name of a file the first one."""
+    def hard_links(self, is_lost: Callable[[Parts], bool]) -> dict[Parts, Item]:
+        """Return of each further name of a file the first one, of those that are not lost already."""
         first: dict[tuple[object, ...], Item] = {}
         further: dict[Parts, Item] = {}
         for item in self.items:
             if item.attributes is not None and item.attributes.hard_link is not None:
+                if is_lost(item.parts):
+                    continue
                 # All of it has to agree: one of the names may not have been backed up again since.
                 key = (item.kind, item.sha256, item.target, item.mode, item.mtime_ns, item.attributes)
                 if first.setdefault(key, item) is not item:

@@ -8,35 +8,41 @@ way to a similar one (``renamed``), and what it cannot keep of the attributes is
 """
 
 import errno
-import hashlib
 import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
 from itertools import chain, count, islice
 from pathlib import Path
 
-import psutil
-
 from app.agent.names import reason_of
-from app.agent.portable_names import alternatives, is_portable
-from app.agent.restore_attributes import DEVICE, HARD_LINK, MODE, AttributeWriter
+from app.agent.portable_names import alternatives
+from app.agent.restore_attributes import HARD_LINK, MODE, OWNER, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
-from app.agent.sparse import Placement, has_only_holes_between
+from app.agent.system import PASS_THROUGH, is_held, own_user
 from app.agent.target_file import InTheWay, NewFile, Replaces, replaces_file
+from app.agent.target_look import (
+    NEW_FILE,
+    Identity,
+    identity_of,
+    is_item,
+    is_of_type,
+    is_refused,
+    look,
+    written_by_another,
+)
 from app.agent.target_names import NAME_REFUSED, TargetNames
+from app.agent.target_note import TargetNote
 from streams.failures import ConfigRejected
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-EXISTING_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+HANDLE = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
 UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 MAX_NAMES_TRIED = 100
-HASH_BYTES = 1024 * 1024
 WRITABLE = 0o700
 
 
@@ -50,17 +56,18 @@ class TargetTree:
             root.mkdir(parents=True, exist_ok=True)
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise ConfigRejected(
-                f"--to {root}: cannot be written: {reason_of(error)}.", hint="Give another folder."
-            ) from None
+            raise self._not_written(error) from None
         self._numbers = count()
         self._names = TargetNames()
         self._lock = threading.RLock()
-        self._widened: dict[Parts, int] = {}
-        """Modes of folders that were made writable for this restore."""
+        self._widened: dict[Parts, os.stat_result] = {}
+        """Folders that were made writable for this restore, as they were."""
+        self._identities: dict[Parts, Identity] = {}
+        """Folders and files that ``finish`` may change: a name may stand for something else by then."""
         self.renamed: dict[Parts, bytes] = {}
         """Other names that were given, by the path that was asked for."""
         self.attributes = AttributeWriter(numeric_owner=numeric_owner)
+        self._note = TargetNote(self._root, "")
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -72,28 +79,47 @@ class TargetTree:
             return next(listing, None) is None
 
     def begin(self, origin: str) -> bool:
-        """Note where the restored tree comes from until it is whole; return whether a cut one goes on."""
-        content = f"{origin}\nThis restore has not ended: the same command goes on with it.\n".encode()
-        before = b""
+        """Take hold of the folder; return whether a restore of the same origin was cut here."""
+        if is_held(self._root):
+            raise ConfigRejected(
+                f"--to {self.path}: another restore is writing there.",
+                hint="Wait until it has ended, or give another folder.",
+            )
+        self._make_writable((), self._root)
+        self._note = TargetNote(self._root, origin)
         try:
-            with suppress(FileNotFoundError):
-                file = os.open(MARKER, EXISTING_FILE, dir_fd=self._root)
-                with os.fdopen(file, "rb") as marker:
-                    before = marker.read(len(content) + 1)
-                os.unlink(MARKER, dir_fd=self._root)
-            with os.fdopen(os.open(MARKER, NEW_FILE, 0o600, dir_fd=self._root), "wb") as marker:
-                marker.write(content)
+            goes_on = self._note.read()
+            if not self._note.found:
+                self._note.write((), self._temporary())
             self._names.made((), self._root, MARKER)
         except OSError as error:
-            raise ConfigRejected(
-                f"--to {self.path}: cannot be written: {reason_of(error)}.", hint="Give another folder."
-            ) from None
-        return before == content
+            raise self._not_written(error) from None
+        return goes_on
+
+    def abandon(self) -> None:
+        """Leave the folder as ``begin`` found it, with the note of another restore."""
+        if not self._note.found:
+            self._note.remove()
+
+    def note(self, folders: Iterable[Parts]) -> None:
+        """Note, before anything is made, which folders this restore makes; until ``end``."""
+        try:
+            self._note.write(folders, self._temporary())
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def is_own(self, parts: Parts) -> bool:
+        """Return whether this restore made a folder, also before it was cut."""
+        return parts in self._note.folders
 
     def end(self) -> None:
-        """Take the note of ``begin`` away."""
-        with suppress(FileNotFoundError):
-            os.unlink(MARKER, dir_fd=self._root)
+        """Take the note away."""
+        self._note.remove()
+
+    def _not_written(self, error: OSError) -> ConfigRejected:
+        return ConfigRejected(
+            f"--to {self.path}: cannot be written: {reason_of(error)}.", hint="Give another folder."
+        )
 
     def stands_in_the_way(self, item: Item) -> bool:
         """Return whether an item cannot be written without replacing something else than itself."""
@@ -108,23 +134,29 @@ class TargetTree:
             return error.errno not in NAME_REFUSED
         return not (stat.S_ISDIR(at.st_mode) and stat.S_ISDIR(item.type))
 
-    def present(self, item: Item) -> bool:
-        """Return whether an item is there already with its content, under its name or one given instead."""
+    def present(self, item: Item, *, overwrite: bool = False) -> bool:
+        """Return whether an item is there already with its content, under its name or one given instead.
+
+        What is to be overwritten is made anew where somebody else could change it afterwards.
+        """
         above, wanted = item.parts[:-1], item.parts[-1]
         try:
             with self._opened(above) as parent:
                 for name in islice(chain((wanted,), alternatives(wanted)), MAX_NAMES_TRIED):
                     try:
-                        at = _look(name, parent)
+                        at = look(name, parent)
                     except OSError:
                         continue
-                    if at is None and name == wanted and _is_refused(name, parent):
+                    if at is None and name == wanted and is_refused(name, parent):
                         continue
                     if at is None:
                         return False
                     if self._names.given(above, name) or self._names.is_other(above, parent, name):
                         continue
-                    if self._is(item, name, at, parent):
+                    if is_item(item, name, at, parent):
+                        if overwrite and not self._may_finish(item, at, name, parent):
+                            return False
+                        self._identities[item.parts] = identity_of(at)
                         self._note_name(item.parts, self._names.listed(above, parent, name))
                         return True
                     if stat.S_IFMT(at.st_mode) == item.type:
@@ -133,49 +165,49 @@ class TargetTree:
             return False
         return False
 
-    @staticmethod
-    def _is(item: Item, name: bytes, at: os.stat_result, folder: int) -> bool:
-        """Return whether ``name`` is the item as it is to be restored; reads a file whose size agrees."""
-        if stat.S_IFMT(at.st_mode) != item.type:
-            return False
-        if stat.S_ISLNK(at.st_mode):
-            return os.readlink(name, dir_fd=folder) == item.target
-        if stat.S_ISDIR(at.st_mode):
-            return True
-        if not stat.S_ISREG(at.st_mode):
-            return at.st_rdev == ((item.attributes.device if item.attributes else None) or 0)
-        if at.st_size != item.size:
-            return False
-        file = os.open(name, EXISTING_FILE, dir_fd=folder)
-        try:
-            return (
-                has_only_holes_between(file, item.extents, item.size) and _hash_of(file, item) == item.sha256
-            )
-        finally:
-            os.close(file)
+    def _may_finish(self, item: Item, at: os.stat_result, name: bytes, folder: int) -> bool:
+        linked = item.attributes is not None and item.attributes.hard_link is not None
+        if stat.S_ISDIR(at.st_mode) or (at.st_nlink > 1 and not linked):
+            return stat.S_ISDIR(at.st_mode)
+        return self.attributes.lends_nothing_new(item, at, name, folder)
 
     def make_folder(self, parts: Parts, *, overwrite: bool) -> bool:
         """Make a folder and those above it; return whether it was not there before; raise ``InTheWay``."""
         if not parts:
+            self._identities[()] = identity_of(os.fstat(self._root))
             return self.created
         with self._parent(parts, overwrite=overwrite) as parent:
-            return self._make(parts, parent, 0o700, overwrite=overwrite)
+            fresh = self._make(parts, parent, 0o700, overwrite=overwrite)
+            handle = os.open(self._name_of(parts), PASS_THROUGH, dir_fd=parent)
+            self._identities[parts] = identity_of(os.fstat(handle))
+            os.close(handle)
+            return fresh
 
-    def clear_leftovers(self, parts: Parts) -> None:
-        """Remove the unfinished files of a restore that was killed; only before there is one of ours."""
+    def clear_leftovers(self, parts: Parts, keep: Collection[Parts] = ()) -> None:
+        """Remove the unfinished files of a restore that was killed; only before there is one of ours.
+
+        A file that was backed up under such a name is one to ``keep``.
+        """
         with self._opened(parts) as folder, os.scandir(folder) as listing:
             for name in [entry.name for entry in listing]:
                 left = UNFINISHED.fullmatch(name)
-                if left is not None and not _written_by_another(int(left[1])):
-                    self._make_writable(parts, folder)
-                    with suppress(FileNotFoundError):
+                if left is None or written_by_another(int(left[1])) or (*parts, os.fsencode(name)) in keep:
+                    continue
+                self._make_writable(parts, folder)
+                with suppress(FileNotFoundError):
+                    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                        os.rmdir(name, dir_fd=folder)
+                    else:
                         os.unlink(name, dir_fd=folder)
+
+    def _temporary(self) -> bytes:
+        return b".tidewatch-%d-%d.part" % (os.getpid(), next(self._numbers))
 
     def new_file(self, parts: Parts, *, overwrite: bool, extents: tuple[int, ...] | None = None) -> NewFile:
         """Open a new file for ``parts``; it must be closed."""
         with self._parent(parts, overwrite=overwrite) as parent:
             while True:
-                name = b".tidewatch-%d-%d.part" % (os.getpid(), next(self._numbers))
+                name = self._temporary()
                 try:
                     file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
                 except FileExistsError:
@@ -192,20 +224,14 @@ class TargetTree:
     def make_link(self, item: Item, *, overwrite: bool) -> None:
         """Make a symbolic link; raise ``InTheWay``."""
         target = item.target or b""
-        self._make_in_place(item, lambda name, folder: os.symlink(target, name, dir_fd=folder), overwrite)
+        self._make_beside(item, lambda name, folder: os.symlink(target, name, dir_fd=folder), overwrite)
 
     def make_special(self, item: Item, *, overwrite: bool) -> None:
         """Make a pipe, a socket or, where the system lets us, a device; raise ``InTheWay``."""
-        device = (item.attributes.device if item.attributes else None) or 0
         mode = item.type | 0o600
-        try:
-            self._make_in_place(
-                item, lambda name, folder: os.mknod(name, mode, device, dir_fd=folder), overwrite
-            )
-        except PermissionError:
-            if not device:
-                raise
-            self.attributes.note_unset(DEVICE)
+        self._make_beside(
+            item, lambda name, folder: os.mknod(name, mode, item.device, dir_fd=folder), overwrite
+        )
 
     def make_hard_link(self, first: Item, item: Item, *, overwrite: bool) -> bool:
         """Make an item another name of one that is there; return False where this disk has no such thing."""
@@ -219,7 +245,7 @@ class TargetTree:
                 os.link(name_there, name, src_dir_fd=there, dst_dir_fd=folder, follow_symlinks=False)
 
             try:
-                self._make_in_place(item, make, overwrite, same=at)
+                self._make_beside(item, make, overwrite, same=at)
             except OSError as error:
                 if error.errno not in NO_HARD_LINKS:
                     raise
@@ -227,53 +253,78 @@ class TargetTree:
                 return False
         return True
 
-    def _make_in_place(
+    def _make_beside(
         self,
         item: Item,
         make: Callable[[bytes, int], None],
         overwrite: bool,
         same: os.stat_result | None = None,
     ) -> None:
-        """Make something that has no content, in the place of what may be replaced."""
+        """Make something that has no content, whole, before it takes the place of what may be replaced."""
         with self._parent(item.parts, overwrite=overwrite) as parent:
-            done = False
+            may_replace = replaces_file(overwrite=overwrite)
 
-            def replaces(at: os.stat_result) -> bool:
-                return (same is not None and os.path.samestat(at, same)) or replaces_file(
-                    overwrite=overwrite
-                )(at)
+            def is_same(at: os.stat_result | None) -> bool:
+                return at is not None and same is not None and os.path.samestat(at, same)
 
             def place(name: bytes) -> None:
-                nonlocal done
-                at = _look(name, parent)
-                if at is not None and same is not None and os.path.samestat(at, same):
-                    done = True
-                    return
-                if at is not None:
-                    os.unlink(name, dir_fd=parent)
-                make(name, parent)
+                if not is_same(look(name, parent)):
+                    os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
 
-            name = self.place(item.parts, parent, place, replaces)
-            if same is None and not done:
-                self._apply_to(name, parent, item)
+            temporary = self._made_beside(parent, make)
+            try:
+                if same is None:
+                    self._complete(temporary, parent, item)
+                self.place(item.parts, parent, place, lambda at: is_same(at) or may_replace(at))
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=parent)
 
-    def _apply_to(self, name: bytes, folder: int, item: Item) -> None:
-        """Set all of a name that cannot be opened, or should not be."""
-        if not hasattr(os, "O_PATH"):
+    def _made_beside(self, folder: int, make: Callable[[bytes, int], None]) -> bytes:
+        while True:
+            temporary = self._temporary()
+            try:
+                make(temporary, folder)
+            except FileExistsError:
+                continue
+            return temporary
+
+    def _complete(self, name: bytes, folder: int, item: Item) -> None:
+        """Set all of what was just made, unless something else has its name by now."""
+        handle = os.open(name, HANDLE, dir_fd=folder) if hasattr(os, "O_PATH") else None
+        if handle is None:
             os.utime(name, ns=(item.mtime_ns, item.mtime_ns), dir_fd=folder, follow_symlinks=False)
             return
-        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
-            self.attributes.apply(f"/proc/self/fd/{handle}", item)
+            at, path = os.fstat(handle), f"/proc/self/fd/{handle}"
+            if not is_of_type(item, at) or at.st_nlink > 1:
+                raise InTheWay("something else was put in its place while it was made")
+            if at.st_uid == own_user():
+                self.attributes.apply(path, item)
+                return
+            # A disk that has one owner for all, or the work of somebody else: he gets no rights of it.
+            self.attributes.note_unset(OWNER)
+            self.attributes.note_unset(MODE)
+            self.attributes.set_time(path, item.mtime_ns)
         finally:
             os.close(handle)
 
     def finish(self, item: Item) -> None:
         """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
         name = self._name_of(item.parts) if item.parts else b"."
+        flags = PASS_THROUGH if stat.S_ISDIR(item.type) else HANDLE
         try:
             with self._opened(item.parts[:-1]) as parent:
-                self._apply_to(name, parent, item)
+                handle = os.open(name, flags, dir_fd=parent)
+                try:
+                    at = os.fstat(handle)
+                    if self._identities.get(item.parts) != identity_of(at) or not is_of_type(item, at):
+                        self.attributes.note_unset(MODE)
+                        return
+                    target = f"/proc/self/fd/{handle}" if hasattr(os, "O_PATH") else handle
+                    self.attributes.apply(target, item)
+                finally:
+                    os.close(handle)
         except OSError:
             self.attributes.note_unset(MODE)
             return
@@ -281,9 +332,10 @@ class TargetTree:
 
     def put_modes_back(self) -> None:
         """Give folders that were made writable, and that ``finish`` was not called for, their old modes."""
-        for parts, mode in sorted(self._widened.items(), reverse=True):
-            with suppress(FileNotFoundError), self._opened(parts) as folder:
-                os.fchmod(folder, mode)
+        for parts, before in sorted(self._widened.items(), reverse=True):
+            with suppress(FileNotFoundError, NotADirectoryError), self._opened(parts) as folder:
+                if os.path.samestat(before, os.fstat(folder)):
+                    os.fchmod(folder, stat.S_IMODE(before.st_mode))
         self._widened.clear()
 
     def place(
@@ -307,7 +359,7 @@ class TargetTree:
                 if self._names.given(above, name):
                     continue
                 try:
-                    at = _look(name, folder)
+                    at = look(name, folder)
                     if at is not None and self._names.is_other(above, folder, name):
                         continue
                     if at is not None and not _may_replace(at, replaces, told=name == wanted):
@@ -347,16 +399,33 @@ class TargetTree:
 
         def make(name: bytes) -> None:
             nonlocal fresh
-            at = _look(name, folder)
+            at = look(name, folder)
             if at is not None and stat.S_ISDIR(at.st_mode):
                 fresh = False
                 return
-            if at is not None:
-                os.unlink(name, dir_fd=folder)
-            os.mkdir(name, mode, dir_fd=folder)
+            if at is None:
+                os.mkdir(name, mode, dir_fd=folder)
+            else:
+                self._replace_by_folder(name, folder, mode)
 
         self.place(parts, folder, make, replaces)
         return fresh
+
+    def _replace_by_folder(self, name: bytes, folder: int, mode: int) -> None:
+        """Put a folder in the place of a file, which is there until the folder is."""
+        aside = self._temporary()
+        made = self._made_beside(folder, lambda made, above: os.mkdir(made, mode, dir_fd=above))
+        try:
+            os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+            try:
+                os.rename(made, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+                raise
+        except OSError:
+            os.rmdir(made, dir_fd=folder)
+            raise
+        os.unlink(aside, dir_fd=folder)
 
     @contextmanager
     def _opened(self, parts: Parts) -> Generator[int]:
@@ -415,21 +484,9 @@ class TargetTree:
 
     def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:
         with self._lock:
-            mode = stat.S_IMODE(os.fstat(folder).st_mode)
-            os.chmod(changed, mode | WRITABLE)  # noqa: PTH101
-            self._widened.setdefault(parts, mode)
-
-
-def _is_refused(name: bytes, folder: int) -> bool:
-    """Return whether this file system cannot have a name that is not there; only odd ones are tried."""
-    if is_portable(name):
-        return False
-    try:
-        os.close(os.open(name, NEW_FILE, 0o600, dir_fd=folder))
-    except OSError as error:
-        return error.errno in NAME_REFUSED
-    os.unlink(name, dir_fd=folder)
-    return False
+            before = os.fstat(folder)
+            os.chmod(changed, stat.S_IMODE(before.st_mode) | WRITABLE)  # noqa: PTH101
+            self._widened.setdefault(parts, before)
 
 
 def _may_replace(at: os.stat_result, replaces: Replaces, *, told: bool) -> bool:
@@ -439,23 +496,3 @@ def _may_replace(at: os.stat_result, replaces: Replaces, *, told: bool) -> bool:
         if told:
             raise
         return False
-
-
-def _look(name: bytes, folder: int) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-def _hash_of(file: int, item: Item) -> str:
-    digest, placed, at = hashlib.sha256(), Placement(item.extents), 0
-    while data := placed.read(file, at, HASH_BYTES):
-        digest.update(data)
-        at += len(data)
-    return digest.hexdigest()
-
-
-def _written_by_another(pid: int) -> bool:
-    """Whether another process of this number runs; what has ours was left by one that is gone."""
-    return pid != os.getpid() and psutil.pid_exists(pid)

@@ -1,8 +1,8 @@
 """All that the agent asks of the operating system and that not every one has; written for POSIX and Linux.
 
 The way to macOS and Windows goes on here, for what the agent reads; what a restore asks of a system is in
-``restore_tree``, ``restore_attributes`` and ``target_names``, what is stored of a name beside its content in
-``attributes``.
+``restore_tree``, ``restore_attributes`` and the modules ``target_*``, what is stored of a name beside its
+content in ``attributes``.
 
 macOS lacks: ``O_PATH`` (a folder that may be passed through and not listed cannot be opened), ``O_NOATIME``
 (reading changes access times) and ``/proc`` (a mount of the same file system is not known as one). Without
@@ -40,6 +40,17 @@ def hold(lock_file: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_held(file: int) -> bool:
+    """Return whether another process holds this file; if not, this one does where the disk has locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def own_user() -> int:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -10,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
+from tests.e2e.processes import free_port_pair
+
 START_S = 300.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def tidewatch(source: Path, work: Path) -> Path:
     """Back up and restore with Tidewatch; return the restored tree."""
-    port = _free_port()
+    port = free_port_pair()
     url, data = f"http://127.0.0.1:{port}", work / "data"
     app = [sys.executable, "-m", "app"]
     with (work / "server.log").open("wb") as log:
@@ -75,18 +76,6 @@ def _run(words: list[str], environment: dict[str, str] | None = None, folder: Pa
     if done.stderr:
         sys.stderr.write(done.stderr[-1500:])
     return done.stdout
-
-
-def _free_port() -> int:
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 def _wait_for(url: str) -> None:

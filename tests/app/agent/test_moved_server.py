@@ -125,3 +125,19 @@ def test_a_path_means_the_port_of_the_scheme() -> None:
     assert str(address_of("https://example.org/tidewatch/")) == "https://example.org/tidewatch"
     assert str(address_of("http://127.0.0.1:80/a/b")) == "http://127.0.0.1/a/b"
     assert address_of("https://example.org/tw").path("/health") == "/tw/health"
+
+
+async def test_a_restore_with_the_agents_token_tells_it_to_no_other_server(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with a_server(tmp_path / "data") as server, a_server(tmp_path / "other") as other:
+        assert await first(server, tmp_path, source) == 0
+        state = ("--state", tmp_path / "state", "--to", tmp_path / "back")
+        async with a_proxy(other) as (url, asked):
+            capsys.readouterr()
+            assert await restore("laptop", *state, "--server", url) == 2
+        assert "is another server" in capsys.readouterr().err
+        assert asked == [f"{PREFIX}/health "]
+        async with a_proxy(server) as (url, _):
+            assert await restore("laptop", *state, "--server", url) == 0
+        assert kept_server(tmp_path) == server.url

@@ -415,6 +415,7 @@ async def test_a_restore_that_was_cut_goes_on(tmp_path: Path, capsys: pytest.Cap
         (to / "ro").chmod(0o700)
         (to / ".tidewatch-RESTORING").write_text(
             "Restored from /src of laptop\nThis restore has not ended: the same command goes on with it.\n"
+            "/\0/ro"
         )
         os.utime(to / "ro", (1, 1))
         kept = (to / "ro" / "large").stat().st_ino

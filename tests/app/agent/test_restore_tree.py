@@ -294,8 +294,12 @@ def test_what_cannot_be_set_costs_no_content(
 def test_a_restore_that_was_cut_is_known_by_its_note(tree: TargetTree, tmp_path: Path) -> None:
     assert not tree.begin("from /a of c")
     assert "from /a of c" in (tmp_path / "to" / ".tidewatch-RESTORING").read_text()
-    assert tree.begin("from /a of c")
+    tree.note([(), (b"a", b"b\n")])
     assert not tree.begin("from /b of c")
+    assert not tree.is_own((b"a", b"b\n"))
+    tree.abandon()
+    assert tree.begin("from /a of c")
+    assert [tree.is_own(parts) for parts in ((), (b"a",), (b"a", b"b\n"))] == [True, False, True]
     tree.end()
     assert os.listdir(tmp_path / "to") == []
 

@@ -1,0 +1,65 @@
+"""The note that lies in a target folder until its restore has ended: its origin, and the folders it makes.
+
+A restore that was cut knows by it that it goes on, and which folders are its own: those that were there
+before keep their modes and owners. It is replaced as a whole, so that it is there at any time.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+
+from app.agent.restore_plan import MARKER, Parts
+
+READ_NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+NEW_NOTE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class TargetNote:
+    """The note of one restore; every call blocks and raises ``OSError``."""
+
+    def __init__(self, root: int, origin: str) -> None:
+        self._root = root
+        self._head = f"{origin}\nThis restore has not ended: the same command goes on with it.\n".encode()
+        self.folders: set[Parts] = set()
+        """Folders that this restore makes or has made, also before it was cut."""
+        self.found = False
+        """A note was there, of this restore or of another one."""
+
+    def read(self) -> bool:
+        """Read the note of a restore that was cut; return whether it was the same one."""
+        try:
+            file = os.open(MARKER, READ_NOTE, dir_fd=self._root)
+        except FileNotFoundError:
+            return False
+        self.found = True
+        with os.fdopen(file, "rb") as note:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError(errno.EEXIST, f"{MARKER.decode()} is no file")
+            content = note.read()
+        if not content.startswith(self._head):
+            return False
+        paths = content.removeprefix(self._head).split(b"\0")
+        self.folders = {tuple(part for part in path.split(b"/") if part) for path in paths if path}
+        return True
+
+    def write(self, folders: Iterable[Parts], temporary: bytes) -> None:
+        """Note folders before they are made."""
+        self.folders |= set(folders)
+        paths = b"\0".join(b"/" + b"/".join(parts) for parts in sorted(self.folders))
+        try:
+            with os.fdopen(os.open(temporary, NEW_NOTE, 0o600, dir_fd=self._root), "wb") as note:
+                note.write(self._head + paths)
+                note.flush()
+                os.fsync(note.fileno())
+            os.rename(temporary, MARKER, src_dir_fd=self._root, dst_dir_fd=self._root)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=self._root)
+            raise
+
+    def remove(self) -> None:
+        """Take the note away: the restore has come to its end."""
+        with suppress(FileNotFoundError):
+            os.unlink(MARKER, dir_fd=self._root)
