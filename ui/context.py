@@ -20,7 +20,6 @@ from ui.backups_followed import Followed
 from ui.format import Formatter
 from ui.messages import Messages
 from ui.palette import Palette
-from ui.permissions import Permissions
 from ui.theme import Density
 
 
@@ -123,8 +122,6 @@ class UiContext:
     """What all pages of the console follow; each passes it on when it goes."""
     link: Observable[Link] = field(default_factory=rx.never)
     """How the console is connected, for what is given no streams; the shell sets it."""
-    permissions: Permissions = field(default_factory=Permissions)
-    """Which orders can be given; the lost bar keeps it. What is drawn follows the link itself."""
     places: frozenset[str] = frozenset()
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None

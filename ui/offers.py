@@ -20,7 +20,8 @@ from ui.offers_database import offer_database
 from ui.palette import MOST_OF_A_GROUP, PaletteEntry
 from ui.theme import Density
 from ui.views.backup_ends import force_backup
-from ui.views.clients_present import ClientRow, present_state
+from ui.views.client_actions import keep_client
+from ui.views.clients_present import ClientRow, is_let_in, present_state
 from ui.views.files_present import base_name, folder_of
 from ui.views.registry import ViewSpec
 from ui.views.server_actions import ServerActions
@@ -147,7 +148,7 @@ class Offers:
                 words=f"client details {client.id}",
                 at_rest=False,
             )
-            if client.state.let_in:
+            if is_let_in(client):
                 yield PaletteEntry(
                     "Actions",
                     f"Back up {client.name}",
@@ -162,7 +163,9 @@ class Offers:
                     "Actions",
                     f"Undo the removal of {client.name}",
                     ft.Icons.RESTORE,
-                    lambda key=client.id, name=client.name: self._keep(key, name),
+                    lambda key=client.id, name=client.name: keep_client(
+                        self._commands, self._context, key, name
+                    ),
                     detail=f"on {self._context.format.day_time(client.destroy_at)}",
                     words="keep client",
                     weight=0.85,
@@ -179,10 +182,6 @@ class Offers:
 
     async def _back_up(self, client_id: str, name: str) -> None:
         await force_backup(self._commands, self._context, {client_id: name})
-
-    async def _keep(self, client_id: str, name: str) -> None:
-        await self._commands.keep_client(client_id)
-        self._context.messages.done(f"{name} is kept and allowed again")
 
     def _find_files(self, text: str) -> Observable[Sequence[PaletteEntry]]:
         def entries(snapshot: Snapshot[FilePage]) -> Sequence[PaletteEntry]:

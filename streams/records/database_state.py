@@ -69,7 +69,6 @@ class DatabaseHealth(Record, frozen=True, kw_only=True):
     encoding: str
     sqlite_version: str
     user_version: int
-    data_version: int
     cache_bytes: int
     wal_bytes: int | None = None
     """None without a write-ahead log."""

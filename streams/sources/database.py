@@ -156,7 +156,7 @@ class NoDatabase:
 def build_database(port: DatabasePort, reading: Reading, upkeep: Upkeep) -> DatabaseStreams:
     """Connect every question to its cell; nothing is read until somebody subscribes.
 
-    Source:  the file; again when ``PRAGMA data_version`` has changed, which is looked at each second.
+    Source:  the file; again when it or its log was written, which is looked at each second.
     Emits:   snapshots; the last good value stays beside a failure.
     Shape:   counts capped at ``COUNT_CAP``, pages of ``PAGE_ROWS``, values shortened, secrets masked.
     Sharing: outline, health, statistics and the watch are shared; pages and statements are not.

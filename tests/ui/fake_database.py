@@ -209,7 +209,6 @@ def health() -> DatabaseHealth:
         encoding="UTF-8",
         sqlite_version="3.40.1",
         user_version=0,
-        data_version=7,
         cache_bytes=8_388_608,
         wal_bytes=65_536,
         checkpoint_age_s=42.0,

@@ -18,6 +18,7 @@ from tests.ui.harness import PageHarness, key_event
 from ui.context import Place
 from ui.theme import Density, Tone
 from ui.views.clients import ClientsView
+from ui.views.clients_present import can_be_allowed, is_let_in
 
 
 class Desk:
@@ -271,10 +272,10 @@ async def test_a_client_that_cannot_be_verified_does_not_keep_the_others_from_it
 
 async def test_allowing_those_who_are_not_shut_out_asks_nothing_and_says_so(desk: Desk) -> None:
     desk.view._table.selection.select_all([fleet.client_id("app-01")])
-    desk.view._actions.allow(desk.view._rows.chosen(desk.view._table.selection.keys, shut=True))
+    desk.view._actions.allow(desk.view._rows.chosen(desk.view._table.selection.keys, can_be_allowed))
     desk.view._table.selection.clear()
     desk.view._table.selection.select_all([fleet.client_id("lab-scope")])
-    desk.view._actions.disconnect(desk.view._rows.chosen(desk.view._table.selection.keys, shut=False))
+    desk.view._actions.disconnect(desk.view._rows.chosen(desk.view._table.selection.keys, is_let_in))
     await desk.page.settle()
     assert desk.commands.calls == []
     assert len(desk.messages) == 2

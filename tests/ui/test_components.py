@@ -38,8 +38,9 @@ def test_a_round_trip_of_the_past_is_not_shown() -> None:
 def test_the_panel_always_has_the_same_lines() -> None:
     link = Link(state=LinkState.DOWN, since=NOON, failure=LOST, last_gap_s=4.0)
     now = NOON + timedelta(seconds=2)
-    down = present_connection(link, Latency(p50_s=0.011, p99_s=0.2, samples=5), now, WORDS)
-    fresh = present_connection(Link(state=LinkState.CONNECTING, since=NOON), Latency(), NOON, WORDS)
+    down = present_connection(link, Latency(p50_s=0.011, p99_s=0.2, samples=5), now, WORDS, server_now=now)
+    new = Link(state=LinkState.CONNECTING, since=NOON)
+    fresh = present_connection(new, Latency(), NOON, WORDS, server_now=NOON)
     assert [f.label for f in down] == [f.label for f in fresh]
     said = {f.label: f.value for f in down}
     assert said["Next try"] == "in 10 s"

@@ -20,8 +20,10 @@ from tests.ui.test_shell import stage
 from ui.context import Place
 from ui.format import Formatter
 from ui.theme import Tone
+from ui.views.client_menu import bar_actions, row_actions
 from ui.views.client_quota import GIB, present_use
-from ui.views.clients_present import ClientRow, client_columns
+from ui.views.clients_present import MARKED, ClientRow, client_columns
+from ui.views.dashboard_present import present_back_up_all, present_safety
 from ui.views.dashboard_problems import present_problems
 from ui.views.files_present import present_kept
 
@@ -55,6 +57,25 @@ async def test_a_marked_client_shows_its_date_and_undo() -> None:
         assert desk.names() == [client.name]
         changed(desk, destroy_at=None)
         assert not details._holds.marked.control.visible
+
+
+@pytest.mark.parametrize("state", [ClientState.DISCONNECTED, ClientState.REVOKED, ClientState.OFFLINE])
+async def test_what_is_to_be_removed_is_offered_nothing_that_the_server_refuses(state: ClientState) -> None:
+    async with open_desk(12) as desk:
+        client = changed(desk, destroy_at=desk.page.now() + DUE, state=state)
+        rows = desk.view._rows
+        bar = bar_actions(desk.view._actions, lambda fits: rows.chosen({client.id}, fits))
+        applies = {action.label: action.applies for action in bar}
+        assert not applies["Allow"]() and not applies["Disconnect"]()
+        actions = row_actions(desk.view._actions, ClientRow(client), str)
+        offered = {each.label: each.refused for each in actions}
+        assert offered["Back up now"] == MARKED and not offered["Undo the removal"]
+        assert not {"Allow again", "Copy enrol command", "Disconnect…"} & offered.keys()
+        assert desk.view._details._start.tooltip == MARKED
+        assert present_back_up_all([client])[0] == ()
+        desk.view.arrive("revoked")
+        assert client.name not in desk.names()
+        assert present_safety([client], NOON, desk.page.context.format).revoked == ""
 
 
 async def test_the_dashboard_and_the_palette_tell_of_marked_clients() -> None:

@@ -1,5 +1,6 @@
 """Tokens in the settings: listed, made once, revoked; and what a token with few scopes may do with them."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,7 @@ import flet as ft
 from msgspec.structs import replace
 
 from streams.vocabulary import CONSOLE_SCOPES, Scope
-from tests.ui.fake_commands import FakeCommands
-from tests.ui.fakes import FakeStreams
-from tests.ui.harness import PageHarness
 from tests.ui.settings_stage import settings_stage
-from ui.app import build_console
 from ui.views.settings_present import TOKENS
 from ui.views.settings_tokens import TokensCard
 
@@ -60,11 +57,10 @@ async def test_a_narrow_token_makes_none(tmp_path: Path) -> None:
         assert card._add.tooltip == "This console's token has no scope destroy"
 
 
-async def test_the_link_tells_what_the_token_may_do() -> None:
-    async with PageHarness.open() as h:
-        streams = FakeStreams(h.now)
-        streams.fill()
-        build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
-        streams.link.on_next(replace(streams.link.value, scopes=(Scope.LOOK,)))
-        await h.settle()
-        assert h.context.permissions.scopes == frozenset({Scope.LOOK})
+async def test_tokens_that_come_before_they_can_be_drawn_are_no_fault(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as stage:
+        stage.view._on_section(TOKENS)
+        await asyncio.gather(*stage.view._acts)  # no frame is drawn meanwhile
+        await stage.h.settle()
+        assert stage.said() == []
+        assert "console" in texts(stage.view._tokens)

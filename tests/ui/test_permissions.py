@@ -171,11 +171,13 @@ async def test_the_menu_says_why_in_its_tooltip() -> None:
         assert item.content.tooltip == lacking(OPERATE)
 
 
-def test_the_panel_names_the_token_and_its_end() -> None:
+@pytest.mark.parametrize("behind_h", [0, 72, -72])
+def test_the_panel_names_the_token_and_its_end_by_the_servers_clock(behind_h: int) -> None:
+    ours = NOON - timedelta(hours=behind_h)
     link = Link(state=LinkState.LIVE, since=NOON, scopes=(LOOK,), token_name="wall")
 
     def fact(link: Link) -> Fact:
-        facts = present_connection(link, Latency(), NOON, Formatter())
+        facts = present_connection(link, Latency(), ours, Formatter(), server_now=NOON)
         return next(fact for fact in facts if fact.label == "Token")
 
     assert (fact(link).value, fact(link).exact) == ("wall: look", "It has no end")

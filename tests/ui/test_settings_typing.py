@@ -119,3 +119,16 @@ async def test_what_is_typed_on_while_enter_is_being_saved_stays(tmp_path: Path)
         await s.until_saved()
         assert s.watcher.current.polling.critical_s == 7
         assert entry.value == "70"
+
+
+async def test_escape_and_plain_keys_after_a_field_was_left_for_another_section(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as s:
+        field = s.field("polling.critical_s")
+        await s.h.fire(field._input, "focus")
+        s.view.arrive("ui")
+        await s.h.settle()
+        assert s.h.context.text_input is None and not s.h.context.typing
+        await s.h.fire(field._input, "blur", value=field._input.value)
+        field.step_back()
+        await s.h.settle()
+        assert s.said() == []

@@ -46,14 +46,19 @@ class Fact:
     tone: Tone | None = None
 
 
-def present_connection(link: Link, latency: Latency, now: datetime, words: Formatter) -> tuple[Fact, ...]:
-    """Return every line of the panel, always the same ones in the same order."""
+def present_connection(
+    link: Link, latency: Latency, now: datetime, words: Formatter, *, server_now: datetime
+) -> tuple[Fact, ...]:
+    """Return every line of the panel, always the same ones in the same order.
+
+    The console notes by its own clock, ``now``, how it is connected; the server ends a token by its own.
+    """
     target = 0.1
     p99 = latency.p99_s
     failure = link.failure
     return (
         Fact("Server", link.server_name or UNKNOWN),
-        _token_fact(link, now, words),
+        _token_fact(link, server_now, words),
         Fact("Transport", _TRANSPORTS[link.state]),
         Fact(
             "In this state",
@@ -183,7 +188,10 @@ class ConnectionPanel(BoundView):
     def _show_facts(self) -> None:
         if self._link is None:
             return
-        facts = present_connection(self._link, self._latency, self.context.clock(), self.context.format)
+        context = self.context
+        facts = present_connection(
+            self._link, self._latency, context.clock(), context.format, server_now=context.server_clock()
+        )
         if not self._lines:
             self._lines = [(body_text(fact.label, quiet=True), body_text(right=True)) for fact in facts]
             self._table.controls = [

@@ -11,7 +11,6 @@ from streams.vocabulary import LinkState
 from ui.bound import BoundView
 from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
-from ui.permissions import Permissions
 from ui.theme import SIZE_BODY, look, small_text
 
 
@@ -82,7 +81,6 @@ class LostBar(BoundView):
 
     def _show_link(self, link: Link) -> None:
         before, self._link = self._link, link
-        self.context.permissions = Permissions.of(link)
         self._tell(link, before)
         self._show_time(self.context.clock())
 

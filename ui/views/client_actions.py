@@ -26,6 +26,12 @@ from ui.views.revoked import copy_enrol_command
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
 
+async def keep_client(commands: Commands, context: UiContext, client_id: str, name: str) -> None:
+    """Take back the removal of a client, and say so."""
+    await commands.keep_client(client_id)
+    context.messages.done(f"{name} is kept and allowed again")
+
+
 class ClientActions:
     """Runs commands on clients; ``act`` runs them in the background and words their failures."""
 
@@ -179,8 +185,7 @@ class ClientActions:
         self._act(f"Undo the removal of {self._who([client_id])}", self._keep_now(client_id))
 
     async def _keep_now(self, client_id: str) -> None:
-        await self._commands.keep_client(client_id)
-        self._context.messages.done(f"{self._who([client_id])} is kept and allowed again")
+        await keep_client(self._commands, self._context, client_id, self._who([client_id]))
 
     def protect(self, client_id: str, *, protected: bool) -> None:
         """Protect a client from removal and purge, or end that."""

@@ -12,7 +12,7 @@ from streams.records.link import Link
 from streams.records.runs import RunPage
 from streams.records.server import Activity, ServerStatus
 from streams.snapshot import Snapshot
-from streams.vocabulary import ClientState, Scope
+from streams.vocabulary import Scope
 from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
@@ -38,9 +38,12 @@ from ui.views.client_parts import (
 )
 from ui.views.client_quota import QuotaPart
 from ui.views.clients_present import (
+    MARKED,
     ClientRow,
+    can_be_allowed,
     is_marked,
     is_overdue,
+    is_revoked,
     present_file_counts,
     present_seen,
     present_state,
@@ -203,8 +206,7 @@ class ClientDetails(BoundView):
         for name, (text, tooltip) in facts.items():
             self.touch(*self._facts.set(name, text, tooltip))
         self.touch(*self._running.show(row, words))
-        revoked = client.state is ClientState.REVOKED and not is_marked(client)
-        self.touch(*self._revoked.show(client.name, revoked))
+        self.touch(*self._revoked.show(client.name, is_revoked(client)))
         self.touch(*self._holds.show(client, self._permissions, words, now))
         self._show_orders(row)
 
@@ -216,12 +218,12 @@ class ClientDetails(BoundView):
 
     def _show_orders(self, row: ClientRow) -> None:
         """Show what can be asked of the client now, and of the rest why not."""
-        state = row.client.state
         refusal = partial(self._permissions.refusal, Scope.OPERATE)
         marked = is_marked(row.client)
-        revoked = "Its token was revoked" if state is ClientState.REVOKED else ""
-        shut = state is ClientState.DISCONNECTED
-        start = revoked or ("It is disconnected" if shut else "It backs up already" if row.running else "")
+        revoked = "Its token was revoked" if is_revoked(row.client) else ""
+        shut = can_be_allowed(row.client)
+        start = MARKED if marked else revoked
+        start = start or ("It is disconnected" if shut else "It backs up already" if row.running else "")
         label = "Undo the removal" if marked else "Allow again" if shut else "Disconnect…"
         if self._toggle_shut.content != label:
             self._toggle_shut.content = label
@@ -229,7 +231,7 @@ class ClientDetails(BoundView):
         self.touch(
             *hold_back(self._start, refusal(start)),
             *hold_back(self._verify, refusal()),
-            *hold_back(self._toggle_shut, refusal("" if marked else revoked)),
+            *hold_back(self._toggle_shut, refusal(revoked)),
             *hold_back(self._running.cancel, refusal()),
             *self._goal.show(row.client.goal_s, refused=refusal()),
             *self._quota.show(row.client, self._default_quota, self.context.format, refused=refusal()),
@@ -299,7 +301,7 @@ class ClientDetails(BoundView):
             if is_marked(self._row.client):
                 self._on_keep()
                 return
-            shut = self._row.client.state is ClientState.DISCONNECTED
+            shut = can_be_allowed(self._row.client)
             self._with(self._actions.allow if shut else self._actions.disconnect)
 
     def _on_cancel(self) -> None:

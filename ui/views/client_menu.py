@@ -4,37 +4,38 @@ from collections.abc import Callable
 
 import flet as ft
 
+from streams.records.clients import Client
 from streams.vocabulary import ClientState, RunState, Scope
 from ui.components.data_table_columns import RowAction
 from ui.components.selection_bar import BarAction
 from ui.views.client_actions import ClientActions
-from ui.views.clients_present import ClientRow, is_marked
+from ui.views.clients_present import MARKED, ClientRow, can_be_allowed, is_let_in, is_marked, is_revoked
 
 PROTECTED = "It is protected: end its protection first"
-MARKED = "It is to be removed: undo that first"
+Fits = Callable[[Client], bool]
 
 
 def bar_actions(
-    actions: ClientActions, selected: Callable[[bool | None], list[str]]
+    actions: ClientActions, selected: Callable[[Fits | None], list[str]]
 ) -> tuple[BarAction, ...]:
-    """Return what can be done with what is selected: all, those disconnected (True), or the others."""
+    """Return what can be done with what is selected, of which ``selected`` gives those that fit."""
     return (
         BarAction("Back up", ft.Icons.BACKUP, lambda: actions.back_up(selected(None)), needs=Scope.OPERATE),
         BarAction("Verify", ft.Icons.FACT_CHECK, lambda: actions.verify(selected(None)), needs=Scope.OPERATE),
         BarAction(
             "Allow",
             ft.Icons.LINK,
-            lambda: actions.allow(selected(True)),
+            lambda: actions.allow(selected(can_be_allowed)),
             needs=Scope.OPERATE,
-            applies=lambda: bool(selected(True)),
+            applies=lambda: bool(selected(can_be_allowed)),
         ),
         BarAction(
             "Disconnect",
             ft.Icons.LINK_OFF,
-            lambda: actions.disconnect(selected(False)),
+            lambda: actions.disconnect(selected(is_let_in)),
             needs=Scope.OPERATE,
             destructive=True,
-            applies=lambda: bool(selected(False)),
+            applies=lambda: bool(selected(is_let_in)),
         ),
     )
 
@@ -82,7 +83,7 @@ def row_actions(
 
 def _cancel_or_start(actions: ClientActions, row: ClientRow) -> RowAction:
     client, run_id = row.client, row.client.running_run_id
-    if client.state is ClientState.REVOKED:
+    if is_revoked(client):
         return RowAction("Copy enrol command", ft.Icons.KEY, lambda: actions.copy_enrolment(client.name))
     if run_id is not None:
         return RowAction(
@@ -107,16 +108,15 @@ def _shut_or_allow(actions: ClientActions, row: ClientRow) -> RowAction:
         return RowAction(
             "Undo the removal", ft.Icons.RESTORE, lambda: actions.keep(client.id), needs=Scope.OPERATE
         )
-    if client.state is ClientState.DISCONNECTED:
+    if can_be_allowed(client):
         return RowAction(
             "Allow again", ft.Icons.LINK, lambda: actions.allow([client.id]), needs=Scope.OPERATE
         )
-    revoked = client.state is ClientState.REVOKED
     return RowAction(
         "Disconnect…",
         ft.Icons.LINK_OFF,
         lambda: actions.disconnect([client.id]),
-        refused="Its token was revoked" if revoked else "",
+        refused="" if is_let_in(client) else "Its token was revoked",
         destructive=True,
         needs=Scope.OPERATE,
     )

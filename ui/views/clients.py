@@ -85,7 +85,7 @@ class ClientsView(BoundView):
         self._menu = FilterMenu("Status", STATES, self._on_state)
         self._count = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
         self._bar = SelectionBar(
-            bar_actions(self._actions, lambda shut: self._rows.chosen(self._table.selection.keys, shut=shut)),
+            bar_actions(self._actions, lambda fits: self._rows.chosen(self._table.selection.keys, fits)),
             self._table.clear_selection,
         )
         context.palette.offer("clients.selected", lambda: self._bar.offers("client") if self.looking else ())

@@ -11,7 +11,7 @@ from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
 from ui.format import Formatter, count_text
 from ui.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, TO_BE_REMOVED, Tone, look
-from ui.views.clients_present import ClientRow, is_failing, is_marked, is_overdue
+from ui.views.clients_present import ClientRow, is_failing, is_marked, is_overdue, is_revoked
 
 ALL = "all"
 CARDS = (
@@ -69,7 +69,7 @@ def matcher(
         "not_safe": lambda row: is_overdue(row.client, clock()) or is_failing(row.client),
         "offline": lambda row: row.client.state is ClientState.OFFLINE,
         "disconnected": lambda row: row.client.state is ClientState.DISCONNECTED,
-        "revoked": lambda row: row.client.state is ClientState.REVOKED,
+        "revoked": lambda row: is_revoked(row.client),
         "marked": lambda row: is_marked(row.client),
         "protected": lambda row: row.client.protected,
         "never": lambda row: row.client.state is ClientState.NEVER,

@@ -30,6 +30,7 @@ from ui.theme import (
 )
 from ui.views.revoked import WORDS, enrol_command
 
+MARKED = "It is to be removed: undo that first"
 PROTECTED = "It is protected: it is not removed, and its deleted files are not purged."
 _NOW = datetime.max.replace(tzinfo=UTC)
 """Stands for now where clients are sorted by when they were heard of: it does not move."""
@@ -59,6 +60,21 @@ def is_failing(client: Client) -> bool:
 def is_marked(client: Client) -> bool:
     """Whether it is to be removed, which can be undone until then."""
     return client.destroy_at is not None
+
+
+def is_revoked(client: Client) -> bool:
+    """Whether it has to be enrolled again; one that is to be removed has not."""
+    return client.state is ClientState.REVOKED and not is_marked(client)
+
+
+def can_be_allowed(client: Client) -> bool:
+    """Whether it can be let in again: it is disconnected, and that is all that keeps it out."""
+    return client.state is ClientState.DISCONNECTED and not is_marked(client)
+
+
+def is_let_in(client: Client) -> bool:
+    """Whether a backup can be asked of it: it is neither shut out nor to be removed."""
+    return client.state.let_in and not is_marked(client)
 
 
 def is_overdue(client: Client, now: datetime) -> bool:

@@ -1,11 +1,10 @@
 """The rows of the clients table, put together from two streams: the clients and their running backups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from streams.records.clients import Client
 from streams.records.runs import Progress
 from streams.snapshot import Delta
-from streams.vocabulary import ClientState
 from ui.views.clients_present import ClientRow
 
 
@@ -35,10 +34,10 @@ class ClientRows:
             if key in self.clients and self._progress.get(key) != before.get(key)
         }
 
-    def chosen(self, ids: set[str], *, shut: bool | None = None) -> list[str]:
-        """Return which of these there are: all, those that are disconnected, or only the others."""
+    def chosen(self, ids: set[str], fits: Callable[[Client], bool] | None = None) -> list[str]:
+        """Return which of these there are: all, or those that fit."""
         found = [client for key, client in self.clients.items() if key in ids]
-        return [c.id for c in found if shut is None or (c.state is ClientState.DISCONNECTED) is shut]
+        return [client.id for client in found if fits is None or fits(client)]
 
     def names(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Return the names by id; of one that is gone its id."""

@@ -20,6 +20,7 @@ from ui.format import (
     rough_duration_text,
 )
 from ui.theme import Tone, look
+from ui.views.clients_present import is_let_in, is_revoked
 
 REASON_LENGTH: Final = 40
 SILENT_AFTER_S: Final = 15.0
@@ -84,7 +85,7 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
             f"{c.name}: since {words.exact_time(c.failing_since)}, {c.failure_reason or 'no reason given'}"
             for c in failing[:12]
         )
-    revoked = sorted((c for c in fleet if c.state is ClientState.REVOKED), key=lambda client: client.name)
+    revoked = sorted((c for c in fleet if is_revoked(c)), key=lambda client: client.name)
     marked = sorted(
         (c for c in fleet if c.destroy_at is not None),
         key=lambda client: (client.destroy_at or now, client.name),
@@ -204,11 +205,11 @@ def present_forecast(forecast: StorageForecast, now: datetime, words: Formatter)
 def present_back_up_all(clients: Iterable[Client]) -> tuple[tuple[str, ...], str]:
     """Return whom "Back up all" reaches, and what will happen, for the question before it."""
     fleet = sorted(clients, key=lambda client: client.name)
-    reached = tuple(c.name for c in fleet if c.state.let_in)
-    now = sum(c.state is ClientState.ONLINE for c in fleet)
+    reached = tuple(c.name for c in fleet if is_let_in(c))
+    now = sum(c.state is ClientState.ONLINE for c in fleet if is_let_in(c))
     later = len(reached) - now
     shut_out = sum(c.state is ClientState.DISCONNECTED for c in fleet)
-    revoked = sum(c.state is ClientState.REVOKED for c in fleet)
+    revoked = sum(is_revoked(c) for c in fleet)
     parts = [f"{count_text(now)} {'client begins' if now == 1 else 'clients begin'} at once"]
     if later:
         parts.append(f"{count_text(later)} when {'it is' if later == 1 else 'they are'} back")

@@ -12,7 +12,7 @@ from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
 from ui.context import UiContext
 from ui.format import counted
-from ui.views.downloads import BROWSER, BROWSER_LIMIT_BYTES, temporary_folder
+from ui.views.downloads import BROWSER, BROWSER_LIMIT_BYTES, downloads_folder, temporary_folder
 
 COPIED_BYTES = 1024**2
 Tell = Callable[[ExportProgress], None]
@@ -25,7 +25,7 @@ class DatabaseExport:
         self, streams: DatabaseStreams, page: Callable[[], ft.Page], *, folder: Path | None = None
     ) -> None:
         self._streams, self._page = streams, page
-        self._folder = folder or Path.home() / "Downloads"
+        self._folder = folder or downloads_folder()
         self._picker: ft.FilePicker | None = None
 
     async def run(self, sql: str, kind: ExportFormat, tell: Tell) -> tuple[ExportProgress, str] | None:

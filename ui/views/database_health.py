@@ -30,7 +30,6 @@ _LIVE = {
     "checkpoint": "Checkpoint",
     "lock": "Write lock",
     "cache": "Page cache",
-    "commits": "Data version",
 }
 
 
@@ -54,7 +53,6 @@ def present_facts(health: DatabaseHealth, words: Formatter) -> dict[str, str]:
         else f"{rough_duration_text(health.checkpoint_age_s)} ago",
         "lock": present_writer(health.holders),
         "cache": f"{size(health.cache_bytes)} for each of this console's connections",
-        "commits": str(health.data_version),
     }
 
 

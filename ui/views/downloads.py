@@ -57,6 +57,11 @@ async def hand_over(
     return str(await asyncio.to_thread(save_new, target, data))
 
 
+def downloads_folder() -> Path:
+    """Return where files go whose place nobody has chosen."""
+    return Path.home() / "Downloads"
+
+
 class Downloads:
     """Brings stored versions to the user: by a dialog in a window, through the browser on the web."""
 
@@ -64,7 +69,7 @@ class Downloads:
         self, commands: Commands, page: Callable[[], ft.Page], *, folder: Path | None = None
     ) -> None:
         self._commands, self._page = commands, page
-        self._folder = folder or Path.home() / "Downloads"
+        self._folder = folder or downloads_folder()
         self._picker = ft.FilePicker()
 
     async def fetch(self, version_id: int, path: str, size_bytes: int) -> str | None:

@@ -13,7 +13,7 @@ from streams.logs import LogStreams, key_of
 from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogSource
 from ui.format import counted
-from ui.views.downloads import hand_over
+from ui.views.downloads import downloads_folder, hand_over
 from ui.views.logs_present import export_json_lines, export_text
 
 MOST_LINES: Final = 100_000
@@ -27,7 +27,7 @@ class LogExport:
         self, streams: LogStreams, page: Callable[[], ft.Page], *, folder: Path | None = None
     ) -> None:
         self._streams, self._page = streams, page
-        self._folder = folder or Path.home() / "Downloads"
+        self._folder = folder or downloads_folder()
 
     async def save(self, wanted: LogFilter, kind: str, at: datetime) -> str | None:
         """Export what ``wanted`` lets through; return how many lines went where, None if nowhere."""

@@ -37,11 +37,11 @@ class SettingsView(BoundView):
 
     def __init__(self, *, settings: SettingsPort, commands: Commands, context: UiContext) -> None:
         self._settings = settings
-        self._tokens = TokensCard(commands, context, act=self.act, page=lambda: self.page)
+        self._tokens = TokensCard(commands, context, act=self.act, touch=self.touch, page=lambda: self.page)
         self._files = SettingsFiles(settings, context, lambda: self.page)
         self._sheet: SettingsSheet | None = None
         self._fields: dict[str, SettingField] = {}
-        self._field_events = FieldEvents(self._on_commit, self._on_take_back, self._on_typing)
+        self._field_events = FieldEvents(self._on_commit, self._on_take_back, self._on_typing, self.touch)
         self._drafts: dict[str, str | None] = {}
         self._saving = asyncio.Lock()
         self._section = str(context.prefs.get("settings.section", "ui"))
@@ -192,6 +192,8 @@ class SettingsView(BoundView):
             self._title.value, self._about.value = present_section(section.name).title, section.about
         for name in shown:
             self._fields[name].highlight(name == self._lit)
+        for name in self._fields.keys() - set(shown):
+            self.context.end_typing(self._fields[name])  # the client tells nothing of a field that is gone
         top = [self._connection.control] if self._section == "connection" and not self._text else []
         if self._section == TOKENS and not self._text:
             top = [self._tokens.control]

@@ -24,6 +24,8 @@ class FieldEvents:
     """What was meant but could not be saved yet is meant no more."""
     on_typing: Callable[["SettingField", bool], None]
     """It has taken the keyboard, or lost it."""
+    touch: Callable[..., None]
+    """Updates controls that are still shown: what is typed may be left after another section was chosen."""
 
 
 class SettingField:
@@ -136,7 +138,7 @@ class SettingField:
         waited, self._pending = self._pending is not None, None
         self._input.value = self._seen = self._due = self._setting.value
         self._say("")
-        self.control.update()
+        self._events.touch(self.control)
         if waited:
             self._events.on_take_back(self.name)
         return False
@@ -219,7 +221,7 @@ class SettingField:
             self._commit_text()
         elif self._seen != self._due:  # nobody typed, and something else has come meanwhile
             self._put(self._due)
-            self._input.update()
+            self._events.touch(self._input)
 
     def _commit_text(self) -> None:
         text = self._input.value or ""
@@ -230,8 +232,7 @@ class SettingField:
             self._commit(text)
         elif self._pending is None:
             self._say("")
-            self._note.update()
-            self._input.update()
+            self._events.touch(self._note, self._input)
 
     def _commit(self, text: str) -> None:
         self._events.on_commit(self.name, text)

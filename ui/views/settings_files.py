@@ -1,7 +1,6 @@
 """Settings that come in from a file and go out to one, and all of them back to their defaults."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import flet as ft
 
@@ -9,7 +8,7 @@ from streams.failures import ConfigRejected
 from streams.settings import SettingsPort
 from ui.components.confirm import Question, ask
 from ui.context import UiContext
-from ui.views.downloads import hand_over
+from ui.views.downloads import downloads_folder, hand_over
 from ui.views.settings_present import present_change
 
 FILE_NAME = "tidewatch.toml"
@@ -31,7 +30,7 @@ class SettingsFiles:
             FILE_NAME,
             (text or "\n").encode(),
             title="Export settings",
-            folder=Path.home() / "Downloads",
+            folder=downloads_folder(),
         )
         if where is not None:
             self._context.messages.done(f"Settings exported to {where}", detail="Tokens are not in the file.")

@@ -28,12 +28,19 @@ Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
 
 class TokensCard:
-    """Lists the tokens and makes new ones; ``act`` runs commands and words their failures."""
+    """Lists the tokens and makes new ones; ``act`` runs commands, ``touch`` updates what is still shown."""
 
     def __init__(
-        self, commands: Commands, context: UiContext, *, act: Act, page: Callable[[], ft.Page]
+        self,
+        commands: Commands,
+        context: UiContext,
+        *,
+        act: Act,
+        touch: Callable[..., None],
+        page: Callable[[], ft.Page],
     ) -> None:
-        self._commands, self._context, self._act, self._page = commands, context, act, page
+        self._commands, self._context = commands, context
+        self._act, self._touch, self._page = act, touch, page
         self._rows = ft.Column([], spacing=0, tight=True)
         self._name = ft.TextField(label="Name", dense=True, width=220, max_length=60, counter="")
         boxes = {scope: ft.Checkbox(value=scope is Scope.LOOK) for scope in CONSOLE_SCOPES}
@@ -99,7 +106,7 @@ class TokensCard:
             self._revokes = []
             self._rows.controls = [self._row(token) for token in tokens]
         self._show_orders()
-        self.control.update()
+        self._touch(self.control)
 
     def _row(self, token: ConsoleToken) -> ft.Control:
         now = self._context.server_clock()

@@ -19,6 +19,7 @@ from app.bridge.database.messages import Execute, Fetch, Interrupt, PartOf, Repl
 from app.bridge.database.opening import Opened, Unsteady
 from app.bridge.database.session import BEGIN, LocalCursor, LocalSession
 from app.bridge.database.shield import Shield
+from app.bridge.database.values import size_of
 
 MEMORY_BYTES = 1024**3
 """Of addresses: what the program itself needs is a part of it."""
@@ -143,9 +144,8 @@ class Serving:
         rows, size = [], 0
         more = False
         for values in cursor:
-            row = messages.packed(values)
-            rows.append(row)
-            size += sum(map(messages.size_of, row))
+            rows.append(messages.packed(values))
+            size += sum(map(size_of, values))
             if len(rows) >= request.rows or size >= messages.CHUNK_BYTES:
                 more = True
                 break

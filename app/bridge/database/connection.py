@@ -189,8 +189,7 @@ class ReadOnlyDatabase:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, self._work, work, job, time_limit_s)
         try:
-            with translated_file(str(self.path)):
-                return await asyncio.shield(future)
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
             # The thread must be free again before the next query: stop the statement, not only the waiting.
             job.cancelled.set()
@@ -212,6 +211,10 @@ class ReadOnlyDatabase:
             raise QueryCancelled("The query was cancelled.")
         self._job = job
         job.deadline = time.monotonic() + time_limit_s  # waiting for the one before is not its fault
+        with translated_file(str(self.path)):  # here: it looks at the file, whose disk may be dead
+            return self._watched(work, job)
+
+    def _watched(self, work: Callable[[Reader], T], job: Job) -> T:
         try:
             return self._steadily(work, job)
         except sqlite3.Error as error:

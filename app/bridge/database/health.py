@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from app.bridge.database.connection import Reader
+from app.bridge.database.file_state import LOG, beside
 from app.bridge.database.locks import lock_holders
-from app.bridge.database.opening import LOG, beside
 from app.bridge.database.session import Values
 from app.bridge.database.sqlite_errors import only_this_one, was_stopped
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
@@ -44,7 +44,6 @@ def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: 
         encoding=reader.one("PRAGMA encoding"),
         sqlite_version=sqlite3.sqlite_version,
         user_version=reader.one("PRAGMA user_version"),
-        data_version=reader.one("PRAGMA data_version"),
         cache_bytes=cache * page_bytes if cache > 0 else -cache * 1024,
         wal_bytes=(log.stat().st_size if log.exists() else 0) if wal else None,
         checkpoint_age_s=max(0.0, now_s - stat.st_mtime) if wal else None,

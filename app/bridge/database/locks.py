@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.bridge.database.opening import INDEX, beside
+from app.bridge.database.file_state import INDEX, beside
 from streams.records.database_state import LockHolder
 
 LOCKS = Path("/proc/locks")

@@ -20,8 +20,6 @@ HEAD = 4
 """Bytes of the length before each message."""
 MAX_BYTES = 1024**3
 CHUNK_ROWS = 256
-VALUE_BYTES = 32
-"""What a value takes beside its text."""
 CHUNK_BYTES = 1024**2
 """Rows travel in pieces of about this size, or one at a time where they are larger."""
 
@@ -163,13 +161,6 @@ def _packed(value: Blob | LongText | RawText) -> dict[str, Any]:
             return {"text": value.size_bytes, "head": value.head}
         case RawText():
             return {"raw": value.raw, "encoding": value.encoding}
-
-
-def size_of(value: Any) -> int:
-    """Return about the bytes that a packed value takes."""
-    if isinstance(value, dict):
-        return VALUE_BYTES + sum(len(part) for part in value.values() if isinstance(part, str | bytes))
-    return VALUE_BYTES + (len(value) if isinstance(value, str | bytes) else 0)
 
 
 def unpacked(row: list[Any]) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from app.bridge.database.file_state import INDEX, LOG, State, beside, last_written_ns, state_of
 from app.bridge.database.values import encoding_of, text_reader
 from streams.failures import (
     DatabaseDamaged,
@@ -33,7 +34,6 @@ MOST_VALUE_BYTES = 64 * 1024**2
 CHECK_PATH = "Check connection.database_path."
 _MAGIC = b"SQLite format 3\x00"
 _HEAD_BYTES = 4096
-LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
 MALFORMED_SCHEMA = "malformed database schema"
 TICK_NS = 20_000_000
 _SETTLE_TRIES = 50
@@ -105,10 +105,6 @@ def _what_else(path: Path, head: bytes, size: int) -> TidewatchError:
 def _bits_per_byte(data: bytes) -> float:
     total = len(data)
     return -sum(n / total * math.log2(n / total) for n in Counter(data).values())
-
-
-State = tuple[tuple[int, int, int] | None, ...]
-"""Inode, size and time of the file and of its log."""
 
 
 _numbers = itertools.count(1)
@@ -199,7 +195,7 @@ def _without_locks(path: Path, *, wal: bool) -> Opened:
     state = _settled(path)
     log = beside(path, LOG)
     uri = path.absolute().as_uri()
-    if not wal or (state[1] is not None and state[1][1]):
+    if not wal or (state[1] is not None and state[1].size_bytes):
         if not os.access(log, os.R_OK) and wal:
             hint = "Its last changes are in it. Open the database as a user who may read both."
             raise DatabaseUnreadable(f"{log}: this user may not read it.", hint=hint)
@@ -222,27 +218,7 @@ def _settled(path: Path) -> State:
 
 def _is_fresh(state: State) -> bool:
     """Whether it was written just now, so that a further write may leave no trace."""
-    latest = max((part[2] for part in state if part is not None), default=0)
-    return abs(time.time_ns() - latest) <= TICK_NS
-
-
-def state_of(path: Path) -> State:
-    """Return what changes when the file or its log is written."""
-    return _stat(path), _stat(beside(path, LOG))
-
-
-def _stat(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def beside(path: Path, ending: str) -> Path:
-    """Return the file that SQLite keeps beside a database, which is not beside a link to it."""
-    real = path.resolve()
-    return real.with_name(f"{real.name}{ending}")
+    return abs(time.time_ns() - last_written_ns(state)) <= TICK_NS
 
 
 def is_wal(path: Path) -> bool:

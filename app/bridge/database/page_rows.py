@@ -5,17 +5,15 @@ from collections.abc import Iterable, Sequence
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.page_keys import key_condition
-from app.bridge.database.values import quoted, row_reader, shortening, source_of
+from app.bridge.database.values import quoted, row_reader, shortening, size_of, source_of
 from streams.failures import CommandFailed
-from streams.records.database import Blob, ColumnInfo, Key, LongText, RawText, Row, TableInfo, Value
+from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, TableInfo
 
 COLUMNS_AT_ONCE = 400
 """An answer of SQLite has at most 2,000 columns, which a table can have too."""
 CELLS_AT_ONCE = 20_000
 PAGE_BYTES = 8 * 1024**2
 """A page ends after the row with which it is larger, and says that there is more."""
-CELL_BYTES = 32
-"""What a cell takes beside its text."""
 _TOO_LARGE = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM})
 
 
@@ -33,7 +31,7 @@ def read_rows(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> tuple[li
             if (row := found.get(key)) is not None:
                 there.append(key)
                 rows.append(row)
-                size += sum(map(_size_of, row))
+                size += sum(map(size_of, row))
     return there, rows
 
 
@@ -43,7 +41,7 @@ def up_to_bytes(rows: Iterable[Row]) -> list[Row]:
     size = 0
     for row in rows:
         found.append(row)
-        size += sum(map(_size_of, row))
+        size += sum(map(size_of, row))
         if size > PAGE_BYTES:
             break
     return found
@@ -51,18 +49,6 @@ def up_to_bytes(rows: Iterable[Row]) -> list[Row]:
 
 def _too_large(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & 0xFF in _TOO_LARGE
-
-
-def _size_of(value: Value) -> int:
-    match value:
-        case str():
-            return CELL_BYTES + len(value)
-        case LongText() | Blob():
-            return CELL_BYTES + len(value.head)
-        case RawText():
-            return CELL_BYTES + len(value.raw)
-        case _:
-            return CELL_BYTES
 
 
 def _rows_of(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> dict[Key, Row]:

@@ -10,7 +10,7 @@ from app.bridge.database.connection import Reader
 from app.bridge.database.session import Cursor
 from app.bridge.database.shield import Refusal
 from app.bridge.database.sqlite_errors import hint_of
-from app.bridge.database.values import TEXT_CHARS
+from app.bridge.database.values import size_of
 from streams.failures import CommandFailed
 from streams.records.database import AnswerQuery, RawText, Row, Stored, WholeValue
 from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
@@ -28,8 +28,6 @@ _SKIPPED = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 
 ANSWER_BYTES = 16 * 1024**2
 """An answer ends after so much of what its cells show, and says that there is more."""
-CELL_BYTES = 32
-"""What a cell takes beside its text."""
 
 
 def run_statement(reader: Reader, sql: str, limit: int) -> SqlResult:
@@ -61,7 +59,7 @@ def _bounded(cursor: Cursor, limit: int) -> tuple[list[Row], bool]:
         if len(rows) == limit or size > ANSWER_BYTES:
             return rows, True
         rows.append(tuple(row))
-        size += sum(CELL_BYTES + (len(value) if isinstance(value, str) else TEXT_CHARS) for value in row)
+        size += sum(map(size_of, row))
     return rows, False
 
 

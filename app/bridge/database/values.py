@@ -18,6 +18,8 @@ from streams.records.database import (
 
 TEXT_CHARS = 200
 BLOB_BYTES = 16
+CELL_BYTES = 32
+"""What a value takes beside its text or its bytes."""
 MASKED = Masked()
 ROWIDS = ("rowid", "_rowid_", "oid")
 CELL_FUNCTION, WHOLE_FUNCTION = "tidewatch_cell", "tidewatch_whole"
@@ -43,6 +45,19 @@ def short(value: Any) -> Value:
 def short_row(row: Iterable[Any]) -> Row:
     """Return a row with its values shortened."""
     return tuple(short(value) for value in row)
+
+
+def size_of(value: Stored | Value) -> int:
+    """Return about how many bytes a value takes, whole or shortened."""
+    match value:
+        case str() | bytes():
+            return CELL_BYTES + len(value)
+        case LongText() | Blob():
+            return CELL_BYTES + len(value.head)
+        case RawText():
+            return CELL_BYTES + len(value.raw)
+        case _:
+            return CELL_BYTES
 
 
 def column_of(table: TableInfo, column: str) -> str:

@@ -1,11 +1,11 @@
 """Notices that a database was written, by the times of its files: nothing is opened and nothing is locked."""
 
-import os
 import threading
 import time
 from pathlib import Path
 
-from app.bridge.database.opening import JOURNAL, LOG, beside, identity
+from app.bridge.database.file_state import JOURNAL, beside, file_state, last_written_ns, state_of
+from app.bridge.database.opening import identity
 
 _COARSE_NS = 2_000_000_000
 """Some file systems tell times only to two seconds."""
@@ -31,20 +31,13 @@ class FileWatch:
             return self._number
 
     def _state(self) -> object:
-        parts = [_times(self._path), _times(beside(self._path, LOG))]
-        latest = max(part[3] for part in parts if part is not None)
+        state = state_of(self._path)
         # A write within the same tick as the last leaves no trace: one more look is worth it once it is over.
-        return parts, abs(time.time_ns() - latest) < _COARSE_NS
+        return state, abs(time.time_ns() - last_written_ns(state)) < _COARSE_NS
 
     def _is_being_changed(self) -> bool:
         """Whether pages of a change are written that is not committed: its journal is older than they."""
-        journal, file = _times(beside(self._path, JOURNAL)), _times(self._path)
-        return journal is not None and file is not None and journal[2] > 0 and journal[3] < file[3]
-
-
-def _times(path: Path) -> tuple[int, int, int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        journal, file = file_state(beside(self._path, JOURNAL)), file_state(self._path)
+        if journal is None or file is None or not journal.size_bytes:
+            return False
+        return journal.written_ns < file.written_ns
