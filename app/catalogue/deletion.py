@@ -1,18 +1,17 @@
-"""Deleting files, bringing them back, and forgetting them for good."""
+"""Deleting files until they are purged, and bringing them back."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, select, update
+from sqlalchemy import bindparam, select, update
 
-from app.catalogue.aliases import AnyRow, AnySelect
+from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
-from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.revision import renew
 from app.catalogue.rows import PRESENT
-from app.catalogue.schema import blobs, clients, file_versions, files, runs
+from app.catalogue.schema import blobs, clients, files
 from app.catalogue.tally import Tally
 from app.catalogue.transaction import Told, Transaction
 from streams.commands import Outcome
@@ -119,51 +118,3 @@ def _rows(transaction: Transaction, ids: Sequence[int]) -> Sequence[AnyRow]:
         .join(blobs, blobs.c.id == files.c.blob_id, isouter=True)
         .where(files.c.id.in_(ids), PRESENT)
     )
-
-
-def of_protected_run() -> ColumnElement[bool]:
-    """Return whether a file has a version of a protected run."""
-    protected = select(runs.c.id).where(runs.c.protected)
-    return exists().where(file_versions.c.file_id == files.c.id, file_versions.c.run_id.in_(protected))
-
-
-def due_clients(older_than_us: int) -> AnySelect:
-    """Select the numbers of the clients of which files were deleted before a time."""
-    due = exists().where(files.c.client_no == clients.c.no, files.c.deleted_at < older_than_us)
-    return select(clients.c.no).where(PRESENT, ~clients.c.protected, due).order_by(clients.c.no)
-
-
-def purge(transaction: Transaction, client_no: int, older_than_us: int, most: int) -> tuple[int, int]:
-    """Forget some of what of a client was deleted before a time; return how many files, and how many rows.
-
-    One client at a time: its counters, its revision and its event are then written once.
-    """
-    due = (
-        select(*FORGOTTEN_COLUMNS)
-        .join(clients, clients.c.no == files.c.client_no)
-        .where(
-            files.c.client_no == client_no,
-            files.c.deleted_at < older_than_us,
-            PRESENT,
-            ~clients.c.protected,
-            ~of_protected_run(),
-        )
-        .order_by(files.c.deleted_at, files.c.id)
-        .limit(most)
-    )
-    gone, count = forget_files(transaction, transaction.all(due), most)
-    tally = Tally()
-    for row in gone:
-        tally.add(row.kind, FileState.DELETED, 0, False, -1)
-    if gone:
-        renew(transaction, client_no)
-    if tally.values():
-        client = change(transaction, client_no, **tally.values())
-        transaction.emit(
-            EventKind.FILES_CHANGED,
-            Topic.FILES,
-            Topic.CLIENTS,
-            client=client,
-            files=FilesChanged(client_id=client.id, count=len(gone)),
-        )
-    return len(gone), count

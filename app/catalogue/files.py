@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import String, func, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +13,7 @@ from app.catalogue.clients import unknown
 from app.catalogue.errors import UnknownFile, UnknownVersion
 from app.catalogue.file_pages import file_page
 from app.catalogue.paging import page_of
+from app.catalogue.purge import purge
 from app.catalogue.readable import fitting, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, REMOVED, SOUND, select_versions, version_of
@@ -196,18 +196,7 @@ class Files:
 
         Contents that were theirs alone are doomed: ``DoomedContents.drop`` takes them out of the store.
         """
-        before_us = to_us(older_than)
-        purged = 0
-
-        def step(transaction: Transaction, most: int, client_no: int) -> int:
-            nonlocal purged
-            gone, rows = deletion.purge(transaction, client_no, before_us, most)
-            purged += gone
-            return rows
-
-        for client in await self._readers.rows(deletion.due_clients(before_us)):
-            await in_steps(self._writer, partial(step, client_no=client.no), flow=MAINTENANCE)
-        return purged
+        return await purge(self._readers, self._writer, to_us(older_than))
 
     def hashes_of(
         self, file_ids: Collection[int] | None = None, client_id: str | None = None
