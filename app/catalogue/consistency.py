@@ -4,6 +4,7 @@ Every function blocks. A check reads one moment; a server may write meanwhile.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,38 +13,33 @@ import msgspec
 
 from app.catalogue.engine import LOCK_WAIT_S, file_uri
 from app.catalogue.errors import translated
+from app.catalogue.totals import exact_sum
 
 MAX_FINDINGS = 20
 """Findings of one kind that are told one by one; the others are in the count."""
 
-# What Tally counts of each file, as one question.
-_COUNTED = """
-    SELECT client_no,
-        sum(state NOT IN ('vanished', 'deleted')) AS file_count,
-        sum(CASE WHEN state NOT IN ('vanished', 'deleted') THEN size_bytes ELSE 0 END) AS stored_bytes,
-        sum(state = 'stored' AND blob_id IS NOT NULL) AS unverified_count,
-        sum(state = 'damaged') AS damaged_count,
-        sum(state = 'deleted') AS deleted_count,
-        sum(state = 'vanished') AS vanished_count
-    FROM files WHERE kind != 'folder' GROUP BY client_no
-"""
-COUNTERS = (
-    "file_count",
-    "stored_bytes",
-    "unverified_count",
-    "damaged_count",
-    "deleted_count",
-    "vanished_count",
-)
-_HELD = """
-    SELECT c.client_no, sum(b.size_bytes) AS held_bytes
-    FROM client_contents AS c JOIN blobs AS b ON b.id = c.blob_id GROUP BY c.client_no
+# What Tally counts of files that are no folders.
+_COUNTS = {
+    "file_count": "count(CASE WHEN state NOT IN ('vanished', 'deleted') THEN 1 END)",
+    "stored_bytes": exact_sum("CASE WHEN state NOT IN ('vanished', 'deleted') THEN size_bytes ELSE 0 END"),
+    "unverified_count": "count(CASE WHEN state = 'stored' AND blob_id IS NOT NULL THEN 1 END)",
+    "damaged_count": "count(CASE WHEN state = 'damaged' THEN 1 END)",
+    "deleted_count": "count(CASE WHEN state = 'deleted' THEN 1 END)",
+    "vanished_count": "count(CASE WHEN state = 'vanished' THEN 1 END)",
+}
+_COUNTERS = ", ".join(_COUNTS)
+_COUNTED = f"SELECT {', '.join(_COUNTS.values())} FROM files WHERE kind != 'folder' AND client_no = c.no"
+_HELD = f"""
+    SELECT {exact_sum("b.size_bytes")} FROM client_contents AS o JOIN blobs AS b ON b.id = o.blob_id
+    WHERE o.client_no = c.no
 """
 _NAMED = """
     SELECT f.client_no, v.blob_id, count(*) AS version_count
     FROM file_versions AS v JOIN files AS f ON f.id = v.file_id
     WHERE v.blob_id IS NOT NULL GROUP BY f.client_no, v.blob_id
 """
+_PRESENT = "c.removed_at IS NULL"
+"""Not removed: the counters of those that are stand at 0, while their rows go in steps."""
 _VERSIONS = "SELECT file_id, count(*) AS version_count FROM file_versions GROUP BY file_id"
 
 
@@ -82,29 +78,17 @@ def problems_of(database: sqlite3.Connection) -> list[Problem]:
     if found:
         # Whatever a damaged file answers says nothing.
         return found
-    keys = database.execute("PRAGMA foreign_key_check").fetchall()
+    keys = Counter(str(row[0]) for row in database.execute("PRAGMA foreign_key_check"))
     if keys:
-        tables = ", ".join(sorted({str(row[0]) for row in keys}))
-        found.append(Problem("catalogue", f"rows name others that are not there: {tables}", count=len(keys)))
-    for name in COUNTERS:
-        found += _differences(
-            database,
-            "client",
-            f"""
-            SELECT c.name, c.{name}, coalesce(k.{name}, 0)
-            FROM clients AS c LEFT JOIN ({_COUNTED}) AS k ON k.client_no = c.no
-            WHERE c.{name} != coalesce(k.{name}, 0)
-            """,
-            f"{name} is {{1:,}}, but its files have {{2:,}}",
-        )
+        tables = ", ".join(sorted(keys))
+        text = f"rows name others that are not there: {tables}"
+        found.append(Problem("catalogue", text, count=keys.total()))
+    found += _miscounts(database)
     found += _differences(
         database,
         "client",
-        f"""
-        SELECT c.name, c.held_bytes, coalesce(k.held_bytes, 0)
-        FROM clients AS c LEFT JOIN ({_HELD}) AS k ON k.client_no = c.no
-        WHERE c.held_bytes != coalesce(k.held_bytes, 0)
-        """,
+        f"SELECT * FROM (SELECT c.name, c.held_bytes AS noted, ({_HELD}) AS counted FROM clients AS c"
+        f" WHERE {_PRESENT}) WHERE noted != counted",
         "held_bytes is {1:,}, but its contents have {2:,}",
     )
     found += _differences(
@@ -149,29 +133,41 @@ def problems_of(database: sqlite3.Connection) -> list[Problem]:
     return found
 
 
+def _miscounts(database: sqlite3.Connection) -> list[Problem]:
+    """Compare all counters of a client at once: its files are read for each of them together."""
+    found: dict[str, list[Problem]] = {name: [] for name in _COUNTS}
+    clients = database.execute(f"SELECT c.no, c.name, {_COUNTERS} FROM clients AS c WHERE {_PRESENT}")
+    for no, client, *noted in clients:
+        counted = database.execute(f"{_COUNTED.replace('c.no', '?')}", (no,)).fetchone()
+        for name, before, after in zip(_COUNTS, noted, counted, strict=True):
+            if before != after and len(found[name]) <= MAX_FINDINGS:
+                text = f"{client}: {name} is {before:,}, but its files have {after:,}"
+                found[name].append(Problem("client", text, COUNT_AGAIN))
+    return [problem for problems in found.values() for problem in _first(problems)]
+
+
+def _first(problems: list[Problem]) -> list[Problem]:
+    if len(problems) > MAX_FINDINGS:
+        problems[MAX_FINDINGS:] = [Problem(problems[0].kind, "and more of the same", problems[0].remedy)]
+    return problems
+
+
 def _differences(
     database: sqlite3.Connection, kind: str, question: str, text: str, *, remedy: str = COUNT_AGAIN
 ) -> list[Problem]:
     rows = database.execute(question).fetchmany(MAX_FINDINGS + 1)
-    found = [Problem(kind, f"{row[0]}: {text.format(*row)}", remedy) for row in rows[:MAX_FINDINGS]]
-    if len(rows) > MAX_FINDINGS:
-        found.append(Problem(kind, "and more of the same", remedy))
-    return found
+    return _first([Problem(kind, f"{row[0]}: {text.format(*row)}", remedy) for row in rows])
 
 
 def _blob_bytes(database: sqlite3.Connection) -> tuple[int, int]:
     row = database.execute("SELECT value FROM meta WHERE name = 'blob_bytes'").fetchone()
-    (summed,) = database.execute("SELECT coalesce(sum(stored_bytes), 0) FROM blobs").fetchone()
+    (summed,) = database.execute(f"SELECT {exact_sum('stored_bytes')} FROM blobs").fetchone()
     return int(row[0]) if row else 0, int(summed)
 
 
 def count_again(database: sqlite3.Connection) -> None:
     """Set every counter to what it counts, inside the caller's transaction."""
-    for name in COUNTERS:
-        database.execute(
-            f"UPDATE clients SET {name} = coalesce((SELECT k.{name} FROM ({_COUNTED}) AS k"
-            " WHERE k.client_no = clients.no), 0)"
-        )
+    database.execute(f"UPDATE clients AS c SET ({_COUNTERS}) = ({_COUNTED}) WHERE {_PRESENT}")
     database.execute(
         f"INSERT INTO client_contents (client_no, blob_id, version_count, received_at)"
         f" SELECT k.client_no, k.blob_id, k.version_count, b.created_at FROM ({_NAMED}) AS k"
@@ -183,10 +179,7 @@ def count_again(database: sqlite3.Connection) -> None:
         " (SELECT 1 FROM file_versions AS v JOIN files AS f ON f.id = v.file_id"
         " WHERE v.blob_id = client_contents.blob_id AND f.client_no = client_contents.client_no)"
     )
-    database.execute(
-        f"UPDATE clients SET held_bytes = coalesce((SELECT k.held_bytes FROM ({_HELD}) AS k"
-        " WHERE k.client_no = clients.no), 0)"
-    )
+    database.execute(f"UPDATE clients AS c SET held_bytes = ({_HELD}) WHERE {_PRESENT}")
     database.execute(
         "UPDATE files SET version_count ="
         " (SELECT count(*) FROM file_versions AS v WHERE v.file_id = files.id)"
@@ -208,17 +201,24 @@ def contents_between(database: sqlite3.Connection, first: bytes, last: bytes) ->
     """Return the contents whose hashes begin between two bytes, both of them included."""
     rows = database.execute(
         "SELECT lower(hex(sha256)), id, stored_bytes, damaged FROM blobs WHERE sha256 BETWEEN ? AND ?",
-        (first.ljust(32, b"\x00"), last.ljust(32, b"\xff")),
+        _range(first, last),
     )
     return {row[0]: KnownContent(row[1], row[2], bool(row[3])) for row in rows}
 
 
-def leaving(database: sqlite3.Connection) -> set[str]:
-    """Return contents that are to leave the store, and are known in that way."""
+def leaving_between(database: sqlite3.Connection, first: bytes, last: bytes) -> set[str]:
+    """Return contents that are to leave the store, and are known in that way; of a range as above."""
     tables = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'doomed_contents'").fetchone()
     if tables is None:
         return set()
-    return {row[0] for row in database.execute("SELECT lower(hex(sha256)) FROM doomed_contents")}
+    rows = database.execute(
+        "SELECT lower(hex(sha256)) FROM doomed_contents WHERE sha256 BETWEEN ? AND ?", _range(first, last)
+    )
+    return {row[0] for row in rows}
+
+
+def _range(first: bytes, last: bytes) -> tuple[bytes, bytes]:
+    return first.ljust(32, b"\x00"), last.ljust(32, b"\xff")
 
 
 def client_count(database: sqlite3.Connection) -> int:

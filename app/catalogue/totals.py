@@ -34,6 +34,18 @@ def summed(column: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(func.max(0, func.min(MAX_TOTAL, func.total(column))), BigInteger)
 
 
+def exact_sum(column: str) -> str:
+    """Return the sum of an expression that is never negative, in SQL text; it stops at ``MAX_TOTAL``.
+
+    The two halves of its numbers are summed by themselves: neither sum can overflow.
+    """
+    high, low = f"coalesce(sum(({column}) >> 31), 0)", f"coalesce(sum(({column}) & {2**31 - 1}), 0)"
+    return (
+        f"CASE WHEN {high} >= {MAX_TOTAL >> 31} THEN {MAX_TOTAL}"
+        f" ELSE min({MAX_TOTAL}, ({high} << 31) + {low}) END"
+    )
+
+
 def add_blob_bytes(transaction: Transaction, change: int) -> None:
     """Add to the bytes that contents take in the store."""
     if not change:

@@ -23,10 +23,10 @@ ASIDE = "unknown"
 def repair(catalogue: Path, store: Path, report: Report) -> None:
     """Mark lost contents, count again, mend the search index, set unknown files aside, in this order."""
     layout = Layout(store)
-    lost = {content.blob_id for content in report.missing.values()}
-    damaged = {sha256: content.blob_id for sha256, content in report.damaged.items()}
+    lost = {content.blob_id for content in report.missing.first.values()}
+    damaged = {sha256: content.blob_id for sha256, (content, _) in report.damaged.first.items()}
     sizes: dict[int, int] = {}
-    for sha256, content in report.resized.items():
+    for sha256, content in report.resized.first.items():
         try:
             read_through(layout, sha256)
             sizes[content.blob_id] = layout.blob(sha256).stat().st_size
@@ -46,13 +46,13 @@ def repair(catalogue: Path, store: Path, report: Report) -> None:
         if layout.blob(sha256).exists():
             layout.blob(sha256).replace(layout.damaged(sha256))
     aside = store / ASIDE
-    for file in report.unknown:
+    for file in report.unknown.first:
         aside.mkdir(mode=0o700, exist_ok=True)
         file.replace(aside / f"{file.parent.name}{file.name}")
     log.warning(
         "repaired",
         lost=len(lost) + len(damaged),
         measured=len(sizes),
-        set_aside=len(report.unknown),
+        set_aside=len(report.unknown.first),
         search=report.search_wrong,
     )

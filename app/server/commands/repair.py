@@ -48,17 +48,19 @@ def run(args: argparse.Namespace) -> int:
         left = check(catalogue, store)
         for problem in left.problems:
             say(f"{problem.kind}: {problem.text} is left")
-        say("repaired" if not left.wrong else "some of it is left")
-        return 1 if left.wrong else 0
+        # Damage that was only counted is not found again without reading.
+        some_left = bool(left.wrong or report.beyond)
+        say("some of it is left: repair again" if some_left else "repaired")
+        return int(some_left)
 
 
 async def _note(report: Report, catalogue: Catalogue) -> int:
     """Append a row to the audit record; where that was cut, it goes on from here."""
     found = {
-        "lost": len(report.missing),
-        "damaged": len(report.damaged),
-        "of another size": len(report.resized),
-        "unknown files": len(report.unknown),
+        "lost": len(report.missing.first),
+        "damaged": len(report.damaged.first),
+        "of another size": len(report.resized.first),
+        "unknown files": len(report.unknown.first),
     }
     counts = [f"{count} {word}" for word, count in found.items() if count]
     note = AuditNote(

@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         if carried:
             say(f"rows of the audit record that were made since the copy, and are kept: {carried:,}")
         report = check(catalogue, args.data / STORE_FOLDER)
-        say(f"contents in the store that the copy does not know: {report.unknown_files:,}")
-        say(f"contents of the copy that the store has no more: {report.missing_files:,}")
+        say(f"contents in the store that the copy does not know: {len(report.unknown):,}")
+        say(f"contents of the copy that the store has no more: {len(report.missing):,}")
         if report.problems:
             say(f"Run: python -m app server repair --data {args.data}")
     say("done; start the server: each agent's next backup sends what is missing since")
