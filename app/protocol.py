@@ -43,6 +43,8 @@ SERVER_NAME = "tidewatch"
 SERVER_VERSION = "0.1.0"
 BATCH_VERSIONS = 1000
 """How many versions may be asked for at once."""
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tidewatch"'}
+"""By this a refusal of a token is known to be the server's own, and not that of a proxy before it."""
 CLOSE_WRONG_TOKEN = 4401
 """Socket close code: the token was revoked."""
 CLOSE_DISCONNECTED = 4403

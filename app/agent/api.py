@@ -23,6 +23,7 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 """No page of answers is as large, whatever names are in it."""
 MAX_PROBLEM_BYTES = 64 * 1024
 MAX_RETRY_AFTER_S = 300.0
+WRONG_TOKEN = "wrong_token"
 T = TypeVar("T")
 
 
@@ -168,11 +169,11 @@ class Api:
             problem = msgspec.json.decode(body, type=Problem)
         except msgspec.DecodeError:
             problem = None
-        if problem is None:
+        if problem is None or (response.status == 401 and problem.code != WRONG_TOKEN):
             # A proxy or a portal in between; only the server itself says that a token is good no more.
             what = f"Something between here and the server answered {response.status}."
             problem = Problem(code=f"http_{response.status}", message=what)
-        elif response.status == 401:
+        elif problem.code == WRONG_TOKEN:
             return unknown_token(self.address, self.token_hint)
         after = response.headers.get("Retry-After", "")
         return Refusal(

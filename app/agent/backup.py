@@ -10,10 +10,10 @@ from pathlib import Path
 
 from app.agent.api import Api
 from app.agent.counts import Counts
-from app.agent.failures import failure_in
+from app.agent.failures import RunCancelled, failure_in
 from app.agent.folders import Folders, look_at_roots, real_folders
 from app.agent.index import Index
-from app.agent.ledger import Ledger, RunCancelled
+from app.agent.ledger import Ledger
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.names import is_within
 from app.agent.patience import Patience
@@ -190,8 +190,9 @@ class Backup:
             self.counts.unseen.update(away)
             for part in self._vanished.parts(VANISHED_AT_ONCE):
                 there = [path for path in part if not any(is_within(path, source) for source in away)]
-                self.counts.files_vanished += len(there)
-                await self._ledger.vanish(there)
+                not_told = await self._ledger.vanish(there)
+                self.counts.files_vanished += len(there) - len(not_told)
+                self.counts.failed += not_told.items()
             for task in beside:
                 task.cancel()
 
@@ -212,7 +213,6 @@ class Backup:
             self.counts,
             reread_times=times,
             folder=self._folder,
-            on_gone=self._vanished.add,
             real_folders=links,
         )
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from app.batches import BATCH_BYTES
 
-MIN_BODY_BYTES = 64 * 1024
-"""Smaller parts are not tried: a single content is then sent by itself."""
+MIN_BODY_BYTES = 16 * 1024
+"""Smaller parts are not tried."""
 GROW_AFTER = 8
 """Bodies of one size that got through before larger ones are tried again."""
 

@@ -83,6 +83,28 @@ class IndexUnusable(TidewatchError):
     code = "index_unusable"
 
 
+class Replaced(TidewatchError):
+    """Another program works with this agent's token: its state was copied, or its machine cloned."""
+
+    code = "replaced"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another agent has connected as this client: its state folder was copied, or its machine cloned.",
+            hint="Enrol each machine under a name of its own.",
+        )
+
+
+class RunCancelled(TidewatchError):
+    """This run was ended before its end; the message is the reason, as the server keeps it."""
+
+    code = "run_cancelled"
+
+    def line(self) -> str:
+        """Return what the agent says of it."""
+        return f"The backup was ended: {self.message}."
+
+
 class Refusal(CommandFailed):
     """The server said no; ``server_code`` is its word for it."""
 

@@ -61,7 +61,12 @@ class Folders:
 
     def list(self, path: bytes) -> int:
         """Return a descriptor that can be listed, for the caller to close. Raises ``OSError``."""
-        return open_quietly(b".", LIST, self.open(path))
+        try:
+            return open_quietly(b".", LIST, self.open(path))
+        except FileNotFoundError:
+            # A folder that was kept open may have been replaced by another of its name.
+            self.close()
+            return open_quietly(b".", LIST, self.open(path))
 
     def open_file(self, path: bytes) -> int:
         """Open what ``path`` names for reading; waits for no pipe. Raises ``OSError``."""
@@ -74,6 +79,30 @@ class Folders:
             # A folder that was kept open may have been replaced by another of its name.
             self.close()
             return open_leased(name, self.open(folder))
+
+    def is_gone(self, path: bytes) -> bool:
+        """Return whether what was not found when it was opened is deleted: its name is gone as well.
+
+        A mount point whose disk or server is away, or a name that its file system does not take, is there.
+        """
+        self.close()
+        while path != b"/":
+            above, name = split(path)
+            try:
+                folder = self.open(above)
+            except FileNotFoundError:
+                path = above
+                continue
+            except OSError:
+                return False
+            try:
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                return True
+            except OSError:
+                return False
+            return False
+        return False
 
     def real(self, path: bytes) -> bytes:
         """Return the path without the links that are known to lead to it."""
@@ -178,14 +207,6 @@ def look_at_roots(roots: Iterable[bytes]) -> tuple[list[bytes], list[tuple[bytes
         else:
             present.append(root)
     return present, wrong
-
-
-def checked_roots(paths: Iterable[bytes]) -> list[bytes]:
-    """Return what to back up as absolute paths, each once; raise ``ConfigRejected`` for what is not there."""
-    present, wrong = look_at_roots(as_roots(paths))
-    if wrong:
-        raise wrong[0][1]
-    return present
 
 
 def _check_root(path: bytes) -> None:

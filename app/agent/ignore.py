@@ -94,6 +94,7 @@ class Watch:
         self._unmatched = unmatched
         self._left = {number: pattern for number, pattern in patterns.items() if number in unmatched}
         self._any: list[_Regex] | None = None
+        self._each: dict[int, _Regex] = {}
 
     def note(self, path: bytes, *, folder: bool) -> None:
         """Take those out that match ``path``."""
@@ -102,9 +103,9 @@ class Watch:
         if all(regex.fullmatch(path) is None for regex in self._any):
             return
         for number, pattern in list(self._left.items()):
-            matches = _compiled([pattern.regex]).fullmatch(path) is not None
-            if matches and (folder or not pattern.folders_only):
-                del self._left[number]
+            regex = self._each.get(number) or self._each.setdefault(number, _compiled([pattern.regex]))
+            if regex.fullmatch(path) is not None and (folder or not pattern.folders_only):
+                del self._left[number], self._each[number]
                 self._unmatched.discard(number)
                 self._any = None
 
@@ -141,23 +142,26 @@ class _Applied:
 
     base: bytes
     rules: Rules
-    meter: Meter
-    size: int
+    meter: Meter | None = None
+    """None for the rules of an operator, which hold whatever they cost."""
+    size: int = 0
     watch: Watch | None = None
     excess_ns: int = 0
     dropped: bool = False
 
     def match(self, path: bytes, *, folder: bool) -> bool | None:
-        """Return as ``Rules.match``; patterns that take too long are not matched any more."""
+        """Return as ``Rules.match``; patterns of a file that take too long are not matched any more."""
         if self.dropped:
             return None
-        start = len(self.base) + (self.base != b"/")
+        inner = path[len(self.base) + (self.base != b"/") :]
+        if self.meter is None:
+            found = self.rules.match(inner, folder=folder)
+            if found is not None and self.watch is not None:
+                self.watch.note(inner, folder=folder)
+            return found
         began = time.thread_time_ns()
         try:
-            found = self.rules.match(path[start:], folder=folder)
-            if found is not None and self.watch is not None:
-                self.watch.note(path[start:], folder=folder)
-            return found
+            return self.rules.match(inner, folder=folder)
         finally:
             excess = time.thread_time_ns() - began - FAIR_NS
             if excess > 0:
@@ -184,9 +188,8 @@ class Ignore:
         parsed = parse_patterns([relative_to(base, pattern) for pattern in patterns])
         if not parsed:
             return cls()
-        meter, rules = Meter(), Rules(list(parsed.values()))
         watch = None if unmatched is None else Watch(parsed, unmatched)
-        return cls((_Applied(base, rules, meter, 0, watch),), meter)
+        return cls((_Applied(base, Rules(list(parsed.values())), watch=watch),))
 
     def with_file(self, folder: bytes, content: bytes) -> tuple[Self, list[str]]:
         """Return these rules with those of an ignore file in ``folder`` after them, and what is wrong in it.

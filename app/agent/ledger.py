@@ -10,8 +10,9 @@ import structlog
 
 from app.agent.api import Api
 from app.agent.attributes import digest_of
-from app.agent.failures import Refusal, is_of_run, is_passing
+from app.agent.failures import BETWEEN, Refusal, Replaced, RunCancelled, is_of_run, is_passing
 from app.agent.index import Index, ServerRow
+from app.agent.left_run import RUN
 from app.agent.names import TYPE_OF_KIND, split
 from app.agent.noted import Noted
 from app.agent.paging import later
@@ -28,7 +29,6 @@ from app.protocol import (
     Vanished,
     VersionPage,
 )
-from streams.failures import TidewatchError
 from streams.records.runs import Run
 from streams.vocabulary import FileState, RunState, RunTrigger
 
@@ -47,16 +47,6 @@ BY_OPERATOR = "cancelled by an operator"
 
 T = TypeVar("T")
 K = TypeVar("K")
-
-
-class RunCancelled(TidewatchError):
-    """This run was ended before its end; the message is the reason, as the server keeps it."""
-
-    code = "run_cancelled"
-
-    def line(self) -> str:
-        """Return what the agent says of it."""
-        return f"The backup was ended: {self.message}."
 
 
 class Ledger:
@@ -143,15 +133,17 @@ class Ledger:
             return first | await self._tell(entries[half:], replies)
         return {}
 
-    async def vanish(self, paths: Sequence[bytes]) -> None:
-        """Tell the server what is gone, and after its answer forget it."""
+    async def vanish(self, paths: Sequence[bytes]) -> dict[bytes, str]:
+        """Tell the server what is gone, and after its answer forget it; return what did not get through."""
+        kept: dict[bytes, str] = {}
         for start in range(0, len(paths), NAMES_AT_ONCE):
             part = paths[start : start + NAMES_AT_ONCE]
             replies: list[Accepted] = []
-            await self._tell_vanished(part, replies)
-            await self._keep(self._index.remove, [split(path) for path in part], replies)
+            kept |= await self._tell_vanished(part, replies)
+            await self._keep(self._index.remove, [split(p) for p in part if p not in kept], replies)
+        return kept
 
-    async def _tell_vanished(self, paths: Sequence[bytes], replies: list[Accepted]) -> None:
+    async def _tell_vanished(self, paths: Sequence[bytes], replies: list[Accepted]) -> dict[bytes, str]:
         try:
             replies.append(await self._in_run("vanished", Vanished(raw_paths=tuple(paths)), Accepted))
         except Refusal as error:
@@ -159,9 +151,12 @@ class Ledger:
                 raise
             if len(paths) > 1:
                 half = len(paths) // 2
-                await self._tell_vanished(paths[:half], replies)
-                await self._tell_vanished(paths[half:], replies)
+                first = await self._tell_vanished(paths[:half], replies)
+                return first | await self._tell_vanished(paths[half:], replies)
+            if error.server_code.startswith(BETWEEN):
+                return {paths[0]: f"the server cannot be told that it is gone: {error.message}"}
             # A name that the server cannot take was never there: it can only be forgotten.
+        return {}
 
     async def _keep(
         self, change: Callable[[Iterable[K], str], None], rows: Iterable[K], replies: Sequence[Accepted]
@@ -185,7 +180,7 @@ class Ledger:
                 raise
             client = await self._client()
             if client.last_run_state is not report.state:
-                await self._start()
+                await self._start_another(client)
                 await self._patience.through(lambda: self._post("finish", report, Run))
 
     async def give_up(self, report: FinishRun) -> None:
@@ -208,6 +203,7 @@ class Ledger:
             raise
         self._asked_for_run = False
         self.run_id = run.id
+        await asyncio.to_thread(self._index.keep_fact, RUN, str(run.id))
 
     async def _ask_for_run(self) -> Run:
         body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id)
@@ -236,7 +232,16 @@ class Ledger:
                 return
             if client.last_run_state is RunState.CANCELLED:
                 raise RunCancelled(BY_OPERATOR)
-            await self._start()
+            await self._start_another(client)
+
+    async def _start_another(self, client: AgentClient) -> None:
+        """Start a run in the place of one that has ended, unless another agent backs up as this client.
+
+        To start ours would end its run, and it would start another in its turn.
+        """
+        if client.running_run_id is not None:
+            raise Replaced
+        await self._start()
 
     async def _rebuild(self, client: AgentClient) -> str:
         """Learn from the server what it has, and return the revision of that.

@@ -8,7 +8,7 @@ import msgspec
 
 from app.agent.api import Api
 from app.agent.backoff import Backoff
-from app.agent.failures import HINTS, failure_of, unknown_token
+from app.agent.failures import HINTS, Replaced, failure_of, unknown_token
 from app.agent_frames import (
     AgentHello,
     AgentProblem,
@@ -19,7 +19,7 @@ from app.agent_frames import (
     Heartbeat,
     decode_to_agent,
 )
-from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
+from app.protocol import CHALLENGE, CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
 from app.tasks import end_if_cancelled
 from streams.failures import TidewatchError, WrongToken
 from streams.records.clients import Client
@@ -38,18 +38,6 @@ class ShutOut(TidewatchError):
 
     def __init__(self) -> None:
         super().__init__("An operator has disconnected this client.", hint=HINTS["client_disconnected"])
-
-
-class Replaced(TidewatchError):
-    """Another program has connected with this agent's token: its state was copied, or its machine cloned."""
-
-    code = "replaced"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Another agent has connected as this client: its state folder was copied, or its machine cloned.",
-            hint="Enrol each machine under a name of its own.",
-        )
 
 
 class Link:
@@ -136,7 +124,7 @@ class Link:
                 await self._receive(socket)
                 sender.cancel()
         except aiohttp.WSServerHandshakeError as error:
-            if error.status == 401:
+            if error.status == 401 and _is_own(error):
                 raise self._unknown_token() from None
             raise failure_of(error, url) from None
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
@@ -201,6 +189,12 @@ class Link:
             except TimeoutError:
                 await _send(socket, Heartbeat())
             self._wake.clear()
+
+
+def _is_own(error: aiohttp.WSServerHandshakeError) -> bool:
+    """Return whether a refusal is the server's own: a proxy in between has no say about its tokens."""
+    headers = error.headers or {}
+    return all(headers.get(name) == value for name, value in CHALLENGE.items())
 
 
 async def _send(socket: aiohttp.ClientWebSocketResponse, frame: FromAgentFrame) -> None:

@@ -6,6 +6,7 @@ from streams.safe_text import terminal_text
 from streams.vocabulary import EntryKind
 
 MAX_SHOWN = 300
+NOT_FOUND = "it is there, but cannot be found when it is opened"
 KIND_OF_TYPE = {
     stat.S_IFREG: EntryKind.FILE,
     stat.S_IFDIR: EntryKind.FOLDER,

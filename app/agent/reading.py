@@ -13,7 +13,7 @@ import msgspec
 
 from app.agent.attributes import AttributeReader
 from app.agent.folders import Folders
-from app.agent.names import reason_of, split
+from app.agent.names import NOT_FOUND, reason_of, split
 from app.agent.scan import Found, facts_of
 from app.agent.sparse import Placement, cut_extents, extents_of
 from app.attributes import content_bytes
@@ -72,9 +72,9 @@ def open_regular(folders: Folders, path: bytes) -> tuple[int, os.stat_result]:
     try:
         file = folders.open_file(path)
     except FileNotFoundError:
-        raise FileGone from None
+        raise (FileGone if folders.is_gone(path) else FileFailed(NOT_FOUND)) from None
     except OSError as error:
-        if error.errno in NO_FILE:
+        if error.errno in NO_FILE and not _is_regular(folders, path):
             raise FileGone from None
         swapped = error.errno in SWAPPED
         raise FileFailed("it was replaced by a link" if swapped else reason_of(error)) from None
@@ -86,6 +86,15 @@ def open_regular(folders: Folders, path: bytes) -> tuple[int, os.stat_result]:
         os.close(file)
         raise
     return file, at
+
+
+def _is_regular(folders: Folders, path: bytes) -> bool:
+    """Return whether a file that is said to be no file is one all the same: its file system fails."""
+    above, name = split(path)
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folders.open(above), follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -171,7 +180,7 @@ class FileReader:
                 raise FileGone
             found.attributes = self.attributes.read(b"/proc/self/fd/%d/%b" % (folder, name), at, folder)
         except FileNotFoundError:
-            raise FileGone from None
+            raise (FileGone if folders.is_gone(found.path) else FileFailed(NOT_FOUND)) from None
         except OSError as error:
             raise FileFailed(reason_of(error)) from None
         return found

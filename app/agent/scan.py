@@ -14,7 +14,7 @@ from app.agent.folders import Folders
 from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, parse_patterns, read_ignore_file
 from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
-from app.agent.names import KIND_OF_TYPE, is_within, join, reason_of, split
+from app.agent.names import KIND_OF_TYPE, NOT_FOUND, is_within, join, reason_of, split
 from app.agent.sources import NOT_MOUNTED, Sources
 from app.attributes import Attributes
 from app.wire_limits import problem_of_path
@@ -95,6 +95,8 @@ class _Listing:
     """What is left is not there any more."""
     left_out: set[bytes] = field(default_factory=set)
     """Of ``known``, what is there and left out."""
+    not_found: set[bytes] = field(default_factory=set)
+    """Was listed, and not there when it was looked at."""
 
 
 class Scanner:
@@ -203,10 +205,9 @@ class Scanner:
     def _enter(self, path: bytes, ignore: Ignore, step: Step) -> None:
         try:
             descriptor = self._folders.list(path)
-        except FileNotFoundError:
-            self._lose_below(path, step)
-            return
         except OSError as error:
+            if error.errno == errno.ENOENT and self._folders.is_gone(path):
+                return  # The next backup does not find it in the folder above.
             swapped = error.errno in (errno.ENOTDIR, errno.ELOOP)
             reason = "it was replaced while it was looked at" if swapped else reason_of(error)
             step.failed.append((path, reason))
@@ -270,6 +271,7 @@ class Scanner:
                 try:
                     at = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
+                    listing.not_found.add(name)
                     continue
                 except OSError as error:
                     known.pop(name, None)
@@ -305,8 +307,21 @@ class Scanner:
         step.bytes += size
         self._tell_slow(ignore, step)
         if seen < STEP_NAMES:
+            self._look_again(listing, step)
             self._end_listing()
             self._vanish(listing, step)
+
+    def _look_again(self, listing: _Listing, step: Step) -> None:
+        """Tell names that were deleted meanwhile from those that are there and are not found."""
+        if not listing.not_found:
+            return
+        try:
+            there = {os.fsencode(name) for name in os.listdir(listing.descriptor)}  # noqa: PTH208
+        except OSError:
+            there = listing.not_found
+        for name in listing.not_found & there:
+            listing.known.pop(name, None)
+            step.failed.append((listing.prefix + name, NOT_FOUND))
 
     def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore, step: Step) -> bool:
         if path in self._own and entry.is_dir(follow_symlinks=False):

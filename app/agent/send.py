@@ -3,11 +3,12 @@
 import asyncio
 import os
 import stat
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from app.agent.content_source import LargeContent
 from app.agent.counts import Counts
 from app.agent.failures import Refusal
 from app.agent.folders import Folders
@@ -16,7 +17,7 @@ from app.agent.names import reason_of, shown
 from app.agent.noted import Noted, noted
 from app.agent.reading import Content, FileFailed, FileGone, FileReader, open_regular
 from app.agent.scan import Found, facts_of
-from app.agent.upload import ContentChanged, LargeContent, Uploader
+from app.agent.upload import ContentChanged, Uploader
 from app.batches import BATCH_BLOB_BYTES
 
 REREAD_S = 0.2
@@ -49,7 +50,6 @@ class Sender:
         *,
         reread_times: int,
         folder: Path,
-        on_gone: Callable[[Iterable[bytes]], Awaitable[None]],
         real_folders: Mapping[bytes, bytes] | None = None,
     ) -> None:
         self._uploader, self._ledger, self._counts, self._real_folders = (
@@ -58,7 +58,7 @@ class Sender:
             counts,
             real_folders,
         )
-        self._reread_times, self._folder, self._on_gone = reread_times, folder, on_gone
+        self._reread_times, self._folder = reread_times, folder
         self._reader = FileReader(counts.attributes)
 
     async def batch(self, batch: Sequence[Found]) -> None:
@@ -77,7 +77,7 @@ class Sender:
         for found, reason in read.failed:
             self._failed(found, reason)
         self._counts.inconsistent += read.inconsistent
-        await self._gone(read.gone)
+        self._gone(read.gone)
         for found in read.grown:
             await self.large(found)
 
@@ -155,7 +155,7 @@ class Sender:
                 raise FileFailed(refused[found.path])
             self._done(found, told=name.entry is not None)
         except FileGone:
-            await self._gone([found])
+            self._gone([found])
         except FileFailed as error:
             self._failed(found, str(error))
         finally:
@@ -236,10 +236,8 @@ class Sender:
         if not content.still:
             self._counts.inconsistent.append(key)
 
-    async def _gone(self, names: Sequence[Found]) -> None:
-        known = [found.path for found in names if found.old is not None]
-        if known:
-            await self._on_gone(known)
+    def _gone(self, names: Iterable[Found]) -> None:
+        """Count what went away after it was listed; only a listing without it tells that it has vanished."""
         for found in names:
             self._counts.files_seen -= 1
             self._counts.bytes_done += found.size

@@ -13,9 +13,10 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
-from app.agent.failures import PASSING_CODES, IndexUnusable, Refusal
+from app.agent.failures import IndexUnusable
 from app.agent.index import Index, IndexDamaged
 from app.agent.ledger import BY_OPERATOR
+from app.agent.left_run import end_left_run
 from app.agent.link import Link
 from app.agent.patience import Patience
 from app.agent.polling import Polling
@@ -24,12 +25,11 @@ from app.agent.schedule import Schedule
 from app.agent.terminal import Terminal, complain
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
-from app.protocol import AgentClient, FinishRun
+from app.protocol import AgentClient
 from app.tasks import Tasks
 from streams.failures import TidewatchError, WrongToken
 from streams.records.base import utc_now
 from streams.records.clients import Client
-from streams.records.runs import Run
 from streams.vocabulary import RunState, RunTrigger
 
 log = structlog.stdlib.get_logger(__name__)
@@ -39,7 +39,6 @@ RETRY_S = 300.0
 GREETING_S = 3.0
 """How long a single backup waits for its socket, so that it is seen from its first file on."""
 LAST_DONE = "last_done_at"
-LEFT = "the agent ended in the middle of it, and was started again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,9 @@ class Service:
             self._backup.greeted()
         elif client.running_run_id is not None and not self._once:
             run_id = client.running_run_id
-            self._tasks.keep(partial(self._disown, run_id), f"agent-disown-{run_id}")
+            self._tasks.keep(
+                partial(end_left_run, self._setup.api, self._setup.index, run_id), f"agent-left-run-{run_id}"
+            )
 
     def _on_polled(self, client: AgentClient) -> None:
         """Do what the server has asked for since the last poll, as its socket would have told."""
@@ -177,16 +178,6 @@ class Service:
     def _ask_for(self, trigger: RunTrigger) -> None:
         self._asked = trigger
         self._wake.set()
-
-    async def _disown(self, run_id: int) -> None:
-        """End a run that an agent before us has left; as long as it runs nobody could ask for another."""
-        path, left = f"/api/agent/runs/{run_id}/finish", FinishRun(state=RunState.FAILED, reason=LEFT)
-        try:
-            await self._setup.api.call("POST", path, Run, json=left)
-        except (Refusal, WrongToken) as error:
-            if error.code in PASSING_CODES:
-                raise
-            log.info("run_not_ended", run=run_id, reason=error.message)
 
     def _on_command(self, command: Command) -> CommandAck:
         backup = self._backup

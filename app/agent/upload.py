@@ -1,18 +1,15 @@
 """Sending contents to the server: nothing twice, nothing that it knows, on from where a cut came."""
 
 import asyncio
-import os
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from app.agent.api import Api
 from app.agent.body_size import BodySize
+from app.agent.content_source import LargeContent, opened_source
 from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.names import reason_of
 from app.agent.patience import Patience
 from app.agent.reading import FileFailed
-from app.agent.sparse import Placement
 from app.batches import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
 from app.protocol import BatchStored, BlobStored, Hashes, MissingReply
 from streams.failures import ServerUnreachable
@@ -35,49 +32,16 @@ class ContentChanged(Exception):
     """What was sent did not have the hash that was announced: the file changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class LargeContent:
-    """A content that is sent from the disk."""
-
-    open_file: Callable[[], int]
-    """Opens it, each time that it is sent; raises ``FileFailed``, ``FileGone``, ``ContentChanged``."""
-    sha256: str
-    size: int
-    label: str = ""
-    """What the transfer is called on the screen."""
-    on_sent: Callable[[int], None] = lambda _: None
-    """Told how many bytes of it the server has been given by now."""
-    extents: tuple[int, ...] | None = None
-    """Of a sparse file: where its parts are."""
-
-
-class _Source:
-    """An open file; a read that was given up may still run when ``close`` comes. Belongs in threads."""
-
-    def __init__(self, file: int, offset: int, placed: Placement) -> None:
-        self._file, self._placed = file, placed
-        self._lock = threading.Lock()
-        self._open = True
-        self._at = offset
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, at most ``size``; none at the end and after ``close``."""
-        with self._lock:
-            data = self._placed.read(self._file, self._at, size) if self._open else b""
-            self._at += len(data)
-            return data
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._open = False
-            os.close(self._file)
-
-
 async def missing_of(api: Api, hashes: Sequence[str]) -> dict[str, int]:
     """Return those of these contents that the server lacks, with the bytes that it has of each."""
     body = Hashes(hashes=tuple(hashes))
-    reply = await api.call("POST", "/api/agent/blobs/missing", MissingReply, json=body)
+    try:
+        reply = await api.call("POST", "/api/agent/blobs/missing", MissingReply, json=body)
+    except Refusal as error:
+        if error.status != TOO_LARGE or len(hashes) == 1:
+            raise
+        half = len(hashes) // 2
+        return await missing_of(api, hashes[:half]) | await missing_of(api, hashes[half:])
     return {blob.sha256: blob.received_bytes for blob in reply.missing}
 
 
@@ -163,7 +127,8 @@ class Uploader:
                 except Refusal as error:
                     if is_passing(error):
                         raise
-                    if error.status == TOO_LARGE and self._batches.fail(_size(batch), for_good=True):
+                    too_large = error.status == TOO_LARGE
+                    if too_large and self._batches.fail(_size(batch), for_good=True) and len(batch) > 1:
                         continue
                     # One of them is refused: by itself each shows whether it is the one.
                     for sha256, content in batch:
@@ -185,9 +150,20 @@ class Uploader:
         except Refusal as error:
             if is_passing(error):
                 raise
+            if error.status == TOO_LARGE:
+                return await self._send_in_pieces(sha256, content)
             return {sha256: self._refuse(error)}
         self._refused_in_a_row = 0
         return {}
+
+    async def _send_in_pieces(self, sha256: str, content: bytes) -> dict[str, str]:
+        """Send a small content that something between does not let through as a whole."""
+        try:
+            return await self._send_large(LargeContent(content, sha256, len(content)))
+        except FileFailed as error:
+            return {sha256: str(error)}
+        except ContentChanged:
+            return {sha256: "the server does not get the bytes that are sent"}
 
     async def _send_batch(self, batch: list[tuple[str, bytes]]) -> None:
         await self._api.call("POST", "/api/agent/blobs/batch", BatchStored, data=encode_batch(batch))
@@ -230,7 +206,7 @@ class Uploader:
         """Send the bytes from ``offset`` to ``end``: a proxy may bound the body of a request."""
         loop = asyncio.get_running_loop()
         unreadable: list[FileFailed | ContentChanged] = []
-        source = _Source(await asyncio.to_thread(content.open_file), offset, Placement(content.extents))
+        source = await asyncio.to_thread(opened_source, content, offset)
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset

@@ -9,6 +9,7 @@ from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
 from app.catalogue.writer import FLOW
+from app.protocol import CHALLENGE
 from app.server.audit_calls import forbidden, wrong_token
 from app.server.call import TOKEN, route_of
 from app.server.peers import network_of
@@ -84,7 +85,7 @@ async def _token(room: "Room", request: web.Request) -> TokenInfo:
             "The token is missing, unknown or revoked.",
             detail="Send it as Authorization: Bearer TOKEN. The console's is in console.token in the server's"
             " data folder; a client that has lost its own is enrolled again.",
-            headers={"WWW-Authenticate": 'Bearer realm="tidewatch"'},
+            headers=CHALLENGE,
         )
     return token
 

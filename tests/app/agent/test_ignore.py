@@ -133,6 +133,19 @@ def test_patterns_that_take_too_long_are_dropped(monkeypatch: pytest.MonkeyPatch
     assert not ours.ignores(b"/home/me/guest/aaab", folder=False)
 
 
+def test_the_rules_of_the_operator_hold_whatever_they_or_others_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FAIR_NS": -1, "MAX_FILE_EXCESS_NS": 0, "MAX_EXCESS_NS": 0}.items():
+        monkeypatch.setattr(ignore, name, value)
+    texts = [f"*.{number}" for number in range(50)]
+    unmatched = set(range(50))
+    ours, _ = Ignore.of(b"/home/me", texts, unmatched).with_file(b"/home/me/guest", b"*.iso\n")
+    ours.ignores(b"/home/me/guest/x.iso", folder=False)
+    for number in range(50):
+        assert ours.ignores(b"/home/me/guest/x.%d" % number, folder=False)
+        assert number not in unmatched
+    assert ours.dropped() == [b"/home/me/guest"]
+
+
 @pytest.mark.parametrize("pattern", [b"*a*a*a*a*a*a*a*a*b", b"?*" * 100 + b"b", b"*" + b"?" * 120 + b"b"])
 def test_no_pattern_makes_matching_backtrack(pattern: bytes) -> None:
     # With a matcher that backtracks none of these ends within the life of the machine.

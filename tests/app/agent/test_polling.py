@@ -5,10 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
+from app.agent import service
 from app.agent.address import Address
-from streams.vocabulary import ClientState, RunState
+from app.agent.api import Api
+from app.agent.failures import Refusal
+from app.agent.index import Index
+from app.protocol import CHALLENGE, AgentClient, StartRun
+from streams.vocabulary import ClientState, RunState, RunTrigger
 from tests.app.agent.machines import Server, a_backup, a_server
 from tests.servers import until
 
@@ -89,6 +96,89 @@ async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(
         await said(capsys, "An operator has disconnected this client.")
         await server.room.backups.allow([client_id])
         await until(lambda: stands(server, ClientState.ONLINE))
+
+
+async def test_a_run_of_a_clone_is_left_alone(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    ending = service.end_left_run
+
+    async def end_left_run(api: Api, index: Index, run_id: int) -> None:
+        await ending(api, index, run_id)
+        looked_at.append(run_id)
+
+    monkeypatch.setattr(service, "end_left_run", end_left_run)
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+    ):
+        await server.states(RunState.COMPLETE)
+        start = StartRun(trigger=RunTrigger.SCHEDULE, correlation_id="of a clone")
+        run = await server.room.backups.begin(await server.client_id("laptop"), start)
+        async with asyncio.timeout(30):
+            while len(looked_at) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert set(looked_at) == {run.id}
+        assert [run.state for run in await server.runs()] == [RunState.COMPLETE, RunState.RUNNING]
+
+
+async def test_two_clones_at_work_do_not_end_each_others_runs_for_ever(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "large").write_bytes(os.urandom(200_000_000))
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+    ):
+        await server.states(RunState.RUNNING)
+        start = StartRun(trigger=RunTrigger.SCHEDULE, correlation_id="of a clone")
+        await server.room.backups.begin(await server.client_id("laptop"), start)
+        said = ""
+        async with asyncio.timeout(30):
+            while "its state folder was copied" not in said:
+                await asyncio.sleep(0.05)
+                said += capsys.readouterr().err
+        assert [run.state for run in await server.runs()] == [RunState.FAILED, RunState.RUNNING]
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_only_the_servers_own_refusal_of_a_token_ends_the_service(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    asked = asyncio.Event()
+    headers = CHALLENGE if own else {"WWW-Authenticate": 'Basic realm="proxy"'}
+
+    async def refuse(_: web.Request) -> web.Response:
+        asked.set()
+        return web.Response(status=401, headers=headers)
+
+    proxy = web.Application()
+    proxy.router.add_get("/agent", refuse)
+    async with TestServer(proxy) as between, a_server(tmp_path / "data") as server:
+        monkeypatch.setattr(Address, "events_url", lambda *_: between.make_url("/agent"))
+        async with a_backup(server, source, tmp_path / "state", "--every", "1d") as working:
+            if own:
+                async with asyncio.timeout(30):
+                    assert await working == 2
+                return
+            await server.states(RunState.COMPLETE)
+            await asked.wait()
+            await until(lambda: stands(server, ClientState.ONLINE))
+            assert not working.done()
+
+
+@pytest.mark.parametrize("body", ["", '{"code": "unauthorized", "message": "Log in at the portal."}'])
+async def test_a_portal_in_between_has_no_say_about_a_token(body: str) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=401, text=body)
+
+    proxy = web.Application()
+    proxy.router.add_get("/api/agent/client", refuse)
+    async with TestServer(proxy) as between, Api(Address(between.make_url("/")), "token") as api:
+        with pytest.raises(Refusal) as raised:
+            await api.call("GET", "/api/agent/client", AgentClient)
+        assert raised.value.server_code == "http_401"
 
 
 async def test_a_revoked_token_ends_the_service(source: Path, tmp_path: Path) -> None:

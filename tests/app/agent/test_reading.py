@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import hashlib
 import os
@@ -51,6 +52,21 @@ def test_what_is_no_file_any_more_is_gone_and_a_pipe_does_not_hold_us(tmp_path: 
     path.symlink_to("/etc/passwd")
     with pytest.raises(FileFailed), opened(Folders(), was.path):
         pass
+
+
+@pytest.mark.parametrize("error", [errno.ENOENT, errno.ENXIO, errno.ENODEV])
+def test_a_file_that_is_there_and_is_not_found_when_it_is_opened_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+
+    def refuse(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr("app.agent.folders.open_leased", refuse)
+    with pytest.raises(FileFailed):
+        FileReader().small(Folders(), found(path), 10, 0)
 
 
 def test_a_file_that_changes_is_read_again_and_then_called_inconsistent(

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.agent import upload
@@ -129,7 +130,7 @@ async def test_what_every_content_is_refused_for_ends_the_run(
         assert (await server.runs())[-1].state is RunState.FAILED
 
 
-@pytest.mark.parametrize("most", [1_000_000, 150_000])
+@pytest.mark.parametrize("most", [1_000_000, 150_000, 70_000, 20_000])
 async def test_a_limit_of_bodies_is_found_and_kept_to(
     source: Path, tmp_path: Path, answering: Callable[..., None], most: int
 ) -> None:
@@ -140,7 +141,8 @@ async def test_a_limit_of_bodies_is_found_and_kept_to(
 
     def look(path: str, more: dict[str, object]) -> None:
         size = more.get("size") or len(more.get("data") or b"")  # type: ignore[arg-type]
-        if "/blobs/" in path and isinstance(size, int) and size:
+        size = size or len(msgspec.json.encode(more.get("json")))
+        if isinstance(size, int):
             tried.append(size)
             if size > most:
                 raise refused("http_413", 413)
@@ -153,7 +155,30 @@ async def test_a_limit_of_bodies_is_found_and_kept_to(
         assert await restore("laptop", *words) == 0
     for path in source.iterdir():
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
-    assert sum(size > most for size in tried) < len(tried) / 3
+    assert sum(size > most for size in tried) < len(tried) / 2
+
+
+async def test_what_does_not_get_through_to_be_vanished_is_told_and_not_forgotten(
+    source: Path, tmp_path: Path, answering: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuses = True
+
+    def look(path: str, more: dict[str, object]) -> None:
+        paths = getattr(more.get("json"), "raw_paths", ())
+        if refuses and any(path.endswith(b"small-03") for path in paths):
+            raise refused("http_403", 403)
+
+    answering(look)
+    async with a_server(tmp_path / "data") as server:
+        assert await back_up(server, source, tmp_path) == 0
+        for number in range(10):
+            (source / f"small-{number:02}").unlink()
+        assert await agent(source, "--state", tmp_path / "state", "--once") == 1
+        assert "small-03: the server cannot be told that it is gone" in capsys.readouterr().err
+        assert len(await names_at(server)) == 13
+        refuses = False
+        assert await agent(source, "--state", tmp_path / "state", "--once") == 0
+        assert len(await names_at(server)) == 12
 
 
 async def test_batches_get_through_a_line_that_breaks_under_large_ones(

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from app.agent import reading, send
+from app.agent.content_source import LargeContent
 from app.agent.folders import Folders
+from app.agent.left_run import RUN
 from app.agent.link import Link
 from app.agent.reading import Content, FileReader
 from app.agent.scan import Found
 from app.agent.service import LAST_DONE
-from app.agent.upload import LargeContent, Uploader
+from app.agent.upload import Uploader
 from app.server.problems import Refused
 from app.server.uploads import UploadGate
 from app.store.store import Store
@@ -335,7 +337,11 @@ async def test_a_service_ends_the_run_that_the_one_before_it_left(source: Path, 
             await server.states(RunState.COMPLETE)
             await until(noted)
         client_id = await server.client_id("laptop")
-        await server.room.catalogue.runs.start(client_id, RunTrigger.SCHEDULE, "of one that was killed")
+        left = await server.room.catalogue.runs.start(
+            client_id, RunTrigger.SCHEDULE, "of one that was killed"
+        )
+        with closing(sqlite3.connect(tmp_path / "state" / "index.db")) as index, index:
+            index.execute("UPDATE facts SET value = ? WHERE name = ?", (str(left.id), RUN))
         async with a_backup(server, source, tmp_path / "state", "--every", "1d"):
             await server.states(RunState.COMPLETE, RunState.FAILED)
             outcome = await server.room.backups.request([client_id])

@@ -1,4 +1,6 @@
+import errno
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Callable, Sequence
@@ -6,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.agent.folders import Folders, checked_roots, real_folders
+from app.agent import folders
+from app.agent.folders import Folders, as_roots, look_at_roots, real_folders
 from app.agent.index import Index
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.noted import noted
@@ -22,6 +25,14 @@ def root(tmp_path: Path) -> Path:
     folder = tmp_path / "root"
     folder.mkdir()
     return folder
+
+
+def checked_roots(paths: Sequence[bytes]) -> list[bytes]:
+    """Return the PATHs of an agent; raise what is wrong with the first that cannot be backed up."""
+    present, wrong = look_at_roots(as_roots(paths))
+    for _, error in wrong:
+        raise error
+    return present
 
 
 def scan(
@@ -245,6 +256,96 @@ def test_a_folder_swapped_with_a_link_is_not_followed(
     scanner.close()
 
 
+@pytest.mark.parametrize("which", [".", "inner", "inner/deep"])
+def test_a_folder_that_is_there_and_is_not_found_when_it_is_opened_has_not_vanished(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    # As a mount point that the automounter fills when it is opened, whose server is away.
+    (root / "inner" / "deep").mkdir(parents=True)
+    for folder in (root, root / "inner", root / "inner" / "deep"):
+        (folder / "file").write_text("x")
+    settle(index, scan(root, index))
+    away = os.fsencode(root / which)
+    opened = folders.open_quietly
+
+    def open_quietly(name: bytes, flags: int, folder: int) -> int:
+        if os.path.samestat(os.fstat(folder), os.stat(away)):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return opened(name, flags, folder)
+
+    monkeypatch.setattr(folders, "open_quietly", open_quietly)
+    step = scan(root, index)
+    assert step.vanished == []
+    assert [path for path, _ in step.failed] == [away]
+
+
+def test_a_folder_that_is_deleted_while_it_is_looked_at_is_left_to_the_next_backup(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.agent.scan.STEP_NAMES", 1)
+    (root / "outer" / "inner").mkdir(parents=True)
+    settle(index, scan(root, index))
+    scanner, steps = Scanner(checked_roots([os.fsencode(root)]), index), [Step()]
+    while not steps[-1].done:
+        steps.append(scanner.step())
+        shutil.rmtree(root / "outer", ignore_errors=True)
+    assert not any(step.failed or step.vanished for step in steps)
+    assert names(root, scan(root, index).vanished) == ["outer", "outer/inner"]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_name_that_is_listed_and_not_found_has_vanished_only_where_it_is_not_listed_again(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, deleted: bool
+) -> None:
+    (root / "odd").write_text("x")
+    (root / "plain").write_text("x")
+    settle(index, scan(root, index))
+    listing = os.scandir
+
+    class Entry:
+        name = "odd"
+
+        def stat(self, **_: object) -> os.stat_result:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    class Listing:
+        def __init__(self, folder: int) -> None:
+            self._real = listing(folder)
+
+        def __next__(self) -> object:
+            entry = next(self._real)
+            return Entry() if entry.name == "odd" else entry
+
+        def __iter__(self) -> "Listing":
+            return self
+
+        def close(self) -> None:
+            self._real.close()
+
+    if deleted:
+        look_again = Scanner._look_again
+
+        def deleting(self: Scanner, *args: object) -> None:
+            (root / "odd").unlink()
+            look_again(self, *args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Scanner, "_look_again", deleting)
+    with monkeypatch.context() as here:
+        here.setattr(os, "scandir", Listing)
+        step = scan(root, index)
+    assert names(root, step.vanished) == (["odd"] if deleted else [])
+    assert names(root, [path for path, _ in step.failed]) == ([] if deleted else ["odd"])
+
+
+def test_a_folder_that_was_kept_open_and_replaced_is_opened_anew(root: Path) -> None:
+    (root / "a").mkdir()
+    with Folders() as kept:
+        kept.open(os.fsencode(root / "a"))
+        (root / "a").rename(root / "b")
+        (root / "a" / "new").mkdir(parents=True)
+        os.close(kept.list(os.fsencode(root / "a" / "new")))
+
+
 def test_few_folders_are_open_at_once_however_deep_it_goes(root: Path, index: Index) -> None:
     deep = root
     for _ in range(300):
@@ -253,12 +354,12 @@ def test_few_folders_are_open_at_once_however_deep_it_goes(root: Path, index: In
         (deep.parent / "e").mkdir()
     scanner = Scanner(checked_roots([os.fsencode(root)]), index)
     before = len(os.listdir("/proc/self/fd"))
-    folders, done = 0, False
+    count, done = 0, False
     while not done:
         step = scanner.step()
-        folders, done = folders + len(step.found), step.done
+        count, done = count + len(step.found), step.done
         assert len(os.listdir("/proc/self/fd")) <= before + 8
-    assert folders == 601
+    assert count == 601
 
 
 def test_a_large_folder_is_taken_in_parts(root: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
