@@ -6,6 +6,7 @@ It is believed only while it has the revision that the server has of this client
 
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -256,6 +257,26 @@ class Index:
         for folder, name in found:
             if name:
                 yield folder + name if folder == b"/" else folder + b"/" + name
+
+    def some_files(self, path: bytes, most: int) -> list[tuple[bytes, int, int, int]]:
+        """Return path, mode, size and mtime_ns of the first and the last names below a folder, no folders.
+
+        At most ``most`` of each, in the folder and further below; one thread at a time.
+        """
+        low, high = (b"/", b"0") if path == b"/" else (path + b"/", path + b"0")
+        found: set[tuple[bytes, bytes, int, int, int]] = set()
+        with self._translated():
+            for order in ("ASC", "DESC"):
+                for where, range_ in (("folder = ?", (path,)), ("folder >= ? AND folder < ?", (low, high))):
+                    found |= set(
+                        self._reader.execute(
+                            "SELECT folder, name, mode, size, mtime_ns FROM entries"
+                            f" WHERE {where} AND mode & {0o170000} != {stat.S_IFDIR}"
+                            f" ORDER BY folder {order}, name {order} LIMIT ?",
+                            (*range_, most),
+                        )
+                    )
+        return [(join(folder, name), mode, size, mtime) for folder, name, mode, size, mtime in sorted(found)]
 
     def count(self) -> int:
         """Return how many names are known."""

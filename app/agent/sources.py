@@ -2,16 +2,18 @@
 
 An unmounted disk is an empty folder, and another disk at its place is a folder of other files. So the agent
 remembers of each PATH and of each mount point below which folder of which file system it was. Where that is
-another one by now and nothing of the old is in it, the source is missing: what is known of it stays.
+another one by now and the old files are not in it, the source is missing: what is known of it stays. Names
+alone do not tell: any two disks have a folder of the same name.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.agent.index import Index, Row
 from app.agent.names import is_within, shown
-from app.agent.system import file_system_id, mount_points
+from app.agent.system import disk_names, file_system_id, mount_points
 
 OF_THE_SYSTEM = frozenset(
     {
@@ -24,6 +26,10 @@ OF_THE_SYSTEM = frozenset(
     }
 )
 """Names that a new and empty file system has too."""
+LOOKED_FOR = 200
+"""Of the first and of the last files of a source, where another file system is at its place."""
+SECOND_NS = 1_000_000_000
+"""What all copies keep of a time."""
 NOT_MOUNTED = "nothing is mounted there any more"
 
 
@@ -32,13 +38,31 @@ class Place:
     """Which folder of which file system stands under a path."""
 
     file_system: str
+    """Its device, its number and the name of its disk, as far as it has them."""
     inode: str
 
     @classmethod
-    def of(cls, folder: int) -> "Place":
+    def of(cls, folder: int, disks: Mapping[int, str]) -> "Place":
         """Return the place of an open folder."""
         at = os.fstat(folder)
-        return cls(f"{at.st_dev}:{file_system_id(folder)}", str(at.st_ino))
+        name = disks.get(at.st_dev, "")
+        return cls(f"{at.st_dev}:{file_system_id(folder)}:{name}", str(at.st_ino))
+
+    def is_on_another(self, before: "Place") -> bool | None:
+        """Return whether this is on another file system than ``before``; None where nothing tells.
+
+        Devices have other numbers after a restart, and some file systems have no number but that.
+        """
+        (device, number, name), (old_device, old_number, old_name) = self._parts(), before._parts()
+        if name and old_name:
+            return name != old_name
+        if number in ("", "0", device) or old_number in ("", "0", old_device):
+            return False if self.file_system == before.file_system else None
+        return number != old_number
+
+    def _parts(self) -> tuple[str, str, str]:
+        device, number, name = f"{self.file_system}::".split(":")[:3]
+        return device, number, name
 
 
 class Sources:
@@ -60,7 +84,7 @@ class Sources:
         self._known = {path: Place(*place) for path, place in index.sources().items()}
         self._seen: dict[bytes, Place] = {}
         """What was there in this backup."""
-        self._mounts = mount_points()
+        self._mounts, self._disks = mount_points(), disk_names()
 
     def is_meant(self, path: bytes) -> bool:
         """Return whether it was said that what is known of ``path`` is gone on purpose."""
@@ -80,9 +104,12 @@ class Sources:
 
     def look_at(self, path: bytes, real: bytes, folder: int, known: Mapping[bytes, Row]) -> str | None:
         """Return why an open folder is not the source that it was, None where it is; remembers it then."""
-        now, before = Place.of(folder), self._known.get(path)
+        now, before = Place.of(folder, self._disks), self._known.get(path)
         if now != before and not self.is_meant(path):
-            reason = _missing(now, before, {os.fsencode(name) for name in os.listdir(folder)}, known)
+            another = None if before is None else now.is_on_another(before)
+            reason = _missing({os.fsencode(name) for name in os.listdir(folder)}, known, another=another)
+            if reason is None and another:
+                reason = _replaced(path, folder, self._index.some_files(path, LOOKED_FOR))
             if reason is not None:
                 return reason
         if path in self._roots or real in self._mounts or _is_mount(folder):
@@ -131,7 +158,7 @@ def _is_mount(folder: int) -> bool:
     return os.fstat(folder).st_dev != os.stat("..", dir_fd=folder, follow_symlinks=False).st_dev
 
 
-def _missing(now: Place, before: Place | None, names: set[bytes], known: Mapping[bytes, Row]) -> str | None:
+def _missing(names: set[bytes], known: Mapping[bytes, Row], *, another: bool | None) -> str | None:
     names -= OF_THE_SYSTEM
     old = known.keys() - OF_THE_SYSTEM
     if not old or not names.isdisjoint(old):
@@ -139,6 +166,28 @@ def _missing(now: Place, before: Place | None, names: set[bytes], known: Mapping
     what = f"{len(old):,} {'name' if len(old) == 1 else 'names'}"
     if not names:
         return f"it is empty, but held {what} at the last backup; its disk may not be mounted"
-    if before is None or before.file_system != now.file_system:
-        return f"another file system is there, with none of the {what} of the last backup"
-    return None
+    if another is False:
+        return None
+    return f"another file system is there, with none of the {what} of the last backup"
+
+
+def _replaced(path: bytes, folder: int, files: Sequence[tuple[bytes, int, int, int]]) -> str | None:
+    """Return why another file system has not the files of the one before; None where most of them are there.
+
+    What was copied to a new disk has its times, or is said to be meant.
+    """
+    standing = sum(_is_as_it_was(each[len(path.rstrip(b"/")) + 1 :], folder, *fact) for each, *fact in files)
+    if 2 * standing >= len(files):
+        return None
+    return (
+        f"another file system is there, with {standing} of {len(files)} files of the last backup looked for"
+    )
+
+
+def _is_as_it_was(name: bytes, folder: int, mode: int, size: int, mtime_ns: int) -> bool:
+    try:
+        at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    same_kind = stat.S_IFMT(at.st_mode) == stat.S_IFMT(mode)
+    return same_kind and at.st_size == size and at.st_mtime_ns // SECOND_NS == mtime_ns // SECOND_NS

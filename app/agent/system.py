@@ -19,6 +19,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 # Linux can open a folder that may only be passed through, not listed; elsewhere it has to be readable.
@@ -30,6 +31,8 @@ NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
 MOUNTS = Path("/proc/self/mountinfo")
 MOUNT_POINT = 4
 """Which word of a line of ``MOUNTS`` is the mount point."""
+DISKS = Path("/dev/disk/by-uuid")
+"""A link to each block device, by the name that its file system carries in itself."""
 ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
@@ -78,6 +81,21 @@ def mount_points() -> frozenset[bytes]:
         return frozenset()
     points = (line.split(b" ")[MOUNT_POINT] for line in lines if line.count(b" ") > MOUNT_POINT)
     return frozenset(ESCAPED.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), point) for point in points)
+
+
+def disk_names() -> dict[int, str]:
+    """Return by device the names that file systems carry in themselves; none where the system does not tell.
+
+    Two disks of FAT, NTFS or XFS that are put into one place one after another differ by nothing else.
+    """
+    names: dict[int, str] = {}
+    try:
+        for link in sorted(DISKS.iterdir()):
+            with suppress(OSError):
+                names[link.stat().st_rdev] = link.name
+    except OSError:
+        return {}
+    return names
 
 
 def file_system_id(folder: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 from app.agent import sources
 from app.agent.index import Index
 from app.agent.scan import Scanner, Step
-from app.agent.sources import Sources
+from app.agent.sources import Place, Sources
 from app.agent.vanished import VanishedNames
 from tests.app.agent.test_scan import settle
 
@@ -21,6 +21,15 @@ def root(tmp_path: Path) -> Path:
     for name in ("a", "b", "c"):
         (folder / name).write_text(name)
     return folder
+
+
+@pytest.fixture(params=[(1, ""), (0, "ONE")], ids=["number", "name"])
+def disk(root: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> dict[str, object]:
+    """The number and the name by which the file system is known that ``root`` is on."""
+    known_by = dict(zip(("number", "name"), request.param, strict=True))
+    monkeypatch.setattr(sources, "file_system_id", lambda _: known_by["number"])
+    monkeypatch.setattr(sources, "disk_names", lambda: {root.stat().st_dev: known_by["name"]})
+    return known_by
 
 
 def scan(root: Path, index: Index, gone: tuple[Path, ...] = ()) -> Step:
@@ -82,17 +91,83 @@ def test_an_index_that_was_lost_does_not_make_an_empty_folder_a_deletion(root: P
     assert step.vanished == [] and len(step.missing) == 1
 
 
-@pytest.mark.parametrize(("names", "missing"), [(("x", "y"), True), (("x", "b"), False)])
-def test_another_file_system_with_nothing_of_the_old_is_missing(
-    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], missing: bool
+@pytest.mark.parametrize(
+    ("put", "missing"),
+    [
+        ("other names", True),
+        ("one name of the old", True),
+        ("a folder of the old", True),
+        ("all names of the old", True),
+        ("a copy", False),
+        ("a copy of most", False),
+    ],
+)
+def test_another_file_system_without_the_old_files_is_missing(
+    root: Path, index: Index, disk: dict[str, object], put: str, missing: bool
 ) -> None:
+    (root / "deep" / "er").mkdir(parents=True)
+    (root / "deep" / "er" / "file").write_text("x")
     scan(root, index)
-    replace(root, *names)
-    monkeypatch.setattr(sources, "file_system_id", lambda _: 4711)
+    for path in (root / "a", root / "b", root / "c", root / "deep" / "er" / "file"):
+        os.utime(path, (1e9, 1e9))
+    scan(root, index)
+    match put:
+        case "other names":
+            replace(root, "x", "y")
+        case "one name of the old":
+            replace(root, "x", "b")
+        case "a folder of the old":
+            replace(root)
+            (root / "deep" / "er").mkdir(parents=True)
+        case "all names of the old":
+            replace(root, "a", "b", "c")
+        case _:
+            replace(root)
+            shutil.copytree(root.with_name("root-away"), root, dirs_exist_ok=True)
+            if put == "a copy of most":
+                (root / "a").unlink()
+                (root / "b").write_text("changed")
+    disk.update(number=disk["number"] and 2, name=disk["name"] and "TWO")
     step = scan(root, index)
     assert bool(step.missing) is missing
-    assert bool(step.vanished) is not missing
-    assert bool(step.found) is not missing
+    assert not missing or step.vanished == step.found == []
+    assert [Path(os.fsdecode(path)).name for path in step.vanished] == ["a"] * (put == "a copy of most")
+    if missing:
+        step = scan(root, index, gone=(root,))
+        assert step.missing == [] and step.vanished
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "another"),
+    [
+        ("1:7:A", "1:7:A", False),
+        ("1:1:A", "1:1:B", True),
+        ("2:2:A", "1:1:A", False),
+        ("2:7:", "1:7:", False),
+        ("1:8:", "1:7:", True),
+        ("1:1:", "1:1:", False),
+        ("2:2:", "1:1:", None),
+        ("2:0:", "1:0:", None),
+        ("1:0:A", "1:0", None),
+        ("1:7:A", "1:7", False),
+        ("1:7:A", "nonsense", None),
+    ],
+)
+def test_a_file_system_is_known_by_what_it_carries_in_itself(
+    now: str, before: str, another: bool | None
+) -> None:
+    assert Place(now, "2").is_on_another(Place(before, "2")) is another
+
+
+def test_where_nothing_tells_file_systems_apart_one_name_is_enough(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = iter(range(100, 200))
+    monkeypatch.setattr(Place, "of", lambda *_: Place(f"{next(devices)}:0:", "1"))
+    scan(root, index)
+    replace(root, "a")
+    step = scan(root, index)
+    assert step.missing == [] and len(step.vanished) == 2
 
 
 def test_a_file_at_the_place_of_a_folder_is_missing_too(root: Path, index: Index) -> None:

@@ -46,3 +46,14 @@ def test_a_lock_is_held_once(tmp_path: Path) -> None:
     os.close(first)
     assert system.hold(second)
     os.close(second)
+
+
+def test_disks_are_known_by_the_names_of_their_file_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "DISKS", tmp_path / "none")
+    assert system.disk_names() == {}
+    monkeypatch.setattr(system, "DISKS", tmp_path)
+    (tmp_path / "1234-ABCD").symlink_to("/dev/null")
+    (tmp_path / "away").symlink_to("/dev/of-no-disk")
+    assert system.disk_names() == {os.stat("/dev/null").st_rdev: "1234-ABCD"}
