@@ -31,6 +31,7 @@ from app.catalogue.removal import Removal
 from app.catalogue.runs import Runs
 from app.catalogue.schema import meta
 from app.catalogue.session import Session
+from app.catalogue.store_moment import StoreMoment
 from app.catalogue.strays import Strays
 from app.catalogue.tokens import Tokens
 from app.catalogue.transaction import Transaction
@@ -100,6 +101,7 @@ class Catalogue:
         self.verification = VerificationSchedule(self.readers)
         self.removal = Removal(self.readers, self.writer, self.tokens)
         self.doomed = DoomedContents(self.readers, self.writer)
+        self.store_moment = StoreMoment(self.readers, self.writer)
         self.strays = Strays(self.readers, self.writer, self.known_time)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()

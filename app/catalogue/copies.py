@@ -21,6 +21,7 @@ from app.catalogue.engine import LOCK_WAIT_S, file_uri
 from app.catalogue.errors import CatalogueFull, translated
 from app.catalogue.schema import SCHEMA_VERSION
 from app.catalogue.session import LOG_SUFFIXES
+from app.catalogue.store_moment import MOMENT_NAME
 from app.catalogue.strays import EPOCH_NAME
 from streams.failures import NotADatabase
 
@@ -136,7 +137,7 @@ def _copy(source: Path, part: Path, rest: Callable[[], None]) -> Counts:
         target.execute("PRAGMA journal_mode = DELETE").fetchone()
         target.execute("PRAGMA synchronous = FULL")
         target.execute("BEGIN IMMEDIATE")
-        target.execute("DELETE FROM meta WHERE name IN ('session', ?)", (EPOCH_NAME,))
+        target.execute("DELETE FROM meta WHERE name IN ('session', ?, ?)", (EPOCH_NAME, MOMENT_NAME))
         target.execute("PRAGMA user_version = 0")
         target.execute("COMMIT")
     return counts
@@ -184,7 +185,7 @@ def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
             target.execute("PRAGMA synchronous = FULL")
             target.execute("BEGIN IMMEDIATE")
-            target.execute("DELETE FROM meta WHERE name = 'session'")
+            target.execute("DELETE FROM meta WHERE name IN ('session', ?)", (MOMENT_NAME,))
             target.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (uuid.uuid4().hex,))
             target.execute("COMMIT")
         draft.chmod(0o600)

@@ -62,6 +62,12 @@ class Strays:
 
         return await self._writer.write(work)
 
+    async def hold(self, epoch: str) -> None:
+        """Hold unknown contents from now on, as for another catalogue."""
+        until = (await self._known_time.times()).latest + HELD
+        values = [{"name": EPOCH_NAME, "value": epoch}, {"name": _UNTIL, "value": str(to_us(until))}]
+        await self._writer.write(lambda transaction: transaction.run(_PUT, values))
+
     async def doom(self, hashes: Collection[str]) -> int:
         """Doom those of these contents of the store that are not known; return how many.
 

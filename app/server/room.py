@@ -27,6 +27,7 @@ from app.server.roster import Roster
 from app.server.running import RunningRuns
 from app.server.scheduled_verification import ScheduledVerification
 from app.server.status import StatusSampler
+from app.server.store_moment import StoreMomentKeeper
 from app.server.switch import Switch
 from app.server.transfers import TransferBoard
 from app.server.uploads import UploadGate
@@ -60,6 +61,7 @@ class Room:
     uploads: UploadGate
     quota: Quota
     verification: Verification
+    store_moment: StoreMomentKeeper
     scheduled_verification: ScheduledVerification
     catalogue_backups: CatalogueBackups
     status: StatusSampler
@@ -112,6 +114,9 @@ def furnish(
     uploads = UploadGate(limits)
     scheduled_verification = ScheduledVerification(
         catalogue=catalogue, store=store, uploads=uploads, limits=limits
+    )
+    verification = Verification(
+        catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
     )
     session = catalogue.session
     catalogue_backups = CatalogueBackups(
@@ -171,9 +176,8 @@ def furnish(
         ),
         uploads=uploads,
         quota=quota,
-        verification=Verification(
-            catalogue=catalogue, store=store, transfers=transfers, roster=roster, tasks=tasks
-        ),
+        verification=verification,
+        store_moment=StoreMomentKeeper(catalogue, store, verification),
         scheduled_verification=scheduled_verification,
         catalogue_backups=catalogue_backups,
         status=status,

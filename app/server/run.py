@@ -187,6 +187,7 @@ async def running_room(
         ):
             runners.append(Runner(app, door, shutdown_s=limits.shutdown_s))
             acceptors.append(await _accepting(runners[-1], listening, door, context))
+        await room.store_moment.begin()
         _start_work(room)
         if not is_known:
             room.tasks.keep(partial(_take_over, room), "new-store")
@@ -269,6 +270,7 @@ def _start_work(room: Room) -> None:
         "lost-runs": room.running.sweep,
         "connections": room.door.run,
         "retention": tidy,
+        "store-moment": room.store_moment.run,
         "verification": room.scheduled_verification.run,
         "catalogue-backups": room.catalogue_backups.run,
     }

@@ -69,6 +69,27 @@ class Verification:
         """Verify all that the store has."""
         return await self._kept(None, None)
 
+    async def look_for_missing(self) -> int:
+        """Mark contents damaged that the store does not have, without reading any; return how many."""
+        missing, batch = 0, list[str]()
+        async for blob in self._catalogue.files.hashes_of():
+            batch.append(blob.sha256)
+            if len(batch) == BATCH:
+                missing += await self._mark_missing(batch)
+                batch.clear()
+        missing += await self._mark_missing(batch)
+        if missing:
+            log.error("contents_missing", count=missing)
+        return missing
+
+    async def _mark_missing(self, hashes: Sequence[str]) -> int:
+        missing = await self._store.missing(hashes)
+        if missing:
+            await self._catalogue.files.mark_verified(
+                dict.fromkeys(missing, False), present=self._store.sizes
+            )
+        return len(missing)
+
     async def _kept(self, file_ids: Sequence[int] | None, client_id: str | None) -> VerifyResult:
         outcome = await asyncio.shield(self._tasks.start(self._settled(file_ids, client_id), "verify"))
         if isinstance(outcome, TidewatchError):

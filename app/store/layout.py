@@ -19,6 +19,7 @@ class Layout:
         self.tmp = root / "tmp"
         self.set_aside = root / "damaged"
         self.identity = root / "identity"
+        self.moment = root / "moment"
 
     def make(self) -> None:
         """Create all folders, durably; afterwards no upload has to."""

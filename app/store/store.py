@@ -5,14 +5,14 @@ import itertools
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from app.store import inventory, small, upkeep
+from app.store import inventory, moment, small, upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -94,6 +94,15 @@ class Store:
     async def check(self) -> None:
         """Raise StoreLost where the folder is not the store that was prepared."""
         await self._threads.read(self._identity.check)
+
+    async def moment(self) -> tuple[str, ...]:
+        """Return the words that tell of which moment the store is; none where nobody has noted any."""
+        return await self._threads.read(moment.read, self._layout)
+
+    async def note_moment(self, words: Sequence[str]) -> None:
+        """Note words that tell of which moment the store is, durably."""
+        await self._threads.read(self._identity.check)
+        await self._threads.write(moment.write, self._layout, words)
 
     async def has(self, sha256: str) -> bool:
         """Return whether a content is there, whole as far as is known."""

@@ -1,0 +1,77 @@
+"""Notices that catalogue and store are of two moments: either was put back from a copy, by whatever means.
+
+Both keep a random word that is renewed at each start and while the server runs. While it is renewed the store
+has the new one and the one before, so that a crash in between is no difference. An older catalogue would let
+go what was stored since, as unknown; an older store lacks contents that the catalogue believes in.
+"""
+
+import asyncio
+import secrets
+
+import structlog
+
+from app.catalogue.catalogue import Catalogue
+from app.server.verification import Verification
+from app.store.store import Store
+from streams.failures import TidewatchError
+
+log = structlog.stdlib.get_logger(__name__)
+
+RENEW_EVERY_S = 600.0
+AGAIN_S = 60.0
+"""When it is tried again to find what the store lacks."""
+
+
+class StoreMomentKeeper:
+    """Compares the words at the start, and renews them."""
+
+    def __init__(self, catalogue: Catalogue, store: Store, verification: Verification) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._verification = verification
+        self._differs = False
+
+    async def begin(self) -> None:
+        """Compare and renew the words; where they differ, unknown contents are held from now on."""
+        try:
+            known, words = await self._catalogue.store_moment.read(), await self._store.moment()
+        except TidewatchError as failure:
+            log.warning("store_moment_not_read", code=failure.code, reason=failure.message)
+            self._differs = True
+        else:
+            self._differs = bool(known or words) and known not in words
+        if self._differs:
+            log.warning(
+                "catalogue_and_store_of_two_moments",
+                hint="One was put back. Unknown contents stay for now; what the store lacks is sent again.",
+            )
+            await self._catalogue.strays.hold(self._catalogue.epoch)
+        else:
+            # Before anything is stored: what comes from now on is of another moment than any copy.
+            await self._renew_if_possible()
+
+    async def run(self) -> None:
+        """Find what the store lacks where they differ, and renew the words at intervals, until cancelled."""
+        while True:
+            if not self._differs:
+                await asyncio.sleep(RENEW_EVERY_S)
+            await self._renew_if_possible()
+            if self._differs:
+                await asyncio.sleep(AGAIN_S)
+
+    async def _renew_if_possible(self) -> None:
+        try:
+            if self._differs:
+                # Noted only then that they fit: it is begun again after a crash.
+                await self._verification.look_for_missing()
+            await self._renew()
+            self._differs = False
+        except TidewatchError as failure:
+            log.warning("store_moment_not_noted", code=failure.code, reason=failure.message)
+
+    async def _renew(self) -> None:
+        known = await self._catalogue.store_moment.read()
+        word = secrets.token_hex(8)
+        await self._store.note_moment([known, word] if known else [word])
+        await self._catalogue.store_moment.write(word)
+        await self._store.note_moment([word])

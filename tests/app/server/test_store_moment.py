@@ -1,0 +1,120 @@
+"""Catalogue and store of two moments: either of them put back from a copy, with all that lies beside it."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.server.folder import STORE_FOLDER
+from app.server.strays import StraySearch
+from tests.app.server.test_ownership import leave_stray, settled_epoch, stored
+from tests.servers import RunningServer, a_server, sha256_of, until
+
+FILES = {"/a": b"one", "/b": b"two"}
+NEWER = {**FILES, "/c": b"three"}
+
+
+async def in_thread(work: Any, *arguments: Any) -> Any:
+    return await asyncio.to_thread(work, *arguments)
+
+
+def beside_the_store(data: Path, to: Path) -> None:
+    """Copy all files of a data folder but the store's, as a backup of the system disk would."""
+    to.mkdir()
+    for path in data.iterdir():
+        if path.is_file():
+            shutil.copy2(path, to / path.name)
+
+
+def put_back(copy: Path, data: Path) -> None:
+    for path in data.iterdir():
+        if path.is_file():
+            path.unlink()
+    for path in copy.iterdir():
+        shutil.copy2(path, data / path.name)
+
+
+def noted(server: RunningServer) -> Callable[[], Awaitable[bool]]:
+    async def fits() -> bool:
+        known = await server.room.catalogue.store_moment.read()
+        return bool(known) and await server.room.store.moment() == (known,)
+
+    return fits
+
+
+async def test_nothing_stored_since_goes_with_a_whole_data_folder_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue's session is the one beside it, and its wait for unknown contents was over long ago."""
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    async with a_server(data) as server:
+        await (await server.enrol("web")).back_up(FILES)
+        await settled_epoch(server.room.catalogue, monkeypatch)
+        await until(noted(server))
+    await in_thread(beside_the_store, data, copy)
+    async with a_server(data) as server:
+        await leave_stray(server, b"noted by the newer one")
+        await until(noted(server))
+    await in_thread(put_back, copy, data)
+    async with a_server(data, blank=False) as server:
+        assert await server.room.catalogue.strays.held(server.room.catalogue.epoch)
+        assert await StraySearch(server.room.catalogue, server.room.store).run_if_due() == 0
+        assert sha256_of(b"noted by the newer one") in await stored(server)
+
+
+async def test_what_an_older_store_lacks_is_sent_again(tmp_path: Path) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    async with a_server(data) as server:
+        await (await server.enrol("web")).back_up(FILES)
+        await until(noted(server))
+    await in_thread(shutil.copytree, data / STORE_FOLDER, copy)
+    async with a_server(data) as server:
+        await (await server.enrol("web")).back_up(NEWER)
+        await until(noted(server))
+    await in_thread(shutil.rmtree, data / STORE_FOLDER)
+    await in_thread(copy.rename, data / STORE_FOLDER)
+    async with a_server(data) as server:
+
+        async def states() -> dict[str, str]:
+            return {row["path"]: row["state"] for row in (await server.get("/api/files"))["rows"]}
+
+        async def found() -> bool:
+            return (await states())["/c"] == "damaged"
+
+        await until(found)
+        assert (await states())["/a"] != "damaged"
+        await until(noted(server))
+        await (await server.enrol("web")).back_up(NEWER)
+        assert (await server.post("/api/verify"))["damaged"] == []
+
+
+@pytest.mark.parametrize("spoilt", ["", "\x00\x01", "other words"])
+async def test_a_note_that_says_nothing_holds_unknown_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    async with a_server(tmp_path) as server:
+        await settled_epoch(server.room.catalogue, monkeypatch)
+        await until(noted(server))
+    await in_thread((tmp_path / STORE_FOLDER / "moment").write_text, spoilt)
+    async with a_server(tmp_path) as server:
+        assert await server.room.catalogue.strays.held(server.room.catalogue.epoch)
+        await until(noted(server))
+
+
+async def test_restarts_and_a_crash_between_both_notes_are_no_other_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path) as server:
+        await settled_epoch(server.room.catalogue, monkeypatch)
+        await until(noted(server))
+        known = await server.room.catalogue.store_moment.read()
+    async with a_server(tmp_path) as server:
+        assert not await server.room.catalogue.strays.held(server.room.catalogue.epoch)
+        await until(noted(server))
+        known = await server.room.catalogue.store_moment.read()
+        await server.room.store.note_moment([known, "next"])
+    async with a_server(tmp_path) as server:
+        assert not await server.room.catalogue.strays.held(server.room.catalogue.epoch)
