@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from app.durable import sync_folder
 from streams.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -98,11 +99,7 @@ def write_private(file: Path, content: bytes) -> None:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(file.parent)
 
 
 def forget_drafts(folder: Path, files: Iterable[str]) -> None:

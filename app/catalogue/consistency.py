@@ -56,12 +56,12 @@ COUNT_AGAIN = "count again"
 
 
 @contextmanager
-def opened(path: Path, mode: str = "rw") -> Generator[sqlite3.Connection]:
+def opened(path: Path) -> Generator[sqlite3.Connection]:
     """Open a catalogue by itself, with explicit transactions."""
     with (
         translated(path),
         closing(
-            sqlite3.connect(file_uri(path, mode), uri=True, timeout=LOCK_WAIT_S, isolation_level=None)
+            sqlite3.connect(file_uri(path, "rw"), uri=True, timeout=LOCK_WAIT_S, isolation_level=None)
         ) as database,
     ):
         yield database

@@ -4,12 +4,13 @@ A copy of the file alone is none: what was committed last lies in the write-ahea
 """
 
 import fcntl
+import itertools
 import os
 import shutil
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from app.catalogue.schema import SCHEMA_VERSION
 from app.catalogue.session import LOG_SUFFIXES
 from app.catalogue.store_moment import MOMENT_NAME
 from app.catalogue.strays import EPOCH_NAME
+from app.durable import sync_folder
 from streams.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
@@ -67,18 +69,18 @@ def copies_in(folder: Path) -> list[tuple[datetime, Path]]:
     return sorted(found)
 
 
-def copy_to(source: Path, folder: Path, made_at: datetime, *, rest: Callable[[], None] | None = None) -> Copy:
+def copy_to(source: Path, folder: Path, made_at: datetime) -> Copy:
     """Copy a catalogue into a folder and verify the copy; only a good one gets its name.
 
-    It holds the state of one moment, whatever is written meanwhile. ``rest`` is called after each step.
+    It holds the state of one moment, whatever is written meanwhile.
     """
     with translated(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _one_at_a_time(folder):
-        return _copied(source, folder, made_at, rest)
+        return _copied(source, folder, made_at)
 
 
-def _copied(source: Path, folder: Path, made_at: datetime, rest: Callable[[], None] | None) -> Copy:
+def _copied(source: Path, folder: Path, made_at: datetime) -> Copy:
     with translated(folder):
         for left in folder.glob(f"{PREFIX}*{PART}*"):
             left.unlink(missing_ok=True)
@@ -92,7 +94,7 @@ def _copied(source: Path, folder: Path, made_at: datetime, rest: Callable[[], No
     path = folder / f"{PREFIX}{made_at.astimezone(UTC).strftime(_TIME)}{SUFFIX}"
     part = path.with_name(path.name + PART)
     with translated(source):
-        expected = _copy(source, part, rest or _rest)
+        expected = _copy(source, part)
     with translated(part):
         counts = verify(part)
         if counts != expected:
@@ -124,13 +126,13 @@ def _rest() -> None:
     threading.Event().wait(REST_S)
 
 
-def _copy(source: Path, part: Path, rest: Callable[[], None]) -> Counts:
+def _copy(source: Path, part: Path) -> Counts:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with _reading(source) as database, closing(sqlite3.connect(part, isolation_level=None)) as target:
         # An open read transaction: without one each write of others would begin the copy anew.
         database.execute("BEGIN")
         counts = _counts(database)
-        database.backup(target, pages=STEP_PAGES, progress=lambda *_: rest(), sleep=REST_S)
+        database.backup(target, pages=STEP_PAGES, progress=lambda *_: _rest(), sleep=REST_S)
         database.execute("ROLLBACK")
         # A file by itself, with no log beside it, that is no session of a running server. Where it is put
         # back it does not know what was stored since, see ``strays``.
@@ -179,7 +181,8 @@ def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
     """
     with translated(catalogue):
         draft = catalogue.with_name(catalogue.name + ".restored")
-        draft.unlink(missing_ok=True)
+        for suffix in ("", "-journal", *LOG_SUFFIXES):
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
         with _reading(copy) as source, closing(sqlite3.connect(draft, isolation_level=None)) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
@@ -189,21 +192,44 @@ def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
             target.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (uuid.uuid4().hex,))
             target.execute("COMMIT")
         draft.chmod(0o600)
-        before = _put_aside(catalogue, now)
+        before = _kept_aside(catalogue, now)
         draft.replace(catalogue)
         sync_folder(catalogue.parent)
     return before
 
 
-def _put_aside(catalogue: Path, now: datetime) -> Path | None:
-    name = f"{catalogue.name}.before-{now.astimezone(UTC).strftime(_TIME)}"
-    aside = catalogue.with_name(name)
+def _kept_aside(catalogue: Path, now: datetime) -> Path | None:
+    """Give the catalogue a second name, so that one is at its place whenever this is interrupted."""
+    aside = _free_name(catalogue, now)
     there = catalogue.exists()
-    for suffix in ("", *LOG_SUFFIXES):
+    if there:
+        # What lies in its log comes into it, and the log is gone; from a damaged one it is moved with it.
+        with suppress(sqlite3.Error), _reading(catalogue) as database:
+            database.execute("PRAGMA query_only = OFF")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    for suffix in LOG_SUFFIXES:
         file = catalogue.with_name(catalogue.name + suffix)
         if file.exists():
-            file.rename(aside.with_name(name + suffix))
-    return aside if there else None
+            file.rename(aside.with_name(aside.name + suffix))
+    if not there:
+        return None
+    try:
+        aside.hardlink_to(catalogue)
+    except OSError:
+        # A file system without such links.
+        catalogue.rename(aside)
+    return aside
+
+
+def _free_name(catalogue: Path, now: datetime) -> Path:
+    """Return a name that nothing has yet: not even what another restore of this second has kept."""
+    name = f"{catalogue.name}.before-{now.astimezone(UTC).strftime(_TIME)}"
+    for number in itertools.count(2):
+        aside = catalogue.with_name(name)
+        if not any(aside.with_name(aside.name + suffix).exists() for suffix in ("", *LOG_SUFFIXES)):
+            return aside
+        name = f"{name.partition('+')[0]}+{number}"
+    raise AssertionError
 
 
 def keep_newest(folder: Path, count: int, now: datetime) -> list[Path]:
@@ -218,15 +244,6 @@ def keep_newest(folder: Path, count: int, now: datetime) -> list[Path]:
         for path in gone:
             path.unlink(missing_ok=True)
     return gone
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

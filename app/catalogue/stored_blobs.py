@@ -1,7 +1,6 @@
 """Which contents to read again: of all, of a client, or of some files; a page at a time."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
 
 from sqlalchemy import select, tuple_
 
@@ -13,7 +12,6 @@ from app.catalogue.schema import (
     clients,
     file_versions,
 )
-from app.catalogue.times import from_us
 from streams.records.base import Record
 
 AT_ONCE = 1000
@@ -24,16 +22,13 @@ class StoredBlob(Record, frozen=True, kw_only=True):
 
     sha256: str
     size_bytes: int
-    verified_at: datetime | None = None
 
 
-_BLOBS = select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes, blobs.c.verified_at)
+_BLOBS = select(blobs.c.id, blobs.c.sha256, blobs.c.size_bytes)
 
 
 def _stored(row: AnyRow) -> StoredBlob:
-    return StoredBlob(
-        sha256=row.sha256.hex(), size_bytes=row.size_bytes, verified_at=from_us(row.verified_at)
-    )
+    return StoredBlob(sha256=row.sha256.hex(), size_bytes=row.size_bytes)
 
 
 def page_of_everything(after: int) -> AnySelect:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from app.catalogue.copies import Copy, copies_in, copy_to, keep_newest
+from app.catalogue.copies import copies_in, copy_to, keep_newest
 from app.server.limits import Limits
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
@@ -45,7 +45,6 @@ class CatalogueBackups:
         self._good_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._problem = ""
-        self._making = asyncio.Lock()
 
     def status(self) -> CatalogueStatus:
         """Return whether the catalogue is lost, when its last good copy was made, and why the next fails."""
@@ -76,28 +75,25 @@ class CatalogueBackups:
             return
         self._tried_at = now
         try:
-            await self.make()
+            await self._make()
         except TidewatchError as failure:
             if failure.line() != self._problem:
                 log.error("catalogue_not_copied", code=failure.code, reason=failure.line())
             self._problem = failure.line()
 
-    async def make(self) -> list[Copy]:
+    async def _make(self) -> None:
         """Make a copy in each folder; raises what stands in the way of any, after the others are done."""
-        async with self._making:
-            made_at = self._now()
-            made: list[Copy] = []
-            failure: TidewatchError | None = None
-            for folder in self._folders:
-                try:
-                    made.append(await asyncio.to_thread(copy_to, self._catalogue, folder, made_at))
-                    await asyncio.to_thread(keep_newest, folder, self._limits.catalogue_backups, made_at)
-                except TidewatchError as error:
-                    failure = error
-            if failure is not None:
-                raise failure
-            self._good_at, self._problem = made_at, ""
-            return made
+        made_at = self._now()
+        failure: TidewatchError | None = None
+        for folder in self._folders:
+            try:
+                await asyncio.to_thread(copy_to, self._catalogue, folder, made_at)
+                await asyncio.to_thread(keep_newest, folder, self._limits.catalogue_backups, made_at)
+            except TidewatchError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        self._good_at, self._problem = made_at, ""
 
     def _oldest_of_newest(self, now: datetime) -> datetime | None:
         """Return when the newest copy was made of that folder whose newest is the oldest; None: one lacks."""

@@ -22,7 +22,7 @@ class StraySearch:
         self._catalogue = catalogue
         self._store = store
         # File systems take their times from a clock that is some milliseconds behind.
-        self._started_at = time.time() - CLOCK_TICK_S
+        self._started_s = time.monotonic() - CLOCK_TICK_S
         self._searched_s: float | None = None
 
     async def run_if_due(self) -> int:
@@ -36,7 +36,9 @@ class StraySearch:
 
     async def _search(self) -> int:
         held = await self._catalogue.strays.held(self._catalogue.epoch)
-        before = max(self._started_at, time.time() - YOUNG_S)
+        # By the time that is trusted: a clock that has jumped ahead would make all old that is on its way.
+        judged = (await self._catalogue.known_time.times()).judged.timestamp()
+        before = min(time.time(), judged) - min(time.monotonic() - self._started_s, YOUNG_S)
         found = 0
         for number in range(256):
             contents = await self._store.contents_in(f"{number:02x}")

@@ -4,6 +4,8 @@ import errno
 import os
 from pathlib import Path
 
+from app.durable import sync_folder
+
 Inode = tuple[int, int]
 """Device and number of a file: which file it is, whatever its name."""
 
@@ -66,11 +68,7 @@ class FileOperations:
 
     def sync_folder(self, folder: Path) -> None:
         """Make the names in a folder durable."""
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self.sync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder, self.sync)
 
 
 def inode_of(found: os.stat_result) -> Inode:

@@ -275,6 +275,47 @@ async def test_putting_a_copy_back_keeps_the_one_before_and_gives_a_new_epoch(
         assert server.room.catalogue.epoch != epoch
 
 
+async def test_putting_a_copy_back_can_be_cut_at_any_point(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue is at its place whenever it is cut, with what lay in its log."""
+    await asyncio.to_thread(put_back_and_cut, data, tmp_path, monkeypatch)
+
+
+def put_back_and_cut(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = data / CATALOGUE_FILE
+    copy = copy_to(catalogue, tmp_path / "copies", NOON).path
+    with closing(sqlite3.connect(catalogue)) as writing, writing:
+        writing.execute("PRAGMA wal_autocheckpoint = 0")
+        writing.execute("INSERT INTO meta (name, value) VALUES ('newest', 'yes')")
+        writing.commit()
+        # As a server that was killed leaves it: the newest commit lies in the log alone.
+        left = tmp_path / "left"
+        shutil.copytree(data, left)
+    catalogue = left / CATALOGUE_FILE
+    assert (left / f"{CATALOGUE_FILE}-wal").stat().st_size
+
+    def newest(path: Path) -> list[tuple[str]]:
+        with closing(sqlite3.connect(path)) as database:
+            return database.execute("SELECT value FROM meta WHERE name = 'newest'").fetchall()
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", cut)
+            with pytest.raises(KeyboardInterrupt):
+                restore(copy, catalogue, NOON)
+        assert newest(catalogue) == [("yes",)]
+    before = restore(copy, catalogue, NOON)
+    assert before is not None and newest(before) == [("yes",)]
+    assert newest(catalogue) == []
+    again = restore(copy, catalogue, NOON)
+    assert again not in (None, before) and newest(before) == [("yes",)], "in the same second"
+
+
+def cut(_path: Path, _target: Path) -> None:
+    raise KeyboardInterrupt
+
+
 async def test_what_is_no_copy_is_not_put_back(data: Path, tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"no database at all, only a long enough text" * 100)
     with closing(sqlite3.connect(tmp_path / "foreign.db")) as database:
