@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.programs import needed
 
 SLOW: Final = ("tests/e2e/", "tests/faults/")
 """Whole programs, most of them before a real browser."""
@@ -119,6 +122,9 @@ def _write_to_memory() -> None:
 
 
 _write_to_memory()
+# How long an example takes says nothing on a machine that does other work too.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 # A mounted view is a hundred thousand objects that refer to each other, and so is what is imported: with the
 # thresholds of a program the collector takes a quarter of the time of the unit tests.
 gc.set_threshold(100_000, 20, 1000)
@@ -165,6 +171,12 @@ def _note(call: Callable[..., Any], reaches: Callable[[Any], bool]) -> Callable[
 
 socket.socket.bind = _note(socket.socket.bind, lambda address: isinstance(address, tuple))
 subprocess.Popen.__init__ = _note(subprocess.Popen.__init__, lambda _program: True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look for the programs that a test needs."""
+    for mark in item.iter_markers("needs"):
+        needed(*mark.args)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config import ConnectionSettings, Settings, load_settings
@@ -146,7 +146,6 @@ def load_value(section: str, key: str, text: str) -> Any:
     return getattr(part, key)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_breaks_a_field(text: str) -> None:
     for name in ("polling.critical_s", "mock.clients", "ui.time_zone", "agent.ignore", "connection.host"):

@@ -13,7 +13,7 @@ import pytest
 from tests.databases.__main__ import databases
 from tests.databases.compare import compare
 
-pytestmark = pytest.mark.skipif(shutil.which("sqlite3") is None, reason="needs the sqlite3 program")
+pytestmark = pytest.mark.needs("sqlite3")
 POINT = (
     '{"type":"Feature","properties":{"name":"Zürich","n":2},'
     '"geometry":{"type":"Point","coordinates":[8.5,47.3]}}'
@@ -52,10 +52,14 @@ async def _compared(path: Path, room: Path) -> int:
     return found.questions
 
 
-@pytest.mark.parametrize("program", list(MAKERS))
+LARGE = pytest.mark.skipif(shutil.which("ogr2ogr") is None, reason="ogr2ogr is too large to be required")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(name, marks=LARGE if name == "ogr2ogr" else pytest.mark.needs(name)) for name in MAKERS],
+)
 async def test_what_another_program_made_is_shown_as_sqlite3_says(program: str, tmp_path: Path) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"needs {program}")
     folder = tmp_path / "made"
     folder.mkdir()
     environment = os.environ | {"HOME": str(tmp_path), "USER": "somebody"}

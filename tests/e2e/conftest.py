@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.driver import chromium_or_skip, open_browser
+from tests.e2e.driver import CHROMIUM, open_browser
+from tests.programs import needed
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
-    return chromium_or_skip()
+    return needed(*CHROMIUM)
 
 
 @pytest.fixture

@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
 import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-import pytest
 from playwright.async_api import Browser, FloatRect, Locator, Page, WebSocket, async_playwright
 from playwright.async_api import TimeoutError as NotSeen
 
-REQUIRE = "REQUIRE_BROWSER"
+from tests.programs import found
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,25 +23,14 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SEE_S = 10.0
 """How long a text may take to appear where nothing else is said; generous, since it only bounds a failure."""
 
 
 def find_chromium() -> str | None:
     """Return the path of a Chromium of this machine, or None."""
-    return next((path for name in _NAMES if (path := shutil.which(name))), None)
-
-
-def chromium_or_skip() -> str:
-    """Return the path of Chromium; without one the test is skipped, or fails where a browser is required."""
-    path = find_chromium()
-    if path is not None:
-        return path
-    reason = "no Chromium on this machine (looked for " + ", ".join(_NAMES) + ")"
-    if os.environ.get(REQUIRE) == "1":
-        pytest.fail(f"{reason}, and {REQUIRE}=1 requires it", pytrace=False)
-    pytest.skip(reason)
+    return found(*CHROMIUM)
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ from tests.faults.layer import NoCompiler, Op, library
 from tests.faults.points import Kind
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.soak import Sample, grown
+from tests.programs import lacking
 
 QUICK_S = 20.0
 
@@ -22,7 +23,7 @@ def test_crash_points_lose_nothing() -> None:
     try:
         library()
     except NoCompiler as reason:
-        pytest.skip(str(reason))
+        lacking(str(reason))
     tally = quick(QUICK_S)
     assert tally.lost == []
     assert {scenario for scenario, _ in tally.tried} == set(SCENARIOS)

@@ -1,15 +1,15 @@
 """The oddities alone, with the programs that are there; as root with owners and devices."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.fidelity.__main__ import compare, differences, worse
 from tests.fidelity.odd_tree import make
-from tests.fidelity.programs import there
+from tests.fidelity.programs import PROGRAMS, there
+from tests.programs import required
 
-pytestmark = pytest.mark.skipif(not shutil.which("rsync"), reason="rsync compares")
+pytestmark = pytest.mark.needs("rsync")
 
 
 def test_rsync_finds_what_is_not_as_it_was(tmp_path: Path) -> None:
@@ -24,6 +24,7 @@ def test_rsync_finds_what_is_not_as_it_was(tmp_path: Path) -> None:
 
 
 def test_nothing_is_lost_that_others_keep(tmp_path: Path) -> None:
+    assert set(there()) == set(PROGRAMS) or not required()
     source = tmp_path / "tree"
     make(source, [])
     compared = compare(source, there(), tmp_path)

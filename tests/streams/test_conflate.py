@@ -98,7 +98,7 @@ def _applied(rows: dict[int, int], delta: Delta[int, int]) -> dict[int, int]:
     return base | dict(delta.changed)
 
 
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, database=None)
 @given(st.dictionaries(KEYS, st.integers()), st.lists(DELTAS, min_size=1, max_size=6))
 def test_conflation_does_what_the_deltas_do(rows: dict[int, int], deltas: list[Delta[int, int]]) -> None:
     stepwise = rows

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import flet as ft
 import flet_charts as fc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.harness import NOON, PageHarness
@@ -32,7 +32,6 @@ WORDS = Formatter()
 GIB, MIB = 1024**3, 1024**2
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 1e9), min_size=1, max_size=20),
     st.sampled_from(list(Unit)),
@@ -131,7 +130,6 @@ def test_values_are_told_with_their_unit() -> None:
     assert value_text(1204, Unit.COUNT, WORDS) == "1,204"
 
 
-@settings(deadline=None)
 @given(st.floats(300, 5 * 366 * 86400), st.integers(0, 10**8), st.sampled_from(["UTC", "Asia/Kolkata"]))
 def test_times_have_ticks_inside_the_period(span_s: float, begin_s: int, zone: str) -> None:
     since = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=begin_s)
@@ -168,7 +166,6 @@ def test_a_pause_is_left_open() -> None:
     assert pieces(Line("x", ())) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 200), max_size=8))
 def test_labels_do_not_touch(places: list[float]) -> None:
     found = spread(places, 14, 200)
@@ -178,7 +175,6 @@ def test_labels_do_not_touch(places: list[float]) -> None:
     assert all(-1e-6 <= place <= 200 + 1e-6 for place in found)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_only_nothing_has_no_shade(value: int, greatest: int) -> None:
     level = level_of(value, greatest)

@@ -3,7 +3,7 @@
 import shlex
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ui.context import Place
@@ -43,7 +43,6 @@ def test_links_are_read(link: str, place: Place | None) -> None:
     assert parse_link(link) == place
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=30), st.text(min_size=1, max_size=60))
 @example("0", "/")
 def test_a_copied_link_leads_back(client: str, path: str) -> None:

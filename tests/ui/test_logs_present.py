@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.logs import LogChange, key_of
@@ -53,7 +53,6 @@ def seconds(shelf: Shelf) -> list[float]:
     return [(each.at - AT).total_seconds() for each in shelf.lines]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 60), max_size=8), max_size=12))
 def test_a_buffer_is_what_a_sorted_set_would_be(batches: list[list[int]]) -> None:
     buffer = LineBuffer(25)

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
-from hypothesis import settings
 
 from app.bridge.database.ports import DatabasePorts
 from streams.operators.spawning import task_spawner
 from tests.app.bridge.databases import make
 from tests.app.bridge.support import Served, serving
-
-# How long an example takes says nothing on a machine that does other work too.
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ def page_through(db: sqlite3.Connection, query: PageQuery, onwards: Direction) -
 
 
 @pytest.mark.parametrize("make", MAKES.values(), ids=MAKES.keys())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(VALUES, max_size=25), size=st.integers(1, 7), down=st.booleans(), sort=st.booleans())
 def test_pages_are_a_sorted_list(make: str, values: list[Any], size: int, down: bool, sort: bool) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:

@@ -145,7 +145,7 @@ def _answers(db: sqlite3.Connection, name: str, guess: str) -> list[Any]:
     return found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     make=st.sampled_from(sorted(KINDS)),
     extra=st.sampled_from(sorted(EXTRAS)),

@@ -183,7 +183,7 @@ async def test_what_is_unknown_is_said(catalogue: Catalogue) -> None:
         await catalogue.files.page(FileQuery(client_id="nobody"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.sets(st.binary(min_size=1, max_size=40), min_size=1, max_size=12))
 async def test_any_bytes_are_a_name(catalogue: Catalogue, names: set[bytes]) -> None:
     client = await catalogue.clients.by_name("odd") or await enrol(catalogue, "odd")

@@ -109,7 +109,7 @@ async def test_pages_are_a_sorted_list_in_pieces(
             assert backwards == wanted
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_filters_agree_with_a_list(catalogue: Catalogue, clock: Clock, data: st.DataObject) -> None:
     if not (await catalogue.clients.all())[2]:

@@ -58,7 +58,7 @@ async def test_any_text_finds_what_a_list_finds(catalogue: Catalogue) -> None:
         assert await _found(catalogue, text) == {path for path in PATHS if key_of(text) in key_of(path)}, text
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.sampled_from("axz/._%\"' ßΣσς日🎵\\"), max_size=6))
 async def test_odd_texts_find_what_a_list_finds(catalogue: Catalogue, text: str) -> None:
     if not (await catalogue.clients.all())[2]:

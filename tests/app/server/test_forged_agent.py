@@ -81,11 +81,7 @@ async def forge(server: RunningServer, agent: Agent) -> None:
         ("inconsistent", NUMBERS),
     ):
         for value in values:
-            for more in (
-                {},
-                {"kind": "folder", "sha256": None, "size_bytes": 0},
-                {"kind": "link", "sha256": None},
-            ):
+            for more in KINDS:
                 await say(agent, f"{base}/entries", {"entries": [GOOD | more | {name: value}]})
     for path in PATHS:
         await say(agent, f"{base}/vanished", {"raw_paths": [path]})

@@ -36,7 +36,7 @@ def _paged(files: LogFiles, limit: int, most_read: int = 100) -> list[int]:
     return seen
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     starts=st.lists(st.tuples(st.integers(1, 500), st.integers(1, 30)), min_size=1, max_size=5),
     limit=st.integers(1, 40),

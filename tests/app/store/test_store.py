@@ -48,7 +48,7 @@ async def test_what_is_stored_is_read(store: Store, tmp_path: Path, size: int, p
     assert [path.name for path in (tmp_path / "store" / "tmp").iterdir()] == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, 4 * FRAME_BYTES), length=st.integers(0, 3 * FRAME_BYTES))
 async def test_ranges(store: Store, start: int, length: int) -> None:
     sha256, content = made(3 * FRAME_BYTES + 77)

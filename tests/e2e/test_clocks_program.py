@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,10 @@ import aiohttp
 import pytest
 
 from tests.e2e.processes import Program, free_port_pair, run_program
+from tests.e2e.waiting_agent import WAITS
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not LIBRARIES, reason="libfaketime is not installed (apt-get install faketime)"),
-]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.needs("faketime")]
 SERVING = re.compile(r"serving (http://\S+)")
 DAY_S = 86_400
 PATIENCE_S = 150
@@ -82,7 +80,7 @@ class Machines:
         """Run an agent that stays for the length of the block; there is a new file for it."""
         self.number += 1
         (self.source / f"file-{self.number}").write_text(str(self.number))
-        words = ("app", "agent", str(self.source), "--server", f"http://127.0.0.1:{self.port}")
+        words = ("tests.e2e.waiting_agent", str(self.source), "--server", f"http://127.0.0.1:{self.port}")
         state = ("--name", "laptop", "--state", str(self.folder / "state"), "--every", "6h")
         async with run_program(*words, *state, *more, env=self.agent_clock.environment) as program:
             yield program
@@ -92,9 +90,7 @@ class Machines:
         before = len(await self.runs())
         async with self.agent(*more) as program:
             await self.until_runs(before + 1, program)
-            # What it keeps of it, it keeps after the answer.
-            await program.line(re.compile("backup complete"), within_s=PATIENCE_S)
-            await asyncio.sleep(0.2)
+            await _waits_after(1, program)
 
     async def until_runs(self, count: int, program: Program, within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s):
@@ -133,17 +129,22 @@ async def test_a_clock_that_jumps_under_an_agent_delays_no_backup(tmp_path: Path
         await machines.until_runs(1, program)
         machines.agent_clock.set_s(-YEAR)
         await _asked(machines, 2, program)
-        async with asyncio.timeout(PATIENCE_S):
-            while sum("backup complete" in line for line in program.lines) < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        # Seen within the time after which a waiting agent looks at the clock: 30 s. The first jump may come
-        # while it still notes the backup before, and is not one under a waiting agent then.
-        for jumps in (1, 2):
-            machines.agent_clock.set_s(jumps * 7 * 3600)
-            with suppress(TimeoutError):
-                await machines.until_runs(3, program, 60)
-                break
+        await _waits_after(2, program)
+        machines.agent_clock.set_s(7 * 3600)
         await machines.until_runs(3, program)
+
+
+async def _waits_after(backups: int, program: Program) -> None:
+    """Wait until an agent has made so many backups, noted the last one, and waits for the next."""
+
+    def waiting() -> bool:
+        done = [number for number, line in enumerate(program.lines) if "backup complete" in line]
+        return len(done) >= backups and WAITS in program.lines[done[backups - 1] :]
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not waiting():
+            assert program.process.returncode is None, program.said()
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("offset_s", [-3600, -DAY_S], ids=["hour", "day"])
@@ -152,17 +153,18 @@ async def test_lines_events_and_runs_keep_their_order_when_the_servers_clock_is_
 ) -> None:
     machines = Machines(tmp_path)
     async with machines.server() as program:
-        await machines.back_up(*await machines.code())
-        machines.server_clock.set_s(offset_s)
-        async with machines.agent() as agent:
+        async with machines.agent(*await machines.code()) as agent:
+            await machines.until_runs(1, agent)
+            await _waits_after(1, agent)
+            machines.server_clock.set_s(offset_s)
             await _asked(machines, 2, agent)
         await _in_order(machines, 2)
         await program.end()
     async with machines.server():
         async with machines.agent() as agent:
             await _asked(machines, 3, agent)
-        machines.server_clock.set_s(0)
-        async with machines.agent() as agent:
+            await _waits_after(1, agent)
+            machines.server_clock.set_s(0)
             await _asked(machines, 4, agent)
         await _in_order(machines, 4)
 
