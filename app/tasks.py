@@ -35,17 +35,23 @@ async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
     For what must not be broken off in its middle, such as a write and what is remembered of it.
     """
     task = asyncio.get_running_loop().create_task(work)
+    await to_the_end(task)
+    return task.result()
+
+
+async def to_the_end(work: "asyncio.Future[Any]") -> None:
+    """Wait until ``work`` is done, whatever its outcome; only then be cancelled."""
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    while not work.done():
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({work})
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is None:
-        return task.result()
-    if not task.cancelled() and (failure := task.exception()) is not None:
-        log.warning("work_failed_when_cancelled", reason=str(failure) or type(failure).__name__)
-    raise cancelled
+    if cancelled is not None:
+        if not work.cancelled():
+            # Nobody is left who would be told how it ended.
+            work.exception()
+        raise cancelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 import secrets
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.analytics_rollup import STEPS_S
+from app.catalogue.audit import AuditNote, note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
 from app.catalogue.doomed import doom_unowned
@@ -66,10 +68,11 @@ class Removal:
 
         return await self._readers.read(work)
 
-    async def remove(self, client_id: str) -> ClientHoldings:
+    async def remove(self, client_id: str, row: AuditNote | None = None) -> ClientHoldings:
         """Remove a client for everybody who looks; return what it had. Raises UnknownClient.
 
-        Its tokens are good no longer and its name is free. Its rows go with ``finish``.
+        Its tokens are good no longer and its name is free. Its rows go with ``finish``. A ``row`` is appended
+        to the audit record in the same write, with what it had: nothing goes without it.
         """
         held = await self.holdings(client_id)
 
@@ -103,6 +106,9 @@ class Removal:
                 # The line belongs to no client any more, so its name is told as the reason.
                 told=Told(files=held.files, bytes=held.bytes, reason=held.name),
             )
+            if row is not None:
+                had = f"{held.files} files, {held.bytes} bytes, {held.runs} runs"
+                note_in(transaction, [replace(row, detail=had)])
             return revoked
 
         self._tokens.forget(await self._writer.write(work))

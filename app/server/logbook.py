@@ -17,6 +17,7 @@ from app.line_numbers import LINE_NUMBERS
 from app.log_tap import LogTap
 from app.server.hub import Hub
 from app.server.log_files import LogFiles
+from app.tasks import to_its_end
 from streams.records.events import LogFrame
 from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage, id_at
@@ -133,6 +134,10 @@ class Logbook:
 
     async def write(self) -> None:
         """Write what waits; where the disk takes none it is said once, and the lines wait for room."""
+        # To its end: a thread that goes on writing would meet the next one, and take its lines with it.
+        await to_its_end(self._write())
+
+    async def _write(self) -> None:
         async with self._writing:
             lines, self._unwritten = self._unwritten, deque()
             try:

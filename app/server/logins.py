@@ -59,5 +59,10 @@ class Logins:
         """Note in the catalogue which tokens of consoles were used, at most once a minute."""
         if self._used and self._clock() - self._written_s >= USED_EVERY_S:
             used, self._used = self._used, set[int]()
+            try:
+                await self._tokens.note_used(used, utc_now())
+            except BaseException:
+                # Written with the next ones.
+                self._used |= used
+                raise
             self._written_s = self._clock()
-            await self._tokens.note_used(used, utc_now())

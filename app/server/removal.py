@@ -9,7 +9,6 @@ import structlog
 from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.agents import AgentsHub
-from app.server.audit import Audit
 from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.store.store import Store
@@ -32,11 +31,9 @@ class ClientRemoval:
         store: Store,
         agents: AgentsHub,
         running: RunningRuns,
-        audit: Audit,
         limits: Limits,
         tasks: Tasks,
     ) -> None:
-        self._audit = audit
         self._limits = limits
         self._catalogue = catalogue
         self._store = store
@@ -79,18 +76,12 @@ class ClientRemoval:
     async def destroy_due(self) -> None:
         """Remove the clients whose time has come, by the time that is trusted."""
         for client_id, name in await self._catalogue.holds.due():
-            held = await self._destroy(client_id)
-            await self._audit.note(
-                AuditNote(
-                    action=AuditAction.CLIENT_REMOVED,
-                    who="server",
-                    target=f"client {name}",
-                    detail=f"{held.files} files, {held.bytes} bytes, {held.runs} runs",
-                )
-            )
+            row = AuditNote(action=AuditAction.CLIENT_REMOVED, who="server", target=f"client {name}")
+            await self._destroy(client_id, row)
 
-    async def _destroy(self, client_id: str) -> ClientHoldings:
-        held = msgspec.structs.replace(await self._catalogue.removal.remove(client_id), destroy_at=None)
+    async def _destroy(self, client_id: str, row: AuditNote | None = None) -> ClientHoldings:
+        held = await self._catalogue.removal.remove(client_id, row)
+        held = msgspec.structs.replace(held, destroy_at=None)
         self._agents.forget(client_id)
         self._tasks.keep(self._finish, f"remove-{client_id}")
         return held

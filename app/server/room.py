@@ -170,7 +170,6 @@ def furnish(
             store=store,
             agents=agents,
             running=running,
-            audit=audit,
             limits=limits,
             tasks=tasks,
         ),

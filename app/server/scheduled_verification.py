@@ -189,7 +189,12 @@ class ScheduledVerification:
         if not self._results or not (at_once or late or len(self._results) >= PAGE):
             return
         results, self._results = self._results, {}
-        await self._catalogue.files.mark_verified(results, present=self._store.sizes, quiet=True)
+        try:
+            await self._catalogue.files.mark_verified(results, present=self._store.sizes, quiet=True)
+        except BaseException:
+            # Noted with the next ones; what was judged since is the newer.
+            self._results = results | self._results
+            raise
         self._marked_s = time.monotonic()
 
     async def _look(self, *, at_once: bool = False) -> None:

@@ -29,9 +29,10 @@ from app.store.inflow import Inflow
 from app.store.layout import Layout
 from app.store.places import Placed, Places
 from app.store.reader import Reader, opened
-from app.store.threads import Threads, to_the_end
+from app.store.threads import Threads
 from app.store.upkeep import Aside
 from app.store.upload import DATA, Upload, forget, received_bytes
+from app.tasks import to_the_end
 from streams.failures import TidewatchError
 
 CHECKED_FIRST_BYTES = 4 << 20

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from app.store.errors import failure_of
+from app.tasks import to_the_end
 
 T = TypeVar("T")
 
@@ -58,18 +59,3 @@ class Threads:
                 future.result().close()
             raise
         return future.result()
-
-
-async def to_the_end(work: "asyncio.Future[Any]") -> None:
-    """Wait until ``work`` is done, whatever its outcome; only then be cancelled."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not work.cancelled():
-            # Nobody is left who would be told how it ended.
-            work.exception()
-        raise cancelled

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -365,3 +366,18 @@ async def test_a_head_that_was_changed_in_the_catalogue_keeps_no_row_out(
     assert (await asyncio.to_thread(prove, catalogue)).faults
     await audit.note(note(3))
     assert await targets(running_server) == ["run 1", "run 2", "run 3"]
+
+
+async def test_a_client_that_is_removed_when_due_has_its_row_in_the_same_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes right after: the end of the server, a power cut."""
+    async with a_server(tmp_path, destroy_delay_h=72) as server:
+        agent = await server.enrol("alpha")
+        await server.room.catalogue.holds.mark(agent.client_id, timedelta(seconds=-1))
+        gate = Gate(server.room.catalogue.removal, "remove", monkeypatch)
+        removing = asyncio.create_task(server.room.removal.destroy_due())
+        await until(lambda: gate.reached == 1)
+        removing.cancel()
+        await asyncio.wait({removing})
+    assert ("client_removed", "done") in await asyncio.to_thread(_rows, tmp_path)

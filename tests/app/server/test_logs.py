@@ -5,7 +5,9 @@ import errno
 import io
 import json
 import os
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +288,34 @@ async def test_lines_that_a_full_disk_does_not_take_are_written_when_there_is_ro
     await book.write()
     found, _ = await asyncio.to_thread(files.newest_first, 10, lambda _: True, limit=10, most_read=10)
     assert [each.id for each in found] == [2, 1, 0]
+
+
+async def test_lines_stay_in_order_when_their_writing_is_cancelled(tmp_path: Path) -> None:
+    """As at the end of a server: what the thread then cannot write is written by the next one, and first."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Slow(LogFiles):
+        def append(self, lines: Sequence[LogLine]) -> None:
+            if not may_end.is_set():
+                begun.set()
+                may_end.wait(30)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().append(lines)
+
+    files = Slow(tmp_path)
+    book = Logbook(tmp_path, Hub(Limits()), files=files)
+    book.take((line(0),))
+    writing = asyncio.create_task(book.write())
+    await until(begun.is_set)
+    writing.cancel()
+    book.take((line(1),))
+    last = asyncio.create_task(book.write())
+    await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.wait({writing, last})
+    assert writing.cancelled()
+    found, _ = await asyncio.to_thread(files.newest_first, 10, lambda _: True, limit=10, most_read=10)
+    assert [each.id for each in found] == [1, 0]
 
 
 def test_a_line_torn_by_a_power_cut_does_not_take_the_next_one(tmp_path: Path) -> None:

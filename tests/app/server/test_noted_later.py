@@ -1,5 +1,6 @@
 """What cannot be written while the disk fails is written when it is well: offline, ended, seen, stopped."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import CatalogueFull, CatalogueUnreadable
 from app.catalogue.transaction import Transaction
 from app.server import agents
+from app.server.logins import USED_EVERY_S
 from streams.failures import TidewatchError
 from streams.vocabulary import ClientState, EventKind, ServerState
 from tests.servers import Agent, RunningServer, a_server, told, until
@@ -141,3 +143,18 @@ async def test_background_work_goes_on_after_any_failure(
             return at is not None and (before is None or at > before)
 
         await until(seen_since)
+
+
+async def test_which_tokens_were_used_is_written_with_the_next_ones(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins, catalogue = running_server.room.logins, running_server.room.catalogue
+    await running_server.get("/api/clients")
+    disk = FailingDisk(catalogue, monkeypatch, ERRORS[1])
+    now = time.monotonic() + USED_EVERY_S
+    monkeypatch.setattr(logins, "_clock", lambda: now)
+    with pytest.raises(CatalogueFull):
+        await logins.write_used()
+    disk.failing = False
+    await logins.write_used()
+    assert all(token.used_at is not None for token in await catalogue.console_tokens.all())

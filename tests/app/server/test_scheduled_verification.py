@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.catalogue.errors import CatalogueFull
 from app.protocol import Hashes
+from app.server import scheduled_verification
 from app.server.folder import STORE_FOLDER
 from app.server.scheduled_verification import MIN_BYTES_PER_S, Pace, ScheduledVerification
 from app.store.errors import StoreFailure, StoreLost, StoreUnreadable
@@ -133,6 +135,32 @@ async def test_what_was_read_is_noted_when_it_is_cut_off(running_server: Running
     async with scheduled(running_server) as (schedule, store):
         await schedule.verify_due()
         assert store.read == [sha256_of(content) for content in contents[3:]]
+
+
+async def test_what_was_read_is_noted_later_where_that_fails(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await running_server.enrol("web")).back_up(FILES)
+    await age(running_server, dict.fromkeys(FILES.values(), 90))
+    files = running_server.room.catalogue.files
+    mark, tries = files.mark_verified, 0
+
+    async def failing_once(*arguments: Any, **more: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise CatalogueFull("It is full.")
+        return await mark(*arguments, **more)
+
+    monkeypatch.setattr(files, "mark_verified", failing_once)
+    monkeypatch.setattr(scheduled_verification, "MARK_EVERY_S", -1.0)
+    async with scheduled(running_server) as (schedule, store):
+        with pytest.raises(CatalogueFull):
+            await schedule.verify_due()
+        before = list(store.read)
+        assert len(before) == 1
+        await schedule.verify_due()
+        assert store.read.count(before[0]) == 1, "what was read is not read again"
 
 
 async def test_damage_is_told_and_mended_by_the_next_backup(running_server: RunningServer) -> None:
