@@ -28,6 +28,7 @@ OF_THE_SYSTEM = frozenset(
 """Names that a new and empty file system has too."""
 LOOKED_FOR = 200
 """Of the first and of the last files of a source, where another file system is at its place."""
+MOUNTED, PLAIN = "mounted", "plain"
 SECOND_NS = 1_000_000_000
 """What all copies keep of a time."""
 NOT_MOUNTED = "nothing is mounted there any more"
@@ -38,31 +39,35 @@ class Place:
     """Which folder of which file system stands under a path."""
 
     file_system: str
-    """Its device, its number and the name of its disk, as far as it has them."""
+    """Its device, number and name of its disk, as far as it has them, and whether it is mounted here."""
     inode: str
 
     @classmethod
-    def of(cls, folder: int, disks: Mapping[int, str]) -> "Place":
-        """Return the place of an open folder."""
+    def of(cls, folder: int, disks: Mapping[int, str], *, mounted: bool) -> "Place":
+        """Return the place of an open folder, and whether something is mounted on it."""
         at = os.fstat(folder)
-        name = disks.get(at.st_dev, "")
-        return cls(f"{at.st_dev}:{file_system_id(folder)}:{name}", str(at.st_ino))
+        name, how = disks.get(at.st_dev, ""), MOUNTED if mounted else PLAIN
+        return cls(f"{at.st_dev}:{file_system_id(folder)}:{name}:{how}", str(at.st_ino))
 
     def is_on_another(self, before: "Place") -> bool | None:
         """Return whether this is on another file system than ``before``; None where nothing tells.
 
-        Devices have other numbers after a restart, and some file systems have no number but that.
+        Devices have other numbers after a restart, and some file systems have no number but that. A folder
+        that was mounted there shows what is below it where it is not, be it of the same file system.
         """
-        (device, number, name), (old_device, old_number, old_name) = self._parts(), before._parts()
+        device, number, name, how = self._parts()
+        old_device, old_number, old_name, old_how = before._parts()
+        if (old_how, how) in ((MOUNTED, PLAIN), (PLAIN, MOUNTED)):
+            return True
         if name and old_name:
             return name != old_name
         if number in ("", "0", device) or old_number in ("", "0", old_device):
             return False if self.file_system == before.file_system else None
         return number != old_number
 
-    def _parts(self) -> tuple[str, str, str]:
-        device, number, name = f"{self.file_system}::".split(":")[:3]
-        return device, number, name
+    def _parts(self) -> tuple[str, str, str, str]:
+        device, number, name, how = f"{self.file_system}:::".split(":")[:4]
+        return device, number, name, how
 
 
 class Sources:
@@ -104,15 +109,16 @@ class Sources:
 
     def look_at(self, path: bytes, real: bytes, folder: int, known: Mapping[bytes, Row]) -> str | None:
         """Return why an open folder is not the source that it was, None where it is; remembers it then."""
-        now, before = Place.of(folder, self._disks), self._known.get(path)
+        mounted = real in self._mounts or _is_mount(folder)
+        now, before = Place.of(folder, self._disks, mounted=mounted), self._known.get(path)
         if now != before and not self.is_meant(path):
-            another = None if before is None else now.is_on_another(before)
+            another = True if before is None else now.is_on_another(before)
             reason = _missing({os.fsencode(name) for name in os.listdir(folder)}, known, another=another)
             if reason is None and another:
                 reason = _replaced(path, folder, self._index.some_files(path, LOOKED_FOR))
             if reason is not None:
                 return reason
-        if path in self._roots or real in self._mounts or _is_mount(folder):
+        if path in self._roots or mounted:
             self._seen[path] = now
             if now != before:
                 self._known[path] = now
@@ -168,20 +174,18 @@ def _missing(names: set[bytes], known: Mapping[bytes, Row], *, another: bool | N
         return f"it is empty, but held {what} at the last backup; its disk may not be mounted"
     if another is False:
         return None
-    return f"another file system is there, with none of the {what} of the last backup"
+    return f"another disk or folder is there, with none of the {what} of the last backup"
 
 
 def _replaced(path: bytes, folder: int, files: Sequence[tuple[bytes, int, int, int]]) -> str | None:
-    """Return why another file system has not the files of the one before; None where most of them are there.
+    """Return why another folder has not the files of the one before; None where most of them are there.
 
     What was copied to a new disk has its times, or is said to be meant.
     """
     standing = sum(_is_as_it_was(each[len(path.rstrip(b"/")) + 1 :], folder, *fact) for each, *fact in files)
     if 2 * standing >= len(files):
         return None
-    return (
-        f"another file system is there, with {standing} of {len(files)} files of the last backup looked for"
-    )
+    return f"another disk or folder is there, with {standing} of {len(files)} files of the last backup"
 
 
 def _is_as_it_was(name: bytes, folder: int, mode: int, size: int, mtime_ns: int) -> bool:

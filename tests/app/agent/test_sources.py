@@ -151,6 +151,10 @@ def test_another_file_system_without_the_old_files_is_missing(
         ("1:0:A", "1:0", None),
         ("1:7:A", "1:7", False),
         ("1:7:A", "nonsense", None),
+        ("1:7:A:mounted", "1:7:A", False),
+        ("1:7:A:mounted", "1:7:A:mounted", False),
+        ("1:7:A:plain", "1:7:A:mounted", True),
+        ("1:7:A:mounted", "1:7:A:plain", True),
     ],
 )
 def test_a_file_system_is_known_by_what_it_carries_in_itself(
@@ -163,11 +167,38 @@ def test_where_nothing_tells_file_systems_apart_one_name_is_enough(
     root: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     devices = iter(range(100, 200))
-    monkeypatch.setattr(Place, "of", lambda *_: Place(f"{next(devices)}:0:", "1"))
+    monkeypatch.setattr(Place, "of", lambda *_, **__: Place(f"{next(devices)}:0:", "1"))
     scan(root, index)
     replace(root, "a")
     step = scan(root, index)
     assert step.missing == [] and len(step.vanished) == 2
+
+
+def test_what_is_below_a_mount_of_the_same_file_system_is_another_folder(
+    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = {os.fsencode(root)}
+    monkeypatch.setattr(sources, "mount_points", lambda: frozenset(mounts))
+    scan(root, index)
+    mounts.clear()
+    replace(root, "a", "left over")
+    step = scan(root, index)
+    assert (step.vanished, len(step.missing)) == ([], 1)
+    put_back(root)
+    assert scan(root, index).missing == []
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_source_of_a_lost_index_is_known_by_its_files(root: Path, index: Index, same: bool) -> None:
+    scan(root, index)
+    index.forget_source(os.fsencode(root))
+    if not same:
+        replace(root, "a", "b", "c", "d")
+        os.utime(root / "b", (1e9, 1e9))
+        for name in ("a", "c"):
+            (root / name).write_text("longer")
+    step = scan(root, index)
+    assert bool(step.missing) is not same and step.vanished == []
 
 
 def test_a_file_at_the_place_of_a_folder_is_missing_too(root: Path, index: Index) -> None:
