@@ -8,9 +8,10 @@ import flet as ft
 from msgspec.structs import replace
 
 from streams.vocabulary import CONSOLE_SCOPES, Scope
+from tests.ui.fake_commands import FakeCommands
 from tests.ui.settings_stage import settings_stage
 from ui.views.settings_present import TOKENS
-from ui.views.settings_tokens import TokensCard
+from ui.views.settings_tokens import NO_TOKENS, TokensCard
 
 
 def texts(card: TokensCard) -> list[str]:
@@ -63,4 +64,10 @@ async def test_tokens_that_come_before_they_can_be_drawn_are_no_fault(tmp_path: 
         await asyncio.gather(*stage.view._acts)  # no frame is drawn meanwhile
         await stage.h.settle()
         assert stage.said() == []
-        assert "console" in texts(stage.view._tokens)
+        assert "console" in texts(stage.view._tokens) and NO_TOKENS not in texts(stage.view._tokens)
+        commands = stage.view._tokens._commands
+        assert isinstance(commands, FakeCommands)
+        commands.kept_tokens.clear()
+        stage.view._tokens.open()
+        await stage.until_saved()
+        assert NO_TOKENS in texts(stage.view._tokens)

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import flet as ft
 
 from streams.records.statements import ExportFormat
 from ui.components.menus import minded
-from ui.theme import LINE, QUIET_INK
+from ui.theme import LINE, QUIET_INK, body_text
 
 _PIN = "Pin: run again when the data changes"
+_EXPORTS: Final = {
+    ExportFormat.CSV: "Export as CSV",
+    ExportFormat.CSV_UNGUARDED: "Export as CSV, formulas not guarded",
+    ExportFormat.JSON: "Export as JSON",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +53,12 @@ class SqlTools:
             icon_size=18,
             icon_color=QUIET_INK,
             tooltip="Export the whole result",
+            menu_position=ft.PopupMenuPosition.UNDER,
             items=[
-                ft.PopupMenuItem("Export as CSV", on_click=lambda _e: acts.export(ExportFormat.CSV)),
                 ft.PopupMenuItem(
-                    "Export as CSV, formulas not guarded",
-                    on_click=lambda _e: acts.export(ExportFormat.CSV_UNGUARDED),
-                ),
-                ft.PopupMenuItem("Export as JSON", on_click=lambda _e: acts.export(ExportFormat.JSON)),
+                    content=body_text(label), height=32, on_click=lambda _e, kind=kind: acts.export(kind)
+                )
+                for kind, label in _EXPORTS.items()
             ],
         )
         save = _icon_button(ft.Icons.STAR_BORDER, "Save or forget this statement", acts.save)

@@ -15,7 +15,19 @@ from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import age_text
 from ui.permissions import Permissions
-from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, Tone, small_text
+from ui.theme import (
+    HOVER,
+    INK,
+    LINE,
+    MONO,
+    QUIET_INK,
+    RADIUS,
+    SIZE_BODY,
+    Tone,
+    body_text,
+    card_title,
+    small_text,
+)
 
 SCOPE_WORDS: Final = {
     Scope.LOOK: "see everything but the contents of files",
@@ -23,6 +35,7 @@ SCOPE_WORDS: Final = {
     Scope.RESTORE: "read the contents of files; with operate also let a client enrol again",
     Scope.DESTROY: "remove clients, end protection, manage tokens",
 }
+NO_TOKENS: Final = "There is no token yet."
 ENDS: Final = (("", "no end"), ("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("365", "1 year"))
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
@@ -42,7 +55,14 @@ class TokensCard:
         self._commands, self._context = commands, context
         self._act, self._touch, self._page = act, touch, page
         self._rows = ft.Column([], spacing=0, tight=True)
-        self._name = ft.TextField(label="Name", dense=True, width=220, max_length=60, counter="")
+        self._name = ft.TextField(
+            label="Name",
+            dense=True,
+            width=220,
+            max_length=60,
+            counter="",
+            content_padding=ft.Padding.symmetric(horizontal=14, vertical=16),  # as high as the menu beside it
+        )
         boxes = {scope: ft.Checkbox(value=scope is Scope.LOOK) for scope in CONSOLE_SCOPES}
         boxes[Scope.LOOK].disabled = True  # part of every token
         self._scopes = {scope: box for scope, box in boxes.items() if scope is not Scope.LOOK}
@@ -62,6 +82,7 @@ class TokensCard:
                 [
                     self._rows,
                     self._made,
+                    card_title("New token"),
                     ft.Column(
                         [_scope_line(scope, box) for scope, box in boxes.items()], spacing=0, tight=True
                     ),
@@ -104,7 +125,7 @@ class TokensCard:
             self._rows.controls = [ft.Text(failure.line(), size=SIZE_BODY, color=Tone.BAD.color)]
         else:
             self._revokes = []
-            self._rows.controls = [self._row(token) for token in tokens]
+            self._rows.controls = [self._row(token) for token in tokens] or [body_text(NO_TOKENS, quiet=True)]
         self._show_orders()
         self._touch(self.control)
 

@@ -7,7 +7,7 @@ from app.bridge.database.connection import Reader
 from app.bridge.database.page_keys import key_condition
 from app.bridge.database.values import quoted, row_reader, shortening, size_of, source_of
 from streams.failures import CommandFailed
-from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, TableInfo
+from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, Stored, TableInfo
 
 COLUMNS_AT_ONCE = 400
 """An answer of SQLite has at most 2,000 columns, which a table can have too."""
@@ -47,7 +47,8 @@ def up_to_bytes(rows: Iterable[Row]) -> list[Row]:
     return found
 
 
-def _too_large(error: sqlite3.Error) -> bool:
+def too_large(error: sqlite3.Error) -> bool:
+    """Whether a value is larger than may be read."""
     return error.sqlite_errorcode & 0xFF in _TOO_LARGE
 
 
@@ -61,9 +62,9 @@ def _rows_of(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> dict[Key,
         try:
             part = _cells(reader, table, columns, keys)
         except sqlite3.DatabaseError as error:
-            if not _too_large(error):
+            if not too_large(error):
                 raise
-            part = {key: _one_by_one(reader, table, columns, key) for key in keys}
+            part = {key: _cells_of_key(reader, table, columns, key) for key in keys}
         found = {key: (*row, *part[key]) for key, row in found.items() if key in part}
     return found
 
@@ -87,25 +88,31 @@ def _cells(
     return found
 
 
-def _one_by_one(reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], key: Key) -> Row:
-    """Return the cells of a row of which one is too large to be read: that one is empty, with its size."""
+def _cells_of_key(reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], key: Key) -> Row:
+    where, params = key_condition(table, key)
+    return cells_of_one(reader, columns, f"FROM {source_of(table)}{where}", params)
+
+
+def cells_of_one(reader: Reader, columns: Sequence[ColumnInfo], place: str, params: Sequence[Stored]) -> Row:
+    """Return the cells of the row at a place, FROM what and WHERE; those too large to be read are empty.
+
+    Raises CommandFailed where there is no row any more.
+    """
     try:
-        found = _cells(reader, table, columns, [key])
+        found = reader.all(f"SELECT {', '.join(map(shortening, columns))} {place}", params)
     except sqlite3.DatabaseError as error:
-        if not _too_large(error):
+        if not too_large(error):
             raise
     else:
-        if key not in found:
+        if not found:
             raise CommandFailed("A row is gone.", hint="Read the page again.")
-        return found[key]
+        return row_reader([column.secret for column in columns])(found[0])
     if len(columns) > 1:
         half = len(columns) // 2
         parts = columns[:half], columns[half:]
-        return tuple(cell for part in parts for cell in _one_by_one(reader, table, part, key))
-    where, params = key_condition(table, key)
+        return tuple(cell for part in parts for cell in cells_of_one(reader, part, place, params))
     name = quoted(columns[0].name)
     # Neither reads the value: its type and the size of a blob stand before it.
-    is_blob = reader.one(f"SELECT typeof({name}) = 'blob' FROM {source_of(table)}{where}", params)
-    if not is_blob:
+    if not reader.one(f"SELECT typeof({name}) = 'blob' {place}", params):
         return (LongText(""),)
-    return (Blob(reader.one(f"SELECT length({name}) FROM {source_of(table)}{where}", params), b""),)
+    return (Blob(reader.one(f"SELECT length({name}) {place}", params), b""),)

@@ -2,13 +2,14 @@
 
 import codecs
 import sqlite3
+from collections.abc import Sequence
 from itertools import islice
 
 from app.bridge.database.connection import Reader
 from app.bridge.database.filters import Condition, filter_condition
 from app.bridge.database.outline import count_capped
 from app.bridge.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
-from app.bridge.database.page_rows import read_rows, up_to_bytes
+from app.bridge.database.page_rows import cells_of_one, read_rows, too_large, up_to_bytes
 from app.bridge.database.session import BEGIN
 from app.bridge.database.statements import part_of_whole
 from app.bridge.database.values import (
@@ -25,11 +26,13 @@ from streams.failures import CommandFailed
 from streams.records.database import (
     COUNT_CAP,
     CellQuery,
+    ColumnInfo,
     Direction,
     Edge,
     Key,
     PageQuery,
     RawText,
+    Row,
     TableInfo,
     TablePage,
     WholeValue,
@@ -118,24 +121,24 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     """
     filtered = filter_condition(table, query.filter)
     where, params = where_of([filtered])
-    start = 0
+    start, most = 0, query.limit
     if query.direction is Direction.LAST:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {quoted(table.name)}{where} LIMIT {COUNT_CAP})"
         start = max(0, reader.one(sql, params) - query.limit)
     elif query.edge is not None and query.edge.key:
         at = int(str(query.edge.key[0] or 0))
         start = at + 1 if query.direction is Direction.AFTER else max(0, at - query.limit)
+        most = query.limit if query.direction is Direction.AFTER else min(at, query.limit)
     word = " DESC" if query.descending else ""
     order = f" ORDER BY {column_of(table, query.sort)}{word}" if query.sort else ""
-    chosen = ", ".join(shortening(column) for column in table.columns)
-    sql = f"SELECT {chosen} FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?"
-    room = min(query.limit, max(0, COUNT_CAP - start))
-    read = row_reader([column.secret for column in table.columns])
-    cursor = reader.session.execute(sql, (*params, room + 1, start))
-    values = map(read, cursor)
-    rows = tuple(up_to_bytes(islice(values, room)))
-    more = next(values, None) is not None
-    cursor.close()
+    room = min(most, max(0, COUNT_CAP - start))
+    source = f"FROM {quoted(table.name)}{where}{order} LIMIT ? OFFSET ?", tuple(params)
+    try:
+        rows, more = _rows_at(reader, table.columns, source, start, room)
+    except sqlite3.DatabaseError as error:
+        if not too_large(error):
+            raise
+        rows, more = _row_by_row(reader, table.columns, source, start, room)
     ends_early = more and start + len(rows) >= COUNT_CAP
     count, capped = (None, False) if filtered is None else _matching(reader, table, filtered)
     return TablePage(
@@ -150,6 +153,32 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
         matching_capped=capped,
         ends_early=ends_early,
     )
+
+
+def _rows_at(
+    reader: Reader, columns: Sequence[ColumnInfo], source: Condition, start: int, room: int
+) -> tuple[tuple[Row, ...], bool]:
+    """Return up to ``room`` rows from ``start`` on, and whether there are more."""
+    place, params = source
+    chosen = ", ".join(map(shortening, columns))
+    read = row_reader([column.secret for column in columns])
+    cursor = reader.session.execute(f"SELECT {chosen} {place}", (*params, room + 1, start))
+    values = map(read, cursor)
+    rows = tuple(up_to_bytes(islice(values, room)))
+    more = next(values, None) is not None
+    cursor.close()
+    return rows, more
+
+
+def _row_by_row(
+    reader: Reader, columns: Sequence[ColumnInfo], source: Condition, start: int, room: int
+) -> tuple[tuple[Row, ...], bool]:
+    """Return the same where a value is too large to be read: that one is empty."""
+    place, params = source
+    there = reader.one(f"SELECT count(*) FROM (SELECT 1 {place})", (*params, room + 1, start))
+    places = ((*params, 1, start + at) for at in range(min(there, room)))
+    rows = tuple(up_to_bytes(cells_of_one(reader, columns, place, at) for at in places))
+    return rows, there > len(rows)
 
 
 def whole_of_cell(reader: Reader, table: TableInfo, query: CellQuery, most: int) -> WholeValue:

@@ -15,6 +15,7 @@ from streams.records.database import RawText
 Params = Sequence[Any] | Mapping[str, Any]
 Values = Sequence[Any]
 
+_VIRTUAL = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL %'"
 BEGIN = "BEGIN"
 """All that follows, up to the session's ``end``, sees one state of the file."""
 
@@ -130,10 +131,17 @@ class LocalSession:
         try:
             self._stand_in()
             failed = self._replace_views(shield.views)
+            virtual = self.connection.execute(_VIRTUAL).fetchall()
         finally:
             self.connection.execute("PRAGMA query_only = ON")
             self.connection.set_authorizer(self.authority.decide)
         self.authority.shield = shield
+        for (name,) in virtual:  # reading the schema anew has disconnected them
+            try:
+                self.connect_virtual(str(name))
+            except sqlite3.DatabaseError as error:
+                if not only_this_one(error):  # which is said when it is asked
+                    raise
         return failed
 
     def _replace_views(self, views: Sequence[tuple[str, str]]) -> dict[str, str]:
