@@ -1,6 +1,6 @@
 """What is held before it is destroyed: clients marked for removal, protection, and shortened retention."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import insert, select, update
@@ -57,6 +57,17 @@ class Holds:
             return client
 
         return await self._writer.write(work)
+
+    async def wait_until(self, until: datetime) -> None:
+        """Let no mark be due before a time."""
+
+        def work(transaction: Transaction) -> None:
+            due = select(clients.c.no).where(clients.c.destroy_at < to_us(until), PRESENT)
+            for row in transaction.all(due):
+                client = change(transaction, row.no, destroy_at=to_us(until))
+                transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+
+        await self._writer.write(work)
 
     async def check_removable(self, client_id: str) -> None:
         """Raise UnknownClient, or Protected for a client that is protected or has a protected run."""

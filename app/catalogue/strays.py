@@ -21,6 +21,7 @@ AT_ONCE = 500
 EPOCH_NAME = "strays_epoch"
 """In the table ``meta``: the catalogue for which unknown contents were held. No copy has it."""
 _UNTIL = "strays_held_until"
+_PUT_BACK_UNTIL = "put_back_until"
 
 _put = insert(meta)
 _PUT = _put.on_conflict_do_update(index_elements=["name"], set_={"value": _put.excluded.value})
@@ -62,11 +63,21 @@ class Strays:
 
         return await self._writer.write(work)
 
-    async def hold(self, epoch: str) -> None:
-        """Hold unknown contents from now on, as for another catalogue."""
+    async def hold(self, epoch: str) -> datetime:
+        """Hold unknown contents and deleted files from now on, after one was put back; return until when."""
         until = (await self._known_time.times()).latest + HELD
-        values = [{"name": EPOCH_NAME, "value": epoch}, {"name": _UNTIL, "value": str(to_us(until))}]
+        text = str(to_us(until))
+        kept = {EPOCH_NAME: epoch, _UNTIL: text, _PUT_BACK_UNTIL: text}
+        values = [{"name": name, "value": value} for name, value in kept.items()]
         await self._writer.write(lambda transaction: transaction.run(_PUT, values))
+        return until
+
+    async def put_back(self) -> bool:
+        """Return whether a copy was put back so short ago that a newer one may be put back yet."""
+        times = await self._known_time.times()
+        rows = await self._readers.rows(select(meta.c.value).where(meta.c.name == _PUT_BACK_UNTIL))
+        until = _time(rows[0].value) if rows else None
+        return until is not None and times.judged < min(until, times.latest + HELD)
 
     async def doom(self, hashes: Collection[str]) -> int:
         """Doom those of these contents of the store that are not known; return how many.
@@ -88,11 +99,11 @@ class Strays:
 
 def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
     """Hold unknown contents longer by the length of a jump of the clock: that time was not waited."""
-    for row in transaction.all(select(meta.c.value).where(meta.c.name == _UNTIL)):
+    for row in transaction.all(select(meta).where(meta.c.name.in_((_UNTIL, _PUT_BACK_UNTIL)))):
         until = _time(row.value)
         if until is not None:
             later = max(until, min(until + jump, transaction.now + HELD))
-            transaction.run(_PUT, [{"name": _UNTIL, "value": str(to_us(later))}])
+            transaction.run(_PUT, [{"name": row.name, "value": str(to_us(later))}])
 
 
 def _time(text: str | None) -> datetime | None:

@@ -61,7 +61,9 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     too_old = at - timedelta(days=limits.keep_events_days)
     events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()
-    files = await catalogue.files.purge(at - await settled_keep(catalogue, limits))
+    files = 0
+    if not await catalogue.strays.put_back():
+        files = await catalogue.files.purge(at - await settled_keep(catalogue, limits))
     await catalogue.contents.forget_unnamed(at, times.latest)
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)

@@ -2,7 +2,8 @@
 
 Both keep a random word that is renewed at each start and while the server runs. While it is renewed the store
 has the new one and the one before, so that a crash in between is no difference. An older catalogue would let
-go what was stored since, as unknown; an older store lacks contents that the catalogue believes in.
+go what was stored since, as unknown, and files and clients that were kept since; an older store lacks
+contents that the catalogue believes in.
 """
 
 import asyncio
@@ -32,23 +33,30 @@ class StoreMomentKeeper:
         self._differs = False
 
     async def begin(self) -> None:
-        """Compare and renew the words; where they differ, unknown contents are held from now on."""
+        """Compare and renew the words; where they differ, nothing is destroyed for some days."""
         try:
-            known, words = await self._catalogue.store_moment.read(), await self._store.moment()
+            await self._compare()
         except TidewatchError as failure:
             log.warning("store_moment_not_read", code=failure.code, reason=failure.message)
-            self._differs = True
-        else:
-            self._differs = bool(known or words) and known not in words
-        if self._differs:
-            log.warning(
-                "catalogue_and_store_of_two_moments",
-                hint="One was put back. Unknown contents stay for now; what the store lacks is sent again.",
-            )
-            await self._catalogue.strays.hold(self._catalogue.epoch)
-        else:
+            await self._hold()
+        if not self._differs:
             # Before anything is stored: what comes from now on is of another moment than any copy.
             await self._renew_if_possible()
+
+    async def _compare(self) -> None:
+        known, words = await self._catalogue.store_moment.read(), await self._store.moment()
+        if (known or words) and known not in words:
+            log.warning(
+                "catalogue_and_store_of_two_moments",
+                hint="One was put back. Nothing is destroyed for now; what the store lacks is sent again.",
+            )
+            await self._hold()
+
+    async def _hold(self) -> None:
+        """Let nothing go by an older catalogue: a file or a client may have been kept since."""
+        self._differs = True
+        until = await self._catalogue.strays.hold(self._catalogue.epoch)
+        await self._catalogue.holds.wait_until(until)
 
     async def run(self) -> None:
         """Find what the store lacks where they differ, and renew the words at intervals, until cancelled."""
@@ -61,6 +69,9 @@ class StoreMomentKeeper:
 
     async def _renew_if_possible(self) -> None:
         try:
+            if not self._differs:
+                # A disk that was mounted again may be another one, or an older copy.
+                await self._compare()
             if self._differs:
                 # Noted only then that they fit: it is begun again after a crash.
                 await self._verification.look_for_missing()

@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"contents of the copy that the store has no more: {len(report.missing):,}")
         if report.problems:
             say(f"Run: python -m app server repair --data {args.data}")
+    say("tokens, marks for removal and protection are those of the copy: look through them")
     say("done; start the server: each agent's next backup sends what is missing since")
     return 0
 

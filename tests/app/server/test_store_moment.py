@@ -3,13 +3,17 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.server.folder import STORE_FOLDER
+from app.catalogue.copies import copy_to
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.retention import tidy
 from app.server.strays import StraySearch
+from streams.records.base import utc_now
 from tests.app.server.test_ownership import leave_stray, settled_epoch, stored
 from tests.servers import RunningServer, a_server, sha256_of, until
 
@@ -118,3 +122,30 @@ async def test_restarts_and_a_crash_between_both_notes_are_no_other_moment(
         await server.room.store.note_moment([known, "next"])
     async with a_server(tmp_path) as server:
         assert not await server.room.catalogue.strays.held(server.room.catalogue.epoch)
+
+
+async def test_what_was_kept_since_is_not_destroyed_by_an_older_catalogue(tmp_path: Path) -> None:
+    """A removal and deletions were undone after the copy was made."""
+    data, catalogue = tmp_path / "data", tmp_path / "data" / CATALOGUE_FILE
+    async with a_server(data) as server:
+        agent = await server.enrol("web")
+        await agent.back_up(FILES)
+        await until(noted(server))
+        rows = (await server.get("/api/files"))["rows"]
+        ids = [row["id"] for row in rows]
+        await server.post("/api/files/delete", {"file_ids": ids})
+        holds = server.room.catalogue.holds
+        await holds.mark(agent.client_id, timedelta(seconds=-1))
+        copy = (await in_thread(copy_to, catalogue, tmp_path / "copies", utc_now())).path
+        await holds.unmark(agent.client_id)
+        await server.post("/api/files/undelete", {"file_ids": ids})
+    for old in data.glob(f"{CATALOGUE_FILE}*"):
+        old.unlink()
+    await in_thread(shutil.copy, copy, catalogue)
+    async with a_server(data, blank=False, keep_deleted_days=0) as server:
+        room = server.room
+        await room.removal.destroy_due()
+        await tidy(room.catalogue, room.store, room.limits)
+        assert len((await server.get("/api/files?state=deleted"))["rows"]) == len(FILES)
+        marked = await server.get(f"/api/clients/{agent.client_id}")
+        assert datetime.fromisoformat(marked["destroy_at"]) > utc_now() + timedelta(hours=71)
