@@ -25,6 +25,8 @@ HEAD_NAME = "audit_head"
 LONGEST_HEAD = 200
 """Bytes of that file; the rest of a longer one, which is no such file, is not read."""
 MOST = 2**62
+MOST_FAULTS = 1000
+"""Faults that are named, the first ones; with so many it is all the same how many more there are."""
 FIRST = bytes(32)
 """What the first row follows."""
 COLUMNS = (
@@ -105,11 +107,13 @@ def prove(catalogue: Path) -> Proof:
     """Walk the whole chain and return each fault: changed, missing, reordered, cut.
 
     Raises one of the catalogue's errors where it cannot be read, and OSError where the file with its head
-    cannot.
+    cannot. A server may go on writing meanwhile.
     """
+    # First, since what it names is in the catalogue before: a later look at that has the row.
+    beside = read_head(catalogue)
     with translated(catalogue), closing(sqlite3.connect(file_uri(catalogue, "ro"), uri=True)) as database:
         database.execute("BEGIN")
-        return _walk(database, _kept_head(database), read_head(catalogue))
+        return _walk(database, _kept_head(database), beside)
 
 
 class _Witness:
@@ -156,10 +160,11 @@ def _walk(database: sqlite3.Connection, kept: Head | None, beside: Head | None) 
         if hash_ != chained(told_previous, values):
             faults.append(f"row {seq} was changed")
         elif values[COLUMNS.index("action")] == AuditAction.AUDIT_PURGE:
-            removed.add(_last_removed(values[COLUMNS.index("detail")]))
+            removed.add(_last_removed(str(values[COLUMNS.index("detail")])))
         for witness in (*inside, *outside):
             witness.meet(seq, hash_)
         last, previous, count = seq, hash_, count + 1
+        del faults[MOST_FAULTS:]
     if begin is not None and (begin.seq, begin.hash) not in removed:
         faults.insert(0, f"rows 1 to {begin.seq} are missing")
     faults += [text for witness in inside for text in witness.told(last)]
@@ -167,8 +172,14 @@ def _walk(database: sqlite3.Connection, kept: Head | None, beside: Head | None) 
 
 
 def _rows(database: sqlite3.Connection) -> Iterator[tuple[list[Any], bytes, bytes]]:
+    # Whatever somebody has put there is read, and found to be changed.
+    database.text_factory = lambda raw: raw.decode("utf-8", "replace")
     for row in database.execute(f"SELECT {_ALL} FROM audit ORDER BY seq"):
-        yield list(row[: len(COLUMNS)]), row[-2], row[-1]
+        yield list(row[: len(COLUMNS)]), _hash(row[-2]), _hash(row[-1])
+
+
+def _hash(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else b""
 
 
 def _kept_head(database: sqlite3.Connection) -> Head | None:

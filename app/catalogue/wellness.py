@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from app.catalogue.audit_chain import HEAD_FILE, prove
 from app.catalogue.engine import LOCK_WAIT_S, file_uri
 from app.catalogue.errors import translated
 from streams.failures import NotADatabase
@@ -45,4 +46,26 @@ def check(path: Path) -> bool:
         log.info("integrity_ok", seconds=seconds)
         return True
     log.error("integrity_damaged", findings="; ".join(found), seconds=seconds)
+    return False
+
+
+def check_audit(path: Path) -> bool:
+    """Walk the chain of the audit record; return whether nobody has changed it."""
+    began = time.monotonic()
+    try:
+        faults = prove(path).faults
+    except NotADatabase as error:
+        faults = [error.message]
+    except OSError as error:
+        faults = [f"{HEAD_FILE} cannot be read: {error.strerror or error}"]
+    seconds = round(time.monotonic() - began, 3)
+    if not faults:
+        log.info("audit_chain_ok", seconds=seconds)
+        return True
+    more = f" and {len(faults) - MOST_FINDINGS} more" if len(faults) > MOST_FINDINGS else ""
+    log.error(
+        "audit_chain_broken",
+        findings="; ".join(faults[:MOST_FINDINGS]) + more,
+        hint="Somebody has changed the audit record. Run server check.",
+    )
     return False

@@ -8,7 +8,7 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.events import MOST_KEPT
-from app.catalogue.wellness import check, checkpoint
+from app.catalogue.wellness import check, check_audit, checkpoint
 from app.server.limits import Limits
 from app.server.removal import settled_audit, settled_keep
 from app.server.strays import StraySearch
@@ -18,7 +18,7 @@ from streams.failures import TidewatchError
 log = structlog.stdlib.get_logger(__name__)
 
 CHECK_EVERY_S = 24 * 3600.0
-"""How often the catalogue is checked for damage, first soon after the start."""
+"""How often the catalogue is checked for damage and its audit record for changes, first after the start."""
 
 
 async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
@@ -38,6 +38,7 @@ async def keep_tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
             if time.monotonic() - checked_s >= CHECK_EVERY_S:
                 checked_s = time.monotonic()
                 await asyncio.to_thread(check, catalogue.path)
+                await asyncio.to_thread(check_audit, catalogue.path)
         except TidewatchError as failure:
             # A full disk or a lock: it is tried again next time.
             log.warning("retention_failed", code=failure.code, reason=failure.message)

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.catalogue import audit as record
+from app.catalogue import audit_chain
 from app.catalogue.audit import LONGEST_TEXT, AuditNote
-from app.catalogue.audit_chain import HEAD_FILE, prove
+from app.catalogue.audit_chain import HEAD_FILE, prove, read_head
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.wellness import check_audit
 from streams.records.logs import LogFilter
 from streams.vocabulary import AuditAction, LogLevel, LogSource
 from tests.app.catalogue.seeds import Clock, enrol
@@ -45,6 +48,9 @@ async def test_a_record_that_is_empty_is_good(catalogue: Catalogue) -> None:
 
 FORGERIES: tuple[tuple[str, str], ...] = (
     ("UPDATE audit SET who = 'nobody' WHERE seq = 3", "row 3 was changed"),
+    ("UPDATE audit SET who = CAST(x'ff' AS TEXT) WHERE seq = 3", "row 3 was changed"),
+    ("UPDATE audit SET previous = 'x' WHERE seq = 3", "row 3 does not follow row 2"),
+    ("UPDATE audit SET hash = 'x' WHERE seq = 5", "row 5 was changed"),
     ("UPDATE audit SET at = at - 1 WHERE seq = 1", "row 1 was changed"),
     ("DELETE FROM audit WHERE seq = 2", "rows 2 to 2 are missing"),
     ("DELETE FROM audit WHERE seq = 1", "rows 1 to 1 are missing"),
@@ -143,6 +149,35 @@ async def test_until_a_time_hides_nothing_after_a_clock_that_was_ahead(
     first = await catalogue.audit.page(wanted, None, 1)
     second = await catalogue.audit.page(wanted, first.next_before, 1)
     assert [line.fields["on"] for line in (*first.lines, *second.lines)] == ["client 2", "client 0"]
+
+
+async def test_a_server_that_goes_on_writing_breaks_no_chain_for_who_looks(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await noted(catalogue, 2)
+    loop = asyncio.get_running_loop()
+
+    async def go_on() -> None:
+        await catalogue.audit.note(note(2))
+        await catalogue.audit.save_head()
+
+    def read_meanwhile(beside: Path) -> audit_chain.Head | None:
+        asyncio.run_coroutine_threadsafe(go_on(), loop).result(30)
+        return read_head(beside)
+
+    monkeypatch.setattr(audit_chain, "read_head", read_meanwhile)
+    assert await asyncio.to_thread(prove, path) == (3, [], [])
+
+
+@pytest.mark.parametrize(("forgery", "fault"), FORGERIES)
+async def test_a_running_server_says_what_was_forged(catalogue: Catalogue, forgery: str, fault: str) -> None:
+    path = await noted(catalogue, 5)
+    assert await asyncio.to_thread(check_audit, path)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(forgery)
+    with capture_logs() as said:
+        assert not await asyncio.to_thread(check_audit, path)
+    assert said[0]["event"] == "audit_chain_broken" and fault in said[0]["findings"]
 
 
 async def test_rows_that_come_at_once_are_one_chain(catalogue: Catalogue) -> None:
