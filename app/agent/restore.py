@@ -1,7 +1,6 @@
 """Bringing a client's files back: checked against their hashes, several at once, never outside the folder."""
 
 import asyncio
-import errno
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
@@ -34,7 +33,6 @@ ANY_CLIENT, OWN_CLIENT = "/api", "/api/agent"
 WRITE_BYTES = 1024 * 1024
 BROKEN_TIMES = 3
 """How often one file may break off while the server answers otherwise."""
-FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 EMPTY = hashlib.sha256().hexdigest()
 CONFLICTS_TOLD = 3
 
@@ -204,7 +202,7 @@ class Restore:
                 raise
         if not self._ended:
             folders = self._plan.of_kind(EntryKind.FOLDER)
-            self._tree.note(item.parts for item in folders if item.parts not in there)
+            self._tree.note((item.parts for item in folders if item.parts not in there), self._present)
 
     def _survey(self) -> set[Parts]:
         """Find out what is there already, as a restore that was cut leaves it, and what is in the way.
@@ -234,8 +232,6 @@ class Restore:
         return folders
 
     def _make_folders(self) -> None:
-        if not self._tree.created:
-            self._tree.clear_leftovers((), self._present)
         for item in self._plan.of_kind(EntryKind.FOLDER):
             if self._ended:
                 break
@@ -397,8 +393,8 @@ class Restore:
             self.done.specials += item.kind is EntryKind.SPECIAL
 
     def _fail(self, item: Item, error: Exception) -> None:
-        """Note a name that could not be restored; a full or read-only disk ends the restore."""
-        if isinstance(error, OSError) and error.errno in FATAL:
+        """Note a name that could not be restored; a target that takes no more ends the restore."""
+        if isinstance(error, OSError) and self._tree.takes_no_more(error, item.parts):
             raise ConfigRejected(
                 f"--to {self._tree.path}: no more can be written: {reason_of(error)}.",
                 hint="Make room and give the same command again: it goes on from there.",

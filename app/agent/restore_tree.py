@@ -19,16 +19,16 @@ from pathlib import Path
 
 from app.agent.names import reason_of
 from app.agent.portable_names import alternatives
-from app.agent.restore_attributes import HARD_LINK, MODE, OWNER, AttributeWriter
+from app.agent.restore_attributes import HARD_LINK, MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
-from app.agent.system import PASS_THROUGH, is_held, own_user
+from app.agent.system import PASS_THROUGH, is_held
 from app.agent.target_file import InTheWay, NewFile, Replaces, replaces_file
+from app.agent.target_finish import complete, finish
 from app.agent.target_look import (
     NEW_FILE,
     Identity,
     identity_of,
     is_item,
-    is_of_type,
     is_refused,
     look,
     written_by_another,
@@ -38,7 +38,6 @@ from app.agent.target_note import TargetNote
 from streams.failures import ConfigRejected
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-HANDLE = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
 UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
@@ -101,9 +100,10 @@ class TargetTree:
         if not self._note.found:
             self._note.remove()
 
-    def note(self, folders: Iterable[Parts]) -> None:
+    def note(self, folders: Iterable[Parts], keep: Collection[Parts] = ()) -> None:
         """Note, before anything is made, which folders this restore makes; until ``end``."""
         try:
+            self.clear_leftovers((), keep)
             self._note.write(folders, self._temporary())
         except OSError as error:
             raise self._not_written(error) from None
@@ -114,7 +114,22 @@ class TargetTree:
 
     def end(self) -> None:
         """Take the note away."""
-        self._note.remove()
+        try:
+            self._note.remove()
+        except OSError as error:
+            raise self._not_written(error) from None
+
+    def takes_no_more(self, error: OSError, parts: Parts) -> bool:
+        """Return whether what refused a name refuses all others: not a disk that is mounted below."""
+        if error.errno == errno.EROFS:
+            return bool(os.fstatvfs(self._root).f_flag & os.ST_RDONLY)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return False
+        try:
+            with self._opened(parts[:-1]) as parent:
+                return os.fstat(parent).st_dev == os.fstat(self._root).st_dev
+        except OSError:
+            return True
 
     def _not_written(self, error: OSError) -> ConfigRejected:
         return ConfigRejected(
@@ -274,7 +289,7 @@ class TargetTree:
             temporary = self._made_beside(parent, make)
             try:
                 if same is None:
-                    self._complete(temporary, parent, item)
+                    complete(self.attributes, temporary, parent, item)
                 self.place(item.parts, parent, place, lambda at: is_same(at) or may_replace(at))
             finally:
                 with suppress(FileNotFoundError):
@@ -289,42 +304,12 @@ class TargetTree:
                 continue
             return temporary
 
-    def _complete(self, name: bytes, folder: int, item: Item) -> None:
-        """Set all of what was just made, unless something else has its name by now."""
-        handle = os.open(name, HANDLE, dir_fd=folder) if hasattr(os, "O_PATH") else None
-        if handle is None:
-            os.utime(name, ns=(item.mtime_ns, item.mtime_ns), dir_fd=folder, follow_symlinks=False)
-            return
-        try:
-            at, path = os.fstat(handle), f"/proc/self/fd/{handle}"
-            if not is_of_type(item, at) or at.st_nlink > 1:
-                raise InTheWay("something else was put in its place while it was made")
-            if at.st_uid == own_user():
-                self.attributes.apply(path, item)
-                return
-            # A disk that has one owner for all, or the work of somebody else: he gets no rights of it.
-            self.attributes.note_unset(OWNER)
-            self.attributes.note_unset(MODE)
-            self.attributes.set_time(path, item.mtime_ns)
-        finally:
-            os.close(handle)
-
     def finish(self, item: Item) -> None:
         """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
         name = self._name_of(item.parts) if item.parts else b"."
-        flags = PASS_THROUGH if stat.S_ISDIR(item.type) else HANDLE
         try:
             with self._opened(item.parts[:-1]) as parent:
-                handle = os.open(name, flags, dir_fd=parent)
-                try:
-                    at = os.fstat(handle)
-                    if self._identities.get(item.parts) != identity_of(at) or not is_of_type(item, at):
-                        self.attributes.note_unset(MODE)
-                        return
-                    target = f"/proc/self/fd/{handle}" if hasattr(os, "O_PATH") else handle
-                    self.attributes.apply(target, item)
-                finally:
-                    os.close(handle)
+                finish(self.attributes, name, parent, item, self._identities.get(item.parts))
         except OSError:
             self.attributes.note_unset(MODE)
             return
@@ -333,9 +318,12 @@ class TargetTree:
     def put_modes_back(self) -> None:
         """Give folders that were made writable, and that ``finish`` was not called for, their old modes."""
         for parts, before in sorted(self._widened.items(), reverse=True):
-            with suppress(FileNotFoundError, NotADirectoryError), self._opened(parts) as folder:
-                if os.path.samestat(before, os.fstat(folder)):
-                    os.fchmod(folder, stat.S_IMODE(before.st_mode))
+            try:
+                with self._opened(parts) as folder:
+                    if os.path.samestat(before, os.fstat(folder)):
+                        os.fchmod(folder, stat.S_IMODE(before.st_mode))
+            except OSError:
+                self.attributes.note_unset(MODE)
         self._widened.clear()
 
     def place(
@@ -479,7 +467,7 @@ class TargetTree:
     def _make_writable(self, parts: Parts, folder: int) -> None:
         at = os.fstat(folder)
         if at.st_uid == os.geteuid() and at.st_mode & WRITABLE != WRITABLE:
-            with suppress(PermissionError):
+            with suppress(PermissionError):  # What is to be written there says what is wrong.
                 self._widen(parts, folder, folder)
 
     def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:

@@ -47,7 +47,10 @@ def link(path: bytes, target: bytes) -> FileVersion:
 
 @asynccontextmanager
 async def a_false_server(
-    entries: list[FileVersion], contents: dict[int, bytes], next_after: int | None = None
+    entries: list[FileVersion],
+    contents: dict[int, bytes],
+    next_after: int | None = None,
+    batch: bytes | None = None,
 ) -> AsyncIterator[str]:
     """A server that says whatever it is told to."""
     client = Client(id="c", name="laptop", state=ClientState.ONLINE, created_at=NOW, goal_s=1)
@@ -61,10 +64,12 @@ async def a_false_server(
     async def answer(request: web.Request) -> web.Response:
         if request.path in answers:
             return web.Response(body=encode(answers[request.path]))
+        if batch is not None and request.method == "POST":
+            return web.Response(body=batch)
         return web.Response(body=contents[int(request.path.split("/")[3])])
 
     app = web.Application()
-    app.router.add_get("/{any:.*}", answer)
+    app.router.add_route("*" if batch is not None else "GET", "/{any:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,7 +1,9 @@
 """A restore beside others: who swaps names meanwhile, and what cannot be made takes nothing with it."""
 
 import errno
+import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 
 from app.agent.restore_plan import Item, Parts
 from app.agent.restore_tree import TargetTree
+from app.agent.target_file import NewFile
+from app.batches import encode_batch
 from streams.records.attributes import Attributes
 from streams.records.files import FileVersion
 from streams.vocabulary import EntryKind
@@ -67,6 +71,34 @@ async def test_who_swaps_a_name_gets_no_rights_of_it(
         if stat.S_ISREG(path.lstat().st_mode) and path.name != "f":
             assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (NOBODY, 0o755)
     assert (code == 1 and "not restored: /s/name" in said) or "mode of 1" in said
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+async def test_a_disk_below_that_takes_no_more_costs_what_belongs_there_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """As with another file system that is mounted in the target."""
+    below = tmp_path / "in" / "to" / "mounted"
+    below.mkdir(parents=True)
+    device, fstat, new_file = below.stat().st_ino, os.fstat, TargetTree.new_file
+
+    def other_device(file: int) -> os.stat_result:
+        at = fstat(file)
+        return os.stat_result((*at[:2], 999, *at[3:])) if at.st_ino == device else at
+
+    def refuse(tree: TargetTree, parts: Parts, **more: object) -> NewFile:
+        if parts[0] == b"mounted":
+            raise OSError(number, os.strerror(number))
+        return new_file(tree, parts, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "fstat", other_device)
+    monkeypatch.setattr(TargetTree, "new_file", refuse)
+    entries = [folder(b"/s"), folder(b"/s/mounted")]
+    entries += [version(b"/s/mounted/f", b"1", 1), version(b"/s/g", b"2", 2)]
+    async with a_false_server(entries, {1: b"1", 2: b"2"}) as url:
+        assert await from_false(url, tmp_path) == 1
+    assert f"not restored: /s/mounted/f: {os.strerror(number)}" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path / "in" / "to")) == ["g", "mounted"]
 
 
 @as_root
@@ -214,3 +246,96 @@ async def test_a_first_name_that_fails_leaves_its_part_to_the_next_one(
     to = tmp_path / "in" / "to"
     assert sorted(os.listdir(to)) == ["2", "3", "4"]
     assert len({path.lstat().st_ino for path in to.iterdir()}) == 1
+
+
+def put_there(at: Path, kind: str, outside: Path) -> None:
+    if kind == "file":
+        at.write_text("theirs")
+    elif kind == "folder":
+        at.mkdir()
+        (at / "inner").write_text("theirs")
+    elif kind == "link":
+        at.symlink_to(outside)
+    else:
+        os.mkfifo(at)
+
+
+def tree_of(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        is_file = stat.S_ISREG(path.lstat().st_mode)
+        content = path.read_bytes() if is_file else os.readlink(path) if path.is_symlink() else None
+        found[str(path.relative_to(folder))] = (path.lstat().st_mode, path.lstat().st_ino, content)
+    return found
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "link", "pipe"])
+async def test_what_is_of_another_type_is_left_or_replaced_as_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], there: str
+) -> None:
+    outside, to = tmp_path / "outside", tmp_path / "in" / "to"
+    (outside / "kept").mkdir(parents=True)
+    before = tree_of(outside)
+    wanted = {
+        "file": [version(b"/s/name", b"1", 1)],
+        "folder": [folder(b"/s/name"), version(b"/s/name/inner", b"1", 1)],
+        "link": [version(b"/s/name", kind=EntryKind.LINK, sha256=None, link_target=b"/nowhere")],
+        "pipe": [special(b"/s/name", stat.S_IFIFO)],
+    }
+    for kind, entries in wanted.items():
+        if kind == there == "folder":
+            continue  # Both are one folder.
+        if kind == there == "pipe":
+            continue
+        to.mkdir(parents=True)
+        put_there(to / "name", there, outside)
+        found = tree_of(to)
+        async with a_false_server([folder(b"/s"), *entries], {1: b"1"}) as url:
+            assert await from_false(url, tmp_path) == 2, (kind, there)
+            assert tree_of(to) == found
+            capsys.readouterr()
+            code = await from_false(url, tmp_path, "--overwrite")
+        stays = there == "folder" or (there == "link" and kind == "folder")
+        assert code == (1 if stays else 0), (kind, there)
+        made = to / ("name~2" if stays else "name")
+        assert stat.S_IFMT(made.lstat().st_mode) == {
+            "file": stat.S_IFREG, "folder": stat.S_IFDIR, "link": stat.S_IFLNK, "pipe": stat.S_IFIFO,
+        }[kind]  # fmt: skip
+        if stays:
+            assert {name: fact for name, fact in tree_of(to).items() if name in found} == found
+            assert "renamed: /s/name" in capsys.readouterr().err
+        if kind == "folder":
+            assert (made / "inner").read_bytes() == b"1"
+        shutil.rmtree(to)
+    assert tree_of(outside) == before
+
+
+ONE, TWO = b"content of one", b"content of two"
+HASHES = [hashlib.sha256(data).hexdigest() for data in (ONE, TWO)]
+
+
+@pytest.mark.parametrize(
+    ("batch", "whole"),
+    [
+        (b"", ["one", "two"]),
+        (b"garbage", ["one", "two"]),
+        (encode_batch([(HASHES[0], ONE)])[:-1], ["one", "two"]),
+        (encode_batch([(HASHES[0], ONE), (HASHES[1], TWO)]) + b"more", ["one", "two"]),
+        (b"x" * 1_000_000, ["one", "two"]),
+        (encode_batch([(HASHES[0], TWO), (HASHES[1], TWO)]), ["two"]),
+        (encode_batch([(HASHES[0], ONE + b"!"), (HASHES[1], TWO)]), ["one", "two"]),
+        (encode_batch([(HASHES[0], b""), (HASHES[1], TWO)]), ["two"]),
+        (encode_batch([("00" * 32, ONE), (HASHES[1], TWO)]), ["one", "two"]),
+    ],
+)
+async def test_only_what_has_its_hash_comes_out_of_a_batch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], batch: bytes, whole: list[str]
+) -> None:
+    entries = [folder(b"/s"), version(b"/s/one", ONE, 1), version(b"/s/two", TWO, 2)]
+    async with a_false_server(entries, {1: ONE, 2: TWO}, batch=batch) as url:
+        assert await from_false(url, tmp_path) == (0 if len(whole) == 2 else 1)
+    to = tmp_path / "in" / "to"
+    assert {path.name: path.read_bytes() for path in to.iterdir()} == {
+        name: ONE if name == "one" else TWO for name in whole
+    }
+    assert capsys.readouterr().err.count("not restored:") == 2 - len(whole)
