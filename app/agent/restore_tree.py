@@ -22,7 +22,7 @@ from app.agent.portable_names import alternatives
 from app.agent.restore_attributes import HARD_LINK, MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
 from app.agent.system import PASS_THROUGH, is_held
-from app.agent.target_file import InTheWay, NewFile, Replaces, replaces_file
+from app.agent.target_file import InTheWay, NewFile, Replaces, may_be_replaced, replaces_file
 from app.agent.target_finish import complete, finish
 from app.agent.target_look import (
     NEW_FILE,
@@ -50,23 +50,42 @@ class TargetTree:
 
     def __init__(self, root: Path, *, numeric_owner: bool = False) -> None:
         self.path = root
-        try:
-            self.created = not root.exists()
-            root.mkdir(parents=True, exist_ok=True)
-            self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise self._not_written(error) from None
         self._numbers = count()
         self._names = TargetNames()
         self._lock = threading.RLock()
         self._widened: dict[Parts, os.stat_result] = {}
-        """Folders that were made writable for this restore, as they were."""
+        """Folders whose modes were changed for the time of this restore, as they were."""
+        try:
+            self.created = not root.exists()
+            root.mkdir(parents=True, exist_ok=True)
+            self._root = self._open_root()
+        except OSError as error:
+            raise self._not_written(error) from None
         self._identities: dict[Parts, Identity] = {}
         """Folders and files that ``finish`` may change: a name may stand for something else by then."""
         self.renamed: dict[Parts, bytes] = {}
         """Other names that were given, by the path that was asked for."""
         self.attributes = AttributeWriter(numeric_owner=numeric_owner)
         self._note = TargetNote(self._root, "")
+
+    def _open_root(self) -> int:
+        """Open the folder: one of ours is made readable, a new one is closed to others until the end."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            root = os.open(self.path, flags)
+        except PermissionError:
+            handle = os.open(self.path, getattr(os, "O_PATH", flags) | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._widen((), handle, f"/proc/self/fd/{handle}")
+            finally:
+                os.close(handle)
+            root = os.open(self.path, flags)
+        if self.created:
+            before = os.fstat(root)
+            with suppress(PermissionError):  # A disk without modes.
+                os.fchmod(root, WRITABLE)
+                self._widened[()] = before
+        return root
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -89,7 +108,7 @@ class TargetTree:
         try:
             goes_on = self._note.read()
             if not self._note.found:
-                self._note.write((), self._temporary())
+                self._note.write([()] if self.created else [], self._temporary())
             self._names.made((), self._root, MARKER)
         except OSError as error:
             raise self._not_written(error) from None
@@ -350,7 +369,7 @@ class TargetTree:
                     at = look(name, folder)
                     if at is not None and self._names.is_other(above, folder, name):
                         continue
-                    if at is not None and not _may_replace(at, replaces, told=name == wanted):
+                    if at is not None and not may_be_replaced(at, replaces, told=name == wanted):
                         continue
                     make(name)
                 except FileExistsError:
@@ -475,12 +494,3 @@ class TargetTree:
             before = os.fstat(folder)
             os.chmod(changed, stat.S_IMODE(before.st_mode) | WRITABLE)  # noqa: PTH101
             self._widened.setdefault(parts, before)
-
-
-def _may_replace(at: os.stat_result, replaces: Replaces, *, told: bool) -> bool:
-    try:
-        return replaces(at)
-    except InTheWay:
-        if told:
-            raise
-        return False

@@ -30,6 +30,16 @@ def replaces_file(*, overwrite: bool) -> Callable[[os.stat_result], bool]:
     return replaces
 
 
+def may_be_replaced(at: os.stat_result, replaces: Replaces, *, told: bool) -> bool:
+    """Return whether what is there may be replaced; ``told`` raises ``InTheWay``."""
+    try:
+        return replaces(at)
+    except InTheWay:
+        if told:
+            raise
+        return False
+
+
 class NewFile:
     """A file that is being written under a name of its own; nothing has its final name until ``keep``."""
 

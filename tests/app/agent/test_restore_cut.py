@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.restore_plan import Parts
+from app.agent.restore_tree import TargetTree
 from app.agent.system import is_held
+from app.agent.target_file import NewFile
+from streams.vocabulary import EntryKind
 from tests.app.agent.machines import Server, a_server, restore
 from tests.app.agent.test_attribute_round_trip import facts, first, make
 from tests.app.agent.test_restore import a_false_server, folder, from_false, version
@@ -106,12 +110,13 @@ async def test_folders_of_somebody_keep_their_modes_when_a_cut_restore_goes_on(t
     assert sorted(os.listdir(to)) == ["ours", "theirs"]
 
 
-async def test_a_cut_restore_goes_on_in_a_root_without_write_permission(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o555, 0o311, 0])
+async def test_a_cut_restore_goes_on_in_a_root_without_permissions(tmp_path: Path, mode: int) -> None:
     source, to = tmp_path / "source", tmp_path / "to"
     source.mkdir()
     (source / "a").write_text("a")
     (source / "b").write_text("b")
-    source.chmod(0o555)
+    source.chmod(mode)
     async with a_server(tmp_path / "data") as server:
         assert await first(server, source, tmp_path / "state") == 0
         words = command(server, to)
@@ -122,8 +127,32 @@ async def test_a_cut_restore_goes_on_in_a_root_without_write_permission(tmp_path
         (to / ".tidewatch-RESTORING").write_text(note.format(source))
         again = await in_process(WITHOUT_RIGHTS, *words)
     assert again.returncode == 0, again
+    assert stat.S_IMODE(to.stat().st_mode) == mode
+    to.chmod(0o700)
     assert sorted(os.listdir(to)) == ["a", "b"]
-    assert stat.S_IMODE(to.stat().st_mode) == 0o555
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_new_folder_is_closed_to_others_until_it_has_its_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """What was in a private folder is readable by its own mode at once."""
+    to, modes = tmp_path / "in" / "to", list[int]()
+    new_file = TargetTree.new_file
+
+    def look(tree: TargetTree, parts: Parts, **more: object) -> NewFile:
+        modes.append(stat.S_IMODE(to.stat().st_mode))
+        return new_file(tree, parts, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TargetTree, "new_file", look)
+    root = [version(b"/s", kind=EntryKind.FOLDER, sha256=None, mode=0o751)] if whole else []
+    async with a_false_server([*root, version(b"/s/f", b"1", 1)], {1: b"1"}) as url:
+        assert await from_false(url, tmp_path) == 0
+    assert modes == [0o700]
+    # Of a file alone it is as any new folder.
+    (tmp_path / "plain").mkdir()
+    at_the_end = 0o751 if whole else stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    assert stat.S_IMODE(to.stat().st_mode) == at_the_end
 
 
 async def test_two_restores_into_one_folder_do_not_mix(
