@@ -70,7 +70,7 @@ UNDOES = ("/api/clients/allow", "/api/files/undelete", "/api/clients/{client_id}
 
 
 async def try_everything(
-    http: aiohttp.ClientSession, alpha: Agent, file_id: int
+    http: aiohttp.ClientSession, alpha: Agent, file_id: int, token_id: int = 1
 ) -> tuple[dict[str, int], list[str]]:
     """Try every route; return the status of each, and those whose answer holds the content of the file."""
     given: list[str] = []
@@ -82,7 +82,7 @@ async def try_everything(
             route.path.replace("{client_id}", alpha.client_id)
             .replace("{file_id}", str(file_id))
             .replace("{sha256}", sha256_of(SECRET))
-            .replace("{token_id}", "1")
+            .replace("{token_id}", str(token_id))
             .replace("{run_id}", "1")
             .replace("{version_id}", "1")
         )
@@ -109,12 +109,13 @@ async def all_is_there(server: RunningServer, file_id: int) -> bool:
     return content == SECRET and names == {"alpha", "beta"}
 
 
-@pytest.mark.parametrize("scope", [Scope.LOOK, Scope.OPERATE])
+@pytest.mark.parametrize("scope", [Scope.LOOK, Scope.OPERATE, Scope.DESTROY])
 async def test_no_content_leaves_and_nothing_is_destroyed(tmp_path: Path, scope: Scope) -> None:
     async with a_server(tmp_path, destroy_delay_h=KEEP_H, keep_deleted_days=0) as server:
         alpha, _, file_id = await furnished(server)
         http = await stolen(server, scope)
-        statuses, given = await try_everything(http, alpha, file_id)
+        spare = await server.post("/api/tokens", {"name": "spare", "scopes": ["look"]}, NewToken)
+        statuses, given = await try_everything(http, alpha, file_id, spare.token.id)
         assert not given
         reached = {row for row, status in statuses.items() if status < 400}
         changes = {row for row in reached if not row.startswith("GET ")}
@@ -126,8 +127,13 @@ async def test_no_content_leaves_and_nothing_is_destroyed(tmp_path: Path, scope:
         assert reached <= may
         if scope is Scope.LOOK:
             assert not changes
-        else:
+        elif scope is Scope.OPERATE:
             assert "POST /api/enrolments" not in changes, "that would give it the files"
+        else:
+            assert {"DELETE /api/clients/{client_id}", "DELETE /api/tokens/{token_id}"} <= changes
+            assert statuses["POST /api/tokens"] == 403, "it would have more rights than it has"
+            (doomed,) = [c for c in (await server.get("/api/clients"))["clients"] if c["name"] == "alpha"]
+            assert doomed["destroy_at"] > utc_now().isoformat(), "held, and shown"
         await tidy(server.room.catalogue, server.room.store, server.room.limits)
         await server.room.removal.destroy_due()
         assert await all_is_there(server, file_id)
@@ -137,6 +143,17 @@ async def test_no_content_leaves_and_nothing_is_destroyed(tmp_path: Path, scope:
         refused = {row for row, status in statuses.items() if status == 403}
         assert {line.fields["result"] for line in noted} >= {"refused: forbidden"}
         assert len(noted) >= len(refused & {f"{r.method} {r.path}" for r in ROUTES if r.scope is not None})
+
+
+async def test_a_token_to_restore_reads_everything_and_changes_nothing(tmp_path: Path) -> None:
+    async with a_server(tmp_path, destroy_delay_h=KEEP_H, keep_deleted_days=0) as server:
+        alpha, _, file_id = await furnished(server)
+        http = await stolen(server, Scope.RESTORE)
+        statuses, given = await try_everything(http, alpha, file_id)
+        assert {"GET /api/versions/{version_id}/content", "POST /api/versions/contents"} <= set(given)
+        reached = {row for row, status in statuses.items() if status < 400 and not row.startswith("GET ")}
+        assert reached == {"POST /api/versions/contents"}
+        assert await all_is_there(server, file_id)
 
 
 async def test_a_code_for_a_client_that_there_is_takes_the_scope_restore(tmp_path: Path) -> None:
