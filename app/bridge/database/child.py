@@ -9,6 +9,7 @@ import math
 import os
 import select
 import socket
+import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -118,6 +119,9 @@ class Serving:
         if self._opened is not None and not self._opened.is_steady():
             self._close()
             return Unsteady("written while it was read")
+        if isinstance(error, UnicodeDecodeError):  # a name, or a message of SQLite with one in it
+            text = bytes(error.object).decode(errors="replace")
+            return messages.sqlite_error(f"not valid UTF-8: {text}", sqlite3.SQLITE_ERROR)
         return error
 
     def _begin(self, request: Execute | Fetch | PartOf) -> None:

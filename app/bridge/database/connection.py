@@ -26,6 +26,7 @@ from app.bridge.database.shield import Refusal, Screened, Shield, screen
 from app.bridge.database.watch import FileWatch
 from app.bridge.errors import translated_file
 from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
+from streams.records.database import RawText
 
 T = TypeVar("T")
 
@@ -83,8 +84,12 @@ class Reader:
         return None if row is None else row[0]
 
     def schema(self, sql: str, params: Params = ()) -> list[Values]:
-        """Return all rows of the console's own question about the schema or the sizes of tables."""
-        return self.session.execute(sql, params, trusted=True).fetchall()
+        """Return all rows of the console's own question about the schema or the sizes of tables.
+
+        Text that is not valid, as old programs write it into names and defaults, is as a screen shows it.
+        """
+        rows = self.session.execute(sql, params, trusted=True).fetchall()
+        return [[value.shown if isinstance(value, RawText) else value for value in row] for row in rows]
 
     def statement(self, sql: str, *, short: bool = False) -> Cursor:
         """Run a statement that a person wrote; ``masked`` says afterwards what it did not get to see."""

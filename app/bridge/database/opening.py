@@ -266,12 +266,17 @@ def _begin(uri: str, *, alone: bool = False) -> sqlite3.Connection:
 def _read_schema(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except UnicodeDecodeError as error:  # a message with a name in it that is not valid text
+        if not bytes(error.object).startswith(MALFORMED_SCHEMA.encode()):
+            raise
     except sqlite3.DatabaseError as error:
         if not str(error).startswith(MALFORMED_SCHEMA):
             raise
-        # It leaves out what it cannot read, in place of everything; nothing can be written all the same.
-        connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    else:
+        return
+    # It leaves out what it cannot read, in place of everything; nothing can be written all the same.
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
 
 def identity(path: Path) -> tuple[int, int]:

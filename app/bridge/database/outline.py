@@ -4,12 +4,13 @@ import re
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from app.bridge.database.connection import Reader
+from app.bridge.database.messages import sqlite_error
 from app.bridge.database.secrets import Secrets, columns_by_table, find_secrets
 from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
 from app.bridge.database.sqlite_errors import only_this_one, table_problem, unread_reason, was_stopped
@@ -30,6 +31,8 @@ COUNT_S = 0.25
 COUNTS_S = 3.0
 """Time for counting all of them, tables before views; what is not counted by then has no count."""
 _OWN = {"clients", "runs", "files", "file_versions", "events", "tokens", "blobs"}
+_INVALID = "\ufffd"
+_NO_NAME = "Its name, or that of a column, is not valid text, so that no statement can ask for it"
 _KEYED_MODULE = re.compile(r"\bUSING\s+(?:fts[345]|rtree|rtree_i32|geopoly)\b", re.IGNORECASE)
 """Virtual tables whose rowids are unique and can be asked for in their order."""
 
@@ -43,6 +46,7 @@ def read_schema(reader: Reader) -> tuple[TableInfo, ...]:
         for schema, name, kind, _columns, without_rowid, *_ in reader.schema("PRAGMA table_list")
         if schema == "main" and not name.startswith("sqlite_schema") and (name in sql_of or kind == "shadow")
     ]
+    found = list({entry[0]: entry for entry in found}.values())  # names that are no valid text can look alike
     for name, kind, _ in found:
         if kind is TableKind.VIRTUAL:
             _connect_virtual(reader, name)
@@ -137,6 +141,7 @@ def _table(
         rows = reader.schema(f"PRAGMA main.table_xinfo({quoted(name)})")
         indexes = _indexes(reader, name)
         keys = _foreign_keys(reader, name)
+        _try_names(reader, name, [row[1] for row in rows])
     except sqlite3.DatabaseError as error:
         if not only_this_one(error):
             raise
@@ -171,6 +176,19 @@ def _table(
 def _shown_sql(sql: str, name: str, shield: Shield) -> str:
     """Return a CREATE statement without literals where one may be a secret."""
     return without_literals(sql) if shield.hides_sql and name.lower() in shield.shielded else sql
+
+
+def _try_names(reader: Reader, table: str, columns: Sequence[str]) -> None:
+    """Raise sqlite3.OperationalError where a name is not valid text, since no statement can have it."""
+    if _INVALID not in "".join([table, *columns]):
+        return
+    named = ", ".join(f"{quoted(table)}.{quoted(column)}" for column in columns) or "1"
+    try:
+        reader.schema(f"SELECT {named} FROM main.{quoted(table)} LIMIT 0")
+    except sqlite3.OperationalError as error:
+        if not only_this_one(error):
+            raise
+        raise sqlite_error(_NO_NAME, sqlite3.SQLITE_ERROR) from error
 
 
 def _masked_in(reader: Reader, view: str) -> tuple[str, ...]:

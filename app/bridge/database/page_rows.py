@@ -14,7 +14,7 @@ COLUMNS_AT_ONCE = 400
 CELLS_AT_ONCE = 20_000
 PAGE_BYTES = 8 * 1024**2
 """A page ends after the row with which it is larger, and says that there is more."""
-_TOO_LARGE = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM})
+_OF_A_CELL = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_ERROR})
 
 
 def read_rows(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> tuple[list[Key], list[Row]]:
@@ -47,9 +47,9 @@ def up_to_bytes(rows: Iterable[Row]) -> list[Row]:
     return found
 
 
-def too_large(error: sqlite3.Error) -> bool:
-    """Whether a value is larger than may be read."""
-    return error.sqlite_errorcode & 0xFF in _TOO_LARGE
+def costs_a_cell(error: sqlite3.Error) -> bool:
+    """Whether one value may be at fault: it is larger than may be read, or it cannot be computed."""
+    return error.sqlite_errorcode & 0xFF in _OF_A_CELL
 
 
 def _rows_of(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> dict[Key, Row]:
@@ -59,14 +59,25 @@ def _rows_of(reader: Reader, table: TableInfo, keys: Sequence[Key]) -> dict[Key,
     ]
     found: dict[Key, Row] = dict.fromkeys(keys, ())
     for columns in groups:
-        try:
-            part = _cells(reader, table, columns, keys)
-        except sqlite3.DatabaseError as error:
-            if not too_large(error):
-                raise
-            part = {key: _cells_of_key(reader, table, columns, key) for key in keys}
+        part = _parts(reader, table, columns, keys)
         found = {key: (*row, *part[key]) for key, row in found.items() if key in part}
     return found
+
+
+def _parts(
+    reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], keys: Sequence[Key]
+) -> dict[Key, Row]:
+    """Return the cells of some rows; a value that cannot be read costs no other."""
+    try:
+        return _cells(reader, table, columns, keys)
+    except sqlite3.DatabaseError as error:
+        if not costs_a_cell(error):
+            raise
+    if len(columns) == 1:
+        return {key: _cells_of_key(reader, table, columns, key) for key in keys}
+    half = len(columns) // 2
+    left, right = (_parts(reader, table, part, keys) for part in (columns[:half], columns[half:]))
+    return {key: (*row, *right[key]) for key, row in left.items() if key in right}
 
 
 def _cells(
@@ -94,15 +105,16 @@ def _cells_of_key(reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo
 
 
 def cells_of_one(reader: Reader, columns: Sequence[ColumnInfo], place: str, params: Sequence[Stored]) -> Row:
-    """Return the cells of the row at a place, FROM what and WHERE; those too large to be read are empty.
+    """Return the cells of the row at a place, FROM what and WHERE; those that cannot be read are empty.
 
     Raises CommandFailed where there is no row any more.
     """
     try:
         found = reader.all(f"SELECT {', '.join(map(shortening, columns))} {place}", params)
     except sqlite3.DatabaseError as error:
-        if not too_large(error):
+        if not costs_a_cell(error):
             raise
+        computed = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR
     else:
         if not found:
             raise CommandFailed("A row is gone.", hint="Read the page again.")
@@ -111,6 +123,8 @@ def cells_of_one(reader: Reader, columns: Sequence[ColumnInfo], place: str, para
         half = len(columns) // 2
         parts = columns[:half], columns[half:]
         return tuple(cell for part in parts for cell in cells_of_one(reader, part, place, params))
+    if computed:  # its value in full is asked for by itself, and tells why there is none
+        return (LongText(""),)
     name = quoted(columns[0].name)
     # Neither reads the value: its type and the size of a blob stand before it.
     if not reader.one(f"SELECT typeof({name}) = 'blob' {place}", params):

@@ -9,7 +9,7 @@ from app.bridge.database.connection import Reader
 from app.bridge.database.filters import Condition, filter_condition
 from app.bridge.database.outline import count_capped
 from app.bridge.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
-from app.bridge.database.page_rows import cells_of_one, read_rows, too_large, up_to_bytes
+from app.bridge.database.page_rows import cells_of_one, costs_a_cell, read_rows, up_to_bytes
 from app.bridge.database.session import BEGIN
 from app.bridge.database.statements import part_of_whole
 from app.bridge.database.values import (
@@ -136,7 +136,7 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     try:
         rows, more = _rows_at(reader, table.columns, source, start, room)
     except sqlite3.DatabaseError as error:
-        if not too_large(error):
+        if not costs_a_cell(error):
             raise
         rows, more = _row_by_row(reader, table.columns, source, start, room)
     ends_early = more and start + len(rows) >= COUNT_CAP
@@ -173,7 +173,7 @@ def _rows_at(
 def _row_by_row(
     reader: Reader, columns: Sequence[ColumnInfo], source: Condition, start: int, room: int
 ) -> tuple[tuple[Row, ...], bool]:
-    """Return the same where a value is too large to be read: that one is empty."""
+    """Return the same where a value cannot be read: that one is empty."""
     place, params = source
     there = reader.one(f"SELECT count(*) FROM (SELECT 1 {place})", (*params, room + 1, start))
     places = ((*params, 1, start + at) for at in range(min(there, room)))

@@ -192,7 +192,8 @@ class LocalSession:
     def _stand_in(self) -> None:
         """Compare by bytes in the orders of other programs, and note where a statement needs one."""
         found = self.connection.execute("SELECT sql FROM main.sqlite_schema WHERE sql LIKE '%collate%'")
-        for name in sorted({name for (sql,) in found for name in foreign_orders(str(sql))}):
+        texts = [sql.shown if isinstance(sql, RawText) else str(sql) for (sql,) in found]
+        for name in sorted({name for text in texts for name in foreign_orders(text)}):
             self.connection.create_collation(name, self._by_bytes(name))
 
     def _by_bytes(self, name: str) -> Callable[[str, str], int]:

@@ -20,7 +20,7 @@ from app.bridge.database.ports import DatabasePorts
 from app.bridge.database.session import LocalSession, Params
 from app.bridge.database.shield import Shield
 from streams.operators.spawning import task_spawner
-from streams.records.database import Blob, Direction, LongText, Masked, PageQuery, TableInfo
+from streams.records.database import Masked, PageQuery, TableInfo
 from tests.app.bridge.databases import ENDLESS, answer
 
 
@@ -231,50 +231,3 @@ def test_sizes_of_a_damaged_file_end_with_their_time() -> None:
         reader.job.cancelled.set()
         with pytest.raises(sqlite3.OperationalError, match="interrupted"):
             measure(reader, ())
-
-
-@pytest.mark.parametrize("also", ["", "CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT);"])
-async def test_virtual_tables_that_prepare_writes_can_be_read(tmp_path: Path, also: str) -> None:
-    script = f"""{also}
-        CREATE VIRTUAL TABLE places USING rtree (id, x1, x2, +note);
-        CREATE VIRTUAL TABLE words USING fts5 (text); CREATE VIRTUAL TABLE older USING fts4 (text);
-        INSERT INTO places VALUES (1, 0, 1, 'n'), (2, 2, 3, 'm'); INSERT INTO words VALUES ('a b');
-        INSERT INTO older VALUES ('c d');"""
-    path = _make(tmp_path / "a.db", script)
-    ports = DatabasePorts(path, task_spawner())
-    for mode in ("DELETE", "WAL"):  # a database with a log is opened anew for each question
-        with closing(sqlite3.connect(path)) as db:
-            db.execute(f"PRAGMA journal_mode = {mode}")
-        tables = {table.name: table for table in (await answer(ports.outline())).tables}
-        assert [tables[name].problem for name in ("places", "words", "older")] == ["", "", ""]
-        assert [tables[name].rows for name in ("places", "words", "older")] == [2, 1, 1]
-        page = await answer(ports.page(PageQuery(table="places", sort="x1", descending=True)))
-        assert page.rows == ((2, 2.0, 3.0, "m"), (1, 0.0, 1.0, "n"))
-    await ports.close()
-
-
-async def test_a_huge_value_in_a_view_costs_no_more_than_itself(tmp_path: Path) -> None:
-    script = """CREATE TABLE t (id INTEGER PRIMARY KEY, x, y);
-        INSERT INTO t VALUES (1, zeroblob(70000000), 'a'), (2, NULL, 'b');
-        INSERT INTO t VALUES (3, CAST(zeroblob(70000000) AS TEXT), 'c'), (4, 'd', 'd');
-        CREATE VIEW v AS SELECT * FROM t;"""
-    ports = DatabasePorts(_make(tmp_path / "a.db", script), task_spawner())
-    page = await answer(ports.page(PageQuery(table="v", limit=3)))
-    assert page.rows == ((1, Blob(70_000_000, b""), "a"), (2, None, "b"), (3, LongText(""), "c"))
-    assert page.has_after
-    last = await answer(ports.page(PageQuery(table="v", limit=3, direction=Direction.AFTER, edge=page.last)))
-    assert last.rows == ((4, "d", "d"),) and not last.has_after
-    await ports.close()
-
-
-async def test_paging_back_through_a_view_shows_each_row_once(tmp_path: Path) -> None:
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10) SELECT i FROM n"
-    ports = DatabasePorts(_make(tmp_path / "a.db", f"CREATE VIEW v AS {numbers};"), task_spawner())
-    page = await answer(ports.page(PageQuery(table="v", limit=4, direction=Direction.LAST)))
-    seen = [page.rows]
-    while page.has_before:
-        query = PageQuery(table="v", limit=4, direction=Direction.BEFORE, edge=page.first)
-        page = await answer(ports.page(query))
-        seen.insert(0, page.rows)
-    assert [row[0] for rows in seen for row in rows] == list(range(1, 11))
-    await ports.close()
