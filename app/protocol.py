@@ -236,6 +236,11 @@ class AgentEntry(Record, frozen=True, kw_only=True):
     inconsistent: bool = False
     attributes: Attributes | None = None
 
+    def __post_init__(self) -> None:
+        """Set the size of what is no file: of a link some file systems tell another than its target has."""
+        if self.kind is not EntryKind.FILE:
+            msgspec.structs.force_setattr(self, "size_bytes", len(self.link_target or b""))
+
 
 class Entries(Record, frozen=True, kw_only=True):
     """Names that are new or changed."""
@@ -256,10 +261,8 @@ def _problem_of(entry: AgentEntry) -> str | None:
         return "a file has a content, and nothing else has one"
     if (entry.kind is EntryKind.LINK) != (entry.link_target is not None):
         return "a link has a target, and nothing else has one"
-    if entry.link_target is not None and b"\0" in entry.link_target:
-        return "its target holds a zero byte"
-    if entry.kind is not EntryKind.FILE and entry.size_bytes != len(entry.link_target or b""):
-        return "a folder has no size, and a link that of its target"
+    if entry.link_target is not None and (not entry.link_target or b"\0" in entry.link_target):
+        return "its target is empty or holds a zero byte"
     is_device = stat.S_ISCHR(entry.mode) or stat.S_ISBLK(entry.mode)
     if (entry.kind is EntryKind.SPECIAL) != (
         is_device or stat.S_ISFIFO(entry.mode) or stat.S_ISSOCK(entry.mode)

@@ -401,6 +401,9 @@ class Scanner:
             except OSError as error:
                 step.failed.append((path, reason_of(error)))
                 return
+            if not found.target:
+                step.failed.append((path, "the link has no target"))
+                return
         else:
             step.bytes += at.st_size
         step.found.append(found)

@@ -104,6 +104,23 @@ def test_a_special_file_has_a_type_and_a_device_a_number(
             Entries(entries=(entry,))
 
 
+@pytest.mark.parametrize("told", [0, 1, 2**40])
+def test_the_size_of_a_link_is_that_of_its_target_whatever_is_told(told: int) -> None:
+    entry = AgentEntry(
+        raw_path=b"/l", kind=EntryKind.LINK, size_bytes=told, mtime_ns=0, mode=0o120777, link_target=b"there"
+    )
+    (kept,) = Entries(entries=(msgspec.json.decode(msgspec.json.encode(entry), type=AgentEntry),)).entries
+    assert kept.size_bytes == 5
+
+
+def test_a_link_to_nothing_is_refused() -> None:
+    entry = AgentEntry(
+        raw_path=b"/l", kind=EntryKind.LINK, size_bytes=0, mtime_ns=0, mode=0o120777, link_target=b""
+    )
+    with pytest.raises(ValueError, match="its target is empty"):
+        Entries(entries=(entry,))
+
+
 def test_the_content_of_a_sparse_file_is_what_its_parts_hold() -> None:
     assert content_bytes(5000, None) == content_bytes(5000, Attributes()) == 5000
     assert content_bytes(5000, Attributes(extents=())) == 0
