@@ -11,6 +11,7 @@ import ssl
 import structlog
 from aiohttp import web
 
+from app.config import is_loopback
 from app.log_limits import LimitedLog
 from app.server.door import Connection, Door
 from app.tasks import Tasks
@@ -26,13 +27,29 @@ FAILED_S = 0.5
 """Pause after ``accept()`` has failed, since no file can be opened say."""
 
 
+MAPPED = "::ffff:"
+"""Before an IPv4 address that has come to an IPv6 port."""
+TLS_RECORD = b"\x16"
+"""The first byte of a TLS handshake; no HTTP request begins with it."""
+
+
 class Acceptor:
-    """Accepts the connections of one port for an aiohttp server."""
+    """Accepts the connections of one port for an aiohttp server.
+
+    With ``plain_on_loopback`` programs on this machine may speak plain HTTP where others have to speak TLS.
+    """
 
     def __init__(
-        self, listening: socket.socket, server: web.Server, door: Door, tls: ssl.SSLContext | None
+        self,
+        listening: socket.socket,
+        server: web.Server,
+        door: Door,
+        tls: ssl.SSLContext | None,
+        *,
+        plain_on_loopback: bool = False,
     ) -> None:
         self._listening, self._server, self._door, self._tls = listening, server, door, tls
+        self._plain_on_loopback = plain_on_loopback
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         self._again: asyncio.TimerHandle | None = None
@@ -89,13 +106,23 @@ class Acceptor:
 
     async def _serve(self, accepted: socket.socket, address: str, connection: Connection) -> None:
         try:
-            transport = await self._connected(accepted, connection)
+            tls = await self._tls_for(accepted, address)
+            transport = await self._connected(accepted, connection, tls)
         except (OSError, TimeoutError) as error:
             limited.info("handshake_failed", peer=address, reason=str(error) or type(error).__name__)
         else:
             connection.close = transport.abort
 
-    async def _connected(self, accepted: socket.socket, connection: Connection) -> asyncio.WriteTransport:
+    async def _tls_for(self, accepted: socket.socket, address: str) -> ssl.SSLContext | None:
+        if self._tls is None or not self._plain_on_loopback or not is_loopback(address.removeprefix(MAPPED)):
+            return self._tls
+        async with asyncio.timeout(HANDSHAKE_S):
+            await _readable(accepted)
+        return self._tls if accepted.recv(1, socket.MSG_PEEK) in (b"", TLS_RECORD) else None
+
+    async def _connected(
+        self, accepted: socket.socket, connection: Connection, tls: ssl.SSLContext | None
+    ) -> asyncio.WriteTransport:
         def handler() -> web.RequestHandler:
             made = self._server()
             self._door.serves(connection, made)
@@ -104,8 +131,19 @@ class Acceptor:
         transport, _ = await self._loop.connect_accepted_socket(
             handler,
             accepted,
-            ssl=self._tls,
-            ssl_handshake_timeout=None if self._tls is None else HANDSHAKE_S,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
         )
         assert isinstance(transport, asyncio.WriteTransport)
         return transport
+
+
+async def _readable(accepted: socket.socket) -> None:
+    """Wait until there is something to read, and leave it there."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(accepted, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(accepted)

@@ -186,7 +186,8 @@ async def running_room(
             (socket_application(room), event_socket),
         ):
             runners.append(Runner(app, door, shutdown_s=limits.shutdown_s))
-            acceptors.append(await _accepting(runners[-1], listening, door, context))
+            accepting = await _accepting(runners[-1], listening, door, context, own_tls=tls is OWN_TLS)
+            acceptors.append(accepting)
         await room.store_moment.begin()
         _start_work(room)
         if not is_known:
@@ -224,12 +225,15 @@ async def _take_over(room: Room) -> None:
 
 
 async def _accepting(
-    runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None
+    runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None, *, own_tls: bool
 ) -> Acceptor:
-    """Let ``runner`` answer what is accepted on ``listening``; return what accepts."""
+    """Let ``runner`` answer what is accepted on ``listening``; return what accepts.
+
+    Whoever gives a certificate wants TLS everywhere; without one only other machines have to speak it.
+    """
     await runner.setup()
     assert runner.server is not None
-    acceptor = Acceptor(listening, runner.server, door, tls)
+    acceptor = Acceptor(listening, runner.server, door, tls, plain_on_loopback=own_tls)
     acceptor.start()
     return acceptor
 

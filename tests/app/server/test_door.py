@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import trustme
+from aiohttp import web
 
 from app.server import accepting, door
 from app.server.accepting import Acceptor
 from app.server.bodies import BodyBudget
+from app.server.certificate import own_certificate
 from app.server.door import Door
 from app.server.limits import Limits
-from app.server.ports import ServedTls, tls_context
+from app.server.ports import OWN_TLS, ServedTls, tls_context
 from app.server.problems import Refused
 from app.server.run import running_room
 from tests.servers import RunningServer, a_server, until
@@ -207,6 +209,59 @@ async def test_a_handshake_that_does_not_come_ends_the_connection(
         await until(lambda: room.door.unauthenticated == 0)
         async with aiohttp.ClientSession() as http, http.get(f"{info.url}/health", ssl=trusting) as response:
             assert response.status == 200
+
+
+async def test_on_this_machine_plain_http_is_answered_beside_the_own_tls(
+    tmp_path: Path, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "HANDSHAKE_S", 0.2)
+    async with running_room(tmp_path / "data", host="127.0.0.1", port=0, settings=Limits(), tls=OWN_TLS) as (
+        room,
+        info,
+    ):
+        for port in (info.port, info.events_port):
+            here = f"127.0.0.1:{port}/health"
+            async with aiohttp.ClientSession() as http:
+                async with http.get(f"http://{here}") as response:
+                    assert response.status == (200 if port == info.port else 401)
+                async with http.get(f"https://{here}", ssl=False) as response:
+                    assert response.status == (200 if port == info.port else 401)
+        silent, _ = await opening(info.url)
+        assert await ended(silent) == b""
+        await until(lambda: room.door.unauthenticated == 0)
+
+
+class FromAfar(socket.socket):
+    """A listening socket that all callers reach from another machine."""
+
+    def accept(self) -> Any:
+        accepted, (_, port) = super().accept()
+        return accepted, ("192.0.2.7", port)
+
+
+async def test_plain_http_of_another_machine_is_not_answered(tmp_path: Path, opening: Opening) -> None:
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="seen")
+
+    files = await asyncio.to_thread(own_certificate, tmp_path, "127.0.0.1")
+    context = await asyncio.to_thread(tls_context, *files)
+    listening = FromAfar(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    listening.setblocking(False)
+    server = web.Server(answer)
+    acceptor = Acceptor(listening, server, Door(1024), context, plain_on_loopback=True)
+    url = f"//127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        acceptor.start()
+        reader, _ = await opening(url, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"HTTP" not in await ended(reader)
+        async with aiohttp.ClientSession() as http, http.get(f"https:{url}", ssl=False) as response:
+            assert await response.text() == "seen"
+    finally:
+        await acceptor.stop()
+        await server.shutdown()
+        listening.close()
 
 
 class NoFiles(socket.socket):
