@@ -71,10 +71,17 @@ CLOSE_CODES = {
 class AgentLink:
     """The socket of one agent."""
 
-    def __init__(self, socket: web.WebSocketResponse, client_id: str, token_id: object) -> None:
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+        client_id: str,
+        token_id: object,
+    ) -> None:
         self.client_id = client_id
         self.token_id = token_id
         self.socket = socket
+        self._transport = transport
         self.problem: AgentProblem | None = None
         self.dismissed = asyncio.Event()
         self.gone = asyncio.Event()
@@ -93,7 +100,7 @@ class AgentLink:
     async def part(self) -> None:
         """Close, with a reason if there is one; only the task of this socket may."""
         code = CLOSE_OK if self.problem is None else CLOSE_CODES[self.problem]
-        await part(self.socket, code, None if self.problem is None else encode(self.problem))
+        await part(self.socket, self._transport, code, None if self.problem is None else encode(self.problem))
         self.gone.set()
 
 
@@ -173,7 +180,7 @@ class AgentsHub:
             heartbeat=self._limits.heartbeat_s, compress=False, max_msg_size=FRAME_BYTES, timeout=1.0
         )
         await socket.prepare(request)
-        link = AgentLink(socket, client_id, token_id)
+        link = AgentLink(socket, request.transport, client_id, token_id)
         if self._roster.shut_out(client_id):
             link.dismiss(SHUT_OUT)
             await link.part()

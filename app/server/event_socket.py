@@ -53,6 +53,7 @@ class EventSocket:
     def __init__(
         self,
         socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
         *,
         catalogue: Catalogue,
         hub: Hub,
@@ -61,6 +62,7 @@ class EventSocket:
         scopes: frozenset[Scope],
     ) -> None:
         self._socket = socket
+        self._transport = transport
         self._scopes = scopes
         self._catalogue = catalogue
         self._hub = hub
@@ -170,7 +172,7 @@ class EventSocket:
     async def _part(self) -> None:
         problem = self._reader.problem
         code = CLOSE_OK if problem is None else CLOSE_CODES.get(problem.code, CLOSE_UNREADABLE)
-        await part(self._socket, code, None if problem is None else encode(problem))
+        await part(self._socket, self._transport, code, None if problem is None else encode(problem))
 
 
 async def serve_console(
@@ -186,7 +188,13 @@ async def serve_console(
     reader = hub.attach(token.id)
     try:
         await EventSocket(
-            socket, catalogue=catalogue, hub=hub, limits=limits, reader=reader, scopes=token.scopes
+            socket,
+            request.transport,
+            catalogue=catalogue,
+            hub=hub,
+            limits=limits,
+            reader=reader,
+            scopes=token.scopes,
         ).run()
     finally:
         hub.detach(reader)

@@ -186,8 +186,7 @@ async def running_room(
             (socket_application(room), event_socket),
         ):
             runners.append(Runner(app, door, shutdown_s=limits.shutdown_s))
-            accepting = await _accepting(runners[-1], listening, door, context, own_tls=tls is OWN_TLS)
-            acceptors.append(accepting)
+            acceptors.append(await _accepting(runners[-1], listening, door, context, tls is OWN_TLS))
         await room.store_moment.begin()
         _start_work(room)
         if not is_known:
@@ -225,7 +224,7 @@ async def _take_over(room: Room) -> None:
 
 
 async def _accepting(
-    runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None, *, own_tls: bool
+    runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None, own_tls: bool
 ) -> Acceptor:
     """Let ``runner`` answer what is accepted on ``listening``; return what accepts.
 

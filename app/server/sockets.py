@@ -14,16 +14,21 @@ PART_S = 1.0
 """How long a goodbye may take."""
 
 
-async def part(socket: web.WebSocketResponse, code: int, last_frame: bytes | None) -> None:
-    """Send the last frame if there is one and close; cut a socket whose buffers nobody empties."""
+async def part(
+    socket: web.WebSocketResponse, transport: asyncio.Transport | None, code: int, last_frame: bytes | None
+) -> None:
+    """Send the last frame if there is one and close; what nobody has taken by then is dropped.
+
+    ``transport`` is that of the request: once closed, one with TLS is not to be had from its socket.
+    """
     if not socket.closed:
         with suppress(ClientConnectionError, TimeoutError):
             async with asyncio.timeout(PART_S):
                 if last_frame is not None:
                     await socket.send_frame(last_frame, WSMsgType.TEXT)
                 await socket.close(code=code)
-    transport = socket.get_extra_info("transport")
-    if isinstance(transport, asyncio.WriteTransport) and transport.get_write_buffer_size() > 0:
+    if transport is not None:
+        # Closed, it would wait for ever to be rid of what is in its buffers.
         transport.abort()
 
 

@@ -4,12 +4,17 @@ import asyncio
 import socket as sockets
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 
+from app.server.certificate import own_certificate
 from app.server.event_socket import CLOSE_TOO_SLOW
 from app.server.hub import Hub
 from app.server.limits import Limits
+from app.server.ports import tls_context
+from app.server.sockets import CLOSE_OK, part
 from streams.records.base import utc_now
 from streams.records.events import (
     Event,
@@ -176,8 +181,41 @@ async def test_a_reader_that_does_not_read_is_cut_and_memory_stays_bounded(tmp_p
             if len(server.room.hub) == 1:
                 break
         await until(lambda: len(server.room.hub) == 1)
+        # Its connection goes too, though what is in its buffers is never taken.
+        await until(lambda: server.room.door.authenticated == 1)
         writer.transport.abort()
         assert not good.socket.closed
+
+
+async def test_parting_from_a_tls_socket_that_is_closed_already(tmp_path: Path) -> None:
+    parted: list[bool] = []
+
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        transport = request.transport
+        assert transport is not None
+        transport.close()
+        transport.close()
+        await part(socket, transport, CLOSE_OK, b"{}")
+        parted.append(True)
+        return socket
+
+    files = await asyncio.to_thread(own_certificate, tmp_path, "127.0.0.1")
+    context = await asyncio.to_thread(tls_context, *files)
+    server = web.Server(serve)
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"https://127.0.0.1:{port}", ssl=False) as socket,
+        ):
+            await socket.receive()
+            await until(lambda: parted)
+    finally:
+        listening.close()
+        await server.shutdown()
 
 
 async def test_a_reader_that_lags_hears_why(tmp_path: Path) -> None:
