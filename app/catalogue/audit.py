@@ -196,7 +196,9 @@ class AuditLog:
     async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
         """Return lines, newest first; raises WrongExpression."""
         matches = matcher(wanted)
-        asked = select(audit).order_by(audit.c.line_id.desc()).limit(MOST_READ + 1)
+        # Both rise together; where newer rows are passed over, those of the table itself come sooner.
+        order = audit.c.line_id if wanted.until is None else audit.c.seq
+        asked = select(audit).order_by(order.desc()).limit(MOST_READ + 1)
         if before is not None:
             asked = asked.where(audit.c.line_id < before)
         if wanted.until is not None:

@@ -59,19 +59,28 @@ class LogFiles:
             os.close(descriptor)
 
     def newest_first(
-        self, before: int, wanted: Callable[[LogLine], bool], *, limit: int, most_read: int
+        self,
+        before: int,
+        wanted: Callable[[LogLine], bool],
+        *,
+        limit: int,
+        most_read: int,
+        passed_over: Callable[[LogLine], bool] = lambda _: False,
     ) -> tuple[list[LogLine], int | None]:
         """Return wanted lines with ids below ``before`` and where to go on, None at the end.
 
-        Reads at most about ``most_read`` lines, so that a rare word cannot keep a thread busy for long.
+        Reads at most about ``most_read`` lines, so that a rare word cannot keep a thread busy for long; those
+        that are ``passed_over`` cost little, and do not count.
         """
         found: list[LogLine] = []
-        last = -1
-        for read, line in enumerate(self._backwards(before)):
+        last, read = -1, 0
+        for line in self._backwards(before):
+            if passed_over(line):
+                continue
             # Lines with one id, as of a clock that was set back, stay together: pages begin at ids.
             if line.id != last and (len(found) >= limit or read >= most_read):
                 return found, line.id + 1
-            last = line.id
+            last, read = line.id, read + 1
             if wanted(line):
                 found.append(line)
         return found, None

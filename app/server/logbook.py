@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -20,7 +19,7 @@ from app.server.log_files import LogFiles
 from app.tasks import to_its_end
 from streams.records.events import LogFrame
 from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage, id_at
+from streams.records.logs import LogFilter, LogLine, LogPage
 from streams.vocabulary import LogSource, Topic
 
 log = structlog.stdlib.get_logger(__name__)
@@ -168,15 +167,18 @@ class Logbook:
 
     async def page(self, wanted: LogFilter, before: int | None, limit: int) -> LogPage:
         """Return lines, newest first; raises WrongExpression."""
-        matches = matcher(wanted)
-        upto = before
-        if upto is None and wanted.until is not None and self._last <= id_at(datetime.now(UTC)):
-            upto = wanted.before  # else ids say nothing of times, and each line is looked at
-        lines, oldest = self._in_memory(matches, upto, limit)
+        matches, until = matcher(wanted), wanted.until
+        lines, oldest = self._in_memory(matches, before, limit)
         if len(lines) == limit:
             return LogPage(lines=tuple(lines), next_before=lines[-1].id)
         older, next_before = await asyncio.to_thread(
-            self._files.newest_first, oldest, matches, limit=limit - len(lines), most_read=MOST_READ
+            self._files.newest_first,
+            oldest,
+            matches,
+            limit=limit - len(lines),
+            most_read=MOST_READ,
+            # By the time itself: after a clock that was ahead the ids are higher than the times.
+            passed_over=lambda line: until is not None and line.at > until,
         )
         return LogPage(lines=(*lines, *older), next_before=next_before)
 

@@ -49,11 +49,6 @@ class LogFilter(Record, frozen=True, kw_only=True):
     until: datetime | None = None
     """No line after this; None follows the present."""
 
-    @property
-    def before(self) -> int | None:
-        """The id that ``until`` stands for: ids are given out by the clock, in microseconds."""
-        return None if self.until is None else id_at(self.until)
-
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 

@@ -41,7 +41,7 @@ class LogExport:
         """Return the newest lines in order of time, and whether there would be more."""
         lines = list(self._streams.own(wanted))
         cut = False
-        before = wanted.before
+        before: int | None = None
         asks = bool(wanted.sources - {LogSource.CONSOLE})
         while asks:
             page = await self._streams.page(wanted, before).pipe(ops.first())

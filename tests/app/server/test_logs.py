@@ -8,12 +8,14 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
@@ -21,7 +23,7 @@ from app.server.log_files import LogFiles
 from app.server.logbook import FRAME_WAITING_LINES, RING_LINES, WAITING_LINES, Logbook
 from streams.records.base import utc_now
 from streams.records.events import LogFrame, decode_server_frame
-from streams.records.logs import LogFilter, LogLine, LogPage
+from streams.records.logs import LogFilter, LogLine, LogPage, id_at
 from streams.vocabulary import LogLevel, LogSource, Topic
 from tests.servers import RunningServer, a_server, until
 
@@ -78,6 +80,24 @@ async def test_lines_of_a_clock_that_was_ahead_stay_and_are_the_older_ones(tmp_p
         assert (
             messages.index("enrolment") < messages.index("client enrolled") < messages.index("server started")
         )
+
+
+async def test_until_a_time_hides_nothing_once_the_time_of_a_wrong_clock_has_come(tmp_path: Path) -> None:
+    """A clock that was an hour ahead and was set back: ids go on from there, until the hour is over."""
+    began = utc_now() - timedelta(hours=5)
+
+    def said(number: int, at_h: float, id_h: float) -> LogLine:
+        at = began + timedelta(hours=at_h)
+        return replace(line(id_at(began + timedelta(hours=id_h)), str(number)), at=at)
+
+    files = LogFiles(tmp_path)
+    lines = [said(0, 0, 0), said(1, 0.1, 1.0), said(2, 0.2, 1.1), said(3, 3, 3)]
+    await asyncio.to_thread(files.append, lines)
+    book = Logbook(tmp_path, Hub(Limits()), files=files)
+    wanted = replace(ALL, until=began + timedelta(hours=0.5))
+    first = await book.page(wanted, None, 2)
+    assert [each.message for each in first.lines] == ["2", "1"]
+    assert [each.message for each in (await book.page(wanted, first.next_before, 2)).lines] == ["0"]
 
 
 async def test_pages_follow_each_other_without_a_gap(running_server: RunningServer) -> None:
