@@ -33,7 +33,7 @@ async def test_loading_empty_and_error_say_so() -> None:
     async with PageHarness.open(web=True) as page:
         desk = Desk(page)
         desk.open()
-        assert desk.view._box.face == "empty" and desk.has("Nothing has been said yet.")
+        assert desk.view._box.face == "empty" and desk.has("No log entries yet.")
     async with PageHarness.open(web=True) as page:
         desk = Desk(page)
         desk.logs.failure = desk.streams.failure()

@@ -82,7 +82,7 @@ class MessageCentre(BoundView):
     def _show_messages(self, messages: tuple[Message, ...]) -> None:
         self._count.value = count_text(len(messages)) if messages else ""
         self._list.controls = [self._row(m) for m in messages] or [
-            ft.Container(ft.Text("Nothing has been said yet.", size=SIZE_BODY, color=QUIET_INK), padding=12)
+            ft.Container(ft.Text("No messages yet.", size=SIZE_BODY, color=QUIET_INK), padding=12)
         ]
         self.height = present_height(messages)
         self.touch(self)

@@ -76,7 +76,7 @@ class LogsView(BoundView):
         )
         self._export = LogExport(self._streams, lambda: self.page)
         notes = self._board.notes
-        self._box = table_box(self._board.list.control, Empty("Nothing has been said yet.", ft.Icons.NOTES))
+        self._box = table_box(self._board.list.control, Empty("No log entries yet.", ft.Icons.NOTES))
         self._main = ft.Row(
             [
                 ft.Stack(

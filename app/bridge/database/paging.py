@@ -136,7 +136,7 @@ def _counted_off(reader: Reader, table: TableInfo, query: PageQuery) -> TablePag
     try:
         rows, more = _rows_at(reader, table.columns, source, start, room)
     except sqlite3.DatabaseError as error:
-        if not costs_a_cell(error):
+        if query.sort is not None or not costs_a_cell(error):  # sorting takes the values of other rows along
             raise
         rows, more = _row_by_row(reader, table.columns, source, start, room)
     ends_early = more and start + len(rows) >= COUNT_CAP

@@ -50,6 +50,8 @@ async def test_a_huge_value_in_a_view_costs_no_more_than_itself(tmp_path: Path) 
     assert page.has_after
     last = await answer(ports.page(PageQuery(table="v", limit=3, direction=Direction.AFTER, edge=page.last)))
     assert last.rows == ((4, "d", "d"),) and not last.has_after
+    with pytest.raises(CommandFailed, match="64 MiB"):  # no other row is shown without its values for that
+        await answer(ports.page(PageQuery(table="v", sort="y")))
     await ports.close()
 
 
