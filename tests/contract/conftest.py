@@ -13,7 +13,8 @@ from streams.failures import CommandFailed
 from streams.records.base import utc_now
 from streams.records.clients import Client
 from streams.vocabulary import RunTrigger
-from tests.app.bridge.support import SLOW_POLLS, connected, serving, until, version_of
+from tests.app.bridge.support import SLOW_POLLS, connected, serving, version_of
+from tests.servers import until
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 

@@ -9,8 +9,8 @@ from streams.records.analytics import AnalyticsQuery
 from streams.records.logs import LogFilter, LogPage
 from streams.snapshot import Snapshot
 from streams.vocabulary import Health
-from tests.app.bridge.support import until
 from tests.contract.conftest import Screen
+from tests.servers import until
 
 WEEK = AnalyticsQuery(span_s=7 * 86400)
 SERVER = ("backups", "hours", "performance", "storage")

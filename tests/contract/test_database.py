@@ -18,7 +18,7 @@ from streams.schedulers import LoopScheduler
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams
 from streams.vocabulary import Health
-from tests.app.bridge.support import until
+from tests.servers import until
 from tests.ui.fake_database import FakeDatabase
 from tests.ui.real_database import database_of
 

@@ -11,8 +11,8 @@ from streams.bag import Streams, TableStream
 from streams.records.files import FileQuery
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import Health
-from tests.app.bridge.support import until
 from tests.contract.conftest import Screen
+from tests.servers import until
 
 ASKED: dict[str, Callable[[Screen], Observable[Any]]] = {
     "file_page": lambda s: s.streams.file_page(FileQuery(limit=5)),

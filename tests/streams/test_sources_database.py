@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from streams.records.statements import SqlResult
 from streams.schedulers import LoopScheduler
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, NoDatabase
+from tests.servers import until
 from tests.ui.real_database import database_of
 
 
@@ -24,12 +25,6 @@ def write(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         for statement in statements:
             db.execute(statement)
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not done():  # noqa: ASYNC110  (another thread's work, nothing to wait on)
-            await asyncio.sleep(0.02)
 
 
 class Watch:

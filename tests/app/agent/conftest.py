@@ -21,3 +21,22 @@ def index(tmp_path: Path) -> Iterator[Index]:
     opened = Index(folder)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a folder to back up, with one file."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a folder with three files."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / name).write_text(name)
+    return folder

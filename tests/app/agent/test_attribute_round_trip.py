@@ -10,13 +10,10 @@ import pytest
 
 from app.agent.upload import Uploader
 from tests.app.agent.machines import Server, a_server, agent, restore
+from tests.app.test_attributes import acl
 
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="only root may set owners")
-
-
-def acl(*entries: tuple[int, int, int]) -> bytes:
-    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 LIST = acl((1, 6, 2**32 - 1), (2, 6, 1234), (4, 4, 2**32 - 1), (16, 6, 2**32 - 1), (32, 0, 2**32 - 1))

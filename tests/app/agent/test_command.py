@@ -15,14 +15,6 @@ from streams.vocabulary import RunState
 from tests.app.agent.machines import a_backup, a_server, agent, restore
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("x")
-    return folder
-
-
 def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

@@ -67,14 +67,6 @@ async def a_break(server: Server, *, up: int | None = None, down: int | None = N
         listening.close()
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("one")
-    return folder
-
-
 def _positions(passed: bytearray) -> list[int]:
     """Return where to cut what went one way: around and within each head and body."""
     ends = [0]

@@ -9,15 +9,6 @@ from streams.vocabulary import RunState
 from tests.app.agent.machines import Server, a_server, agent
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        (folder / name).write_text(name)
-    return folder
-
-
 async def present(server: Server) -> set[str]:
     entries, _ = await server.room.catalogue.files.tree(await server.client_id("laptop"))
     return {Path(entry.path).name for entry in entries}

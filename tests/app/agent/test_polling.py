@@ -26,14 +26,6 @@ def _only_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Address, "events_url", lambda *_: URL("ws://127.0.0.1:9/agent"))
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("x")
-    return folder
-
-
 async def stands(server: Server, state: ClientState) -> bool:
     client_id = await server.client_id("laptop")
     return (await server.room.catalogue.clients.one(client_id)).state is state

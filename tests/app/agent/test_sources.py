@@ -14,15 +14,6 @@ from app.agent.vanished import VanishedNames
 from tests.app.agent.test_scan import settle
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        (folder / name).write_text(name)
-    return folder
-
-
 @pytest.fixture(params=[(1, ""), (0, "ONE")], ids=["number", "name"])
 def disk(root: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> dict[str, object]:
     """The number and the name by which the file system is known that ``root`` is on."""

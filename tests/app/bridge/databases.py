@@ -21,6 +21,13 @@ def reader_of(db: sqlite3.Connection) -> Reader:
     return Reader(LocalSession(db), Job(30))
 
 
+def made(path: Path, script: str) -> Path:
+    """Make a database by running a script, and return its path."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(script)
+    return path
+
+
 def make(path: Path) -> Path:
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(

@@ -3,8 +3,7 @@
 import asyncio
 import hashlib
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +41,6 @@ SLOW_POLLS = Settings(
 
 CONTENT = b"what was backed up\n" * 1000
 HASH = hashlib.sha256(CONTENT).hexdigest()
-
-
-async def until(condition: Callable[[], Any], limit_s: float = 30.0) -> None:
-    """Wait until ``condition`` holds; fail with what it was when time runs out."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {limit_s:g} s: {condition}")
-        await asyncio.sleep(0.005)
 
 
 @dataclass

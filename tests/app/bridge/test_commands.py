@@ -19,9 +19,9 @@ from tests.app.bridge.support import (
     Served,
     connected,
     serving,
-    until,
     version_of,
 )
+from tests.servers import until
 
 
 @pytest.fixture

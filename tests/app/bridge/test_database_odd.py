@@ -10,13 +10,7 @@ from app.bridge.database.ports import DatabasePorts
 from streams.failures import CommandFailed
 from streams.operators.spawning import task_spawner
 from streams.records.database import Blob, CellQuery, Direction, LongText, PageQuery
-from tests.app.bridge.databases import answer
-
-
-def _make(path: Path, script: str) -> Path:
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(script)
-    return path
+from tests.app.bridge.databases import answer, made
 
 
 @pytest.mark.parametrize("also", ["", "CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT);"])
@@ -26,7 +20,7 @@ async def test_virtual_tables_that_prepare_writes_can_be_read(tmp_path: Path, al
         CREATE VIRTUAL TABLE words USING fts5 (text); CREATE VIRTUAL TABLE older USING fts4 (text);
         INSERT INTO places VALUES (1, 0, 1, 'n'), (2, 2, 3, 'm'); INSERT INTO words VALUES ('a b');
         INSERT INTO older VALUES ('c d');"""
-    path = _make(tmp_path / "a.db", script)
+    path = made(tmp_path / "a.db", script)
     ports = DatabasePorts(path, task_spawner())
     for mode in ("DELETE", "WAL"):  # a database with a log is opened anew for each question
         with closing(sqlite3.connect(path)) as db:
@@ -44,7 +38,7 @@ async def test_a_huge_value_in_a_view_costs_no_more_than_itself(tmp_path: Path) 
         INSERT INTO t VALUES (1, zeroblob(70000000), 'a'), (2, NULL, 'b');
         INSERT INTO t VALUES (3, CAST(zeroblob(70000000) AS TEXT), 'c'), (4, 'd', 'd');
         CREATE VIEW v AS SELECT * FROM t;"""
-    ports = DatabasePorts(_make(tmp_path / "a.db", script), task_spawner())
+    ports = DatabasePorts(made(tmp_path / "a.db", script), task_spawner())
     page = await answer(ports.page(PageQuery(table="v", limit=3)))
     assert page.rows == ((1, Blob(70_000_000, b""), "a"), (2, None, "b"), (3, LongText(""), "c"))
     assert page.has_after
@@ -57,7 +51,7 @@ async def test_a_huge_value_in_a_view_costs_no_more_than_itself(tmp_path: Path) 
 
 async def test_paging_back_through_a_view_shows_each_row_once(tmp_path: Path) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10) SELECT i FROM n"
-    ports = DatabasePorts(_make(tmp_path / "a.db", f"CREATE VIEW v AS {numbers};"), task_spawner())
+    ports = DatabasePorts(made(tmp_path / "a.db", f"CREATE VIEW v AS {numbers};"), task_spawner())
     page = await answer(ports.page(PageQuery(table="v", limit=4, direction=Direction.LAST)))
     seen = [page.rows]
     while page.has_before:
@@ -75,7 +69,7 @@ async def test_a_value_that_cannot_be_computed_costs_no_more_than_itself(tmp_pat
         CREATE VIEW v AS SELECT a, abs(a) AS b FROM n;
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql, 'tanh', 'of_its_program') WHERE name = 't';"""
-    ports = DatabasePorts(_make(tmp_path / "a.db", script), task_spawner())
+    ports = DatabasePorts(made(tmp_path / "a.db", script), task_spawner())
     page = await answer(ports.page(PageQuery(table="t")))
     assert page.rows == ((1, -1, 1, LongText("")), (2, -2, 2, LongText("")))
     with pytest.raises(CommandFailed, match="of_its_program"):
@@ -103,7 +97,7 @@ LATIN_1 = [
 async def test_a_schema_that_is_no_valid_text_costs_what_cannot_be_named(
     tmp_path: Path, script: str, lost: str
 ) -> None:
-    path = _make(tmp_path / "a.db", f"{script} CREATE TABLE sound (a); INSERT INTO sound VALUES (7);")
+    path = made(tmp_path / "a.db", f"{script} CREATE TABLE sound (a); INSERT INTO sound VALUES (7);")
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("PRAGMA writable_schema = ON")
         parts = ", ".join(
@@ -126,7 +120,7 @@ async def test_an_entry_that_is_wrong_and_no_valid_text_takes_nothing_else_away(
     script = """CREATE TABLE sound (a); INSERT INTO sound VALUES (7); CREATE INDEX i ON sound (a);
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET name = CAST(x'69C4' AS TEXT), sql = 'CREATE IND' WHERE name = 'i';"""
-    ports = DatabasePorts(_make(tmp_path / "a.db", script), task_spawner())
+    ports = DatabasePorts(made(tmp_path / "a.db", script), task_spawner())
     assert [table.name for table in (await answer(ports.outline())).tables] == ["sound"]
     assert (await answer(ports.page(PageQuery(table="sound")))).rows == ((7,),)
     await ports.close()

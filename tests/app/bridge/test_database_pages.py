@@ -23,13 +23,7 @@ from streams.records.database import (
     TableInfo,
     TablePage,
 )
-from tests.app.bridge.databases import answer
-
-
-def _make(path: Path, script: str) -> Path:
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(script)
-    return path
+from tests.app.bridge.databases import answer, made
 
 
 async def _page(path: Path, query: PageQuery) -> TablePage:
@@ -43,7 +37,7 @@ async def _page(path: Path, query: PageQuery) -> TablePage:
 @pytest.mark.parametrize("key", ["", ", PRIMARY KEY (c0)) WITHOUT ROWID"])
 async def test_a_table_of_as_many_columns_as_there_can_be(tmp_path: Path, count: int, key: str) -> None:
     names = ", ".join(f"c{n} INTEGER" for n in range(count))
-    path = _make(
+    path = made(
         tmp_path / "wide.db",
         f"CREATE TABLE t ({names}{key or ')'}; CREATE VIEW v AS SELECT * FROM t;"
         f"INSERT INTO t (c0, c{count - 1}) VALUES (7, 8), (6, 9)",
@@ -54,7 +48,7 @@ async def test_a_table_of_as_many_columns_as_there_can_be(tmp_path: Path, count:
 
 
 async def test_a_value_too_large_to_be_read_costs_its_cell(tmp_path: Path) -> None:
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         """CREATE TABLE t (id INTEGER PRIMARY KEY, v, w);
         INSERT INTO t VALUES (1, zeroblob(70000000), 'x'), (2, 'small', 'y'), (3, 4, 'z');
@@ -70,7 +64,7 @@ async def test_a_page_ends_at_its_bytes_and_the_next_goes_on(
 ) -> None:
     monkeypatch.setattr(page_rows, "PAGE_BYTES", 3_000)
     monkeypatch.setattr(page_rows, "CELLS_AT_ONCE", 8)
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         """CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT); CREATE VIEW v AS SELECT * FROM t;
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 40)
@@ -107,7 +101,7 @@ def sorts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 async def test_the_pages_beside_one_are_not_sorted_again(tmp_path: Path, sorts: Iterator[list[int]]) -> None:
     count = next(sorts)
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         """CREATE TABLE t (id INTEGER PRIMARY KEY, v);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000)
@@ -151,7 +145,7 @@ async def test_the_pages_beside_one_are_not_sorted_again(tmp_path: Path, sorts: 
 
 
 async def test_a_filter_whose_rows_are_all_there_is_not_counted_once_more(tmp_path: Path) -> None:
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         """CREATE TABLE t (id INTEGER PRIMARY KEY, v);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)

@@ -21,13 +21,7 @@ from app.bridge.database.session import LocalSession, Params
 from app.bridge.database.shield import Shield
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, PageQuery, TableInfo
-from tests.app.bridge.databases import ENDLESS, answer
-
-
-def _make(path: Path, script: str) -> Path:
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(script)
-    return path
+from tests.app.bridge.databases import ENDLESS, answer, made
 
 
 async def _outline(path: Path) -> dict[str, TableInfo]:
@@ -43,9 +37,7 @@ async def test_slow_views_do_not_take_the_outline_away(
     for limit in ("COUNT_S", "COUNTS_S"):  # the first view takes the time of all: the table has enough
         monkeypatch.setattr(outline, limit, 2.0)
     views = "".join(f"CREATE VIEW v{n:02} AS {ENDLESS};" for n in range(30))
-    tables = await _outline(
-        _make(tmp_path / "a.db", f"CREATE TABLE t (a); INSERT INTO t VALUES (1); {views}")
-    )
+    tables = await _outline(made(tmp_path / "a.db", f"CREATE TABLE t (a); INSERT INTO t VALUES (1); {views}"))
     assert tables["t"].rows == 1
     assert [tables[f"v{n:02}"].rows for n in range(30)] == [None] * 30
     assert not any(table.problem for table in tables.values())
@@ -53,7 +45,7 @@ async def test_slow_views_do_not_take_the_outline_away(
 
 async def test_a_view_is_not_run_to_learn_which_secrets_it_asks_for(tmp_path: Path) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS m FROM n"
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         f"""CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT);
         CREATE VIEW v AS SELECT u.password AS p, w.m FROM ({endless}) AS w, ({endless}) AS x, users AS u;""",
@@ -64,7 +56,7 @@ async def test_a_view_is_not_run_to_learn_which_secrets_it_asks_for(tmp_path: Pa
 
 
 async def test_what_cannot_be_read_says_so_and_the_rest_is_there(tmp_path: Path) -> None:
-    path = _make(
+    path = made(
         tmp_path / "a.db",
         """CREATE TABLE good (a); INSERT INTO good VALUES (1);
         CREATE TABLE bad (a);
@@ -98,7 +90,7 @@ async def test_many_tables_with_secrets_hide_each_of_them(tmp_path: Path) -> Non
         f"CREATE VIEW v{n} AS SELECT password AS p FROM t{n};"
         for n in range(300)
     )
-    ports = DatabasePorts(_make(tmp_path / "a.db", tables), task_spawner())
+    ports = DatabasePorts(made(tmp_path / "a.db", tables), task_spawner())
     found = {table.name: table for table in (await answer(ports.outline())).tables}
     assert len(found) == 600
     assert not any(table.problem for table in found.values())
@@ -109,7 +101,7 @@ async def test_many_tables_with_secrets_hide_each_of_them(tmp_path: Path) -> Non
 
 
 def test_a_view_that_cannot_be_made_costs_no_other(tmp_path: Path) -> None:
-    session = LocalSession(opening.connect(_make(tmp_path / "a.db", "CREATE TABLE t (a)")).connection)
+    session = LocalSession(opening.connect(made(tmp_path / "a.db", "CREATE TABLE t (a)")).connection)
     views = (
         ("one", '"one" AS SELECT 1 AS a'),
         ("two", '"two" AS no select'),
@@ -127,7 +119,7 @@ def test_a_view_that_cannot_be_made_costs_no_other(tmp_path: Path) -> None:
 
 
 def test_views_that_time_left_unmade_are_not_said_to_be_wrong(tmp_path: Path) -> None:
-    connection = opening.connect(_make(tmp_path / "a.db", "CREATE TABLE t (a)")).connection
+    connection = opening.connect(made(tmp_path / "a.db", "CREATE TABLE t (a)")).connection
     session = LocalSession(connection)
     connection.set_progress_handler(lambda: 1, 1)
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):

@@ -26,13 +26,7 @@ from streams.failures import (
 )
 from streams.operators.spawning import task_spawner
 from streams.records.database import ColumnFilter, FilterKind, PageQuery
-from tests.app.bridge.databases import answer
-
-
-def made(path: Path, script: str) -> Path:
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript(script)
-    return path
+from tests.app.bridge.databases import answer, made
 
 
 @asynccontextmanager

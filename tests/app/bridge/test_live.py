@@ -15,7 +15,8 @@ from streams.records.link import Link
 from streams.records.server import Activity, ServerStatus
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import Health, LinkState
-from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, serving, until
+from tests.app.bridge.support import SLOW_POLLS, Connected, Served, connected, serving
+from tests.servers import until
 
 
 class Screen:

@@ -24,7 +24,8 @@ from streams.failures import (
     WrongToken,
     WrongVersion,
 )
-from tests.app.bridge.support import Served, connected, serving, until
+from tests.app.bridge.support import Served, connected, serving
+from tests.servers import until
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
