@@ -73,7 +73,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "index.db"
         self._lock_file = self._locked(folder / "lock")
-        self._lock = threading.Lock()
+        self._lock, self._read_lock = threading.Lock(), threading.Lock()
         self.begun_again = ""
         """Why it was begun again at this start."""
         self.write_problem = ""
@@ -159,12 +159,14 @@ class Index:
             return writer, reader
 
     def close(self) -> None:
-        """Close the file and let other agents have the folder."""
-        self._close()
+        """Close the file and let other agents have the folder; waits for calls that were given up."""
+        with self._lock:
+            self._close()
         os.close(self._lock_file)
 
     def _close(self) -> None:
-        self._reader.close()
+        with self._read_lock:
+            self._reader.close()
         self._writer.close()
 
     def fact(self, name: str) -> str | None:
@@ -215,7 +217,7 @@ class Index:
         return sorted(tops)
 
     def _first_from(self, folder: bytes, name: bytes) -> tuple[bytes, bytes] | None:
-        with self._translated():
+        with self._read_lock, self._translated():
             return self._reader.execute(
                 "SELECT folder, name FROM entries WHERE (folder, name) >= (?, ?)"
                 " ORDER BY folder, name LIMIT 1",
@@ -230,7 +232,7 @@ class Index:
 
     def knows(self, path: bytes) -> bool:
         """Return whether a name is known; one thread at a time."""
-        with self._translated():
+        with self._read_lock, self._translated():
             found = self._reader.execute(
                 "SELECT 1 FROM entries WHERE folder = ? AND name = ?", split(path)
             ).fetchone()
@@ -238,7 +240,7 @@ class Index:
 
     def folder(self, path: bytes) -> dict[bytes, Row]:
         """Return the rows of one folder by name; one thread at a time."""
-        with self._translated():
+        with self._read_lock, self._translated():
             rows: list[Row] = self._reader.execute(
                 "SELECT name, mode, size, mtime_ns, inode, ctime_ns, sha256, target, attributes"
                 " FROM entries WHERE folder = ?",
@@ -249,7 +251,7 @@ class Index:
     def below(self, path: bytes) -> Iterator[bytes]:
         """Return all known paths below a folder; one thread at a time."""
         low, high = (b"/", b"0") if path == b"/" else (path + b"/", path + b"0")
-        with self._translated():
+        with self._read_lock, self._translated():
             found = self._reader.execute(
                 "SELECT folder, name FROM entries WHERE folder = ? OR (folder >= ? AND folder < ?)",
                 (path, low, high),
@@ -265,7 +267,7 @@ class Index:
         """
         low, high = (b"/", b"0") if path == b"/" else (path + b"/", path + b"0")
         found: set[tuple[bytes, bytes, int, int, int]] = set()
-        with self._translated():
+        with self._read_lock, self._translated():
             for order in ("ASC", "DESC"):
                 for where, range_ in (("folder = ?", (path,)), ("folder >= ? AND folder < ?", (low, high))):
                     found |= set(

@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -152,3 +153,30 @@ def test_a_failed_write_leaves_everything_as_it_was(index: Index) -> None:
     with pytest.raises(sqlite3.ProgrammingError):
         index.remove([(b"/a", b"b"), None])  # type: ignore[list-item]
     assert index.count() == 1
+
+
+def test_closing_waits_for_a_call_that_was_given_up(tmp_path: Path) -> None:
+    index = Index(tmp_path)
+    inside, go_on = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def change() -> None:
+        inside.set()
+        assert go_on.wait(30)
+        index._set("name", "value")
+        done.append("written")
+
+    def close() -> None:
+        index.close()
+        done.append("closed")
+
+    writing = threading.Thread(target=index._write, args=(change,))
+    writing.start()
+    assert inside.wait(30)
+    closing = threading.Thread(target=close)
+    closing.start()
+    closing.join(0.2)
+    go_on.set()
+    writing.join(30)
+    closing.join(30)
+    assert done == ["written", "closed"]
