@@ -42,7 +42,7 @@ async def test_what_is_told_twice_is_there_once(catalogue: Catalogue, told: list
     assert event.files is not None
     assert event.files.count == 4
     assert event.client is not None
-    assert (event.client.file_count, event.client.stored_bytes) == (3, 6)
+    assert (event.client.file_count, event.client.stored_bytes) == (3, 6 + len(b"\xff/target"))
     assert (await add(catalogue, run, entries)).accepted == 4
     assert told[-1] is event
     page = await catalogue.files.page(FileQuery())
@@ -143,7 +143,7 @@ async def test_contents_that_are_not_stored_are_refused(tmp_path: Path, told: li
         AgentEntry(raw_path=b"a", kind=EntryKind.FILE, size_bytes=0, mtime_ns=0, mode=0),
         AgentEntry(raw_path=b"a", kind=EntryKind.FOLDER, size_bytes=0, mtime_ns=0, mode=0, sha256=sha("x")),
         AgentEntry(raw_path=b"a", kind=EntryKind.FILE, size_bytes=0, mtime_ns=0, mode=0, sha256="../../x"),
-        AgentEntry(raw_path=b"a", kind=EntryKind.FOLDER, size_bytes=-1, mtime_ns=0, mode=0),
+        AgentEntry(raw_path=b"a", kind=EntryKind.FILE, size_bytes=-1, mtime_ns=0, mode=0, sha256=sha("x")),
         AgentEntry(raw_path=b"a", kind=EntryKind.FOLDER, size_bytes=0, mtime_ns=2**63, mode=0),
         AgentEntry(raw_path=b"a", kind=EntryKind.FOLDER, size_bytes=0, mtime_ns=0, mode=2**31),
     ],
