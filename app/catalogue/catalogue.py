@@ -100,9 +100,9 @@ class Catalogue:
         self.analytics = Analytics(self.readers, self.writer, self.metrics, now=now)
         self.verification = VerificationSchedule(self.readers)
         self.removal = Removal(self.readers, self.writer, self.tokens)
-        self.doomed = DoomedContents(self.readers, self.writer)
         self.store_moment = StoreMoment(self.readers, self.writer)
         self.strays = Strays(self.readers, self.writer, self.known_time)
+        self.doomed = DoomedContents(self.readers, self.writer, held=self.strays.put_back)
         self._on_commit = on_commit
         self._telling = asyncio.Lock()
         self._tasks = Tasks()

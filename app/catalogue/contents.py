@@ -153,19 +153,19 @@ class Contents:
             raise unknown(client_id)
         return rows[0].held_bytes, rows[0].quota_bytes
 
-    async def forget_unnamed(self, at: datetime | None = None, latest: datetime | None = None) -> int:
+    async def forget_unnamed(self, at: datetime | None = None, newest: datetime | None = None) -> int:
         """Let go of contents that were sent and never named, a part at a time; return how many.
 
         Those are kept that a run may still name: of an open run, or of one that may begin yet.
         """
         # Looked for beside the writes: there may be many that are to stay.
-        at, latest = at or self._now(), latest or self._now()
-        wanted = unnamed(at, latest)
+        at, newest = at or self._now(), newest or self._now()
+        wanted = unnamed(at, newest)
         due = [(row.client_no, row.blob_id) for row in await self._readers.rows(wanted)]
         gone = 0
         for start in range(0, len(due), AT_ONCE):
             part = due[start : start + AT_ONCE]
-            gone += await self._writer.write(lambda transaction, part=part: forget(transaction, part, latest))
+            gone += await self._writer.write(lambda transaction, part=part: forget(transaction, part, newest))
         return gone
 
 

@@ -188,7 +188,10 @@ def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
             target.execute("PRAGMA synchronous = FULL")
             target.execute("BEGIN IMMEDIATE")
-            target.execute("DELETE FROM meta WHERE name IN ('session', ?)", (MOMENT_NAME,))
+            target.execute("DELETE FROM meta WHERE name = 'session'")
+            # No store has this word, so that it is noticed also by one that has none yet.
+            word = (MOMENT_NAME, uuid.uuid4().hex)
+            target.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", word)
             target.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (uuid.uuid4().hex,))
             target.execute("COMMIT")
         draft.chmod(0o600)

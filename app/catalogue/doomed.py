@@ -5,7 +5,7 @@ while it holds the one lock, so that no upload can be noted meanwhile; what is u
 doomed no more.
 """
 
-from collections.abc import Awaitable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, delete, exists, select
@@ -80,16 +80,20 @@ def revive(transaction: Transaction, hashes: Collection[str]) -> None:
 class DoomedContents:
     """Takes contents out of the store that the catalogue has forgotten."""
 
-    def __init__(self, readers: Readers, writer: Writer) -> None:
+    def __init__(self, readers: Readers, writer: Writer, *, held: Callable[[], Awaitable[bool]]) -> None:
         self._readers = readers
         self._writer = writer
+        self._held = held
 
     async def drop(self, store: ContentStore) -> int:
         """Remove all doomed contents from the store, a few in each write; return how many.
 
         Each is looked up by a reader first: what a reader sees has been committed, so that nothing leaves the
         store before the commit that forgets it is durable. Killed at any point, the next call goes on.
+        While they are ``held`` none goes: a newer catalogue, in which somebody has them, may be put back yet.
         """
+        if await self._held():
+            return 0
         token = FLOW.set(MAINTENANCE)
         try:
             return await self._drop(store)

@@ -45,7 +45,9 @@ class Times:
     judged: datetime
     """By it ages are judged."""
     latest: datetime
-    """From it on things are held; what is from after it was noted by a clock that was ahead."""
+    """From it on things are held; a hold that begins after it was noted by a clock that was ahead."""
+    newest: datetime
+    """What came after it came while the clock was ahead. A jump that is not trusted may yet be the truth."""
 
 
 class KnownTime:
@@ -76,15 +78,11 @@ class KnownTime:
         """Call ``call`` whenever a jump forward is believed."""
         self._on_believed.append(call)
 
-    async def plausible(self) -> bool:
-        """Return whether ages may be judged by the clock just now."""
-        _, clock = await self._look()
-        return clock.settled
-
     async def times(self) -> "Times":
         """Return the times by which is destroyed and held."""
         now, clock = await self._look()
-        return Times(judged=min(now, clock.trusted.at), latest=clock.trusted.at)
+        trusted = clock.trusted.at
+        return Times(judged=min(now, trusted), latest=trusted, newest=max(now, trusted))
 
     async def _look(self) -> tuple[datetime, Clock]:
         async with self._looking:

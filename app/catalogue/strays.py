@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.batch_write import MAINTENANCE
 from app.catalogue.content_owners import blobs_of
-from app.catalogue.known_time import KnownTime
+from app.catalogue.known_time import KnownTime, Times
 from app.catalogue.readers import Readers
 from app.catalogue.schema import doomed_contents, meta
 from app.catalogue.times import from_us, to_us
@@ -54,8 +54,7 @@ class Strays:
             )
             kept = {row.name: row.value for row in rows}
             until = _time(kept.get(_UNTIL))
-            # Also one that cannot be read, or from a clock that was ahead: it counts from now on.
-            if kept.get(EPOCH_NAME) != epoch or until is None or until > times.latest + HELD:
+            if kept.get(EPOCH_NAME) != epoch or until is None or _is_ahead(until, times):
                 until = times.latest + HELD
                 values = {EPOCH_NAME: epoch, _UNTIL: str(to_us(until))}
                 transaction.run(_PUT, [{"name": name, "value": value} for name, value in values.items()])
@@ -76,8 +75,14 @@ class Strays:
         """Return whether a copy was put back so short ago that a newer one may be put back yet."""
         times = await self._known_time.times()
         rows = await self._readers.rows(select(meta.c.value).where(meta.c.name == _PUT_BACK_UNTIL))
-        until = _time(rows[0].value) if rows else None
-        return until is not None and times.judged < min(until, times.latest + HELD)
+        if not rows:
+            return False
+        until = _time(rows[0].value)
+        if until is None or _is_ahead(until, times):
+            until = times.latest + HELD
+            value = {"name": _PUT_BACK_UNTIL, "value": str(to_us(until))}
+            await self._writer.write(lambda transaction: transaction.run(_PUT, [value]))
+        return times.judged < until
 
     async def doom(self, hashes: Collection[str]) -> int:
         """Doom those of these contents of the store that are not known; return how many.
@@ -104,6 +109,11 @@ def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
         if until is not None:
             later = max(until, min(until + jump, transaction.now + HELD))
             transaction.run(_PUT, [{"name": row.name, "value": str(to_us(later))}])
+
+
+def _is_ahead(until: datetime, times: Times) -> bool:
+    """Return whether a hold was noted while the clock was ahead: it counts from now on, not for years."""
+    return until > times.latest + HELD
 
 
 def _time(text: str | None) -> datetime | None:

@@ -19,10 +19,10 @@ AHEAD_S = 60
 """What came so long after now came while the clock was ahead."""
 
 
-def unnamed(at: datetime, latest: datetime) -> AnySelect:
+def unnamed(at: datetime, newest: datetime) -> AnySelect:
     """Select client and content of what no run will name any more at a time.
 
-    What came after the ``latest`` time that is known came while the clock was ahead.
+    What came after the ``newest`` time that is known came while the clock was ahead.
     """
     # Of a client one run follows the other: the newest to have ended is the one with the greatest number.
     last_end = (
@@ -42,13 +42,13 @@ def unnamed(at: datetime, latest: datetime) -> AnySelect:
             client_contents.c.version_count == literal_column("0"),
             (client_contents.c.received_at < to_us(at) - UNNAMED_S * SECOND_US)
             | (running.is_(None) & (client_contents.c.received_at < last_end))
-            | (client_contents.c.received_at > to_us(latest) + AHEAD_S * SECOND_US),
+            | (client_contents.c.received_at > to_us(newest) + AHEAD_S * SECOND_US),
         )
         .limit(MAX_UNNAMED)
     )
 
 
-def forget(transaction: Transaction, due: Sequence[tuple[int, int]], latest: datetime) -> int:
+def forget(transaction: Transaction, due: Sequence[tuple[int, int]], newest: datetime) -> int:
     """Let go of some of them inside a write; return how many."""
     by_client: dict[int, list[int]] = {}
     for client_no, blob_id in due:
@@ -60,12 +60,12 @@ def forget(transaction: Transaction, due: Sequence[tuple[int, int]], latest: dat
         )
     }
     # From a clock that was ahead: they count from now on, instead of never.
-    ahead = client_contents.c.received_at > to_us(latest) + AHEAD_S * SECOND_US
+    ahead = client_contents.c.received_at > to_us(newest) + AHEAD_S * SECOND_US
     for no, ids in by_client.items():
         moved = transaction.run(
             update(client_contents)
             .where(client_contents.c.client_no == no, client_contents.c.blob_id.in_(ids), ahead)
-            .values(received_at=to_us(latest))
+            .values(received_at=to_us(newest))
             .returning(client_contents.c.blob_id)
         )
         counted = {row.blob_id for row in moved}

@@ -65,12 +65,12 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     files = 0
     if not await catalogue.strays.put_back():
         files = await catalogue.files.purge(at - await settled_keep(catalogue, limits))
-    await catalogue.contents.forget_unnamed(at, times.latest)
+    await catalogue.contents.forget_unnamed(at, times.newest)
     await catalogue.files.spread_states()
     contents = await catalogue.doomed.drop(store)
     await catalogue.activity.purge(too_old)
     audit = await catalogue.audit.purge(at - await settled_audit(catalogue, limits))
-    await store.clear_uploads(at, times.latest)
+    await store.clear_uploads(at, times.newest)
     await catalogue.metrics.rollup(at)
     await catalogue.analytics.forget(at)
     await catalogue.tokens.end_expired(at)

@@ -186,13 +186,14 @@ async def running_room(
             (socket_application(room), event_socket),
         ):
             runners.append(Runner(app, door, shutdown_s=limits.shutdown_s))
-            acceptors.append(await _accepting(runners[-1], listening, door, context, tls is OWN_TLS))
+            acceptors.append(await _acceptor(runners[-1], listening, door, context, tls is OWN_TLS))
         await room.store_moment.begin()
-        _start_work(room)
-        if not is_known:
-            room.tasks.keep(partial(_take_over, room), "new-store")
+        _start_work(room, store_known=is_known)
         if context is not None and tls is OWN_TLS:
             room.tasks.keep(partial(keep_current, data_dir / TLS_FOLDER, host, context), "certificate")
+        # Last, and nothing is waited for before ``ready`` is called: who is answered meets a started server.
+        for acceptor in acceptors:
+            acceptor.start()
         yield (
             room,
             ServerInfo(
@@ -223,18 +224,16 @@ async def _take_over(room: Room) -> None:
     await room.catalogue.keep_store(room.store.identity)
 
 
-async def _accepting(
+async def _acceptor(
     runner: web.AppRunner, listening: socket.socket, door: Door, tls: ssl.SSLContext | None, own_tls: bool
 ) -> Acceptor:
-    """Let ``runner`` answer what is accepted on ``listening``; return what accepts.
+    """Return what accepts on ``listening`` once it is started, and lets ``runner`` answer.
 
     Whoever gives a certificate wants TLS everywhere; without one only other machines have to speak it.
     """
     await runner.setup()
     assert runner.server is not None
-    acceptor = Acceptor(listening, runner.server, door, tls, plain_on_loopback=own_tls)
-    acceptor.start()
-    return acceptor
+    return Acceptor(listening, runner.server, door, tls, plain_on_loopback=own_tls)
 
 
 def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLContext | None, str]:
@@ -247,7 +246,7 @@ def _secured(data_dir: Path, host: str, tls: ServedTls | None) -> tuple[ssl.SSLC
     return context, fingerprint
 
 
-def _start_work(room: Room) -> None:
+def _start_work(room: Room, *, store_known: bool) -> None:
     """Begin what goes on beside the requests."""
     limits = room.limits
 
@@ -277,6 +276,8 @@ def _start_work(room: Room) -> None:
         "verification": room.scheduled_verification.run,
         "catalogue-backups": room.catalogue_backups.run,
     }
+    if not store_known:
+        work["new-store"] = partial(_take_over, room)
     for name, run in work.items():
         room.tasks.keep(run, name)
 

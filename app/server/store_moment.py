@@ -19,6 +19,8 @@ from streams.failures import TidewatchError
 log = structlog.stdlib.get_logger(__name__)
 
 RENEW_EVERY_S = 600.0
+NO_WORD = "none"
+"""In the store, as the one before, while a catalogue that has none gets its first."""
 AGAIN_S = 60.0
 """When it is tried again to find what the store lacks."""
 
@@ -38,23 +40,24 @@ class StoreMomentKeeper:
             await self._compare()
         except TidewatchError as failure:
             log.warning("store_moment_not_read", code=failure.code, reason=failure.message)
+            self._differs = True
+        if self._differs:
             await self._hold()
-        if not self._differs:
+        else:
             # Before anything is stored: what comes from now on is of another moment than any copy.
             await self._renew_if_possible()
 
     async def _compare(self) -> None:
         known, words = await self._catalogue.store_moment.read(), await self._store.moment()
-        if (known or words) and known not in words:
+        if (known or words) and (known or NO_WORD) not in words:
             log.warning(
                 "catalogue_and_store_of_two_moments",
                 hint="One was put back. Nothing is destroyed for now; what the store lacks is sent again.",
             )
-            await self._hold()
+            self._differs = True
 
     async def _hold(self) -> None:
         """Let nothing go by an older catalogue: a file or a client may have been kept since."""
-        self._differs = True
         until = await self._catalogue.strays.hold(self._catalogue.epoch)
         await self._catalogue.holds.wait_until(until)
 
@@ -73,7 +76,8 @@ class StoreMomentKeeper:
                 # A disk that was mounted again may be another one, or an older copy.
                 await self._compare()
             if self._differs:
-                # Noted only then that they fit: it is begun again after a crash.
+                # Noted only then that they fit: both are begun again after a crash or a failure.
+                await self._hold()
                 await self._verification.look_for_missing()
             await self._renew()
             self._differs = False
@@ -83,6 +87,6 @@ class StoreMomentKeeper:
     async def _renew(self) -> None:
         known = await self._catalogue.store_moment.read()
         word = secrets.token_hex(8)
-        await self._store.note_moment([known, word] if known else [word])
+        await self._store.note_moment([known or NO_WORD, word])
         await self._catalogue.store_moment.write(word)
         await self._store.note_moment([word])

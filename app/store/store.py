@@ -130,12 +130,12 @@ class Store:
         """Return what interrupted uploads of an owner take on the disk, without those of ``hashes``."""
         return await self._threads.read(inventory.partial_bytes, self._layout, owner, hashes)
 
-    async def clear_uploads(self, at: datetime, latest: datetime) -> None:
+    async def clear_uploads(self, at: datetime, newest: datetime) -> None:
         """Remove interrupted uploads that nobody had gone on with for a week at a time.
 
-        Those that are younger than ``latest`` were written while the clock was ahead.
+        Those that are younger than ``newest`` were written while the clock was ahead.
         """
-        await self._threads.write(upkeep.clear_uploads, self._layout, (at.timestamp(), latest.timestamp()))
+        await self._threads.write(upkeep.clear_uploads, self._layout, (at.timestamp(), newest.timestamp()))
 
     async def contents_in(self, folder: str) -> dict[str, float]:
         """Return the contents in one of the 256 folders, and the times since which they lie there."""

@@ -67,7 +67,7 @@ def _clear_damaged_copies(layout: Layout) -> None:
 def clear_uploads(layout: Layout, judged_s: tuple[float, float] | None) -> None:
     """Remove interrupted uploads that have waited too long, and at a start what else a crash has left.
 
-    ``judged_s`` is the time by which ages are judged, and the latest that is trusted; None at a start, where
+    ``judged_s`` is the time by which ages are judged, and the newest that may be true; None at a start, where
     nothing is known of the clock yet.
 
     What cannot be removed is logged and stays.
@@ -87,11 +87,11 @@ def _is_over(path: Path, judged_s: tuple[float, float] | None) -> bool:
         return judged_s is None
     if judged_s is None:
         return False
-    at_s, latest_s = judged_s
+    at_s, newest_s = judged_s
     changed_s = path.stat().st_mtime
-    if changed_s > latest_s + AHEAD_S:
+    if changed_s > newest_s + AHEAD_S:
         # Written while the clock was ahead: it counts from now on, instead of never.
-        os.utime(path, (latest_s, latest_s))
+        os.utime(path, (newest_s, newest_s))
     return at_s - changed_s > KEPT_UPLOAD_S
 
 

@@ -17,6 +17,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
 from app.catalogue.history import HistoryClient, HistoryRun, write_history
 from app.catalogue.metrics import KEPT
+from app.catalogue.totals import MAX_TOTAL
 from app.catalogue.wall_clock import wall_clock
 from app.protocol import FinishRun
 from streams.records.analytics import AnalyticsQuery, BackupInterval
@@ -208,6 +209,26 @@ def test_the_migration_counts_what_is_there(tmp_path: Path, monkeypatch: pytest.
             counts[4] += n
             counts[5] += n * 10
     assert got == {key: tuple(counts) for key, counts in expected.items()}
+
+
+def test_sums_of_before_that_64_bits_do_not_hold_end_no_migration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sparse files of 8 EiB are enough."""
+    path = tmp_path / "catalogue.db"
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", "0001")
+    migrate.migrate(path)
+    monkeypatch.undo()
+    with closing(sqlite3.connect(path)) as database, database:
+        for n in (1, 2):
+            database.execute(
+                "INSERT INTO runs VALUES (?, 1, 'schedule', 'complete', 0, 5, NULL, 0, 0, 0, 0, 0, ?, 7, '')",
+                (n, 2**63 - 1),
+            )
+    migrate.migrate(path)
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT complete, bytes_sent + bytes_seen FROM run_rollup").fetchall()
+    assert rows == [(2, MAX_TOTAL + 14)] * 3
 
 
 @pytest.mark.parametrize("span_s", [HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY, 1000 * DAY])

@@ -16,8 +16,11 @@ from app.catalogue.errors import CatalogueLost
 from app.server import run
 from app.server.accepting import Acceptor
 from app.server.folder import CATALOGUE_FILE, held
+from app.server.limits import Limits
 from app.server.ports import listen
 from app.server.problems import PortTaken
+from app.server.run import ServerInfo, serve
+from app.server.store_moment import StoreMomentKeeper
 from tests.servers import a_server, lay_blank
 
 
@@ -119,7 +122,6 @@ async def test_tls_serves_both_ports(tmp_path: Path) -> None:
 
     import trustme
 
-    from app.server.limits import Limits
     from app.server.ports import ServedTls, tls_context
     from app.server.run import running_room
 
@@ -163,3 +165,28 @@ async def test_nothing_is_answered_before_the_consoles_token_is_written(
     monkeypatch.setattr(Acceptor, "start", accepting)
     async with a_server(tmp_path):
         assert begun == ["token", "port", "port"]
+
+
+async def test_a_server_that_answers_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to end from then on, it ends in order; and what is sent to it is of another moment than copies."""
+    begun: list[str] = []
+    stop = asyncio.Event()
+    begin, start = StoreMomentKeeper.begin, Acceptor.start
+
+    async def compared(keeper: StoreMomentKeeper) -> None:
+        await begin(keeper)
+        begun.append("moment")
+
+    def accepting(acceptor: Acceptor) -> None:
+        begun.append("port")
+        asyncio.get_running_loop().call_soon(begun.append, "answered")
+        start(acceptor)
+
+    def ready(_: ServerInfo) -> None:
+        begun.append("ready")
+        stop.set()
+
+    monkeypatch.setattr(StoreMomentKeeper, "begin", compared)
+    monkeypatch.setattr(Acceptor, "start", accepting)
+    await serve(tmp_path, host="127.0.0.1", port=0, settings=Limits(), ready=ready, stop=stop)
+    assert begun[:4] == ["moment", "port", "port", "ready"]

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from app.catalogue.copies import copy_to
+from app.catalogue.copies import copy_to, restore
+from app.catalogue.errors import CatalogueFull
+from app.catalogue.store_moment import StoreMoment
+from app.server import store_moment
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.server.retention import tidy
+from app.server.store_moment import StoreMomentKeeper
 from app.server.strays import StraySearch
 from streams.records.base import utc_now
 from tests.app.server.test_ownership import leave_stray, settled_epoch, stored
@@ -149,3 +153,74 @@ async def test_what_was_kept_since_is_not_destroyed_by_an_older_catalogue(tmp_pa
         assert len((await server.get("/api/files?state=deleted"))["rows"]) == len(FILES)
         marked = await server.get(f"/api/clients/{agent.client_id}")
         assert datetime.fromisoformat(marked["destroy_at"]) > utc_now() + timedelta(hours=71)
+
+
+async def test_what_an_older_catalogue_lets_go_stays_in_the_store(tmp_path: Path) -> None:
+    """It was on its way out when the copy was made, and was sent again since."""
+    data, catalogue = tmp_path / "data", tmp_path / "data" / CATALOGUE_FILE
+    async with a_server(data) as server:
+        gone = await server.enrol("gone")
+        await gone.back_up(FILES)
+        await until(noted(server))
+        await server.room.catalogue.removal.remove(gone.client_id)
+        await server.room.catalogue.removal.finish()
+        copy = (await in_thread(copy_to, catalogue, tmp_path / "copies", utc_now())).path
+        await (await server.enrol("web")).back_up(FILES)
+        kept = await stored(server)
+    for old in data.glob(f"{CATALOGUE_FILE}*"):
+        old.unlink()
+    await in_thread(shutil.copy, copy, catalogue)
+    async with a_server(data, blank=False) as server:
+        await tidy(server.room.catalogue, server.room.store, server.room.limits)
+        assert await stored(server) == kept
+        assert len(kept) == len(FILES)
+
+
+async def test_a_copy_is_put_back_beside_a_store_of_the_version_before(tmp_path: Path) -> None:
+    """That one has no word yet, and the server of this version has never run with it."""
+    data, catalogue = tmp_path / "data", tmp_path / "data" / CATALOGUE_FILE
+    async with a_server(data) as server:
+        await (await server.enrol("web")).back_up(FILES)
+        copy = (await in_thread(copy_to, catalogue, tmp_path / "copies", utc_now())).path
+    (data / STORE_FOLDER / "moment").unlink()
+    await in_thread(restore, copy, catalogue, utc_now())
+    async with a_server(data, blank=False) as server:
+        assert await server.room.catalogue.strays.put_back()
+
+
+async def test_words_are_renewed_only_once_it_is_noted_that_nothing_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path) as server:
+        room, strays = server.room, server.room.catalogue.strays
+        await until(noted(server))
+        await room.store.note_moment(["another"])
+        hold = strays.hold
+
+        async def full(epoch: str) -> datetime:
+            monkeypatch.setattr(strays, "hold", hold)
+            raise CatalogueFull("no room")
+
+        monkeypatch.setattr(strays, "hold", full)
+        monkeypatch.setattr(store_moment, "RENEW_EVERY_S", 0.0)
+        monkeypatch.setattr(store_moment, "AGAIN_S", 0.0)
+        keeper = StoreMomentKeeper(room.catalogue, room.store, room.verification)
+        running = asyncio.create_task(keeper.run())
+        await until(noted(server))
+        running.cancel()
+        assert await strays.put_back()
+
+
+async def test_a_crash_of_the_very_first_start_is_no_other_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: object) -> None:
+        raise CatalogueFull("the process was killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreMoment, "write", killed)
+        async with a_server(tmp_path) as server:
+            assert await server.room.store.moment()
+    async with a_server(tmp_path) as server:
+        assert not await server.room.catalogue.strays.put_back()
+        await until(noted(server))

@@ -9,6 +9,7 @@ down_revision = "0001"
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 COUNTS = ("complete", "partial", "failed", "cancelled", "bytes_sent", "bytes_seen")
 STATES = COUNTS[:4]
+MOST = 2**62
 STEPS = ((300, "0"), (3600, "client_no"), (86400, "client_no"))
 
 
@@ -29,8 +30,13 @@ def upgrade() -> None:
             f"""
             INSERT INTO run_rollup (step_s, client_no, at, {", ".join(COUNTS)})
             SELECT {step_s}, {client} AS whose, finished_at - finished_at % {step_s * 1_000_000} AS slot,
-                   {states}, sum(bytes_sent), sum(bytes_seen)
+                   {states}, {_summed("bytes_sent")}, {_summed("bytes_seen")}
             FROM runs WHERE finished_at IS NOT NULL AND state IN ({ended})
             GROUP BY whose, slot
             """
         )
+
+
+def _summed(column: str) -> str:
+    """Return a sum that stops: ``sum()`` fails where it overflows, and sizes were believed as told."""
+    return f"CAST(max(0, min({MOST}, total({column}))) AS INTEGER)"

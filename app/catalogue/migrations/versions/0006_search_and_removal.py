@@ -53,7 +53,8 @@ def upgrade() -> None:
     op.execute("DELETE FROM verifications WHERE blob_id IN " + _UNOWNED)
     op.execute("DELETE FROM blobs WHERE id IN " + _UNOWNED)
     op.execute(
-        "UPDATE meta SET value = CAST((SELECT coalesce(sum(stored_bytes), 0) FROM blobs) AS TEXT)"
+        "UPDATE meta SET value ="
+        f" (SELECT CAST(CAST(max(0, min({2**62}, total(stored_bytes))) AS INTEGER) AS TEXT) FROM blobs)"
         " WHERE name = 'blob_bytes'"
     )
     op.execute(
