@@ -171,9 +171,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line(tmp_path: Path, text: str
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_old_sqlite_is_one_line_at_the_start() -> None:
-    from app.__main__ import SqliteTooOld, check_sqlite
-
-    check_sqlite((3, 37, 0))
-    with pytest.raises(SqliteTooOld, match=r"SQLite 3\.36\.1 is too old: 3\.37\.0 or newer"):
-        check_sqlite((3, 36, 1))
+@pytest.mark.parametrize("words", [[], ["console"], ["server"], ["server", "check"]])
+def test_an_old_sqlite_is_one_line_at_the_start(
+    calls: list[tuple[str, argparse.Namespace]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.setattr(commands.sqlite3, "sqlite_version_info", (3, 36, 1))
+    assert commands.main(words) == commands.SqliteTooOld.exit_code
+    said = capsys.readouterr().err
+    assert "SQLite 3.36.1 is too old: 3.37.0 or newer" in said and said.count("\n") == 1
+    assert not calls
+    monkeypatch.setattr(commands.sqlite3, "sqlite_version_info", (3, 37, 0))
+    assert commands.main(words) == 7

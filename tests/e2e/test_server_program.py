@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import sqlite3
 import stat
@@ -45,8 +46,10 @@ def client_command(*words: str | Path) -> int:
 
 
 @asynccontextmanager
-async def a_server_process(data: Path, *words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    process = await a_process("--data", data, "--port", "0", *words)
+async def a_server_process(
+    data: Path, *words: str, **options: object
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    process = await a_process("--data", data, "--port", "0", *words, **options)
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), 50)).decode()
@@ -193,3 +196,13 @@ async def test_memory_does_not_grow_with_the_size_of_a_file(tmp_path: Path) -> N
         ) as response:
             assert response.status == 200, await response.text()
         assert peak_kib() - before < 32 * 1024
+
+
+async def test_the_limit_of_open_files_is_raised_to_the_hard_one(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+
+    async with a_server_process(tmp_path / "data", preexec_fn=lower) as (process, _):
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (hard, hard)

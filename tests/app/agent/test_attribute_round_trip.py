@@ -1,10 +1,13 @@
 """What is stored besides contents and comes back; as root more than as another user."""
 
+import grp
 import os
+import pwd
 import socket
 import stat
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +115,36 @@ async def test_all_that_can_be_set_comes_back(tmp_path: Path, capsys: pytest.Cap
         assert await back(server, to, "--overwrite") == 0
         assert "restored 0 files" in capsys.readouterr().out
         assert facts(to) == facts(source)
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("here", "more", "by_name"),
+    [(True, (), True), (False, (), False), (True, ("--numeric-owner",), False)],
+    ids=["known here", "not known here", "by number"],
+)
+async def test_owners_are_found_by_name_where_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: bool, more: tuple[str, ...], by_name: bool
+) -> None:
+    user, group = pwd.getpwuid(1), grp.getgrgid(1)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "f").touch()
+    os.chown(source / "f", 1, 1)
+
+    def number_of(name: str, known: str) -> Any:
+        if name != known or not here:
+            raise KeyError(name)
+        return type("Entry", (), {"pw_uid": 4321, "gr_gid": 4322})
+
+    async with a_server(tmp_path / "data") as server:
+        assert await first(server, source, tmp_path / "state") == 0
+        # The machine that is restored to has other numbers for its names.
+        monkeypatch.setattr(pwd, "getpwnam", lambda name: number_of(name, user.pw_name))
+        monkeypatch.setattr(grp, "getgrnam", lambda name: number_of(name, group.gr_name))
+        assert await back(server, tmp_path / "to", *more) == 0
+    at = (tmp_path / "to" / "f").stat()
+    assert (at.st_uid, at.st_gid) == ((4321, 4322) if by_name else (1, 1))
 
 
 @as_root
@@ -231,6 +264,32 @@ async def test_set_user_id_stays_only_with_its_owner(
         said = capsys.readouterr().err
         assert "owner of 1" in said
         assert "left out of 1 file" in said
+
+
+@as_root
+@pytest.mark.parametrize("owned", [True, False])
+async def test_capabilities_stay_only_with_their_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], owned: bool
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    if not can_set(source, "security.capability", CAPABILITY):
+        pytest.skip("this file system has no capabilities")
+    (source / "f").touch()
+    os.chown(source / "f", 4321, 4321)
+    os.setxattr(source / "f", "security.capability", CAPABILITY)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    async with a_server(tmp_path / "data") as server:
+        assert await first(server, source, tmp_path / "state") == 0
+        if not owned:
+            monkeypatch.setattr(os, "chown", refuse)
+        assert await back(server, tmp_path / "to") == 0
+    # A change of the owner takes them away: they are set after it.
+    assert ("security.capability" in os.listxattr(tmp_path / "to" / "f")) is owned
+    assert ("capabilities of 1" in capsys.readouterr().err) is not owned
 
 
 async def test_hard_links_become_files_where_there_are_none(

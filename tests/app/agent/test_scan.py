@@ -13,6 +13,7 @@ from app.agent.folders import Folders, as_roots, look_at_roots, real_folders
 from app.agent.index import Index
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.noted import noted
+from app.agent.reading import FileReader
 from app.agent.scan import Scanner, Step, facts_of
 from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
@@ -78,6 +79,22 @@ def test_everything_is_new_once_and_unchanged_then(root: Path, index: Index) -> 
     assert (second.found, second.vanished) == ([], [])
     assert second.files == second.unchanged == first.files
     assert second.bytes == first.bytes
+
+
+def test_what_is_backed_up_keeps_its_access_times(root: Path, tmp_path: Path, index: Index) -> None:
+    (root / "in").mkdir()
+    kept, other = (root / "in" / "small", root / "large", root / "in", root), tmp_path / "other"
+    for path in (*kept[:2], other):
+        path.write_text("x")
+    for path in (*kept, other):
+        os.utime(path, ns=(PAST_NS, PAST_NS))
+    other.read_text()
+    if other.stat().st_atime_ns == PAST_NS:
+        pytest.skip("this file system keeps no access times")
+    by_path = {Path(os.fsdecode(f.path)): f for f in scan(root, index).found}
+    assert FileReader().small(Folders(), by_path[kept[0]], 9, 0)
+    assert FileReader().hash(Folders(), by_path[kept[1]])
+    assert [path.stat().st_atime_ns for path in kept] == [PAST_NS] * 4
 
 
 def test_links_are_told_and_never_followed(root: Path, index: Index) -> None:

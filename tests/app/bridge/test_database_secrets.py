@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from app.bridge.database.connection import Reader
+from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.ports import DatabasePorts
 from app.bridge.database.secrets import is_secret
+from app.bridge.database.statements import run_statement
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, Outline, PageQuery
+from streams.records.statements import SqlResult
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 PASSWORD = "hunter2verysecret"
@@ -143,6 +147,26 @@ async def test_a_column_that_comes_later_is_hidden_at_once(ports: DatabasePorts,
     result = await ports.run_sql("SELECT hash, name FROM enrolments")
     assert (result.rows, result.masked) == (((None, "first"),), ("enrolments.hash",))
     result = await ports.run_sql("SELECT password FROM plain")
+    assert (result.rows, result.masked) == (((None,),), ("plain.password",))
+
+
+async def test_a_column_that_comes_just_before_a_statement_is_hidden_too(tmp_path: Path) -> None:
+    """Another program changes the schema after it was read, before the statement begins."""
+    path, come = tmp_path / "some.db", False
+    make(path)
+
+    def ask(reader: Reader) -> SqlResult:
+        nonlocal come
+        if not come:
+            come = True
+            with closing(sqlite3.connect(path)) as db, db:
+                db.execute("ALTER TABLE plain ADD COLUMN password TEXT")
+                db.execute(f"UPDATE plain SET password = '{PASSWORD}'")
+        return run_statement(reader, "SELECT password FROM plain", 10)
+
+    lane = Lane(path, SlowLog())
+    result = await lane.run("asked", ask)
+    await lane.close()
     assert (result.rows, result.masked) == (((None,),), ("plain.password",))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -38,6 +40,16 @@ CRASH = """
     db.execute("INSERT INTO t VALUES (11)")
     os._exit(9)
 """
+READER = """
+    import os, sys
+    from pathlib import Path
+    from app.bridge.database import opening
+    if os.geteuid() == 0:
+        os.setgroups([]); os.setgid(65534); os.setuid(65534)
+    opened = opening.connect(Path(sys.argv[1]))
+    print(opened.connection.execute("SELECT count(*) FROM t").fetchone()[0], opened.is_steady())
+"""
+ROOT = Path(__file__).parents[3]
 
 
 class Writer:
@@ -115,6 +127,25 @@ async def test_what_a_killed_writer_left_in_its_log_is_shown_and_stays(path: Pat
     assert await rows(ports) == 11
     await ports.close()
     assert folder(path) == before
+
+
+def test_a_folder_and_files_that_one_may_only_read_are_read_with_their_log(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", textwrap.dedent(CRASH), str(path)], check=False)
+    with TemporaryDirectory(dir="/tmp") as place:
+        closed = Path(place) / "closed"
+        closed.mkdir()
+        for each in path.parent.iterdir():
+            if not each.name.endswith("-shm"):  # which could not be made there
+                shutil.copy(each, closed)
+                (closed / each.name).chmod(0o444)
+        closed.chmod(0o555)
+        Path(place).chmod(0o755)
+        before = folder(closed / path.name)
+        command = [sys.executable, "-c", textwrap.dedent(READER), str(closed / path.name)]
+        seen = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+        assert seen == "11 True\n"
+        assert folder(closed / path.name) == before
+        closed.chmod(0o755)
 
 
 async def test_each_commit_of_a_writer_is_seen_and_it_cleans_up_behind_itself(path: Path) -> None:

@@ -350,8 +350,11 @@ async def test_the_commands_say_what_they_do(
     assert code == 1 and "add --yes to repair" in said and blob_path(data, b"never heard of").exists()
     code, said = await command("repair", "--yes")
     assert code == 0 and "repaired" in said and not blob_path(data, b"never heard of").exists()
+    await asyncio.to_thread(add_a_file, data)
     code, said = await command("restore-catalogue", copy)
     assert code == 0 and "the catalogue before is kept as" in said
+    assert "contents in the store that the copy does not know: 1" in said
+    assert (await command("repair", "--yes"))[0] == 0
     async with a_server(data):
         # The folder is held: what changes something is refused while a server runs, looking is not.
         assert (await command("repair"))[0] == 7

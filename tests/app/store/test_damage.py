@@ -131,6 +131,29 @@ async def test_the_copy_that_came_meanwhile_is_not_set_aside(store: Store, disk:
     assert await read(store, sha256) == content
 
 
+async def test_a_copy_that_comes_just_before_the_damaged_one_is_moved_stays(
+    store: Store, disk: Disk, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old file was read again and found damaged again; then the same content is sent."""
+    sha256, content = await put(store, 3000)
+    path, fresh = blob_path(root, sha256), root / "tmp" / "fresh.new"
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    fresh.write_bytes(good)
+    stat = disk.stat
+
+    def replace_first(looked_at: Path) -> os.stat_result:
+        if looked_at == path and disk.calls.count(("open", path)) == 2 and fresh.exists():
+            fresh.replace(path)
+        return stat(looked_at)
+
+    monkeypatch.setattr(disk, "stat", replace_first)
+    assert (await store.verify(sha256)).good
+    assert not fresh.exists()
+    assert path.read_bytes() == good
+    assert await read(store, sha256) == content
+
+
 @pytest.mark.parametrize("kind", ["folder", "link", "pipe", "empty", "short", "gone"])
 async def test_whatever_lies_at_the_place_of_a_content_is_damage(store: Store, root: Path, kind: str) -> None:
     sha256, content = await put(store, 3000)
