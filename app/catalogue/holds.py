@@ -1,10 +1,13 @@
 """What is held before it is destroyed: clients marked for removal, protection, and shortened retention."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import insert, select, update
 
+from app.catalogue.aliases import AnyRow
+from app.catalogue.batch_write import in_steps
 from app.catalogue.clients import change, client_row
 from app.catalogue.errors import NotMarked, Protected, UnknownRun
 from app.catalogue.known_time import KnownTime, Times
@@ -29,6 +32,15 @@ class _Settled(msgspec.Struct, frozen=True):
     since_us: int = 0
 
 
+class DueClient(NamedTuple):
+    """A client that is to be removed now."""
+
+    id: str
+    name: str
+    destroy_at: int
+    """As it is kept: it tells this mark from a later one."""
+
+
 class Holds:
     """The delay before anything is destroyed, and what is exempt from it."""
 
@@ -49,7 +61,7 @@ class Holds:
             row = client_row(transaction, client_id)
             if row.destroy_at is not None:
                 return client_of(row)
-            _refuse_protected(transaction, row.no, row.name, protected=bool(row.protected))
+            refuse_protected(transaction, row)
             client = change(transaction, row.no, destroy_at=to_us(destroy_at), backup_queued=False)
             transaction.emit(
                 EventKind.REMOVAL_PLANNED, Topic.CLIENTS, client=client, told=Told(), client_no=row.no
@@ -61,20 +73,21 @@ class Holds:
     async def wait_until(self, until: datetime) -> None:
         """Let no mark be due before a time."""
 
-        def work(transaction: Transaction) -> None:
-            due = select(clients.c.no).where(clients.c.destroy_at < to_us(until), PRESENT)
-            for row in transaction.all(due):
+        def step(transaction: Transaction, most: int) -> int:
+            due = select(clients.c.no).where(clients.c.destroy_at < to_us(until), PRESENT).limit(most)
+            rows = transaction.all(due)
+            for row in rows:
                 client = change(transaction, row.no, destroy_at=to_us(until))
                 transaction.emit(EventKind.CLIENT_CHANGED, Topic.CLIENTS, client=client)
+            return len(rows)
 
-        await self._writer.write(work)
+        await in_steps(self._writer, step)
 
     async def check_removable(self, client_id: str) -> None:
         """Raise UnknownClient, or Protected for a client that is protected or has a protected run."""
 
         def work(transaction: Transaction) -> None:
-            row = client_row(transaction, client_id)
-            _refuse_protected(transaction, row.no, row.name, protected=bool(row.protected))
+            refuse_protected(transaction, client_row(transaction, client_id))
 
         await self._writer.write(work)
 
@@ -93,19 +106,19 @@ class Holds:
 
         return await self._writer.write(work)
 
-    async def due(self) -> list[tuple[str, str]]:
-        """Return id and name of each marked client whose time has come and that nothing protects."""
+    async def due(self) -> list[DueClient]:
+        """Return each marked client whose time has come and that nothing protects."""
         at = (await self._known_time.times()).judged
         protected_run = select(runs.c.id).where(runs.c.client_no == clients.c.no, runs.c.protected)
         rows = await self._readers.rows(
-            select(clients.c.id, clients.c.name).where(
+            select(clients.c.id, clients.c.name, clients.c.destroy_at).where(
                 clients.c.destroy_at <= to_us(at),
                 ~clients.c.protected,
                 ~protected_run.exists(),
                 PRESENT,
             )
         )
-        return [(row.id, row.name) for row in rows]
+        return [DueClient(row.id, row.name, row.destroy_at) for row in rows]
 
     async def protect(self, client_id: str, *, protected: bool) -> Client:
         """Protect a client from removal and purge, or end that. Raises UnknownClient."""
@@ -201,9 +214,10 @@ def _hold_longer(transaction: Transaction, jump: timedelta) -> None:
             transaction.run(update(meta).where(meta.c.name == name).values(value=text))
 
 
-def _refuse_protected(transaction: Transaction, no: int, name: str, *, protected: bool) -> None:
-    if protected:
-        raise Protected(f"{name} is protected.", hint="End its protection first.")
-    held = transaction.all(select(runs.c.id).where(runs.c.client_no == no, runs.c.protected).limit(1))
+def refuse_protected(transaction: Transaction, client: AnyRow) -> None:
+    """Raise Protected inside a write for a client that is protected or has a protected run."""
+    if client.protected:
+        raise Protected(f"{client.name} is protected.", hint="End its protection first.")
+    held = transaction.all(select(runs.c.id).where(runs.c.client_no == client.no, runs.c.protected).limit(1))
     if held:
-        raise Protected(f"Run {held[0].id} of {name} is protected.", hint="End its protection first.")
+        raise Protected(f"Run {held[0].id} of {client.name} is protected.", hint="End its protection first.")

@@ -12,7 +12,9 @@ from app.catalogue.audit import AuditNote, note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
 from app.catalogue.doomed import doom_unowned
+from app.catalogue.errors import NotMarked
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
+from app.catalogue.holds import DueClient, refuse_protected
 from app.catalogue.readers import Readers
 from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs, tokens
 from app.catalogue.times import from_us
@@ -68,16 +70,24 @@ class Removal:
 
         return await self._readers.read(work)
 
-    async def remove(self, client_id: str, row: AuditNote | None = None) -> ClientHoldings:
-        """Remove a client for everybody who looks; return what it had. Raises UnknownClient.
+    async def remove(
+        self, client_id: str, row: AuditNote | None = None, *, due: DueClient | None = None
+    ) -> ClientHoldings:
+        """Remove a client for everybody who looks; return what it had. Raises UnknownClient and Protected.
 
         Its tokens are good no longer and its name is free. Its rows go with ``finish``. A ``row`` is appended
-        to the audit record in the same write, with what it had: nothing goes without it.
+        to the audit record in the same write, with what it had: nothing goes without it. One that was ``due``
+        goes only while it has that mark; raises NotMarked.
         """
         held = await self.holdings(client_id)
 
         def work(transaction: Transaction) -> list[TokenInfo]:
-            no = client_row(transaction, client_id).no
+            client = client_row(transaction, client_id)
+            no = client.no
+            # Asked in this write: since it was found to be due it may have been kept or protected.
+            refuse_protected(transaction, client)
+            if due is not None and client.destroy_at != due.destroy_at:
+                raise NotMarked(f"{client.name} is not marked for removal any more.")
             revoked = revoke_in(transaction, tokens.c.client_no == no)
             transaction.run(update(tokens).where(tokens.c.client_no == no).values(client_no=None))
             # Another id and name: nothing finds it any more, and a client of its name can be enrolled.

@@ -8,6 +8,8 @@ import structlog
 
 from app.catalogue.audit import AuditNote
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.errors import NotMarked, Protected, UnknownClient
+from app.catalogue.holds import DueClient
 from app.server.agents import AgentsHub
 from app.server.limits import Limits
 from app.server.running import RunningRuns
@@ -75,12 +77,17 @@ class ClientRemoval:
 
     async def destroy_due(self) -> None:
         """Remove the clients whose time has come, by the time that is trusted."""
-        for client_id, name in await self._catalogue.holds.due():
-            row = AuditNote(action=AuditAction.CLIENT_REMOVED, who="server", target=f"client {name}")
-            await self._destroy(client_id, row)
+        for due in await self._catalogue.holds.due():
+            row = AuditNote(action=AuditAction.CLIENT_REMOVED, who="server", target=f"client {due.name}")
+            try:
+                await self._destroy(due.id, row, due)
+            except (UnknownClient, Protected, NotMarked) as error:
+                log.info("removal_called_off", client=due.name, reason=error.message)
 
-    async def _destroy(self, client_id: str, row: AuditNote | None = None) -> ClientHoldings:
-        held = await self._catalogue.removal.remove(client_id, row)
+    async def _destroy(
+        self, client_id: str, row: AuditNote | None = None, due: DueClient | None = None
+    ) -> ClientHoldings:
+        held = await self._catalogue.removal.remove(client_id, row, due=due)
         held = msgspec.structs.replace(held, destroy_at=None)
         self._agents.forget(client_id)
         self._tasks.keep(self._finish, f"remove-{client_id}")

@@ -34,11 +34,11 @@ class Gate:
         self.open = asyncio.Event()
         method = getattr(owner, name)
 
-        async def held(*arguments: Any) -> Any:
-            answer = None if before else await method(*arguments)
+        async def held(*arguments: Any, **named: Any) -> Any:
+            answer = None if before else await method(*arguments, **named)
             self.reached += 1
             await self.open.wait()
-            return await method(*arguments) if before else answer
+            return await method(*arguments, **named) if before else answer
 
         patch.setattr(owner, name, held)
 

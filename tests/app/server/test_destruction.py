@@ -4,10 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.server.removal import settled_keep
 from app.server.retention import tidy
 from streams.records.base import utc_now
-from streams.records.clients import Client
+from streams.records.clients import Client, ClientHoldings
 from streams.records.files import FilePage
 from streams.vocabulary import ClientState, EventKind
 from tests.servers import RunningServer, a_server
@@ -104,6 +106,58 @@ async def test_what_is_protected_is_not_removed(tmp_path: Path) -> None:
         await ordered(server, "POST", f"/api/runs/{run.id}/protection")
         await server.room.removal.destroy_due()
         assert (await client(server, agent.client_id)).destroy_at is not None, "it waits"
+
+
+@pytest.mark.parametrize("how", ["kept", "marked anew", "protected", "run protected"])
+async def test_what_is_kept_or_protected_while_it_is_about_to_go_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It was due when the server looked, and what it had was counted; then an order came in between."""
+    async with a_server(tmp_path, destroy_delay_h=72) as server:
+        agent, other = await server.enrol("alpha"), await server.enrol("beta")
+        run = await agent.back_up({"/a": b"only copy"})
+        catalogue = server.room.catalogue
+        for client_id in (agent.client_id, other.client_id):
+            await catalogue.holds.mark(client_id, timedelta(seconds=-1))
+        holdings = catalogue.removal.holdings
+
+        async def ordered_meanwhile(client_id: str) -> ClientHoldings:
+            held = await holdings(client_id)
+            if client_id == agent.client_id:
+                if how in ("kept", "marked anew"):
+                    await catalogue.holds.unmark(client_id)
+                if how == "marked anew":
+                    await catalogue.holds.mark(client_id, timedelta(hours=72))
+                if how == "protected":
+                    await catalogue.holds.protect(client_id, protected=True)
+                if how == "run protected":
+                    await catalogue.holds.protect_run(run.id, protected=True)
+            return held
+
+        monkeypatch.setattr(catalogue.removal, "holdings", ordered_meanwhile)
+        await server.room.removal.destroy_due()
+        left = (await server.get("/api/clients"))["clients"]
+        assert [client["name"] for client in left] == ["alpha"], "and nothing keeps the other one"
+        assert left[0]["file_count"] == 1
+
+
+async def test_an_order_to_remove_at_once_meets_a_protection_that_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        await agent.back_up({"/a": b"only copy"})
+        catalogue = server.room.catalogue
+        holdings = catalogue.removal.holdings
+
+        async def protected_meanwhile(client_id: str) -> ClientHoldings:
+            await catalogue.holds.protect(client_id, protected=True)
+            return await holdings(client_id)
+
+        monkeypatch.setattr(catalogue.removal, "holdings", protected_meanwhile)
+        status, told = await ordered(server, "DELETE", f"/api/clients/{agent.client_id}")
+        assert (status, told["code"]) == (409, "protected")
+        assert (await client(server, agent.client_id)).file_count == 1
 
 
 async def test_the_purge_spares_what_is_protected(tmp_path: Path) -> None:
