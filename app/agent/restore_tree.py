@@ -1,7 +1,8 @@
 """Writing below one folder and never outside of it.
 
-Every step goes from an open folder to a name in it, without following links: whatever the names say
-and whatever lies there already, nothing leads out. Links are made last, so that none can be walked through.
+Every step goes from an open folder (``target_folders``) to a name in it, without following links: whatever
+the names say and whatever lies there already, nothing leads out. Links are made last, so that none can be
+walked through.
 
 What has arrived is kept, whatever this disk is: a name that it does not take, or takes for another one, gives
 way to a similar one (``renamed``), and what it cannot keep of the attributes is counted.
@@ -24,6 +25,7 @@ from app.agent.restore_plan import MARKER, Item, Parts
 from app.agent.system import PASS_THROUGH, is_held
 from app.agent.target_file import InTheWay, NewFile, Replaces, may_be_replaced, replaces_file
 from app.agent.target_finish import complete, finish
+from app.agent.target_folders import TargetFolders
 from app.agent.target_look import (
     NEW_FILE,
     Identity,
@@ -37,12 +39,10 @@ from app.agent.target_names import NAME_REFUSED, TargetNames
 from app.agent.target_note import TargetNote
 from streams.failures import ConfigRejected
 
-OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
 NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 MAX_NAMES_TRIED = 100
-WRITABLE = 0o700
 
 
 class TargetTree:
@@ -53,43 +53,21 @@ class TargetTree:
         self._numbers = count()
         self._names = TargetNames()
         self._lock = threading.RLock()
-        self._widened: dict[Parts, os.stat_result] = {}
-        """Folders whose modes were changed for the time of this restore, as they were."""
+        self.attributes = AttributeWriter(numeric_owner=numeric_owner)
         try:
-            self.created = not root.exists()
-            root.mkdir(parents=True, exist_ok=True)
-            self._root = self._open_root()
+            self._folders = TargetFolders(root, self.attributes)
         except OSError as error:
             raise self._not_written(error) from None
+        self._root, self.created = self._folders.root, self._folders.created
+        self.renamed = self._folders.renamed
+        """Other names that were given, by the path that was asked for."""
         self._identities: dict[Parts, Identity] = {}
         """Folders and files that ``finish`` may change: a name may stand for something else by then."""
-        self.renamed: dict[Parts, bytes] = {}
-        """Other names that were given, by the path that was asked for."""
-        self.attributes = AttributeWriter(numeric_owner=numeric_owner)
         self._note = TargetNote(self._root, "")
-
-    def _open_root(self) -> int:
-        """Open the folder: one of ours is made readable, a new one is closed to others until the end."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        try:
-            root = os.open(self.path, flags)
-        except PermissionError:
-            handle = os.open(self.path, getattr(os, "O_PATH", flags) | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                self._widen((), handle, f"/proc/self/fd/{handle}")
-            finally:
-                os.close(handle)
-            root = os.open(self.path, flags)
-        if self.created:
-            before = os.fstat(root)
-            with suppress(PermissionError):  # A disk without modes.
-                os.fchmod(root, WRITABLE)
-                self._widened[()] = before
-        return root
 
     def close(self) -> None:
         """Let go of the folder."""
-        os.close(self._root)
+        self._folders.close()
 
     def is_empty(self) -> bool:
         """Return whether nothing is in the folder yet."""
@@ -103,7 +81,7 @@ class TargetTree:
                 f"--to {self.path}: another restore is writing there.",
                 hint="Wait until it has ended, or give another folder.",
             )
-        self._make_writable((), self._root)
+        self._folders.make_writable((), self._root)
         self._note = TargetNote(self._root, origin)
         try:
             goes_on = self._note.read()
@@ -145,7 +123,7 @@ class TargetTree:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return False
         try:
-            with self._opened(parts[:-1]) as parent:
+            with self._folders.opened(parts[:-1]) as parent:
                 return os.fstat(parent).st_dev == os.fstat(self._root).st_dev
         except OSError:
             return True
@@ -160,8 +138,8 @@ class TargetTree:
         if not item.parts:
             return False
         try:
-            with self._opened(item.parts[:-1]) as parent:
-                at = os.stat(self._name_of(item.parts), dir_fd=parent, follow_symlinks=False)
+            with self._folders.opened(item.parts[:-1]) as parent:
+                at = os.stat(self._folders.name_of(item.parts), dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -175,7 +153,7 @@ class TargetTree:
         """
         above, wanted = item.parts[:-1], item.parts[-1]
         try:
-            with self._opened(above) as parent:
+            with self._folders.opened(above) as parent:
                 for name in islice(chain((wanted,), alternatives(wanted)), MAX_NAMES_TRIED):
                     try:
                         at = look(name, parent)
@@ -212,7 +190,7 @@ class TargetTree:
             return self.created
         with self._parent(parts, overwrite=overwrite) as parent:
             fresh = self._make(parts, parent, 0o700, overwrite=overwrite)
-            handle = os.open(self._name_of(parts), PASS_THROUGH, dir_fd=parent)
+            handle = os.open(self._folders.name_of(parts), PASS_THROUGH, dir_fd=parent)
             self._identities[parts] = identity_of(os.fstat(handle))
             os.close(handle)
             return fresh
@@ -222,12 +200,12 @@ class TargetTree:
 
         A file that was backed up under such a name is one to ``keep``.
         """
-        with self._opened(parts) as folder, os.scandir(folder) as listing:
+        with self._folders.opened(parts) as folder, os.scandir(folder) as listing:
             for name in [entry.name for entry in listing]:
                 left = UNFINISHED.fullmatch(name)
                 if left is None or written_by_another(int(left[1])) or (*parts, os.fsencode(name)) in keep:
                     continue
-                self._make_writable(parts, folder)
+                self._folders.make_writable(parts, folder)
                 with suppress(FileNotFoundError):
                     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                         os.rmdir(name, dir_fd=folder)
@@ -269,8 +247,8 @@ class TargetTree:
 
     def make_hard_link(self, first: Item, item: Item, *, overwrite: bool) -> bool:
         """Make an item another name of one that is there; return False where this disk has no such thing."""
-        with self._opened(first.parts[:-1]) as there:
-            name_there = self._name_of(first.parts)
+        with self._folders.opened(first.parts[:-1]) as there:
+            name_there = self._folders.name_of(first.parts)
             at = os.stat(name_there, dir_fd=there, follow_symlinks=False)
             if stat.S_IFMT(at.st_mode) != item.type:
                 return False
@@ -325,25 +303,18 @@ class TargetTree:
 
     def finish(self, item: Item) -> None:
         """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
-        name = self._name_of(item.parts) if item.parts else b"."
+        name = self._folders.name_of(item.parts) if item.parts else b"."
         try:
-            with self._opened(item.parts[:-1]) as parent:
+            with self._folders.opened(item.parts[:-1]) as parent:
                 finish(self.attributes, name, parent, item, self._identities.get(item.parts))
         except OSError:
             self.attributes.note_unset(MODE)
             return
-        self._widened.pop(item.parts, None)
+        self._folders.keep_mode(item.parts)
 
     def put_modes_back(self) -> None:
         """Give folders that were made writable, and that ``finish`` was not called for, their old modes."""
-        for parts, before in sorted(self._widened.items(), reverse=True):
-            try:
-                with self._opened(parts) as folder:
-                    if os.path.samestat(before, os.fstat(folder)):
-                        os.fchmod(folder, stat.S_IMODE(before.st_mode))
-            except OSError:
-                self.attributes.note_unset(MODE)
-        self._widened.clear()
+        self._folders.put_modes_back()
 
     def place(
         self,
@@ -389,9 +360,6 @@ class TargetTree:
             if name != parts[-1]:
                 self.renamed[parts] = name
 
-    def _name_of(self, parts: Parts) -> bytes:
-        return self.renamed.get(parts, parts[-1])
-
     def _make(self, parts: Parts, folder: int, mode: int, *, overwrite: bool) -> bool:
         """Make one folder; return False for one that is there already."""
         fresh = True
@@ -435,19 +403,6 @@ class TargetTree:
         os.unlink(aside, dir_fd=folder)
 
     @contextmanager
-    def _opened(self, parts: Parts) -> Generator[int]:
-        """Open a folder that is there, from the root, name by name."""
-        at = os.dup(self._root)
-        try:
-            for length in range(1, len(parts) + 1):
-                inner = self._enter(parts[:length], at)
-                os.close(at)
-                at = inner
-            yield at
-        finally:
-            os.close(at)
-
-    @contextmanager
     def _parent(self, parts: Parts, *, overwrite: bool) -> Generator[int]:
         """Open the folder of a name for writing, made where it is not there."""
         at = os.dup(self._root)
@@ -455,42 +410,15 @@ class TargetTree:
             for length in range(1, len(parts)):
                 above = parts[:length]
                 try:
-                    inner = self._enter(above, at)
+                    inner = self._folders.enter(above, at)
                 except OSError as error:
                     if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, *NAME_REFUSED):
                         raise
                     self._make(above, at, 0o777, overwrite=overwrite)
-                    inner = self._enter(above, at)
+                    inner = self._folders.enter(above, at)
                 os.close(at)
                 at = inner
-            self._make_writable(parts[:-1], at)
+            self._folders.make_writable(parts[:-1], at)
             yield at
         finally:
             os.close(at)
-
-    def _enter(self, parts: Parts, above: int) -> int:
-        """Open a folder in the one above it; one of ours that may not be read is made readable for it."""
-        name = self._name_of(parts)
-        try:
-            return os.open(name, OPEN_FOLDER, dir_fd=above)
-        except PermissionError:
-            if not hasattr(os, "O_PATH"):
-                raise
-            handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-            try:
-                self._widen(parts, handle, f"/proc/self/fd/{handle}")
-            finally:
-                os.close(handle)
-            return os.open(name, OPEN_FOLDER, dir_fd=above)
-
-    def _make_writable(self, parts: Parts, folder: int) -> None:
-        at = os.fstat(folder)
-        if at.st_uid == os.geteuid() and at.st_mode & WRITABLE != WRITABLE:
-            with suppress(PermissionError):  # What is to be written there says what is wrong.
-                self._widen(parts, folder, folder)
-
-    def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:
-        with self._lock:
-            before = os.fstat(folder)
-            os.chmod(changed, stat.S_IMODE(before.st_mode) | WRITABLE)  # noqa: PTH101
-            self._widened.setdefault(parts, before)

@@ -12,12 +12,12 @@ AGENT = Path(system.__file__).parent
 OF_THE_SYSTEM = re.compile(
     r"^import (?:fcntl|resource|pwd|grp)\b|add_signal_handler|mountinfo|geteuid", re.MULTILINE
 )
-OF_THE_RESTORE = {"restore_tree.py", "restore_attributes.py", "target_names.py", "attributes.py"}
+OF_ATTRIBUTES = {"restore_attributes.py", "attributes.py"}
 
 
 def test_locks_signals_users_and_mounts_are_asked_for_in_one_module() -> None:
     others = [
-        path for path in AGENT.glob("*.py") if path.name != "system.py" and path.name not in OF_THE_RESTORE
+        path for path in AGENT.glob("*.py") if path.name != "system.py" and path.name not in OF_ATTRIBUTES
     ]
     assert len(others) > 30
     assert [path.name for path in others if OF_THE_SYSTEM.search(path.read_text())] == []

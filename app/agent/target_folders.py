@@ -1,0 +1,117 @@
+"""The folders of a target: opened from the root, name by name, and made writable for the time of a restore.
+
+No step follows a link: whatever lies there already, nothing leads out of the target.
+"""
+
+import os
+import stat
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.agent.restore_attributes import MODE, AttributeWriter
+from app.agent.restore_plan import Parts
+from app.agent.system import own_user
+
+OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+WRITABLE = 0o700
+
+
+class TargetFolders:
+    """Opens the folders of one target; every call blocks and raises ``OSError``."""
+
+    def __init__(self, path: Path, attributes: AttributeWriter) -> None:
+        self._path, self._attributes = path, attributes
+        self._lock = threading.Lock()
+        self._widened: dict[Parts, os.stat_result] = {}
+        """Folders whose modes were changed for the time of this restore, as they were."""
+        self.renamed: dict[Parts, bytes] = {}
+        """Other names that were given, by the path that was asked for."""
+        self.created = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        self.root = self._open_root()
+        """The descriptor of the target."""
+
+    def _open_root(self) -> int:
+        """Open the folder: one of ours is made readable, a new one is closed to others until the end."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        try:
+            root = os.open(self._path, flags)
+        except PermissionError:
+            handle = os.open(self._path, getattr(os, "O_PATH", flags) | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._widen((), handle, f"/proc/self/fd/{handle}")
+            finally:
+                os.close(handle)
+            root = os.open(self._path, flags)
+        if self.created:
+            before = os.fstat(root)
+            with suppress(PermissionError):  # A disk without modes.
+                os.fchmod(root, WRITABLE)
+                self._widened[()] = before
+        return root
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self.root)
+
+    @contextmanager
+    def opened(self, parts: Parts) -> Generator[int]:
+        """Open a folder that is there, from the root, name by name."""
+        at = os.dup(self.root)
+        try:
+            for length in range(1, len(parts) + 1):
+                inner = self.enter(parts[:length], at)
+                os.close(at)
+                at = inner
+            yield at
+        finally:
+            os.close(at)
+
+    def enter(self, parts: Parts, above: int) -> int:
+        """Open a folder in the one above it; one of ours that may not be read is made readable for it."""
+        name = self.name_of(parts)
+        try:
+            return os.open(name, OPEN_FOLDER, dir_fd=above)
+        except PermissionError:
+            if not hasattr(os, "O_PATH"):
+                raise
+            handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            try:
+                self._widen(parts, handle, f"/proc/self/fd/{handle}")
+            finally:
+                os.close(handle)
+            return os.open(name, OPEN_FOLDER, dir_fd=above)
+
+    def name_of(self, parts: Parts) -> bytes:
+        """Return the name that the last of these has in the target."""
+        return self.renamed.get(parts, parts[-1])
+
+    def make_writable(self, parts: Parts, folder: int) -> None:
+        """Make an open folder writable until its mode is set, where it is one of ours."""
+        at = os.fstat(folder)
+        if at.st_uid == own_user() and at.st_mode & WRITABLE != WRITABLE:
+            with suppress(PermissionError):  # What is to be written there says what is wrong.
+                self._widen(parts, folder, folder)
+
+    def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:
+        with self._lock:
+            before = os.fstat(folder)
+            os.chmod(changed, stat.S_IMODE(before.st_mode) | WRITABLE)  # noqa: PTH101
+            self._widened.setdefault(parts, before)
+
+    def keep_mode(self, parts: Parts) -> None:
+        """Note that a folder has got its mode for good."""
+        self._widened.pop(parts, None)
+
+    def put_modes_back(self) -> None:
+        """Give folders that were made writable their old modes, unless they have got theirs for good."""
+        for parts, before in sorted(self._widened.items(), reverse=True):
+            try:
+                with self.opened(parts) as folder:
+                    if os.path.samestat(before, os.fstat(folder)):
+                        os.fchmod(folder, stat.S_IMODE(before.st_mode))
+            except OSError:
+                self._attributes.note_unset(MODE)
+        self._widened.clear()
