@@ -214,7 +214,6 @@ async def _obey(args: argparse.Namespace) -> int:
     try:
         identity = await _identity(args, folder, settings)
         address = _address(identity.server, settings, identity.fingerprint)
-        warn_of_plain_http(address, say=warn)
         async with Api(address, identity.token, connections=settings.files_in_flight + 4) as api:
             setup = Setup(
                 api=api,
@@ -255,6 +254,7 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
         raise ConfigRejected(
             "This server speaks TLS: its code carries a fingerprint.", hint="Write https:// in --server."
         )
+    warn_of_plain_http(address, say=warn)
     if known is not None and not code:
         check_name(known, name, folder)
         kept = known
@@ -277,7 +277,6 @@ async def _identity(args: argparse.Namespace, folder: Path, settings: AgentSetti
             "The first run needs --code.",
             hint=f"Get one on the server with: {enrol_command(name)}.",
         )
-    warn_of_plain_http(address, say=warn)
     enrolling = partial(enrol, address, name, code, enrolment_key(folder), fingerprint)
     fresh = await _in_the_end(enrolling, settings, once=args.once)
     save_identity(folder, fresh)

@@ -151,6 +151,7 @@ async def _own_address(own: Identity, args: argparse.Namespace, settings: AgentS
         fingerprint=fingerprint,
         insecure_http=settings.insecure_http,
     )
+    warn_of_plain_http(address, say=warn)
     if own.server != str(address):
         await follow(msgspec.structs.replace(own, fingerprint=fingerprint), address)
     return address
@@ -163,7 +164,6 @@ async def _obey(args: argparse.Namespace) -> int:
     token = token_of(args.token_file) if own is None else own.token
     terminal = Terminal()
     address = await _address(args, settings) if own is None else await _own_address(own, args, settings)
-    warn_of_plain_http(address, say=warn)
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()
     connections = settings.files_in_flight + 2
@@ -206,6 +206,7 @@ async def _address(args: argparse.Namespace, settings: AgentSettings) -> Address
         raise ConfigRejected("--server is needed with --token-file.", hint="See --help.")
     url, given = pinned("").url, given_fingerprint(args.fingerprint)
     address = pinned(given or await asyncio.to_thread(known_fingerprint, url, args.token_file))
+    warn_of_plain_http(address, say=warn)
     if address.tls is None or settings.ca_file is not None:
         return address
     try:

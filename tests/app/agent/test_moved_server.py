@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from app.agent import address
 from app.agent.address import address_of
 from streams.vocabulary import RunState
 from tests.app.agent.machines import Server, a_backup, a_line, a_server, agent, restore
@@ -141,3 +142,25 @@ async def test_a_restore_with_the_agents_token_tells_it_to_no_other_server(
         async with a_proxy(server) as (url, _):
             assert await restore("laptop", *state, "--server", url) == 0
         assert kept_server(tmp_path) == server.url
+
+
+async def test_plain_http_is_told_once_and_before_anything_is_sent(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(address, "is_loopback", lambda _host: False)
+    state, to = ("--state", tmp_path / "state"), ("--to", tmp_path / "to", "--overwrite")
+    told = "can be read on the way"
+    async with a_server(tmp_path / "data") as server:
+        new = ("--name", "laptop", "--code", await server.code("laptop"))
+        for command in (
+            lambda url: agent(source, "--server", url, *new, *state, "--once"),  # enrols
+            lambda url: agent(source, "--server", url, *state, "--once"),  # follows
+            lambda url: restore("laptop", "--server", url, *state, *to),  # asks whether it is the same
+            lambda url: restore("laptop", "--server", url, "--token-file", server.info.token_file, *to),
+        ):
+            before: list[int] = []
+            async with a_line(server) as line:
+                line.on_passed = lambda _, before=before: before.append(capsys.readouterr().err.count(told))
+                assert await command(line.url) == 0
+            assert before[0] == 1
+            assert sum(before) + capsys.readouterr().err.count(told) == 1
