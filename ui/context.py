@@ -175,11 +175,16 @@ class UiContext:
         self.text_input, self.typing, self.menu = None, False, False
 
     def log_of(self, at: datetime, run_id: int | None = None) -> Callable[[], None] | None:
-        """Return what leads to the log lines of a time, or of a run; None where there is no view of them."""
+        """Return what leads to the log lines of a time of our clock, or of a run; None without a log view."""
         if "logs" not in self.places:
             return None
-        show = f"at:{at.isoformat()}" if run_id is None else f"run:{run_id}"
-        return lambda: self.go(Place("logs", show))
+
+        def go() -> None:
+            # The lines have the server's time; how far ahead it is may be known only by now.
+            show = f"at:{self.at_server(at).isoformat()}" if run_id is None else f"run:{run_id}"
+            self.go(Place("logs", show))
+
+        return go
 
 
 def context_of(control: ft.BaseControl | None) -> UiContext | None:

@@ -9,6 +9,7 @@ from streams.vocabulary import ClientState
 from tests.ui import fleet
 from tests.ui.harness import PageHarness
 from tests.ui.log_desk import open_desk
+from ui.context import Place
 from ui.views.clients_present import is_overdue, present_seen
 from ui.views.logs import AROUND
 
@@ -44,3 +45,18 @@ async def test_the_log_leads_to_a_moment_of_the_servers_clock(hours: int) -> Non
         assert desk.view._filters.value.until is None, "it is now, and the log goes on"
         desk.view.arrive(f"at:{(server_now - timedelta(hours=1)).isoformat()}")
         assert desk.view._filters.value.until == server_now - timedelta(hours=1) + AROUND
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_what_went_wrong_by_our_clock_leads_to_its_lines_by_the_servers(hours: int) -> None:
+    async with PageHarness.open() as page:
+        context, went = page.context, list[Place]()
+        context.go, context.places = went.append, frozenset({"logs"})
+        at = context.clock()
+        lead, run = context.log_of(at), context.log_of(at, run_id=7)
+        context.server_ahead_s = lambda: hours * 3600.0  # learned after it was shown
+        assert lead is not None and run is not None
+        lead()
+        run()
+        moment = at + timedelta(hours=hours)
+        assert went == [Place("logs", f"at:{moment.isoformat()}"), Place("logs", "run:7")]
