@@ -37,6 +37,7 @@ INTEGRATION: Final = (
     "tests/app/agent/test_restore_state.py",
     "tests/app/agent/test_restore_cut.py",
     "tests/app/agent/test_restore_others.py",
+    "tests/app/agent/test_restore_swaps.py",
     "tests/app/agent/test_two_agents.py",
     "tests/app/bridge/test_commands.py",
     "tests/app/bridge/test_database",

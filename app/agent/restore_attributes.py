@@ -23,6 +23,7 @@ from streams.vocabulary import EntryKind
 
 ACLS = (ACCESS_ACL, DEFAULT_ACL)
 NO_ATTRIBUTES = Attributes()
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 NONE_THERE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 OWNER, MODE, TIME, ACL, CAPABILITIES, XATTR, HARD_LINK = (
     "owner", "mode", "time", "ACL", "capabilities", "extended attributes", "hard link",
@@ -98,15 +99,24 @@ class AttributeWriter:
         gid = self._id(self._gids, attributes.group, attributes.gid, lambda name: grp.getgrnam(name).gr_gid)
         return uid, gid
 
+    def is_owner(self, item: Item, uid: int) -> bool:
+        """Return whether an item is to belong to this user."""
+        owner = self._owner_of(item.attributes or NO_ATTRIBUTES)
+        return owner is not None and owner[0] == uid
+
     def lends_nothing_new(self, item: Item, at: os.stat_result, name: bytes, folder: int) -> bool:
         """Return whether a file that is there may be made the item.
 
-        Its owner may still write it: set-user-id and the like are for our own files, or those that have them.
+        Who owns it may have it open for writing: it is given to no other owner, and set-user-id and the like
+        are for our own files that nobody else may write, or for those that have them.
         """
         attributes = item.attributes or NO_ATTRIBUTES
+        ours = at.st_uid == own_user()
+        if not ours and attributes.uid is not None and not self.is_owner(item, at.st_uid):
+            return False
         bits = item.mode & (stat.S_ISUID | stat.S_ISGID)
         lent = dict(attributes.xattrs).get(CAPABILITY)
-        if (not bits and lent is None) or at.st_uid == own_user():
+        if (not bits and lent is None) or (ours and not at.st_mode & WRITABLE_BY_OTHERS):
             return True
         has_bits = (at.st_uid, at.st_gid) == self._owner_of(attributes) and at.st_mode & bits == bits
         return has_bits and (lent is None or lent == _capability_of(name, folder, at))

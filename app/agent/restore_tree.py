@@ -23,7 +23,15 @@ from app.agent.portable_names import alternatives
 from app.agent.restore_attributes import HARD_LINK, MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
 from app.agent.system import PASS_THROUGH, is_held
-from app.agent.target_file import InTheWay, NewFile, Replaces, may_be_replaced, replaces_file
+from app.agent.target_file import (
+    NO_HARD_LINKS,
+    InTheWay,
+    NewFile,
+    Replaces,
+    give_name,
+    may_be_replaced,
+    replaces_file,
+)
 from app.agent.target_finish import complete, finish
 from app.agent.target_folders import TargetFolders
 from app.agent.target_look import (
@@ -41,7 +49,6 @@ from streams.failures import ConfigRejected
 
 UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
-NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 MAX_NAMES_TRIED = 100
 
 
@@ -62,7 +69,9 @@ class TargetTree:
         self.renamed = self._folders.renamed
         """Other names that were given, by the path that was asked for."""
         self._identities: dict[Parts, Identity] = {}
-        """Folders and files that ``finish`` may change: a name may stand for something else by then."""
+        """What ``finish`` may change, or make other names of: a name may stand for something else by then."""
+        self._not_ours: dict[Parts, int] = {}
+        """Owners of folders that this restore was to make and that others have made."""
         self._note = TargetNote(self._root, "")
 
     def close(self) -> None:
@@ -191,8 +200,13 @@ class TargetTree:
         with self._parent(parts, overwrite=overwrite) as parent:
             fresh = self._make(parts, parent, 0o700, overwrite=overwrite)
             handle = os.open(self._folders.name_of(parts), PASS_THROUGH, dir_fd=parent)
-            self._identities[parts] = identity_of(os.fstat(handle))
-            os.close(handle)
+            try:
+                at = os.fstat(handle)
+            finally:
+                os.close(handle)
+            self._identities[parts] = identity_of(at)
+            if (fresh or (self.is_own(parts) and not overwrite)) and at.st_uid != self._note.owner:
+                self._not_ours[parts] = at.st_uid
             return fresh
 
     def clear_leftovers(self, parts: Parts, keep: Collection[Parts] = ()) -> None:
@@ -206,7 +220,7 @@ class TargetTree:
                 if left is None or written_by_another(int(left[1])) or (*parts, os.fsencode(name)) in keep:
                     continue
                 self._folders.make_writable(parts, folder)
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # Of somebody else, or no longer there: it stays, and costs nothing.
                     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                         os.rmdir(name, dir_fd=folder)
                     else:
@@ -227,6 +241,7 @@ class TargetTree:
                 return NewFile(
                     self.attributes,
                     self.place,
+                    self._note_made,
                     folder=os.dup(parent),
                     temporary=name,
                     file=file,
@@ -249,12 +264,17 @@ class TargetTree:
         """Make an item another name of one that is there; return False where this disk has no such thing."""
         with self._folders.opened(first.parts[:-1]) as there:
             name_there = self._folders.name_of(first.parts)
-            at = os.stat(name_there, dir_fd=there, follow_symlinks=False)
-            if stat.S_IFMT(at.st_mode) != item.type:
+            at = look(name_there, there)
+            if at is None or identity_of(at) != self._identities.get(first.parts):
+                self.attributes.note_unset(HARD_LINK)
                 return False
 
             def make(name: bytes, folder: int) -> None:
                 os.link(name_there, name, src_dir_fd=there, dst_dir_fd=folder, follow_symlinks=False)
+                linked = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not os.path.samestat(at, linked):
+                    os.unlink(name, dir_fd=folder)
+                    raise InTheWay("something else was put in the place of its first name")
 
             try:
                 self._make_beside(item, make, overwrite, same=at)
@@ -281,13 +301,13 @@ class TargetTree:
 
             def place(name: bytes) -> None:
                 if not is_same(look(name, parent)):
-                    os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+                    give_name(temporary, name, parent, overwrite=overwrite)
 
             temporary = self._made_beside(parent, make)
             try:
-                if same is None:
-                    complete(self.attributes, temporary, parent, item)
+                made = complete(self.attributes, temporary, parent, item) if same is None else same
                 self.place(item.parts, parent, place, lambda at: is_same(at) or may_replace(at))
+                self._note_made(item, made)
             finally:
                 with suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=parent)
@@ -301,12 +321,19 @@ class TargetTree:
                 continue
             return temporary
 
+    def _note_made(self, item: Item, at: os.stat_result) -> None:
+        if item.attributes is not None and item.attributes.hard_link is not None:
+            self._identities[item.parts] = identity_of(at)
+
     def finish(self, item: Item) -> None:
         """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
         name = self._folders.name_of(item.parts) if item.parts else b"."
+        identity, owner = self._identities.get(item.parts), self._not_ours.get(item.parts)
+        if owner is not None and not self.attributes.is_owner(item, owner):
+            identity = None
         try:
             with self._folders.opened(item.parts[:-1]) as parent:
-                finish(self.attributes, name, parent, item, self._identities.get(item.parts))
+                finish(self.attributes, name, parent, item, identity)
         except OSError:
             self.attributes.note_unset(MODE)
             return

@@ -1,5 +1,6 @@
 """A file that is being restored: written under a name of its own, and complete when it gets its final one."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from app.agent.restore_attributes import AttributeWriter
 from app.agent.restore_plan import Item, Parts
 from app.agent.sparse import Placement
 
+NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 Replaces = Callable[[os.stat_result], bool]
 """Tells whether what is there may be replaced; may raise ``InTheWay``."""
 Place = Callable[[Parts, int, Callable[[bytes], None], Replaces], bytes]
@@ -40,6 +42,24 @@ def may_be_replaced(at: os.stat_result, replaces: Replaces, *, told: bool) -> bo
         return False
 
 
+def give_name(temporary: bytes, name: bytes, folder: int, *, overwrite: bool) -> None:
+    """Give what was made under a temporary name its own one.
+
+    Raise ``FileExistsError`` where something is there that is not to be replaced, as far as the disk has
+    hard links: to look first and to rename then would replace what came in between.
+    """
+    if not overwrite:
+        try:
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+        else:
+            os.unlink(temporary, dir_fd=folder)
+            return
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
 class NewFile:
     """A file that is being written under a name of its own; nothing has its final name until ``keep``."""
 
@@ -47,6 +67,7 @@ class NewFile:
         self,
         attributes: AttributeWriter,
         place: Place,
+        on_kept: Callable[[Item, os.stat_result], None],
         *,
         folder: int,
         temporary: bytes,
@@ -54,6 +75,7 @@ class NewFile:
         extents: tuple[int, ...] | None,
     ) -> None:
         self._attributes, self._place, self._placement = attributes, place, Placement(extents)
+        self._on_kept = on_kept
         self._folder, self._temporary, self._file = folder, temporary, file
         self._written = 0
 
@@ -67,11 +89,13 @@ class NewFile:
         if item.extents is not None:
             os.ftruncate(self._file, item.size)
         self._attributes.apply(self._file, item)
-        self._place(item.parts, self._folder, self._rename, replaces_file(overwrite=overwrite))
-        self._temporary = b""
 
-    def _rename(self, name: bytes) -> None:
-        os.rename(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        def rename(name: bytes) -> None:
+            give_name(self._temporary, name, self._folder, overwrite=overwrite)
+
+        self._place(item.parts, self._folder, rename, replaces_file(overwrite=overwrite))
+        self._temporary = b""
+        self._on_kept(item, os.fstat(self._file))
 
     def close(self) -> None:
         """Remove the file unless it was kept."""

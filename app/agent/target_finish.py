@@ -15,23 +15,24 @@ from app.agent.target_look import Identity, identity_of, is_of_type
 HANDLE = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def complete(attributes: AttributeWriter, name: bytes, folder: int, item: Item) -> None:
-    """Set all of what was just made, unless something else has its name by now."""
+def complete(attributes: AttributeWriter, name: bytes, folder: int, item: Item) -> os.stat_result:
+    """Set all of what was just made, unless something else has its name by now; return what it is."""
     handle = os.open(name, HANDLE, dir_fd=folder) if hasattr(os, "O_PATH") else None
     if handle is None:
         os.utime(name, ns=(item.mtime_ns, item.mtime_ns), dir_fd=folder, follow_symlinks=False)
-        return
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
     try:
         at, path = os.fstat(handle), f"/proc/self/fd/{handle}"
         if not is_of_type(item, at) or at.st_nlink > 1:
             raise InTheWay("something else was put in its place while it was made")
         if at.st_uid == own_user():
             attributes.apply(path, item)
-            return
+            return at
         # A disk that has one owner for all, or the work of somebody else: he gets no rights of it.
         attributes.note_unset(OWNER)
         attributes.note_unset(MODE)
         attributes.set_time(path, item.mtime_ns)
+        return at
     finally:
         os.close(handle)
 

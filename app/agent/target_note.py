@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from app.agent.restore_plan import MARKER, Parts
+from app.agent.system import own_user
 
 READ_NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NEW_NOTE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,6 +27,9 @@ class TargetNote:
         """Folders that this restore makes or has made, also before it was cut."""
         self.found = False
         """A note was there, of this restore or of another one."""
+        self._found_owner: int | None = None
+        self.owner = own_user()
+        """Whom this disk takes for the owner of what this restore makes."""
 
     def read(self) -> bool:
         """Read the note of a restore that was cut; return whether it was the same one."""
@@ -35,7 +39,9 @@ class TargetNote:
             return False
         self.found = True
         with os.fdopen(file, "rb") as note:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
+            at = os.fstat(file)
+            self._found_owner = at.st_uid
+            if not stat.S_ISREG(at.st_mode):
                 raise OSError(errno.EEXIST, f"{MARKER.decode()} is no file")
             content = note.read()
         if not content.startswith(self._head):
@@ -45,11 +51,14 @@ class TargetNote:
         return True
 
     def write(self, folders: Iterable[Parts], temporary: bytes) -> None:
-        """Note folders before they are made."""
-        self.folders |= set(folders)
-        paths = b"\0".join(b"/" + b"/".join(parts) for parts in sorted(self.folders))
+        """Note folders before they are made; what somebody else has noted is no folder of ours."""
         try:
             with os.fdopen(os.open(temporary, NEW_NOTE, 0o600, dir_fd=self._root), "wb") as note:
+                self.owner = os.fstat(note.fileno()).st_uid
+                if self._found_owner not in (None, self.owner):
+                    self.folders.clear()
+                self.folders |= set(folders)
+                paths = b"\0".join(b"/" + b"/".join(parts) for parts in sorted(self.folders))
                 note.write(self._head + paths)
                 note.flush()
                 os.fsync(note.fileno())

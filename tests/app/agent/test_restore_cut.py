@@ -71,7 +71,9 @@ async def in_process(code: str, *words: str) -> subprocess.CompletedProcess[byte
         ("symlink", 1, "after"),
         ("mknod", 2, "after"),
         ("link", 1, "after"),
-        ("rename", 3, "before"),
+        ("link", 3, "before"),
+        ("link", 4, "after"),
+        ("rename", 2, "before"),
         ("chmod", 3, "after"),
         ("unlink", 1, "before"),
     ],
@@ -102,7 +104,7 @@ async def test_folders_of_somebody_keep_their_modes_when_a_cut_restore_goes_on(t
     (to / "theirs").chmod(0o710)
     async with a_server(tmp_path / "data") as server:
         assert await first(server, source, tmp_path / "state") == 0
-        killed = await in_process(KILLED, "rename", "3", "after", *command(server, to))
+        killed = await in_process(KILLED, "link", "1", "after", *command(server, to))
         assert killed.returncode == -signal.SIGKILL
         assert await restore(*command(server, to)[1:]) == 0
     modes = {name: stat.S_IMODE((to / name).stat().st_mode) for name in ("theirs", "ours")}
