@@ -10,7 +10,6 @@ from app.bridge.database.filters import Condition, filter_condition
 from app.bridge.database.outline import count_capped
 from app.bridge.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
 from app.bridge.database.page_rows import cells_of_one, costs_a_cell, read_rows, up_to_bytes
-from app.bridge.database.session import BEGIN
 from app.bridge.database.statements import part_of_whole
 from app.bridge.database.values import (
     column_of,
@@ -43,7 +42,10 @@ PAGE_S = 30.0
 
 
 def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
-    """Return a page; raise CommandFailed for a column that is not there or an order that takes too long."""
+    """Return a page of what ``Reader.steady`` has begun to read.
+
+    Raises CommandFailed for a column that is not there or an order that takes too long.
+    """
     known = {column.name: column for column in table.columns}
     for name in (query.sort, query.filter.column if query.filter else None):
         if name is not None and name not in known:
@@ -51,7 +53,6 @@ def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
     if table.problem:
         raise CommandFailed(table.problem, code="query_failed")
     try:
-        reader.session.execute(BEGIN)
         return _keyed(reader, table, query) if table.key else _counted_off(reader, table, query)
     except sqlite3.OperationalError as error:
         stopped = (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_INTERRUPT

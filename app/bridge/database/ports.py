@@ -83,7 +83,7 @@ class DatabasePorts:
         return self._asked(
             self._pages,
             what,
-            lambda reader: read_page(reader, self._table(self._pages, query.table), query),
+            lambda reader: read_page(reader, self._table(self._pages, reader, query.table), query),
             PAGE_S,
         )
 
@@ -98,7 +98,7 @@ class DatabasePorts:
             )
 
         def work(reader: Reader) -> WholeValue:
-            return whole_of_cell(reader, self._table(self._pages, query.table), query, WHOLE_BYTES)
+            return whole_of_cell(reader, self._table(self._pages, reader, query.table), query, WHOLE_BYTES)
 
         return self._asked(self._pages, f"value of {query.table}.{query.column}", work, PAGE_S)
 
@@ -106,7 +106,7 @@ class DatabasePorts:
         """The exact number of rows, however long that takes."""
 
         def work(reader: Reader) -> int:
-            info = self._table(self._long, table)
+            info = self._table(self._long, reader, table)
             if info.problem:
                 raise CommandFailed(info.problem, code="query_failed")
             condition = filter_condition(info, wanted)
@@ -183,7 +183,9 @@ class DatabasePorts:
         return from_coro(lambda: lane.run(what, work, time_limit_s=limit_s), spawn=self._spawn)
 
     @staticmethod
-    def _table(lane: Lane, name: str) -> TableInfo:
+    def _table(lane: Lane, reader: Reader, name: str) -> TableInfo:
+        """Return a table as it is in the state of the file that is read from now on."""
+        reader.steady()
         table = next((table for table in lane.tables if table.name == name), None)
         if table is None:
             raise CommandFailed(f"There is no table {name} any more.", code="not_found")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from app.bridge.database.connection import Reader
+from app.bridge.database.lanes import Lane
 from app.bridge.database.ports import DatabasePorts
 from streams.failures import (
     CommandFailed,
@@ -92,3 +94,24 @@ async def test_secrets_are_masked_whatever_one_asks(ports: DatabasePorts) -> Non
         assert result.problem is None
         assert HASH[:10] not in repr(result.rows).lower()
         assert len(result.masked) == 3
+
+
+async def test_a_table_that_is_altered_as_a_page_begins_is_read_as_it_is_by_then(
+    ports: DatabasePorts, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn, altered = Lane._learn, list[str]()
+
+    def alter_after(lane: Lane, reader: Reader) -> bool:
+        learned = learn(lane, reader)
+        if not altered:
+            altered.append("note")
+            reader.session.end()
+            with closing(sqlite3.connect(path)) as db, db:
+                db.execute("ALTER TABLE clients DROP COLUMN note")
+        return learned
+
+    monkeypatch.setattr(Lane, "_learn", alter_after)
+    page = await answer(ports.page(PageQuery(table="clients", limit=1)))
+    assert altered
+    assert page.columns == ("id", "name", "raw")
+    assert page.rows == ((1, "client 001", Blob(2, b"\x00\x01")),)
