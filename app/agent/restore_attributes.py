@@ -8,6 +8,7 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from app.agent.restore_plan import Item
@@ -71,26 +72,18 @@ class AttributeWriter:
         """Set owner and group; return of each whether it is the one of the backup now."""
         if (owner := self._owner_of(attributes)) is None:
             return False, False
-        uid, gid = owner
-        try:
-            at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
-        except OSError:
+        owned = _owned(target, *owner)
+        if not all(owned):
+            # The group alone may be one of ours.
+            for wanted in (owner, (-1, owner[1])):
+                with suppress(OSError):
+                    os.chown(target, *wanted)
+                    break
+            # Some file systems (NTFS, SMB) take any owner and keep none.
+            owned = _owned(target, *owner)
+        if not all(owned):
             self.note_unset(OWNER)
-            return False, False
-        if (at.st_uid, at.st_gid) == (uid, gid):
-            return True, True
-        try:
-            os.chown(target, uid, gid)
-        except OSError:
-            self.note_unset(OWNER)
-        else:
-            return True, True
-        # The group alone may be one of ours.
-        try:
-            os.chown(target, -1, gid)
-        except OSError:
-            return at.st_uid == uid, at.st_gid == gid
-        return at.st_uid == uid, True
+        return owned
 
     def _owner_of(self, attributes: Attributes) -> tuple[int, int] | None:
         if attributes.uid is None or attributes.gid is None:
@@ -158,7 +151,7 @@ class AttributeWriter:
                     self.stripped_bits += 1
         acl = xattrs.get(ACCESS_ACL)
         plain = mode if acl is None else mode_without_acl(mode, acl)
-        self._try(MODE, lambda: os.chmod(target, plain))  # noqa: PTH101
+        self._try(MODE, lambda: _set_mode_bits(target, plain))
         for name in ACLS:
             if name in xattrs:
                 self._set_xattr(target, name, xattrs[name], owned=owned)
@@ -176,6 +169,21 @@ class AttributeWriter:
             change()
         except (OSError, OverflowError):
             self.note_unset(what)
+
+
+def _owned(target: int | str, uid: int, gid: int) -> tuple[bool, bool]:
+    try:
+        at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
+    except OSError:
+        return False, False
+    return at.st_uid == uid, at.st_gid == gid
+
+
+def _set_mode_bits(target: int | str, mode: int) -> None:
+    """Set a mode; raise ``OSError`` also where the file system takes it and keeps another one."""
+    os.chmod(target, mode)  # noqa: PTH101
+    if stat.S_IMODE(os.stat(target).st_mode) != mode:  # noqa: PTH116
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
 
 def _may_have(target: int | str, name: bytes) -> bool:

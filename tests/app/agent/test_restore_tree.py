@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -15,6 +16,7 @@ from app.agent.restore_plan import Item
 from app.agent.restore_tree import TargetTree
 from app.agent.target_file import InTheWay
 from streams.failures import ConfigRejected
+from streams.records.attributes import Attributes
 from streams.vocabulary import EntryKind
 
 
@@ -289,6 +291,25 @@ def test_what_cannot_be_set_costs_no_content(
         tree.finish(item((b"d",), EntryKind.FOLDER))
     assert (tmp_path / "to" / "f").read_bytes() == b"content"
     assert tree.attributes.unset == {"mode": 2, "time": 3}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("uid", [12345, 2**32 - 1])
+def test_owners_and_modes_that_a_disk_takes_and_does_not_keep_are_told(
+    tree: TargetTree, monkeypatch: pytest.MonkeyPatch, uid: int
+) -> None:
+    if uid == 12345:  # the other one means to the system that the owner stays
+        monkeypatch.setattr(os, "chown", lambda *_: None)
+    monkeypatch.setattr(os, "chmod", lambda *_: None)
+    wanted = msgspec.structs.replace(
+        item((b"f",), data=b"x", mode=0o4755), attributes=Attributes(uid=uid, gid=0)
+    )
+    file = tree.new_file((b"f",), overwrite=False)
+    file.write(b"x")
+    file.keep(wanted, overwrite=False)
+    file.close()
+    assert tree.attributes.unset == {"owner": 1, "mode": 1}
+    assert tree.attributes.stripped_bits == 1, "it would be lent to whoever the owner is there"
 
 
 def test_a_restore_that_was_cut_is_known_by_its_note(tree: TargetTree, tmp_path: Path) -> None:
