@@ -239,21 +239,27 @@ class Sender:
     def _gone(self, names: Iterable[Found]) -> None:
         """Count what went away after it was listed; only a listing without it tells that it has vanished."""
         for found in names:
-            self._counts.files_seen -= 1
-            self._counts.bytes_done += found.size
+            if not stat.S_ISDIR(found.mode):
+                self._counts.files_seen -= 1
+            self._pass_bytes(found)
 
     def _failed(self, found: Found, reason: str) -> None:
         self._counts.fail(found.path, reason)
-        self._counts.files_done += 1
-        self._counts.bytes_done += found.size
+        if not stat.S_ISDIR(found.mode):
+            self._counts.files_done += 1
+        self._pass_bytes(found)
+
+    def _pass_bytes(self, found: Found) -> None:
+        """Count the bytes of a file, of which the total has been made, as done with."""
+        if stat.S_ISREG(found.mode):
+            self._counts.bytes_done += found.size
 
     def _done(self, found: Found, *, told: bool) -> None:
         counts = self._counts
         if stat.S_ISDIR(found.mode):
             return
         counts.files_done += 1
-        if stat.S_ISREG(found.mode):
-            counts.bytes_done += found.size
+        self._pass_bytes(found)
         if told and found.old is None:
             counts.files_new += 1
         elif told:

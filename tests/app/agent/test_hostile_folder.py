@@ -6,6 +6,13 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
+from app.agent.counts import Counts
+from app.agent.folders import Folders
+from app.agent.reading import FileFailed, FileGone, FileReader
+from app.agent.scan import Found
+from app.agent_frames import AgentProgress
 from app.server.folder import STORE_FOLDER
 from streams.vocabulary import RunState
 from tests.app.agent.machines import a_server, agent, restore
@@ -74,3 +81,34 @@ async def test_names_that_are_swapped_lead_nowhere_and_hold_nobody_up(tmp_path: 
     finally:
         ended.set()
         await asyncio.to_thread(swapping.join)
+
+
+@pytest.mark.parametrize("raised", [FileGone, FileFailed("it cannot be read")])
+async def test_folders_that_go_away_or_fail_are_no_files_in_the_numbers_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: type[Exception] | Exception
+) -> None:
+    """As where one is deleted after its name was listed: then nothing but folders was there."""
+    for each in ("one", "two"):
+        (tmp_path / "source" / each).mkdir(parents=True)
+
+    def name(_reader: FileReader, _folders: Folders, _found: Found) -> Found:
+        raise raised
+
+    told: list[tuple[int, int | None]] = []
+    progress = Counts.progress
+
+    def note(counts: Counts, run_id: int) -> AgentProgress:
+        frame = progress(counts, run_id)
+        told.append((frame.files_done, frame.files_total))
+        return frame
+
+    monkeypatch.setattr(FileReader, "name", name)
+    monkeypatch.setattr(Counts, "progress", note)
+    async with a_server(tmp_path / "data") as server:
+        words = ("--server", server.url, "--name", "laptop", "--code", await server.code("laptop"))
+        code = await agent(tmp_path / "source", *words, "--state", tmp_path / "state", "--once")
+        (run,) = await server.runs()
+    gone = raised is FileGone
+    assert (code, run.state) == ((0, RunState.COMPLETE) if gone else (1, RunState.PARTIAL))
+    assert run.files_seen == 0
+    assert told[-1] == (0, 0)
