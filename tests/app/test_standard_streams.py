@@ -12,6 +12,7 @@ from app import standard_streams
 from app.standard_streams import LastingStream
 
 pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
 SPEAKS = """
 import sys
 from app.standard_streams import protect
@@ -55,6 +56,13 @@ def test_a_full_disk_costs_nothing(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-c", SPEAKS, tmp_path / "done"]
         assert subprocess.run(command, stdout=full, stderr=full, check=False).returncode == 7
+
+
+def test_the_program_begins_with_that() -> None:
+    """Elsewhere a refusal that cannot be written ends as a fault, with another code."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "app", "agent", "--no-such-flag"]
+        assert subprocess.run(command, cwd=ROOT, stderr=full, check=False).returncode == 2
 
 
 def test_a_reader_that_does_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:

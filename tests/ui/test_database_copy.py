@@ -18,6 +18,7 @@ from streams.records.database import (
     Value,
     WholeValue,
 )
+from ui.views import database_copy
 from ui.views.database_copy import row_as_json
 from ui.views.database_present import GridRow, mark_changes
 
@@ -84,6 +85,13 @@ async def test_equal_names_keep_their_values_and_a_secret_stays_one() -> None:
 async def test_what_is_not_complete_is_said(key: bool) -> None:
     record, cut = await copied(["a"], (LongText("old" * 67, 9_000),), {"a": LONG}, key=key)
     assert record == {"a": {"beginning": "old" * 67, "size_bytes": 9_000}}
+    assert cut == 1
+
+
+async def test_a_value_that_is_too_long_is_copied_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_copy, "MAX_BYTES", 3_000)
+    record, cut = await copied(["a"], (LongText(LONG[:200], 10_000),), {"a": LONG})
+    assert record == {"a": {"beginning": LONG[:1_500], "size_bytes": 10_000}}
     assert cut == 1
 
 
