@@ -1,6 +1,7 @@
 """Forks commands of the project from one process that has loaded them, since hundreds are started.
 
 Requests and replies are lines of JSON: ``{"do": "start", "words": [...], "out": FILE}`` gives ``{"pid": N}``,
+so does ``{"do": "start", "file": FILE, "sql": SQL, "out": FILE}`` for a change of a database,
 ``{"do": "look", "pid": N}`` gives ``{"code": null}`` or its exit code.
 """
 
@@ -11,11 +12,13 @@ import importlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,13 @@ class Nursery:
     def start(self, words: list[str], out: Path, **more: Any) -> int:
         """Start a command with its output appended to ``out``; return its process id."""
         return self._ask(do="start", words=words, out=str(out), **more)["pid"]
+
+    def change(self, database: Path, sql: str, out: Path) -> int:
+        """Change a database; return the process id.
+
+        A process without the layer would leave a gap in what is recorded: a log of SQLite ends there.
+        """
+        return self._ask(do="start", file=str(database), sql=sql, out=str(out))["pid"]
 
     def code(self, pid: int) -> int | None:
         """Return the exit code of a command that has ended."""
@@ -94,9 +104,12 @@ def _start(request: dict[str, Any]) -> int:
     try:
         _set_limits(request.get("limits", {}))
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        from app import __main__ as commands
+        if "sql" in request:
+            code = _change(Path(request["file"]), request["sql"])
+        else:
+            from app import __main__ as commands
 
-        code = commands.main(request["words"])
+            code = commands.main(request["words"])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001  (the child may not go on as its parent)
@@ -105,6 +118,12 @@ def _start(request: dict[str, Any]) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _change(database: Path, sql: str) -> int:
+    with closing(sqlite3.connect(database, timeout=10)) as db, db:
+        db.execute(sql)
+    return 0
 
 
 def _set_limits(given: dict[str, Any]) -> None:

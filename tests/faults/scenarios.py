@@ -119,8 +119,7 @@ def _delete(stage: Stage) -> None:
 
 def _purge(stage: Stage) -> None:
     stage.acks.add(Removal(paths=GONE))
-    with closing(sqlite3.connect(stage.server.data / CATALOGUE_FILE, timeout=10)) as db, db:
-        db.execute("UPDATE files SET deleted_at = deleted_at - ? WHERE state = 'deleted'", (DAYS_40_US,))
+    stage.server.change(f"UPDATE files SET deleted_at = deleted_at - {DAYS_40_US} WHERE state = 'deleted'")
     _wait_until(lambda: not stage.server.console().get("/api/files?state=deleted")["rows"])
 
 
@@ -129,10 +128,7 @@ def _remove(stage: Stage) -> None:
     console, client_id = stage.server.console(), stage.begun.clients["old"][0]
     with suppress(Refused):  # the second time it is gone
         console.ask("DELETE", f"/api/clients/{client_id}")
-    with closing(sqlite3.connect(stage.server.data / CATALOGUE_FILE, timeout=10)) as db, db:
-        columns = {row[1] for row in db.execute("PRAGMA table_info(clients)")}
-        if "destroy_at" in columns:
-            db.execute("UPDATE clients SET destroy_at = destroy_at - ? WHERE name = 'old'", (DAYS_40_US,))
+    stage.server.change(f"UPDATE clients SET destroy_at = destroy_at - {DAYS_40_US} WHERE name = 'old'")
     _wait_until(lambda: b'"old"' not in console.ask("GET", "/api/clients"))
 
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.faults.client import Http
+from app.server.folder import CATALOGUE_FILE
+from tests.faults.client import Gone, Http
 from tests.faults.nursery import Nursery
 
 START_S = 180.0
@@ -51,6 +52,13 @@ class Served:
         pid = self._nursery.start(["server", *words, "--data", str(self.data)], out, limits={})
         code = self._nursery.wait(pid)
         return code, out.read_text("utf-8", "replace")
+
+    def change(self, sql: str) -> None:
+        """Change its catalogue as another program; raise Gone where that fails."""
+        out = self.data.with_suffix(".command.out")
+        out.unlink(missing_ok=True)
+        if self._nursery.wait(self._nursery.change(self.data / CATALOGUE_FILE, sql, out)):
+            raise Gone(f"the catalogue is not changed: {out.read_text('utf-8', 'replace')[-200:]}")
 
     def ended(self) -> bool:
         """Whether it has ended."""
