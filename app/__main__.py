@@ -130,7 +130,7 @@ def _check_none_is_empty(prog: str, words: Sequence[str]) -> None:
             place = flag
         else:
             continue
-        raise WrongUsage(f"{prog}: {place}: nothing stands there.", hint="Is a variable of the shell empty?")
+        raise WrongUsage(f"{prog}: {place}: empty argument.", hint="Is a shell variable unset?")
 
 
 def check_sqlite(version: tuple[int, ...]) -> None:

@@ -35,7 +35,7 @@ async def why_no_window() -> str:
         await asyncio.to_thread(flet_desktop.ensure_client_cached)
     except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         log.info("client_program_missing", reason=str(error))
-        return "the client program for windows could not be downloaded"
+        return "the desktop client could not be downloaded"
     finally:
         socket.setdefaulttimeout(before)
     return ""

@@ -52,7 +52,7 @@ class Arriving:
             self._append(data)
             item, file = self._item, self._file
             if self._size != item.content_size or self._digest.hexdigest() != item.sha256 or file is None:
-                raise Damaged("what came does not have the hash of what was backed up")
+                raise Damaged("checksum mismatch")
             file.keep(item, overwrite=self._overwrite)
             self.close()
 

@@ -27,7 +27,7 @@ async def download(http: HttpClient, version_id: int, target: Path) -> Path:
             found = await _copy(answer, new)
         if wanted and found != wanted:
             raise CommandFailed(
-                f"{target.name}: the bytes that came do not have their hash.",
+                f"{target.name}: checksum mismatch.",
                 code="hash_mismatch",
                 hint="Verify the file.",
             )

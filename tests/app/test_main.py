@@ -114,9 +114,9 @@ def test_wrong_words_are_one_line_that_says_where_and_what_to_do(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["server", "--data", ""], "python -m app server: --data: nothing stands there."),
-        (["server", "--data="], "python -m app server: --data: nothing stands there."),
-        (["restore", "", "--to", "x"], "python -m app restore: word 1: nothing stands there."),
+        (["server", "--data", ""], "python -m app server: --data: empty argument."),
+        (["server", "--data="], "python -m app server: --data: empty argument."),
+        (["restore", "", "--to", "x"], "python -m app restore: word 1: empty argument."),
     ],
 )
 def test_an_empty_word_is_not_taken_for_the_current_folder(
@@ -126,7 +126,7 @@ def test_an_empty_word_is_not_taken_for_the_current_folder(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert commands.main(words) == 2
-    assert capsys.readouterr().err == f"tidewatch: {said} Is a variable of the shell empty?\n"
+    assert capsys.readouterr().err == f"tidewatch: {said} Is a shell variable unset?\n"
     assert calls == []
 
 

@@ -62,7 +62,7 @@ async def test_escape_empties_the_field_then_closes_and_chooses_nothing() -> Non
         bench = Bench(page, CHOICES)
         await bench.open()
         await bench.type("zzz")
-        assert "No client is called so." in page.texts()
+        assert "No client matches." in page.texts()
         assert page.context.text_input is bench.picker
         assert bench.picker.step_back()
         assert bench.listed()[0] == "Any" and bench.picker.is_open

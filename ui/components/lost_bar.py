@@ -53,9 +53,7 @@ class LostBar(BoundView):
                     [
                         ft.Icon(look(LinkState.DOWN).icon, size=18, color=ft.Colors.ON_ERROR_CONTAINER),
                         self._words,
-                        small_text(
-                            "What you see is the last that was known.", color=ft.Colors.ON_ERROR_CONTAINER
-                        ),
+                        small_text("Showing last known data.", color=ft.Colors.ON_ERROR_CONTAINER),
                         ft.TextButton(
                             "Try now",
                             style=ft.ButtonStyle(color=ft.Colors.ON_ERROR_CONTAINER),

@@ -71,7 +71,7 @@ class Picker:
         )
         self._note = small_text()
         self._nothing = ft.Container(
-            ft.Text(f"No {label.lower()} is called so.", size=SIZE_BODY, color=QUIET_INK),
+            ft.Text(f"No {label.lower()} matches.", size=SIZE_BODY, color=QUIET_INK),
             padding=ft.Padding.symmetric(horizontal=6),
             alignment=ft.Alignment.CENTER_LEFT,
         )

@@ -34,7 +34,7 @@ def folder_of(path: str) -> str:
 def present_verified(file_state: FileState, verified_at: datetime | None, now: datetime) -> str:
     """Return what is known about the stored bytes, with its age."""
     if file_state is FileState.DAMAGED:
-        return f"The stored bytes do not have their hash, found {age_text(verified_at, now)}."
+        return f"Checksum mismatch of the stored bytes, found {age_text(verified_at, now)}."
     if verified_at is not None:
         return f"Read and checked {age_text(verified_at, now)}."
     return "Checked when it was received, not read again since."

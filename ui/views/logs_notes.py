@@ -20,7 +20,7 @@ class LogNotes:
             spacing=4,
             tight=True,
             visible=False,
-            tooltip="More was said than this console could take in. The files of the server's log have it.",
+            tooltip="Some lines were dropped; see the server's log files.",
         )
         self._new = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=ft.FontWeight.W_600)
         self.pill = ft.Container(
