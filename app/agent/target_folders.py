@@ -47,7 +47,7 @@ class TargetFolders:
             root = os.open(self._path, flags)
         if self.created:
             before = os.fstat(root)
-            with suppress(PermissionError):  # A disk without modes.
+            with suppress(OSError):  # A disk without modes.
                 os.fchmod(root, WRITABLE)
                 self._widened[()] = before
         return root
@@ -92,7 +92,7 @@ class TargetFolders:
         """Make an open folder writable until its mode is set, where it is one of ours."""
         at = os.fstat(folder)
         if at.st_uid == own_user() and at.st_mode & WRITABLE != WRITABLE:
-            with suppress(PermissionError):  # What is to be written there says what is wrong.
+            with suppress(OSError):  # What is to be written there says what is wrong.
                 self._widen(parts, folder, folder)
 
     def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:

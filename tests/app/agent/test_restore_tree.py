@@ -293,6 +293,27 @@ def test_what_cannot_be_set_costs_no_content(
     assert tree.attributes.unset == {"mode": 2, "time": 3}
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_that_knows_no_modes_takes_a_restore(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_args: object, **_more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "to" / "d").mkdir(parents=True)
+    (tmp_path / "to" / "d").chmod(0o500)
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse)
+    for folder in ("to", "new"):
+        opened = TargetTree(tmp_path / folder)
+        assert not opened.begin("from /a of c")
+        put(opened, (b"d", b"f"))
+        opened.end()
+        opened.put_modes_back()
+        opened.close()
+        assert (tmp_path / folder / "d" / "f").read_bytes() == b"x"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("uid", [12345, 2**32 - 1])
 def test_owners_and_modes_that_a_disk_takes_and_does_not_keep_are_told(
