@@ -1,5 +1,6 @@
 """Sources of the bytes of one content while they are sent: its file, or what was read of a small one."""
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -62,8 +63,25 @@ class _File:
             os.close(self._file)
 
 
-def opened_source(content: LargeContent, offset: int) -> Source:
-    """Open a content to read it from ``offset`` on; raises as its ``source``."""
+async def open_source(content: LargeContent, offset: int) -> Source:
+    """Open a content to read it from ``offset`` on; raises as its ``source``.
+
+    Opening may take long, for a lease or a disk that sleeps: it is closed again where nobody waits any more.
+    """
+    opening = asyncio.ensure_future(asyncio.to_thread(_opened, content, offset))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
+
+
+def _close_unwanted(opening: asyncio.Future[Source]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _opened(content: LargeContent, offset: int) -> Source:
     if isinstance(content.source, bytes):
         source = BytesIO(content.source)
         source.seek(offset)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 
 from app.agent.api import Api
 from app.agent.body_size import BodySize
-from app.agent.content_source import LargeContent, opened_source
+from app.agent.content_source import LargeContent, open_source
 from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.names import reason_of
 from app.agent.patience import Patience
@@ -206,7 +206,7 @@ class Uploader:
         """Send the bytes from ``offset`` to ``end``: a proxy may bound the body of a request."""
         loop = asyncio.get_running_loop()
         unreadable: list[FileFailed | ContentChanged] = []
-        source = await asyncio.to_thread(opened_source, content, offset)
+        source = await open_source(content, offset)
 
         async def chunks() -> AsyncIterator[bytes]:
             at = offset

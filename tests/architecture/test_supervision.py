@@ -11,6 +11,7 @@ STARTS = (
 )  # fmt: skip
 OWNED = {
     "app/agent/backup.py::run": "awaited there, and its failure is how the backup ended",
+    "app/agent/content_source.py::open_source": "awaited there, and closed where its caller leaves",
     "app/agent/foreground.py::_end": "daemon thread that only prints",
     "app/agent/restore.py::_blocking": "awaited there, to its end",
     "app/agent/service.py::_reachable": "waits for an event, cancelled there",
