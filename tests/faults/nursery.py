@@ -191,6 +191,7 @@ def main() -> None:
         if request["do"] == "start":
             pid = _start(request)
             started.add(pid)
+            codes.pop(pid, None)  # of an earlier process of this number: in a long run they come again
             reply: dict[str, Any] = {"pid": pid}
         else:
             reply = {"code": codes.get(request["pid"])}
