@@ -95,7 +95,7 @@ def _not_there(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
     runs: dict[int, str] = dict(db.execute("SELECT id, state FROM runs").fetchall())
     states: dict[int, str] = dict(db.execute("SELECT id, state FROM files").fetchall())
     names = {name for (name,) in db.execute("SELECT name FROM clients")}
-    deleted: dict[int, bool] = {}
+    deleted: dict[int, bool | None] = {}
     for ack in acks.all():
         match ack:
             case Version(client, path, sha256) if client not in clients and path not in paths:
@@ -110,7 +110,7 @@ def _not_there(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
             case _:
                 pass
     for file_id, is_deleted in deleted.items():
-        if file_id in states and (states[file_id] == "deleted") != is_deleted:
+        if file_id in states and is_deleted is not None and (states[file_id] == "deleted") != is_deleted:
             yield f"file {file_id} is {states[file_id]}, acknowledged deleted: {is_deleted}"
 
 

@@ -100,7 +100,8 @@ class Deletion:
     """Files that were told to be deleted, or to be there again."""
 
     file_ids: tuple[int, ...]
-    deleted: bool
+    deleted: bool | None
+    """None while an order is under way: either may be."""
 
 
 @dataclass(frozen=True, slots=True)

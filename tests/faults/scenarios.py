@@ -111,10 +111,10 @@ def _change(stage: Stage) -> None:
 
 def _delete(stage: Stage) -> None:
     console, ids = stage.server.console(), stage.begun.file_ids[:5]
-    console.post("/api/files/delete", {"file_ids": ids})
-    stage.acks.add(Deletion(tuple(ids), True))
-    console.post("/api/files/undelete", {"file_ids": ids})
-    stage.acks.add(Deletion(tuple(ids), False))
+    for order, is_deleted in (("delete", True), ("undelete", False)):
+        stage.acks.add(Deletion(tuple(ids), None))
+        console.post(f"/api/files/{order}", {"file_ids": ids})
+        stage.acks.add(Deletion(tuple(ids), is_deleted))
 
 
 def _purge(stage: Stage) -> None:
