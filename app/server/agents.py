@@ -33,7 +33,7 @@ from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
 from app.server.roster import Roster
-from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, PART_S, first_of, part
+from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, PART_S, first_of, part, send
 from app.tasks import Tasks
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
@@ -89,8 +89,7 @@ class AgentLink:
 
     async def send(self, frame: ToAgentFrame, within_s: float) -> None:
         """Send a frame; an agent that does not take it in time raises ``TimeoutError``."""
-        async with asyncio.timeout(within_s):
-            await self.socket.send_frame(encode(frame), WSMsgType.TEXT)
+        await send(self.socket, encode(frame), within_s)
 
     def dismiss(self, problem: AgentProblem) -> None:
         """Let the task of this socket close it with a reason."""
@@ -100,8 +99,12 @@ class AgentLink:
     async def part(self) -> None:
         """Close, with a reason if there is one; only the task of this socket may."""
         code = CLOSE_OK if self.problem is None else CLOSE_CODES[self.problem]
-        await part(self.socket, self._transport, code, None if self.problem is None else encode(self.problem))
-        self.gone.set()
+        try:
+            await part(
+                self.socket, self._transport, code, None if self.problem is None else encode(self.problem)
+            )
+        finally:
+            self.gone.set()
 
 
 class AgentsHub:

@@ -12,7 +12,7 @@ from app.protocol import CLOSE_WRONG_TOKEN, SERVER_VERSION
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
 from app.server.problems import Refused
-from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part
+from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part, send
 from streams.records.base import utc_now
 from streams.records.events import (
     PROTOCOL_VERSION,
@@ -166,8 +166,7 @@ class EventSocket:
                 await self._send(payload)
 
     async def _send(self, payload: bytes) -> None:
-        async with asyncio.timeout(self._limits.send_s):
-            await self._socket.send_frame(payload, WSMsgType.TEXT)
+        await send(self._socket, payload, self._limits.send_s)
 
     async def _part(self) -> None:
         problem = self._reader.problem

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from aiohttp import ClientConnectionError, WSMsgType, web
@@ -14,6 +13,18 @@ PART_S = 1.0
 """How long a goodbye may take."""
 
 
+async def send(socket: web.WebSocketResponse, payload: bytes, within_s: float) -> None:
+    """Send a text frame; raise TimeoutError where the peer does not take it, or an earlier one, in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            await socket.send_frame(payload, WSMsgType.TEXT)
+    except asyncio.CancelledError:
+        # After one wait for the buffers was cut, aiohttp raises this at each later one.
+        if _is_cancelled():
+            raise
+        raise TimeoutError from None
+
+
 async def part(
     socket: web.WebSocketResponse, transport: asyncio.Transport | None, code: int, last_frame: bytes | None
 ) -> None:
@@ -21,15 +32,26 @@ async def part(
 
     ``transport`` is that of the request: once closed, one with TLS is not to be had from its socket.
     """
-    if not socket.closed:
-        with suppress(ClientConnectionError, TimeoutError):
+    try:
+        if not socket.closed:
             async with asyncio.timeout(PART_S):
                 if last_frame is not None:
-                    await socket.send_frame(last_frame, WSMsgType.TEXT)
+                    await send(socket, last_frame, PART_S)
                 await socket.close(code=code)
-    if transport is not None:
-        # Closed, it would wait for ever to be rid of what is in its buffers.
-        transport.abort()
+    except (ClientConnectionError, TimeoutError):
+        pass
+    except asyncio.CancelledError:
+        if _is_cancelled():
+            raise
+    finally:
+        if transport is not None:
+            # Closed, it would wait for ever to be rid of what is in its buffers.
+            transport.abort()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def first_of(*coros: Coroutine[Any, Any, Any]) -> None:

@@ -28,7 +28,7 @@ from streams.records.events import (
 )
 from streams.records.runs import Progress
 from streams.vocabulary import EventKind, ServerState, Topic
-from tests.servers import RunningServer, a_server, until
+from tests.servers import Console, RunningServer, a_server, until
 
 MALFORMED = ("", "{", '{"type":"nonsense"}', '{"type":"resume"}', '{"type":"ping","id":1}', "[" * 1000)
 
@@ -152,6 +152,7 @@ async def test_who_does_not_say_where_it_stands_is_closed(tmp_path: Path) -> Non
 async def test_a_reader_that_does_not_read_is_cut_and_memory_stays_bounded(tmp_path: Path) -> None:
     async with a_server(tmp_path, reader_events=100, send_s=0.2) as server, server.events() as good:
         await good.resume(None, 0, Topic.SERVER)
+        reading = asyncio.create_task(_read_on(good))
         raw = sockets.socket()
         raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 2048)
         raw.setblocking(False)
@@ -184,7 +185,13 @@ async def test_a_reader_that_does_not_read_is_cut_and_memory_stays_bounded(tmp_p
         # Its connection goes too, though what is in its buffers is never taken.
         await until(lambda: server.room.door.authenticated == 1)
         writer.transport.abort()
-        assert not good.socket.closed
+        assert not reading.done()
+        reading.cancel()
+
+
+async def _read_on(console: Console) -> None:
+    while not console.socket.closed:
+        await console.socket.receive()
 
 
 async def test_parting_from_a_tls_socket_that_is_closed_already(tmp_path: Path) -> None:
