@@ -1,14 +1,11 @@
 """The identity of a store, so that another disk at its place, or none, is not taken for it. Blocking."""
 
-import os
 import uuid
-from contextlib import suppress
 
+from app.store import notes
 from app.store.errors import StoreLost
 from app.store.file_operations import Inode, inode_of
 from app.store.layout import Layout, holds_contents
-
-LONGEST = 64
 
 
 class Identity:
@@ -34,7 +31,7 @@ class Identity:
 
     def load(self, word: str = "") -> None:
         """Read the identity, or give the store one: ``word``, or a new one; raises OSError."""
-        self.word = self._read() or self._write(word or uuid.uuid4().hex)
+        self.word = self._read() or self._give(word or uuid.uuid4().hex)
         self._at = inode_of(self._files.stat(self._layout.root))
 
     def check(self) -> None:
@@ -60,25 +57,8 @@ class Identity:
         )
 
     def _read(self) -> str:
-        try:
-            descriptor = self._files.open(self._layout.identity, os.O_RDONLY)
-        except FileNotFoundError:
-            return ""
-        try:
-            return self._files.read(descriptor, LONGEST, 0).decode("ascii", "replace").strip()
-        finally:
-            os.close(descriptor)
+        return notes.read(self._layout, self._layout.identity)
 
-    def _write(self, word: str) -> str:
-        draft = self._layout.tmp / "identity.new"
-        with suppress(FileNotFoundError):
-            self._files.remove(draft)
-        descriptor = self._files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        try:
-            self._files.write(descriptor, f"{word}\n".encode(), 0)
-            self._files.sync(descriptor)
-        finally:
-            os.close(descriptor)
-        self._files.move(draft, self._layout.identity)
-        self._files.sync_folder(self._layout.root)
+    def _give(self, word: str) -> str:
+        notes.write(self._layout, self._layout.identity, word)
         return word

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from app.store import inventory, moment, small, upkeep
+from app.store import inventory, notes, small, upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -98,12 +98,12 @@ class Store:
 
     async def moment(self) -> tuple[str, ...]:
         """Return the words that tell of which moment the store is; none where nobody has noted any."""
-        return await self._threads.read(moment.read, self._layout)
+        return tuple((await self._threads.read(notes.read, self._layout, self._layout.moment)).split())
 
     async def note_moment(self, words: Sequence[str]) -> None:
         """Note words that tell of which moment the store is, durably."""
         await self._threads.read(self._identity.check)
-        await self._threads.write(moment.write, self._layout, words)
+        await self._threads.write(notes.write, self._layout, self._layout.moment, " ".join(words))
 
     async def has(self, sha256: str) -> bool:
         """Return whether a content is there, whole as far as is known."""

@@ -14,7 +14,7 @@ from app.server.event_socket import CLOSE_TOO_SLOW
 from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.ports import tls_context
-from app.server.sockets import CLOSE_OK, part
+from app.server.sockets import CLOSE_OK, part, send
 from streams.records.base import utc_now
 from streams.records.events import (
     Event,
@@ -192,6 +192,34 @@ async def test_a_reader_that_does_not_read_is_cut_and_memory_stays_bounded(tmp_p
 async def _read_on(console: Console) -> None:
     while not console.socket.closed:
         await console.socket.receive()
+
+
+async def test_each_frame_to_a_peer_that_does_not_read_is_late() -> None:
+    late: list[type[BaseException]] = []
+
+    async def serve(request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        transport = request.transport
+        while len(late) < 2:
+            try:
+                await send(socket, b"x" * 1_000_000, 0.05)
+            except (TimeoutError, asyncio.CancelledError) as error:
+                late.append(type(error))
+        await part(socket, transport, CLOSE_OK, b"{}")
+        return socket
+
+    server = web.Server(serve)
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"http://127.0.0.1:{port}"):
+            await until(lambda: len(late) == 2)
+            await until(lambda: not server.connections)
+    finally:
+        listening.close()
+        await server.shutdown()
+    assert late == [TimeoutError, TimeoutError]
 
 
 async def test_parting_from_a_tls_socket_that_is_closed_already(tmp_path: Path) -> None:
