@@ -121,6 +121,8 @@ class TableCell(Generic[K, V]):
         self._count.put(len(self._rows))
 
     def _take(self, value: Delta[K, V]) -> None:
+        if not (self._loaded or value.full):
+            return  # one event is not the table: the first answer brings it along with all others
         changed = value.changed
         if len(changed) == 1 and not value.full and not value.removed:
             (key,) = changed

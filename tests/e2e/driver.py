@@ -207,12 +207,19 @@ class Screen:
         await self.tap(self.page.get_by_role("button", name=re.compile(rf"^{view}\b")).first)
 
     async def fill(self, label: str | re.Pattern[str], text: str) -> None:
-        """Type into an input in place of what it holds."""
-        await self.tap(self.field(label))
-        await self.write(text)
+        """Type into an input in place of what it holds; click it again, if no field took that."""
 
-    async def write(self, text: str) -> None:
-        """Type in place of what the field holds that was clicked; once more if that came too early for it."""
+        async def click() -> None:
+            await self.tap(self.field(label))
+
+        await click()
+        await self.write(text, nothing_held=click)
+
+    async def write(self, text: str, *, nothing_held: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Type in place of what the field holds that was clicked; once more if that came too early for it.
+
+        ``nothing_held`` is called before that where no field has the keyboard.
+        """
         held = ""
 
         async def holds() -> bool:
@@ -222,6 +229,8 @@ class Screen:
             await self.page.keyboard.press("Control+a")
             await (self.page.keyboard.type(text) if text else self.page.keyboard.press("Delete"))
             held = await self.page.evaluate(HELD_TWO_FRAMES_LATER)
+            if held is None and nothing_held is not None:
+                await nothing_held()
             return held == text
 
         await until(holds, within_s=SEE_S, what=lambda: f"{text!r} in the field, which holds {held!r}")

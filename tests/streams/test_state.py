@@ -315,3 +315,13 @@ def test_a_table_follows_lists_and_changes(m: Marbles, state: StateManager) -> N
     ]
     assert [(event.frame, event.value.value) for event in fresh] == [(2, 2), (3, 1)]
     assert table.peek(60.0) == {7: "g"}
+
+
+def test_a_change_before_the_first_answer_is_not_taken_for_the_table(m: Marbles, state: StateManager) -> None:
+    values = {"e": Delta({7: "g"}), "l": Delta({1: "a", 7: "g"}, full=True), "c": Delta({1: "A"})}
+    table = state.table("clients")
+    table.follow(m.cold("-e-l-c", values))
+    deltas, fresh = m.record(table.deltas, "^------!"), m.record(table.freshness, "^------!")
+    m.flush()
+    assert _told(deltas) == [(3, Delta({1: "a", 7: "g"}, full=True)), (5, Delta({1: "A"}))]
+    assert [(event.frame, event.value.value) for event in fresh] == [(0, None), (3, 2)]

@@ -168,14 +168,14 @@ class Console:
             return Delta({frame[1]: frame[2]})
 
         self.clients: TableCell[str, int] = self.state.table("clients")
-        self.clients.follow(
-            happenings.pipe(
-                ops.filter(messages),
-                ops.map(lambda message: message.value),
-                exactly_once(lambda frame: frame[0]),
-                ops.map(as_delta),
-            )
+        changes = happenings.pipe(
+            ops.filter(messages),
+            ops.map(lambda message: message.value),
+            exactly_once(lambda frame: frame[0]),
+            ops.map(as_delta),
         )
+        first: Delta[str, int] = Delta({}, full=True)  # the answer that makes a table of the changes
+        self.clients.follow(changes.pipe(ops.start_with(first)))
         self.count: Cell[int] = self.state.cell("count")
         self.count.follow(
             live_query(
