@@ -1,6 +1,7 @@
 """Breaks the server and its surroundings in all ways that are known, and looks what is lost.
 
-    python -m tests.faults [--quick] [--only NAME...] [--modes KIND...] [--every N] [--jobs N] [--json FILE]
+    python -m tests.faults [--quick] [--only NAME...] [--modes KIND...] [--every N] [--first N] [--jobs N]
+                           [--json FILE]
     python -m tests.faults kills [--kills N]
     python -m tests.faults cuts [--cuts N]
     python -m tests.faults soak [--clients N] [--minutes N]
@@ -48,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         "--modes", nargs="+", choices=list(Kind), default=list(Kind), help="these kinds of faults"
     )
     parser.add_argument("--every", type=int, default=1, help="only every n-th point")
+    parser.add_argument(
+        "--first",
+        type=int,
+        default=1,
+        help="begin with this point: --every 12 with --first 1 to 12, one after the other, are all points",
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side")
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, help="write what was lost to a file too")
@@ -89,13 +96,17 @@ def quick(limit_s: float = QUICK_S) -> Tally:
         return points.tally
 
 
-def _several(parts: Sequence[Part], every: int, share: int, shares: int) -> Tally:
+def _several(parts: Sequence[Part], every: int, first: int, share: int, shares: int) -> Tally:
     """Try the points of some scenarios and kinds, one part after the other; of these one process's share."""
     with room() as work, contextlib.closing(Points(work)) as points:
         for name, kind in parts:
             began, tried, lost = time.monotonic(), points.tally.points, len(points.tally.lost)
-            step = 1 if kind is Kind.SYNC else every  # syncs are few
-            points.run(SCENARIOS[name], kind, step * shares, first=1 + step * share)
+            step = every
+            if kind is Kind.SYNC:  # these are few: all of them, with the first part
+                if first > 1:
+                    continue
+                step = 1
+            points.run(SCENARIOS[name], kind, step * shares, first=first + step * share)
             for each in points.tally.lost[lost:]:
                 say(_told(each))
             tried, lost = points.tally.points - tried, len(points.tally.lost) - lost
@@ -107,7 +118,7 @@ def _full(words: argparse.Namespace) -> Tally:
     """Try all points, shared out among processes."""
     parts = [(scenario.name, Kind(kind)) for kind in words.modes for scenario in scenarios_of(words.only)]
     if words.share is not None or words.jobs == 1:
-        return _several(parts, words.every, words.share or 0, words.jobs)
+        return _several(parts, words.every, words.first, words.share or 0, words.jobs)
     total = Tally()
     with room() as work:
         going = [work / f"{number}.json" for number in range(words.jobs)]
@@ -124,8 +135,8 @@ def _full(words: argparse.Namespace) -> Tally:
 
 def _begin(words: argparse.Namespace, share: int, told: Path) -> subprocess.Popen[bytes]:
     command = [
-        sys.executable, "-m", "tests.faults", "--every", str(words.every), "--jobs", str(words.jobs),
-        "--share", str(share), "--json", str(told), "--modes", *words.modes,
+        sys.executable, "-m", "tests.faults", "--every", str(words.every), "--first", str(words.first),
+        "--jobs", str(words.jobs), "--share", str(share), "--json", str(told), "--modes", *words.modes,
         *(("--only", *words.only) if words.only else ()),
     ]  # fmt: skip
     return subprocess.Popen(command)
