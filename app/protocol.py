@@ -288,6 +288,8 @@ class AgentClient(Client, frozen=True, kw_only=True):
     """The caller's client, with the revision of its tree."""
 
     revision: str
+    last_run_id: int | None = None
+    """The run that was begun last for this client; another one than the caller's own is of a second agent."""
 
 
 class AgentRun(Run, frozen=True, kw_only=True):

@@ -172,16 +172,8 @@ class Ledger:
         await self._renew(self.run_id)
 
     async def finish(self, report: FinishRun) -> None:
-        """End the run; where the answer was lost on the way, look whether it had been heard."""
-        try:
-            await self._patience.through(lambda: self._post("finish", report, Run))
-        except Refusal as error:
-            if error.server_code not in ("run_ended", "unknown_run"):
-                raise
-            client = await self._client()
-            if client.last_run_state is not report.state:
-                await self._start_another(client)
-                await self._patience.through(lambda: self._post("finish", report, Run))
+        """End the run; told again after a lost answer, the server says once more what it has heard."""
+        await self._in_run("finish", report, Run)
 
     async def give_up(self, report: FinishRun) -> None:
         """Try once to end the run, if it has begun, with a bad result; the server finds out by itself."""
@@ -212,7 +204,7 @@ class Ledger:
     async def _post(self, word: str, body: Entries | Vanished | FinishRun, reply: type[T]) -> T:
         return await self._api.call("POST", f"/api/agent/runs/{self.run_id}/{word}", reply, json=body)
 
-    async def _in_run(self, word: str, body: Entries | Vanished, reply: type[T]) -> T:
+    async def _in_run(self, word: str, body: Entries | Vanished | FinishRun, reply: type[T]) -> T:
         while True:
             run_id = self.run_id
             try:
@@ -230,18 +222,15 @@ class Ledger:
             client = await self._client()
             if client.running_run_id == ended:
                 return
-            if client.last_run_state is RunState.CANCELLED:
+            if client.running_run_id is not None:
+                # To start ours would end the run of the other agent, and it would start another in its turn.
+                raise Replaced
+            if client.last_run_id is not None and client.last_run_id > ended:
+                # It came in between and is done already: how ours ended is not known, that it must go on is.
+                self._say(Replaced().line())
+            elif client.last_run_state is RunState.CANCELLED:
                 raise RunCancelled(BY_OPERATOR)
-            await self._start_another(client)
-
-    async def _start_another(self, client: AgentClient) -> None:
-        """Start a run in the place of one that has ended, unless another agent backs up as this client.
-
-        To start ours would end its run, and it would start another in its turn.
-        """
-        if client.running_run_id is not None:
-            raise Replaced
-        await self._start()
+            await self._start()
 
     async def _rebuild(self, client: AgentClient) -> str:
         """Learn from the server what it has, and return the revision of that.

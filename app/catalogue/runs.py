@@ -160,6 +160,12 @@ class Runs:
             raise unknown_run(run_id)
         return run_of(rows[0])
 
+    async def newest_id(self, client_id: str) -> int | None:
+        """Return the id of the run of a client that was begun last, whether it runs or has ended."""
+        number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
+        rows = await self._readers.rows(select(func.max(runs.c.id)).where(runs.c.client_no == number))
+        return rows[0][0]
+
     async def active(self) -> tuple[str, int, tuple[Run, ...]]:
         """Return epoch, last event number and the runs that have not ended, oldest first."""
 

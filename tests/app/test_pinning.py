@@ -77,14 +77,6 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEWATCH_AGENT__BACKOFF_BASE_S", "0.05")
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("content")
-    return folder
-
-
 def connection_to(server: Server, **changes: object) -> ConnectionSettings:
     given: dict[str, object] = {
         "mock_mode": False,
@@ -109,7 +101,7 @@ async def test_the_code_is_all_that_agent_restore_and_console_need(
     assert await agent(source, "--once", *state) == 0
     to = ("--token-file", server.info.token_file, "--to", tmp_path / "to")
     assert await restore("laptop", "--server", server.url, *to) == 0
-    assert (tmp_path / "to" / "file").read_text() == "content"
+    assert (tmp_path / "to" / "file").read_text() == "x"
     # The console finds the fingerprint beside the database, and so knows that TLS is spoken.
     results = await probe(connection_to(server))
     assert [result.passed for result in results] == [True, True, True], results

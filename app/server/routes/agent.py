@@ -77,8 +77,9 @@ async def own_client(room: Room, token: TokenInfo, query: OwnClientQuery) -> Age
         await room.agents.polled(client_id, query.poll_s)
     # Before the client: a change in between makes the agent look once more, and is never missed.
     revision = await room.catalogue.clients.revision(client_id)
+    last_run_id = await room.catalogue.runs.newest_id(client_id)
     client = await room.catalogue.clients.one(client_id)
-    return AgentClient(**msgspec.structs.asdict(client), revision=revision)
+    return AgentClient(**msgspec.structs.asdict(client), revision=revision, last_run_id=last_run_id)
 
 
 async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> VersionPage:

@@ -1,9 +1,12 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.agent.index import Index
+from app.batches import BATCH_BLOB_BYTES
+from tests.app.agent.machines import HeldUpload
 
 
 @pytest.fixture(autouse=True)
@@ -24,15 +27,6 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Return a folder to back up, with one file."""
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("x")
-    return folder
-
-
-@pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return a folder with three files."""
     folder = tmp_path / "root"
@@ -40,3 +34,10 @@ def root(tmp_path: Path) -> Path:
     for name in ("a", "b", "c"):
         (folder / name).write_text(name)
     return folder
+
+
+@pytest.fixture
+def held_upload(source: Path, monkeypatch: pytest.MonkeyPatch) -> HeldUpload:
+    """Put a large file into ``source``, of which nothing is sent until it is released."""
+    (source / "large").write_bytes(os.urandom(2 * BATCH_BLOB_BYTES))
+    return HeldUpload(monkeypatch)

@@ -3,11 +3,15 @@
 import argparse
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from app.agent import command, restore_command
+from app.agent.content_source import LargeContent
+from app.agent.upload import Uploader
 from app.server.limits import Limits
 from app.server.ports import ServedTls
 from app.server.room import Room
@@ -133,6 +137,31 @@ async def a_line(server: Server) -> AsyncIterator[Line]:
     finally:
         line.cut()
         listening.close()
+
+
+class HeldUpload:
+    """Uploads of large contents, held where they begin: their backup does not end before ``release``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._begun, self._released = asyncio.Event(), asyncio.Event()
+        self._send_from = Uploader._send_from
+        monkeypatch.setattr(Uploader, "_send_from", self._held())
+
+    def _held(self) -> Callable[[Uploader, LargeContent, int, int], Awaitable[None]]:
+        async def held(uploader: Uploader, content: LargeContent, offset: int, end: int) -> None:
+            self._begun.set()
+            await self._released.wait()
+            await self._send_from(uploader, content, offset, end)
+
+        return held
+
+    async def begun(self) -> None:
+        """Wait until an upload is held."""
+        async with asyncio.timeout(30):
+            await self._begun.wait()
+
+    def release(self) -> None:
+        self._released.set()
 
 
 def _parsed(

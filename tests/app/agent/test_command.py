@@ -12,7 +12,7 @@ from app.agent.command import seconds_of
 from app.agent.terminal import size_text
 from streams.failures import ConfigRejected
 from streams.vocabulary import RunState
-from tests.app.agent.machines import a_backup, a_server, agent, restore
+from tests.app.agent.machines import HeldUpload, a_backup, a_server, agent, restore
 
 
 def free_port() -> int:
@@ -147,15 +147,15 @@ async def test_what_is_missing_or_not_ours_is_one_line(
 
 
 async def test_a_service_whose_token_is_revoked_in_mid_backup_says_so_once(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], held_upload: HeldUpload
 ) -> None:
-    (source / "large").write_bytes(os.urandom(30_000_000))
     async with (
         a_server(tmp_path / "data") as server,
         a_backup(server, source, tmp_path / "state", "--every", "1d") as working,
     ):
-        await server.states(RunState.RUNNING)
+        await held_upload.begun()
         await server.room.catalogue.tokens.revoke_client(await server.client_id("laptop"))
+        held_upload.release()
         async with asyncio.timeout(30):
             assert await working == 2
         assert capsys.readouterr().err.count("revoked") == 1
@@ -174,13 +174,14 @@ async def test_an_agent_that_stays_ends_well_when_it_is_told_to_end(
         assert capsys.readouterr().err == "tidewatch: The agent was stopped.\n"
 
 
-async def test_one_backup_that_is_ended_by_a_signal_is_not_done(source: Path, tmp_path: Path) -> None:
-    (source / "large").write_bytes(os.urandom(30_000_000))
+async def test_one_backup_that_is_ended_by_a_signal_is_not_done(
+    source: Path, tmp_path: Path, held_upload: HeldUpload
+) -> None:
     async with (
         a_server(tmp_path / "data") as server,
         a_backup(server, source, tmp_path / "state", "--once") as working,
     ):
-        await server.states(RunState.RUNNING)
+        await held_upload.begun()
         working.cancel()
         assert await working == 2
         (run,) = await server.runs()

@@ -19,12 +19,10 @@ PREFIX = "/backup/tidewatch"
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    (folder / "file").write_text("x")
-    (folder / "large").write_bytes(b"x" * 3_000_000)
-    return folder
+def source(source: Path) -> Path:
+    """Return a folder with a large file beside the one that every test has."""
+    (source / "large").write_bytes(b"x" * 3_000_000)
+    return source
 
 
 async def first(server: Server, tmp_path: Path, source: Path) -> int:

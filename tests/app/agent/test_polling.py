@@ -1,7 +1,6 @@
 """An agent of which only the HTTP port of its server can be reached."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,10 @@ from app.agent.address import Address
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.index import Index
-from app.protocol import CHALLENGE, AgentClient, StartRun
+from app.protocol import CHALLENGE, AgentClient, FinishRun, StartRun
+from streams.records.runs import Run
 from streams.vocabulary import ClientState, RunState, RunTrigger
-from tests.app.agent.machines import Server, a_backup, a_server
+from tests.app.agent.machines import HeldUpload, Server, a_backup, a_server
 from tests.servers import until
 
 
@@ -59,14 +59,13 @@ async def said(capsys: pytest.CaptureFixture[str], words: str) -> str:
 
 
 async def test_a_backup_is_cancelled_over_http_alone(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], held_upload: HeldUpload
 ) -> None:
-    (source / "large").write_bytes(os.urandom(200_000_000))
     async with (
         a_server(tmp_path / "data") as server,
         a_backup(server, source, tmp_path / "state", "--every", "1d"),
     ):
-        await server.states(RunState.RUNNING)
+        await held_upload.begun()
         (run,) = await server.runs()
         await server.room.running.cancel(run.id)
         assert "laptop: backup cancelled" in await said(capsys, "laptop: backup ")
@@ -90,6 +89,12 @@ async def test_a_client_that_is_shut_out_and_let_in_again_goes_on(
         await until(lambda: stands(server, ClientState.ONLINE))
 
 
+async def begin_as_clone(server: Server) -> Run:
+    """Begin a run as an agent would that has a copy of our state."""
+    start = StartRun(trigger=RunTrigger.SCHEDULE, correlation_id="of a clone")
+    return await server.room.backups.begin(await server.client_id("laptop"), start)
+
+
 async def test_a_run_of_a_clone_is_left_alone(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,31 +111,25 @@ async def test_a_run_of_a_clone_is_left_alone(
         a_backup(server, source, tmp_path / "state", "--every", "1d"),
     ):
         await server.states(RunState.COMPLETE)
-        start = StartRun(trigger=RunTrigger.SCHEDULE, correlation_id="of a clone")
-        run = await server.room.backups.begin(await server.client_id("laptop"), start)
-        async with asyncio.timeout(30):
-            while len(looked_at) < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        run = await begin_as_clone(server)
+        await until(lambda: len(looked_at) >= 2)
         assert set(looked_at) == {run.id}
         assert [run.state for run in await server.runs()] == [RunState.COMPLETE, RunState.RUNNING]
 
 
+COPIED = "its state folder was copied"
+
+
 async def test_two_clones_at_work_do_not_end_each_others_runs_for_ever(
-    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], held_upload: HeldUpload
 ) -> None:
-    (source / "large").write_bytes(os.urandom(200_000_000))
     async with (
         a_server(tmp_path / "data") as server,
         a_backup(server, source, tmp_path / "state", "--every", "1d"),
     ):
-        await server.states(RunState.RUNNING)
-        start = StartRun(trigger=RunTrigger.SCHEDULE, correlation_id="of a clone")
-        await server.room.backups.begin(await server.client_id("laptop"), start)
-        said = ""
-        async with asyncio.timeout(30):
-            while "its state folder was copied" not in said:
-                await asyncio.sleep(0.05)
-                said += capsys.readouterr().err
+        await held_upload.begun()
+        await begin_as_clone(server)
+        await said(capsys, COPIED)
         assert [run.state for run in await server.runs()] == [RunState.FAILED, RunState.RUNNING]
 
 
@@ -182,3 +181,29 @@ async def test_a_revoked_token_ends_the_service(source: Path, tmp_path: Path) ->
         await server.room.catalogue.tokens.revoke_client(await server.client_id("laptop"))
         async with asyncio.timeout(30):
             assert await working == 2
+
+
+@pytest.mark.parametrize("request_name", ["entries", "finish"])
+async def test_a_clone_that_came_and_went_is_told_of_and_the_backup_goes_on(
+    source: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request_name: str,
+) -> None:
+    call, came = Api.call, False
+
+    async def after_a_clone(api: Api, method: str, path: str, *args: object, **more: object) -> object:
+        nonlocal came
+        if path.endswith(f"/{request_name}") and not came:
+            came = True
+            run = await begin_as_clone(server)
+            await server.room.running.finish(run.id, FinishRun(state=RunState.COMPLETE))
+        return await call(api, method, path, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Api, "call", after_a_clone)
+    async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
+        assert await working == 0
+        assert COPIED in capsys.readouterr().err
+        states = [run.state for run in await server.runs()]
+        assert states == [RunState.FAILED, RunState.COMPLETE, RunState.COMPLETE]

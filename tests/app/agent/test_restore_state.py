@@ -13,12 +13,11 @@ from tests.app.agent.machines import Server, a_server, agent, restore
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    for name in ("kept", "renamed", "changed"):
-        (folder / name).write_text(name)
-    return folder
+def source(source: Path) -> Path:
+    """Return a folder with two files more than every test has."""
+    for name in ("renamed", "changed"):
+        (source / name).write_text(name)
+    return source
 
 
 async def first(server: Server, tmp_path: Path, source: Path) -> int:
@@ -65,11 +64,11 @@ async def test_a_backup_that_was_cut_is_said_and_nothing_is_missing(
             assert await restore("laptop", *way, "--to", to) == 0
             said = capsys.readouterr().err
             assert "under way" in said and "2 files of that one" in said
-            assert names(to) == {"kept", "renamed", "new name", "changed"}
+            assert names(to) == {"file", "renamed", "new name", "changed"}
             assert (to / "changed").read_text() == "in the cut backup"
         at = said.split("--at ")[1].split()[0].rstrip(".")
         assert await restore("laptop", *token, "--at", at, "--to", tmp_path / "before") == 0
-        assert names(tmp_path / "before") == {"kept", "renamed", "changed"}
+        assert names(tmp_path / "before") == {"file", "renamed", "changed"}
         assert (tmp_path / "before" / "changed").read_text() == "changed"
         assert "state of the backup that ended at" in capsys.readouterr().err
         (run,) = [run for run in await server.runs() if not run.state.ended]
@@ -81,7 +80,7 @@ async def test_a_backup_that_was_cut_is_said_and_nothing_is_missing(
         capsys.readouterr()
         assert await restore("laptop", *token, "--to", tmp_path / "now") == 0
         assert capsys.readouterr().err == ""
-        assert names(tmp_path / "now") == {"kept", "new name", "changed"}
+        assert names(tmp_path / "now") == {"file", "new name", "changed"}
 
 
 async def test_a_first_backup_that_was_cut_is_said_to_be_all_there_is(

@@ -21,7 +21,7 @@ from app.server.uploads import UploadGate
 from app.store.store import Store
 from streams.failures import ServerUnreachable
 from streams.vocabulary import RunState, RunTrigger
-from tests.app.agent.machines import Server, a_backup, a_line, a_server, agent, restore
+from tests.app.agent.machines import HeldUpload, Server, a_backup, a_line, a_server, agent, restore
 from tests.app.agent.trees import facts, make_odd_tree, write
 from tests.servers import until
 
@@ -235,24 +235,15 @@ async def test_a_restart_of_the_server_in_mid_upload_is_survived(
 
 
 async def test_after_a_restart_the_run_is_open_again_while_its_upload_still_goes_on(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, held_upload: HeldUpload
 ) -> None:
-    (source / "large").write_bytes(os.urandom(6_000_000))
-    send_from, began, reopened = Uploader._send_from, asyncio.Event(), asyncio.Event()
-
-    async def slow(self: Uploader, content: LargeContent, offset: int, end: int) -> None:
-        began.set()
-        await reopened.wait()
-        await send_from(self, content, offset, end)
-
-    monkeypatch.setattr(Uploader, "_send_from", slow)
     async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
-        await began.wait()
+        await held_upload.begun()
         await server.stop()
         await server.start()
         await server.states(RunState.FAILED, RunState.RUNNING)
         await until(server.room.progress.all)
-        reopened.set()
+        held_upload.release()
         assert await working == 0
         await server.states(RunState.FAILED, RunState.COMPLETE)
 
@@ -377,15 +368,11 @@ async def test_uploads_that_wait_long_for_their_turn_are_no_lost_line(
         assert "Trying again" not in capsys.readouterr().err
 
 
-async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -> None:
-    (source / "large").write_bytes(os.urandom(30_000_000))
-    async with a_server(tmp_path / "data") as server, a_line(server) as line:
-        some = asyncio.Event()
-        line.on_passed = lambda passed: some.set() if passed > 1_000_000 else None
-        code = await server.code("laptop")
-        words = ("--server", line.url, "--name", "laptop", "--code", code, "--state", tmp_path / "state")
-        working = asyncio.create_task(agent(source, *words, "--once"))
-        await some.wait()
+async def test_a_running_backup_can_be_cancelled(
+    source: Path, tmp_path: Path, held_upload: HeldUpload
+) -> None:
+    async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
+        await held_upload.begun()
         run = (await server.runs())[-1]
         ended = await server.room.running.cancel(run.id)
         assert ended.state is RunState.CANCELLED
@@ -396,19 +383,10 @@ async def test_a_running_backup_can_be_cancelled(source: Path, tmp_path: Path) -
 
 
 async def test_a_backup_that_a_stop_ends_says_that_it_was_the_stop(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], held_upload: HeldUpload
 ) -> None:
-    (source / "large").write_bytes(os.urandom(1_000_000))
-
-    sending = asyncio.Event()
-
-    async def for_ever(*_: object) -> None:
-        sending.set()
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(Uploader, "_send_from", for_ever)
     async with a_server(tmp_path / "data") as server, a_backup(server, source, tmp_path / "state") as working:
-        await asyncio.wait_for(sending.wait(), 30)
+        await held_upload.begun()
         await server.room.switch.stop(0)
         assert await asyncio.wait_for(working, 30) == 2
         assert [(run.state, run.reason) for run in await server.runs()] == [

@@ -13,13 +13,12 @@ from tests.app.agent.machines import Server, a_backup, a_server, agent
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
+def source(source: Path) -> Path:
+    """Return a folder with a link and two files more than every test has."""
     for name in ("a", "b"):
-        (folder / name).write_text(name)
-    (folder / "link").symlink_to("a")
-    return folder
+        (source / name).write_text(name)
+    (source / "link").symlink_to("a")
+    return source
 
 
 async def first(server: Server, tmp_path: Path, source: Path) -> None:
@@ -64,7 +63,7 @@ async def test_two_agents_with_one_state_are_both_told_and_the_next_backup_of_ea
             assert await agent(source, "--state", tmp_path / state, "--once") == 0
             noticed = "is not the one of the last backup" in capsys.readouterr().err
             assert noticed is (number > 0), "what the other one has told since"
-            expected = {"source", "a", "b", "link", *(f"of-{each}" for each in range(number + 1))}
+            expected = {"source", "file", "a", "b", "link", *(f"of-{each}" for each in range(number + 1))}
             assert set(await kept(server)) == expected
 
 
@@ -115,9 +114,9 @@ async def test_a_damaged_index_is_begun_again(
         index.close()
         (source / "c").write_text("new")
         assert await agent(source, "--state", tmp_path / "state", "--once") == 0
-        assert set(await kept(server)) == {"source", "a", "b", "c", "link"}
+        assert set(await kept(server)) == {"source", "file", "a", "b", "c", "link"}
         (tmp_path / "state" / "index.db").write_bytes(b"no database" * 1000)
         capsys.readouterr()
         assert await agent(source, "--state", tmp_path / "state", "--once") == 0
         assert "begun again" in capsys.readouterr().err
-        assert set(await kept(server)) == {"source", "a", "b", "c", "link"}
+        assert set(await kept(server)) == {"source", "file", "a", "b", "c", "link"}

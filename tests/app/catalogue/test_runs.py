@@ -40,9 +40,12 @@ async def test_asking_again_gives_the_same_run_and_another_start_ends_it(
     catalogue: Catalogue, told: list[Event]
 ) -> None:
     client = await enrol(catalogue)
+    assert await catalogue.runs.newest_id(client.id) is None
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT, "same")
     assert await catalogue.runs.start(client.id, RunTrigger.AGENT, "same") == run
+    assert await catalogue.runs.newest_id(client.id) == run.id
     later = await catalogue.runs.start(client.id, RunTrigger.AGENT, "other")
+    assert await catalogue.runs.newest_id(client.id) == later.id
     dead = await catalogue.runs.one(run.id)
     assert (dead.state, dead.reason) == (RunState.FAILED, "the agent went away")
     assert [event.kind for event in told[-2:]] == [EventKind.RUN_FINISHED, EventKind.RUN_STARTED]
