@@ -128,6 +128,7 @@ async def _start(folder: Path, mock: MockSettings, port: int) -> asyncio.subproc
             sys.executable,
             *("-m", "app.fleet.child", "--data", str(folder)),
             *("--clients", str(mock.clients), "--seed", str(mock.seed), "--port", str(port)),
+            *("--pace", str(mock.pace), "--scenario", mock.scenario),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,

@@ -155,6 +155,13 @@ class MockSettings(Section):
     database_path: FilePath | None = setting(
         None, "Catalogue to keep between starts, in a folder of its own; without it a temporary one."
     )
+    pace: float = setting(
+        1.0, "How many times as fast the fleet lives, for demonstrations; its history is that of 1.", "times",
+        ge=0.1, le=100,
+    )  # fmt: skip
+    scenario: Literal["", "growth", "churn", "full-disk", "attack", "bad-night"] = setting(
+        "", "What happens to the fleet, for demonstrations; empty: a usual day."
+    )
     start_s: float = setting(
         60.0, "How long the simulated server may take to be ready.", "seconds", ge=1, le=600
     )

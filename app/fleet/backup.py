@@ -12,9 +12,9 @@ from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent_frames import AgentProgress
 from app.batches import BATCH_BLOB_BYTES, encode_batch
+from app.fleet.behaviour import Conditions, Fate, draw_duration_s, draw_fate
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
-from app.fleet.roster import FLAKY_REASONS, Temper
 from app.protocol import (
     Accepted,
     AgentEntry,
@@ -33,8 +33,8 @@ from streams.vocabulary import EntryKind, RunState, RunTrigger
 FILE_MODE = 0o100644
 SCAN_STEPS = 30
 """In how many steps a backup walks over the disk; one progress frame each."""
-SCAN_SHARE = 0.2
-"""How much of its time it looks at what is unchanged; the rest it sends."""
+SENDING_RATIO = 0.8
+"""For how much of its time it sends at most; before that it looks at what is unchanged."""
 LEAST_BPS = 8 * 1024
 BATCH_S = 0.7
 """Small files are sent together once they are what the line carries in so long."""
@@ -66,9 +66,18 @@ class Backup:
     """Runs once; ``stop`` ends it early."""
 
     def __init__(
-        self, api: Api, disk: Disk, contents: Contents, rng: Random, report: Callable[[AgentProgress], None]
+        self,
+        api: Api,
+        disk: Disk,
+        contents: Contents,
+        rng: Random,
+        report: Callable[[AgentProgress], None],
+        *,
+        pace: float = 1.0,
+        conditions: Conditions | None = None,
     ) -> None:
         self._api, self._disk, self._contents, self._rng, self._report = api, disk, contents, rng, report
+        self._pace, self._conditions = pace, conditions
         self._stopped = asyncio.Event()
         self._stop_reason = ""
         self._counts = Counts()
@@ -100,50 +109,42 @@ class Backup:
 
     async def carry_out(self) -> RunState:
         """Walk over the disk, send what the server lacks, and say how it ended."""
-        state, reason = RunState.COMPLETE, None
+        fate = draw_fate(
+            self._disk.machine, self._rng, troubled=True, first=not self._disk.stored,
+            conditions=self._conditions,
+        )  # fmt: skip
+        failed = fate.state is RunState.FAILED
         try:
-            failure = self._failure()
-            await self._walk(fails_after=self._rng.uniform(0.1, 0.9) if failure else None)
-            if failure:
-                state, reason = RunState.FAILED, failure
-            elif self._disk.machine.temper is Temper.UNREADABLE:
-                state, reason = RunState.PARTIAL, self._disk.machine.reason
-            if not failure:
+            await self._walk(fails_after=self._rng.uniform(0.1, 0.9) if failed else 1.0)
+            if not failed:
                 await self._tell_vanished()
         except Stopped:
-            state, reason = RunState.CANCELLED, self._stop_reason
+            fate = Fate(RunState.CANCELLED, self._stop_reason)
         except Refusal as refusal:
             if refusal.server_code == "run_ended":
                 return RunState.CANCELLED
-            raise
-        await self._finish(state, reason)
-        return state
+            fate = Fate(RunState.FAILED, refusal.message)
+        await self._finish(fate)
+        return fate.state
 
-    def _failure(self) -> str | None:
-        machine = self._disk.machine
-        if machine.temper is Temper.FAILING:
-            return machine.reason
-        chance = 0.25 if machine.temper is Temper.FLAKY else 0.015
-        return self._rng.choice(FLAKY_REASONS) if self._rng.random() < chance else None
-
-    async def _walk(self, *, fails_after: float | None) -> None:
-        """Find what is new or changed, then send it; what lies on the disk tells how long it takes."""
+    async def _walk(self, *, fails_after: float) -> None:
+        """Find what is new or changed, then send it; what is to be sent tells how long the search takes."""
         files = sorted(self._disk.tree.values(), key=lambda file: file.path)
         unsent = [file for file in files if self._disk.unsent.get(file.path) == file]
-        slowness = 4.0 if self._disk.machine.temper is Temper.SLOW else 1.0
-        takes_s = self._rng.uniform(20, 75) * slowness * min(1.0, 0.1 + len(files) / 60)
-        await self._scan([file for file in files if file not in unsent], takes_s * SCAN_SHARE)
-        self._files_total, self._bytes_total = len(files), sum(file.size_bytes for file in unsent)
+        unsent_bytes = sum(file.size_bytes for file in unsent)
+        takes_s = draw_duration_s(self._disk.machine, self._rng) / self._pace
+        least_bps = max(LEAST_BPS * self._pace, unsent_bytes / (takes_s * SENDING_RATIO))
+        self._rate_bps = min(self._disk.machine.rate_bps * self._pace, least_bps)
+        scanning_s = max(takes_s * (1 - SENDING_RATIO), takes_s - unsent_bytes / self._rate_bps)
+        known = [file for file in files if self._disk.unsent.get(file.path) != file]
+        await self._scan(known, scanning_s, fails_after)
+        self._files_total, self._bytes_total = len(files), unsent_bytes
         self._say_progress()
-        sending_s = takes_s * (1 - SCAN_SHARE)
-        self._rate_bps = min(self._disk.machine.rate_bps, max(LEAST_BPS, self._bytes_total / sending_s))
-        if fails_after is not None:
-            unsent = unsent[: round(fails_after * len(unsent))]
-        await self._send(unsent)
+        await self._send(unsent[: round(fails_after * len(unsent))])
 
-    async def _scan(self, unchanged: list[SimFile], takes_s: float) -> None:
+    async def _scan(self, unchanged: list[SimFile], takes_s: float, ratio: float) -> None:
         """Look at what is as it was: that is counted as done, but none of its bytes are sent."""
-        for step in range(SCAN_STEPS):
+        for step in range(max(1, round(ratio * SCAN_STEPS))):
             await self._pause(takes_s / SCAN_STEPS)
             start, end = (len(unchanged) * at // SCAN_STEPS for at in (step, step + 1))
             self._seen(unchanged[start:end])
@@ -275,12 +276,11 @@ class Backup:
         self._disk.told_gone(gone)
         self._counts.files_vanished = len(gone)
 
-    async def _finish(self, state: RunState, reason: str | None) -> None:
-        unreadable = state is RunState.PARTIAL and reason is not None
+    async def _finish(self, fate: Fate) -> None:
         finish = FinishRun(
-            state=state, reason=reason, files_seen=self._counts.files_done, files_new=self._counts.files_new,
-            files_changed=self._counts.files_changed, files_vanished=self._counts.files_vanished,
-            files_failed=int(reason.split()[0]) if unreadable and reason else 0,
+            state=fate.state, reason=fate.reason, files_seen=self._counts.files_done + fate.failed_files,
+            files_new=self._counts.files_new, files_changed=self._counts.files_changed,
+            files_vanished=self._counts.files_vanished, files_failed=fate.failed_files,
             bytes_seen=self._counts.bytes_seen, bytes_sent=self._counts.bytes_sent,
         )  # fmt: skip
         try:

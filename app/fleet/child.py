@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -17,8 +18,8 @@ from pathlib import Path
 
 import structlog
 
-from app.config.sections import ServerSettings
 from app.fleet.fleet import Plan, run_fleet
+from app.fleet.scenarios import Scenario, server_settings
 from app.fleet.seeding import Member, prepare
 from app.heap import still_heap
 from app.logs import set_up_logs
@@ -39,6 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the server's folder")
     parser.add_argument("--clients", type=int, default=45, metavar="N", help="how many (default: 45)")
     parser.add_argument("--seed", type=int, default=1256, metavar="S", help="start of chance (default: 1256)")
+    parser.add_argument(
+        "--pace", type=float, default=1.0, metavar="P", help="how many times as fast it lives (default: 1)"
+    )
+    parser.add_argument(
+        "--scenario", default="", choices=[scenario.value for scenario in Scenario], metavar="NAME",
+        help="what happens to the fleet: " + ", ".join(filter(None, Scenario)),
+    )  # fmt: skip
     parser.add_argument("--port", type=int, default=0, metavar="P", help="port (default: one that is free)")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write the log to FILE (default: stderr)")
     parser.add_argument(
@@ -57,7 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_files_private()
     raise_file_limit()
     set_up_logs(level="info", file=words.log)
-    plan = Plan(words.clients, words.seed, quiet=words.quiet, events_per_second=words.events_per_second)
+    plan = Plan(
+        words.clients, words.seed, pace=words.pace, scenario=Scenario(words.scenario), quiet=words.quiet,
+        events_per_second=words.events_per_second,
+    )  # fmt: skip
     try:
         asyncio.run(_run(words.data, words.port, plan))
     except TidewatchError as error:
@@ -76,13 +87,14 @@ async def _serve(data: Path, port: int, plan: Plan) -> None:
     _stop_with_parent(stop)
     data.mkdir(parents=True, exist_ok=True)
     members = await prepare(data, count=plan.clients, seed=plan.seed, quiet=plan.quiet)
+    free_bytes = (await asyncio.to_thread(shutil.disk_usage, data)).free
     ready: asyncio.Future[ServerInfo] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(
         serve(
             data,
             host=HOST,
             port=port,
-            settings=ServerSettings(),
+            settings=server_settings(plan.scenario, free_bytes),
             simulated=True,
             ready=ready.set_result,
             stop=stop,

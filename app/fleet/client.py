@@ -1,6 +1,7 @@
 """A simulated client at work: the agent's own socket, and backups when it is told or due."""
 
 import asyncio
+from dataclasses import dataclass, field
 from random import Random
 
 import structlog
@@ -10,27 +11,46 @@ from app.agent.backoff import Backoff
 from app.agent.link import Link
 from app.agent_frames import AgentProgress, Command, CommandAck
 from app.fleet.backup import Backup
+from app.fleet.behaviour import Conditions, is_on
 from app.fleet.content import Contents
 from app.fleet.disk import Disk
-from app.fleet.roster import Temper
+from app.fleet.fleet_clock import FleetClock
 from app.tasks import Tasks
 from streams.failures import TidewatchError
-from streams.records.base import utc_now
 from streams.vocabulary import RunTrigger
 
 log = structlog.stdlib.get_logger(__name__)
 
 HEARTBEAT_S = 20.0
+LOOK_EVERY_S = 2.0
+"""How often a machine looks whether it is switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """The time, the files and the troubles that all machines of a fleet share."""
+
+    clock: FleetClock
+    contents: Contents
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 class SimulatedClient:
     """One machine of the fleet as the server meets it."""
 
     def __init__(
-        self, api: Api, disk: Disk, *, events_port: int, contents: Contents, rng: Random, tasks: Tasks
+        self,
+        api: Api,
+        disk: Disk,
+        *,
+        client_id: str,
+        events_port: int,
+        circumstances: Circumstances,
+        rng: Random,
+        tasks: Tasks,
     ) -> None:
-        self.disk = disk
-        self._api, self._contents, self._rng, self._tasks = api, contents, rng, tasks
+        self.disk, self.client_id = disk, client_id
+        self._api, self._circumstances, self._rng, self._tasks = api, circumstances, rng, tasks
         self._backup: Backup | None = None
         name = disk.machine.name
         self._link = Link(
@@ -54,31 +74,33 @@ class SimulatedClient:
         return self._backup is not None
 
     async def live_after(self, pause_s: float) -> None:
-        """Wait, then stay connected as long as its temper allows, for ever."""
+        """Wait, then be connected whenever the machine is switched on, for ever."""
         await asyncio.sleep(pause_s)
         async with self._api:
             try:
-                if self.disk.machine.temper is Temper.AWAY:
-                    await self._come_and_go()
-                else:
-                    await self._link.run()
+                while True:
+                    if self._present():
+                        await self._stay()
+                    await asyncio.sleep(LOOK_EVERY_S)
             except TidewatchError as error:
                 log.info("client_ended", client=self.disk.machine.name, reason=error.message)
 
-    async def _come_and_go(self) -> None:
-        await asyncio.sleep(self._rng.uniform(0, 120))
-        while True:
-            staying = asyncio.create_task(self._link.run(), name=f"link of {self.disk.machine.name}")
-            try:
-                await asyncio.wait((staying,), timeout=self._rng.uniform(200, 800))
-                while self.busy and not staying.done():
-                    await asyncio.wait((staying,), timeout=5)
-            finally:
-                staying.cancel()
-                await asyncio.wait((staying,))
-            if not staying.cancelled():
-                staying.result()
-            await asyncio.sleep(self._rng.uniform(60, 300))
+    def _present(self) -> bool:
+        machine = self.disk.machine
+        down = machine.name in self._circumstances.conditions.down
+        return not down and is_on(machine, self._circumstances.clock.now_s())
+
+    async def _stay(self) -> None:
+        """Be connected until the machine is switched off, which waits for a backup, or loses its network."""
+        staying = asyncio.create_task(self._link.run(), name=f"link of {self.disk.machine.name}")
+        try:
+            while not staying.done() and (self._present() or self.busy):
+                await asyncio.wait((staying,), timeout=LOOK_EVERY_S)
+        finally:
+            staying.cancel()
+            await asyncio.wait((staying,))
+        if not staying.cancelled():
+            staying.result()
 
     def _on_command(self, command: Command) -> CommandAck:
         match command.kind:
@@ -97,8 +119,12 @@ class SimulatedClient:
         """Begin a backup in the background; False while one is running."""
         if self.busy:
             return False
-        self.disk.live_on(self._rng, utc_now().timestamp())
-        self._backup = Backup(self._api, self.disk, self._contents, self._rng, self._report)
+        clock, conditions = self._circumstances.clock, self._circumstances.conditions
+        self.disk.live_on(self._rng, clock.now_s(), conditions.change_factor)
+        self._backup = Backup(
+            self._api, self.disk, self._circumstances.contents, self._rng, self._report,
+            pace=clock.pace, conditions=conditions,
+        )  # fmt: skip
         self._tasks.start(self._back_up(self._backup, trigger), f"backup of {self.disk.machine.name}")
         return True
 

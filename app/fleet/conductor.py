@@ -1,49 +1,58 @@
-"""The schedules of the fleet: usually two to six backups at once, each machine in its turn."""
+"""The schedules of the fleet: each machine backs up when the model of its behaviour says so."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from random import Random
 
+from app.fleet.behaviour import next_start
 from app.fleet.client import SimulatedClient
-from app.fleet.roster import Temper
+from app.fleet.fleet_clock import FleetClock
 from streams.vocabulary import RunTrigger
 
-LEAST_AT_ONCE = 3
-MOST_AT_ONCE = 6
-LOOK_EVERY_S = 2.0
-FIRST_SECONDS = 30 * 60.0
+LOOK_EVERY_S = 1.0
+MAX_LATE_S = 900.0
+"""A backup that is due waits so long for the machine to be connected; then its turn is over."""
+MAX_BACKLOG_S = 3600.0
+"""Runs that the history left to the future are made up for, older ones are not."""
 
 
 class Conductor:
     """Starts the scheduled backups."""
 
-    def __init__(self, clients: Sequence[SimulatedClient], rng: Random) -> None:
-        self._clients, self._rng = clients, rng
-        loop_s = asyncio.get_running_loop().time()
-        self._due = {client: loop_s + rng.uniform(0, FIRST_SECONDS) for client in clients}
+    def __init__(self, clients: Iterable[SimulatedClient], clock: FleetClock) -> None:
+        self._clock = clock
+        now_s = clock.now_s()
+        self._due = {
+            client: next_start(client.disk.machine, max(client.disk.changed_s, now_s - MAX_BACKLOG_S))
+            for client in clients
+        }
 
     async def conduct(self) -> None:
         """Start what is due, for ever."""
         while True:
-            self.start_due(asyncio.get_running_loop().time())
-            await asyncio.sleep(LOOK_EVERY_S * self._rng.uniform(0.5, 1.5))
+            self.start_due()
+            await asyncio.sleep(LOOK_EVERY_S)
 
-    def start_due(self, now_s: float) -> int:
-        """Start one backup that is due, or the next one while too few run; return how many run now."""
-        running = sum(client.busy for client in self._clients)
-        ready = [client for client in self._clients if client.online and not client.busy]
-        if ready and running < MOST_AT_ONCE:
-            client = min(ready, key=lambda candidate: self._due[candidate])
-            if (self._due[client] <= now_s or running < LEAST_AT_ONCE) and client.start_backup(
-                RunTrigger.SCHEDULE
-            ):
-                self._due[client] = now_s + self._pause_s(client)
-                running += 1
-        return running
+    def start_due(self) -> None:
+        """Start the backups that are due; whoever is busy or away misses its turn."""
+        now_s = self._clock.now_s()
+        for client, due_s in self._due.items():
+            if due_s > now_s or (not client.online and now_s - due_s < MAX_LATE_S):
+                continue
+            if client.online:
+                client.start_backup(RunTrigger.SCHEDULE)
+            self._due[client] = next_start(client.disk.machine, now_s)
 
-    def _pause_s(self, client: SimulatedClient) -> float:
-        machine = client.disk.machine
-        pause_s = self._rng.uniform(12, 40) * 60
-        if machine.role.personal or machine.temper is Temper.SLOW:
-            pause_s *= 2
-        return pause_s
+    def add(self, client: SimulatedClient) -> None:
+        """Take in a machine that has just been enrolled: its first backup is due."""
+        self._due[client] = self._clock.now_s()
+
+    def remove(self, client: SimulatedClient) -> None:
+        """Forget a machine."""
+        self._due.pop(client, None)
+
+    def rush(self, within_s: float, rng: Random) -> None:
+        """Let every machine be due once more within some time of the fleet, as in a nightly batch."""
+        now_s = self._clock.now_s()
+        for client, due_s in self._due.items():
+            self._due[client] = min(due_s, now_s + rng.uniform(0, within_s))

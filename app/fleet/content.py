@@ -17,6 +17,8 @@ _CORPUS_BYTES = 32 * 1024
 _OWN_BYTES = 3 * 1024
 """How much of a file is found in no other; decides what it costs on the server's disk."""
 
+MAX_OWN_BYTES = 64 * 1024 * 1024
+
 _MAGIC: dict[str, bytes] = {
     "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
     "png": b"\x89PNG\r\n\x1a\n",
@@ -56,10 +58,11 @@ class SimFile:
 
 
 class Contents:
-    """Makes the bytes of the files of one seed."""
+    """Makes the bytes of the files of one seed; ``unique`` ones take all their size on a disk."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, unique: bool = False) -> None:
         self._seed = seed
+        self._own_bytes = MAX_OWN_BYTES if unique else _OWN_BYTES
 
     def chunks(self, owner: str, file: SimFile, offset: int = 0) -> Iterator[bytes]:
         """Yield the bytes of ``file`` from ``offset`` on, in pieces of at most 256 KiB."""
@@ -89,8 +92,8 @@ class Contents:
     def _parts(self, owner: str, file: SimFile) -> tuple[bytes, bytes]:
         name = file.shared or f"{owner}:{file.mtime_ns}:{file.path}"
         rng = Random(f"{self._seed}:{name}:{file.size_bytes}")
-        own = rng.randbytes(min(_OWN_BYTES, file.size_bytes))
-        if file.suffix in _TEXT:
+        own = rng.randbytes(min(self._own_bytes, file.size_bytes))
+        if file.suffix in _TEXT and self._own_bytes == _OWN_BYTES:
             own = own.hex().encode()[: len(own)]
         return _MAGIC.get(file.suffix, b"") + own, _corpus(self._seed, file.suffix)
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 from random import Random
 
 from app.fleet.content import SimFile
-from app.fleet.roster import Machine
+from app.fleet.roster import DAY_S, Machine
 from app.fleet.trees import drift
+
+MAX_ABSENCE_S = 4 * DAY_S
+"""Of a longer time without a backup only so much is made up for."""
+MAX_UNSENT = 60
 
 
 @dataclass(slots=True)
@@ -18,12 +22,20 @@ class Disk:
     """Paths of which the server has some version."""
     unsent: dict[str, SimFile] = field(default_factory=dict[str, SimFile])
     vanished: set[str] = field(default_factory=set[str])
+    changed_s: float = 0.0
+    """Until when people and programs have changed it."""
 
-    def live_on(self, rng: Random, now_s: float) -> None:
-        """Let people and programs change some files, as they do between two backups."""
-        if len(self.unsent) > 40:
+    @classmethod
+    def new(cls, machine: Machine, tree: dict[str, SimFile], now_s: float) -> "Disk":
+        """Return a disk of which the server has nothing yet."""
+        return cls(machine, tree, unsent=dict(tree), changed_s=now_s)
+
+    def live_on(self, rng: Random, now_s: float, factor: float = 1.0) -> None:
+        """Let people and programs change some files until ``now_s``, as they do between two backups."""
+        since_s, self.changed_s = max(self.changed_s, now_s - MAX_ABSENCE_S), now_s
+        if len(self.unsent) > MAX_UNSENT and self.stored:
             return
-        change = drift(self.machine, self.tree, rng, now_s)
+        change = drift(self.machine, self.tree, rng, since_s=since_s, now_s=now_s, factor=factor)
         for path in change.vanished:
             self.tree.pop(path, None)
             self.unsent.pop(path, None)

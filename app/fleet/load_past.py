@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from random import Random
 
-from app.fleet.past import HISTORY_DAYS, Past
-from app.fleet.roster import DAY_S, HOUR_S, Temper
+from app.fleet.behaviour import is_on
+from app.fleet.past import AWAY_TEMPERS, HISTORY_DAYS, Past
+from app.fleet.roster import DAY_S, HOUR_S
 
 MEGABYTE = 1_000_000
 FINE_S, FINE_STEP_S = 12 * 60.0, 10.0
@@ -53,13 +54,9 @@ def samples(pasts: Sequence[Past], store_bytes: int, seed: int, now_s: float) ->
 
 
 def _online(past: Past, at_s: float) -> bool:
-    """Whether a machine was switched on: servers always, people's machines in working hours."""
-    if at_s < past.enrolled_s or past.last_seen_s is None or past.machine.temper is Temper.NEVER:
+    """Whether a machine was connected: between enrolment and last sight, while it was switched on."""
+    if past.last_seen_s is None or at_s < past.enrolled_s:
         return False
-    if at_s > past.last_seen_s and past.machine.trouble_s:
+    if past.machine.temper in AWAY_TEMPERS and at_s > past.last_seen_s:
         return False
-    if not past.machine.role.personal:
-        return True
-    at = datetime.fromtimestamp(at_s, UTC)
-    share = sum(past.machine.name.encode()) % 100 / 100
-    return at.weekday() < 5 and 7.5 + 1.5 * share < at.hour + at.minute / 60 < 16.5 + 3 * share
+    return is_on(past.machine, at_s)

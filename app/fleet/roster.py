@@ -60,13 +60,15 @@ class Machine:
     agent_version: str
     goal_s: float
     every_s: float
-    """Time between two scheduled backups in its history."""
+    """Time between two scheduled backups."""
     rate_bps: float
     """How fast its line sends."""
     reason: str | None = None
     """Why its backups fail or are partial."""
     trouble_s: float = 0.0
-    """For how long it has been failing or gone."""
+    """For how long it has been failing or gone when the fleet is made."""
+    office_hours: bool = False
+    """Whether it is switched on in working hours only."""
 
 
 _NAMES: tuple[tuple[str, Role], ...] = (
@@ -99,12 +101,12 @@ _PLATFORMS: dict[Role, tuple[str, ...]] = {
 }
 _SERVER_PLATFORMS = ("Debian 12", "Ubuntu 24.04", "Rocky Linux 9")
 _EVERY_S: dict[Role, float] = {
-    Role.DATABASE: 6 * HOUR_S,
-    Role.MAIL: 8 * HOUR_S,
-    Role.FILES: 12 * HOUR_S,
-    Role.LAPTOP: DAY_S,
-    Role.WORKSTATION: DAY_S,
-    Role.DEVICE: 2 * DAY_S,
+    Role.DATABASE: 2 * HOUR_S,
+    Role.MAIL: 3 * HOUR_S,
+    Role.FILES: 4 * HOUR_S,
+    Role.LAPTOP: 4 * HOUR_S,
+    Role.WORKSTATION: 4 * HOUR_S,
+    Role.DEVICE: DAY_S,
 }
 _FAILING_REASONS = (
     "no space left on the client's disk while writing the snapshot to /var/lib/tidewatch",
@@ -152,7 +154,7 @@ def _tempers(names: list[tuple[str, Role]], rng: Random) -> dict[str, Temper]:
 
 
 def _machine(name: str, role: Role, temper: Temper, rng: Random) -> Machine:
-    every_s = _EVERY_S.get(role, DAY_S if rng.random() < 0.5 else DAY_S / 2)
+    every_s = _EVERY_S.get(role, (8 if rng.random() < 0.5 else 4) * HOUR_S)
     goal_s = 3 * DAY_S if role.personal or role is Role.DEVICE else max(DAY_S, 3 * every_s)
     platform = rng.choice(_PLATFORMS.get(role, _SERVER_PLATFORMS))
     if name.endswith("macbook"):
@@ -163,7 +165,7 @@ def _machine(name: str, role: Role, temper: Temper, rng: Random) -> Machine:
     if temper is Temper.FAILING:
         reason, trouble_s = rng.choice(_FAILING_REASONS), rng.uniform(3.2, 6.0) * DAY_S
     elif temper is Temper.UNREADABLE:
-        reason = rng.choice(_UNREADABLE_REASONS)
+        reason, trouble_s = rng.choice(_UNREADABLE_REASONS), 12 * DAY_S
     elif temper is Temper.GONE:
         trouble_s = rng.uniform(5, 9) * DAY_S
     elif temper is Temper.SHUT_OUT:
@@ -174,4 +176,5 @@ def _machine(name: str, role: Role, temper: Temper, rng: Random) -> Machine:
     return Machine(
         name=name, role=role, temper=temper, platform=platform, agent_version=version, goal_s=goal_s,
         every_s=every_s, rate_bps=rate_bps, reason=reason, trouble_s=trouble_s,
+        office_hours=role.personal,
     )  # fmt: skip

@@ -13,7 +13,6 @@ from app.fleet.disk import Disk
 from app.fleet.load_past import samples
 from app.fleet.past import Past, PastRun, make_past
 from app.fleet.roster import Machine, Role, Temper, make_roster
-from app.fleet.trees import make_tree
 from app.protocol import AgentEntry
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from app.store.store import Store
@@ -45,7 +44,7 @@ async def prepare(data_dir: Path, *, count: int, seed: int, quiet: bool = False)
     """
     roster = make_roster(count, seed)
     if quiet:
-        roster = tuple(replace(machine, temper=Temper.STEADY) for machine in roster)
+        roster = tuple(replace(machine, temper=Temper.STEADY, office_hours=False) for machine in roster)
     catalogue = await Catalogue.open(data_dir / CATALOGUE_FILE)
     try:
         _, _, known = await catalogue.clients.all()
@@ -68,15 +67,15 @@ async def _returning(catalogue: Catalogue, machine: Machine, client_id: str) -> 
         entries, after = await catalogue.files.tree(client_id, None, after, 1000)
         for entry in entries:
             tree[entry.path] = SimFile(entry.path, entry.size_bytes, entry.mtime_ns)
-    return Member(client_id, token, Disk(machine, tree, stored=set(tree)))
+    disk = Disk(machine, tree, stored=set(tree), changed_s=utc_now().timestamp())
+    return Member(client_id, token, disk)
 
 
 async def _write_past(
     catalogue: Catalogue, data_dir: Path, machines: tuple[Machine, ...], seed: int
 ) -> list[Member]:
     now_s = utc_now().timestamp()
-    trees = {machine.name: make_tree(machine, seed, now_s) for machine in machines}
-    pasts = [make_past(machine, trees[machine.name], seed, now_s) for machine in machines]
+    pasts = [make_past(machine, seed, now_s) for machine in machines]
     store = Store(data_dir / STORE_FOLDER)
     await store.prepare()
     try:
@@ -93,21 +92,8 @@ async def _write_past(
         verified=_verified(pasts, hashes, now_s),
     )
     return [
-        Member(seeded[past.machine.name].id, seeded[past.machine.name].token, _disk(past, trees))
-        for past in pasts
+        Member(seeded[past.machine.name].id, seeded[past.machine.name].token, past.disk) for past in pasts
     ]
-
-
-def _disk(past: Past, trees: dict[str, dict[str, SimFile]]) -> Disk:
-    """Return the disk after its last backup: what came later is still to be sent."""
-    tree = trees[past.machine.name]
-    kept: dict[str, SimFile] = {}
-    for run in past.runs:
-        kept.update((file.path, file) for file in run.written)
-        for path in run.vanished:
-            kept.pop(path, None)
-    unsent = {path: file for path, file in tree.items() if kept.get(path) != file}
-    return Disk(past.machine, tree, stored=set(kept), unsent=unsent)
 
 
 Key = tuple[str, SimFile]

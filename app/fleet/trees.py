@@ -139,6 +139,17 @@ _COUNTS: dict[Role, tuple[int, int]] = {
     Role.FILES: (50, 70), Role.MAIL: (50, 70), Role.DEVICE: (8, 14), Role.SERVICE: (14, 24),
 }  # fmt: skip
 _USUAL_COUNT = (16, 30)
+_CHANGES_A_DAY: dict[Role, float] = {
+    Role.WEB: 1.5, Role.DATABASE: 2, Role.MAIL: 4, Role.FILES: 2.5, Role.BUILD: 2, Role.SERVICE: 1,
+    Role.LAPTOP: 2, Role.WORKSTATION: 2, Role.DEVICE: 0.5,
+}  # fmt: skip
+"""How many files are written on a machine of a role in a day."""
+_REWRITTEN_RATIO = 0.6
+"""How many of them were there before."""
+_REMOVED_RATIO = 0.6
+"""For how many new files an old one goes."""
+_HAVE_IMAGES = (Role.DATABASE, Role.FILES, Role.BUILD, Role.WORKSTATION)
+_IMAGES_A_DAY = 0.01
 
 
 def new_path(machine: Machine, rng: Random) -> str:
@@ -205,20 +216,43 @@ class Change:
     vanished: tuple[str, ...]
 
 
-def drift(machine: Machine, tree: dict[str, SimFile], rng: Random, now_s: float) -> Change:
-    """Make up what people and programs did to ``tree`` until ``now_s``; ``tree`` stays as it is."""
+def drift(
+    machine: Machine,
+    tree: dict[str, SimFile],
+    rng: Random,
+    *,
+    since_s: float,
+    now_s: float,
+    factor: float = 1.0,
+) -> Change:
+    """Make up what people and programs did to ``tree`` between two moments; ``tree`` stays as it is."""
+    days = max(0.0, now_s - since_s) / DAY_S * factor
     old = [path for path, file in tree.items() if not file.shared]
     written: dict[str, SimFile] = {}
-    mtime_ns = round(now_s * 1e9)
-    for path in rng.sample(old, min(len(old), rng.randint(1, 6))):
-        size = max(1, round(tree[path].size_bytes * rng.uniform(0.9, 1.2)))
-        written[path] = SimFile(path, min(size, 4 * _FILE_CAP_BYTES), mtime_ns - rng.randint(0, 600) * 10**9)
-    for _ in range(rng.randint(1, 5)):
+    gone: set[str] = set()
+    for _ in range(_poisson(_CHANGES_A_DAY[machine.role] * days, rng)):
+        mtime_ns = round(rng.uniform(since_s, now_s) * 1e9)
+        if old and rng.random() < _REWRITTEN_RATIO:
+            path = rng.choice(old)
+            size = max(1, round(tree[path].size_bytes * rng.uniform(0.9, 1.15)))
+            written[path] = SimFile(path, min(size, _FILE_CAP_BYTES), mtime_ns)
+            continue
         path = new_path(machine, rng)
-        written[path] = SimFile(path, new_size(path, rng), mtime_ns - rng.randint(0, 600) * 10**9)
-    if machine.role in (Role.DATABASE, Role.FILES, Role.BUILD, Role.WORKSTATION) and rng.random() < 0.6:
-        path = f"/var/backups/image-{rng.randint(1, 5)}.{rng.choice(('qcow2', 'tar', 'iso'))}"
-        written[path] = SimFile(path, rng.randint(6, 40) * MIB, mtime_ns)
-    gone = [path for path in old if path not in written]
-    vanished = rng.sample(gone, min(len(gone), max(0, len(written) - 3))) if len(tree) > 60 else []
-    return Change(tuple(written.values()), tuple(vanished))
+        written[path] = SimFile(path, new_size(path, rng), mtime_ns)
+        if old and rng.random() < _REMOVED_RATIO:
+            gone.add(rng.choice(old))
+    if machine.role in _HAVE_IMAGES:
+        for _ in range(_poisson(_IMAGES_A_DAY * days, rng)):
+            path = f"/var/backups/image-{rng.randint(1, 5)}.{rng.choice(('qcow2', 'tar', 'iso'))}"
+            mtime_ns = round(rng.uniform(since_s, now_s) * 1e9)
+            written[path] = SimFile(path, rng.randint(4, 16) * MIB, mtime_ns)
+    return Change(tuple(written.values()), tuple(sorted(gone - written.keys())))
+
+
+def _poisson(mean: float, rng: Random) -> int:
+    """Draw how many of a rate's events fall into a time in which ``mean`` are expected."""
+    count, at = 0, rng.expovariate(1.0)
+    while at < mean:
+        count += 1
+        at += rng.expovariate(1.0)
+    return count

@@ -27,7 +27,7 @@ OWNED = {
     "app/fleet/child.py::_serve": "awaited there: the process ends with it, and has a successor",
     "app/fleet/child.py::_live": "waits for an event, cancelled there",
     "app/fleet/child.py::_stop_with_parent": "ends the process, also where it fails",
-    "app/fleet/client.py::_come_and_go": "awaited there",
+    "app/fleet/client.py::_stay": "awaited there",
     "app/server/ending.py::_told": "cuts a process that does not end",
     "app/server/running.py::end_by_agents": "wait for events, cancelled there",
     "app/server/sockets.py::first_of": "awaited there",

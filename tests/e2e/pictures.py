@@ -36,7 +36,7 @@ async def _take_all(out: Path) -> None:
 
 async def _of_the_fleet(browser: Browser, root: Path, out: Path) -> None:
     root.mkdir()
-    async with run_fleet(root / "data") as fleet:
+    async with run_fleet(root / "data", "--pace", "6") as fleet:
         config = fleet.configuration(root)
         async with run_console("--config", str(config)) as (_, url):
             for dark in (False, True):

@@ -1,10 +1,13 @@
 """The simulated server as the console starts it: a program of its own, over HTTP, until its input ends."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,14 @@ import pytest
 
 from app.agent.address import address_of
 from app.agent.api import Api
+from app.fleet.scenarios import NIGHT_REASON
 from app.protocol import BackupRequest, ClientList
 from streams.commands import Outcome
+from streams.records.clients import Client
 from streams.records.files import FilePage
-from streams.records.runs import RunPage
-from streams.vocabulary import ClientState, RunState, RunTrigger
+from streams.records.runs import Run, RunPage
+from streams.records.server import ServerStatus
+from streams.vocabulary import AuditAction, ClientState, RunState, RunTrigger
 
 pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,3 +109,89 @@ async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
     child.terminate()
     async with asyncio.timeout(30):
         assert await child.wait() == 0
+
+
+async def runs_of(api: Api, *, wanted: Callable[[Run], bool], within_s: float = 60) -> list[Run]:
+    """Wait until there is a run that matches; return all that do."""
+    async with asyncio.timeout(within_s):
+        while True:
+            page = await api.call("GET", "/api/runs", RunPage, params={"limit": 200})
+            if found := [run for run in page.rows if wanted(run)]:
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def clients_when(api: Api, wanted: Callable[[tuple[Client, ...]], bool]) -> tuple[Client, ...]:
+    """Wait until the clients are as wanted."""
+    async with asyncio.timeout(60):
+        while True:
+            clients = (await api.call("GET", "/api/clients", ClientList)).clients
+            if wanted(clients):
+                return clients
+            await asyncio.sleep(0.2)
+
+
+async def test_a_growing_fleet_enrols_machines_whose_first_backup_sends_everything(tmp_path: Path) -> None:
+    child, told = await start(tmp_path, "--pace", "60", "--scenario", "growth")
+    try:
+        async with api_of(told) as api:
+            clients = await clients_when(api, lambda clients: len(clients) > 4)
+            new = max(clients, key=lambda client: client.created_at)
+            found = await runs_of(
+                api, wanted=lambda run: run.client_id == new.id and run.state is RunState.COMPLETE
+            )
+            assert found[0].files_new == found[0].files_seen > 10
+    finally:
+        assert await end(child) == 0
+
+
+async def test_in_a_churning_fleet_machines_come_and_go(tmp_path: Path) -> None:
+    child, told = await start(tmp_path, "--pace", "100", "--scenario", "churn")
+    try:
+        async with api_of(told) as api:
+            await clients_when(
+                api, lambda clients: len(clients) > 4 and any(client.destroy_at for client in clients)
+            )
+    finally:
+        assert await end(child) == 0
+
+
+async def test_a_disk_that_fills_is_warned_of_and_then_takes_no_more(tmp_path: Path) -> None:
+    child, told = await start(tmp_path, "--pace", "100", "--scenario", "full-disk")
+    try:
+        async with api_of(told) as api:
+            status = await api.call("GET", "/api/status", ServerStatus)
+            assert status.disk_warn_bytes > status.disk_least_bytes > 0
+            full = await runs_of(api, wanted=lambda run: "disk" in (run.reason or ""), within_s=90)
+            assert full[0].state is RunState.FAILED
+            status = await api.call("GET", "/api/status", ServerStatus)
+            assert status.disk_free_bytes < status.disk_warn_bytes
+    finally:
+        assert await end(child) == 0
+
+
+async def test_an_attack_is_in_the_audit_log_and_keeps_no_console_out(tmp_path: Path) -> None:
+    child, told = await start(tmp_path, "--scenario", "attack")
+    try:
+        async with api_of(told) as api, asyncio.timeout(60):
+            seen: set[AuditAction] = set()
+            while not seen >= {AuditAction.WRONG_TOKEN, AuditAction.WRONG_CODE}:
+                with contextlib.closing(sqlite3.connect(told["database_path"])) as database:
+                    seen = {AuditAction(action) for (action,) in database.execute("SELECT action FROM audit")}
+                await asyncio.sleep(0.2)
+            assert len((await api.call("GET", "/api/clients", ClientList)).clients) == 4
+    finally:
+        assert await end(child) == 0
+
+
+async def test_in_a_bad_night_most_backups_fail_for_one_reason(tmp_path: Path) -> None:
+    child, told = await start(tmp_path, "--pace", "100", "--scenario", "bad-night", clients=12)
+    try:
+        async with api_of(told) as api:
+            found = await runs_of(api, wanted=lambda run: run.reason == NIGHT_REASON)
+            assert all(run.state is RunState.FAILED for run in found)
+            await clients_when(
+                api, lambda clients: any(client.state is ClientState.OFFLINE for client in clients)
+            )
+    finally:
+        assert await end(child) == 0

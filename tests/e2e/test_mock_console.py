@@ -17,10 +17,13 @@ PAPER = (80, 795)
 QUICK = "lab-printer"
 """A machine of the seeded fleet with few files, whose backups are over soon."""
 
+LIVELY = {"TIDEWATCH_MOCK__PACE": "8"}
+"""At the usual pace a minute may pass in which no machine backs up."""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def console() -> AsyncIterator[tuple[Program, str]]:
-    async with run_console(start_s=90) as started:
+    async with run_console(start_s=90, env=LIVELY) as started:
         yield started
 
 
@@ -47,7 +50,7 @@ async def test_the_page_draws_in_the_thread_that_lays_out_its_text(screen: Scree
 
 async def test_the_clients_are_listed_with_their_states(screen: Screen) -> None:
     await screen.go("Clients")
-    await screen.row_says("accounting-pc", r"\b(online|overdue|backing up)\b", within_s=30)
+    await screen.row_says("analytics-db", r"\b(online|overdue|backing up)\b", within_s=30)
     words = await screen.words()
     assert re.search(r"^Total\n45\n", words, re.MULTILINE)
     assert "backing up" in words

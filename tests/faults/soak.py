@@ -23,6 +23,8 @@ from tests.faults.followers import Follower
 START_S = 1800.0
 """Many clients have a long history, which is written first."""
 EVERY_S = 5.0
+PACE = "6"
+"""How many times as fast the fleet lives: about two backups run at any moment."""
 TOLD_S = 60.0
 SPARE_MB = 32.0
 GROWTH = 1.1
@@ -91,7 +93,7 @@ async def soak(clients: int, minutes: float) -> int:
     samples: dict[str, list[Sample]] = {"server": [], "console": []}
     with room() as work:
         async with (
-            run_fleet(work / "data", clients=clients, start_s=START_S) as fleet,
+            run_fleet(work / "data", "--pace", PACE, clients=clients, start_s=START_S) as fleet,
             _console(fleet, work) as console,
         ):
             server = psutil.Process(fleet.program.process.pid)

@@ -76,7 +76,7 @@ def back_up(
         def report(progress: AgentProgress) -> None:
             told.append((asyncio.get_running_loop().time(), progress))
 
-        backup = Backup(server, disk, Contents(1), Random(3), report)  # type: ignore[arg-type]
+        backup = Backup(server, disk, Contents(1), Random(3), report, pace=6)  # type: ignore[arg-type]
         await backup.begin(RunTrigger.SCHEDULE)
         if stopped is not None:
             asyncio.get_running_loop().call_later(stopped[0], backup.stop, stopped[1])

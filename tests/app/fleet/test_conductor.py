@@ -1,12 +1,17 @@
-import asyncio
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
 
-from app.fleet.conductor import LEAST_AT_ONCE, MOST_AT_ONCE, Conductor
+import pytest
+
+from app.fleet.behaviour import next_start
+from app.fleet.conductor import MAX_LATE_S, Conductor
 from app.fleet.disk import Disk
-from app.fleet.roster import make_roster
+from app.fleet.fleet_clock import FleetClock
+from app.fleet.roster import DAY_S, make_roster
 from streams.vocabulary import RunTrigger
+
+NOW_S = 1_760_000_000.0
 
 
 @dataclass(eq=False)
@@ -17,43 +22,87 @@ class FakeClient:
     asked: list[RunTrigger] = field(default_factory=list[RunTrigger])
 
     def start_backup(self, trigger: RunTrigger) -> bool:
-        self.busy = True
         self.asked.append(trigger)
-        return True
+        return not self.busy
+
+
+@dataclass
+class Hand:
+    """A clock that is set by hand."""
+
+    at_s: float = NOW_S
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
 
 
 def fleet(count: int) -> list[FakeClient]:
-    return [FakeClient(Disk(machine, {})) for machine in make_roster(count, 1)]
+    return [FakeClient(Disk(machine, {}, changed_s=NOW_S)) for machine in make_roster(count, 1)]
 
 
-def conductor_of(clients: list[FakeClient]) -> Conductor:
-    return Conductor(cast(Any, clients), Random(1))
+def conductor_of(clients: list[FakeClient], hand: Hand) -> Conductor:
+    return Conductor(cast(Any, clients), FleetClock(now=hand))
 
 
-async def test_a_few_backups_run_at_once_from_the_start() -> None:
-    clients = fleet(20)
-    conductor = conductor_of(clients)
-    for _ in range(10):
-        conductor.start_due(0.0)
-    assert sum(client.busy for client in clients) == LEAST_AT_ONCE
+def test_nothing_begins_before_it_is_due_and_each_turn_once(hand: Hand) -> None:
+    (client,) = clients = fleet(1)
+    conductor = conductor_of(clients, hand)
+    due_s = next_start(client.disk.machine, NOW_S)
+    hand.at_s = due_s - 1
+    conductor.start_due()
+    assert not client.asked
+    hand.at_s = due_s + 1
+    for _ in range(5):
+        conductor.start_due()
+    assert client.asked == [RunTrigger.SCHEDULE]
 
 
-async def test_never_more_than_the_most_even_when_all_are_due() -> None:
-    clients = fleet(20)
-    conductor = conductor_of(clients)
-    for _ in range(30):
-        conductor.start_due(1e9)
-    assert sum(client.busy for client in clients) == MOST_AT_ONCE
-
-
-async def test_every_client_has_its_turn_and_those_offline_do_not() -> None:
+def test_every_client_has_its_turn_and_those_offline_do_not(hand: Hand) -> None:
     clients = fleet(12)
     clients[0].online = False
-    conductor = conductor_of(clients)
-    began_s = asyncio.get_running_loop().time()  # of a machine that has been up for a minute or for a month
-    for since_s in range(0, 40_000, 20):
-        conductor.start_due(began_s + since_s)
-        for client in clients:
-            client.busy = False
+    conductor = conductor_of(clients, hand)
+    for at in range(0, round(7 * DAY_S), 600):
+        hand.at_s = NOW_S + at
+        conductor.start_due()
     assert not clients[0].asked
     assert all(set(client.asked) == {RunTrigger.SCHEDULE} for client in clients[1:])
+
+
+def test_who_connects_late_still_has_its_turn_but_not_for_ever(hand: Hand) -> None:
+    clients = fleet(2)
+    for client in clients:
+        client.online = False
+    conductor = conductor_of(clients, hand)
+    conductor.rush(0.0, Random(1))
+    for at, online in ((1.0, None), (MAX_LATE_S / 2, 0), (MAX_LATE_S * 1.5, 1)):
+        hand.at_s = NOW_S + at
+        conductor.start_due()
+        if online is not None:
+            clients[online].online = True
+        conductor.start_due()
+    assert [len(client.asked) for client in clients] == [1, 0]
+
+
+def test_what_the_history_left_over_begins_at_once(hand: Hand) -> None:
+    (client,) = clients = fleet(1)
+    due_s = next_start(client.disk.machine, NOW_S)
+    client.disk.changed_s, hand.at_s = due_s - 60, due_s + 300
+    conductor_of(clients, hand).start_due()
+    assert client.asked
+
+
+def test_machines_come_and_go(hand: Hand) -> None:
+    clients = fleet(2)
+    conductor = conductor_of(clients[:1], hand)
+    conductor.add(cast(Any, clients[1]))
+    conductor.start_due()
+    assert [len(client.asked) for client in clients] == [0, 1]
+    conductor.remove(cast(Any, clients[1]))
+    hand.at_s += DAY_S
+    conductor.start_due()
+    assert [len(client.asked) for client in clients] == [1, 1]

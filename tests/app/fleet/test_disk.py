@@ -1,7 +1,7 @@
 from random import Random
 
-from app.fleet.disk import Disk
-from app.fleet.roster import make_roster
+from app.fleet.disk import MAX_UNSENT, Disk
+from app.fleet.roster import DAY_S, make_roster
 from app.fleet.trees import make_tree
 
 NOW_S = 1_760_000_000.0
@@ -10,7 +10,7 @@ NOW_S = 1_760_000_000.0
 def a_disk() -> Disk:
     machine = make_roster(1, 1)[0]
     tree = make_tree(machine, 1, NOW_S)
-    return Disk(machine, tree, stored=set(tree))
+    return Disk(machine, tree, stored=set(tree), changed_s=NOW_S - 2 * DAY_S)
 
 
 def test_something_changes_between_two_backups() -> None:
@@ -43,15 +43,17 @@ def test_a_server_that_is_down_for_long_does_not_let_the_list_grow_without_end()
     disk = a_disk()
     rng = Random(1)
     for day in range(200):
-        disk.live_on(rng, NOW_S + 100 * day)
-    assert len(disk.unsent) < 60
+        disk.live_on(rng, NOW_S + DAY_S * day)
+    assert len(disk.unsent) < MAX_UNSENT + 40
 
 
 def test_what_vanished_is_told_once() -> None:
     disk = a_disk()
     rng = Random(2)
+    day = 0
     while not disk.vanished:
-        disk.live_on(rng, NOW_S)
+        day += 1
+        disk.live_on(rng, NOW_S + DAY_S * day)
         for file in list(disk.unsent.values()):
             disk.kept(file)
     disk.told_gone(disk.gone())

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
+from app.fleet.content import SimFile
 from app.fleet.past import HISTORY_DAYS, Past, make_past
 from app.fleet.roster import DAY_S, FLAKY_REASONS, Machine, Temper, make_roster
-from app.fleet.trees import make_tree
 from streams.vocabulary import RunState
 
 NOW_S = 1_760_000_000.0
@@ -13,7 +13,7 @@ ROSTER = make_roster(45, SEED)
 
 
 def past_of(machine: Machine) -> Past:
-    return make_past(machine, make_tree(machine, SEED, NOW_S), SEED, NOW_S)
+    return make_past(machine, SEED, NOW_S)
 
 
 def of_temper(temper: Temper) -> Past:
@@ -33,13 +33,15 @@ def test_runs_are_in_order_and_lie_in_the_past(machine: Machine) -> None:
 
 @pytest.mark.parametrize("machine", ROSTER, ids=lambda machine: machine.name)
 def test_the_last_version_kept_of_each_file_is_the_one_on_the_disk(machine: Machine) -> None:
-    tree = make_tree(machine, SEED, NOW_S)
-    past = make_past(machine, tree, SEED, NOW_S)
-    kept = {file.path: file for run in past.runs for file in run.written}
-    last_good_s = max((run.started_s for run in past.runs if run.good), default=0)
-    for path, file in tree.items():
-        if file.mtime_ns / 1e9 <= last_good_s:
-            assert kept[path] == file
+    past = past_of(machine)
+    kept: dict[str, SimFile] = {}
+    for run in past.runs:
+        kept.update((file.path, file) for file in run.written)
+        for path in run.vanished:
+            del kept[path]
+    assert set(kept) == past.disk.stored
+    for path, file in past.disk.tree.items():
+        assert kept.get(path) == file or past.disk.unsent[path] == file
     for run in past.runs:
         assert all(file.mtime_ns / 1e9 <= run.started_s for file in run.written)
         assert len({file.path for file in run.written}) == len(run.written)
@@ -78,6 +80,7 @@ def test_who_fails_has_failed_since_its_trouble_began() -> None:
 def test_who_is_gone_was_last_seen_when_it_left() -> None:
     past = of_temper(Temper.GONE)
     assert past.last_seen_s == NOW_S - past.machine.trouble_s
+    assert past.last_seen_s is not None
     assert past.runs[-1].finished_s <= past.last_seen_s
 
 
