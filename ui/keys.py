@@ -6,7 +6,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import flet as ft
 
-from ui.theme import LINE, QUIET_INK, SIZE_BODY, body_text, mono_text, text_style
+from ui.theme import LINE, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, body_text, mono_text, text_style
 
 
 class Act(Enum):
@@ -132,13 +132,13 @@ def key_sheet() -> ft.AlertDialog:
     for title, keys in SHEET.items():
         parts.append(
             ft.Container(
-                ft.Text(title, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK),
+                ft.Text(title, size=12, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),
                 padding=ft.Padding.only(top=10, bottom=2),
             )
         )
         parts += [_line(key) for key in keys]
     return ft.AlertDialog(
-        title=ft.Text("Keys", size=18, weight=ft.FontWeight.W_600),
+        title=ft.Text("Keys", size=18, weight=STRONG, font_family=STRONG_FACE),
         content=ft.Container(
             ft.Column(parts, spacing=0, tight=True),
             width=520,

@@ -28,7 +28,7 @@ class Rail:
             min_extended_width=WIDE_RAIL_WIDTH - 1,
             bgcolor=CARD,
             indicator_color=SELECTED,
-            selected_label_text_style=text_style(size=11, weight=ft.FontWeight.W_600, color=INK),
+            selected_label_text_style=text_style(size=11, strong=True, color=INK),
             unselected_label_text_style=text_style(size=11, color=QUIET_INK),
             leading=ft.Container(
                 ft.Icon(ft.Icons.WAVES, size=26, color=ft.Colors.PRIMARY, semantics_label="Tidewatch"),

@@ -1,10 +1,11 @@
 """The two colour schemes, light and dark, and the Material theme of each."""
 
+from dataclasses import replace
 from typing import Final
 
 import flet as ft
 
-from ui.theme import FACE, FLOAT, text_style
+from ui.theme import FACE, FLOAT, QUIET_INK, text_style
 
 SEED: Final = "#0F6B7A"
 
@@ -26,7 +27,7 @@ LIGHT: Final = ft.ColorScheme(
     surface_container="#EFF4F5",
     surface_container_high="#E4E9EB",
     surface_container_highest="#DEE4E6",
-    outline="#6F797C",
+    outline="#7A8588",
     outline_variant="#D3DBDE",
     error="#B3261E",
     on_error="#FFFFFF",
@@ -58,7 +59,7 @@ DARK: Final = ft.ColorScheme(
     surface_container="#1B2224",
     surface_container_high="#252C2E",
     surface_container_highest="#303739",
-    outline="#899396",
+    outline="#818B8E",
     outline_variant="#2F393C",
     error="#FF8A80",
     on_error="#5C0A08",
@@ -74,8 +75,50 @@ DARK: Final = ft.ColorScheme(
 )
 
 
+_FADED: Final = 0.6
+"""Part of the quiet ink in the inks of what may no longer be true."""
+_INKS: Final = (
+    "primary",
+    "on_surface",
+    "error",
+    "tertiary_fixed",
+    "secondary_fixed",
+    "primary_fixed",
+    "tertiary_fixed_dim",
+)
+FOCUS_RING: Final = ft.BorderSide(2, ft.Colors.PRIMARY)
+"""Around the button that has the keyboard."""
+
+
+def mixed(one: str, other: str, part: float) -> str:
+    """Return a colour that has ``part`` (0 to 1) of the other one."""
+    pairs = ((int(one[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a * (1 - part) + b * part):02X}" for a, b in pairs)
+
+
+def faded(scheme: ft.ColorScheme) -> ft.ColorScheme:
+    """Return a scheme with its inks moved towards the quiet one, each still 4.5:1 on every surface.
+
+    Opacity would take the contrast away: state colours have little more than 4.5:1.
+    """
+    quiet = scheme.on_surface_variant
+    inks = {ink: mixed(str(getattr(scheme, ink)), str(quiet), _FADED) for ink in _INKS}
+    return replace(scheme, **inks)
+
+
+def fade(control: ft.Container, *, on: bool) -> bool:
+    """Draw what a container holds in faded inks, or as usual; return whether that changed anything."""
+    theme, dark = (STALE_THEME, STALE_DARK_THEME) if on else (PLAIN_THEME, PLAIN_DARK_THEME)
+    if control.theme is theme:
+        return False
+    control.theme, control.dark_theme = theme, dark
+    return True
+
+
 def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
     """Return the Material 3 theme of one colour scheme."""
+    held_back: dict[ft.ControlState, ft.ColorValue] = {ft.ControlState.DISABLED: QUIET_INK}
+    ring = {ft.ControlState.FOCUSED: FOCUS_RING}
     return ft.Theme(
         color_scheme_seed=SEED,
         color_scheme=scheme,
@@ -83,8 +126,22 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
         font_family=FACE,
         visual_density=ft.VisualDensity.COMPACT,
         text_theme=ft.TextTheme(
-            body_medium=text_style(letter_spacing=0.1), label_large=text_style(letter_spacing=0.1)
+            body_medium=text_style(letter_spacing=0.1),
+            label_large=text_style(letter_spacing=0.1),
+            # The toolkit would ask for a medium weight, which nothing here has.
+            label_medium=text_style(),
+            label_small=text_style(),
+            title_medium=text_style(),
+            title_small=text_style(),
         ),
+        text_button_theme=ft.TextButtonTheme(style=ft.ButtonStyle(color=held_back, side=ring)),
+        filled_button_theme=ft.FilledButtonTheme(style=ft.ButtonStyle(color=held_back, side=_filled_ring())),
+        outlined_button_theme=ft.OutlinedButtonTheme(
+            style=ft.ButtonStyle(
+                color=held_back, side={**ring, ft.ControlState.DEFAULT: ft.BorderSide(1, ft.Colors.OUTLINE)}
+            )
+        ),
+        icon_button_theme=ft.IconButtonTheme(style=ft.ButtonStyle(side=ring)),
         dialog_theme=ft.DialogTheme(bgcolor=FLOAT),
         popup_menu_theme=ft.PopupMenuTheme(color=FLOAT),
         tooltip_theme=ft.TooltipTheme(wait_duration=ft.Duration(milliseconds=350)),
@@ -95,3 +152,14 @@ def theme_of(scheme: ft.ColorScheme) -> ft.Theme:
             macos=ft.PageTransitionTheme.NONE,
         ),
     )
+
+
+def _filled_ring() -> dict[ft.ControlState, ft.BorderSide]:
+    """Return the ring of a button that has the primary colour itself."""
+    return {ft.ControlState.FOCUSED: ft.BorderSide(3, ft.Colors.ON_SURFACE)}
+
+
+PLAIN_THEME: Final = ft.Theme(color_scheme=LIGHT)
+PLAIN_DARK_THEME: Final = ft.Theme(color_scheme=DARK)
+STALE_THEME: Final = ft.Theme(color_scheme=faded(LIGHT))
+STALE_DARK_THEME: Final = ft.Theme(color_scheme=faded(DARK))

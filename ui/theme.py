@@ -25,8 +25,12 @@ FACE: Final = "Roboto"
 """The face of all words; the client program for browsers brings it along."""
 MONO: Final = "Tidewatch Mono"
 """The face for hashes, ids, paths and SQL."""
-FONTS: Final = {MONO: "fonts/JetBrainsMono-Regular.ttf"}
-"""What a browser needs from ``ui/assets``."""
+STRONG_FACE: Final = "Tidewatch SemiBold"
+"""The face of titles and numbers: Roboto drawn in that weight; bold made from the regular one blurs."""
+STRONG: Final = ft.FontWeight.W_600
+"""The weight of ``STRONG_FACE``, so that the client thickens nothing."""
+FONTS: Final = {MONO: "fonts/JetBrainsMono-Regular.ttf", STRONG_FACE: "fonts/Roboto-SemiBold.ttf"}
+"""Fonts of ``ui/assets`` that a browser needs."""
 WINDOW_FONTS: Final = {**FONTS, FACE: "fonts/Roboto-Regular.ttf"}
 """The same for a window, which would take a face of the system: with most of them words are wider."""
 
@@ -36,9 +40,6 @@ CARD_PADDING: Final = ft.Padding.symmetric(vertical=15, horizontal=17)
 """From the outer edge of its border."""
 RADIUS: Final = 10
 FADE_MS: Final = 120
-HELD_BACK: Final = 0.4
-"""How much is left of the colour of an order that cannot be given."""
-
 SIZE_TITLE: Final = 20
 SIZE_CARD_TITLE: Final = 13
 SIZE_NUMBER: Final = 28
@@ -50,6 +51,9 @@ CARD: Final = ft.Colors.SURFACE_CONTAINER_LOWEST
 FLOAT: Final = ft.Colors.SURFACE_BRIGHT
 """What lies over the page: panels, toasts, dialogs."""
 LINE: Final = ft.Colors.OUTLINE_VARIANT
+"""Borders of cards and between rows: decoration, which may be faint."""
+FIELD_LINE: Final = ft.Colors.OUTLINE
+"""Borders by which a text field is known: 3:1 on every surface."""
 INK: Final = ft.Colors.ON_SURFACE
 QUIET_INK: Final = ft.Colors.ON_SURFACE_VARIANT
 SELECTED: Final = ft.Colors.SECONDARY_CONTAINER
@@ -182,17 +186,19 @@ def states_with_looks() -> dict[type[StrEnum], dict[StrEnum, StateLook]]:
 
 def title_text(value: str) -> ft.Text:
     """Return the title of a page."""
-    return ft.Text(value, size=SIZE_TITLE, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+    return ft.Text(value, size=SIZE_TITLE, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True)
 
 
 def card_title(value: str) -> ft.Text:
     """Return the title of a card."""
-    return ft.Text(value, size=SIZE_CARD_TITLE, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True)
+    return ft.Text(
+        value, size=SIZE_CARD_TITLE, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, no_wrap=True
+    )
 
 
 def number_text(value: str = "–") -> ft.Text:
     """Return the big number of a card."""
-    return ft.Text(value, size=SIZE_NUMBER, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+    return ft.Text(value, size=SIZE_NUMBER, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True)
 
 
 def body_text(
@@ -215,9 +221,11 @@ def small_text(value: str = "", *, color: ft.ColorValue = QUIET_INK) -> ft.Text:
     return ft.Text(value, size=SIZE_SMALL, color=color, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS)
 
 
-def text_style(size: float | None = None, **more: Any) -> ft.TextStyle:
+def text_style(size: float | None = None, *, strong: bool = False, **more: Any) -> ft.TextStyle:
     """Return a style for what has one of its own: such a style knows no face but the one it is given."""
-    return ft.TextStyle(size=size, font_family=FACE, **more)
+    if strong:
+        return ft.TextStyle(size=size, font_family=STRONG_FACE, weight=STRONG, **more)
+    return ft.TextStyle(size=size, font_family=FACE, weight=ft.FontWeight.W_400, **more)
 
 
 def mono_text(value: str = "", *, selectable: bool = False, quiet: bool = False) -> ft.Text:

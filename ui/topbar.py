@@ -12,7 +12,18 @@ from ui.components.connection_status import ConnectionChip
 from ui.components.messages import MessageBell
 from ui.context import UiContext
 from ui.room import TOPBAR_HEIGHT
-from ui.theme import CARD, LINE, PAGE, PAGE_PADDING, QUIET_INK, RADIUS, SIZE_BODY, Tone, title_text
+from ui.theme import (
+    CARD,
+    FIELD_LINE,
+    LINE,
+    PAGE,
+    PAGE_PADDING,
+    QUIET_INK,
+    RADIUS,
+    SIZE_BODY,
+    Tone,
+    title_text,
+)
 
 _THEMES: Final = {
     ft.ThemeMode.SYSTEM: (ft.Icons.BRIGHTNESS_AUTO, "Theme: as the system"),
@@ -130,7 +141,7 @@ def _search_button(on_search: Callable[[], Any]) -> ft.Control:
         height=32,
         padding=ft.Padding.symmetric(horizontal=10),
         bgcolor=CARD,
-        border=ft.Border.all(1, LINE),
+        border=ft.Border.all(1, FIELD_LINE),
         border_radius=RADIUS,
         ink=True,
         on_click=lambda _: on_search(),

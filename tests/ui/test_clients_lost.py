@@ -4,7 +4,9 @@ import flet as ft
 
 from streams.vocabulary import Scope
 from tests.ui.test_clients_view import open_desk
-from ui.theme import HELD_BACK
+from ui.components.orders import HELD_BACK
+from ui.schemes import PLAIN_THEME, STALE_THEME
+from ui.theme import INK, QUIET_INK
 
 
 async def test_no_order_is_offered_while_there_is_no_connection() -> None:
@@ -90,15 +92,13 @@ async def test_the_cards_of_a_lost_server_are_as_dim_as_its_table() -> None:
     async with open_desk(12) as desk:
         cards = [card.button for card in desk.view._cards._cards.values()]
         table = desk.view._box._slot
-        assert {card.opacity for card in cards} == {table.opacity} == {1.0}
+        assert all(part.theme is PLAIN_THEME for part in (*cards, table))
         desk.streams.lose()
         desk.page.frame()
-        assert {card.opacity for card in cards} == {table.opacity}
-        assert table.opacity is not None
-        assert table.opacity < 1
+        assert all(part.theme is STALE_THEME for part in (*cards, table))
         desk.streams.fill()
         desk.page.frame()
-        assert {card.opacity for card in cards} == {1.0}
+        assert all(part.theme is PLAIN_THEME for part in (*cards, table))
 
 
 async def test_the_menu_of_a_row_offers_only_what_needs_no_server() -> None:
@@ -126,6 +126,8 @@ async def test_what_a_menu_does_not_offer_is_faint() -> None:
         desk.page.frame()
         table = desk.view._table
         await desk.page.fire(table._body.rows[0]._menu, "click")
-        labels = {item.disabled: item.content for item in table._menu.control.items}
-        faint = {key: isinstance(text, ft.Text) and (text.opacity or 0) < 1 for key, text in labels.items()}
-        assert faint == {True: True, False: False}
+        items = [item for item in table._menu.control.items if isinstance(item.content, ft.Text)]
+        inks = {item.disabled: item.content.color for item in items if isinstance(item.content, ft.Text)}
+        assert inks == {True: QUIET_INK, False: INK}
+        icons = [item.icon.icon for item in items if item.disabled and isinstance(item.icon, ft.Icon)]
+        assert set(icons) == {ft.Icons.BLOCK}, "and not by the ink alone"

@@ -13,6 +13,7 @@ from tests.ui import fake_database
 from tests.ui.database_desk import Desk, open_desk
 from tests.ui.fake_database import CLIENTS
 from ui.format import Formatter
+from ui.schemes import STALE_THEME
 from ui.views.database_statistics import index_bars, row_bars, size_bars
 
 LONG = "should_show_on_prominent_ui_surfaces_of_every_kind"
@@ -119,5 +120,5 @@ async def test_what_is_wrong_is_said_in_full_ink_above_data_that_is_dimmed(desk:
     await desk.page.settle()
     desk.page.advance(2)
     await desk.page.settle()
-    assert desk.view._banner.control.visible and (desk.view._box._slot.opacity or 0) < 1
+    assert desk.view._banner.control.visible and desk.view._box._slot.theme is STALE_THEME
     assert desk.view._banner.control not in list(desk.page.walk(desk.view._box))

@@ -10,6 +10,7 @@ from streams.records.files import FilePage
 from tests.ui import fleet
 from tests.ui.files_desk import Desk, open_desk
 from ui.components.pager import Turn
+from ui.schemes import STALE_THEME
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def test_what_was_deleted_is_seen_to_be_gone_while_the_pointer_rests_on_th
     desk.page.frame()
     assert desk.ids() == before, "nothing moves below the pointer"
     row = table._body.rows[3].control
-    assert (row.opacity, row.disabled) == (0.45, True)
+    assert row.theme is STALE_THEME and row.disabled
     assert not table._body.rows[4].control.disabled
     assert gone not in [file.id for file in desk.view._selected()]
     desk.answer(start=0, rows=100)

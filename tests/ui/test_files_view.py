@@ -14,6 +14,7 @@ from tests.ui import fleet
 from tests.ui.files_desk import Desk, open_desk
 from tests.ui.harness import PageHarness
 from ui.components.pager import Turn
+from ui.schemes import PLAIN_THEME, STALE_THEME
 
 
 @pytest.fixture
@@ -164,10 +165,10 @@ async def test_cards_that_are_no_longer_fresh_say_of_when_they_are(desk: Desk) -
     desk.streams.lose()
     desk.page.frame()
     assert desk.page.texts().count("as of 12:00:00") == 4
-    assert all((card.button.opacity or 0) < 1 for card in desk.view._cards._cards.values())
+    assert all(card.button.theme is STALE_THEME for card in desk.view._cards._cards.values())
     desk.streams.fill()
     desk.page.frame()
-    assert {card.button.opacity for card in desk.view._cards._cards.values()} == {1.0}
+    assert all(card.button.theme is PLAIN_THEME for card in desk.view._cards._cards.values())
 
 
 async def test_the_filter_lets_go_of_a_client_that_was_removed(desk: Desk) -> None:

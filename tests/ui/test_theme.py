@@ -1,5 +1,6 @@
 """The colours of states can be read in both themes, and every state has a look."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,8 +12,20 @@ from streams import vocabulary
 from tests.ui.harness import PageHarness
 from ui import schemes
 from ui.app import dress
+from ui.components.orders import HELD_BACK
 from ui.context import SessionPrefs
-from ui.theme import FACE, Density, Tone, look, states_with_looks
+from ui.theme import (
+    FACE,
+    FIELD_LINE,
+    FONTS,
+    STRONG_FACE,
+    WINDOW_FONTS,
+    Density,
+    Tone,
+    look,
+    states_with_looks,
+    text_style,
+)
 
 ASSETS = Path(ui.__file__).parent / "assets"
 _SCHEMES = {"light": schemes.LIGHT, "dark": schemes.DARK}
@@ -72,6 +85,105 @@ def test_states_can_be_read_in_a_selected_row(name: str) -> None:
     scheme = _SCHEMES[name]
     for tone in Tone:
         assert contrast(getattr(scheme, _field(tone.color)), scheme.secondary_container or "") >= 4.5, tone
+
+
+_INKS = ("on_surface", "on_surface_variant", "primary", *(_field(tone.color) for tone in Tone))
+_GROUNDS = (*_SURFACES, "secondary_container")
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+@pytest.mark.parametrize("stale", [False, True])
+def test_every_ink_can_be_read_on_every_ground_fresh_and_stale(name: str, stale: bool) -> None:
+    scheme = schemes.faded(_SCHEMES[name]) if stale else _SCHEMES[name]
+    poor = {
+        f"{ink} on {ground}": round(ratio, 2)
+        for ink in _INKS
+        for ground in _GROUNDS
+        if (ratio := contrast(getattr(scheme, ink), getattr(scheme, ground))) < 4.5
+    }
+    assert not poor
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+def test_what_is_stale_looks_other_than_what_is_fresh(name: str) -> None:
+    scheme = _SCHEMES[name]
+    for ink in ("on_surface", "error", "tertiary_fixed", "primary_fixed"):
+        assert getattr(schemes.faded(scheme), ink) != getattr(scheme, ink)
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+def test_borders_of_fields_and_rings_of_focus_can_be_seen(name: str) -> None:
+    assert (FIELD_LINE, schemes.FOCUS_RING.color) == (ft.Colors.OUTLINE, ft.Colors.PRIMARY)
+    scheme = _SCHEMES[name]
+    for ground in _GROUNDS:
+        for line in ("outline", "primary"):
+            assert contrast(getattr(scheme, line), getattr(scheme, ground)) >= 3, (line, ground)
+    # A filled button has its ring between its own colour and the page.
+    assert contrast(str(scheme.on_surface), str(scheme.surface)) >= 3
+
+
+@pytest.mark.parametrize("name", list(_SCHEMES))
+def test_icons_of_orders_held_back_can_be_seen_and_words_over_tints_read(name: str) -> None:
+    scheme = _SCHEMES[name]
+    for ground in (str(getattr(scheme, surface)) for surface in _GROUNDS):
+        for ink in ("on_surface_variant", "primary", "error"):
+            icon = schemes.mixed(ground, str(getattr(scheme, ink)), HELD_BACK)
+            assert contrast(icon, ground) >= 3, (ink, ground)
+    for tone in Tone:
+        for surface in _SURFACES:
+            ground = schemes.mixed(getattr(scheme, surface), getattr(scheme, _field(tone.color)), 0.12)
+            for ink in ("on_surface", "on_surface_variant"):
+                assert contrast(getattr(scheme, ink), ground) >= 4.5, (tone, surface, ink)
+    disabled = schemes.mixed(str(scheme.surface_container_lowest), str(scheme.on_surface), 0.12)
+    assert contrast(str(scheme.on_surface_variant), disabled) >= 4.5, "a filled button that is held back"
+
+
+def test_no_opacity_lies_over_words() -> None:
+    """Opacity takes contrast away; words that are to be quiet have an ink for that."""
+    may = {"orders.py", "states.py", "state_layers.py"}  # icons, the fade of a skeleton
+    found = [
+        f"{path.name}:{number}"
+        for path in sorted(Path(ui.__file__).parent.rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"[\s.(]opacity\s*=(?!=)", line) and path.name not in may
+    ]
+    assert found == []
+
+
+def test_the_weights_that_are_used_are_shipped() -> None:
+    """A weight that no face has is thickened by the client, which blurs it."""
+    for path in Path(ui.__file__).parent.rglob("*.py"):
+        for weight in re.findall(r"FontWeight\.(\w+)", path.read_text()):
+            assert weight == "W_400" or (weight, path.name) == ("W_600", "theme.py"), path
+        for line in path.read_text().splitlines():
+            assert "weight=STRONG" not in line or path.name == "theme.py" or "STRONG_FACE" in path.read_text()
+    for scheme in _SCHEMES.values():
+        styles = schemes.theme_of(scheme).text_theme
+        assert styles is not None
+        for role in (
+            "body_medium",
+            "label_large",
+            "label_medium",
+            "label_small",
+            "title_medium",
+            "title_small",
+        ):
+            assert getattr(styles, role).weight is ft.FontWeight.W_400, role
+    assert text_style(strong=True).font_family == STRONG_FACE
+    assert _weight_of(ASSETS / FONTS[STRONG_FACE]) == 600
+    assert _weight_of(ASSETS / WINDOW_FONTS[FACE]) == 400
+    assert (ASSETS / "fonts/Roboto-SemiBold-OFL.txt").is_file()
+
+
+def _weight_of(file: Path) -> int:
+    """Return ``usWeightClass`` of the table OS/2 of a TrueType font."""
+    font = file.read_bytes()
+    for number in range(int.from_bytes(font[4:6])):
+        entry = font[12 + 16 * number : 28 + 16 * number]
+        if entry[:4] == b"OS/2":
+            offset = int.from_bytes(entry[8:12])
+            return int.from_bytes(font[offset + 4 : offset + 6])
+    raise AssertionError(f"{file} has no table OS/2")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ui.bound import BoundView
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.permissions import Permissions
-from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, Tone, body_text
+from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, Tone, body_text
 
 _SHOWN_NAMES = 12
 
@@ -137,7 +137,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             )
         )
     dialog = ft.AlertDialog(
-        title=ft.Text(label_text(question.title), size=18, weight=ft.FontWeight.W_600),
+        title=ft.Text(label_text(question.title), size=18, weight=STRONG, font_family=STRONG_FACE),
         content=ft.Container(ft.Column(lines, spacing=14, tight=True), width=420),
         actions=[ft.TextButton("Not now", on_click=lambda _: close(False)), yes],
         on_dismiss=lambda _: close(False),

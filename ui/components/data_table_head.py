@@ -11,7 +11,7 @@ from ui.components.data_table_edge import HEAD_HEIGHT, EdgeHand, HeadEdge
 from ui.components.data_table_layout import Layout
 from ui.components.data_table_row import ACCENT_WIDTH, GAP, MENU_WIDTH, check_box
 from ui.components.data_table_scrollbar import WIDTH as SCROLLBAR_WIDTH
-from ui.theme import LINE, QUIET_INK
+from ui.theme import LINE, QUIET_INK, STRONG, STRONG_FACE
 
 LANE_GAP = 13
 """A line and its margin between two lanes of rows."""
@@ -56,7 +56,8 @@ class TableHead:
         label = ft.Text(
             column.label,
             size=12,
-            weight=ft.FontWeight.W_600,
+            weight=STRONG,
+            font_family=STRONG_FACE,
             color=QUIET_INK,
             no_wrap=True,
             overflow=ft.TextOverflow.ELLIPSIS,

@@ -8,7 +8,7 @@ import flet as ft
 
 from ui.components.data_table_columns import RowAction
 from ui.components.menus import note_menu
-from ui.theme import HELD_BACK, INK, Tone
+from ui.theme import INK, QUIET_INK, Tone
 
 
 class RowMenu:
@@ -42,11 +42,14 @@ def _item(action: RowAction) -> ft.PopupMenuItem:
         content=ft.Text(
             action.label,
             size=13,
-            color=color or INK,
-            opacity=HELD_BACK if action.refused else 1.0,
+            color=QUIET_INK if action.refused else color or INK,
             tooltip=action.refused or None,
         ),
-        icon=ft.Icon(action.icon, size=18, color=color),
+        icon=ft.Icon(
+            ft.Icons.BLOCK if action.refused else action.icon,
+            size=18,
+            color=QUIET_INK if action.refused else color,
+        ),
         height=36,
         disabled=bool(action.refused),
         on_click=run,

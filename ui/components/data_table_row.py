@@ -9,6 +9,7 @@ import flet as ft
 from ui.components.data_table_cells import cell_of, give_room
 from ui.components.data_table_columns import Column
 from ui.components.data_table_layout import Layout
+from ui.schemes import fade
 from ui.theme import LINE, QUIET_INK, SELECTED
 
 GAP = 16
@@ -109,7 +110,8 @@ class TableRow:
         self.check.value = selected
         self.control.bgcolor = SELECTED if selected or current else None
         self.accent.bgcolor = ft.Colors.PRIMARY if current else ft.Colors.TRANSPARENT
-        self.control.opacity = 0.45 if gone else 1.0
+        if gone or self.control.theme is not None:  # few rows ever need a theme of their own
+            fade(self.control, on=gone)
         self.control.disabled = gone
         return True
 

@@ -6,9 +6,22 @@ from dataclasses import dataclass
 import flet as ft
 
 from ui.components.frame import Frame
-from ui.components.states import DIMMED
 from ui.format import UNKNOWN
-from ui.theme import CARD, GAP, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_CARD_TITLE, SIZE_TITLE, Tone
+from ui.schemes import fade
+from ui.theme import (
+    CARD,
+    GAP,
+    INK,
+    LINE,
+    QUIET_INK,
+    RADIUS,
+    SELECTED,
+    SIZE_CARD_TITLE,
+    SIZE_TITLE,
+    STRONG,
+    STRONG_FACE,
+    Tone,
+)
 
 HEIGHT = 60
 
@@ -34,12 +47,19 @@ class CardWords:
 
 class _Card:
     def __init__(self, card: FilterCard, on_click: Callable[[str], None]) -> None:
-        self._number = ft.Text(UNKNOWN, size=SIZE_TITLE, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+        self._number = ft.Text(
+            UNKNOWN, size=SIZE_TITLE, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True
+        )
         self._note = ft.Text(
             "", size=12, color=QUIET_INK, no_wrap=True, overflow=ft.TextOverflow.ELLIPSIS, expand=True
         )
         title = ft.Text(
-            card.title, size=SIZE_CARD_TITLE, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True
+            card.title,
+            size=SIZE_CARD_TITLE,
+            weight=STRONG,
+            font_family=STRONG_FACE,
+            color=QUIET_INK,
+            no_wrap=True,
         )
         line = ft.Row(
             [self._number, self._note], spacing=8, vertical_alignment=ft.CrossAxisAlignment.END, height=26
@@ -50,10 +70,10 @@ class _Card:
             padding=ft.Padding.symmetric(vertical=7, horizontal=15),
             border_radius=RADIUS,
             ink=True,
-            opacity=1.0,
             tooltip=card.hint,
             on_click=lambda _event: on_click(card.name),
         )
+        fade(self.button, on=False)
         self.control = ft.Stack(
             [self._frame, self.button], fit=ft.StackFit.EXPAND, height=HEIGHT, expand=True
         )
@@ -78,11 +98,7 @@ class _Card:
 
     def dim(self, dimmed: bool) -> list[ft.Control]:
         """Show that the number may no longer be true, or that it is; return the controls to update."""
-        opacity = DIMMED if dimmed else 1.0
-        if self.button.opacity == opacity:
-            return []
-        self.button.opacity = opacity  # not its surface, which would let the page through
-        return [self.button]
+        return [self.button] if fade(self.button, on=dimmed) else []
 
 
 class FilterCards:

@@ -2,7 +2,8 @@
 
 import flet as ft
 
-from ui.theme import HELD_BACK
+HELD_BACK = 0.7
+"""Opacity of an icon whose order cannot be given: paler, and still 3:1."""
 
 
 def hold_back(
@@ -10,7 +11,8 @@ def hold_back(
 ) -> list[ft.Control]:
     """Offer what gives an order, or hold it back where ``refused`` says why, see ``Permissions.refusal``.
 
-    It shows the reason, else ``tooltip``. What has colours of its own (``own_ink``) does not pale by itself.
+    It shows the reason, else ``tooltip``. An icon with a colour of its own (``own_ink``) does
+    not pale by itself; text takes the quiet ink of the theme's disabled buttons.
     Returns the controls to update.
     """
     looks = (bool(refused), refused or tooltip or None, HELD_BACK if refused and own_ink else 1.0)

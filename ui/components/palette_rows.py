@@ -6,7 +6,7 @@ from typing import Final
 import flet as ft
 
 from ui.palette import PaletteEntry
-from ui.theme import HELD_BACK, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, body_text, small_text
+from ui.theme import QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, STRONG, STRONG_FACE, body_text, small_text
 
 _HEIGHT: Final = 34
 
@@ -15,7 +15,11 @@ def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteE
     """Return the row of an entry."""
     detail = small_text(entry.refused or entry.detail)
     detail.expand = True
-    parts: list[ft.Control] = [ft.Icon(entry.icon, size=18, color=QUIET_INK), body_text(entry.label), detail]
+    parts: list[ft.Control] = [
+        ft.Icon(ft.Icons.BLOCK if entry.refused else entry.icon, size=18, color=QUIET_INK),
+        body_text(entry.label, quiet=bool(entry.refused)),
+        detail,
+    ]
     if entry.keys:
         parts.append(small_text(entry.keys))
     return ft.Container(
@@ -25,7 +29,6 @@ def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteE
         border_radius=6,
         bgcolor=SELECTED if chosen else None,
         ink=not entry.refused,
-        opacity=HELD_BACK if entry.refused else 1.0,
         on_click=lambda _event: on_click(entry),
     )
 
@@ -33,7 +36,7 @@ def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteE
 def group_title(title: str) -> ft.Control:
     """Return the head of the entries of a group."""
     return ft.Container(
-        ft.Text(title, size=SIZE_SMALL, weight=ft.FontWeight.W_600, color=QUIET_INK),
+        ft.Text(title, size=SIZE_SMALL, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),
         padding=ft.Padding.only(left=8, top=6, bottom=2),
     )
 

@@ -15,7 +15,7 @@ from ui.components.toolbar import HEIGHT
 from ui.format import counted
 from ui.palette import PaletteEntry
 from ui.permissions import Permissions
-from ui.theme import INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, STRONG, STRONG_FACE, Tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class SelectionBar:
     def __init__(self, actions: Sequence[BarAction], on_clear: Callable[[], None]) -> None:
         self._shown = 0
         self._permissions = Permissions()
-        self._count = ft.Text("", size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+        self._count = ft.Text(
+            "", size=SIZE_BODY, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True
+        )
         self._hidden = ft.Text("", size=SIZE_BODY, color=INK, no_wrap=True, visible=False)
         self._buttons = {action: _bar_button(action) for action in actions}
         clear = ft.IconButton(
@@ -84,7 +86,7 @@ class SelectionBar:
             return []
         self._permissions = permissions
         for action, button in self._buttons.items():
-            hold_back(button, permissions.refusal(action.needs), own_ink=True)
+            hold_back(button, permissions.refusal(action.needs))
         return [self.control]
 
     def of_row(self, actions: Iterable[RowAction]) -> tuple[RowAction, ...]:
@@ -110,10 +112,15 @@ def _bar_button(action: BarAction) -> ft.TextButton:
             await result
 
     color = Tone.BAD.color if action.destructive else ft.Colors.ON_SECONDARY_CONTAINER
+    inks: dict[ft.ControlState, ft.ColorValue] = {
+        ft.ControlState.DISABLED: QUIET_INK, ft.ControlState.DEFAULT: color,
+    }  # fmt: skip
     return ft.TextButton(
-        content=ft.Text(action.label, size=SIZE_BODY, color=color, no_wrap=True),
-        icon=ft.Icon(action.icon, size=16, color=color),
-        style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=10)),
+        content=ft.Text(action.label, size=SIZE_BODY, no_wrap=True),
+        icon=action.icon,
+        style=ft.ButtonStyle(
+            padding=ft.Padding.symmetric(horizontal=10), color=inks, icon_color=inks, icon_size=16
+        ),
         height=32,
         on_click=run,
     )

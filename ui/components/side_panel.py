@@ -6,7 +6,7 @@ import flet as ft
 
 from streams.safe_text import label_text
 from ui.components.frame import framed
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, text_style
+from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, STRONG, STRONG_FACE, text_style
 
 WIDTH = 360
 
@@ -29,7 +29,8 @@ class SidePanel:
         self._title = ft.Text(
             "",
             size=16,
-            weight=ft.FontWeight.W_600,
+            weight=STRONG,
+            font_family=STRONG_FACE,
             color=INK,
             no_wrap=True,
             overflow=ft.TextOverflow.ELLIPSIS,
@@ -92,7 +93,7 @@ class SidePanel:
 
 def section(title: str, body: ft.Control, trailing: ft.Control | None = None) -> ft.Column:
     """Return a part of a panel under its small title."""
-    head = ft.Text(title, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK, expand=True)
+    head = ft.Text(title, size=12, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, expand=True)
     row: list[ft.Control] = [head] if trailing is None else [head, trailing]
     return ft.Column([ft.Row(row, height=22), body], spacing=4, tight=True)
 

@@ -12,10 +12,8 @@ from streams.snapshot import Snapshot
 from streams.vocabulary import Health
 from ui.components.state_layers import Empty, ErrorLayer, empty_layer, skeleton
 from ui.format import age_text
+from ui.schemes import fade
 from ui.theme import Tone, small_text
-
-DIMMED: Final = 0.72
-"""How much is seen of what may no longer be true."""
 
 
 class _Face(StrEnum):
@@ -56,7 +54,8 @@ class StateBox(ft.Stack):
         stacked: bool = False,
         **stack: Any,
     ) -> None:
-        self._slot = _Slot(content=body, visible=False, opacity=1.0)
+        self._slot = _Slot(content=body, visible=False)
+        fade(self._slot, on=False)  # from the start: a theme that comes later would build the body anew
         self._compact = compact
         self._skeleton = skeleton(skeleton_rows, skeleton_height, compact)
         self._empty = empty_layer(empty or Empty("Nothing here."), compact)
@@ -208,9 +207,7 @@ class StateBox(ft.Stack):
 
     def _set_stale(self, snapshot: Snapshot[Any] | None) -> None:
         stale = snapshot is not None
-        opacity = DIMMED if stale else 1.0
-        if self._slot.opacity != opacity:
-            self._slot.opacity = opacity
+        if fade(self._slot, on=stale):
             self._mark(self)
         if stale:
             self._note_text.value = self._age_text(self.clock())

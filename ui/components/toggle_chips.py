@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, SIZE_BODY
+from ui.theme import CARD, FIELD_LINE, INK, QUIET_INK, SELECTED, SIZE_BODY
 
 HEIGHT = 32
 
@@ -30,6 +30,7 @@ class ToggleChips:
         self._on: frozenset[str] = frozenset(toggle.key for toggle in toggles)
         self._boxes: dict[str, ft.Container] = {}
         self._checks: dict[str, ft.Icon] = {}
+        self._words: dict[str, ft.Text] = {}
         self._names: dict[str, ft.Semantics] = {}
         for toggle in toggles:
             self._make(name, toggle)
@@ -39,7 +40,8 @@ class ToggleChips:
         words: list[ft.Control] = []
         if toggle.icon is not None:
             words.append(ft.Icon(toggle.icon, size=15, color=toggle.color))
-        words.append(ft.Text(toggle.label, size=SIZE_BODY, color=INK, no_wrap=True))
+        word = self._words[toggle.key] = ft.Text(toggle.label, size=SIZE_BODY, color=INK, no_wrap=True)
+        words.append(word)
         # Always there, so that a chip keeps its width; the colour alone would not say that it is on.
         check = self._checks[toggle.key] = ft.Icon(ft.Icons.CHECK, size=13)
         words.append(check)
@@ -74,8 +76,8 @@ class ToggleChips:
         on = key in self._on
         box = self._boxes[key]
         box.bgcolor = SELECTED if on else CARD
-        box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
-        box.opacity = 1.0 if on else 0.75
+        box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else FIELD_LINE)
+        self._words[key].color = INK if on else QUIET_INK
         self._checks[key].color = ft.Colors.PRIMARY if on else ft.Colors.TRANSPARENT
         self._names[key].checked = on
 

@@ -9,7 +9,7 @@ import flet as ft
 from ui.components.bare_field import bare_field
 from ui.components.menus import minded
 from ui.context import context_of
-from ui.theme import CARD, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import CARD, FIELD_LINE, INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 HEIGHT = 36
 
@@ -62,7 +62,7 @@ class SearchField:
             height=HEIGHT,
             padding=ft.Padding.only(left=10, right=4),
             bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
+            border=ft.Border.all(1, FIELD_LINE),
             border_radius=RADIUS,
         )
 
@@ -166,7 +166,7 @@ class FilterFace:
         on = chosen is not None
         self._word.value = f"{self._label}: {chosen}" if on else self._label
         self.box.bgcolor = SELECTED if on else CARD
-        self.box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else LINE)
+        self.box.border = ft.Border.all(1, ft.Colors.PRIMARY if on else FIELD_LINE)
 
 
 class FilterMenu:

@@ -10,7 +10,7 @@ from ui.components.bare_field import bare_field
 from ui.components.choice_row import ChoiceRow
 from ui.components.toolbar import HEIGHT, toolbar
 from ui.context import UiContext
-from ui.theme import CARD, INK, LINE, RADIUS, SIZE_BODY, Tone, small_text, text_style
+from ui.theme import CARD, FIELD_LINE, INK, RADIUS, SIZE_BODY, Tone, small_text, text_style
 from ui.views.analytics_range import BadDays, Range, Span, days_of
 
 _DAY_WIDTH = 112
@@ -36,7 +36,7 @@ class _DayField:
             width=_DAY_WIDTH,
             height=HEIGHT,
             bgcolor=CARD,
-            border=ft.Border.all(1, LINE),
+            border=ft.Border.all(1, FIELD_LINE),
             border_radius=RADIUS,
         )
         self.control = self._frame
@@ -52,7 +52,7 @@ class _DayField:
 
     def mark(self, wrong: bool) -> None:
         """Show whether what is written is wrong."""
-        self._frame.border = ft.Border.all(1, Tone.BAD.color if wrong else LINE)
+        self._frame.border = ft.Border.all(1, Tone.BAD.color if wrong else FIELD_LINE)
 
     def step_back(self) -> bool:
         """Put back the day that is in force; the field is left in one step."""

@@ -14,7 +14,7 @@ from ui.components.sparkline import Sparkline, thin_out
 from ui.components.states import StateBox
 from ui.context import Place, UiContext
 from ui.format import UNKNOWN, Formatter, count_text, ratio_text
-from ui.theme import Tone, body_text, small_text
+from ui.theme import STRONG, STRONG_FACE, Tone, body_text, small_text
 from ui.views.dashboard_metrics import METRICS, present_disk
 from ui.views.dashboard_present import present_forecast
 
@@ -78,7 +78,9 @@ class LoadPart(BoundView):
             self.page,
             self.context,
             ft.AlertDialog(
-                title=ft.Text(f"{metric.title}, last 10 minutes", size=18, weight=ft.FontWeight.W_600),
+                title=ft.Text(
+                    f"{metric.title}, last 10 minutes", size=18, weight=STRONG, font_family=STRONG_FACE
+                ),
                 content=LoadDetail(streams=self._streams, context=self.context, metric=metric),
                 shape=ft.RoundedRectangleBorder(radius=14),
             ),

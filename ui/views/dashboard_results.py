@@ -14,7 +14,7 @@ from ui.bound import BoundView
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
-from ui.theme import QUIET_INK, Tone, card_title, look, small_text
+from ui.theme import QUIET_INK, STRONG, STRONG_FACE, Tone, card_title, look, small_text
 from ui.views.dashboard_present import ResultPart, present_day, present_results
 
 
@@ -72,7 +72,9 @@ class _ResultCell:
     def __init__(self, part: ResultPart, on_open: Callable[[ResultPart], None]) -> None:
         shown = look(part.state)
         self._tone = shown.tone
-        self._count = ft.Text("–", size=20, weight=ft.FontWeight.W_600, color=QUIET_INK, no_wrap=True)
+        self._count = ft.Text(
+            "–", size=20, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, no_wrap=True
+        )
         self.control = ft.Container(
             ft.Column(
                 [

@@ -16,7 +16,7 @@ from ui.components.card import card
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
-from ui.theme import INK, TO_BE_REMOVED, Tone, body_text, look
+from ui.theme import INK, STRONG, STRONG_FACE, TO_BE_REMOVED, Tone, body_text, look
 from ui.views.dashboard_metrics import present_disk
 from ui.views.dashboard_present import Safety, present_safety
 from ui.views.dashboard_problems import Problem, present_problems
@@ -35,7 +35,7 @@ class SafetyPart(BoundView):
         self._clients: dict[str, Client] = {}
         self._safety = Safety(Tone.OK, "")
         self._icon = ft.Icon(ft.Icons.VERIFIED_USER, size=30, color=Tone.OK.color)
-        self._headline = ft.Text("", size=17, weight=ft.FontWeight.W_600, color=INK, no_wrap=True)
+        self._headline = ft.Text("", size=17, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True)
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))

@@ -17,7 +17,7 @@ from ui.components.states import Empty, StateBox
 from ui.context import UiContext
 from ui.format import rough_duration_text
 from ui.keys import HasRows, Walked
-from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY, text_style
+from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, text_style
 from ui.views.client_named import say_missing
 from ui.views.database_data import DataTab
 from ui.views.database_health import HealthTab
@@ -59,7 +59,8 @@ class DatabaseView(BoundView):
         self._name = ft.Text(
             "",
             size=SIZE_BODY,
-            weight=ft.FontWeight.W_600,
+            weight=STRONG,
+            font_family=STRONG_FACE,
             color=INK,
             no_wrap=True,
             overflow=ft.TextOverflow.ELLIPSIS,
@@ -73,7 +74,7 @@ class DatabaseView(BoundView):
                 [ft.Tab(label=label) for label in _LABELS],
                 tab_alignment=ft.TabAlignment.START,
                 divider_color=ft.Colors.TRANSPARENT,
-                label_text_style=text_style(size=13, weight=ft.FontWeight.W_600),
+                label_text_style=text_style(size=13, strong=True),
                 unselected_label_text_style=text_style(size=13),
                 unselected_label_color=QUIET_INK,
             ),

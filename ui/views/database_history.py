@@ -7,7 +7,7 @@ import flet as ft
 
 from ui.components.frame import edge_to_edge
 from ui.context import UiContext
-from ui.theme import HOVER, INK, MONO, QUIET_INK, small_text
+from ui.theme import HOVER, INK, MONO, QUIET_INK, STRONG, STRONG_FACE, small_text
 
 WIDTH: Final = 240
 MOST: Final = 60
@@ -93,7 +93,7 @@ class QueryLists:
 
 def _head(text: str) -> ft.Control:
     return ft.Container(
-        ft.Text(text, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK),
+        ft.Text(text, size=12, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),
         padding=ft.Padding.only(left=10, top=8, bottom=4),
     )
 

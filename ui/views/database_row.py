@@ -22,7 +22,7 @@ from streams.value_text import indented_json
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel
 from ui.context import UiContext
-from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, small_text, text_style
+from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, STRONG, STRONG_FACE, small_text, text_style
 from ui.views.database_copy import Ask
 from ui.views.database_present import GridRow, key_text, value_text, whole_text
 
@@ -102,7 +102,7 @@ class RowPanel(BoundView):
             selectable=True,
         )
         head: list[ft.Control] = [
-            ft.Text(name, size=SIZE_SMALL, weight=ft.FontWeight.W_600, color=QUIET_INK),
+            ft.Text(name, size=SIZE_SMALL, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),
             small_text(" ".join(part for part in (kind.lower(), detail) if part)),
         ]
         if isinstance(value, Masked):

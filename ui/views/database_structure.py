@@ -8,7 +8,19 @@ from streams.records.database import ColumnInfo, ForeignKey, IndexInfo, TableInf
 from ui.bound import BoundView
 from ui.components.card import card
 from ui.context import UiContext
-from ui.theme import GAP, INK, LINE, MONO, QUIET_INK, Tone, body_text, mono_text, small_text
+from ui.theme import (
+    GAP,
+    INK,
+    LINE,
+    MONO,
+    QUIET_INK,
+    STRONG,
+    STRONG_FACE,
+    Tone,
+    body_text,
+    mono_text,
+    small_text,
+)
 
 
 class StructureTab(BoundView):
@@ -107,7 +119,9 @@ def _lines(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[ft.Contr
         return []
     title = ft.Row(
         [
-            ft.Text(word, size=12, weight=ft.FontWeight.W_600, color=QUIET_INK, expand=1, no_wrap=True)
+            ft.Text(
+                word, size=12, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, expand=1, no_wrap=True
+            )
             for word in head
         ],
         spacing=12,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import flet as ft
 
 from ui.format import count_text, counted
-from ui.theme import SIZE_BODY, Tone, small_text
+from ui.theme import SIZE_BODY, STRONG, STRONG_FACE, Tone, small_text
 from ui.views.logs_shelf import Shelf
 
 
@@ -22,7 +22,9 @@ class LogNotes:
             visible=False,
             tooltip="Some lines were dropped; see the server's log files.",
         )
-        self._new = ft.Text("", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=ft.FontWeight.W_600)
+        self._new = ft.Text(
+            "", size=SIZE_BODY, color=ft.Colors.ON_PRIMARY, weight=STRONG, font_family=STRONG_FACE
+        )
         self.pill = ft.Container(
             ft.Row(
                 [ft.Icon(ft.Icons.EXPAND_MORE, size=16, color=ft.Colors.ON_PRIMARY), self._new],

@@ -21,9 +21,7 @@ _GAP, _LEFT, _RIGHT = 8, 14, 6
 _TAKEN = _LEFT + _TIME + _ICON + _LEVEL + _SOURCE + _COPY + 5 * _GAP + _RIGHT
 """Pixels of a row that are not for its message."""
 _QUIET = ft.TextStyle(color=QUIET_INK)
-_FOUND = ft.TextStyle(
-    bgcolor=ft.Colors.with_opacity(0.32, Tone.WARNING.color), weight=ft.FontWeight.W_600, color=INK
-)
+_FOUND = ft.TextStyle(bgcolor=ft.Colors.with_opacity(0.32, Tone.WARNING.color), color=INK)
 
 
 class Marking:

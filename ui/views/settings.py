@@ -13,14 +13,7 @@ from ui.bound import BoundView
 from ui.components.table_surface import table_surface
 from ui.components.toolbar import SearchField, toolbar
 from ui.context import UiContext
-from ui.theme import (
-    GAP,
-    INK,
-    PAGE_PADDING,
-    QUIET_INK,
-    SIZE_BODY,
-    small_text,
-)
+from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, small_text
 from ui.views.client_named import say_missing
 from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import FieldEvents, SettingField
@@ -50,7 +43,7 @@ class SettingsView(BoundView):
         self._where = small_text()
         self._connection = ConnectionCard(self._on_test)
         self._list = ft.Column([], spacing=2, width=_LIST_WIDTH)
-        self._title = ft.Text("", size=16, weight=ft.FontWeight.W_600, color=INK)
+        self._title = ft.Text("", size=16, weight=STRONG, font_family=STRONG_FACE, color=INK)
         self._about = ft.Text("", size=SIZE_BODY, color=QUIET_INK)
         self._banner = NotSaved(on_discard=self._on_discard, on_again=self._save_soon)
         self._body = ft.Column([], spacing=0, tight=True)

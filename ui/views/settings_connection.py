@@ -6,7 +6,7 @@ from typing import Any
 import flet as ft
 
 from streams.records.settings import CheckResult
-from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, small_text
+from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, small_text
 from ui.views.settings_present import present_check, three_lines
 
 
@@ -83,7 +83,9 @@ def _result(check: CheckResult) -> ft.Control:
         content=ft.Row(
             [
                 ft.Icon(icon, size=18, color=tone.color),
-                ft.Text(check.name, size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, width=76),
+                ft.Text(
+                    check.name, size=SIZE_BODY, weight=STRONG, font_family=STRONG_FACE, color=INK, width=76
+                ),
                 ft.Text(word, size=SIZE_BODY, color=tone.color, width=90),
                 ft.Column(words, spacing=2, tight=True, expand=True),
             ],

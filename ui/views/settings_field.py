@@ -7,7 +7,20 @@ from typing import Any, Final
 import flet as ft
 
 from streams.records.settings import Setting, SettingKind
-from ui.theme import INK, LINE, MONO, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, Tone, text_style
+from ui.theme import (
+    FIELD_LINE,
+    INK,
+    LINE,
+    MONO,
+    QUIET_INK,
+    SELECTED,
+    SIZE_BODY,
+    SIZE_SMALL,
+    STRONG,
+    STRONG_FACE,
+    Tone,
+    text_style,
+)
 from ui.views.settings_present import present_label, present_range, present_source
 
 WIDTH: Final = 300
@@ -52,7 +65,13 @@ class SettingField:
         self._input: Any = self._make_input()
         head = ft.Row(
             [
-                ft.Text(present_label(setting.key), size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK),
+                ft.Text(
+                    present_label(setting.key),
+                    size=SIZE_BODY,
+                    weight=STRONG,
+                    font_family=STRONG_FACE,
+                    color=INK,
+                ),
                 ft.Text(setting.name, size=11, font_family=MONO, color=QUIET_INK, selectable=True),
             ],
             spacing=10,
@@ -154,7 +173,7 @@ class SettingField:
         tone = Tone.BAD if bad else Tone.WARNING if warn else None
         self._note.color = tone.color if tone is not None else QUIET_INK
         if isinstance(self._input, ft.TextField):
-            self._input.border = _bad_border() if bad else _border(LINE)
+            self._input.border = _bad_border() if bad else _border(FIELD_LINE)
 
     # -- the value
 
@@ -190,6 +209,7 @@ class SettingField:
         )
         return ft.TextField(
             text_size=SIZE_BODY,
+            color=INK,  # also where it is fixed: its value is to be read
             text_align=ft.TextAlign.RIGHT if numeric else ft.TextAlign.LEFT,
             text_style=ft.TextStyle(font_family=MONO, size=12) if setting.kind in _WIDE else None,
             hint_style=text_style(size=12, color=QUIET_INK),
@@ -200,7 +220,7 @@ class SettingField:
             width=120 if numeric else WIDTH,
             dense=True,
             content_padding=ft.Padding.symmetric(horizontal=10, vertical=10),
-            border=_border(LINE),
+            border=_border(FIELD_LINE),
             on_submit=lambda _: self._on_submit(),
             on_focus=lambda _: self._on_focus(),
             on_blur=self._on_blur,

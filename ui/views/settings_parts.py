@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import flet as ft
 
-from ui.theme import INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
+from ui.theme import INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, STRONG, STRONG_FACE, Tone
 from ui.views.settings_present import present_section
 
 
@@ -20,7 +20,8 @@ def section_entry(name: str, *, chosen: bool, on_choose: Callable[[str], None]) 
                         look.title,
                         size=SIZE_BODY,
                         color=INK,
-                        weight=ft.FontWeight.W_600 if chosen else ft.FontWeight.W_400,
+                        weight=STRONG if chosen else ft.FontWeight.W_400,
+                        font_family=STRONG_FACE if chosen else None,
                     ),
                 ],
                 spacing=10,

@@ -23,6 +23,8 @@ from ui.theme import (
     QUIET_INK,
     RADIUS,
     SIZE_BODY,
+    STRONG,
+    STRONG_FACE,
     Tone,
     body_text,
     card_title,
@@ -115,7 +117,7 @@ class TokensCard:
         refused = self._permissions.refusal(Scope.DESTROY)
         changed = hold_back(self._add, refused)
         for revoke in self._revokes:
-            changed += hold_back(revoke, refused, own_ink=True)
+            changed += hold_back(revoke, refused)
         return changed
 
     async def _load(self) -> None:
@@ -147,7 +149,14 @@ class TokensCard:
         return ft.Container(
             ft.Row(
                 [
-                    ft.Text(token.name, size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, width=160),
+                    ft.Text(
+                        token.name,
+                        size=SIZE_BODY,
+                        weight=STRONG,
+                        font_family=STRONG_FACE,
+                        color=INK,
+                        width=160,
+                    ),
                     ft.Text(", ".join(token.scopes), size=SIZE_BODY, color=INK, width=220),
                     ft.Text(facts, size=SIZE_BODY, color=tone, width=200),
                     ft.Text(
@@ -203,7 +212,7 @@ def _scope_line(scope: Scope, box: ft.Checkbox) -> ft.Control:
     return ft.Row(
         [
             box,
-            ft.Text(scope.value, size=SIZE_BODY, weight=ft.FontWeight.W_600, color=INK, width=70),
+            ft.Text(scope.value, size=SIZE_BODY, weight=STRONG, font_family=STRONG_FACE, color=INK, width=70),
             ft.Text(SCOPE_WORDS[scope], size=SIZE_BODY, color=QUIET_INK, expand=True, no_wrap=True),
         ],
         spacing=8,

@@ -15,7 +15,7 @@ from ui.components.frame import edge_to_edge
 from ui.components.progress import ProgressLine
 from ui.context import UiContext
 from ui.format import Formatter, count_text, ratio_text, rough_duration_text
-from ui.theme import INK, QUIET_INK, SIZE_BODY, look, small_text
+from ui.theme import INK, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, look, small_text
 
 LINES = 4
 HEAD_HEIGHT = 36
@@ -107,7 +107,9 @@ class TransferStrip(BoundView):
     def __init__(self, streams: Streams, context: UiContext) -> None:
         self._transfers: dict[str, Transfer] = {}
         self._open = bool(context.prefs.get("files.transfers_open", False))
-        self._title = ft.Text(present_head(0), size=SIZE_BODY, weight=ft.FontWeight.W_600, color=QUIET_INK)
+        self._title = ft.Text(
+            present_head(0), size=SIZE_BODY, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK
+        )
         self._more = small_text()
         self._arrow = ft.Icon(ft.Icons.EXPAND_LESS, size=20, color=QUIET_INK)
         self._first = _Line()
