@@ -19,6 +19,8 @@ from app.page_patches import gather_patches
 
 log = structlog.stdlib.get_logger(__name__)
 
+APP_ID = "tidewatch"
+"""By which a desktop groups windows of one program and finds its icon."""
 DOWNLOAD_S = 20.0
 """How long a stalled download of the client program may take; it has no limit of its own."""
 
@@ -59,6 +61,7 @@ async def run_window(console: Console) -> bool:
     shown = False
     mend_session()
     gather_patches()
+    os.environ.setdefault("FLET_APP_ID", APP_ID)
 
     def main(page: ft.Page) -> None:
         nonlocal shown

@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 ft.context.disable_auto_update()
 quicken()
 
+WINDOW_ICON = "icons/tidewatch.ico"
+"""In the assets; systems other than Windows take it from the program's entry in their menu."""
+
 
 def dress(page: ft.Page, *, prefs: Prefs, theme: str) -> None:
     """Give a page its look; before it is sent for the first time, or it begins in colours of the toolkit.
@@ -37,6 +40,8 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
     dress(page, prefs=context.prefs, theme=context.theme)
     page.window.min_width, page.window.min_height = 1024, 640
+    if not page.web:
+        page.window.icon = WINDOW_ICON
     shell = Shell(page, streams=streams, commands=commands, context=context)
     page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
 

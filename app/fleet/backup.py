@@ -35,7 +35,9 @@ SCAN_STEPS = 30
 """In how many steps a backup walks over the disk; one progress frame each."""
 SENDING_RATIO = 0.8
 """For how much of its time it sends at most; before that it looks at what is unchanged."""
-LEAST_BPS = 8 * 1024
+MIN_SENDING_RATIO = 0.2
+"""What is left of its time where little is to be sent: it writes down what it has found."""
+LEAST_BPS = 2 * 1024
 BATCH_S = 0.7
 """Small files are sent together once they are what the line carries in so long."""
 ALONE_S = 3.0
@@ -135,11 +137,13 @@ class Backup:
         takes_s = draw_duration_s(self._disk.machine, self._rng) / self._pace
         least_bps = max(LEAST_BPS * self._pace, unsent_bytes / (takes_s * SENDING_RATIO))
         self._rate_bps = min(self._disk.machine.rate_bps * self._pace, least_bps)
-        scanning_s = max(takes_s * (1 - SENDING_RATIO), takes_s - unsent_bytes / self._rate_bps)
+        sending_s = unsent_bytes / self._rate_bps
+        scanning_s = takes_s - min(max(sending_s, takes_s * MIN_SENDING_RATIO), takes_s * SENDING_RATIO)
         known = [file for file in files if self._disk.unsent.get(file.path) != file]
         await self._scan(known, scanning_s, fails_after)
         self._files_total, self._bytes_total = len(files), unsent_bytes
         self._say_progress()
+        await self._pause(fails_after * max(0.0, takes_s - scanning_s - sending_s))
         await self._send(unsent[: round(fails_after * len(unsent))])
 
     async def _scan(self, unchanged: list[SimFile], takes_s: float, ratio: float) -> None:

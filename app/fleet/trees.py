@@ -140,8 +140,8 @@ _COUNTS: dict[Role, tuple[int, int]] = {
 }  # fmt: skip
 _USUAL_COUNT = (16, 30)
 _CHANGES_A_DAY: dict[Role, float] = {
-    Role.WEB: 1.5, Role.DATABASE: 2, Role.MAIL: 4, Role.FILES: 2.5, Role.BUILD: 2, Role.SERVICE: 1,
-    Role.LAPTOP: 2, Role.WORKSTATION: 2, Role.DEVICE: 0.5,
+    Role.WEB: 2.5, Role.DATABASE: 4, Role.MAIL: 5, Role.FILES: 4, Role.BUILD: 3, Role.SERVICE: 2,
+    Role.LAPTOP: 2.5, Role.WORKSTATION: 2.5, Role.DEVICE: 1,
 }  # fmt: skip
 """How many files are written on a machine of a role in a day."""
 _REWRITTEN_RATIO = 0.6

@@ -17,6 +17,11 @@ PAPER = (80, 795)
 QUICK = "lab-printer"
 """A machine of the seeded fleet with few files, whose backups are over soon."""
 
+NOTE_TITLES = """
+window.titles = [];
+new MutationObserver(() => window.titles.at(-1) === document.title || window.titles.push(document.title))
+  .observe(document, {childList: true, subtree: true, characterData: true});
+"""
 LIVELY = {"TIDEWATCH_MOCK__PACE": "8"}
 """At the usual pace a minute may pass in which no machine backs up."""
 
@@ -29,7 +34,10 @@ async def console() -> AsyncIterator[tuple[Program, str]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def screen(chromium_path: str, console: tuple[Program, str]) -> AsyncIterator[Screen]:
-    async with open_browser(chromium_path) as browser, open_screen(browser, console[1]) as opened:
+    async with (
+        open_browser(chromium_path) as browser,
+        open_screen(browser, console[1], script=NOTE_TITLES) as opened,
+    ):
         yield opened
 
 
@@ -116,8 +124,22 @@ async def test_the_page_asks_this_machine_for_everything(
     assert secret.strip("/") not in "\n".join(console[0].errors)
 
 
+async def test_the_page_is_a_program_of_its_own(screen: Screen, console: tuple[Program, str]) -> None:
+    page = screen.page
+    titles: list[str] = await page.evaluate("window.titles")
+    assert titles and all("Flet" not in title and "Flutter" not in title for title in titles), titles
+    assert all("Tidewatch" in title for title in titles if title), titles
+    assert (await page.evaluate("document.documentElement.lang")).startswith("en")
+    for name in ("favicon.png", "manifest.json", "version.json", "icons/icon-192.png"):
+        answer = await page.request.get(console[1] + name)
+        assert answer.ok
+        assert b"flet" not in (await answer.body()).lower(), name
+    manifest = await (await page.request.get(console[1] + "manifest.json")).json()
+    assert manifest["name"] == "Tidewatch"
+
+
 async def test_nothing_went_wrong_on_the_way(screen: Screen, console: tuple[Program, str]) -> None:
     program, _ = console
     faults = [line for line in program.errors if '"level": "error"' in line or "Traceback" in line]
     assert not faults, program.said()
-    assert not [line for line in screen.console_lines if line.startswith("pageerror")]
+    assert not [line for line in screen.console_lines if line.startswith(("pageerror", "error"))]
