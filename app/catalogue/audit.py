@@ -1,98 +1,53 @@
 """The audit record: append-only rows, each chained to the one before it by SHA-256."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 from sqlalchemy import delete, func, insert, select, update
 
 from app.catalogue.aliases import AnyRow
-from app.catalogue.audit_chain import (
-    COLUMNS,
-    HEAD_FILE,
-    HEAD_NAME,
-    Head,
-    chained,
-    read_head,
-    removal_told,
-    write_head,
-)
+from app.catalogue.audit_chain import HEAD_FILE, Head, read_head, removal_told, write_head
+from app.catalogue.audit_intents import delete_intents, insert_intent, new_intent, unanswered
+from app.catalogue.audit_note import AuditNote
+from app.catalogue.audit_rows import NEWEST, line_of, newest_of, note_in
 from app.catalogue.batch_write import MAINTENANCE, MAX_ROWS, in_steps
 from app.catalogue.readers import Readers
 from app.catalogue.schema import audit, meta
-from app.catalogue.times import from_us, to_us
+from app.catalogue.times import to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from app.line_numbers import LINE_NUMBERS
-from streams.records.base import Record
+from streams.failures import TidewatchError
 from streams.records.log_match import matcher
 from streams.records.logs import LogFilter, LogLine, LogPage
-from streams.safe_text import terminal_text
-from streams.vocabulary import AuditAction, LogLevel, LogSource
+from streams.vocabulary import AuditAction
 
 log = structlog.stdlib.get_logger(__name__)
 
-DONE = "done"
-"""The result of what went well; any other is a refusal or a failure."""
-LONGEST_NAME = 120
-LONGEST_TEXT = 400
 PURGE_SLACK = timedelta(days=1)
 KEPT_ROWS = 1000
 MOST_READ = 5000
 """Rows that one question looks at; the next page goes on from there."""
 
 _SETTINGS = "audited_settings"
-_NEWEST = select(audit.c.seq, audit.c.line_id, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
 
 
-class AuditNote(Record, frozen=True, kw_only=True):
-    """What somebody did or tried."""
+@dataclass(slots=True)
+class Command:
+    """A command at work, and the note that its row is made of when it has ended."""
 
-    action: AuditAction
-    who: str = ""
-    """The name of a token, of a client, or of the user at the command line; empty for nobody known."""
-    address: str = ""
-    """The network address it came from; empty for the command line."""
-    target: str = ""
-    client_id: str | None = None
-    result: str = DONE
-    detail: str = ""
-    count: int = 1
-    """How many times, where equal ones are gathered into one row."""
+    note: AuditNote
 
-
-def note_in(transaction: Transaction, notes: Sequence[AuditNote]) -> None:
-    """Append rows inside a write; their texts are bounded, and control characters are written as escapes."""
-    kept = transaction.all(select(meta.c.value).where(meta.c.name == HEAD_NAME))
-    head = max(_kept(kept), _newest(transaction.all(_NEWEST)), key=lambda each: each.seq)
-    rows: list[dict[str, Any]] = []
-    for note in notes:
-        seq, line_id = head.seq + 1, LINE_NUMBERS.next(max(head.line_id + 1, transaction.now_us))
-        row = {
-            "seq": seq,
-            "at": transaction.now_us,
-            "line_id": line_id,
-            "who": _bounded(note.who, LONGEST_NAME),
-            "address": _bounded(note.address, LONGEST_NAME),
-            "action": note.action.value,
-            "target": _bounded(note.target, LONGEST_TEXT),
-            "client_id": note.client_id,
-            "result": _bounded(note.result, LONGEST_NAME),
-            "detail": _bounded(note.detail, LONGEST_TEXT),
-            "count": note.count,
-        }
-        hash_ = chained(head.hash, [row[name] for name in COLUMNS])
-        rows.append(row | {"previous": head.hash, "hash": hash_})
-        head = Head(seq, line_id, hash_)
-    transaction.insert(audit, rows)
-    if kept:
-        transaction.run(update(meta).where(meta.c.name == HEAD_NAME).values(value=head.text()))
-    else:
-        transaction.run(insert(meta).values(name=HEAD_NAME, value=head.text()))
+    def about(self, **known: Any) -> None:
+        """Complete the note by what is known only now."""
+        self.note = replace(self.note, **known)
 
 
 class AuditLog:
@@ -108,6 +63,44 @@ class AuditLog:
     async def note(self, *notes: AuditNote) -> None:
         """Append rows; returns once they are durable."""
         await self._writer.write(lambda transaction: note_in(transaction, notes))
+
+    async def intend(self, note: AuditNote, *, by_command: bool = False) -> AuditNote:
+        """Keep that an order begins; returns, once that is durable, the note to append or to ``drop``.
+
+        Whatever ends this process before either, the order gets its row by ``recover``.
+        """
+        begun = replace(note, intent=new_intent())
+        await self._writer.write(lambda transaction: insert_intent(transaction, begun, by_command=by_command))
+        return begun
+
+    async def drop(self, note: AuditNote) -> None:
+        """Let the intent of a note go that gets no row."""
+        await self._writer.write(lambda transaction: delete_intents(transaction, [note]))
+
+    @asynccontextmanager
+    async def command(self, note: AuditNote) -> AsyncGenerator["Command"]:
+        """Append the row of a command that works within this block; one that is refused leaves none."""
+        command = Command(await self.intend(note, by_command=True))
+        try:
+            yield command
+        except TidewatchError:
+            await self.drop(command.note)
+            raise
+        await self.note(command.note)
+
+    async def recover(self, *, commands: bool) -> int:
+        """Append a row for each order that was begun and is not answered; return how many.
+
+        At the start of a server, before it takes orders; ``commands``: no command works on the catalogue.
+        """
+
+        def step(transaction: Transaction, most: int) -> int:
+            notes = unanswered(transaction, most, commands=commands)
+            if notes:
+                note_in(transaction, notes)
+            return len(notes)
+
+        return await in_steps(self._writer, step)
 
     async def note_settings(self, values: Mapping[str, str]) -> None:
         """Append a row for each setting that differs from when the server last started."""
@@ -182,11 +175,15 @@ class AuditLog:
         For the commands that put another catalogue in its place; raises OSError.
         """
         await self.note(note)
+        await self.accept_head()
+
+    async def accept_head(self) -> None:
+        """Let the file beside the catalogue name the newest row, whatever it has named; raises OSError."""
         await asyncio.to_thread(write_head, self._path, await self.head())
 
     async def head(self) -> Head:
         """Return the newest row; number 0 where there is none."""
-        return _newest(await self._readers.rows(_NEWEST))
+        return newest_of(await self._readers.rows(NEWEST))
 
     async def after(self, seq: int, limit: int = 500) -> list[tuple[int, LogLine]]:
         """Return rows with greater numbers as lines of the log, oldest first, each with its number."""
@@ -240,44 +237,3 @@ class AuditLog:
     async def has_head(self) -> bool:
         """Return whether there is a file beside the catalogue."""
         return await asyncio.to_thread(self._path.with_name(HEAD_FILE).exists)
-
-
-def _kept(rows: Sequence[AnyRow]) -> Head:
-    """Return the head that the catalogue names; one that somebody has damaged keeps no row out."""
-    try:
-        return Head.of(str(rows[0].value)) if rows else Head()
-    except ValueError:
-        log.error("audit_head_damaged", hint="What the catalogue names as its newest audit row is none.")
-        return Head()
-
-
-def _newest(rows: Sequence[AnyRow]) -> Head:
-    return Head(rows[0].seq, rows[0].line_id, rows[0].hash) if rows else Head()
-
-
-def line_of(row: AnyRow) -> LogLine:
-    """Return a row as a line of the log."""
-    fields = {
-        "who": row.who,
-        "from": row.address,
-        "on": row.target,
-        "result": row.result,
-        "detail": row.detail,
-        "count": str(row.count) if row.count != 1 else "",
-        "number": str(row.seq),
-    }
-    return LogLine(
-        id=row.line_id,
-        at=from_us(row.at),
-        level=LogLevel.INFO if row.result == DONE else LogLevel.WARNING,
-        source=LogSource.AUDIT,
-        logger="audit",
-        message=row.action.replace("_", " "),
-        fields={name: text for name, text in fields.items() if text},
-        client_id=row.client_id,
-    )
-
-
-def _bounded(text: str, longest: int) -> str:
-    shown = terminal_text(text[: longest + 1])
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"

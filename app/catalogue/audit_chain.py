@@ -205,8 +205,24 @@ def _last_removed(detail: str) -> tuple[int, bytes]:
         return -1, b""
 
 
+def _carry_intents(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    """Copy the orders that a crash has left without a row, where both keep such."""
+    names = [
+        [row[1] for row in database.execute("PRAGMA table_info(audit_intents)")] for database in (old, new)
+    ]
+    if names[0] and names[0] == names[1]:
+        marks = ", ".join("?" * len(names[0]))
+        new.execute("BEGIN IMMEDIATE")
+        new.execute("DELETE FROM audit_intents")
+        rows = old.execute("SELECT * FROM audit_intents")
+        new.executemany(f"INSERT INTO audit_intents VALUES ({marks})", rows)
+        new.execute("COMMIT")
+
+
 def carry_over(before: Path, catalogue: Path) -> int:
     """Append the rows that the catalogue ``before`` has after the newest one of its older copy.
+
+    Orders that were begun and not answered come too.
 
     Nobody may have them open. Returns how many; 0 where the one does not continue the other. Raises one of
     the catalogue's errors where either cannot be read.
@@ -216,6 +232,8 @@ def carry_over(before: Path, catalogue: Path) -> int:
         closing(sqlite3.connect(file_uri(before, "rw"), uri=True)) as old,
         closing(sqlite3.connect(file_uri(catalogue, "rw"), uri=True, isolation_level=None)) as new,
     ):
+        new.execute("PRAGMA synchronous = FULL")
+        _carry_intents(old, new)
         head = _kept_head(new) or Head()
         newest = _kept_head(old)
         same = old.execute("SELECT hash FROM audit WHERE seq = ?", (head.seq,)).fetchone()
@@ -223,7 +241,6 @@ def carry_over(before: Path, catalogue: Path) -> int:
             return 0
         if head.seq and (same is None or same[0] != head.hash):
             return 0
-        new.execute("PRAGMA synchronous = FULL")
         new.execute("BEGIN IMMEDIATE")
         marks = ", ".join("?" * (len(COLUMNS) + 2))
         rows = old.execute(f"SELECT {_ALL} FROM audit WHERE seq > ? ORDER BY seq", (head.seq,))

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,6 +140,9 @@ def _copy(source: Path, part: Path) -> Counts:
         target.execute("PRAGMA synchronous = FULL")
         target.execute("BEGIN IMMEDIATE")
         target.execute("DELETE FROM meta WHERE name IN ('session', ?, ?)", (EPOCH_NAME, MOMENT_NAME))
+        if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_intents'").fetchone():
+            # What is under way is answered in the source, not where this is put back.
+            target.execute("DELETE FROM audit_intents")
         target.execute("PRAGMA user_version = 0")
         target.execute("COMMIT")
     return counts
@@ -174,10 +177,13 @@ def describe(path: Path) -> tuple[Counts, str]:
     return verify(path), str(schema)
 
 
-def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
+def restore(
+    copy: Path, catalogue: Path, now: datetime, *, complete: Callable[[Path], None] = lambda _: None
+) -> Path | None:
     """Put a copy in the place of the catalogue; return where the one before lies now, None: there was none.
 
     The copy gets a new epoch, so that consoles read everything again. Nobody may have the catalogue open.
+    ``complete`` is called with the new one before it has its place, to add what has to be there with it.
     """
     with translated(catalogue):
         draft = catalogue.with_name(catalogue.name + ".restored")
@@ -195,6 +201,11 @@ def restore(copy: Path, catalogue: Path, now: datetime) -> Path | None:
             target.execute("UPDATE meta SET value = ? WHERE name = 'epoch'", (uuid.uuid4().hex,))
             target.execute("COMMIT")
         draft.chmod(0o600)
+        complete(draft)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as target:
+            # Whole in its one file, whoever has had it open.
+            target.execute("PRAGMA synchronous = FULL")
+            target.execute("PRAGMA journal_mode = DELETE").fetchone()
         before = _kept_aside(catalogue, now)
         draft.replace(catalogue)
         sync_folder(catalogue.parent)

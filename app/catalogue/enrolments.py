@@ -6,8 +6,11 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
 from sqlalchemy import delete, select, update
 
+from app.catalogue.audit_note import AuditNote
+from app.catalogue.audit_rows import note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import change
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
@@ -89,17 +92,29 @@ class Enrolments:
         return await in_steps(self._writer, step, flow=MAINTENANCE)
 
     async def redeem(
-        self, name: str, code: str, platform: str, agent_version: str, *, machine_key: str = ""
+        self,
+        name: str,
+        code: str,
+        platform: str,
+        agent_version: str,
+        *,
+        machine_key: str = "",
+        row: AuditNote | None = None,
     ) -> tuple[Client, str]:
         """Use a code: return the client and its token.
 
         A client that is enrolled again keeps its id; its old tokens stop being good, and so do all other
         codes of its name. The answer may be lost
         on its way: it is given again to the ``machine_key`` that the code was used with, until the code
-        expires or the token is revoked. Raises WrongCode, CodeUsed or CodeExpired.
+        expires or the token is revoked. A ``row`` is appended to the audit record in the same write. Raises
+        WrongCode, CodeUsed or CodeExpired.
         """
         key = hash_of(_plain(code))
         chosen = _token_of(_plain(code), machine_key) if machine_key else None
+
+        def note_client(transaction: Transaction, client: Client) -> None:
+            if row is not None:
+                note_in(transaction, [replace(row, who=f"client {client.name}", client_id=client.id)])
 
         def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
             rows = transaction.all(select(enrolments).where(enrolments.c.hash == key))
@@ -111,6 +126,7 @@ class Enrolments:
             lives = rows[0].expires_at > transaction.now_us
             if rows[0].used_at is not None:
                 if lives and chosen and (client := _enrolled_with(transaction, chosen)):
+                    note_client(transaction, client)
                     return client, chosen, []
                 raise CodeUsed("That enrolment code has been used: each works once.", hint=NEW_CODE)
             if not lives:
@@ -122,6 +138,7 @@ class Enrolments:
             others = (enrolments.c.name == rows[0].name) & enrolments.c.used_at.is_(None)
             transaction.run(update(enrolments).where(others).values(expires_at=ENDED))
             no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
+            note_client(transaction, client)
             token = issue_in(transaction, AGENT_ONLY, no, rows[0].name, chosen=chosen)
             transaction.emit(
                 EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.analytics_rollup import STEPS_S
-from app.catalogue.audit import AuditNote, note_in
+from app.catalogue.audit_note import AuditNote
+from app.catalogue.audit_rows import note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import client_row, unknown
 from app.catalogue.doomed import doom_unowned

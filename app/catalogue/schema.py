@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -312,6 +312,20 @@ audit = Table(
 
 ``line_id`` is the number of its line in the log: microseconds of the clock, but always rising.
 """
+
+audit_intents = Table(
+    "audit_intents",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("client_id", String),
+    Column("by_command", Boolean, nullable=False),
+)
+"""Orders that have begun and have no row in ``audit`` yet; few, and none while nothing is ordered."""
 
 verifications = Table(
     "verifications",

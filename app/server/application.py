@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from app.server.auth import authentication
-from app.server.call import Route, bind, errors
+from app.server.call import Route, bind
+from app.server.error_answers import errors
 from app.server.room import Room
 from app.server.routes import ROUTES, SOCKET_ROUTES
 

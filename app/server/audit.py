@@ -2,21 +2,23 @@
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
-from app.catalogue.audit import AuditLog, AuditNote
+from app.catalogue.audit import AuditLog
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.batch_write import MAX_ROWS
 from app.catalogue.writer import FLOW
+from app.server.audit_budgets import AuditBudgets, has_own_row
 from app.server.logbook import Logbook
 from app.tasks import to_its_end
 from streams.failures import TidewatchError
 from streams.records.logs import LogLine
-from streams.vocabulary import AuditAction, LogLevel
+from streams.vocabulary import LogLevel
 
 log = structlog.stdlib.get_logger(__name__)
 _lines = structlog.stdlib.get_logger("audit")
@@ -24,33 +26,6 @@ _lines = structlog.stdlib.get_logger("audit")
 
 GATHER_S = 60.0
 """Equal notes within this time become one row with their count; the first has its own at once."""
-GUESSES_AT_ONCE, GUESSES_AN_HOUR = 200, 60
-"""Rows of its own that each action of nobody known may have, such as a wrong token: one for each network
-while it lasts. Those above are counted together, in one row a minute for each result."""
-ROWS_AT_ONCE, ROWS_AN_HOUR = 1000, 250
-"""The same for each action of each token: who has one fills no disk with rows either, and hides nothing else
-that it does behind many rows of one kind."""
-OF_THEIR_OWN = frozenset(
-    {
-        AuditAction.DELETE_FILES,
-        AuditAction.REMOVE_CLIENT,
-        AuditAction.CLIENT_REMOVED,
-        AuditAction.UNPROTECT,
-        AuditAction.ENROLMENT_CODE,
-        AuditAction.ENROLMENT,
-        AuditAction.ADD_TOKEN,
-        AuditAction.REVOKE_TOKEN,
-        AuditAction.REVOKE_CLIENT,
-        AuditAction.CHANGE_SETTINGS,
-        AuditAction.SET_QUOTA,
-        AuditAction.AUDIT_PURGE,
-        AuditAction.CATALOGUE_COPY,
-        AuditAction.CATALOGUE_REPAIR,
-        AuditAction.CATALOGUE_RESTORE,
-    }
-)
-"""What destroys, or changes who may do it: unless it was refused, each has a row of its own."""
-MOST_BUDGETS = 20_000
 MOST_WAITING = 5000
 """Notes that wait for a catalogue that takes none; more are only counted."""
 FOLLOW_S = 1.0
@@ -59,30 +34,14 @@ OTHERS = "other addresses"
 MORE = "more of the same"
 
 
-class _Budget:
-    """Rows that may be had at once, and so many more an hour."""
-
-    __slots__ = ("_an_hour", "_left", "_looked_s", "_most")
-
-    def __init__(self, most: float, an_hour: float, now_s: float) -> None:
-        self._most, self._an_hour = most, an_hour
-        self._left, self._looked_s = most, now_s
-
-    def take(self, now_s: float) -> bool:
-        grown = (now_s - self._looked_s) * self._an_hour / 3600
-        self._left, self._looked_s = min(self._most, self._left + grown), now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 @dataclass(slots=True)
 class _Gathered:
     note: AuditNote
     since_s: float
     count: int = 0
     """How many came after the first."""
+    written: bool = False
+    """Whether it was tried to make the first durable."""
 
 
 class Audit:
@@ -97,7 +56,7 @@ class Audit:
         self._waiting: list[AuditNote] = []
         self._lost = 0
         self._gathered: dict[Hashable, _Gathered] = {}
-        self._budgets: OrderedDict[tuple[str, AuditAction], _Budget] = OrderedDict()
+        self._budgets = AuditBudgets(clock)
         self._writing = asyncio.Lock()
         """Held by who takes notes from those that wait, until they are durable or wait again."""
         self._following = asyncio.Lock()
@@ -107,28 +66,41 @@ class Audit:
         self._broken = False
         self._head_failing = False
 
+    async def intend(self, note: AuditNote) -> AuditNote:
+        """Keep durably that an order begins, and return what its row is made of.
+
+        Raises a ``TidewatchError`` where the catalogue takes no write: then nothing may be done either.
+        """
+        return await to_its_end(self._record.intend(note))
+
     async def note(self, note: AuditNote) -> None:
         """Append a row; a catalogue that takes none is said in the log, and the note waits for it.
 
         Who is cancelled meanwhile loses no note: it waits with the others. Of somebody who has had too many
         rows of a kind it is only counted, see ``gather``.
         """
-        if not self._affords(note):
+        if not self._budgets.afford(note):
             self._count(note)
+            if note.intent is not None:
+                await self._logged(note, self._record.drop(note))
             return
         self.later(note)
+        await self._logged(note, self._write())
+        self._something.set()
+
+    async def _logged(self, note: AuditNote, work: Coroutine[Any, Any, None]) -> None:
+        """Do ``work`` to its end; a failure of the catalogue is said in the log."""
         try:
-            await to_its_end(self._write())
+            await to_its_end(work)
         except (TidewatchError, OSError) as failure:
             log.error("audit_not_written", action=note.action, who=note.who, reason=str(failure))
-        self._something.set()
 
     def later(self, note: AuditNote) -> None:
         """Append a row soon, without waiting for it; of too many that wait, the less weighty are counted."""
         if len(self._waiting) >= MOST_WAITING:
             self._lost += 1
-            light = next((number for number, each in enumerate(self._waiting) if not _own(each)), None)
-            if light is None or not _own(note):
+            light = next((number for number, each in enumerate(self._waiting) if not has_own_row(each)), None)
+            if light is None or not has_own_row(note):
                 return
             del self._waiting[light]
         self._waiting.append(note)
@@ -140,31 +112,32 @@ class Audit:
         Notes with the same action, result and ``key`` are equal. Who makes too many different ones of an
         action, or nobody known does, has them counted together.
         """
+        self._gather(note, key)
+
+    async def gather_durably(self, note: AuditNote, *key: Hashable) -> None:
+        """Do as ``gather``, and return when the row of the first is durable: for what is given out then.
+
+        A catalogue that takes no row is said in the log; it does not keep a restore from its contents.
+        """
+        gathered = self._gather(note, key)
+        if gathered is not None and not gathered.written:
+            await self._logged(note, self._write())
+            gathered.written = True
+
+    def _gather(self, note: AuditNote, key: tuple[Hashable, ...]) -> _Gathered | None:
         whole = (note.action, note.result, *key)
         known = self._gathered.get(whole)
         if known is not None:
             known.note, known.count = note, known.count + 1
-        elif self._affords(note):
-            self._gathered[whole] = _Gathered(note, self._clock())
+        elif self._budgets.afford(note):
+            known = self._gathered[whole] = _Gathered(note, self._clock())
             self.later(note)
         else:
             self._count(note)
-
-    def _affords(self, note: AuditNote) -> bool:
-        """Whether a note may have a row of its own: its token has some left of its action, or nobody has."""
-        if _own(note):
-            return True
-        key = (note.who, note.action)
-        budget = self._budgets.pop(key, None)
-        if budget is None:
-            bounds = (ROWS_AT_ONCE, ROWS_AN_HOUR) if note.who else (GUESSES_AT_ONCE, GUESSES_AN_HOUR)
-            budget = _Budget(*bounds, self._clock())
-        self._budgets[key] = budget
-        if len(self._budgets) > MOST_BUDGETS:
-            self._budgets.popitem(last=False)
-        return budget.take(self._clock())
+        return known
 
     def _count(self, note: AuditNote) -> None:
+        note = replace(note, intent=None)
         if not note.who:
             note = replace(note, address=OTHERS, target="", client_id=None)
         else:
@@ -274,10 +247,6 @@ class Audit:
             if self._lost:
                 log.error("audit_notes_lost", count=self._lost)
                 self._lost = 0
-
-
-def _own(note: AuditNote) -> bool:
-    return note.action in OF_THEIR_OWN and not note.result.startswith("refused")
 
 
 def _say(line: LogLine) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from msgspec.structs import replace
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
 from app.server.problems import Refused
 from app.server.roster import Roster

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo, Tokens
 from app.server.audit import Audit
 from app.server.peers import network_of

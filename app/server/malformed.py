@@ -8,8 +8,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from app.log_limits import LimitedLog
 from app.protocol import Problem
-from app.server.call import problem_response
 from app.server.door import Door
+from app.server.error_answers import problem_response
 
 limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 

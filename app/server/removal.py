@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import structlog
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import NotMarked, Protected, UnknownClient
 from app.catalogue.holds import DueClient

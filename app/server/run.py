@@ -12,12 +12,10 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.session import Session
 from app.config.sections import ServerSettings
 from app.process import open_files_limit
-from app.protocol import server_id_of
 from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
 from app.server.certificate import FOLDER as TLS_FOLDER
@@ -29,10 +27,7 @@ from app.server.folder import (
     TOKEN_FILE,
     check_catalogue_is_there,
     held,
-    note_id,
-    read_token,
     writable,
-    write_token,
 )
 from app.server.hub import Hub
 from app.server.limits import Limits
@@ -41,8 +36,9 @@ from app.server.malformed import Runner
 from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
 from app.server.retention import keep_tidy
 from app.server.room import Room, furnish
+from app.server.start import console_token, prepare_store, recover_audit
 from app.store.store import Store
-from streams.vocabulary import EventKind, Scope, ServerState
+from streams.vocabulary import EventKind, ServerState
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -136,7 +132,7 @@ async def running_room(
             await asyncio.to_thread(check_catalogue_is_there, data_dir)
         store = Store(data_dir / STORE_FOLDER)
         stack.push_async_callback(store.close)
-        is_known = await _prepare(store, data_dir, anew=new_store or new_catalogue)
+        is_known = await prepare_store(store, data_dir, anew=new_store or new_catalogue)
         hub = Hub(limits)
         logbook = await stack.enter_async_context(Logbook(data_dir, hub).listening())
         catalogue = await Catalogue.open(
@@ -149,7 +145,7 @@ async def running_room(
         stack.push_async_callback(catalogue.close)
         if is_known:
             await catalogue.keep_store(store.identity)
-        new_token = await _console_token(catalogue, data_dir / TOKEN_FILE)
+        new_token = await console_token(catalogue, data_dir / TOKEN_FILE)
 
         runners: list[web.AppRunner] = []
         acceptors: list[Acceptor] = []
@@ -167,6 +163,7 @@ async def running_room(
             fingerprint=fingerprint,
             simulated=simulated,
         )
+        await recover_audit(catalogue, data_dir)
         await room.audit.begin()
         if not isinstance(settings, Limits):
             values = settings.model_dump(mode="json")
@@ -207,15 +204,6 @@ async def running_room(
                 new_token=new_token,
             ),
         )
-
-
-async def _prepare(store: Store, data_dir: Path, *, anew: bool) -> bool:
-    """Prepare the store; return whether it is the one of the catalogue, or the first that it has."""
-    known = await asyncio.to_thread(store_known_to, data_dir / CATALOGUE_FILE)
-    with writable(data_dir):
-        await store.prepare("" if anew else known)
-        await asyncio.to_thread(note_id, data_dir, server_id_of(store.identity))
-    return known in ("", store.identity)
 
 
 async def _take_over(room: Room) -> None:
@@ -297,15 +285,3 @@ async def _close_runners(room: Room, runners: list[web.AppRunner], acceptors: li
 
 def _connections(runner: web.AppRunner) -> int:
     return 0 if runner.server is None else len(runner.server.connections)
-
-
-async def _console_token(catalogue: Catalogue, file: Path) -> str | None:
-    """Make the console's token and its file where they are missing; return it if it is new."""
-    with writable(file.parent):
-        kept = await asyncio.to_thread(read_token, file)
-        known = await catalogue.tokens.check(kept) if kept else None
-        if known is not None and known.allows(Scope.LOOK):
-            return None
-        token = await catalogue.tokens.replace_console()
-        await asyncio.to_thread(write_token, file, token)
-        return token

@@ -5,18 +5,25 @@ the log beside it. The server makes such a copy by itself each day (server.catal
 """
 
 import argparse
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
-from app.catalogue.audit import AuditNote
+from msgspec.structs import replace
+
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.copies import copy_to
 from app.server.catalogue_backup import FOLDER
 from app.server.commands.secrets import invoker
-from app.server.commands.shared import add_data, begin, say, say_aside, with_catalogue
+from app.server.commands.shared import add_data, begin, in_catalogue, say, say_aside
 from app.server.folder import beside
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
 from streams.vocabulary import AuditAction
+
+T = TypeVar("T")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,25 +37,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the copy and print its path; return the exit code."""
     catalogue = begin(args)
+    folder = args.to or args.data / FOLDER
     with beside(args.data):
-        copy = copy_to(catalogue, args.to or args.data / FOLDER, utc_now())
-    _note(catalogue, copy.path)
+        note = AuditNote(action=AuditAction.CATALOGUE_COPY, who=invoker(), target=f"to {folder}")
+        note = _noted(catalogue, partial(_intend, note)) or note
+        try:
+            copy = copy_to(catalogue, folder, utc_now())
+        except TidewatchError:
+            _noted(catalogue, partial(_drop, note))
+            raise
+        _noted(catalogue, partial(_note, replace(note, target=str(copy.path))))
     rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in copy.counts.rows.items())
     say(f"{copy.path}: {copy.size_bytes:,} bytes, verified: {rows}")
     return 0
 
 
-def _note(path: Path, copy: Path) -> None:
-    """Append a row to the audit record: a copy gives out all that the catalogue knows."""
+def _noted(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, T]]) -> T | None:
+    """Do something with the audit record: a copy gives out all that the catalogue knows.
 
-    async def note(catalogue: Catalogue) -> int:
-        await catalogue.audit.note(
-            AuditNote(action=AuditAction.CATALOGUE_COPY, who=invoker(), target=str(copy))
-        )
-        return 0
-
+    The copy is good without it; it may be made just because the disk of the catalogue is full.
+    """
     try:
-        with_catalogue(path, note)
+        return in_catalogue(path, act)
     except TidewatchError as failure:
-        # The copy is good; it may be made just because the disk of the catalogue is full.
         say_aside(f"the audit record takes no row: {failure.line()}")
+        return None
+
+
+async def _intend(note: AuditNote, catalogue: Catalogue) -> AuditNote:
+    return await catalogue.audit.intend(note, by_command=True)
+
+
+async def _drop(note: AuditNote, catalogue: Catalogue) -> None:
+    await catalogue.audit.drop(note)
+
+
+async def _note(note: AuditNote, catalogue: Catalogue) -> None:
+    await catalogue.audit.note(note)

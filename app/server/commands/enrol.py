@@ -5,7 +5,7 @@ The server may run meanwhile. The code is the only line on stdout.
 
 import argparse
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.certificate import noted_fingerprint
 from app.server.commands.secrets import invoker
@@ -27,12 +27,12 @@ def run(args: argparse.Namespace) -> int:
 
     async def enrol(catalogue: Catalogue) -> int:
         try:
-            enrolment = await catalogue.enrolments.create(client_name(args.name))
+            name = client_name(args.name)
         except Refused as refusal:
             raise StartFailed(refusal.problem.message) from None
-        await catalogue.audit.note(
-            AuditNote(action=AuditAction.ENROLMENT_CODE, who=invoker(), target=f"client {enrolment.name}")
-        )
+        note = AuditNote(action=AuditAction.ENROLMENT_CODE, who=invoker(), target=f"client {name}")
+        async with catalogue.audit.command(note):
+            enrolment = await catalogue.enrolments.create(name)
         say(join_code(enrolment.code, noted_fingerprint(args.data)))
         expires = enrolment.expires_at.astimezone().strftime("%Y-%m-%d %H:%M")
         say_aside(f"for {enrolment.name}; it works once, until {expires}")

@@ -7,7 +7,7 @@ already stays; new contents above its quota are refused. The server may run mean
 
 import argparse
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.protocol import MAX_QUOTA_BYTES
 from app.server.commands.secrets import invoker
@@ -35,15 +35,15 @@ def run(args: argparse.Namespace) -> int:
     async def act(catalogue: Catalogue) -> int:
         client = await client_named(catalogue, args.name)
         if size is not None:
-            client = await catalogue.clients.set_quota(client.id, wanted)
-            await catalogue.audit.note(
-                AuditNote(
-                    action=AuditAction.SET_QUOTA,
-                    who=invoker(),
-                    target=f"client {client.name}, {_worded(client)}",
-                    client_id=client.id,
-                )
+            note = AuditNote(
+                action=AuditAction.SET_QUOTA,
+                who=invoker(),
+                target=f"client {client.name}",
+                client_id=client.id,
             )
+            async with catalogue.audit.command(note) as command:
+                client = await catalogue.clients.set_quota(client.id, wanted)
+                command.about(target=f"client {client.name}, {_worded(client)}")
         say(f"{client.name}: keeps {client.held_bytes:,} bytes; {_worded(client)}")
         return 0
 

@@ -8,7 +8,9 @@ agree with the files is made anew; files of the store that the catalogue does no
 import argparse
 from functools import partial
 
-from app.catalogue.audit import AuditNote
+from msgspec.structs import replace
+
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.check import Report, check
 from app.server.commands.secrets import invoker
@@ -43,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.yes:
             say("nothing was changed; add --yes to repair")
             return 1
+        note = in_catalogue(catalogue, _intend)
         repair(catalogue, store, report)
-        in_catalogue(catalogue, partial(_note, report))
+        in_catalogue(catalogue, partial(_note, note, report))
         left = check(catalogue, store)
         for problem in left.problems:
             say(f"{problem.kind}: {problem.text} is left")
@@ -54,7 +57,12 @@ def run(args: argparse.Namespace) -> int:
         return int(some_left)
 
 
-async def _note(report: Report, catalogue: Catalogue) -> int:
+async def _intend(catalogue: Catalogue) -> AuditNote:
+    note = AuditNote(action=AuditAction.CATALOGUE_REPAIR, who=invoker())
+    return await catalogue.audit.intend(note, by_command=True)
+
+
+async def _note(begun: AuditNote, report: Report, catalogue: Catalogue) -> None:
     """Append a row to the audit record; where that was cut, it goes on from here."""
     found = {
         "lost": len(report.missing.first),
@@ -63,14 +71,9 @@ async def _note(report: Report, catalogue: Catalogue) -> int:
         "unknown files": len(report.unknown.first),
     }
     counts = [f"{count} {word}" for word, count in found.items() if count]
-    note = AuditNote(
-        action=AuditAction.CATALOGUE_REPAIR,
-        who=invoker(),
-        detail="; ".join([*report.audit_cut, ", ".join(counts) or "counted again"]),
-    )
+    note = replace(begun, detail="; ".join([*report.audit_cut, ", ".join(counts) or "counted again"]))
     if report.audit_cut:
         await catalogue.audit.begin_anew(note)
     else:
         await catalogue.audit.note(note)
         await catalogue.audit.save_head()
-    return 0

@@ -9,8 +9,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from app.catalogue.audit import AuditNote
 from app.catalogue.audit_chain import carry_over, read_head
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.copies import describe, restore
 from app.server.check import check
@@ -37,17 +37,24 @@ def run(args: argparse.Namespace) -> int:
         rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.rows.items())
         say(f"{args.file}: sound, schema {schema}, last event {counts.last_seq:,}: {rows}")
         lost = read_head(catalogue)
-        before = restore(args.file, catalogue, utc_now())
-        if before is not None:
-            say(f"the catalogue before is kept as {before}")
-        carried = _carried(before, catalogue)
         note = AuditNote(
             action=AuditAction.CATALOGUE_RESTORE,
             who=invoker(),
             target=str(args.file),
             detail=f"the one before ended with row {lost.seq} of this record" if lost is not None else "",
         )
-        in_catalogue(catalogue, partial(_note, note))
+        carried = 0
+
+        def complete(draft: Path) -> None:
+            nonlocal carried
+            in_catalogue(draft, _migrated)
+            carried = _carried(catalogue, draft)
+            in_catalogue(draft, partial(_note, note))
+
+        before = restore(args.file, catalogue, utc_now(), complete=complete)
+        in_catalogue(catalogue, _accept_head)
+        if before is not None:
+            say(f"the catalogue before is kept as {before}")
         if carried:
             say(f"rows of the audit record that were made since the copy, and are kept: {carried:,}")
         report = check(catalogue, args.data / STORE_FOLDER)
@@ -60,9 +67,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _carried(before: Path | None, catalogue: Path) -> int:
+def _carried(before: Path, catalogue: Path) -> int:
     """Append the rows of the audit record that were made since the copy; return how many."""
-    if before is None:
+    if not before.exists():
         return 0
     try:
         return carry_over(before, catalogue)
@@ -71,6 +78,13 @@ def _carried(before: Path | None, catalogue: Path) -> int:
         return 0
 
 
-async def _note(note: AuditNote, catalogue: Catalogue) -> int:
-    await catalogue.audit.begin_anew(note)
-    return 0
+async def _migrated(_: Catalogue) -> None:
+    """Only open it, which brings an older copy to today's schema."""
+
+
+async def _note(note: AuditNote, catalogue: Catalogue) -> None:
+    await catalogue.audit.note(note)
+
+
+async def _accept_head(catalogue: Catalogue) -> None:
+    await catalogue.audit.accept_head()

@@ -5,7 +5,7 @@ The server may run meanwhile; it notices within a second or two.
 
 import argparse
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, client_named, say, with_catalogue
@@ -23,15 +23,14 @@ def run(args: argparse.Namespace) -> int:
 
     async def revoke(catalogue: Catalogue) -> int:
         client = await client_named(catalogue, args.name)
-        await catalogue.tokens.revoke_client(client.id)
-        await catalogue.audit.note(
-            AuditNote(
-                action=AuditAction.REVOKE_CLIENT,
-                who=invoker(),
-                target=f"client {client.name}",
-                client_id=client.id,
-            )
+        note = AuditNote(
+            action=AuditAction.REVOKE_CLIENT,
+            who=invoker(),
+            target=f"client {client.name}",
+            client_id=client.id,
         )
+        async with catalogue.audit.command(note):
+            await catalogue.tokens.revoke_client(client.id)
         say(f"{args.name}: its token is revoked; enrol it again to let it back in")
         return 0
 

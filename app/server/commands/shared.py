@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from app.catalogue.catalogue import Catalogue
 from app.logs import add_log_format, set_up_logs
@@ -14,6 +14,8 @@ from app.server.folder import CATALOGUE_FILE, beside
 from app.server.problems import StartFailed
 from streams.records.clients import Client
 from streams.safe_text import terminal_text
+
+T = TypeVar("T")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -63,10 +65,10 @@ def with_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, in
         return in_catalogue(path, act)
 
 
-def in_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, int]]) -> int:
+def in_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, T]]) -> T:
     """Return what ``act`` returns with the open catalogue, where the caller keeps other commands away."""
 
-    async def main() -> int:
+    async def main() -> T:
         catalogue = await Catalogue.open(path)
         try:
             return await act(catalogue)

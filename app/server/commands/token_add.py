@@ -10,7 +10,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import check_shown, hand_out, invoker
 from app.server.commands.shared import add_data, begin, say_aside, with_catalogue
@@ -41,16 +41,13 @@ def run(args: argparse.Namespace) -> int:
 
     async def add(catalogue: Catalogue) -> int:
         expires_at = None if args.days is None else utc_now() + timedelta(days=args.days)
-        made = await catalogue.console_tokens.add(args.name, scopes, expires_at=expires_at, made_by=invoker())
-        token = made.token
-        await catalogue.audit.note(
-            AuditNote(
-                action=AuditAction.ADD_TOKEN,
-                who=invoker(),
-                target=token.name,
-                detail=f"scopes {','.join(token.scopes)}",
+        note = AuditNote(action=AuditAction.ADD_TOKEN, who=invoker(), target=args.name)
+        async with catalogue.audit.command(note) as command:
+            made = await catalogue.console_tokens.add(
+                args.name, scopes, expires_at=expires_at, made_by=invoker()
             )
-        )
+            token = made.token
+            command.about(target=token.name, detail=f"scopes {','.join(token.scopes)}")
         await asyncio.to_thread(hand_out, made.secret, args.out)
         end = (
             "no end" if token.expires_at is None else f"until {token.expires_at.astimezone():%Y-%m-%d %H:%M}"

@@ -5,7 +5,7 @@ The server may run meanwhile; it notices within a second or two.
 
 import argparse
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, say, with_catalogue
@@ -22,10 +22,9 @@ def run(args: argparse.Namespace) -> int:
     """Revoke the token; return the exit code."""
 
     async def revoke(catalogue: Catalogue) -> int:
-        token = await catalogue.console_tokens.revoke(name=args.name)
-        await catalogue.audit.note(
-            AuditNote(action=AuditAction.REVOKE_TOKEN, who=invoker(), target=token.name)
-        )
+        note = AuditNote(action=AuditAction.REVOKE_TOKEN, who=invoker(), target=args.name)
+        async with catalogue.audit.command(note):
+            token = await catalogue.console_tokens.revoke(name=args.name)
         say(f"{token.name}: the token is revoked")
         return 0
 

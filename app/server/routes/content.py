@@ -9,10 +9,11 @@ from aiohttp import ClientConnectionError, web
 
 from app.attributes import content_bytes
 from app.batches import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
 from app.protocol import VersionIds
-from app.server.call import Route, abort
+from app.server.call import Route
+from app.server.error_answers import abort
 from app.server.problems import Refused
 from app.server.room import Room
 from app.server.sparse import with_holes
@@ -70,7 +71,7 @@ async def send_version(
     if version.state is FileState.DAMAGED:
         raise Refused("damaged", "The stored bytes of this version are damaged.")
     part = _range(request, size_bytes, etag) if extents is None else None
-    _note_download(room, request, token, version.client_id, version.path)
+    await _note_download(room, request, token, version.client_id, version.path)
     start, end = part or (0, size_bytes)
     # The last chunk is held back until the store has said that all of it is good.
     chunks = room.store.open(version.sha256, start, None if part is None else end)
@@ -116,7 +117,7 @@ async def send_small(
         raise Refused("payload_too_large", f"These contents are more than {BATCH_BYTES:,} bytes.")
     for client_id in {client_id for _, client_id in wanted.values()}:
         sizes = [size for size, owner in wanted.values() if owner == client_id]
-        _note_download(room, request, token, client_id, f"{len(sizes):,} small files")
+        await _note_download(room, request, token, client_id, f"{len(sizes):,} small files")
         room.transfers.begin(
             TransferKind.DOWNLOAD,
             client_id=client_id,
@@ -217,7 +218,9 @@ def _range(request: web.Request, size_bytes: int, etag: str) -> tuple[int, int] 
     return start, end
 
 
-def _note_download(room: Room, request: web.Request, token: TokenInfo, client_id: str, label: str) -> None:
+async def _note_download(
+    room: Room, request: web.Request, token: TokenInfo, client_id: str, label: str
+) -> None:
     """Note that contents are given out; those of one client, token and address are gathered."""
     note = AuditNote(
         action=AuditAction.DOWNLOAD,
@@ -226,7 +229,7 @@ def _note_download(room: Room, request: web.Request, token: TokenInfo, client_id
         target=f"client {room.roster.name(client_id)}: {label}",
         client_id=client_id,
     )
-    room.audit.gather(note, token.id, note.address, client_id)
+    await room.audit.gather_durably(note, token.id, note.address, client_id)
 
 
 CONTENT = (

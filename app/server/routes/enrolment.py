@@ -3,7 +3,7 @@
 from aiohttp import web
 from msgspec.structs import replace
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
 from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
 from app.server.call import Route
@@ -56,12 +56,12 @@ async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolR
             body.platform[:100],
             body.agent_version[:100],
             machine_key=body.key,
+            row=note,
         )
     except TidewatchError as error:
         wrong = replace(note, action=AuditAction.WRONG_CODE, result=f"refused: {error.code}")
         room.audit.gather(wrong, network_of(peer))
         raise room.code_guesses.note_failure(*keys) or error from None
-    await room.audit.note(replace(note, who=f"client {client.name}", client_id=client.id))
     return EnrolReply(client_id=client.id, token=token)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from app.catalogue.audit import AuditNote
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
 from app.protocol import FileIds, TreeState, VersionPage
 from app.server.call import Route
@@ -101,7 +101,7 @@ async def tree(room: Room, request: web.Request, token: TokenInfo, query: TreeQu
 
     GET /api/tree: 200, 404 unknown_client.
     """
-    note_list(room, request, token, query.client_id)
+    await note_list(room, request, token, query.client_id)
     entries, next_after = await room.catalogue.files.tree(
         query.client_id, at=query.at, after=query.after, limit=query.limit
     )
@@ -117,7 +117,7 @@ async def tree_state(room: Room, query: TreeStateQuery) -> TreeState:
     return TreeState(latest=latest, whole=whole)
 
 
-def note_list(room: Room, request: web.Request, token: TokenInfo, client_id: str) -> None:
+async def note_list(room: Room, request: web.Request, token: TokenInfo, client_id: str) -> None:
     """Note that the whole list of a client's files is given out; its pages are gathered."""
     note = AuditNote(
         action=AuditAction.FILE_LIST,
@@ -126,7 +126,7 @@ def note_list(room: Room, request: web.Request, token: TokenInfo, client_id: str
         target=f"client {room.roster.name(client_id)}",
         client_id=client_id if room.roster.get(client_id) is not None else None,
     )
-    room.audit.gather(note, token.id, note.address, note.target)
+    await room.audit.gather_durably(note, token.id, note.address, note.target)
 
 
 FILES = (

@@ -37,7 +37,7 @@ async def own_tree(room: Room, request: web.Request, token: TokenInfo, query: Ow
     GET /api/agent/tree: 200.
     """
     client_id = agent_scope(token)
-    note_list(room, request, token, client_id)
+    await note_list(room, request, token, client_id)
     entries, next_after = await room.catalogue.files.tree(
         client_id, at=query.at, after=query.after, limit=query.limit
     )

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from app.catalogue import audit as record
 from app.catalogue import audit_chain
-from app.catalogue.audit import LONGEST_TEXT, AuditNote
 from app.catalogue.audit_chain import HEAD_FILE, prove, read_head
+from app.catalogue.audit_note import LONGEST_TEXT, AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.wellness import check_audit
 from streams.records.logs import LogFilter

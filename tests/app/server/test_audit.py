@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from app import __main__ as commands
-from app.catalogue.audit import AuditNote
 from app.catalogue.audit_chain import HEAD_FILE, prove, read_head
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.copies import copy_to, restore
-from app.server import audit as limits
+from app.server import audit_budgets as limits
 from app.server.audit import Audit
 from app.server.commands import shared
 from app.server.folder import CATALOGUE_FILE

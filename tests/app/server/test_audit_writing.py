@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.catalogue.audit import AuditNote
 from app.catalogue.audit_chain import HEAD_FILE, prove, read_head
+from app.catalogue.audit_note import AuditNote
 from app.catalogue.errors import CatalogueFull
 from app.server import audit as limits
+from app.server import audit_budgets
 from app.server.audit import Audit
 from app.server.folder import CATALOGUE_FILE
 from streams.records.logs import LogPage
@@ -225,7 +226,7 @@ async def test_a_flood_of_guesses_is_a_few_rows_and_hides_no_order(
         if number % 1000 == 0:
             await audit.note(note(number))
     await audit.close()
-    assert (await record.head()).seq - before == 10 + limits.GUESSES_AT_ONCE + 1
+    assert (await record.head()).seq - before == 10 + audit_budgets.GUESSES_AT_ONCE + 1
     assert len(await targets(running_server)) == 10
 
 
@@ -233,7 +234,7 @@ async def test_what_destroys_has_a_row_of_its_own_behind_any_flood(
     running_server: RunningServer, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many rows of a kind hide no other kind, no result hides another, and nothing destroyed is folded."""
-    monkeypatch.setattr(limits, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(audit_budgets, "ROWS_AT_ONCE", 5)
     before = (await running_server.room.catalogue.audit.head()).seq
     for number in range(30):
         audit.gather(note(number, AuditAction.FORBIDDEN, result="refused: forbidden"), number)

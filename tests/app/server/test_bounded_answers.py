@@ -6,7 +6,7 @@ import pytest
 
 from app.protocol import Problem
 from app.server import verification
-from app.server.call import problem_response
+from app.server.error_answers import problem_response
 from app.wire_limits import MAX_REASON
 from streams.records.files import VerifyResult
 from tests.app.server.test_commands import damage
