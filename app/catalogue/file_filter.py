@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal_column, select, text
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue import search
@@ -11,17 +12,23 @@ from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import unknown
 from app.catalogue.paths import key_of
 from app.catalogue.rows import PRESENT, REMOVED
-from app.catalogue.schema import clients, files, sequences
+from app.catalogue.schema import clients, files
 from app.catalogue.times import to_us
 from streams.records.files import FileQuery
 from streams.vocabulary import FileState
 
-GATHERED = 20_000
-"""Candidates that are all looked at, at most."""
+COMPARED = 100_000
+"""Candidates with whose numbers an order is compared, at most: where more are, a page is soon found."""
 FEW = 1000
 """Where so few are found, no other source is asked."""
-SPARSE_RATIO = 0.02
-"""The share of all files up to which the numbers of candidates are of use."""
+LETTERS_SHARE = 0.1
+"""The share of the candidates of another source that are listed by one letter or two: each costs more."""
+TELLING = 2
+"""Trigrams that are asked for in any case, those that the fewest files have."""
+SAMPLE = 50
+"""Files by which it is judged how common a trigram is."""
+COMMON = 3
+"""One that every third file has is common."""
 
 
 # The words of the partial indexes: without them SQLite does not use these.
@@ -36,14 +43,19 @@ class Filter:
     listed: Any
     """Which of the two sets of indexes has them: those that are there, or the deleted ones."""
     deleted: bool
-    total_files: int
     conditions: list[ColumnElement[bool]] = field(default_factory=list[ColumnElement[bool]])
     sources: list[AnySelect] = field(default_factory=list[AnySelect])
     """Selects of ids; all matching files are among each."""
+    by_text: AnySelect | None = None
+    """The first of the sources, where the full-text index is asked."""
     by_letters: AnySelect | None = None
     """The last of the sources, where less than a trigram is looked for."""
     leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
     """By order: the condition that names the one value of its first column."""
+    between: dict[str, tuple[int | None, int | None]] = field(
+        default_factory=dict[str, tuple[int | None, int | None]]
+    )
+    """By order: the least and the greatest value of its first column."""
     client: AnyRow | None = None
     whole_client: bool = True
     """No other filter than a client is set: its counters tell how many there are."""
@@ -66,8 +78,7 @@ class Candidates:
 async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     """Return the conditions of a query and the sources of candidates; raises UnknownClient."""
     deleted = query.state is FileState.DELETED
-    total = await connection.execute(select(sequences.c.value).where(sequences.c.name == "files"))
-    found = Filter(_DELETED if deleted else _LISTED, deleted, total.scalar_one())
+    found = Filter(_DELETED if deleted else _LISTED, deleted)
     ids = select(files.c.id).where(found.listed)
     removed = (await connection.execute(REMOVED)).scalars().all()
     if removed:
@@ -92,12 +103,16 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     wanted_text = key_of(query.text)
     if wanted_text:
         found.narrow(func.instr(files.c.path_key, wanted_text) > 0)
-    for column, least, most in (
-        (files.c.size_bytes, query.min_bytes, query.max_bytes),
-        (files.c.backed_up_at, to_us(query.since), to_us(query.until)),
+    for order, column, least, most in (
+        ("size", files.c.size_bytes, query.min_bytes, query.max_bytes),
+        ("date", files.c.backed_up_at, to_us(query.since), to_us(query.until)),
     ):
         if (bounds := _between(column, least, most)) is not None:
-            found.narrow(bounds, ids.where(bounds))
+            found.between[order] = least, most
+            # With the sign the order's own index is not entered by them, but where the page starts.
+            signed = _between(literal_column(f"+files.{column.key}", BigInteger), least, most)
+            assert signed is not None
+            found.narrow(signed, ids.where(bounds))
     if deleted and (found.sources or wanted_text):
         # Not many are deleted: their paths are compared in an index that has them alone.
         paths = ids.with_hint(files, "INDEXED BY ix_files_deleted_path", "sqlite")
@@ -108,8 +123,9 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
         # Last: to list what has one letter may take seconds, and another filter may find fewer.
         found.by_letters = _by_letters(wanted_text)
         found.sources.append(found.by_letters)
-    elif (source := _by_text(wanted_text, found.client, suffix)) is not None:
+    elif (source := await _by_text(connection, wanted_text, found.client, suffix)) is not None:
         # First: it is a part of what the others find.
+        found.by_text = source
         found.sources.insert(0, source)
     return found
 
@@ -133,32 +149,68 @@ def _by_letters(wanted: str) -> AnySelect:
     )
 
 
-def _by_text(wanted: str, client: AnyRow | None, suffix: str | None) -> AnySelect | None:
+async def _by_text(
+    connection: AsyncConnection, wanted: str, client: AnyRow | None, suffix: str | None
+) -> AnySelect | None:
     """Return what finds candidates by the full-text index, where it can tell more than another index."""
     if not wanted and (client is None or not suffix):
         return None
-    question = search.candidates(wanted, client_no=None if client is None else client.no, suffix=suffix)
-    if question is None:
+    terms = search.candidates(wanted, client_no=None if client is None else client.no, suffix=suffix)
+    if not terms:
         # All its trigrams have a NUL, which no path has.
         return select(files.c.id).where(literal_column("0"))
+    if len(terms) > TELLING:
+        terms = await _telling(connection, terms)
     return (
         select(literal_column("files_text.rowid").label("id"))
         .select_from(text("files_text"))
-        .where(text("files_text MATCH :question").bindparams(question=question))
+        .where(text("files_text MATCH :question").bindparams(question=search.question(terms)))
     )
 
 
-async def fewest(connection: AsyncConnection, found: Filter) -> Candidates | None:
-    """Return the source with the fewest candidates; None where each has so many that they are of no use."""
+async def _telling(connection: AsyncConnection, terms: list[str]) -> list[str]:
+    """Return those trigrams that not nearly every file has: these cost the most and tell the least.
+
+    Judged by how far one has to go in the index to find a few files with each.
+    """
+    asked = text(
+        "SELECT asked.value AS term, (SELECT iif(count(*) < :sample, 9e18, max(id) - min(id)) FROM"
+        " (SELECT rowid AS id FROM files_text WHERE files_text MATCH asked.value LIMIT :sample)) AS way"
+        " FROM json_each(:terms) AS asked"
+    )
+    rows = await connection.execute(asked, {"sample": SAMPLE, "terms": msgspec.json.encode(terms).decode()})
+    ways: dict[str, float] = {row.term: row.way for row in rows}
+    rarest = sorted(terms, key=lambda term: -ways[term])
+    return [term for number, term in enumerate(rarest) if number < TELLING or ways[term] > SAMPLE * COMMON]
+
+
+async def fewest(connection: AsyncConnection, found: Filter, most: int) -> Candidates | None:
+    """Return the source with the fewest candidates; None where each has more than ``most``."""
     best: Candidates | None = None
-    most = max(GATHERED, int(found.total_files * SPARSE_RATIO))
     for ids in found.sources:
-        if ids is found.by_letters and best is not None:
-            break
-        counted = select(func.count()).select_from(ids.limit(most + 1).subquery())
-        count = (await connection.execute(counted)).scalar_one()
-        if count <= most:
-            best, most = Candidates(ids, count), count
-        if count <= FEW:
+        if ids is found.by_letters:
+            most = int(most * LETTERS_SHARE)
+        counted = await _counted(connection, found, ids, most)
+        if counted.count <= most:
+            best, most = counted, counted.count
+        if counted.count <= FEW:
             break
     return best
+
+
+async def _counted(connection: AsyncConnection, found: Filter, ids: AnySelect, most: int) -> Candidates:
+    """Count candidates, up to one more than ``most``."""
+    some = ids.limit(most + 1).subquery()
+    if ids is not found.by_text and ids is not found.by_letters:
+        count = await connection.execute(select(func.count()).select_from(some))
+        return Candidates(ids, count.scalar_one())
+    # To ask these again costs more than to keep the answer.
+    columns = func.count().label("number"), func.json_group_array(some.c.id).label("ids")
+    row = (await connection.execute(select(*columns).select_from(some))).one()
+    return Candidates(_among(row.ids), row.number)
+
+
+def _among(ids: str) -> AnySelect:
+    """Select ids of a list in JSON."""
+    listed = text("json_each(:ids) AS listed").bindparams(ids=ids)
+    return select(literal_column("listed.value").label("id")).select_from(listed)

@@ -1,8 +1,9 @@
 """Pages of files: every order, filter and search for text in about the same time, at millions of files.
 
-Where few files can match, all of them are looked at and sorted. Where very many match, the index of the order
-is walked: most pages are soon found. In between, and where one is not, the walk compares what it passes with
-the numbers of the candidates, so that no row is read that cannot match.
+Where few files can match, all of them are looked at and sorted. Where more can, the index of the order is
+walked: either the rows are read, or its entries are compared with the numbers of the candidates, so that no
+row is read that cannot match. Where the page is not soon found, because all matches lie together far away, as
+names do that begin alike, it goes on whichever way costs least.
 """
 
 from collections.abc import Sequence
@@ -26,25 +27,35 @@ from streams.records.files import FilePage, FileQuery
 
 COUNT_CAP = 10_000
 """Counting stops here: nobody reads further, and it would freeze on a million rows."""
-LOOKED_AT = 40_000
+LOOKED_AT = 12_000
 """Counting stops, too, after so many candidates: of some filters few of them match."""
+GATHERED = 20_000
+"""Candidates that are all looked at, at most, before the order is walked."""
 WALKED = 10_000
-"""Rows that are read for one page where more are candidates, before their numbers are compared after all."""
-PASSED = 60_000
-"""Entries of an index that are compared with numbers of candidates, before all of these are looked at."""
+"""Rows that are read for one page where very many are candidates, before it is judged whether to go on."""
+WALKED_ON = 25_000
+"""Rows up to which the walk goes on if that is likely to find the page."""
+PASSED = 20_000
+"""Entries of an index that are compared with numbers of candidates, before it is judged whether to go on."""
+COMPARED_AFTER_ALL = 300_000
+"""Candidates that are counted, at most, where no walk finds the page."""
+LOOK_COST = 3.4
+"""To look at a candidate costs so much more than to pass an entry of an index, with 5 million files."""
+
+Span = tuple[Key | None, Key | None]
+"""The row behind which a walk starts, and the last one of it."""
 
 
 async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -> FilePage:
     """Return a page; raises UnknownClient, or BadQuery where the row that it starts from is gone."""
     page, all_looked_at = await _whole(connection, page), True
     found = await filter_of(connection, query)
-    best = await fewest(connection, found)
-    if best is not None and best.count <= file_filter.GATHERED:
+    best = await fewest(connection, found, file_filter.COMPARED)
+    if best is not None and best.count <= GATHERED and not _leads(found, page):
         ids, total = await _gathered(connection, found, best, page)
     else:
-        ids, counted = await _walked(connection, found, best, page)
-        total = counted
-        if not counted and page.cursor is None:
+        ids, total = await _walked(connection, found, best, page)
+        if page.cursor is None and not total:
             total, all_looked_at = await _count(connection, found, best)
             total = max(total, len(ids))
     if page.cursor is None:
@@ -72,13 +83,23 @@ async def _gathered(
     connection: AsyncConnection, found: Filter, candidates: Candidates, page: Page
 ) -> tuple[list[int], int]:
     """Look at all candidates; return the ids of the page, and how many match (of a later page: none)."""
-    total = func.count().over() if page.cursor is None else literal_column("0")
+    among = candidates.ids.subquery("among")
+    columns = ORDERS[page.sort] if page.cursor is None else (files.c.id,)
     matching = (
-        select(files.c.id, total.label("total"))
+        select(*columns)
+        # Not IN, which would sort the candidates first; the sign keeps files from being what leads.
+        .select_from(among.join(files, files.c.id == literal_column("+among.id")))
         .with_hint(files, "NOT INDEXED", "sqlite")
-        .where(found.listed, files.c.id.in_(candidates.ids), *found.conditions)
+        .where(found.listed, *found.conditions)
     )
-    rows = (await connection.execute(page.apply(matching))).all()
+    if page.cursor is not None:
+        return await _ids(connection, page.apply(matching)), 0
+    # Kept for a moment, to be counted and sorted: a window function would take twice as long.
+    kept = matching.cte("matching").prefix_with("MATERIALIZED")
+    total = select(func.count()).select_from(kept).scalar_subquery()
+    order = [kept.c[str(column.key)] for column in ORDERS[page.sort]]
+    wanted = page.ordered(select(kept.c.id, total.label("total")), order).limit(page.limit + 1)
+    rows = (await connection.execute(wanted)).all()
     return [row.id for row in rows], rows[0].total if rows else 0
 
 
@@ -86,51 +107,89 @@ async def _walked(
     connection: AsyncConnection, found: Filter, best: Candidates | None, page: Page
 ) -> tuple[list[int], int]:
     """Walk the index of the order to the rows of the page; return their ids, and a count if one was made."""
-    walk = _along(found, page, files.c.id).where(*found.conditions)
-    if not found.sources:
-        return await _walk(connection, page, walk, None), 0
-    if best is None:
-        last = await _bound(connection, found, page, WALKED)
-        ids = await _walk(connection, page, walk, last)
-        if last is None or len(ids) > page.limit:
+    wanted = page.limit + 1
+    if not found.sources or _leads(found, page):
+        return await _walk(connection, found, page, (page.start, None), wanted), 0
+    ids: list[int] = []
+    passed, likely = page.start, 0.0
+
+    async def walk_on(rows: int, among: AnySelect | None) -> bool:
+        """Walk up to so many rows from the start; return whether the page is found."""
+        nonlocal passed, likely
+        last = await _bound(connection, found, page, rows)
+        further = await _walk(connection, found, page, (passed, last), wanted - len(ids), among=among)
+        ids.extend(further)
+        # As many rows have to be passed if there are as many in all that follows.
+        passed, likely = last, rows * wanted / max(len(ids), 0.1)
+        return last is None or len(ids) == wanted
+
+    if best is not None:
+        if await walk_on(PASSED, best.ids):
             return ids, 0
-    # What the walk passes is compared with the numbers of the candidates. The sign keeps these from being
-    # what leads the search.
-    among = found.sources[0] if best is None else best.ids
-    walk = walk.where(literal_column("+files.id").in_(among))
-    last = None if best is None else await _bound(connection, found, page, PASSED)
-    ids = await _walk(connection, page, walk, last)
-    if best is None or last is None or len(ids) > page.limit:
-        return ids, 0
-    # All matches lie together far away, as names do that begin alike.
-    return await _gathered(connection, found, best, page)
+    else:
+        for rows in (WALKED, WALKED_ON):
+            if likely <= rows and await walk_on(rows, None):
+                return ids, 0
+        best = await fewest(connection, found, COMPARED_AFTER_ALL)
+    if best is not None:
+        # What is likely is but an estimate: where matches lie together, the walk ends in time.
+        if likely < LOOK_COST * best.count and await walk_on(int(2 * likely), best.ids):
+            return ids, 0
+        return await _gathered(connection, found, best, page)
+    rest = await _walk(connection, found, page, (passed, None), wanted - len(ids), among=found.sources[0])
+    return [*ids, *rest], 0
 
 
-def _along(found: Filter, page: Page, *columns: ColumnElement[Any]) -> AnySelect:
-    """Select along the index of the order."""
-    index = page.index(deleted=found.deleted, of_client=found.client is not None)
+def _leads(found: Filter, page: Page) -> bool:
+    """Return whether the only filter is what the index of the order begins with: all that it has matches."""
+    if len(found.sources) != 1:
+        return False
+    if found.client is not None:
+        return _index(found, page) in OF_CLIENT
+    return page.sort in found.leading or page.sort in found.between
+
+
+def _index(found: Filter, page: Page) -> str:
+    return page.index(deleted=found.deleted, of_client=found.client is not None)
+
+
+def _along(found: Filter, page: Page, span: Span, *columns: ColumnElement[Any]) -> list[AnySelect]:
+    """Select along the index of the order what follows a row, up to another one, as stretches in order."""
+    index = _index(found, page)
     wanted = select(*columns).with_hint(files, f"INDEXED BY {index}", "sqlite").where(found.listed)
     if found.client is not None and index in OF_CLIENT:
         wanted = wanted.where(files.c.client_name == found.client.name)
     elif page.sort in found.leading:
         wanted = wanted.where(found.leading[page.sort])
-    return wanted
+    within = found.between.get(page.sort, (None, None))
+    return [page.ordered(wanted.where(*each)) for each in page.stretches(*span, within)]
 
 
-async def _walk(connection: AsyncConnection, page: Page, walk: AnySelect, last: Key | None) -> list[int]:
-    """Return ids along an index, one more than the page has rows."""
+async def _walk(
+    connection: AsyncConnection,
+    found: Filter,
+    page: Page,
+    span: Span,
+    most: int,
+    *,
+    among: AnySelect | None = None,
+) -> list[int]:
+    """Return ids along the index of the order, if wanted only those that are among candidates."""
+    conditions = found.conditions
+    if among is not None:
+        # Entries of the index are compared. The sign keeps the candidates from being what leads the search.
+        conditions = [literal_column("+files.id").in_(among), *conditions]
     ids: list[int] = []
-    for stretch in page.stretches(last):
-        if (left := page.limit + 1 - len(ids)) > 0:
-            ids += await _ids(connection, page.ordered(walk.where(*stretch)).limit(left))
+    for stretch in _along(found, page, span, files.c.id):
+        if (left := most - len(ids)) > 0:
+            ids += await _ids(connection, stretch.where(*conditions).limit(left))
     return ids
 
 
 async def _bound(connection: AsyncConnection, found: Filter, page: Page, count: int) -> Key | None:
     """Return the key of the row up to which ``count`` rows are walked; None where fewer follow."""
-    along = _along(found, page, *ORDERS[page.sort])
-    for stretch in page.stretches():
-        following = page.ordered(along.where(*stretch)).limit(1).offset(count)
+    for stretch in _along(found, page, (page.start, None), *ORDERS[page.sort]):
+        following = stretch.limit(1).offset(count)
         if (row := (await connection.execute(following)).one_or_none()) is not None:
             return tuple(row)
     return None
@@ -140,14 +199,12 @@ async def _count(connection: AsyncConnection, found: Filter, best: Candidates | 
     """Count what matches, up to one more than the cap; return whether all candidates were looked at."""
     if found.whole_client:
         return await _counted_already(connection, found), True
-    first = found.sources[0]
-    among = (first if best is None else best.ids).limit(LOOKED_AT).subquery("among")
-    also = [] if best is None or best.ids is first else [among.c.id.in_(first)]
+    among = (found.sources[0] if best is None else best.ids).limit(LOOKED_AT).subquery("among")
     matching = (
         select(literal_column("1"))
-        .select_from(among.join(files, files.c.id == among.c.id))
+        .select_from(among.join(files, files.c.id == literal_column("+among.id")))
         .with_hint(files, "NOT INDEXED", "sqlite")
-        .where(*also, found.listed, *found.conditions)
+        .where(found.listed, *found.conditions)
         .limit(COUNT_CAP + 1)
     )
     count = (await connection.execute(select(func.count()).select_from(matching.subquery()))).scalar_one()

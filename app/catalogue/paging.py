@@ -80,13 +80,24 @@ class Page:
     def _falling(self) -> bool:
         return self.descending != self.backwards
 
-    def stretches(self, last: Key | None = None) -> list[list[ColumnElement[bool]]]:
-        """Return the conditions of what follows the start, up to ``last``, as stretches of an index in order.
+    def stretches(
+        self, start: Key | None, last: Key | None, within: tuple[int | None, int | None]
+    ) -> list[list[ColumnElement[bool]]]:
+        """Return the conditions of what follows ``start``, up to ``last``, as stretches of an index in order.
 
         In each stretch only one column is compared with more than one value: SQLite finds where to begin and
         to end by the first column of a row value alone, and would pass millions of rows that are equal in it.
+        Where there is no start or no end, the first column is ``within`` these bounds: with two of one kind
+        SQLite may take the wrong one.
         """
-        return _stretches(ORDERS[self.sort], self.start, last, falling=self._falling)
+        first, (least, most) = ORDERS[self.sort][0], within
+        bounds: list[ColumnElement[bool]] = []
+        if least is not None and (last if self._falling else start) is None:
+            bounds.append(first >= least)
+        if most is not None and (start if self._falling else last) is None:
+            bounds.append(first <= most)
+        found = _stretches(ORDERS[self.sort], start, last, falling=self._falling)
+        return [[*each, *bounds] for each in found]
 
     def apply(self, wanted: AnySelect) -> AnySelect:
         """Return the select with this page's order and start; one row above its limit tells of more."""
@@ -95,9 +106,9 @@ class Page:
             wanted = wanted.where(here < there if self._falling else here > there)
         return self.ordered(wanted).limit(self.limit + 1)
 
-    def ordered(self, wanted: AnySelect) -> AnySelect:
-        """Return the select with this page's order."""
-        order = ORDERS[self.sort]
+    def ordered(self, wanted: AnySelect, columns: Sequence[ColumnElement[Any]] = ()) -> AnySelect:
+        """Return the select with this page's order, which ``columns`` have if not those of the files."""
+        order = columns or ORDERS[self.sort]
         return wanted.order_by(*(column.desc() if self._falling else column.asc() for column in order))
 
     def split(self, fetched: Sequence[AnyRow]) -> tuple[list[AnyRow], bool, bool]:

@@ -60,8 +60,8 @@ def trigrams(text: str) -> list[str]:
     return list(dict.fromkeys(text[at : at + TRIGRAM] for at in range(len(text) - TRIGRAM + 1)))
 
 
-def candidates(text: str = "", *, client_no: int | None = None, suffix: str | None = None) -> str | None:
-    """Return the full-text question for files that may match all of this; None where no trigram can tell.
+def candidates(text: str = "", *, client_no: int | None = None, suffix: str | None = None) -> list[str]:
+    """Return trigrams, each in quotes, that a file must have to match all of this; none where none can tell.
 
     ``text`` and ``suffix`` are in lower case.
     """
@@ -72,7 +72,12 @@ def candidates(text: str = "", *, client_no: int | None = None, suffix: str | No
         found.append(f".{suffix}{END}"[-TRIGRAM:])
     if client_no is not None:
         found.append(client_mark(client_no))
-    return " AND ".join(_quoted(each) for each in dict.fromkeys(found)) if found else None
+    return [_quoted(each) for each in dict.fromkeys(found)]
+
+
+def question(terms: Iterable[str]) -> str:
+    """Return the full-text question for files that have all of these."""
+    return " AND ".join(terms)
 
 
 def beginning_with(text: str) -> tuple[str, str]:
@@ -81,8 +86,8 @@ def beginning_with(text: str) -> tuple[str, str]:
 
 
 def _chosen(found: Sequence[str]) -> list[str]:
-    """Return every second trigram and the last, spread over the text: neighbours tell little anew."""
-    count = min(MAX_TERMS, len(found) // 2 + 1)
+    """Return every third trigram and the last, spread over the text: all of it, each character about once."""
+    count = min(MAX_TERMS, (len(found) + 1) // TRIGRAM + 1)
     if count <= 1:
         return list(found)
     step = (len(found) - 1) / (count - 1)

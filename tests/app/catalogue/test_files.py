@@ -73,6 +73,8 @@ def _at(query: FileQuery, cursor: str) -> FileQuery:
         client_id=query.client_id,
         text=query.text,
         state=query.state,
+        min_bytes=query.min_bytes,
+        max_bytes=query.max_bytes,
         sort=query.sort,
         descending=query.descending,
         limit=query.limit,
@@ -81,13 +83,20 @@ def _at(query: FileQuery, cursor: str) -> FileQuery:
 
 
 # As on few files, where all candidates are looked at; and as on millions, where counting stops and the index
-# of the order is walked: as it is, after a little compared with the numbers of candidates, or from the start.
+# of the order is walked or compared with the numbers of the candidates: to the page, on to it, or to where
+# all candidates are looked at after all.
+MANY = {"COUNT_CAP": 3, "GATHERED": 0, "LOOKED_AT": 5}
+NO_CANDIDATES = {**MANY, "COMPARED": -1}
 WAYS = {
     "gathered": {},
-    "walked": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 0, "WALKED": 1000},
-    "compared after a little": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 0, "WALKED": 2},
-    "compared": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 1.0},
-    "gathered after a little": {"COUNT_CAP": 3, "GATHERED": 0, "SPARSE_RATIO": 1.0, "PASSED": 2},
+    "compared": {**MANY, "LOOK_COST": 100},
+    "compared on": {**MANY, "PASSED": 2, "LOOK_COST": 10_000},
+    "gathered after comparing": {**MANY, "PASSED": 2, "LOOK_COST": 0},
+    "walked": NO_CANDIDATES,
+    "walked on": {**NO_CANDIDATES, "WALKED": 2},
+    "compared after the walk": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "LOOK_COST": 10_000},
+    "gathered after the walk": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "LOOK_COST": 0},
+    "too many to be counted": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "COMPARED_AFTER_ALL": -1},
 }
 
 
@@ -107,6 +116,26 @@ async def test_pages_are_a_sorted_list_in_pieces(
             forwards, backwards = await _walk(catalogue, query)
             assert forwards == wanted
             assert backwards == wanted
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_pages_within_bounds_are_a_sorted_list_in_pieces(
+    catalogue: Catalogue, clock: Clock, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the order of what is bounded, where the walk starts and ends at the bounds."""
+    for name, value in WAYS[way].items():
+        monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
+    rows = await _seed(catalogue, clock)
+    for sort, descending, (least, most) in itertools.product(
+        ("size", "date"), (False, True), ((4, None), (None, 4), (3, 4))
+    ):
+        query = FileQuery(sort=sort, descending=descending, limit=7, min_bytes=least, max_bytes=most)
+        within = [row for row in rows if (least or 0) <= row.size_bytes <= (most or 99)]
+        wanted = sorted(within, key=KEYS[sort], reverse=descending)
+        assert 7 < len(wanted) < len(rows)
+        forwards, backwards = await _walk(catalogue, query)
+        assert forwards == wanted
+        assert backwards == wanted
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

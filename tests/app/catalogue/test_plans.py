@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
 from app.catalogue import file_filter, file_pages
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
 from app.protocol import FinishRun
-from streams.records.files import FileQuery
+from streams.records.files import FilePage, FileQuery
 from streams.vocabulary import FileState, RunState, RunTrigger
 from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 
@@ -113,14 +114,22 @@ async def test_no_page_of_files_reads_all_of_them(
     ]  # fmt: skip
     ids = [row.id for row in (await filled.files.page(FileQuery(text="one/1"))).rows]
     await filled.files.delete(ids[:8])
-    for gathered, sparse, limit in ((100, 1.0, 100), (0, 0.0, 100), (0, 0.0, 1), (0, 1.0, 100), (0, 1.0, 1)):
-        monkeypatch.setattr(file_filter, "GATHERED", gathered)
-        monkeypatch.setattr(file_filter, "SPARSE_RATIO", sparse)
-        monkeypatch.setattr(file_pages, "WALKED", limit)
-        monkeypatch.setattr(file_pages, "PASSED", limit)
+    many = {"GATHERED": 0, "COMPARED": -1, "WALKED": 1, "WALKED_ON": 2}
+    ways: tuple[dict[str, int], ...] = (
+        {},
+        {"GATHERED": 0},
+        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 10_000},
+        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 0},
+        many | {"LOOK_COST": 10_000},
+        many | {"LOOK_COST": 0},
+        many | {"COMPARED_AFTER_ALL": -1},
+    )
+    for way in ways:
+        for name, value in way.items():
+            monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
         with statements() as found:
             # All orders where there is no filter: the way of each does not depend on its filters.
-            pages = [({}, sort) for sort in ORDERS] if gathered else []
+            pages = [({}, sort) for sort in ORDERS] if not way else []
             pages += [(each, ("client", "date")[number % 2]) for number, each in enumerate(filters)]
             for each, sort in pages:
                 first = await filled.files.page(FileQuery(sort=sort, limit=2, **each))
@@ -272,3 +281,85 @@ async def test_letters_are_listed_only_where_no_other_filter_finds_fewer(filled:
         with statements() as found:
             assert (await filled.files.page(query)).total
         assert any("files_trigrams" in str(each) for each in found) is listed
+
+
+def rows_passed(path: Path, found: list[Statement]) -> int:
+    """Return about how many rows statements pass: they are run again, and the steps of SQLite counted."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(sqlite3.connect(path)) as database:
+        database.set_progress_handler(step, 10)
+        for sql, values in found:
+            if sql.startswith(("SELECT", "WITH")):
+                database.execute(sql, values).fetchall()
+    return steps
+
+
+@pytest.fixture
+async def many(catalogue: Catalogue) -> Catalogue:
+    """1,500 files of sizes from 1 to 1,500, of which the last by name begin alike."""
+    client = await enrol(catalogue)
+    names = [f"{'zoo-' if number > 1400 else ''}{number:04}.txt" for number in range(1, 1501)]
+    for start in range(0, 1500, 500):
+        contents = (entry(name, "x" * int(name[-8:-4])) for name in names[start : start + 500])
+        await back_up(catalogue, client, *contents)
+    return catalogue
+
+
+async def _passed(catalogue: Catalogue, query: FileQuery) -> tuple[FilePage, int]:
+    """Return a page, and about how many rows of an order are passed for it."""
+    with statements() as found:
+        page = await catalogue.files.page(query)
+    return page, rows_passed(catalogue.path, [each for each in found if "INDEXED BY" in each[0]])
+
+
+async def test_a_page_within_bounds_begins_where_it_is(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of sizes neither what is below the bounds is passed, nor the pages before."""
+    monkeypatch.setattr(file_pages, "LOOKED_AT", 5)
+    for least, most in ((1200, None), (None, 300)):
+        for descending in (False, True):
+            query = FileQuery(sort="size", descending=descending, limit=9, min_bytes=least, max_bytes=most)
+            first, passed = await _passed(many, query)
+            _, of_last = await _passed(many, replace(query, cursor=first.last_cursor))
+            assert 0 < passed < 120
+            assert 0 < of_last < 120
+
+
+async def test_matches_that_lie_together_far_away_are_found_by_their_numbers(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is not walked to them, through all that does not match."""
+    monkeypatch.setattr(file_pages, "GATHERED", 10)
+    monkeypatch.setattr(file_pages, "PASSED", 20)
+    query = FileQuery(sort="name", text="zoo", limit=9)
+    found, passed = await _passed(many, query)
+    assert [row.size_bytes for row in found.rows] == list(range(1401, 1410))
+    monkeypatch.setattr(file_pages, "LOOK_COST", 10**9)
+    monkeypatch.setattr(file_pages, "PASSED", 2000)
+    same, of_walk = await _passed(many, query)
+    assert same.rows == found.rows
+    assert passed < of_walk / 2
+
+
+async def test_the_full_text_index_is_asked_once_for_a_page(many: Catalogue) -> None:
+    """Where many trigrams are common, to ask it takes longer than all the rest."""
+    with statements() as found:
+        page = await many.files.page(FileQuery(text="zoo-14", sort="size", limit=9))
+    assert page.total == 99
+    assert sum("files_text MATCH ?" in sql for sql, _ in found) == 1
+
+
+async def test_trigrams_that_all_files_have_are_not_asked_for(many: Catalogue) -> None:
+    with statements() as found:
+        page = await many.files.page(FileQuery(text="zoo-1450.txt"))
+    assert len(page.rows) == 1
+    (asked,) = [values[0] for sql, values in found if "files_text MATCH ?" in sql]
+    assert '"zoo"' in asked
+    assert "txt" not in asked

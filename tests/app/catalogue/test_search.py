@@ -13,7 +13,16 @@ from app.catalogue import migrate
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import SqliteTooOld
 from app.catalogue.paths import key_of
-from app.catalogue.search import END, START, add_paths, candidates, client_mark, forget_paths, trigrams
+from app.catalogue.search import (
+    END,
+    START,
+    add_paths,
+    candidates,
+    client_mark,
+    forget_paths,
+    question,
+    trigrams,
+)
 from app.catalogue.search_check import search_findings
 from streams.records.files import FileQuery
 from streams.vocabulary import RunTrigger
@@ -110,15 +119,16 @@ async def test_what_does_not_agree_is_found(catalogue: Catalogue, tmp_path: Path
 
 def test_a_question_asks_for_a_bounded_number_of_trigrams() -> None:
     assert trigrams("report") == ["rep", "epo", "por", "ort"]
-    assert candidates("ab") is None
-    assert candidates('a"b') == '"a""b"'
-    assert candidates("", suffix="pdf") == f'"df{END}"'
-    assert candidates("", client_no=5) == f'"{client_mark(5)}"'
-    assert candidates("", suffix="c") == f'".c{END}"'
-    long = candidates("".join(chr(0x4E00 + number) for number in range(500)))
-    assert long is not None
-    assert long.count(" AND ") == 15
-    assert candidates("report") == '"rep" AND "por" AND "ort"'
+    assert candidates("ab") == []
+    assert candidates('a"b') == ['"a""b"']
+    assert candidates("", suffix="pdf") == [f'"df{END}"']
+    assert candidates("", client_no=5) == [f'"{client_mark(5)}"']
+    assert candidates("", suffix="c") == [f'".c{END}"']
+    assert len(candidates("".join(chr(0x4E00 + number) for number in range(500)))) == 16
+    # All of the text, no character more often than it takes.
+    assert candidates("report") == ['"rep"', '"ort"']
+    assert candidates("reports") == ['"rep"', '"por"', '"rts"']
+    assert question(candidates("report")) == '"rep" AND "ort"'
 
 
 def test_marks_of_clients_are_different() -> None:
