@@ -176,6 +176,8 @@ async def serve_web(
         before_main=console.dress_page,
         name=token,
         assets_dir=str(ASSETS),
+        # In a path, a name with a dot would be taken for a file; and what is behind # is never sent.
+        route_url_strategy=ft.RouteUrlStrategy.HASH,
         no_cdn=True,
         export_asgi_app=True,
     )

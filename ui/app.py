@@ -69,6 +69,9 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     page.on_connect = on_connect
     page.on_close = lambda _: shell.set_awake(False)
     page.add(shell)
+    if page.web:
+        page.on_route_change = lambda event: shell.address.take(event.route)
+        shell.address.begin()
     page.run_task(_settle_in, page, shell)
     return shell
 

@@ -176,6 +176,16 @@ class BoundView(ft.Container):
     def arrive(self, show: str) -> None:
         """Show what somebody was led here for; ``show`` is a word of this view (``Place.show``)."""
 
+    @property
+    def address(self) -> str:
+        """What follows the view's name in a link that leads back to what is shown; "" for the view itself."""
+        return ""
+
+    def restore(self, show: str) -> None:
+        """Show what an address names and nothing beside it; "" is the view without filter and selection."""
+        if show:
+            self.arrive(show)
+
     def on_key(self, event: ft.KeyboardEvent) -> bool:
         """Take a key while the view is shown; return whether it was for this view."""
         return False

@@ -77,6 +77,11 @@ def filter_link(view: str, **filters: str) -> str:
     return f"{view}?{urlencode(given)}" if given else view
 
 
+def filters_part(**filters: str) -> str:
+    """Return the part of a link that holds filters, with its question mark; "" where none is set."""
+    return filter_link("", **filters)
+
+
 def filters_of(show: str) -> dict[str, str] | None:
     """Return the filters that ``Place.show`` carries, None if it is another word."""
     return dict(parse_qsl(show[1:])) if show.startswith("?") else None

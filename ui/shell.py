@@ -7,6 +7,7 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
+from ui.address_bar import AddressBar
 from ui.bound import BoundView
 from ui.components.connection_status import ConnectionPanel
 from ui.components.dialogs import show_dialog
@@ -105,8 +106,15 @@ class Shell(ft.Stack):
                 Act.SETTINGS: lambda: self.go(Place("settings")),
             },
         )
+        self._address = AddressBar(
+            page,
+            context=context,
+            shown=lambda: self.link,
+            restore=lambda place: self.go(place, restored=True),
+        )
+        unseen: list[ft.Control] = [self._ends, *([self._address] if page.web else [])]
         super().__init__(
-            [self._keyboard.control, frame, self._scrim, *self._panels, self._toasts, self._ends], expand=True
+            [self._keyboard.control, frame, self._scrim, *self._panels, self._toasts, *unseen], expand=True
         )
         self._topbar.show_title(self._spec(first).label)
         context.go = self.go
@@ -132,8 +140,19 @@ class Shell(ft.Stack):
         """Return a view by its name; makes it if it was not shown yet."""
         return self._stage.view(name)
 
-    def go(self, place: Place) -> None:
-        """Show a view, and there what ``place`` names."""
+    @property
+    def address(self) -> AddressBar:
+        """The browser's address; of a window it is not looked at."""
+        return self._address
+
+    @property
+    def link(self) -> str | None:
+        """The link that leads to what is shown; None while that is being made."""
+        view = self._stage.shown
+        return None if view is None else self._stage.current + view.address
+
+    def go(self, place: Place, *, restored: bool = False) -> None:
+        """Show a view, and there what ``place`` names; ``restored`` is one that was shown before."""
         if place.view not in self.context.places:
             return
         self.close_panels()
@@ -144,7 +163,9 @@ class Shell(ft.Stack):
             self.context.prefs.put("shell.view", place.view)
 
         def arrive(view: BoundView) -> None:
-            if place.show:
+            if restored:
+                view.restore(place.show)
+            elif place.show:
                 view.arrive(place.show)
 
         self._stage.show(place.view, arrive)
@@ -279,7 +300,7 @@ class Shell(ft.Stack):
         """Stop all streams while nobody can see the window, and look again when somebody can."""
         self._ends.set_awake(awake)  # before anything that may fail on a page that is gone
         self._stage.set_awake(awake)
-        for part in (self._topbar, self._lost, self._toasts, *self._panels):
+        for part in (self._topbar, self._lost, self._toasts, self._address, *self._panels):
             part.set_awake(awake)
 
 

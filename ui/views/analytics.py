@@ -11,6 +11,7 @@ from streams.snapshot import Snapshot
 from ui.bound import BoundView
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.context import UiContext
+from ui.links import filters_of, filters_part
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.analytics_bar import RangeBar
 from ui.views.analytics_parts import Asked, Parts, ask
@@ -66,6 +67,27 @@ class AnalyticsView(BoundView):
         asked = self._ask(chosen, self.context)
         self.parts.look_at(asked)
         self._freshness.switch(asked.backups)
+
+    @property
+    def address(self) -> str:
+        """The range, where it is not the usual one."""
+        words = range_words(self.bar.value)
+        usual = range_words(Range())
+        kept = {key: str(value) for key, value in words.items() if value != usual[key]}
+        return filters_part(**kept)
+
+    def arrive(self, show: str) -> None:
+        """Show a range: ``?span=24 h``, or one with its days; another word is none."""
+        filters = filters_of(show)
+        if filters is not None:
+            self.bar.choose(kept_range({**filters, "compare": filters.get("compare") == "True"}))
+
+    def restore(self, show: str) -> None:
+        """Show a range; "" is the usual one."""
+        if show:
+            self.arrive(show)
+        else:
+            self.bar.choose(Range())
 
     def _show_as_of(self, snapshot: Snapshot[BackupHistory]) -> None:
         if snapshot.at is not None:

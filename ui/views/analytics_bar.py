@@ -134,6 +134,18 @@ class RangeBar:
         else:
             self._tell(replace(self.value, span=span))
 
+    def choose(self, chosen: Range) -> None:
+        """Choose a range as by hand."""
+        self._compare.value = chosen.compare
+        self._days.visible = chosen.span is Span.CUSTOM
+        self._spans.set(chosen.span.value)
+        changed = chosen != self.value
+        self.value = chosen
+        self._put_days()
+        self.control.update()
+        if changed:
+            self._on_range(chosen)
+
     def _on_compare(self) -> None:
         self._tell(replace(self.value, compare=bool(self._compare.value)))
 

@@ -20,7 +20,7 @@ from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import FilterMenu, SearchField, toolbar
 from ui.context import UiContext
-from ui.links import filters_of
+from ui.links import client_link, filters_of, filters_part
 from ui.room import WIDE_FROM
 from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
 from ui.views.client_actions import ClientActions
@@ -166,6 +166,22 @@ class ClientsView(BoundView):
             say_missing(self, f"such place among the clients: {show.lstrip('?')}")
         else:
             self._set_filter(state, filters.get("text", ""))
+
+    @property
+    def address(self) -> str:
+        """The client whose details are open, else the filter."""
+        row = self._table.get(self._details.client_id or "") if self._details.visible else None
+        if row is not None:
+            return client_link(row.client.name).removeprefix("clients")
+        return filters_part(state="" if self._state == ALL else self._state, text=self._text)
+
+    def restore(self, show: str) -> None:
+        """Show a filter or details, and no others; "" shows all clients."""
+        self._on_close()
+        if show:
+            self.arrive(show)
+        else:
+            self._set_filter(ALL, "")
 
     def _on_found(self, client: Client) -> None:
         self._wanted = client.id

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
 import flet as ft
 
@@ -220,6 +221,15 @@ class DatabaseView(BoundView):
         else:
             self._led_to = rest if word == "table" and rest else show
             self.open_table(self._led_to)
+
+    @property
+    def address(self) -> str:
+        """The chosen table, or the tab that is of no table."""
+        if self._tab not in ("data", "structure"):
+            return f"/{self._tab}"
+        if self._chosen is None:
+            return ""
+        return "/" + quote(f"table:{self._chosen}" if self._chosen in TABS else self._chosen, safe="")
 
     def on_key(self, event: ft.KeyboardEvent) -> bool:
         """Run with Ctrl+Enter, complete a name with Ctrl+Space."""

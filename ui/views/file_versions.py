@@ -94,6 +94,11 @@ class FileVersions(BoundView):
         self.bind(streams.status, self._show_server)
 
     @property
+    def file(self) -> BackupFile | None:
+        """The file that is shown."""
+        return self._file
+
+    @property
     def file_id(self) -> int | None:
         """The file that is shown."""
         return self._file.id if self._file is not None else None

@@ -24,7 +24,7 @@ from ui.components.table_surface import nothing_found, room_for_table, table_box
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
-from ui.links import paths_meant
+from ui.links import file_link, filters_part, paths_meant
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.client_named import ClientNamed, client_named, say_missing
 from ui.views.file_actions import FileActions
@@ -182,6 +182,29 @@ class FilesView(BoundView):
             self._lead(led, known)
         else:
             self._named.find(led.client, lambda client: self._lead(led, client))
+
+    @property
+    def address(self) -> str:
+        """The file whose versions are open, else the filter."""
+        file = self._versions.file
+        if file is not None and self._versions.visible:
+            return file_link(file.client_name, file.path).removeprefix("files")
+        chosen = {
+            key: value
+            for key, value in asdict(self._filter).items()
+            if key not in ("client_id", "sort", "descending") and value != ANY
+        }
+        client = self._clients.get(self._filter.client_id)
+        known = "" if self._filter.client_id == ANY else self._filter.client_id
+        return filters_part(client=client.name if client is not None else known, **chosen)
+
+    def restore(self, show: str) -> None:
+        """Show files or the versions of one, and no others; "" shows all files."""
+        self._on_close()
+        if show:
+            self.arrive(show)
+        else:
+            self._set_filter(FileFilter())
 
     def _lead(self, led: Led, client: Client) -> None:
         self._set_filter(replace(led.filter, client_id=client.id))

@@ -21,11 +21,11 @@ from ui.bound import BoundView
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
-from ui.links import filter_link, is_id
+from ui.links import filter_link, filters_part, is_id
 from ui.theme import GAP, PAGE_PADDING
 from ui.views.client_named import ClientNamed, say_missing
 from ui.views.copying import copy_link
-from ui.views.logs_arrive import led_to, named_client
+from ui.views.logs_arrive import led_to, named_client, words_of
 from ui.views.logs_board import BoardEvents, LogBoard
 from ui.views.logs_details import LogDetails
 from ui.views.logs_export import LogExport
@@ -252,6 +252,18 @@ class LogsView(BoundView):
             self._named.find(name, lambda client: self._lead_to(client, *led))
         else:  # also lines of one who has been removed, by its id
             self._lead(*led)
+
+    @property
+    def address(self) -> str:
+        """The filter, as ``led_to`` reads it."""
+        return filters_part(**words_of(self._filters.value))
+
+    def restore(self, show: str) -> None:
+        """Show the lines of a filter; "" is the usual one."""
+        if show:
+            self.arrive(show)
+        else:
+            self._on_filter(LogFilter())
 
     def _lead_to(self, client: Client, wanted: LogFilter, moment: datetime | None) -> None:
         self.touch(*self._filters.name_client(client.id, client.name))

@@ -36,6 +36,20 @@ def led_to(show: str) -> tuple[LogFilter, datetime | None] | None:
     return LogFilter(**parts), moment
 
 
+def words_of(shown: LogFilter) -> dict[str, str]:
+    """Return the filters of a link from which ``led_to`` makes this filter; the usual ones are left out."""
+    usual = LogFilter()
+    return {
+        "client": shown.client_id or "",
+        "run": "" if shown.run_id is None else str(shown.run_id),
+        "correlation": shown.correlation_id or "",
+        "source": "" if shown.sources == usual.sources else ",".join(sorted(shown.sources)),
+        "level": "" if shown.levels == usual.levels else ",".join(sorted(shown.levels)),
+        "text": shown.text,
+        "at": "" if shown.until is None else shown.until.isoformat(),
+    }
+
+
 def named_client(show: str) -> tuple[str, str] | None:
     """Return the id and the name of the client that ``show`` names; its lines may be gone that would tell."""
     word, _, rest = show.partition(":")
@@ -55,10 +69,10 @@ def _part(word: str, rest: str) -> dict[str, Any] | None:
             return {"correlation_id": rest}
         case "run" if rest.isdecimal():
             return {"run_id": int(rest)}
-        case "source" if rest in set(LogSource):
-            return {"sources": frozenset({LogSource(rest)})}
-        case "level" if rest in set(LogLevel):
-            return {"levels": frozenset({LogLevel(rest)})}
+        case "source" if set(rest.split(",")) <= set(LogSource):
+            return {"sources": frozenset(map(LogSource, rest.split(",")))}
+        case "level" if set(rest.split(",")) <= set(LogLevel):
+            return {"levels": frozenset(map(LogLevel, rest.split(",")))}
         case "text" if _good(rest):
             return {"text": rest}
         case _:

@@ -110,6 +110,11 @@ class SettingsView(BoundView):
                 3 * self.context.frame_s, lambda *_: self._on_drawn(field)
             )
 
+    @property
+    def address(self) -> str:
+        """The section."""
+        return f"/{self._section}"
+
     def _on_drawn(self, field: SettingField) -> None:
         if self.looking and field.control in self._body.controls:
             self.act("Show the setting", self._reveal(field))
