@@ -26,6 +26,7 @@ from app.local_zone import LOCAL_ZONE
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
 from app.simulation import simulated_server
+from app.start_report import StartReport
 from app.tasks import Tasks
 from streams.bag import Streams
 from streams.failures import ConfigRejected
@@ -180,13 +181,19 @@ def time_zone(name: str) -> tzinfo:
 
 @asynccontextmanager
 async def running_console(
-    settings: Settings, path: Path | None = None, flags: Flags | None = None, *, open_at: str = ""
+    settings: Settings,
+    path: Path | None = None,
+    flags: Flags | None = None,
+    *,
+    open_at: str = "",
+    report: StartReport | None = None,
 ) -> AsyncGenerator[Console]:
     """Start all that lies under the screen, in order, and end it in the reverse order.
 
     Raises the failure of the check that did not pass, before anything is shown.
     """
     first = [place_of(open_at)] if open_at else []
+    report = report or StartReport(lambda _: None)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         tasks = Tasks()
@@ -200,10 +207,13 @@ async def running_console(
         stack.push_async_callback(prefs.flush)
         connection, hang_up = settings.connection, None
         if connection.mock_mode:
-            simulated = await stack.enter_async_context(simulated_server(settings.mock, connection))
+            fleet = f"starting a server with a simulated fleet of {settings.mock.clients} clients"
+            async with report.step(fleet):
+                simulated = await stack.enter_async_context(simulated_server(settings.mock, connection))
             connection, hang_up = simulated.connection, simulated.hang_up
         spawn: Spawn = lambda body: tasks.start(body(), "stream")  # noqa: E731
-        bridge = await open_bridge(connection, lambda: watcher.current, scheduler=scheduler, spawn=spawn)
+        async with report.step(f"connecting to {connection.host}:{connection.port}"):
+            bridge = await open_bridge(connection, lambda: watcher.current, scheduler=scheduler, spawn=spawn)
         stack.push_async_callback(bridge.close)
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived

@@ -21,6 +21,7 @@ from app.config.load import Flags
 from app.heap import still_heap
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private, raise_file_limit
+from app.start_report import StartReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class _Start:
     web: bool
     port: int | None
     open_at: str
+    report: StartReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +71,8 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the console until its window is closed or a signal comes; return the exit code."""
+    report = StartReport()
+    report.tell("starting the console")
     make_files_private()
     raise_file_limit()
     set_up_logs(level="info" if args.verbose else "warning", file=args.log, form=args.log_format)
@@ -76,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     flags: Flags = {"connection": {"fingerprint": args.fingerprint}} if args.fingerprint else {}
     settings = load_settings(path, flags)
     web = args.web or args.port is not None
-    start = _Start(settings, path, flags, web, args.port, args.open_at)
+    start = _Start(settings, path, flags, web, args.port, args.open_at, report)
     asyncio.run(_until_stopped(start))
     return 0
 
@@ -109,16 +113,26 @@ async def _show(start: _Start) -> None:
     from app.console import running_console
     from app.desktop import run_window, why_no_window
     from app.web import listen, serve_web
+    from app.web_address import kept_secret
 
-    reason = "" if start.web else await why_no_window()
-    listening = listen(start.port) if start.web or reason else None
+    web, reason = start.settings.web, ""
+    if not start.web:
+        async with start.report.step("looking for the desktop client"):
+            reason = await why_no_window()
+    port = web.port if start.port is None else start.port
+    listening = listen(port) if start.web or reason else None
     try:
-        async with running_console(start.settings, start.path, start.flags, open_at=start.open_at) as console:
+        secret = await kept_secret() if web.keep_path else None
+        console_running = running_console(
+            start.settings, start.path, start.flags, open_at=start.open_at, report=start.report
+        )
+        async with console_running as console:
             if listening is None:
+                start.report.tell("opening the window")
                 if await run_window(console):
                     return
                 reason = "the client program for windows does not run here"
-                listening = listen(None)
+                listening = listen(port)
             page = BrowserPage()
 
             async def opened(address: str) -> None:
@@ -127,7 +141,7 @@ async def _show(start: _Start) -> None:
                     await page.open(address)
 
             try:
-                await serve_web(console, listening, opened)
+                await serve_web(console, listening, opened, secret=secret)
             finally:
                 page.remove()
     finally:

@@ -21,6 +21,7 @@ import uvicorn
 from app.console import ASSETS, Console
 from app.page_link import mend_disconnect, mend_sending, mend_session
 from app.page_patches import gather_patches
+from app.web_address import new_secret
 from app.web_fonts import FallbackFonts
 from app.web_page import PageScripts
 from streams.failures import ConfigRejected
@@ -157,20 +158,29 @@ def listen(port: int | None) -> socket.socket:
     except OSError as error:
         bound.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        raise ConfigRejected(f"Port {port} {reason}.", hint="Choose another with --port.") from None
+        raise ConfigRejected(
+            f"Port {port} {reason}.", hint="Choose another with --port or web.port."
+        ) from None
     return bound
 
 
 async def serve_web(
-    console: Console, listening: socket.socket, opened: Callable[[str], Awaitable[None]]
+    console: Console,
+    listening: socket.socket,
+    opened: Callable[[str], Awaitable[None]],
+    *,
+    secret: str | None = None,
 ) -> None:
-    """Serve until cancelled; ``opened`` is told the address to open once it answers."""
+    """Serve until cancelled; ``opened`` is told the address to open once it answers.
+
+    ``secret`` is the part of the path without which nothing is served; without one there is a new one.
+    """
     mend_session()
     gather_patches()
     mend_sending()
     mend_disconnect()
     port = listening.getsockname()[1]
-    token = secrets.token_urlsafe(16)
+    token = secret or new_secret()
     app: Any = ft.run(
         console.open_page,
         before_main=console.dress_page,

@@ -63,7 +63,7 @@ def remember(url: URL, fingerprint: str) -> None:
     """Keep the fingerprint of the server at ``url``; raises ``ConfigRejected``."""
     file = _file()
     try:
-        make_private(file.parent, files=(FILE_NAME, "console.json*"), folders=("agent",))
+        make_private(file.parent, files=("*.json*", "*.html"), folders=("agent",))
         kept = json.dumps({**_kept(), url.authority: fingerprint}, indent=1, sort_keys=True)
         write_private(file, kept.encode("ascii"))
     except OSError as error:

@@ -15,6 +15,7 @@ from streams.records.settings import Setting, SettingKind, SettingSource, Settin
 _NEXT: Final = {
     "connection": "when the console starts again",
     "mock": "when the console starts again",
+    "web": "when the console starts again",
     "server": "when the server starts again",
     "agent": "when the agent starts again",
 }

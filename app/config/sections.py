@@ -167,6 +167,20 @@ class MockSettings(Section):
     )
 
 
+class WebSettings(Section):
+    """The console in a browser."""
+
+    port: int = setting(
+        0, "Port of the console in a browser, where --port gives none; 0 takes one that is free.",
+        ge=0, le=65535,
+    )  # fmt: skip
+    keep_path: bool = setting(
+        False,
+        "Keep the secret part of the address from start to start, in a file of this user alone: with a port, "
+        "the address can be a bookmark.",
+    )
+
+
 class UiSettings(Section):
     """How the console looks."""
 

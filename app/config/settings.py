@@ -15,6 +15,7 @@ from app.config.sections import (
     ServerSettings,
     StreamSettings,
     UiSettings,
+    WebSettings,
 )
 
 ENVIRONMENT_PREFIX = "TIDEWATCH_"
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     streams: StreamSettings = Field(default_factory=StreamSettings)
     mock: MockSettings = Field(default_factory=MockSettings)
     ui: UiSettings = Field(default_factory=UiSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     agent: AgentSettings = Field(default_factory=AgentSettings)
 

@@ -38,6 +38,7 @@ OWNED = {
     "app/store/threads.py::taken": "awaited there, to its end",
     "app/tasks.py::start": "kept, and its failure is logged",
     "app/tasks.py::to_its_end": "awaited there, to its end",
+    "app/start_report.py::step": "cancelled and awaited there",
     "app/web.py::serve_web": "awaited there: the console ends with it",
     "streams/operators/spawning.py::spawn": "its end is handed to the observer",
     "ui/bound.py::act": "what it raises is caught, reported and said",

@@ -1,4 +1,4 @@
-"""The browser's address: it follows what is shown, Back goes back, and a link opens the same in another tab."""
+"""The browser's address: it follows what is shown, Back goes back, a link opens the same in another tab."""
 
 import re
 from urllib.parse import unquote, urlsplit

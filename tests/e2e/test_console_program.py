@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,7 +99,9 @@ async def test_web_mode_prints_one_address_answers_only_us_and_ends_in_order(tmp
             out, err = await process.communicate()
         assert process.returncode == 0, err.decode()
         assert out == b""
-        assert err == b"", err.decode()
+        assert not [line for line in err.splitlines() if not line.startswith(b"tidewatch: ")], err.decode()
+        assert err.startswith(b"tidewatch: starting the console")
+        assert b"simulated fleet of 45 clients" in err
         await gone(child)
         await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")))
 
@@ -134,3 +137,24 @@ async def test_a_child_that_is_killed_comes_back_where_it_was(tmp_path: Path) ->
         assert process.returncode == 0
         assert err.count(b"simulated_server_died") == 1 and b"Traceback" not in err
         await until(lambda: not list(tmp_path.glob("tidewatch-mock-*")))
+
+
+async def test_an_address_that_is_kept_is_the_same_at_the_next_start(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = tmp_path / "tidewatch.toml"
+    file.write_text(f"[mock]\nclients = 30\n[web]\nport = {port}\nkeep_path = true\n")
+    addresses: list[str] = []
+    for _ in range(2):
+        async with console(tmp_path, "--web", "--config", str(file)) as (process, line):
+            address = ADDRESS.search(line)
+            assert address is not None
+            addresses.append(address[0])
+            async with aiohttp.ClientSession() as session, session.get(address[0]) as page:
+                assert page.status == 200
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(30):
+                await process.communicate()
+    assert addresses[0] == addresses[1]
+    assert f":{port}/" in addresses[0]

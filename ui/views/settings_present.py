@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, SectionLook]] = {
     "polling": SectionLook("Polling", ft.Icons.UPDATE),
     "streams": SectionLook("Streams", ft.Icons.WAVES),
     "mock": SectionLook("Simulated fleet", ft.Icons.SCIENCE_OUTLINED),
+    "web": SectionLook("In a browser", ft.Icons.LANGUAGE),
     "server": SectionLook("Server", ft.Icons.DNS_OUTLINED),
     "agent": SectionLook("Agent", ft.Icons.DEVICES_OTHER_OUTLINED),
     TOKENS: SectionLook("Tokens", ft.Icons.KEY),
