@@ -1,17 +1,18 @@
 """Owners, ACLs, extended attributes and hard links of names, as far as they can be read."""
 
 import errno
-import grp
 import hashlib
 import os
-import pwd
 import stat
 from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
-from app.agent.system import file_system_id
+from app.agent.file_system import FileSystem
+from app.agent.system.mounts import file_system_id
+from app.agent.system.posix import POSIX
+from app.agent.system.process import group_name, user_name
 from app.attributes import MAX_ATTRIBUTES_BYTES, NANOSECONDS, Attributes, is_kept, pack
 
 MAX_TIME_NS = 2**63 - 1
@@ -24,27 +25,46 @@ TOO_LARGE, UNREADABLE = "too large", "unreadable"
 class AttributeReader:
     """Reads attributes for one backup; several threads may use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, file_system: FileSystem = POSIX) -> None:
+        self._file_system = file_system
         self._users: dict[int, str] = {}
         self._groups: dict[int, str] = {}
         self._file_systems: dict[int, int] = {}
         self.not_kept: Counter[str] = Counter()
         """Of how many names an extended attribute is not backed up, by its name or the reason."""
 
-    def read(
-        self, file: int | bytes, at: os.stat_result, folder: int, extents: tuple[int, ...] | None = None
+    def read(self, file: int, at: os.stat_result, extents: tuple[int, ...] | None = None) -> Attributes:
+        """Return the attributes of an open file."""
+        system = self._file_system
+        xattrs = self._xattrs(lambda: system.xattrs(file), lambda name: system.xattr(file, name))
+        return self._attributes(at, file, xattrs, extents)
+
+    def read_name(self, name: bytes, at: os.stat_result, folder: int) -> Attributes:
+        """Return the attributes of what has a name in an open folder and is not opened itself."""
+        system = self._file_system
+        xattrs = self._xattrs(
+            lambda: system.xattrs_of(name, folder), lambda each: system.xattr_of(name, folder, each)
+        )
+        return self._attributes(at, folder, xattrs, None)
+
+    def _attributes(
+        self,
+        at: os.stat_result,
+        beside: int,
+        xattrs: tuple[tuple[bytes, bytes], ...],
+        extents: tuple[int, ...] | None,
     ) -> Attributes:
-        """Return the attributes of an open file, or of a path; ``folder`` is open and on its file system."""
+        """Return attributes; ``beside`` is open and on the same file system."""
         late = abs(at.st_mtime_ns) > MAX_TIME_NS
         hard_link = None
         if at.st_nlink > 1 and not stat.S_ISDIR(at.st_mode):
-            hard_link = self._hard_link(at, folder)
+            hard_link = self._hard_link(at, beside)
         attributes = Attributes(
             uid=at.st_uid,
             gid=at.st_gid,
-            user=_name_of(self._users, at.st_uid, lambda uid: pwd.getpwuid(uid).pw_name),
-            group=_name_of(self._groups, at.st_gid, lambda gid: grp.getgrgid(gid).gr_name),
-            xattrs=self._xattrs(file),
+            user=_name_of(self._users, at.st_uid, user_name),
+            group=_name_of(self._groups, at.st_gid, group_name),
+            xattrs=xattrs,
             hard_link=hard_link,
             device=at.st_rdev if stat.S_ISBLK(at.st_mode) or stat.S_ISCHR(at.st_mode) else None,
             extents=extents,
@@ -65,41 +85,32 @@ class AttributeReader:
         digest = hashlib.blake2b(b"%d %d" % (file_system, at.st_ino), digest_size=8).digest()
         return int.from_bytes(digest, "big") & MAX_TIME_NS
 
-    def _xattrs(self, file: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
-        if not hasattr(os, "listxattr"):
-            return ()
+    def _xattrs(
+        self, names_of: Callable[[], list[bytes]], value_of: Callable[[bytes], bytes]
+    ) -> tuple[tuple[bytes, bytes], ...]:
         found: list[tuple[bytes, bytes]] = []
         try:
-            names = os.listxattr(file) if isinstance(file, int) else os.listxattr(file, follow_symlinks=False)
+            names = names_of()
         except OSError as error:
             if error.errno not in UNKNOWN:
                 self.not_kept[UNREADABLE] += 1
             return ()
         for name in names:
-            if not is_kept(os.fsencode(name)):
-                self.not_kept[name] += 1
+            if not is_kept(name):
+                self.not_kept[os.fsdecode(name)] += 1
                 continue
             try:
-                found.append((os.fsencode(name), _value_of(file, name)))
+                found.append((name, value_of(name)))
             except OSError as error:
                 if error.errno != errno.ENODATA:
                     self.not_kept[UNREADABLE] += 1
         return tuple(sorted(found))
 
 
-def _value_of(file: int | bytes, name: str) -> bytes:
-    return (
-        os.getxattr(file, name) if isinstance(file, int) else os.getxattr(file, name, follow_symlinks=False)
-    )
-
-
-def _name_of(known: dict[int, str], number: int, look_up: Callable[[int], str]) -> str:
+def _name_of(known: dict[int, str], number: int, look_up: Callable[[int], str | None]) -> str:
     name = known.get(number)
     if name is None:
-        try:
-            name = look_up(number)
-        except (KeyError, OSError):
-            name = ""
+        name = look_up(number) or ""
         known[number] = name = name if name.isprintable() and len(name) <= 256 else ""
     return name
 

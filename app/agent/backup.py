@@ -12,12 +12,13 @@ from app.agent.api import Api
 from app.agent.counts import Counts
 from app.agent.failures import RunCancelled, failure_in
 from app.agent.folders import Folders, look_at_roots, real_folders
+from app.agent.found import Found
 from app.agent.index import Index
 from app.agent.ledger import Ledger
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.names import is_within
 from app.agent.patience import Patience
-from app.agent.scan import Found, Scanner
+from app.agent.scan import Scanner
 from app.agent.send import Sender
 from app.agent.sources import Sources
 from app.agent.upload import Uploader

@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+from app.agent.file_system import FileSystem
 from app.agent.names import is_within, join, reason_of, split
-from app.agent.system import LIST, NO_ACCESS_TIME, PASS_THROUGH, READ, own_user
+from app.agent.system.posix import POSIX
+from app.agent.system.process import own_user
 from streams.failures import ConfigRejected
 
 MAX_OPEN = 3
@@ -24,7 +26,10 @@ TRUSTED = 0
 class Folders:
     """Opens folders; for one thread at a time. ``real_folders`` says which paths lead through links."""
 
-    def __init__(self, real_folders: Mapping[bytes, bytes] | None = None) -> None:
+    def __init__(
+        self, real_folders: Mapping[bytes, bytes] | None = None, file_system: FileSystem = POSIX
+    ) -> None:
+        self.file_system = file_system
         self._aliases = sorted((real_folders or {}).items(), key=lambda pair: len(pair[0]), reverse=True)
         self._open: OrderedDict[bytes, int] = OrderedDict()
 
@@ -51,10 +56,10 @@ class Folders:
             self._open.move_to_end(known)
         else:
             known = b"/"
-            self._keep(known, os.open(b"/", PASS_THROUGH))
+            self._keep(known, self.file_system.pass_through(b"/", None))
         while missing:
             name = missing.pop()
-            inner = os.open(name, PASS_THROUGH, dir_fd=self._open[known])
+            inner = self.file_system.pass_through(name, self._open[known])
             known = join(known, name)
             self._keep(known, inner)
         return self._open[known]
@@ -62,23 +67,23 @@ class Folders:
     def list(self, path: bytes) -> int:
         """Return a descriptor that can be listed, for the caller to close. Raises ``OSError``."""
         try:
-            return open_quietly(b".", LIST, self.open(path))
+            return self.file_system.open_folder(b".", self.open(path))
         except FileNotFoundError:
             # A folder that was kept open may have been replaced by another of its name.
             self.close()
-            return open_quietly(b".", LIST, self.open(path))
+            return self.file_system.open_folder(b".", self.open(path))
 
     def open_file(self, path: bytes) -> int:
         """Open what ``path`` names for reading; waits for no pipe. Raises ``OSError``."""
         folder, name = split(path)
         try:
-            return open_leased(name, self.open(folder))
+            return self.file_system.open_leased(name, self.open(folder))
         except FileNotFoundError:
             if not self._open:
                 raise
             # A folder that was kept open may have been replaced by another of its name.
             self.close()
-            return open_leased(name, self.open(folder))
+            return self.file_system.open_leased(name, self.open(folder))
 
     def is_gone(self, path: bytes) -> bool:
         """Return whether what was not found when it was opened is deleted: its name is gone as well.
@@ -96,7 +101,7 @@ class Folders:
             except OSError:
                 return False
             try:
-                os.stat(name, dir_fd=folder, follow_symlinks=False)
+                self.file_system.stat(name, folder)
             except FileNotFoundError:
                 return True
             except OSError:
@@ -119,33 +124,6 @@ class Folders:
             os.close(self._open.popitem(last=False)[1])
 
 
-def open_quietly(name: bytes, flags: int, folder: int) -> int:
-    """Open ``name`` without changing its access time where the system allows that."""
-    try:
-        return os.open(name, flags | NO_ACCESS_TIME, dir_fd=folder)
-    except PermissionError:
-        return os.open(name, flags, dir_fd=folder)
-
-
-def open_leased(name: bytes, folder: int) -> int:
-    """Open a file for reading; wait for who has a lease on it.
-
-    The kernel asks the holder to give it up, and takes it away after 45 s (`fs.lease-break-time`).
-    """
-    try:
-        return open_quietly(name, READ, folder)
-    except BlockingIOError:
-        if not hasattr(os, "O_PATH"):
-            raise
-    handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        # Only a file has leases: what waits here is no pipe.
-        flags = READ if not stat.S_ISREG(os.fstat(handle).st_mode) else READ & ~os.O_NONBLOCK
-        return open_quietly(b"/proc/self/fd/%d" % handle, flags & ~os.O_NOFOLLOW, folder)
-    finally:
-        os.close(handle)
-
-
 def real_folder(path: bytes) -> bytes:
     """Return where an absolute path leads, following only links that no other user can have laid.
 
@@ -163,18 +141,18 @@ def real_folder(path: bytes) -> bytes:
                 reached = split(reached)[0] or b"/"
                 continue
             folder = folders.open(reached)
-            at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            at = folders.file_system.stat(name, folder)
             if not stat.S_ISLNK(at.st_mode):
                 reached = join(reached, name)
                 continue
             links += 1
-            if not _is_ours(at, os.stat(b".", dir_fd=folder)) or links > MAX_LINKS:
+            if not _is_ours(at, os.fstat(folder)) or links > MAX_LINKS:
                 raise ConfigRejected(
                     f"{os.fsdecode(path)!r} leads through the link {os.fsdecode(join(reached, name))!r},"
                     " which another user can change.",
                     hint="Give the path without links.",
                 )
-            target = os.readlink(name, dir_fd=folder)
+            target = folders.file_system.read_link(name, folder)
             reached = b"/" if target.startswith(b"/") else reached
             left += reversed(target.split(b"/"))
     return reached
@@ -215,7 +193,7 @@ def _check_root(path: bytes) -> None:
     try:
         with Folders() as folders:
             parent = folders.open(real_folder(folder))
-            mode = os.stat(name or b".", dir_fd=parent, follow_symlinks=False).st_mode
+            mode = folders.file_system.stat(name or b".", parent).st_mode
     except OSError as error:
         raise ConfigRejected(
             f"{text!r} cannot be backed up: {reason_of(error)}.", hint="Check the path."

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from app.agent.failures import failure_of_system
-from app.agent.system import off_signals, on_signals
+from app.agent.system.process import off_signals, on_signals
 from app.agent.terminal import complain
 from streams.failures import TidewatchError
 

@@ -15,8 +15,8 @@ from typing import Protocol, Self
 
 import re2
 
-from app.agent.folders import open_quietly
-from app.agent.system import READ
+from app.agent.file_system import FileSystem
+from app.agent.system.posix import POSIX
 from app.agent.wildmatch import NeverMatches, Pattern, parse_line
 from streams.failures import ConfigRejected
 
@@ -272,12 +272,12 @@ def parse_patterns(texts: Iterable[str]) -> dict[int, Pattern]:
     return patterns
 
 
-def read_ignore_file(folder: int) -> bytes | None:
+def read_ignore_file(folder: int, file_system: FileSystem = POSIX) -> bytes | None:
     """Return the patterns of an open folder; None where it has no ignore file."""
     try:
-        if stat.S_ISDIR(os.stat(IGNORE_FILE, dir_fd=folder, follow_symlinks=False).st_mode):
+        if stat.S_ISDIR(file_system.stat(IGNORE_FILE, folder).st_mode):
             return None
-        file = open_quietly(IGNORE_FILE, READ, folder)
+        file = file_system.open_file(IGNORE_FILE, folder)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.agent.failures import IndexUnusable
 from app.agent.names import is_within, join, reason_of, split
-from app.agent.system import hold
+from app.agent.system.process import hold
 from streams.failures import ConfigRejected, TidewatchError
 
 BEGUN_AGAIN = "It is begun again from what the server has."

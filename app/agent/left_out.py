@@ -4,8 +4,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from app.agent.folders import open_quietly
-from app.agent.system import READ
+from app.agent.file_system import FileSystem
+from app.agent.system.posix import POSIX
 from app.protocol import server_id_of
 
 CACHE_TAG = b"CACHEDIR.TAG"
@@ -51,14 +51,14 @@ class Exclusions:
             found.add((at.st_dev, at.st_ino))
         return frozenset(found)
 
-    def marked(self, folder: int) -> tuple[str, bytes | None] | None:
+    def marked(self, folder: int, file_system: FileSystem = POSIX) -> tuple[str, bytes | None] | None:
         """Return why the content of an open folder is left out, and the name that says so, or None."""
-        if self.server_id and self.server_id in _ids(folder):
+        if self.server_id and self.server_id in _ids(file_system, folder):
             return OF_THE_SERVER, None
-        if self.caches and _starts_with(folder, CACHE_TAG, CACHE_SIGNATURE):
+        if self.caches and _starts_with(file_system, folder, CACHE_TAG, CACHE_SIGNATURE):
             return CACHE, CACHE_TAG
         for marker in self.markers:
-            if _is_there(folder, marker):
+            if _is_there(file_system, folder, marker):
                 return f"it has {os.fsdecode(marker)}", marker
         return None
 
@@ -66,21 +66,21 @@ class Exclusions:
 NOTHING_LEFT_OUT = Exclusions()
 
 
-def _ids(folder: int) -> tuple[str, str]:
+def _ids(file_system: FileSystem, folder: int) -> tuple[str, str]:
     """Return the ids of the servers whose data folder, or whose store, this is; empty for none."""
-    named = _read(folder, ID_FILE, IDENTITY_BYTES) or b""
-    word = _read(folder, STORE_IDENTITY, IDENTITY_BYTES)
+    named = _read(file_system, folder, ID_FILE, IDENTITY_BYTES) or b""
+    word = _read(file_system, folder, STORE_IDENTITY, IDENTITY_BYTES)
     of_store = "" if word is None else server_id_of(word.decode("ascii", "replace").strip())
     return named.decode("ascii", "replace").strip(), of_store
 
 
-def _starts_with(folder: int, name: bytes, start: bytes) -> bool:
-    return _read(folder, name, len(start)) == start
+def _starts_with(file_system: FileSystem, folder: int, name: bytes, start: bytes) -> bool:
+    return _read(file_system, folder, name, len(start)) == start
 
 
-def _read(folder: int, name: bytes, size: int) -> bytes | None:
+def _read(file_system: FileSystem, folder: int, name: bytes, size: int) -> bytes | None:
     try:
-        file = open_quietly(name, READ, folder)
+        file = file_system.open_file(name, folder)
     except OSError:
         return None
     try:
@@ -91,9 +91,9 @@ def _read(folder: int, name: bytes, size: int) -> bytes | None:
         os.close(file)
 
 
-def _is_there(folder: int, name: bytes) -> bool:
+def _is_there(file_system: FileSystem, folder: int, name: bytes) -> bool:
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        file_system.stat(name, folder)
     except OSError:
         return False
     return True

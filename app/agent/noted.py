@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 
 from app.agent.attributes import digest_of
+from app.agent.found import Found
 from app.agent.index import UNSURE, FullRow
 from app.agent.names import KIND_OF_TYPE, split
-from app.agent.scan import Found
 from app.protocol import AgentEntry
 from streams.vocabulary import EntryKind
 

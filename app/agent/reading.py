@@ -6,16 +6,16 @@ import os
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from app.agent.attributes import AttributeReader
 from app.agent.folders import Folders
+from app.agent.found import Found, facts_of
 from app.agent.names import NOT_FOUND, reason_of, split
-from app.agent.scan import Found, facts_of
 from app.agent.sparse import Placement, cut_extents, extents_of
+from app.agent.system.mounts import kernel_devices
 from app.attributes import content_bytes
 
 CHUNK_BYTES = 1024 * 1024
@@ -23,8 +23,6 @@ NO_FILE = (errno.ENXIO, errno.ENODEV)
 """A socket, a pipe or a device is in the place of the file."""
 SWAPPED = (errno.ELOOP, errno.ENOTDIR)
 """A link is in the place of the file, or of a folder above it."""
-KERNEL_FOLDERS = ("/proc", "/sys")
-ROOT_INODE = 1
 KERNEL_FILE_BYTES = 64 * 1024
 PAGE_BYTES = 4096
 """What those of the kernel say that do not say 0."""
@@ -92,7 +90,7 @@ def _is_regular(folders: Folders, path: bytes) -> bool:
     """Return whether a file that is said to be no file is one all the same: its file system fails."""
     above, name = split(path)
     try:
-        return stat.S_ISREG(os.stat(name, dir_fd=folders.open(above), follow_symlinks=False).st_mode)
+        return stat.S_ISREG(folders.file_system.stat(name, folders.open(above)).st_mode)
     except OSError:
         return False
 
@@ -144,7 +142,7 @@ class FileReader:
     def hash(self, folders: Folders, found: Found) -> Content:
         """Read a file once, as long as it was when this began, and return its hash without its bytes."""
         with opened(folders, found.path) as (file, at):
-            if at.st_dev in _kernel_devices():
+            if at.st_dev in kernel_devices():
                 raise FileFailed("it is a file of the kernel that does not end")
             now = self._as_found(found, file, at)
             digest, done, size = hashlib.sha256(), 0, content_bytes(at.st_size, now.attributes)
@@ -175,10 +173,10 @@ class FileReader:
         above, name = split(found.path)
         try:
             folder = folders.open(above)
-            at = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            at = folders.file_system.stat(name, folder)
             if stat.S_IFMT(at.st_mode) != stat.S_IFMT(found.mode):
                 raise FileGone
-            found.attributes = self.attributes.read(b"/proc/self/fd/%d/%b" % (folder, name), at, folder)
+            found.attributes = self.attributes.read_name(name, at, folder)
         except FileNotFoundError:
             raise (FileGone if folders.is_gone(found.path) else FileFailed(NOT_FOUND)) from None
         except OSError as error:
@@ -186,7 +184,7 @@ class FileReader:
         return found
 
     def _as_found(self, found: Found, file: int, at: os.stat_result) -> Found:
-        attributes = self.attributes.read(file, at, file, extents_of(file, at))
+        attributes = self.attributes.read(file, at, extents_of(file, at))
         return Found(found.path, *facts_of(at), found.old, found.target, attributes)
 
 
@@ -217,16 +215,3 @@ def read_up_to(placed: Placement, file: int, size: int, at: int = 0) -> bytes:
         parts.append(data)
         left -= len(data)
     return b"".join(parts)
-
-
-@cache
-def _kernel_devices() -> frozenset[int]:
-    found: set[int] = set()
-    for folder in KERNEL_FOLDERS:
-        try:
-            at = Path(folder).stat()
-        except OSError:
-            continue
-        if at.st_ino == ROOT_INODE:
-            found.add(at.st_dev)
-    return frozenset(found)

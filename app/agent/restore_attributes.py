@@ -1,9 +1,7 @@
 """Giving restored names their owners, modes, attributes and times, as far as this disk and this user can."""
 
 import errno
-import grp
 import os
-import pwd
 import stat
 import threading
 from collections import Counter
@@ -11,8 +9,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from app.agent.file_system import FileSystem, Target
 from app.agent.restore_plan import Item
-from app.agent.system import own_user
+from app.agent.system.posix import POSIX
+from app.agent.system.process import group_id, own_user, user_id
 from app.attributes import (
     ACCESS_ACL,
     CAPABILITY,
@@ -36,7 +36,8 @@ T = TypeVar("T")
 class AttributeWriter:
     """Sets all that is known of a name besides its content; what cannot be set is counted."""
 
-    def __init__(self, *, numeric_owner: bool = False) -> None:
+    def __init__(self, file_system: FileSystem = POSIX, *, numeric_owner: bool = False) -> None:
+        self.file_system = file_system
         self._numeric_owner = numeric_owner
         self._lock = threading.Lock()
         self._uids: dict[str, int | None] = {}
@@ -51,8 +52,8 @@ class AttributeWriter:
         with self._lock:
             self.unset[what] += 1
 
-    def apply(self, target: int | str, item: Item) -> None:
-        """Set all of an open file or folder, or of what a path below `/proc/self/fd` stands for."""
+    def apply(self, target: Target, item: Item) -> None:
+        """Set all of an open file or folder, or of what has a handle."""
         attributes = item.attributes or NO_ATTRIBUTES
         owned = self._set_owner(target, attributes)
         xattrs = dict(attributes.xattrs)
@@ -64,23 +65,23 @@ class AttributeWriter:
             self._set_mode(target, item, xattrs, owned=owned)
         self.set_time(target, item.mtime_ns)
 
-    def set_time(self, target: int | str, mtime_ns: int) -> None:
+    def set_time(self, target: Target, mtime_ns: int) -> None:
         """Set the time of the last change."""
-        self._try(TIME, lambda: os.utime(target, ns=(mtime_ns, mtime_ns)))
+        self._try(TIME, lambda: self.file_system.set_time(target, mtime_ns))
 
-    def _set_owner(self, target: int | str, attributes: Attributes) -> tuple[bool, bool]:
+    def _set_owner(self, target: Target, attributes: Attributes) -> tuple[bool, bool]:
         """Set owner and group; return of each whether it is the one of the backup now."""
         if (owner := self._owner_of(attributes)) is None:
             return False, False
-        owned = _owned(target, *owner)
+        owned = self._owned(target, *owner)
         if not all(owned):
             # The group alone may be one of ours.
             for wanted in (owner, (-1, owner[1])):
                 with suppress(OSError):
-                    os.chown(target, *wanted)
+                    self.file_system.set_owner(target, *wanted)
                     break
             # Some file systems (NTFS, SMB) take any owner and keep none.
-            owned = _owned(target, *owner)
+            owned = self._owned(target, *owner)
         if not all(owned):
             self.note_unset(OWNER)
         return owned
@@ -88,8 +89,8 @@ class AttributeWriter:
     def _owner_of(self, attributes: Attributes) -> tuple[int, int] | None:
         if attributes.uid is None or attributes.gid is None:
             return None
-        uid = self._id(self._uids, attributes.user, attributes.uid, lambda name: pwd.getpwnam(name).pw_uid)
-        gid = self._id(self._gids, attributes.group, attributes.gid, lambda name: grp.getgrnam(name).gr_gid)
+        uid = self._id(self._uids, attributes.user, attributes.uid, user_id)
+        gid = self._id(self._gids, attributes.group, attributes.gid, group_id)
         return uid, gid
 
     def is_owner(self, item: Item, uid: int) -> bool:
@@ -112,20 +113,19 @@ class AttributeWriter:
         if (not bits and lent is None) or (ours and not at.st_mode & WRITABLE_BY_OTHERS):
             return True
         has_bits = (at.st_uid, at.st_gid) == self._owner_of(attributes) and at.st_mode & bits == bits
-        return has_bits and (lent is None or lent == _capability_of(name, folder, at))
+        return has_bits and (lent is None or lent == self._capability_of(name, folder, at))
 
-    def _id(self, known: dict[str, int | None], name: str, number: int, look_up: Callable[[str], int]) -> int:
+    def _id(
+        self, known: dict[str, int | None], name: str, number: int, look_up: Callable[[str], int | None]
+    ) -> int:
         if self._numeric_owner or not name:
             return number
         if name not in known:
-            try:
-                known[name] = look_up(name)
-            except (KeyError, ValueError, OSError):
-                known[name] = None
+            known[name] = look_up(name)
         found = known[name]
         return number if found is None else found
 
-    def _set_xattr(self, target: int | str, name: bytes, value: bytes, *, owned: tuple[bool, bool]) -> None:
+    def _set_xattr(self, target: Target, name: bytes, value: bytes, *, owned: tuple[bool, bool]) -> None:
         if name == CAPABILITY:
             # It lends rights to who may run the file: never to another owner's.
             if not all(owned):
@@ -134,13 +134,13 @@ class AttributeWriter:
             what = CAPABILITIES
         else:
             what = ACL if name in ACLS else XATTR
-        self._try(what, lambda: os.setxattr(target, name, value))
+        self._try(what, lambda: self.file_system.set_xattr(target, name, value))
 
     def _set_mode(
-        self, target: int | str, item: Item, xattrs: dict[bytes, bytes], *, owned: tuple[bool, bool]
+        self, target: Target, item: Item, xattrs: dict[bytes, bytes], *, owned: tuple[bool, bool]
     ) -> None:
         for name in ACLS[: 2 if item.kind is EntryKind.FOLDER else 1]:
-            if name not in xattrs and hasattr(os, "removexattr"):
+            if name not in xattrs:
                 self._remove_inherited(target, name)
         mode = item.mode & 0o7777
         if item.kind is not EntryKind.FOLDER:
@@ -151,17 +151,17 @@ class AttributeWriter:
                     self.stripped_bits += 1
         acl = xattrs.get(ACCESS_ACL)
         plain = mode if acl is None else mode_without_acl(mode, acl)
-        self._try(MODE, lambda: _set_mode_bits(target, plain))
+        self._try(MODE, lambda: self._set_mode_bits(target, plain))
         for name in ACLS:
             if name in xattrs:
                 self._set_xattr(target, name, xattrs[name], owned=owned)
 
-    def _remove_inherited(self, target: int | str, name: bytes) -> None:
+    def _remove_inherited(self, target: Target, name: bytes) -> None:
         """Remove an ACL that came from the folder above; one that stays is counted: nobody backed it up."""
         try:
-            os.removexattr(target, name)
+            self.file_system.remove_xattr(target, name)
         except OSError as error:
-            if error.errno not in NONE_THERE and _may_have(target, name):
+            if error.errno not in NONE_THERE and self._may_have(target, name):
                 self.note_unset(ACL)
 
     def _try(self, what: str, change: Callable[[], None]) -> None:
@@ -170,37 +170,34 @@ class AttributeWriter:
         except (OSError, OverflowError):
             self.note_unset(what)
 
-
-def _owned(target: int | str, uid: int, gid: int) -> tuple[bool, bool]:
-    try:
-        at = os.stat(target)  # noqa: PTH116  (it may be a descriptor)
-    except OSError:
-        return False, False
-    return at.st_uid == uid, at.st_gid == gid
-
-
-def _set_mode_bits(target: int | str, mode: int) -> None:
-    """Set a mode; raise ``OSError`` also where the file system takes it and keeps another one."""
-    os.chmod(target, mode)  # noqa: PTH101
-    if stat.S_IMODE(os.stat(target).st_mode) != mode:  # noqa: PTH116
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-
-
-def _may_have(target: int | str, name: bytes) -> bool:
-    """Return whether there may be an extended attribute: also where that cannot be found out."""
-    try:
-        os.getxattr(target, name)
-    except OSError as error:
-        return error.errno not in NONE_THERE
-    return True
-
-
-def _capability_of(name: bytes, folder: int, at: os.stat_result) -> bytes | None:
-    try:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    def _owned(self, target: Target, uid: int, gid: int) -> tuple[bool, bool]:
         try:
-            return os.getxattr(file, CAPABILITY) if os.path.samestat(at, os.fstat(file)) else None
-        finally:
-            os.close(file)
-    except OSError:
-        return None
+            at = self.file_system.stat_of(target)
+        except OSError:
+            return False, False
+        return at.st_uid == uid, at.st_gid == gid
+
+    def _set_mode_bits(self, target: Target, mode: int) -> None:
+        """Set a mode; raise ``OSError`` also where the file system takes it and keeps another one."""
+        self.file_system.set_mode(target, mode)
+        if stat.S_IMODE(self.file_system.stat_of(target).st_mode) != mode:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    def _may_have(self, target: Target, name: bytes) -> bool:
+        """Return whether there may be an extended attribute: also where that cannot be found out."""
+        try:
+            self.file_system.xattr(target, name)
+        except OSError as error:
+            return error.errno not in NONE_THERE
+        return True
+
+    def _capability_of(self, name: bytes, folder: int, at: os.stat_result) -> bytes | None:
+        try:
+            file = self.file_system.open_file(name, folder)
+            try:
+                same = os.path.samestat(at, os.fstat(file))
+                return self.file_system.xattr(file, CAPABILITY) if same else None
+            finally:
+                os.close(file)
+        except OSError:
+            return None

@@ -12,55 +12,37 @@ import errno
 import os
 import re
 import stat
-import threading
-from collections.abc import Callable, Collection, Generator, Iterable
-from contextlib import contextmanager, suppress
-from itertools import chain, count, islice
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from app.agent.file_system import FileSystem
 from app.agent.names import reason_of
-from app.agent.portable_names import alternatives
-from app.agent.restore_attributes import HARD_LINK, MODE, AttributeWriter
+from app.agent.restore_attributes import MODE, AttributeWriter
 from app.agent.restore_plan import MARKER, Item, Parts
-from app.agent.system import PASS_THROUGH, is_held
-from app.agent.target_file import (
-    NO_HARD_LINKS,
-    InTheWay,
-    NewFile,
-    Replaces,
-    give_name,
-    may_be_replaced,
-    replaces_file,
-)
-from app.agent.target_finish import complete, finish
+from app.agent.system.posix import POSIX
+from app.agent.system.process import is_held
+from app.agent.target_file import NewFile
+from app.agent.target_finish import finish
 from app.agent.target_folders import TargetFolders
-from app.agent.target_look import (
-    NEW_FILE,
-    Identity,
-    identity_of,
-    is_item,
-    is_refused,
-    look,
-    written_by_another,
-)
-from app.agent.target_names import NAME_REFUSED, TargetNames
+from app.agent.target_look import Identity, identity_of, written_by_another
+from app.agent.target_make import TargetMaker
+from app.agent.target_names import NAME_REFUSED
 from app.agent.target_note import TargetNote
+from app.agent.target_place import NamePlacer
 from streams.failures import ConfigRejected
 
-UNFINISHED = re.compile(r"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
+UNFINISHED = re.compile(rb"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""
-MAX_NAMES_TRIED = 100
 
 
 class TargetTree:
     """The folder to restore into; every call blocks and belongs in a thread."""
 
-    def __init__(self, root: Path, *, numeric_owner: bool = False) -> None:
+    def __init__(self, root: Path, *, numeric_owner: bool = False, file_system: FileSystem = POSIX) -> None:
         self.path = root
-        self._numbers = count()
-        self._names = TargetNames()
-        self._lock = threading.RLock()
-        self.attributes = AttributeWriter(numeric_owner=numeric_owner)
+        self._file_system = file_system
+        self.attributes = AttributeWriter(file_system, numeric_owner=numeric_owner)
         try:
             self._folders = TargetFolders(root, self.attributes)
         except OSError as error:
@@ -72,7 +54,9 @@ class TargetTree:
         """What ``finish`` may change, or make other names of: a name may stand for something else by then."""
         self._not_ours: dict[Parts, int] = {}
         """Owners of folders that this restore was to make and that others have made."""
-        self._note = TargetNote(self._root, "")
+        self._placer = NamePlacer(file_system, self.renamed)
+        self._maker = TargetMaker(self._folders, self._placer, self.attributes, self._identities)
+        self._note = TargetNote(file_system, self._root, "")
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -80,7 +64,7 @@ class TargetTree:
 
     def is_empty(self) -> bool:
         """Return whether nothing is in the folder yet."""
-        with os.scandir(self._root) as listing:
+        with self._file_system.entries(self._root) as listing:
             return next(listing, None) is None
 
     def begin(self, origin: str) -> bool:
@@ -91,12 +75,12 @@ class TargetTree:
                 hint="Wait until it has ended, or give another folder.",
             )
         self._folders.make_writable((), self._root)
-        self._note = TargetNote(self._root, origin)
+        self._note = TargetNote(self._file_system, self._root, origin)
         try:
             goes_on = self._note.read()
             if not self._note.found:
-                self._note.write([()] if self.created else [], self._temporary())
-            self._names.made((), self._root, MARKER)
+                self._note.write([()] if self.created else [], self._maker.temporary())
+            self._placer.made_by_us((MARKER,), self._root)
         except OSError as error:
             raise self._not_written(error) from None
         return goes_on
@@ -110,7 +94,7 @@ class TargetTree:
         """Note, before anything is made, which folders this restore makes; until ``end``."""
         try:
             self.clear_leftovers((), keep)
-            self._note.write(folders, self._temporary())
+            self._note.write(folders, self._maker.temporary())
         except OSError as error:
             raise self._not_written(error) from None
 
@@ -128,7 +112,7 @@ class TargetTree:
     def takes_no_more(self, error: OSError, parts: Parts) -> bool:
         """Return whether what refused a name refuses all others: not a disk that is mounted below."""
         if error.errno == errno.EROFS:
-            return bool(os.fstatvfs(self._root).f_flag & os.ST_RDONLY)
+            return self._file_system.is_read_only(self._root)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return False
         try:
@@ -148,7 +132,7 @@ class TargetTree:
             return False
         try:
             with self._folders.opened(item.parts[:-1]) as parent:
-                at = os.stat(self._folders.name_of(item.parts), dir_fd=parent, follow_symlinks=False)
+                at = self._file_system.stat(self._folders.name_of(item.parts), parent)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -160,31 +144,19 @@ class TargetTree:
 
         What is to be overwritten is made anew where somebody else could change it afterwards.
         """
-        above, wanted = item.parts[:-1], item.parts[-1]
         try:
-            with self._folders.opened(above) as parent:
-                for name in islice(chain((wanted,), alternatives(wanted)), MAX_NAMES_TRIED):
-                    try:
-                        at = look(name, parent)
-                    except OSError:
-                        continue
-                    if at is None and name == wanted and is_refused(name, parent):
-                        continue
-                    if at is None:
-                        return False
-                    if self._names.given(above, name) or self._names.is_other(above, parent, name):
-                        continue
-                    if is_item(item, name, at, parent):
-                        if overwrite and not self._may_finish(item, at, name, parent):
-                            return False
-                        self._identities[item.parts] = identity_of(at)
-                        self._note_name(item.parts, self._names.listed(above, parent, name))
-                        return True
-                    if stat.S_IFMT(at.st_mode) == item.type:
-                        return False
+            with self._folders.opened(item.parts[:-1]) as parent:
+                found = self._placer.find(item, parent)
+                if found is None:
+                    return False
+                name, at = found
+                if overwrite and not self._may_finish(item, at, name, parent):
+                    return False
+                self._identities[item.parts] = identity_of(at)
+                self._placer.keep(item.parts, parent, name)
         except OSError:
             return False
-        return False
+        return True
 
     def _may_finish(self, item: Item, at: os.stat_result, name: bytes, folder: int) -> bool:
         linked = item.attributes is not None and item.attributes.hard_link is not None
@@ -197,9 +169,9 @@ class TargetTree:
         if not parts:
             self._identities[()] = identity_of(os.fstat(self._root))
             return self.created
-        with self._parent(parts, overwrite=overwrite) as parent:
-            fresh = self._make(parts, parent, 0o700, overwrite=overwrite)
-            handle = os.open(self._folders.name_of(parts), PASS_THROUGH, dir_fd=parent)
+        with self._maker.parent(parts, overwrite=overwrite) as parent:
+            fresh = self._maker.folder(parts, parent, 0o700, overwrite=overwrite)
+            handle = self._file_system.pass_through(self._folders.name_of(parts), parent)
             try:
                 at = os.fstat(handle)
             finally:
@@ -214,34 +186,31 @@ class TargetTree:
 
         A file that was backed up under such a name is one to ``keep``.
         """
-        with self._folders.opened(parts) as folder, os.scandir(folder) as listing:
-            for name in [entry.name for entry in listing]:
+        with self._folders.opened(parts) as folder:
+            for name in self._file_system.names(folder):
                 left = UNFINISHED.fullmatch(name)
-                if left is None or written_by_another(int(left[1])) or (*parts, os.fsencode(name)) in keep:
+                if left is None or written_by_another(int(left[1])) or (*parts, name) in keep:
                     continue
                 self._folders.make_writable(parts, folder)
                 with suppress(OSError):  # Of somebody else, or no longer there: it stays, and costs nothing.
-                    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                        os.rmdir(name, dir_fd=folder)
+                    if stat.S_ISDIR(self._file_system.stat(name, folder).st_mode):
+                        self._file_system.remove_folder(name, folder)
                     else:
-                        os.unlink(name, dir_fd=folder)
-
-    def _temporary(self) -> bytes:
-        return b".tidewatch-%d-%d.part" % (os.getpid(), next(self._numbers))
+                        self._file_system.remove(name, folder)
 
     def new_file(self, parts: Parts, *, overwrite: bool, extents: tuple[int, ...] | None = None) -> NewFile:
         """Open a new file for ``parts``; it must be closed."""
-        with self._parent(parts, overwrite=overwrite) as parent:
+        with self._maker.parent(parts, overwrite=overwrite) as parent:
             while True:
-                name = self._temporary()
+                name = self._maker.temporary()
                 try:
-                    file = os.open(name, NEW_FILE, 0o600, dir_fd=parent)
+                    file = self._file_system.create(name, parent)
                 except FileExistsError:
                     continue
                 return NewFile(
                     self.attributes,
-                    self.place,
-                    self._note_made,
+                    self._placer.place,
+                    self._maker.note_made,
                     folder=os.dup(parent),
                     temporary=name,
                     file=file,
@@ -250,80 +219,15 @@ class TargetTree:
 
     def make_link(self, item: Item, *, overwrite: bool) -> None:
         """Make a symbolic link; raise ``InTheWay``."""
-        target = item.target or b""
-        self._make_beside(item, lambda name, folder: os.symlink(target, name, dir_fd=folder), overwrite)
+        self._maker.symlink(item, overwrite=overwrite)
 
     def make_special(self, item: Item, *, overwrite: bool) -> None:
         """Make a pipe, a socket or, where the system lets us, a device; raise ``InTheWay``."""
-        mode = item.type | 0o600
-        self._make_beside(
-            item, lambda name, folder: os.mknod(name, mode, item.device, dir_fd=folder), overwrite
-        )
+        self._maker.special(item, overwrite=overwrite)
 
     def make_hard_link(self, first: Item, item: Item, *, overwrite: bool) -> bool:
         """Make an item another name of one that is there; return False where this disk has no such thing."""
-        with self._folders.opened(first.parts[:-1]) as there:
-            name_there = self._folders.name_of(first.parts)
-            at = look(name_there, there)
-            if at is None or identity_of(at) != self._identities.get(first.parts):
-                self.attributes.note_unset(HARD_LINK)
-                return False
-
-            def make(name: bytes, folder: int) -> None:
-                os.link(name_there, name, src_dir_fd=there, dst_dir_fd=folder, follow_symlinks=False)
-                linked = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if not os.path.samestat(at, linked):
-                    os.unlink(name, dir_fd=folder)
-                    raise InTheWay("something else was put in the place of its first name")
-
-            try:
-                self._make_beside(item, make, overwrite, same=at)
-            except OSError as error:
-                if error.errno not in NO_HARD_LINKS:
-                    raise
-                self.attributes.note_unset(HARD_LINK)
-                return False
-        return True
-
-    def _make_beside(
-        self,
-        item: Item,
-        make: Callable[[bytes, int], None],
-        overwrite: bool,
-        same: os.stat_result | None = None,
-    ) -> None:
-        """Make something that has no content, whole, before it takes the place of what may be replaced."""
-        with self._parent(item.parts, overwrite=overwrite) as parent:
-            may_replace = replaces_file(overwrite=overwrite)
-
-            def is_same(at: os.stat_result | None) -> bool:
-                return at is not None and same is not None and os.path.samestat(at, same)
-
-            def place(name: bytes) -> None:
-                if not is_same(look(name, parent)):
-                    give_name(temporary, name, parent, overwrite=overwrite)
-
-            temporary = self._made_beside(parent, make)
-            try:
-                made = complete(self.attributes, temporary, parent, item) if same is None else same
-                self.place(item.parts, parent, place, lambda at: is_same(at) or may_replace(at))
-                self._note_made(item, made)
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=parent)
-
-    def _made_beside(self, folder: int, make: Callable[[bytes, int], None]) -> bytes:
-        while True:
-            temporary = self._temporary()
-            try:
-                make(temporary, folder)
-            except FileExistsError:
-                continue
-            return temporary
-
-    def _note_made(self, item: Item, at: os.stat_result) -> None:
-        if item.attributes is not None and item.attributes.hard_link is not None:
-            self._identities[item.parts] = identity_of(at)
+        return self._maker.hard_link(first, item, overwrite=overwrite)
 
     def finish(self, item: Item) -> None:
         """Give a folder or file that is there all that is known of it; a folder after all that is in it."""
@@ -342,110 +246,3 @@ class TargetTree:
     def put_modes_back(self) -> None:
         """Give folders that were made writable, and that ``finish`` was not called for, their old modes."""
         self._folders.put_modes_back()
-
-    def place(
-        self,
-        parts: Parts,
-        folder: int,
-        make: Callable[[bytes], None],
-        replaces: Replaces,
-    ) -> bytes:
-        """Make something under its name, or under another one where this disk does not take it.
-
-        ``replaces`` tells whether what lies there may be replaced; it may raise ``InTheWay``.
-        Returns the name; raises what the last try raised.
-        """
-        above, wanted = parts[:-1], parts[-1]
-        if wanted in (b"", b".", b".."):
-            raise InTheWay("that is no name")
-        refused: OSError | None = None
-        with self._lock:
-            for name in islice(chain((wanted,), alternatives(wanted)), MAX_NAMES_TRIED):
-                if self._names.given(above, name):
-                    continue
-                try:
-                    at = look(name, folder)
-                    if at is not None and self._names.is_other(above, folder, name):
-                        continue
-                    if at is not None and not may_be_replaced(at, replaces, told=name == wanted):
-                        continue
-                    make(name)
-                except FileExistsError:
-                    raise InTheWay("something of this name is there by now") from None
-                except OSError as error:
-                    if error.errno not in NAME_REFUSED or (refused is not None and name != wanted):
-                        raise
-                    refused = error
-                    continue
-                self._note_name(parts, self._names.made(above, folder, name))
-                return name
-        raise refused or InTheWay("something else is there, and under all similar names")
-
-    def _note_name(self, parts: Parts, name: bytes) -> None:
-        with self._lock:
-            self._names.give(parts[:-1], parts[-1], name)
-            if name != parts[-1]:
-                self.renamed[parts] = name
-
-    def _make(self, parts: Parts, folder: int, mode: int, *, overwrite: bool) -> bool:
-        """Make one folder; return False for one that is there already."""
-        fresh = True
-
-        def replaces(at: os.stat_result) -> bool:
-            if stat.S_ISDIR(at.st_mode):
-                return True
-            if not overwrite:
-                raise InTheWay("something that is no folder is there")
-            # A link leads to what somebody keeps elsewhere: it stays, and nothing is written through it.
-            return not stat.S_ISLNK(at.st_mode)
-
-        def make(name: bytes) -> None:
-            nonlocal fresh
-            at = look(name, folder)
-            if at is not None and stat.S_ISDIR(at.st_mode):
-                fresh = False
-                return
-            if at is None:
-                os.mkdir(name, mode, dir_fd=folder)
-            else:
-                self._replace_by_folder(name, folder, mode)
-
-        self.place(parts, folder, make, replaces)
-        return fresh
-
-    def _replace_by_folder(self, name: bytes, folder: int, mode: int) -> None:
-        """Put a folder in the place of a file, which is there until the folder is."""
-        aside = self._temporary()
-        made = self._made_beside(folder, lambda made, above: os.mkdir(made, mode, dir_fd=above))
-        try:
-            os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
-            try:
-                os.rename(made, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
-                os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
-                raise
-        except OSError:
-            os.rmdir(made, dir_fd=folder)
-            raise
-        os.unlink(aside, dir_fd=folder)
-
-    @contextmanager
-    def _parent(self, parts: Parts, *, overwrite: bool) -> Generator[int]:
-        """Open the folder of a name for writing, made where it is not there."""
-        at = os.dup(self._root)
-        try:
-            for length in range(1, len(parts)):
-                above = parts[:length]
-                try:
-                    inner = self._folders.enter(above, at)
-                except OSError as error:
-                    if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, *NAME_REFUSED):
-                        raise
-                    self._make(above, at, 0o777, overwrite=overwrite)
-                    inner = self._folders.enter(above, at)
-                os.close(at)
-                at = inner
-            self._folders.make_writable(parts[:-1], at)
-            yield at
-        finally:
-            os.close(at)

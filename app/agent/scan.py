@@ -8,78 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import msgspec
-
+from app.agent.folder_rules import FolderRules
 from app.agent.folders import Folders
-from app.agent.ignore import IGNORE_FILE, CannotApply, Ignore, parse_patterns, read_ignore_file
+from app.agent.found import Found, Step, facts_of
+from app.agent.gone_names import GoneNames
+from app.agent.ignore import Ignore
 from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
-from app.agent.names import KIND_OF_TYPE, NOT_FOUND, is_within, join, reason_of, split
-from app.agent.sources import NOT_MOUNTED, Sources
-from app.attributes import Attributes
+from app.agent.names import KIND_OF_TYPE, NOT_FOUND, join, reason_of, split
+from app.agent.sources import Sources
 from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000
-MAX_NUMBER = 2**63 - 1
-
-
-class Found(msgspec.Struct, gc=False):
-    """A name that is new or may have changed, as it stood when it was found."""
-
-    path: bytes
-    mode: int
-    """With the type of the file."""
-    size: int
-    mtime_ns: int
-    inode: int
-    ctime_ns: int
-    old: Row | None
-    target: bytes | None = None
-    attributes: Attributes | None = None
-    """Read with the content, or before the name is told."""
-
-
-def facts_of(at: os.stat_result) -> tuple[int, int, int, int, int]:
-    """Return mode, size, mtime_ns, inode and ctime_ns, held within what a database can keep.
-
-    File systems know times after 2262, and inodes of 64 bits.
-    """
-    return (
-        at.st_mode,
-        at.st_size,
-        min(max(at.st_mtime_ns, -MAX_NUMBER), MAX_NUMBER),
-        at.st_ino & MAX_NUMBER,
-        min(max(at.st_ctime_ns, -MAX_NUMBER), MAX_NUMBER),
-    )
-
-
-@dataclass(slots=True)
-class Step:
-    """What one step of a scan found."""
-
-    found: list[Found] = field(default_factory=list)
-    vanished: list[bytes] = field(default_factory=list)
-    failed: list[tuple[bytes, str]] = field(default_factory=list)
-    """Could not be looked at, and why; what is known of them is left as it is."""
-    skipped: list[tuple[bytes, str]] = field(default_factory=list)
-    """What no system that we know has."""
-    ignore_problems: list[tuple[bytes, str]] = field(default_factory=list)
-    """Ignore files that are not applied, or not as they are written."""
-    missing: list[tuple[bytes, str]] = field(default_factory=list)
-    """Sources that are not there, and why that is thought; what is known of them is left as it is."""
-    left_out: list[tuple[bytes, str]] = field(default_factory=list)
-    """Folders whose content is left out for another reason than a pattern, and large files."""
-    files: int = 0
-    """Files and links that were looked at, unchanged ones included."""
-    bytes: int = 0
-    unchanged: int = 0
-    """Of ``files`` those that are as they were."""
-    done: bool = False
-
-    def count(self) -> int:
-        """Return how many names the reader of this step has to handle."""
-        return len(self.found) + len(self.vanished) + len(self.failed) + len(self.left_out)
 
 
 @dataclass(slots=True)
@@ -117,17 +58,16 @@ class Scanner:
         sources: Sources | None = None,
     ) -> None:
         self._index, self._exclusions = index, exclusions
+        self._folders = folders or Folders()
+        self._file_system = self._folders.file_system
         self._sources = sources or Sources(index, roots)
         self._own, self._own_inodes = frozenset(exclusions.own_folders), exclusions.own_inodes()
         self._below: list[tuple[bytes, Ignore]] = []
         self._roots = list(reversed(roots))
-        self._patterns = tuple(patterns)
-        self._unmatched = set(parse_patterns(self._patterns))
-        self._gone: list[bytes] = []
+        self._rules = FolderRules(patterns, self._folders.file_system)
+        self._gone = GoneNames(index, self._sources)
         self._ended = list(self._sources.ended)
-        self._folders = folders or Folders()
         self._listing: _Listing | None = None
-        self._told_slow: set[bytes] = set()
 
     def close(self) -> None:
         """Close what is open; must not run beside ``step``."""
@@ -139,9 +79,8 @@ class Scanner:
         step = Step()
         end = time.monotonic() + STEP_S
         while step.count() < STEP_NAMES and time.monotonic() < end:
-            if self._gone:
-                step.vanished += self._gone
-                self._gone = []
+            if self._gone.names:
+                step.vanished += self._gone.take()
             elif self._listing is not None:
                 self._list(self._listing, step)
             elif self._below:
@@ -149,7 +88,7 @@ class Scanner:
             elif self._roots:
                 self._root(self._roots.pop(), step)
             elif self._ended:
-                self._gone += self._end_of(self._ended.pop())
+                self._gone.end(self._ended.pop())
             else:
                 step.done = True
                 self.close()
@@ -162,21 +101,21 @@ class Scanner:
 
     def unmatched(self) -> list[str]:
         """Return the patterns that have matched no name so far."""
-        return [self._patterns[number] for number in sorted(self._unmatched)]
+        return self._rules.unmatched()
 
     def _root(self, path: bytes, step: Step) -> None:
         folder, name = split(path)
         old = self._index.folder(folder).get(name)
         try:
             parent = self._folders.open(folder)
-            at = os.stat(name or b".", dir_fd=parent, follow_symlinks=False)
+            at = self._file_system.stat(name or b".", parent)
         except OSError as error:
             step.failed.append((path, reason_of(error)))
             return
         if stat.S_ISDIR(at.st_mode):
             if self._is_missing(path, step, mounted=False):
                 return
-            self._below.append((path, Ignore.of(path, self._patterns, self._unmatched)))
+            self._below.append((path, self._rules.of_root(path)))
         elif old is not None and stat.S_ISDIR(old[1]) and not self._sources.is_meant(path):
             step.missing.append((path, "a file is where a folder was backed up"))
             return
@@ -217,38 +156,32 @@ class Scanner:
                 os.close(descriptor)
                 return
             device = os.fstat(descriptor).st_dev
-            entries = os.scandir(descriptor)
+            entries = self._file_system.entries(descriptor)
         except OSError as error:
             os.close(descriptor)
             step.failed.append((path, reason_of(error)))
             return
         known = self._index.folder(path)
         self._listing = _Listing(join(path, b""), ignore, descriptor, entries, device, known)
-        self._listing.ignore = self._with_file(path, ignore, descriptor, step)
+        self._listing.ignore = self._rules.of(path, ignore, descriptor, step)
 
     def _is_marked(self, path: bytes, descriptor: int, step: Step) -> bool:
         """Return whether the content of an open folder is left out; of it only the marker is backed up."""
         at = os.fstat(descriptor)
         marked = (OWN, None) if (at.st_dev, at.st_ino) in self._own_inodes else None
-        marked = marked or self._exclusions.marked(descriptor)
+        marked = marked or self._exclusions.marked(descriptor, self._file_system)
         if marked is None:
             return False
         reason, marker = marked
         step.left_out.append((path, reason))
         self._sources.forget(path)
         kept = None if marker is None else join(path, marker)
-        self._gone += [below for below in self._index.below(path) if below != kept]
+        self._gone.add_below(path, keep=kept)
         if marker is not None and kept is not None:
-            at = os.stat(marker, dir_fd=descriptor, follow_symlinks=False)
+            at = self._file_system.stat(marker, descriptor)
             if not stat.S_ISDIR(at.st_mode):
                 self._name(kept, at, self._index.folder(path).get(marker), descriptor, step)
         return True
-
-    def _end_of(self, path: bytes) -> list[bytes]:
-        """Return what is known of a path that is not backed up any more."""
-        known = [*self._index.below(path), *([path] if self._index.knows(path) else [])]
-        self._sources.forget(path)
-        return [each for each in known if not self._sources.is_backed_up(each)]
 
     def _end_listing(self) -> None:
         if self._listing is not None:
@@ -305,7 +238,7 @@ class Scanner:
         step.files += unchanged
         step.unchanged += unchanged
         step.bytes += size
-        self._tell_slow(ignore, step)
+        self._rules.tell_slow(ignore, step)
         if seen < STEP_NAMES:
             self._look_again(listing, step)
             self._end_listing()
@@ -316,7 +249,7 @@ class Scanner:
         if not listing.not_found:
             return
         try:
-            there = {os.fsencode(name) for name in os.listdir(listing.descriptor)}  # noqa: PTH208
+            there = set(self._file_system.names(listing.descriptor))
         except OSError:
             there = listing.not_found
         for name in listing.not_found & there:
@@ -342,7 +275,7 @@ class Scanner:
         if mounted and self._exclusions.one_file_system:
             step.left_out.append((path, OTHER_FILE_SYSTEM))
             self._sources.forget(path)
-            self._gone += self._index.below(path)
+            self._gone.add_below(path)
         elif self._is_missing(path, step, mounted=mounted):
             return
         else:
@@ -353,29 +286,17 @@ class Scanner:
         for name, row in listing.known.items():
             path = listing.prefix + name
             if not stat.S_ISDIR(row[1]):
-                self._gone.append(path)
+                self._gone.add(path)
                 continue
             if name in listing.left_out:
                 self._sources.forget(path)
-            if self._lose_below(path, step):
-                self._gone.append(path)
-
-    def _lose_below(self, path: bytes, step: Step) -> bool:
-        """Note what was in a folder that is gone; return whether no disk is missing from it."""
-        missing = self._sources.missing_below(path)
-        step.missing += [(lost, NOT_MOUNTED) for lost in missing]
-        # What leads to a missing disk stays with it.
-        self._gone += [
-            below
-            for below in self._index.below(path)
-            if not any(is_within(below, lost) or is_within(lost, below) for lost in missing)
-        ]
-        return not missing
+            if self._gone.lose_below(path, step):
+                self._gone.add(path)
 
     def _name(self, path: bytes, at: os.stat_result, old: Row | None, folder: int, step: Step) -> None:
         kind = stat.S_IFMT(at.st_mode)
         became_file = old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR
-        if became_file and not self._lose_below(path, step):
+        if became_file and not self._gone.lose_below(path, step):
             return
         if kind == stat.S_IFDIR:
             # The root is there on every machine: a restore makes its target itself.
@@ -386,7 +307,7 @@ class Scanner:
         if kind not in KIND_OF_TYPE:
             step.skipped.append((path, "special file"))
             if old is not None:
-                self._gone.append(path)
+                self._gone.add(path)
             return
         step.files += 1
         now = facts_of(at)
@@ -397,7 +318,7 @@ class Scanner:
         found = Found(path, *now, old)
         if kind == stat.S_IFLNK:
             try:
-                found.target = os.readlink(split(path)[1], dir_fd=folder)
+                found.target = self._file_system.read_link(split(path)[1], folder)
             except OSError as error:
                 step.failed.append((path, reason_of(error)))
                 return
@@ -407,26 +328,3 @@ class Scanner:
         else:
             step.bytes += at.st_size
         step.found.append(found)
-
-    def _with_file(self, folder: bytes, ignore: Ignore, descriptor: int, step: Step) -> Ignore:
-        """Return the rules with those of the folder's ignore file, where it has one."""
-        path = join(folder, IGNORE_FILE)
-        try:
-            content = read_ignore_file(descriptor)
-            if content is None:
-                return ignore
-            ignore, wrong = ignore.with_file(folder, content)
-        except OSError as error:
-            step.failed.append((path, f"its patterns are not applied: {reason_of(error)}"))
-        except CannotApply as error:
-            step.ignore_problems.append((path, f"its patterns are not applied: {error}"))
-        else:
-            step.ignore_problems += [(path, what) for what in wrong]
-        return ignore
-
-    def _tell_slow(self, ignore: Ignore, step: Step) -> None:
-        for folder in ignore.dropped():
-            if folder not in self._told_slow:
-                self._told_slow.add(folder)
-                path = join(folder, IGNORE_FILE)
-                step.ignore_problems.append((path, "its patterns take too long; they are not applied"))

@@ -12,11 +12,11 @@ from app.agent.content_source import LargeContent
 from app.agent.counts import Counts
 from app.agent.failures import Refusal
 from app.agent.folders import Folders
+from app.agent.found import Found, facts_of
 from app.agent.ledger import Ledger
 from app.agent.names import reason_of, shown
 from app.agent.noted import Noted, noted
 from app.agent.reading import Content, FileFailed, FileGone, FileReader, open_regular
-from app.agent.scan import Found, facts_of
 from app.agent.upload import ContentChanged, Uploader
 from app.batches import BATCH_BLOB_BYTES
 

@@ -11,9 +11,11 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.agent.file_system import FileSystem
 from app.agent.index import Index, Row
 from app.agent.names import is_within, shown
-from app.agent.system import disk_names, file_system_id, mount_points
+from app.agent.system.mounts import FileSystems
+from app.agent.system.posix import POSIX
 
 OF_THE_SYSTEM = frozenset(
     {
@@ -39,15 +41,16 @@ class Place:
     """Which folder of which file system stands under a path."""
 
     file_system: str
-    """Its device, number and name of its disk, as far as it has them, and whether it is mounted here."""
+    """Its device, number and name as far as it has them, whether it is mounted here, and what is mounted."""
     inode: str
 
     @classmethod
-    def of(cls, folder: int, disks: Mapping[int, str], *, mounted: bool) -> "Place":
+    def of(cls, folder: int, known: FileSystems, *, mounted: bool) -> "Place":
         """Return the place of an open folder, and whether something is mounted on it."""
         at = os.fstat(folder)
-        name, how = disks.get(at.st_dev, ""), MOUNTED if mounted else PLAIN
-        return cls(f"{at.st_dev}:{file_system_id(folder)}:{name}:{how}", str(at.st_ino))
+        how = MOUNTED if mounted else PLAIN
+        words = (at.st_dev, known.number(folder), known.name(folder), how, known.traits(folder))
+        return cls(":".join(map(str, words)), str(at.st_ino))
 
     def is_on_another(self, before: "Place") -> bool | None:
         """Return whether this is on another file system than ``before``; None where nothing tells.
@@ -55,19 +58,24 @@ class Place:
         Devices have other numbers after a restart, and some file systems have no number but that. A folder
         that was mounted there shows what is below it where it is not, be it of the same file system.
         """
-        device, number, name, how = self._parts()
-        old_device, old_number, old_name, old_how = before._parts()
+        device, number, name, how, traits = self._parts()
+        old_device, old_number, old_name, old_how, old_traits = before._parts()
         if (old_how, how) in ((MOUNTED, PLAIN), (PLAIN, MOUNTED)):
             return True
+        if name and old_name and name != old_name:
+            return True
+        if traits and old_traits and traits != old_traits:
+            return True
         if name and old_name:
-            return name != old_name
+            return False
         if number in ("", "0", device) or old_number in ("", "0", old_device):
-            return False if self.file_system == before.file_system else None
+            same = (device, name, traits) == (old_device, old_name, old_traits)
+            return False if same else None
         return number != old_number
 
-    def _parts(self) -> tuple[str, str, str, str]:
-        device, number, name, how = f"{self.file_system}:::".split(":")[:4]
-        return device, number, name, how
+    def _parts(self) -> tuple[str, str, str, str, str]:
+        device, number, name, how, traits = f"{self.file_system}::::".split(":")[:5]
+        return device, number, name, how, traits
 
 
 class Sources:
@@ -79,9 +87,11 @@ class Sources:
         roots: Iterable[bytes] = (),
         gone: Iterable[bytes] = (),
         missing: Iterable[bytes] = (),
+        file_system: FileSystem = POSIX,
     ) -> None:
         """Take the PATHs, what is gone on purpose, and which of the PATHs are not there at all."""
         self._index, self._roots, self._gone = index, frozenset(roots), tuple(gone)
+        self._file_system, self._file_systems = file_system, FileSystems()
         present = self._roots.difference(missing)
         self._backed_up = tuple(root for root in self._roots if root in present or not self.is_meant(root))
         self.ended = tuple(path for path in self._gone if not any(is_within(path, r) for r in present))
@@ -89,7 +99,6 @@ class Sources:
         self._known = {path: Place(*place) for path, place in index.sources().items()}
         self._seen: dict[bytes, Place] = {}
         """What was there in this backup."""
-        self._mounts, self._disks = mount_points(), disk_names()
 
     def is_meant(self, path: bytes) -> bool:
         """Return whether it was said that what is known of ``path`` is gone on purpose."""
@@ -105,17 +114,19 @@ class Sources:
 
     def is_source(self, path: bytes, real: bytes, *, mounted: bool) -> bool:
         """Return whether a folder is, or was at the last backup, one that a disk may be missing from."""
-        return mounted or path in self._known or path in self._roots or real in self._mounts
+        return (
+            mounted or path in self._known or path in self._roots or real in self._file_systems.mount_points
+        )
 
     def look_at(self, path: bytes, real: bytes, folder: int, known: Mapping[bytes, Row]) -> str | None:
         """Return why an open folder is not the source that it was, None where it is; remembers it then."""
-        mounted = real in self._mounts or _is_mount(folder)
-        now, before = Place.of(folder, self._disks, mounted=mounted), self._known.get(path)
+        mounted = real in self._file_systems.mount_points or self._is_mount(folder)
+        now, before = Place.of(folder, self._file_systems, mounted=mounted), self._known.get(path)
         if now != before and not self.is_meant(path):
             another = True if before is None else now.is_on_another(before)
-            reason = _missing({os.fsencode(name) for name in os.listdir(folder)}, known, another=another)
+            reason = _missing(set(self._file_system.names(folder)), known, another=another)
             if reason is None and another:
-                reason = _replaced(path, folder, self._index.some_files(path, LOOKED_FOR))
+                reason = self._replaced(path, folder, self._index.some_files(path, LOOKED_FOR))
             if reason is not None:
                 return reason
         if path in self._roots or mounted:
@@ -145,6 +156,28 @@ class Sources:
             self.forget(meant)
         return sorted(missing)
 
+    def _is_mount(self, folder: int) -> bool:
+        return os.fstat(folder).st_dev != self._file_system.stat(b"..", folder).st_dev
+
+    def _replaced(self, path: bytes, folder: int, files: Sequence[tuple[bytes, int, int, int]]) -> str | None:
+        """Return why another folder has not the files of the one before; None where most of them are there.
+
+        What was copied to a new disk has its times, or is said to be meant.
+        """
+        start = len(path.rstrip(b"/")) + 1
+        standing = sum(self._is_as_it_was(each[start:], folder, *fact) for each, *fact in files)
+        if 2 * standing >= len(files):
+            return None
+        return f"another disk or folder is there, with {standing} of {len(files)} files of the last backup"
+
+    def _is_as_it_was(self, name: bytes, folder: int, mode: int, size: int, mtime_ns: int) -> bool:
+        try:
+            at = self._file_system.stat(name, folder)
+        except OSError:
+            return False
+        same_kind = stat.S_IFMT(at.st_mode) == stat.S_IFMT(mode)
+        return same_kind and at.st_size == size and at.st_mtime_ns // SECOND_NS == mtime_ns // SECOND_NS
+
 
 def how_to_end(path: bytes) -> str:
     """Return what a person does where a source is gone on purpose."""
@@ -160,10 +193,6 @@ def _stands(path: bytes, place: Place) -> bool:
     return place.inode == str(at.st_ino) and place.file_system.startswith(f"{at.st_dev}:")
 
 
-def _is_mount(folder: int) -> bool:
-    return os.fstat(folder).st_dev != os.stat("..", dir_fd=folder, follow_symlinks=False).st_dev
-
-
 def _missing(names: set[bytes], known: Mapping[bytes, Row], *, another: bool | None) -> str | None:
     names -= OF_THE_SYSTEM
     old = known.keys() - OF_THE_SYSTEM
@@ -175,23 +204,3 @@ def _missing(names: set[bytes], known: Mapping[bytes, Row], *, another: bool | N
     if another is False:
         return None
     return f"another disk or folder is there, with none of the {what} of the last backup"
-
-
-def _replaced(path: bytes, folder: int, files: Sequence[tuple[bytes, int, int, int]]) -> str | None:
-    """Return why another folder has not the files of the one before; None where most of them are there.
-
-    What was copied to a new disk has its times, or is said to be meant.
-    """
-    standing = sum(_is_as_it_was(each[len(path.rstrip(b"/")) + 1 :], folder, *fact) for each, *fact in files)
-    if 2 * standing >= len(files):
-        return None
-    return f"another disk or folder is there, with {standing} of {len(files)} files of the last backup"
-
-
-def _is_as_it_was(name: bytes, folder: int, mode: int, size: int, mtime_ns: int) -> bool:
-    try:
-        at = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    same_kind = stat.S_IFMT(at.st_mode) == stat.S_IFMT(mode)
-    return same_kind and at.st_size == size and at.st_mtime_ns // SECOND_NS == mtime_ns // SECOND_NS

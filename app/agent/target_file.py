@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from app.agent.file_system import FileSystem
 from app.agent.restore_attributes import AttributeWriter
 from app.agent.restore_plan import Item, Parts
 from app.agent.sparse import Placement
@@ -14,7 +15,7 @@ NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, err
 Replaces = Callable[[os.stat_result], bool]
 """Tells whether what is there may be replaced; may raise ``InTheWay``."""
 Place = Callable[[Parts, int, Callable[[bytes], None], Replaces], bytes]
-"""Makes something under its name in an open folder, or under another one; see ``TargetTree.place``."""
+"""Makes something under its name in an open folder, or under another one; see ``NamePlacer.place``."""
 
 
 class InTheWay(Exception):
@@ -42,7 +43,9 @@ def may_be_replaced(at: os.stat_result, replaces: Replaces, *, told: bool) -> bo
         return False
 
 
-def give_name(temporary: bytes, name: bytes, folder: int, *, overwrite: bool) -> None:
+def give_name(
+    file_system: FileSystem, temporary: bytes, name: bytes, folder: int, *, overwrite: bool
+) -> None:
     """Give what was made under a temporary name its own one.
 
     Raise ``FileExistsError`` where something is there that is not to be replaced, as far as the disk has
@@ -50,14 +53,14 @@ def give_name(temporary: bytes, name: bytes, folder: int, *, overwrite: bool) ->
     """
     if not overwrite:
         try:
-            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            file_system.link(temporary, folder, name, folder)
         except OSError as error:
             if error.errno not in NO_HARD_LINKS:
                 raise
         else:
-            os.unlink(temporary, dir_fd=folder)
+            file_system.remove(temporary, folder)
             return
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    file_system.rename(temporary, name, folder)
 
 
 class NewFile:
@@ -74,6 +77,7 @@ class NewFile:
         file: int,
         extents: tuple[int, ...] | None,
     ) -> None:
+        self._file_system = attributes.file_system
         self._attributes, self._place, self._placement = attributes, place, Placement(extents)
         self._on_kept = on_kept
         self._folder, self._temporary, self._file = folder, temporary, file
@@ -91,7 +95,7 @@ class NewFile:
         self._attributes.apply(self._file, item)
 
         def rename(name: bytes) -> None:
-            give_name(self._temporary, name, self._folder, overwrite=overwrite)
+            give_name(self._file_system, self._temporary, name, self._folder, overwrite=overwrite)
 
         self._place(item.parts, self._folder, rename, replaces_file(overwrite=overwrite))
         self._temporary = b""
@@ -102,5 +106,5 @@ class NewFile:
         os.close(self._file)
         if self._temporary:
             with suppress(FileNotFoundError):
-                os.unlink(self._temporary, dir_fd=self._folder)
+                self._file_system.remove(self._temporary, self._folder)
         os.close(self._folder)

@@ -8,30 +8,29 @@ import stat
 
 from app.agent.restore_attributes import MODE, OWNER, AttributeWriter
 from app.agent.restore_plan import Item
-from app.agent.system import PASS_THROUGH, own_user
+from app.agent.system.process import own_user
 from app.agent.target_file import InTheWay
 from app.agent.target_look import Identity, identity_of, is_of_type
-
-HANDLE = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def complete(attributes: AttributeWriter, name: bytes, folder: int, item: Item) -> os.stat_result:
     """Set all of what was just made, unless something else has its name by now; return what it is."""
-    handle = os.open(name, HANDLE, dir_fd=folder) if hasattr(os, "O_PATH") else None
-    if handle is None:
-        os.utime(name, ns=(item.mtime_ns, item.mtime_ns), dir_fd=folder, follow_symlinks=False)
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    file_system = attributes.file_system
+    if not file_system.holds_unreadable:
+        file_system.set_time_of(name, folder, item.mtime_ns)
+        return file_system.stat(name, folder)
+    handle = file_system.handle(name, folder)
     try:
-        at, path = os.fstat(handle), f"/proc/self/fd/{handle}"
+        at, target = os.fstat(handle), file_system.by_handle(handle)
         if not is_of_type(item, at) or at.st_nlink > 1:
             raise InTheWay("something else was put in its place while it was made")
         if at.st_uid == own_user():
-            attributes.apply(path, item)
+            attributes.apply(target, item)
             return at
         # A disk that has one owner for all, or the work of somebody else: he gets no rights of it.
         attributes.note_unset(OWNER)
         attributes.note_unset(MODE)
-        attributes.set_time(path, item.mtime_ns)
+        attributes.set_time(target, item.mtime_ns)
         return at
     finally:
         os.close(handle)
@@ -41,10 +40,12 @@ def finish(
     attributes: AttributeWriter, name: bytes, folder: int, item: Item, identity: Identity | None
 ) -> None:
     """Set all of a folder or file that is known by its identity; raise ``OSError``."""
-    handle = os.open(name, PASS_THROUGH if stat.S_ISDIR(item.type) else HANDLE, dir_fd=folder)
+    file_system = attributes.file_system
+    is_folder = stat.S_ISDIR(item.type)
+    handle = file_system.pass_through(name, folder) if is_folder else file_system.handle(name, folder)
     try:
         at = os.fstat(handle)
-        target = f"/proc/self/fd/{handle}" if hasattr(os, "O_PATH") else handle
+        target = file_system.by_handle(handle)
         if not is_of_type(item, at):
             attributes.note_unset(MODE)
         elif identity == identity_of(at):

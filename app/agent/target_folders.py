@@ -10,11 +10,11 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.agent.file_system import Target
 from app.agent.restore_attributes import MODE, AttributeWriter
 from app.agent.restore_plan import Parts
-from app.agent.system import own_user
+from app.agent.system.process import own_user
 
-OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 WRITABLE = 0o700
 
 
@@ -23,6 +23,7 @@ class TargetFolders:
 
     def __init__(self, path: Path, attributes: AttributeWriter) -> None:
         self._path, self._attributes = path, attributes
+        self._file_system = attributes.file_system
         self._lock = threading.Lock()
         self._widened: dict[Parts, os.stat_result] = {}
         """Folders whose modes were changed for the time of this restore, as they were."""
@@ -35,20 +36,19 @@ class TargetFolders:
 
     def _open_root(self) -> int:
         """Open the folder: one of ours is made readable, a new one is closed to others until the end."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         try:
-            root = os.open(self._path, flags)
+            root = self._file_system.open_top(self._path)
         except PermissionError:
-            handle = os.open(self._path, getattr(os, "O_PATH", flags) | os.O_DIRECTORY | os.O_CLOEXEC)
+            handle = self._file_system.top_handle(self._path)
             try:
-                self._widen((), handle, f"/proc/self/fd/{handle}")
+                self._widen((), handle, self._file_system.by_handle(handle))
             finally:
                 os.close(handle)
-            root = os.open(self._path, flags)
+            root = self._file_system.open_top(self._path)
         if self.created:
             before = os.fstat(root)
             with suppress(OSError):  # A disk without modes.
-                os.fchmod(root, WRITABLE)
+                self._file_system.set_mode(root, WRITABLE)
                 self._widened[()] = before
         return root
 
@@ -73,16 +73,16 @@ class TargetFolders:
         """Open a folder in the one above it; one of ours that may not be read is made readable for it."""
         name = self.name_of(parts)
         try:
-            return os.open(name, OPEN_FOLDER, dir_fd=above)
+            return self._file_system.open_folder(name, above)
         except PermissionError:
-            if not hasattr(os, "O_PATH"):
+            if not self._file_system.holds_unreadable:
                 raise
-            handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            handle = self._file_system.pass_through(name, above)
             try:
-                self._widen(parts, handle, f"/proc/self/fd/{handle}")
+                self._widen(parts, handle, self._file_system.by_handle(handle))
             finally:
                 os.close(handle)
-            return os.open(name, OPEN_FOLDER, dir_fd=above)
+            return self._file_system.open_folder(name, above)
 
     def name_of(self, parts: Parts) -> bytes:
         """Return the name that the last of these has in the target."""
@@ -95,10 +95,10 @@ class TargetFolders:
             with suppress(OSError):  # What is to be written there says what is wrong.
                 self._widen(parts, folder, folder)
 
-    def _widen(self, parts: Parts, folder: int, changed: int | str) -> None:
+    def _widen(self, parts: Parts, folder: int, changed: Target) -> None:
         with self._lock:
             before = os.fstat(folder)
-            os.chmod(changed, stat.S_IMODE(before.st_mode) | WRITABLE)  # noqa: PTH101
+            self._file_system.set_mode(changed, stat.S_IMODE(before.st_mode) | WRITABLE)
             self._widened.setdefault(parts, before)
 
     def keep_mode(self, parts: Parts) -> None:
@@ -111,7 +111,7 @@ class TargetFolders:
             try:
                 with self.opened(parts) as folder:
                     if os.path.samestat(before, os.fstat(folder)):
-                        os.fchmod(folder, stat.S_IMODE(before.st_mode))
+                        self._file_system.set_mode(folder, stat.S_IMODE(before.st_mode))
             except OSError:
                 self._attributes.note_unset(MODE)
         self._widened.clear()

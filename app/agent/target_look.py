@@ -6,13 +6,12 @@ import stat
 
 import psutil
 
+from app.agent.file_system import FileSystem
 from app.agent.portable_names import is_portable
 from app.agent.restore_plan import Item
 from app.agent.sparse import Placement, has_only_holes_between
 from app.agent.target_names import NAME_REFUSED
 
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-EXISTING_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 HASH_BYTES = 1024 * 1024
 Identity = tuple[int, int]
 """Device and inode: the same name may be another file a moment later."""
@@ -23,25 +22,25 @@ def identity_of(at: os.stat_result) -> Identity:
     return at.st_dev, at.st_ino
 
 
-def look(name: bytes, folder: int) -> os.stat_result | None:
+def look(file_system: FileSystem, name: bytes, folder: int) -> os.stat_result | None:
     """Return what a name stands for, without following links; None for nothing."""
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return file_system.stat(name, folder)
     except FileNotFoundError:
         return None
 
 
-def is_item(item: Item, name: bytes, at: os.stat_result, folder: int) -> bool:
+def is_item(file_system: FileSystem, item: Item, name: bytes, at: os.stat_result, folder: int) -> bool:
     """Return whether ``name`` is the item as it is to be restored; reads a file whose size agrees."""
     if not is_of_type(item, at):
         return False
     if stat.S_ISLNK(at.st_mode):
-        return os.readlink(name, dir_fd=folder) == item.target
+        return file_system.read_link(name, folder) == item.target
     if not stat.S_ISREG(at.st_mode):
         return True
     if at.st_size != item.size:
         return False
-    file = os.open(name, EXISTING_FILE, dir_fd=folder)
+    file = file_system.open_file(name, folder)
     try:
         return (
             os.path.samestat(at, os.fstat(file))
@@ -61,15 +60,15 @@ def is_of_type(item: Item, at: os.stat_result) -> bool:
     return True
 
 
-def is_refused(name: bytes, folder: int) -> bool:
+def is_refused(file_system: FileSystem, name: bytes, folder: int) -> bool:
     """Return whether this file system cannot have a name that is not there; only odd ones are tried."""
     if is_portable(name):
         return False
     try:
-        os.close(os.open(name, NEW_FILE, 0o600, dir_fd=folder))
+        os.close(file_system.create(name, folder))
     except OSError as error:
         return error.errno in NAME_REFUSED
-    os.unlink(name, dir_fd=folder)
+    file_system.remove(name, folder)
     return False
 
 

@@ -8,6 +8,7 @@ import errno
 import os
 from collections import OrderedDict
 
+from app.agent.file_system import FileSystem
 from app.agent.restore_plan import Parts
 
 NAME_REFUSED = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG)
@@ -20,7 +21,8 @@ MAX_LISTED = 64
 class TargetNames:
     """What names stand for in the folders of a target; for one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, file_system: FileSystem) -> None:
+        self._file_system = file_system
         self._listed: OrderedDict[Parts, set[bytes]] = OrderedDict()
         self._given: dict[Parts, set[bytes]] = {}
         self._exact: set[tuple[int, str]] = set()
@@ -70,16 +72,14 @@ class TargetNames:
         if name.lower() in names:
             self._lowers = True
             return name.lower()
-        at = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return next(
-            (n for n in names if os.path.samestat(at, os.stat(n, dir_fd=folder, follow_symlinks=False))), name
-        )
+        stat = self._file_system.stat
+        at = stat(name, folder)
+        return next((each for each in names if os.path.samestat(at, stat(each, folder))), name)
 
     def _names(self, above: Parts, folder: int) -> set[bytes]:
         names = self._listed.get(above)
         if names is None:
-            with os.scandir(folder) as listing:
-                names = {os.fsencode(entry.name) for entry in listing}
+            names = set(self._file_system.names(folder))
             self._listed[above] = names
             if len(self._listed) > MAX_LISTED:
                 self._listed.popitem(last=False)

@@ -10,18 +10,16 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 
+from app.agent.file_system import FileSystem
 from app.agent.restore_plan import MARKER, Parts
-from app.agent.system import own_user
-
-READ_NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-NEW_NOTE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from app.agent.system.process import own_user
 
 
 class TargetNote:
     """The note of one restore; every call blocks and raises ``OSError``."""
 
-    def __init__(self, root: int, origin: str) -> None:
-        self._root = root
+    def __init__(self, file_system: FileSystem, root: int, origin: str) -> None:
+        self._file_system, self._root = file_system, root
         self._head = f"{origin}\nThis restore has not ended: the same command goes on with it.\n".encode()
         self.folders: set[Parts] = set()
         """Folders that this restore makes or has made, also before it was cut."""
@@ -34,7 +32,7 @@ class TargetNote:
     def read(self) -> bool:
         """Read the note of a restore that was cut; return whether it was the same one."""
         try:
-            file = os.open(MARKER, READ_NOTE, dir_fd=self._root)
+            file = self._file_system.open_file(MARKER, self._root)
         except FileNotFoundError:
             return False
         self.found = True
@@ -53,7 +51,7 @@ class TargetNote:
     def write(self, folders: Iterable[Parts], temporary: bytes) -> None:
         """Note folders before they are made; what somebody else has noted is no folder of ours."""
         try:
-            with os.fdopen(os.open(temporary, NEW_NOTE, 0o600, dir_fd=self._root), "wb") as note:
+            with os.fdopen(self._file_system.create(temporary, self._root), "wb") as note:
                 self.owner = os.fstat(note.fileno()).st_uid
                 if self._found_owner not in (None, self.owner):
                     self.folders.clear()
@@ -62,13 +60,13 @@ class TargetNote:
                 note.write(self._head + paths)
                 note.flush()
                 os.fsync(note.fileno())
-            os.rename(temporary, MARKER, src_dir_fd=self._root, dst_dir_fd=self._root)
+            self._file_system.rename(temporary, MARKER, self._root)
         except OSError:
             with suppress(OSError):
-                os.unlink(temporary, dir_fd=self._root)
+                self._file_system.remove(temporary, self._root)
             raise
 
     def remove(self) -> None:
         """Take the note away: the restore has come to its end."""
         with suppress(FileNotFoundError):
-            os.unlink(MARKER, dir_fd=self._root)
+            self._file_system.remove(MARKER, self._root)

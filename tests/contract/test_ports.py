@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import streams
+from app.agent.file_system import FileSystem
+from app.agent.system.posix import PosixFileSystem
 from app.bridge.commands import ServerCommands
 from app.bridge.database.ports import DatabasePorts
 from app.bridge.ports import HttpPorts
@@ -26,6 +28,7 @@ from tests.ui.fake_commands import FakeCommands
 from ui.context import Prefs, SessionPrefs
 
 PORTS: list[tuple[type, type]] = [
+    (FileSystem, PosixFileSystem),
     (Commands, ServerCommands),
     (Commands, FakeCommands),
     (Ports, HttpPorts),
@@ -79,4 +82,4 @@ def test_no_port_is_left_out() -> None:
         for name, value in vars(import_module(module.name)).items():
             if getattr(value, "_is_protocol", False) and value.__module__ == module.name:
                 found.add(name)
-    assert found - NO_PORTS == {port.__name__ for port, _ in PORTS} - {"Prefs"}
+    assert found - NO_PORTS == {port.__name__ for port, _ in PORTS} - {"Prefs", "FileSystem"}

@@ -10,8 +10,8 @@ import pytest
 
 from app.agent.counts import Counts
 from app.agent.folders import Folders
+from app.agent.found import Found
 from app.agent.reading import FileFailed, FileGone, FileReader
-from app.agent.scan import Found
 from app.agent_frames import AgentProgress
 from app.server.folder import STORE_FOLDER
 from streams.vocabulary import RunState

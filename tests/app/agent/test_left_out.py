@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.found import Step
 from app.agent.index import Index
 from app.agent.left_out import (
     CACHE,
@@ -15,7 +16,7 @@ from app.agent.left_out import (
     OWN,
     Exclusions,
 )
-from app.agent.scan import Scanner, Step
+from app.agent.scan import Scanner
 from app.protocol import server_id_of
 from tests.app.agent.test_scan import found, names, settle
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.agent.scan import Scanner, Step
+from app.agent.found import Step
+from app.agent.scan import Scanner
 from streams.vocabulary import RunState
 from tests.app.agent.machines import Server, a_server, agent
 

@@ -10,9 +10,10 @@ import pytest
 
 from app.agent import reading
 from app.agent.folders import Folders
+from app.agent.found import Found
 from app.agent.reading import FileFailed, FileGone, FileReader, opened
-from app.agent.scan import Found
 from app.agent.sparse import Placement
+from app.agent.system.posix import PosixFileSystem
 
 
 def found(path: Path) -> Found:
@@ -56,17 +57,17 @@ def test_what_is_no_file_any_more_is_gone_and_a_pipe_does_not_hold_us(tmp_path: 
 
 @pytest.mark.parametrize("error", [errno.ENOENT, errno.ENXIO, errno.ENODEV])
 def test_a_file_that_is_there_and_is_not_found_when_it_is_opened_has_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+    tmp_path: Path, error: int
 ) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"x")
 
-    def refuse(*_: object) -> int:
-        raise OSError(error, os.strerror(error))
+    class Failing(PosixFileSystem):
+        def open_leased(self, *_: object) -> int:
+            raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr("app.agent.folders.open_leased", refuse)
     with pytest.raises(FileFailed):
-        FileReader().small(Folders(), found(path), 10, 0)
+        FileReader().small(Folders(file_system=Failing()), found(path), 10, 0)
 
 
 def test_a_file_that_changes_is_read_again_and_then_called_inconsistent(

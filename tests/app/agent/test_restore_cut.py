@@ -13,7 +13,7 @@ import pytest
 
 from app.agent.restore_plan import Parts
 from app.agent.restore_tree import TargetTree
-from app.agent.system import is_held
+from app.agent.system.process import is_held
 from app.agent.target_file import NewFile
 from streams.vocabulary import EntryKind
 from tests.app.agent.machines import Server, a_server, restore

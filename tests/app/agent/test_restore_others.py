@@ -12,6 +12,7 @@ import pytest
 from app.agent.restore_plan import Item, Parts
 from app.agent.restore_tree import TargetTree
 from app.agent.target_file import NewFile
+from app.agent.target_place import NamePlacer
 from app.batches import encode_batch
 from streams.records.attributes import Attributes
 from streams.records.files import FileVersion
@@ -228,14 +229,14 @@ async def test_the_other_names_are_made_where_the_first_one_cannot_be(
 async def test_a_first_name_that_fails_leaves_its_part_to_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    place = TargetTree.place
+    place = NamePlacer.place
 
-    def refuse(tree: TargetTree, parts: Parts, *more: object) -> bytes:
+    def refuse(placer: NamePlacer, parts: Parts, *more: object) -> bytes:
         if parts[-1] == b"1":
             raise OSError(errno.EIO, "Input/output error")
-        return place(tree, parts, *more)  # type: ignore[arg-type]
+        return place(placer, parts, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TargetTree, "place", refuse)
+    monkeypatch.setattr(NamePlacer, "place", refuse)
     same = {"attributes": Attributes(uid=os.geteuid(), gid=os.getegid(), hard_link=7)}
     if kind == "link":
         same |= {"kind": EntryKind.LINK, "sha256": None, "link_target": b"to"}  # type: ignore[dict-item]

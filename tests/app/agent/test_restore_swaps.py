@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.agent import restore_tree
+from app.agent import target_place
+from app.agent.file_system import FileSystem
 from app.agent.restore_plan import Item, Parts
 from app.agent.restore_tree import TargetTree
 from app.agent.target_note import TargetNote
@@ -147,10 +148,10 @@ async def test_what_came_between_the_look_and_the_name_is_not_replaced(
     capsys: pytest.CaptureFixture[str],
     kind: str,
 ) -> None:
-    look = restore_tree.look
+    look = target_place.look
 
-    def comes_between(name: bytes, above: int) -> os.stat_result | None:
-        at = look(name, above)
+    def comes_between(system: FileSystem, name: bytes, above: int) -> os.stat_result | None:
+        at = look(system, name, above)
         if name == b"name" and at is None:
             (to / "name").write_bytes(THEIRS)
         return at
@@ -162,7 +163,7 @@ async def test_what_came_between_the_look_and_the_name_is_not_replaced(
         "pipe": [special(b"/s/name", stat.S_IFIFO)],
         "hard link": [version(path, b"1", 1, attributes=same) for path in (b"/s/first", b"/s/name")],
     }[kind]
-    monkeypatch.setattr(restore_tree, "look", comes_between)
+    monkeypatch.setattr(target_place, "look", comes_between)
     async with a_false_server([folder(b"/s"), *entries], {1: b"1"}) as url:
         assert await from_false(url, tmp_path) == 1
     assert "not restored: /s/name: something of this name is there by now" in capsys.readouterr().err

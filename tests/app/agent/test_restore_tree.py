@@ -11,9 +11,11 @@ import msgspec
 import psutil
 import pytest
 
+from app.agent.file_system import Target
 from app.agent.portable_names import alternatives
 from app.agent.restore_plan import Item
 from app.agent.restore_tree import TargetTree
+from app.agent.system.posix import PosixFileSystem
 from app.agent.target_file import InTheWay
 from streams.failures import ConfigRejected
 from streams.records.attributes import Attributes
@@ -170,48 +172,49 @@ def test_other_names_are_near_and_fit_everywhere(name: bytes, other: bytes) -> N
     assert all(len(each) <= 125 for each in names)
 
 
-class Disk:
+class Disk(PosixFileSystem):
     """The names of an ext4 of ours as another file system would treat them."""
 
-    def __init__(
-        self,
-        patch: pytest.MonkeyPatch,
-        same: Callable[[bytes], bytes],
-        bad: bytes = b"",
-        *,
-        lowers: bool = False,
-    ) -> None:
+    def __init__(self, same: Callable[[bytes], bytes], bad: bytes = b"", *, lowers: bool = False) -> None:
         self._same, self._bad, self._lowers = same, bad, lowers
-        for word in ("stat", "mkdir", "unlink", "open", "symlink"):
-            self._wrap(patch, word, at=1 if word == "symlink" else 0)
-        rename = os.rename
-        patch.setattr(
-            os,
-            "rename",
-            lambda old, new, *, src_dir_fd, dst_dir_fd: rename(
-                old, self._found(new, dst_dir_fd), src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd
-            ),
-        )
 
-    def _wrap(self, patch: pytest.MonkeyPatch, word: str, at: int) -> None:
-        real = getattr(os, word)
-
-        def call(*args: object, **more: object) -> object:
-            if "dir_fd" in more and isinstance(args[at], bytes):
-                found = self._found(args[at], more["dir_fd"])  # type: ignore[arg-type]
-                args = (*args[:at], found, *args[at + 1 :])
-            return real(*args, **more)
-
-        patch.setattr(os, word, call)
-
-    def _found(self, name: object, folder: int) -> bytes:
-        assert isinstance(name, bytes)
+    def _found(self, name: bytes, folder: int | None) -> bytes:
         if any(byte in self._bad for byte in name):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         for there in os.listdir(folder):
             if self._same(os.fsencode(there)) == self._same(name):
                 return os.fsencode(there)
         return self._same(name) if self._lowers or self._same(name) == name.rstrip(b".") else name
+
+    def stat(self, name: bytes, folder: int) -> os.stat_result:
+        return super().stat(self._found(name, folder), folder)
+
+    def open_folder(self, name: bytes, folder: int) -> int:
+        return super().open_folder(self._found(name, folder), folder)
+
+    def pass_through(self, name: bytes, folder: int | None) -> int:
+        return super().pass_through(self._found(name, folder), folder)
+
+    def open_file(self, name: bytes, folder: int) -> int:
+        return super().open_file(self._found(name, folder), folder)
+
+    def handle(self, name: bytes, folder: int) -> int:
+        return super().handle(self._found(name, folder), folder)
+
+    def create(self, name: bytes, folder: int) -> int:
+        return super().create(self._found(name, folder), folder)
+
+    def make_folder(self, name: bytes, folder: int, mode: int) -> None:
+        super().make_folder(self._found(name, folder), folder, mode)
+
+    def make_symlink(self, target: bytes, name: bytes, folder: int) -> None:
+        super().make_symlink(target, self._found(name, folder), folder)
+
+    def remove(self, name: bytes, folder: int) -> None:
+        super().remove(self._found(name, folder), folder)
+
+    def rename(self, name: bytes, new: bytes, folder: int) -> None:
+        super().rename(name, self._found(new, folder), folder)
 
 
 def nfc(name: bytes) -> bytes:
@@ -230,82 +233,73 @@ def nfc(name: bytes) -> bytes:
     ],
 )
 def test_names_that_a_disk_takes_for_one_are_all_kept(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    same: Callable[[bytes], bytes],
-    bad: bytes,
-    names: list[bytes],
+    tmp_path: Path, same: Callable[[bytes], bytes], bad: bytes, names: list[bytes]
 ) -> None:
-    with monkeypatch.context() as patch:
-        Disk(patch, same, bad)
-        for order in (names, names[::-1]):
-            tree = TargetTree(tmp_path / "to")
-            for name in order:
-                put(tree, (b"d", name), name, overwrite=True)
-            for name in order:
-                tree.make_folder((b"e", name), overwrite=True)
-                put(tree, (b"e", name, b"inner"), name, overwrite=True)
-            tree.close()
-            # Each content is there, also after a second restore in another order.
-            found = {path.read_bytes() for path in (tmp_path / "to" / "d").iterdir()}
-            inner = {path.read_bytes() for path in (tmp_path / "to" / "e").glob("*/inner")}
-            assert found == inner == set(names)
+    disk = Disk(same, bad)
+    for order in (names, names[::-1]):
+        tree = TargetTree(tmp_path / "to", file_system=disk)
+        for name in order:
+            put(tree, (b"d", name), name, overwrite=True)
+        for name in order:
+            tree.make_folder((b"e", name), overwrite=True)
+            put(tree, (b"e", name, b"inner"), name, overwrite=True)
+        tree.close()
+        # Each content is there, also after a second restore in another order.
+        found = {path.read_bytes() for path in (tmp_path / "to" / "d").iterdir()}
+        inner = {path.read_bytes() for path in (tmp_path / "to" / "e").glob("*/inner")}
+        assert found == inner == set(names)
 
 
 @pytest.mark.parametrize("lowers", [False, True])
-def test_what_was_given_other_names_is_found_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lowers: bool
-) -> None:
+def test_what_was_given_other_names_is_found_again(tmp_path: Path, lowers: bool) -> None:
     names = [b"README", b"Readme", b"a:b", b"a_b", b"readme"]
     items = [item((name,), EntryKind.FOLDER) for name in names]
     items += [item((name, b"x"), data=name) for name in names]
-    with monkeypatch.context() as patch:
-        Disk(patch, bytes.lower, b":", lowers=lowers)
-        for order in (items, items, [*items[4::-1], *items[:4:-1]]):
-            tree = TargetTree(tmp_path / "to")
-            tree.begin("origin")
-            if order is items and list((tmp_path / "to").glob("*/x")):
-                assert all(tree.present(each) for each in items)
-            for each in order[:5]:
-                tree.make_folder(each.parts, overwrite=True)
-            for each in order[5:]:
-                put(tree, each.parts, each.parts[0], overwrite=True)
-            tree.end()
-            tree.close()
-            found = [path.read_bytes() for path in (tmp_path / "to").glob("*/x")]
-            assert set(found) == set(names)
+    disk = Disk(bytes.lower, b":", lowers=lowers)
+    for order in (items, items, [*items[4::-1], *items[:4:-1]]):
+        tree = TargetTree(tmp_path / "to", file_system=disk)
+        tree.begin("origin")
+        if order is items and list((tmp_path / "to").glob("*/x")):
+            assert all(tree.present(each) for each in items)
+        for each in order[:5]:
+            tree.make_folder(each.parts, overwrite=True)
+        for each in order[5:]:
+            put(tree, each.parts, each.parts[0], overwrite=True)
+        tree.end()
+        tree.close()
+        found = [path.read_bytes() for path in (tmp_path / "to").glob("*/x")]
+        assert set(found) == set(names)
 
 
-def test_what_cannot_be_set_costs_no_content(
-    tree: TargetTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_args: object, **_more: object) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+class Refusing(PosixFileSystem):
+    """A disk that has no modes, owners or times."""
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "chmod", refuse)
-        patch.setattr(os, "utime", refuse)
-        put(tree, (b"f",), b"content")
-        tree.make_link(item((b"l",), EntryKind.LINK, target=b"to"), overwrite=False)
-        tree.make_folder((b"d",), overwrite=False)
-        tree.finish(item((b"d",), EntryKind.FOLDER))
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def _refuse(self, *_: object) -> None:
+        raise OSError(self._number, os.strerror(self._number))
+
+    set_mode = set_owner = set_time = set_time_of = _refuse
+
+
+def test_what_cannot_be_set_costs_no_content(tmp_path: Path) -> None:
+    tree = TargetTree(tmp_path / "to", file_system=Refusing(errno.EPERM))
+    put(tree, (b"f",), b"content")
+    tree.make_link(item((b"l",), EntryKind.LINK, target=b"to"), overwrite=False)
+    tree.make_folder((b"d",), overwrite=False)
+    tree.finish(item((b"d",), EntryKind.FOLDER))
+    tree.close()
     assert (tmp_path / "to" / "f").read_bytes() == b"content"
     assert tree.attributes.unset == {"mode": 2, "time": 3}
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_disk_that_knows_no_modes_takes_a_restore(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def refuse(*_args: object, **_more: object) -> None:
-        raise OSError(number, os.strerror(number))
-
+def test_a_disk_that_knows_no_modes_takes_a_restore(tmp_path: Path, number: int) -> None:
     (tmp_path / "to" / "d").mkdir(parents=True)
     (tmp_path / "to" / "d").chmod(0o500)
-    for name in ("chmod", "fchmod"):
-        monkeypatch.setattr(os, name, refuse)
     for folder in ("to", "new"):
-        opened = TargetTree(tmp_path / folder)
+        opened = TargetTree(tmp_path / folder, file_system=Refusing(number))
         assert not opened.begin("from /a of c")
         put(opened, (b"d", b"f"))
         opened.end()
@@ -314,14 +308,52 @@ def test_a_disk_that_knows_no_modes_takes_a_restore(
         assert (tmp_path / folder / "d" / "f").read_bytes() == b"x"
 
 
+class WithoutHandles(PosixFileSystem):
+    """A system that opens only what may be read, and knows no extended attributes: macOS, say."""
+
+    holds_unreadable = False
+
+    def by_handle(self, handle: int) -> int:
+        return handle
+
+    def handle(self, name: bytes, folder: int) -> int:
+        return self.open_file(name, folder)
+
+    def pass_through(self, name: bytes, folder: int | None) -> int:
+        return self.open_folder(name, folder or 0)
+
+    def xattr(self, *_: object) -> bytes:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    set_xattr = remove_xattr = xattr
+
+
+def test_a_system_without_handles_takes_a_restore(tmp_path: Path) -> None:
+    tree = TargetTree(tmp_path / "to", file_system=WithoutHandles())
+    tree.make_folder((b"d",), overwrite=False)
+    put(tree, (b"d", b"f"), b"content")
+    tree.make_link(item((b"l",), EntryKind.LINK, target=b"to", mtime_ns=10**18), overwrite=False)
+    tree.finish(item((b"d",), EntryKind.FOLDER, mode=0o750, mtime_ns=10**18))
+    tree.close()
+    to = tmp_path / "to"
+    assert (to / "d" / "f").read_bytes() == b"content"
+    assert (stat.S_IMODE((to / "d").stat().st_mode), (to / "d").stat().st_mtime) == (0o750, 1e9)
+    assert (os.readlink(to / "l"), (to / "l").lstat().st_mtime) == ("to", 1e9)
+    assert tree.attributes.unset == {}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("uid", [12345, 2**32 - 1])
-def test_owners_and_modes_that_a_disk_takes_and_does_not_keep_are_told(
-    tree: TargetTree, monkeypatch: pytest.MonkeyPatch, uid: int
-) -> None:
-    if uid == 12345:  # the other one means to the system that the owner stays
-        monkeypatch.setattr(os, "chown", lambda *_: None)
-    monkeypatch.setattr(os, "chmod", lambda *_: None)
+def test_owners_and_modes_that_a_disk_takes_and_does_not_keep_are_told(tmp_path: Path, uid: int) -> None:
+    class Forgetful(PosixFileSystem):
+        def set_mode(self, *_: object) -> None:
+            pass
+
+        def set_owner(self, target: Target, uid: int, gid: int) -> None:
+            if uid != 12345:  # the other one means to the system that the owner stays
+                super().set_owner(target, uid, gid)
+
+    tree = TargetTree(tmp_path / "to", file_system=Forgetful())
     wanted = msgspec.structs.replace(
         item((b"f",), data=b"x", mode=0o4755), attributes=Attributes(uid=uid, gid=0)
     )
@@ -330,6 +362,7 @@ def test_owners_and_modes_that_a_disk_takes_and_does_not_keep_are_told(
     file.keep(wanted, overwrite=False)
     file.close()
     assert tree.attributes.unset == {"owner": 1, "mode": 1}
+    tree.close()
     assert tree.attributes.stripped_bits == 1, "it would be lent to whoever the owner is there"
 
 

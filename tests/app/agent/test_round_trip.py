@@ -10,10 +10,10 @@ import pytest
 from app.agent import reading, send
 from app.agent.content_source import LargeContent
 from app.agent.folders import Folders
+from app.agent.found import Found
 from app.agent.left_run import RUN
 from app.agent.link import Link
 from app.agent.reading import Content, FileReader
-from app.agent.scan import Found
 from app.agent.service import LAST_DONE
 from app.agent.upload import Uploader
 from app.server.problems import Refused

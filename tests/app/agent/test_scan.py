@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app.agent import folders
 from app.agent.folders import Folders, as_roots, look_at_roots, real_folders
+from app.agent.found import Step, facts_of
 from app.agent.index import Index
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.noted import noted
 from app.agent.reading import FileReader
-from app.agent.scan import Scanner, Step, facts_of
+from app.agent.scan import Scanner
+from app.agent.system.posix import PosixFileSystem
 from streams.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
 
@@ -37,10 +38,14 @@ def checked_roots(paths: Sequence[bytes]) -> list[bytes]:
 
 
 def scan(
-    root: Path, index: Index, patterns: Sequence[str] = (), exclusions: Exclusions = NOTHING_LEFT_OUT
+    root: Path,
+    index: Index,
+    patterns: Sequence[str] = (),
+    exclusions: Exclusions = NOTHING_LEFT_OUT,
+    folders: Folders | None = None,
 ) -> Step:
     """Scan in as many steps as it takes and return all of them as one."""
-    scanner = Scanner(checked_roots([os.fsencode(root)]), index, patterns, exclusions)
+    scanner = Scanner(checked_roots([os.fsencode(root)]), index, patterns, exclusions, folders=folders)
     whole = Step()
     while not whole.done:
         step = scanner.step()
@@ -275,7 +280,7 @@ def test_a_folder_swapped_with_a_link_is_not_followed(
 
 @pytest.mark.parametrize("which", [".", "inner", "inner/deep"])
 def test_a_folder_that_is_there_and_is_not_found_when_it_is_opened_has_not_vanished(
-    root: Path, index: Index, monkeypatch: pytest.MonkeyPatch, which: str
+    root: Path, index: Index, which: str
 ) -> None:
     # As a mount point that the automounter fills when it is opened, whose server is away.
     (root / "inner" / "deep").mkdir(parents=True)
@@ -283,15 +288,14 @@ def test_a_folder_that_is_there_and_is_not_found_when_it_is_opened_has_not_vanis
         (folder / "file").write_text("x")
     settle(index, scan(root, index))
     away = os.fsencode(root / which)
-    opened = folders.open_quietly
 
-    def open_quietly(name: bytes, flags: int, folder: int) -> int:
-        if os.path.samestat(os.fstat(folder), os.stat(away)):
-            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-        return opened(name, flags, folder)
+    class Away(PosixFileSystem):
+        def open_folder(self, name: bytes, folder: int) -> int:
+            if os.path.samestat(os.fstat(folder), os.stat(away)):
+                raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+            return super().open_folder(name, folder)
 
-    monkeypatch.setattr(folders, "open_quietly", open_quietly)
-    step = scan(root, index)
+    step = scan(root, index, folders=Folders(file_system=Away()))
     assert step.vanished == []
     assert [path for path, _ in step.failed] == [away]
 

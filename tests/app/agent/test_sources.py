@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.agent import sources
+from app.agent.found import Step
 from app.agent.index import Index
-from app.agent.scan import Scanner, Step
+from app.agent.scan import Scanner
 from app.agent.sources import Place, Sources
+from app.agent.system.mounts import FileSystems
 from app.agent.vanished import VanishedNames
 from tests.app.agent.test_scan import settle
 
@@ -18,8 +19,8 @@ from tests.app.agent.test_scan import settle
 def disk(root: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> dict[str, object]:
     """The number and the name by which the file system is known that ``root`` is on."""
     known_by = dict(zip(("number", "name"), request.param, strict=True))
-    monkeypatch.setattr(sources, "file_system_id", lambda _: known_by["number"])
-    monkeypatch.setattr(sources, "disk_names", lambda: {root.stat().st_dev: known_by["name"]})
+    monkeypatch.setattr(FileSystems, "number", lambda *_: known_by["number"])
+    monkeypatch.setattr(FileSystems, "name", lambda *_: known_by["name"])
     return known_by
 
 
@@ -146,6 +147,14 @@ def test_another_file_system_without_the_old_files_is_missing(
         ("1:7:A:mounted", "1:7:A:mounted", False),
         ("1:7:A:plain", "1:7:A:mounted", True),
         ("1:7:A:mounted", "1:7:A:plain", True),
+        ("1:1::mounted:x", "1:1::mounted:y", True),
+        ("1:0::mounted:x", "2:0::mounted:y", True),
+        ("1:0::mounted:x", "1:0::mounted:x", False),
+        ("1:0::mounted:x", "2:0::mounted:x", None),
+        ("1:7:A:mounted:x", "2:7:A:mounted:x", False),
+        ("1:7:A:mounted:x", "2:7:B:mounted:x", True),
+        ("1:7:A:mounted:x", "1:7:A:mounted", False),
+        ("1:1::mounted:x", "1:1::mounted", None),
     ],
 )
 def test_a_file_system_is_known_by_what_it_carries_in_itself(
@@ -169,7 +178,7 @@ def test_what_is_below_a_mount_of_the_same_file_system_is_another_folder(
     root: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = {os.fsencode(root)}
-    monkeypatch.setattr(sources, "mount_points", lambda: frozenset(mounts))
+    monkeypatch.setattr(FileSystems, "mount_points", mounts)
     scan(root, index)
     mounts.clear()
     replace(root, "a", "left over")
@@ -210,14 +219,14 @@ def test_a_disk_missing_below_a_path_is_not_deleted(
     (disk / "in" / "file").write_text("x")
     (root / "media" / "plain").write_text("x")
     mounts = {os.fsencode(disk)}
-    monkeypatch.setattr(sources, "mount_points", lambda: frozenset(mounts))
+    monkeypatch.setattr(FileSystems, "mount_points", mounts)
     scan(root, index)
     mounts.clear()
     if how == "empty":
         replace(disk)
     elif how == "other":
         replace(disk, "other")
-        monkeypatch.setattr(sources, "file_system_id", lambda _: 4711)
+        monkeypatch.setattr(FileSystems, "number", lambda *_: 4711)
     elif how == "gone":
         shutil.rmtree(disk)
     else:
