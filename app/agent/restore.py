@@ -1,96 +1,27 @@
 """Bringing a client's files back: checked against their hashes, several at once, never outside the folder."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-import aiohttp
-import msgspec
-
 from app.agent.api import Api
-from app.agent.arriving import Arriving, Damaged
+from app.agent.arriving import Damaged
 from app.agent.failures import first_failure
 from app.agent.names import reason_of, shown
-from app.agent.paging import later
 from app.agent.patience import Patience
 from app.agent.restore_attributes import HARD_LINK
+from app.agent.restore_contents import ContentFetcher
 from app.agent.restore_plan import Item, Parts, RestorePlan, batches
+from app.agent.restore_source import ANY_CLIENT, OWN_CLIENT
 from app.agent.restore_tree import TargetTree
+from app.agent.restored import Restored
 from app.agent.target_file import InTheWay
-from app.batches import BATCH_HEAD_BYTES, decode_batch
-from app.protocol import ClientList, VersionIds, VersionPage
 from streams.failures import CommandFailed, ConfigRejected
-from streams.records.clients import Client
 from streams.vocabulary import EntryKind
 
-PAGE = 1000
-ANY_CLIENT, OWN_CLIENT = "/api", "/api/agent"
-"""Where trees and contents are asked for: with a token of a console, or with that of the client itself."""
-WRITE_BYTES = 1024 * 1024
-BROKEN_TIMES = 3
-"""How often one file may break off while the server answers otherwise."""
-EMPTY = hashlib.sha256().hexdigest()
 CONFLICTS_TOLD = 3
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Restored:
-    """What a restore did."""
-
-    files: int = 0
-    folders: int = 0
-    links: int = 0
-    size_bytes: int = 0
-    present: int = 0
-    """Files and links that were there already, whole."""
-    specials: int = 0
-    """Devices, pipes and sockets."""
-    stripped_bits: int = 0
-    """Files that lost set-user-id or set-group-id, as their owners could not be set."""
-    failed: list[tuple[bytes, str]] = field(default_factory=list)
-    renamed: list[tuple[bytes, str]] = field(default_factory=list)
-    """What had to take another name."""
-    unset: dict[str, int] = field(default_factory=dict)
-    """How often modes and so on could not be set."""
-
-
-class Broken(Exception):
-    """The server began to send a file and broke off."""
-
-
-async def find_client(api: Api, patience: Patience, name: str) -> Client:
-    """Return the client of this name (or id); raise ``ConfigRejected``."""
-    listed = await patience.through(lambda: api.call("GET", "/api/clients", ClientList))
-    found = next((c for c in listed.clients if c.name == name), None)
-    found = found or next((c for c in listed.clients if c.id == name), None)
-    if found is None:
-        names = ", ".join(sorted(c.name for c in listed.clients)[:10]) or "none"
-        raise ConfigRejected(f"The server knows no client {name!r}.", hint=f"It knows: {names}.")
-    return found
-
-
-async def read_tree(api: Api, patience: Patience, client_id: str | None, at: datetime | None) -> RestorePlan:
-    """Return what was there at a time (None: now); without a client that of the token itself."""
-    params: dict[str, str | int] = {"limit": PAGE}
-    if client_id is not None:
-        params["client_id"] = client_id
-    path = f"{OWN_CLIENT if client_id is None else ANY_CLIENT}/tree"
-    if at is not None:
-        params["at"] = at.isoformat().replace("+00:00", "Z")
-    plan = RestorePlan()
-    after: int | None = None
-    while True:
-        page = await patience.through(lambda: api.call("GET", path, VersionPage, params=dict(params)))
-        await asyncio.to_thread(plan.add, page.entries)
-        if page.next_after is None:
-            return plan
-        after = params["after"] = later(after, page.next_after)
 
 
 class Restore:
@@ -109,9 +40,10 @@ class Restore:
         origin: str = "",
         on_progress: Callable[[Restored, Item], None] = lambda _done, _item: None,
     ) -> None:
-        self._api, self._tree, self._plan, self._patience = api, tree, plan, patience
+        self._tree, self._plan = tree, plan
         self._overwrite, self._in_flight, self._on_progress = overwrite, in_flight, on_progress
-        self._base = OWN_CLIENT if own else ANY_CLIENT
+        base = OWN_CLIENT if own else ANY_CLIENT
+        self._fetcher = ContentFetcher(api, base, tree, patience, overwrite=overwrite)
         self._origin = origin
         self._present: set[Parts] = set()
         """What was there already, whole."""
@@ -326,7 +258,7 @@ class Restore:
             left = batch if len(batch) == 1 else await self._small(batch)
             for item in left:
                 try:
-                    await self._file(item)
+                    await self._fetcher.file(item)
                 except (OSError, InTheWay, Damaged) as error:
                     self._fail(item, error)
                 except CommandFailed as error:
@@ -337,11 +269,8 @@ class Restore:
 
     async def _small(self, batch: list[Item]) -> list[Item]:
         """Restore small files together; return those to be asked for one by one, which says what is wrong."""
-        try:
-            contents = await self._patience.through(lambda: self._contents(batch))
-        except (CommandFailed, Broken):
-            return batch
-        outcomes = await self._blocking(lambda: self._write_all(batch, contents))
+        contents = await self._fetcher.contents(batch)
+        outcomes = await self._blocking(lambda: self._fetcher.write_all(batch, contents, lambda: self._ended))
         for item, error in outcomes:
             if error is None:
                 self._count(item)
@@ -349,38 +278,6 @@ class Restore:
                 self._fail(item, error)
             self._on_progress(self.done, item)
         return [item for item in batch if item.sha256 not in contents]
-
-    async def _contents(self, batch: list[Item]) -> dict[str, bytes]:
-        asked = VersionIds(version_ids=tuple({item.sha256: item.version_id for item in batch}.values()))
-        body = msgspec.json.encode(asked)
-        async with self._api.request("POST", f"{self._base}/versions/contents", data=body) as response:
-            expected = sum(item.content_size + BATCH_HEAD_BYTES for item in batch)
-            if response.content_length is None or response.content_length > expected:
-                raise Broken
-            try:
-                return dict(decode_batch(await response.read()))
-            except ValueError as error:
-                raise Broken from error
-
-    def _write_all(
-        self, batch: list[Item], contents: dict[str, bytes]
-    ) -> list[tuple[Item, OSError | InTheWay | Damaged | None]]:
-        """Write what has come; blocks. A restore that was given up stops before the next file."""
-        outcomes: list[tuple[Item, OSError | InTheWay | Damaged | None]] = []
-        for item in batch:
-            if self._ended:
-                break
-            if item.sha256 not in contents:
-                continue
-            arriving = Arriving(self._tree, item, overwrite=self._overwrite)
-            try:
-                with closing(arriving):
-                    arriving.keep(contents[item.sha256])
-            except (OSError, InTheWay, Damaged) as error:
-                outcomes.append((item, error))
-            else:
-                outcomes.append((item, None))
-        return outcomes
 
     def _count(self, item: Item) -> None:
         if item.parts in self._present:
@@ -404,38 +301,3 @@ class Restore:
     def _say_failed(self, item: Item, reason: str) -> None:
         self._failed.add(item.parts)
         self.done.failed.append((item.path, reason))
-
-    async def _file(self, item: Item) -> None:
-        for left in range(BROKEN_TIMES - 1, -1, -1):
-            try:
-                return await self._patience.through(lambda: self._fetch(item))
-            except Broken:
-                if not left:
-                    reason = "the server breaks off while it sends it; it may be damaged there"
-                    raise Damaged(reason) from None
-
-    async def _fetch(self, item: Item) -> None:
-        arriving = Arriving(self._tree, item, overwrite=self._overwrite)
-        pending = bytearray()
-        try:
-            if item.sha256 != EMPTY:
-                path = f"{self._base}/versions/{item.version_id}/content"
-                params = {} if item.extents is None else {"packed": "true"}
-                async with self._api.request("GET", path, params=params) as response:
-                    async for chunk in _body(response):
-                        pending += chunk
-                        if len(pending) >= WRITE_BYTES:
-                            await asyncio.to_thread(arriving.write, bytes(pending))
-                            pending.clear()
-            await asyncio.to_thread(arriving.keep, bytes(pending))
-        finally:
-            if arriving.is_open:
-                await asyncio.shield(asyncio.to_thread(arriving.close))
-
-
-async def _body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
-        raise Broken from error

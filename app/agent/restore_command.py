@@ -38,10 +38,12 @@ from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
 from app.agent.identity import Identity, follow, load_identity
 from app.agent.names import reason_of, shown
 from app.agent.patience import Patience
-from app.agent.restore import Restore, Restored, find_client, read_tree
+from app.agent.restore import Restore
 from app.agent.restore_plan import Item, RestorePlan
+from app.agent.restore_source import find_client, read_tree
 from app.agent.restore_state import is_whole, notes_of, read_state
 from app.agent.restore_tree import TargetTree
+from app.agent.restored import Restored
 from app.agent.terminal import Terminal, counted, size_text, warn
 from app.agent.trust import add_trust, ask, given_fingerprint, known_fingerprint, remember, trust_flags
 from app.config import AgentSettings, find_file, load_settings

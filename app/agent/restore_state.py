@@ -4,7 +4,7 @@ from datetime import datetime
 
 from app.agent.api import Api
 from app.agent.patience import Patience
-from app.agent.restore import ANY_CLIENT, OWN_CLIENT
+from app.agent.restore_source import ANY_CLIENT, OWN_CLIENT
 from app.agent.terminal import counted
 from app.protocol import TreeState
 from streams.records.runs import Run
