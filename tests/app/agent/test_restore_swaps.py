@@ -10,6 +10,7 @@ from app.agent import target_place
 from app.agent.file_system import FileSystem
 from app.agent.restore_plan import Item, Parts
 from app.agent.restore_tree import TargetTree
+from app.agent.system.posix import POSIX
 from app.agent.target_note import TargetNote
 from streams.records.attributes import Attributes
 from streams.records.files import FileVersion
@@ -43,7 +44,7 @@ async def test_a_note_that_somebody_else_has_written_gives_no_folder_away(
     there = to / "there"
     there.mkdir(mode=0o700)
     root = os.open(to, os.O_RDONLY)
-    TargetNote(root, "Restored from /s of laptop").write([(b"there",)], b"temporary")
+    TargetNote(POSIX, root, "Restored from /s of laptop").write([(b"there",)], b"temporary")
     os.close(root)
     os.chown(to / ".tidewatch-RESTORING", owner, owner)
     entries = [folder(b"/s"), of(NOBODY, b"/s/there"), version(b"/s/f", b"1", 1)]
