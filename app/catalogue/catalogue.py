@@ -28,6 +28,7 @@ from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
 from app.catalogue.removal import Removal
+from app.catalogue.revocations import Revocations
 from app.catalogue.runs import Runs
 from app.catalogue.schema import meta
 from app.catalogue.session import Session
@@ -87,6 +88,7 @@ class Catalogue:
         self.known_time = KnownTime(self.readers, self.writer, now=now)
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
+        self.revocations = Revocations(self.readers, self.writer, self.tokens)
         self.holds = Holds(self.readers, self.writer, self.known_time)
         self.audit = AuditLog(path, self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)

@@ -79,7 +79,7 @@ class ConsoleTokens:
             return _token(rows[0]), revoke_in(transaction, this)
 
         token, revoked = await self._writer.write(work)
-        self._tokens.forget(revoked)
+        await self._tokens.ended(revoked)
         return token
 
 

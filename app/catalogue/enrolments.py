@@ -116,7 +116,7 @@ class Enrolments:
             if row is not None:
                 note_in(transaction, [replace(row, who=f"client {client.name}", client_id=client.id)])
 
-        def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo]]:
+        def work(transaction: Transaction) -> tuple[Client, str, list[TokenInfo], list[bytes]]:
             rows = transaction.all(select(enrolments).where(enrolments.c.hash == key))
             if not rows or rows[0].name != name.strip():
                 raise WrongCode(
@@ -127,7 +127,7 @@ class Enrolments:
             if rows[0].used_at is not None:
                 if lives and chosen and (client := _enrolled_with(transaction, chosen)):
                     note_client(transaction, client)
-                    return client, chosen, []
+                    return client, chosen, [], [key]
                 raise CodeUsed("That enrolment code has been used: each works once.", hint=NEW_CODE)
             if not lives:
                 raise CodeExpired("That enrolment code has expired.", hint=NEW_CODE)
@@ -136,6 +136,7 @@ class Enrolments:
             )
             # One that was made before there was this client must not open it to somebody else later.
             others = (enrolments.c.name == rows[0].name) & enrolments.c.used_at.is_(None)
+            codes = [key, *(each.hash for each in transaction.all(select(enrolments.c.hash).where(others)))]
             transaction.run(update(enrolments).where(others).values(expires_at=ENDED))
             no, client, revoked = _client(transaction, rows[0].name, platform, agent_version)
             note_client(transaction, client)
@@ -143,10 +144,10 @@ class Enrolments:
             transaction.emit(
                 EventKind.CLIENT_ENROLLED, Topic.CLIENTS, client=client, told=Told(), client_no=no
             )
-            return client, token, revoked
+            return client, token, revoked, codes
 
-        client, token, revoked = await self._writer.write(work)
-        self._tokens.forget(revoked)
+        client, token, revoked, codes = await self._writer.write(work)
+        await self._tokens.ended(revoked, codes)
         return client, token
 
 

@@ -122,7 +122,7 @@ class Removal:
                 note_in(transaction, [replace(row, detail=had)])
             return revoked
 
-        self._tokens.forget(await self._writer.write(work))
+        await self._tokens.ended(await self._writer.write(work))
         return held
 
     async def finish(self) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ REMEMBERED_S = 5.0
 MOST_REMEMBERED = 10_000
 FIRST_CONSOLE = "console"
 """The name of the token that the server makes itself, for the file console.token."""
+UNKNOWN = "This token is unknown. Where a copy of the catalogue was put back, one made since does not exist."
 AGENT_ONLY = frozenset({Scope.AGENT})
 
 
@@ -36,6 +37,7 @@ class TokenInfo(Record, frozen=True, kw_only=True):
     name: str = ""
     expires_at: datetime | None = None
     """When it stops being good by itself."""
+    hash: bytes = b""
 
     def allows(self, scope: Scope) -> bool:
         """Return whether it carries this right."""
@@ -102,6 +104,10 @@ def let_in(row: AnyRow) -> dict[str, Any]:
     return {"state": state.value}
 
 
+async def _nowhere(_: Collection[bytes]) -> None:
+    """Remember nothing beside the catalogue."""
+
+
 class Tokens:
     """Who may speak to the server."""
 
@@ -117,6 +123,8 @@ class Tokens:
         """Tokens that this process has revoked since the last look."""
         self.on_revoked: list[Callable[[TokenInfo], None]] = []
         """Each is called, on the loop, with every token that stops being good."""
+        self.remember: Callable[[Collection[bytes]], Awaitable[None]] = _nowhere
+        """Is told the hashes of tokens and codes that are good no longer, before that is answered."""
 
     async def issue(
         self,
@@ -165,7 +173,7 @@ class Tokens:
             return issue_in(transaction, CONSOLE_SCOPES, None, FIRST_CONSOLE, made_by="server"), revoked
 
         token, revoked = await self._writer.write(work)
-        self.forget(revoked)
+        await self.ended(revoked)
         return token
 
     async def note_used(self, token_ids: Iterable[int], at: datetime) -> None:
@@ -195,7 +203,7 @@ class Tokens:
         def work(transaction: Transaction) -> list[TokenInfo]:
             return revoke_in(transaction, tokens.c.id == token_id)
 
-        self.forget(await self._writer.write(work))
+        await self.ended(await self._writer.write(work))
 
     async def revoke_client(self, client_id: str) -> None:
         """Let no token of a client be good any longer, and wait for no backup of it. Raises UnknownClient."""
@@ -214,7 +222,7 @@ class Tokens:
                 )
             return revoked
 
-        self.forget(await self._writer.write(work))
+        await self.ended(await self._writer.write(work))
 
     async def renew(self, client_id: str, label: str) -> str:
         """Return a new token of a client, in the place of those it had. Raises UnknownClient."""
@@ -226,8 +234,23 @@ class Tokens:
             return issue_in(transaction, AGENT_ONLY, row.no, label), revoked
 
         token, revoked = await self._writer.write(work)
-        self.forget(revoked)
+        await self.ended(revoked)
         return token
+
+    async def refusal(self, token: str) -> str:
+        """Return in a sentence why a token is not good."""
+        rows = await self._readers.rows(_select().where(tokens.c.hash == hash_of(token)))
+        if not rows:
+            return UNKNOWN
+        if rows[0].revoked_at is None or rows[0].revoked_at == rows[0].expires_at:
+            return "The time of this token is over."
+        return "This token was revoked."
+
+    async def ended(self, revoked: list[TokenInfo], codes: Collection[bytes] = ()) -> None:
+        """Act on tokens that somebody has revoked, and have them remembered with codes that are used up."""
+        self.forget(revoked)
+        if revoked or codes:
+            await self.remember([*(info.hash for info in revoked), *codes])
 
     def forget(self, revoked: list[TokenInfo]) -> None:
         """Act on tokens that have been revoked: here, and at whoever listens."""
@@ -252,6 +275,9 @@ class Tokens:
         self._looked_us = now_us
         self._revoked_no = max((row.revoked_no or 0 for row in rows), default=self._revoked_no)
         self.forget([_info(row) for row in rows if row.id not in acted_on])
+        by_somebody = [row.hash for row in rows if row.revoked_no and row.revoked_at != row.expires_at]
+        if by_somebody:
+            await self.remember(by_somebody)
 
 
 def _select() -> Any:
@@ -261,6 +287,8 @@ def _select() -> Any:
         tokens.c.name,
         tokens.c.expires_at,
         tokens.c.revoked_no,
+        tokens.c.revoked_at,
+        tokens.c.hash,
         clients.c.id.label("client_id"),
     ).join(clients, clients.c.no == tokens.c.client_no, isouter=True)
 
@@ -272,4 +300,5 @@ def _info(row: AnyRow) -> TokenInfo:
         client_id=row.client_id,
         name=row.name,
         expires_at=from_us(row.expires_at),
+        hash=row.hash,
     )

@@ -47,7 +47,7 @@ def authentication(room: "Room") -> Middleware:
             )
         room.door.enter(request, token)
         if token.client_id is not None:
-            room.agents.heard(token.client_id)
+            room.presence.heard(token.client_id)
             if request.method != "GET":
                 refuse_shut_out(room.roster, token.client_id)
         request[TOKEN] = token
@@ -82,7 +82,7 @@ async def _token(room: "Room", request: web.Request) -> TokenInfo:
                 raise refusal
         raise Refused(
             "wrong_token",
-            "The token is missing, unknown or revoked.",
+            await room.catalogue.tokens.refusal(text) if good else "The token is missing.",
             detail="Send it as Authorization: Bearer TOKEN. The console's is in console.token in the server's"
             " data folder; a client that has lost its own is enrolled again.",
             headers=CHALLENGE,

@@ -89,7 +89,7 @@ class ClientRemoval:
     ) -> ClientHoldings:
         held = await self._catalogue.removal.remove(client_id, row, due=due)
         held = msgspec.structs.replace(held, destroy_at=None)
-        self._agents.forget(client_id)
+        self._agents.presence.forget(client_id)
         self._tasks.keep(self._finish, f"remove-{client_id}")
         return held
 

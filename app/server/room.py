@@ -20,9 +20,11 @@ from app.server.limits import Limits
 from app.server.logbook import Logbook
 from app.server.logins import Logins
 from app.server.peers import Peers
+from app.server.presence import Presence
 from app.server.progress import ProgressBoard
 from app.server.quota import Quota
 from app.server.removal import ClientRemoval
+from app.server.revocations import RevocationKeeper
 from app.server.roster import Roster
 from app.server.running import RunningRuns
 from app.server.scheduled_verification import ScheduledVerification
@@ -54,6 +56,7 @@ class Room:
     progress: ProgressBoard
     transfers: TransferBoard
     agents: AgentsHub
+    presence: Presence
     running: RunningRuns
     switch: Switch
     backups: Backups
@@ -62,6 +65,7 @@ class Room:
     quota: Quota
     verification: Verification
     store_moment: StoreMomentKeeper
+    revocations: RevocationKeeper
     scheduled_verification: ScheduledVerification
     catalogue_backups: CatalogueBackups
     status: StatusSampler
@@ -88,6 +92,7 @@ def furnish(
     events_port: int,
     door: Door,
     fingerprint: str,
+    revocations: RevocationKeeper,
     simulated: bool,
 ) -> Room:
     """Build the parts and wire them: what is committed reaches the roster, the runs and the consoles."""
@@ -162,6 +167,7 @@ def furnish(
         progress=progress,
         transfers=transfers,
         agents=agents,
+        presence=agents.presence,
         running=running,
         switch=switch,
         backups=backups,
@@ -176,6 +182,7 @@ def furnish(
         uploads=uploads,
         quota=quota,
         verification=verification,
+        revocations=revocations,
         store_moment=StoreMomentKeeper(catalogue, store, verification),
         scheduled_verification=scheduled_verification,
         catalogue_backups=catalogue_backups,

@@ -35,8 +35,9 @@ from app.server.logbook import Logbook
 from app.server.malformed import Runner
 from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
 from app.server.retention import keep_tidy
+from app.server.revocations import RevocationKeeper
 from app.server.room import Room, furnish
-from app.server.start import console_token, prepare_store, recover_audit
+from app.server.start import begin_audit, console_token, prepare_store
 from app.store.store import Store
 from streams.vocabulary import EventKind, ServerState
 
@@ -145,6 +146,7 @@ async def running_room(
         stack.push_async_callback(catalogue.close)
         if is_known:
             await catalogue.keep_store(store.identity)
+        revocations = await RevocationKeeper.begun(catalogue, store)
         new_token = await console_token(catalogue, data_dir / TOKEN_FILE)
 
         runners: list[web.AppRunner] = []
@@ -161,10 +163,10 @@ async def running_room(
             events_port=events_port,
             door=door,
             fingerprint=fingerprint,
+            revocations=revocations,
             simulated=simulated,
         )
-        await recover_audit(catalogue, data_dir)
-        await room.audit.begin()
+        await begin_audit(room.audit, catalogue, data_dir)
         if not isinstance(settings, Limits):
             values = settings.model_dump(mode="json")
             await catalogue.audit.note_settings({f"server.{name}": str(v) for name, v in values.items()})
@@ -241,7 +243,7 @@ def _start_work(room: Room, *, store_known: bool) -> None:
     async def write_seen() -> None:
         while True:
             await asyncio.sleep(limits.seen_every_s)
-            await room.agents.write_seen()
+            await room.presence.write_seen()
             await room.logins.write_used()
 
     async def tidy() -> None:
@@ -256,11 +258,12 @@ def _start_work(room: Room, *, store_known: bool) -> None:
         "audit": room.audit.run,
         "removal": room.removal.run,
         "seen": write_seen,
-        "presence": room.agents.settle,
+        "presence": room.presence.run,
         "lost-runs": room.running.sweep,
         "connections": room.door.run,
         "retention": tidy,
         "store-moment": room.store_moment.run,
+        "revocations": room.revocations.run,
         "verification": room.scheduled_verification.run,
         "catalogue-backups": room.catalogue_backups.run,
     }

@@ -163,7 +163,7 @@ class RunningRuns:
         if self._agents.revoked(run.client_id):
             return REVOKED
         away = not self._agents.connected(run.client_id)
-        silent = self._agents.silent_s(run.client_id) > self._limits.run_lost_s
+        silent = self._agents.presence.silent_s(run.client_id) > self._limits.run_lost_s
         return WENT_AWAY if away and silent else None
 
     async def _quietly(self, ending: Coroutine[Any, Any, Any], run_id: int) -> None:

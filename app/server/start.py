@@ -9,6 +9,7 @@ import structlog
 from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
 from app.protocol import server_id_of
+from app.server.audit import Audit
 from app.server.folder import CATALOGUE_FILE, alone, note_id, read_token, writable, write_token
 from app.server.problems import FolderInUse
 from app.store.store import Store
@@ -26,8 +27,8 @@ async def prepare_store(store: Store, data_dir: Path, *, anew: bool) -> bool:
     return known in ("", store.identity)
 
 
-async def recover_audit(catalogue: Catalogue, data_dir: Path) -> None:
-    """Append a row to the audit record for each order that a crash has left without one."""
+async def begin_audit(audit: Audit, catalogue: Catalogue, data_dir: Path) -> None:
+    """Append a row for each order that a crash has left without one; take what is there then as told."""
     with ExitStack() as stack:
         try:
             stack.enter_context(alone(data_dir))
@@ -38,6 +39,7 @@ async def recover_audit(catalogue: Catalogue, data_dir: Path) -> None:
         found = await catalogue.audit.recover(commands=no_command)
     if found:
         log.warning("orders_not_answered", count=found, hint="The audit record names them.")
+    await audit.begin()
 
 
 async def console_token(catalogue: Catalogue, file: Path) -> str | None:

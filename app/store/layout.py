@@ -11,7 +11,10 @@ _DIGITS = frozenset("0123456789abcdef")
 
 
 class Layout:
-    """Paths of a store: ``ab/cdef...`` for contents, ``tmp`` for uploads, ``damaged`` for the set aside."""
+    """Paths of a store: ``ab/cdef...`` for contents, ``tmp`` for uploads, ``damaged`` for the set aside.
+
+    ``revoked`` has a name for each token that is good no longer.
+    """
 
     def __init__(self, root: Path, files: FileOperations | None = None) -> None:
         self.root = root
@@ -20,6 +23,7 @@ class Layout:
         self.set_aside = root / "damaged"
         self.identity = root / "identity"
         self.moment = root / "moment"
+        self.revoked = root / "revoked"
 
     def make(self) -> None:
         """Create all folders, durably; afterwards no upload has to."""
@@ -28,7 +32,7 @@ class Layout:
             self.files.make_folder(folder)
             self.files.sync_folder(folder.parent)
         before = {entry.name: entry for entry in os.scandir(self.root)}
-        for folder in (*self.folders(), self.tmp, self.set_aside):
+        for folder in (*self.folders(), self.tmp, self.set_aside, self.revoked):
             found = before.get(folder.name)
             if found is None:
                 self.files.make_folder(folder)

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from app.store import inventory, notes, small, upkeep
+from app.store import inventory, notes, revoked, small, upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -104,6 +104,15 @@ class Store:
         """Note words that tell of which moment the store is, durably."""
         await self._threads.read(self._identity.check)
         await self._threads.write(notes.write, self._layout, self._layout.moment, " ".join(words))
+
+    async def revoked(self) -> frozenset[str]:
+        """Return the hashes of tokens and codes that are good no longer, whatever catalogue is put back."""
+        return await self._threads.read(revoked.remembered, self._layout)
+
+    async def note_revoked(self, hashes: Collection[str]) -> None:
+        """Keep hashes of tokens and codes that are good no longer, durably."""
+        await self._threads.read(self._identity.check)
+        await self._threads.write(revoked.remember, self._layout, hashes)
 
     async def has(self, sha256: str) -> bool:
         """Return whether a content is there, whole as far as is known."""

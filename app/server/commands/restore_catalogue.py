@@ -13,10 +13,13 @@ from app.catalogue.audit_chain import carry_over, read_head
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.copies import describe, restore
+from app.catalogue.revocations import revoked_in
 from app.server.check import check
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin_in, in_catalogue, say, say_aside
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, held
+from app.store.layout import Layout
+from app.store.revoked import remember
 from streams.failures import TidewatchError
 from streams.records.base import utc_now
 from streams.vocabulary import AuditAction
@@ -47,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
         def complete(draft: Path) -> None:
             nonlocal carried
+            _keep_revoked(catalogue, args.data / STORE_FOLDER)
             in_catalogue(draft, _migrated)
             carried = _carried(catalogue, draft)
             in_catalogue(draft, partial(_note, note))
@@ -62,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
         say(f"contents of the copy that the store has no more: {len(report.missing):,}")
         if report.problems:
             say(f"Run: python -m app server repair --data {args.data}")
-    say("tokens, marks for removal and protection are those of the copy: look through them")
+    say("tokens and codes that were revoked or used since stay so; those made since are unknown")
+    say("marks for removal and protection are those of the copy: look through them")
     say("done; start the server: each agent's next backup sends what is missing since")
     return 0
 
@@ -76,6 +81,15 @@ def _carried(before: Path, catalogue: Path) -> int:
     except TidewatchError as failure:
         say_aside(f"the audit record since the copy cannot be read: {failure.line()}")
         return 0
+
+
+def _keep_revoked(before: Path, store: Path) -> None:
+    """Keep beside the store what the catalogue before has as revoked: it stays so."""
+    try:
+        if before.exists():
+            remember(Layout(store), revoked_in(before))
+    except (OSError, TidewatchError) as failure:
+        say_aside(f"what was revoked since the copy cannot be kept, look through the tokens: {failure}")
 
 
 async def _migrated(_: Catalogue) -> None:

@@ -8,7 +8,7 @@ import argparse
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
-from app.server.commands.shared import add_data, begin, client_named, say, with_catalogue
+from app.server.commands.shared import add_data, begin, client_named, keep_revoked, say, with_catalogue
 from streams.vocabulary import AuditAction
 
 
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
             target=f"client {client.name}",
             client_id=client.id,
         )
+        keep_revoked(catalogue)
         async with catalogue.audit.command(note):
             await catalogue.tokens.revoke_client(client.id)
         say(f"{args.name}: its token is revoked; enrol it again to let it back in")

@@ -3,15 +3,20 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private
-from app.server.folder import CATALOGUE_FILE, beside
+from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, beside
 from app.server.problems import StartFailed
+from app.store.identity import Identity
+from app.store.layout import Layout
+from app.store.revoked import remember
+from streams.failures import TidewatchError
 from streams.records.clients import Client
 from streams.safe_text import terminal_text
 
@@ -76,6 +81,26 @@ def in_catalogue(path: Path, act: Callable[[Catalogue], Coroutine[Any, Any, T]])
             await catalogue.close()
 
     return asyncio.run(main())
+
+
+def keep_revoked(catalogue: Catalogue) -> None:
+    """Let what a command revokes be kept beside the store, as the server does."""
+    layout = Layout(catalogue.path.parent / STORE_FOLDER)
+
+    def note(hashes: list[str]) -> None:
+        known = store_known_to(catalogue.path)
+        try:
+            if known:
+                Identity(layout).expect(known)
+                remember(layout, hashes)
+        except (OSError, TidewatchError) as failure:
+            # The next start of the server keeps it.
+            say_aside(f"not kept beside the store, start the server before a copy is put back: {failure}")
+
+    async def keep(hashes: Collection[bytes]) -> None:
+        await asyncio.to_thread(note, [each.hex() for each in hashes])
+
+    catalogue.tokens.remember = keep
 
 
 async def client_named(catalogue: Catalogue, name: str) -> Client:

@@ -8,7 +8,7 @@ import argparse
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
-from app.server.commands.shared import add_data, begin, say, with_catalogue
+from app.server.commands.shared import add_data, begin, keep_revoked, say, with_catalogue
 from streams.vocabulary import AuditAction
 
 
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     async def revoke(catalogue: Catalogue) -> int:
         note = AuditNote(action=AuditAction.REVOKE_TOKEN, who=invoker(), target=args.name)
+        keep_revoked(catalogue)
         async with catalogue.audit.command(note):
             token = await catalogue.console_tokens.revoke(name=args.name)
         say(f"{token.name}: the token is revoked")

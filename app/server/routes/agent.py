@@ -74,7 +74,7 @@ async def own_client(room: Room, token: TokenInfo, query: OwnClientQuery) -> Age
     """
     client_id = agent_scope(token)
     if query.poll_s is not None:
-        await room.agents.polled(client_id, query.poll_s)
+        await room.presence.polled(client_id, query.poll_s)
     # Before the client: a change in between makes the agent look once more, and is never missed.
     revision = await room.catalogue.clients.revision(client_id)
     last_run_id = await room.catalogue.runs.newest_id(client_id)
@@ -181,7 +181,7 @@ async def _chunks(
             return
         room.transfers.received_bytes += len(chunk)
         room.progress.receive(client_id, len(chunk))
-        room.agents.heard(client_id)
+        room.presence.heard(client_id)
         if transfer is not None:
             transfer.advance(len(chunk))
         unchecked += len(chunk)

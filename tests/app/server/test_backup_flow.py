@@ -153,7 +153,7 @@ async def test_a_quick_reconnect_does_not_flicker(tmp_path: Path) -> None:
         async with agent.socket() as socket:
             await told(socket)
             seq = server.room.catalogue.last_seq
-            await server.room.agents._settle(agent.client_id)  # what is done when the grace is over
+            await server.room.presence.settle(agent.client_id)  # what is done when the grace is over
             assert server.room.catalogue.last_seq == seq
 
 

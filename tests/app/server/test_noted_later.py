@@ -10,7 +10,7 @@ import pytest
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import CatalogueFull, CatalogueUnreadable
 from app.catalogue.transaction import Transaction
-from app.server import agents
+from app.server import presence
 from app.server.logins import USED_EVERY_S
 from streams.failures import TidewatchError
 from streams.vocabulary import ClientState, EventKind, ServerState
@@ -49,7 +49,7 @@ async def state_of(server: RunningServer, agent: Agent) -> ClientState:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "SETTLE_AGAIN_S", 0.02)
+    monkeypatch.setattr(presence, "SETTLE_AGAIN_S", 0.02)
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -90,13 +90,13 @@ async def test_who_was_seen_is_written_with_the_next_ones(
     running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent = await running_server.enrol("alpha")
-    hub, catalogue = running_server.room.agents, running_server.room.catalogue
-    hub.heard(agent.client_id)
+    presence, catalogue = running_server.room.presence, running_server.room.catalogue
+    presence.heard(agent.client_id)
     disk = FailingDisk(catalogue, monkeypatch, ERRORS[1])
     with pytest.raises(CatalogueFull):
-        await hub.write_seen()
+        await presence.write_seen()
     disk.failing = False
-    await hub.write_seen()
+    await presence.write_seen()
     assert (await catalogue.clients.one(agent.client_id)).last_seen_at is not None
 
 
@@ -123,7 +123,7 @@ async def test_background_work_goes_on_after_any_failure(
         agent, catalogue = await server.enrol("alpha"), server.room.catalogue
         run = await agent.begin()
         disk = FailingDisk(catalogue, monkeypatch, ERRORS[0])
-        server.room.agents.heard(agent.client_id)
+        server.room.presence.heard(agent.client_id)
 
         async def ended() -> bool:
             return (await catalogue.runs.one(run.id)).state.ended
@@ -136,7 +136,7 @@ async def test_background_work_goes_on_after_any_failure(
         before = await seen_at()
         disk.failing = False
         await until(ended)
-        server.room.agents.heard(agent.client_id)
+        server.room.presence.heard(agent.client_id)
 
         async def seen_since() -> bool:
             at = await seen_at()

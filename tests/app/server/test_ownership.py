@@ -108,6 +108,20 @@ async def test_what_was_sent_and_never_named_leaves_the_store(tmp_path: Path) ->
         assert await stored(server) == {sha256_of(b"keep")}
 
 
+async def test_nothing_of_a_removed_client_stays_in_the_store(tmp_path: Path) -> None:
+    """What was named and what never was; the notes of the store itself are no contents."""
+    async with a_server(tmp_path) as server:
+        agent = await server.enrol("alpha")
+        for number in range(5):
+            await agent.put(f"never named {number}".encode())
+        await agent.back_up({"/keep": b"named"})
+        async with server.console.delete(f"/api/clients/{agent.client_id}") as response:
+            assert response.status == 200
+    async with a_server(tmp_path) as server:
+        await tidy(server.room.catalogue, server.room.store, server.room.limits)
+        assert await stored(server) == set()
+
+
 async def test_a_client_keeps_no_more_than_its_quota(tmp_path: Path) -> None:
     async with a_server(tmp_path, quota_bytes=10_000) as server:
         agent, other = await server.enrol("alpha"), await server.enrol("beta")
