@@ -23,7 +23,7 @@ from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
 from app.catalogue.holds import Holds
-from app.catalogue.known_time import KnownTime
+from app.catalogue.known_time import KnownTime, uptime_s
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
@@ -67,6 +67,7 @@ class Catalogue:
         *,
         on_commit: OnCommit,
         now: Callable[[], datetime],
+        clock_s: Callable[[], float],
         stored_sizes: StoredSizes | None,
         raw_sizes: StoredSizes | None,
         session: Session | None,
@@ -85,7 +86,7 @@ class Catalogue:
             self.writer = Writer(
                 path, committed=self._committed, now=now, check=session.check, opened=session.watch
             )
-        self.known_time = KnownTime(self.readers, self.writer, now=now)
+        self.known_time = KnownTime(self.readers, self.writer, now=now, clock_s=clock_s)
         self.tokens = Tokens(self.readers, self.writer, now=now)
         self.console_tokens = ConsoleTokens(self.readers, self.writer, self.tokens)
         self.revocations = Revocations(self.readers, self.writer, self.tokens)
@@ -117,6 +118,7 @@ class Catalogue:
         *,
         on_commit: OnCommit = lambda _events: None,
         now: Callable[[], datetime] = utc_now,
+        clock_s: Callable[[], float] = uptime_s,
         stored_sizes: StoredSizes | None = None,
         raw_sizes: StoredSizes | None = None,
         session: Session | None = None,
@@ -125,6 +127,7 @@ class Catalogue:
 
         ``stored_sizes`` and ``raw_sizes`` tell what the store has, and its own count of the bytes of it.
         ``on_commit`` gets the events of each write after its commit, in order of their numbers, on the loop.
+        ``now`` is a clock that may be set, ``clock_s`` one that only goes on, while the machine is up.
         The one server of a catalogue gives a ``session``, which notices when the file is lost or replaced.
         Raises CatalogueTooNew, CatalogueUnwritable, CatalogueLocked or NotADatabase.
         """
@@ -135,6 +138,7 @@ class Catalogue:
             path,
             on_commit=on_commit,
             now=now,
+            clock_s=clock_s,
             stored_sizes=stored_sizes,
             raw_sizes=raw_sizes,
             session=session,

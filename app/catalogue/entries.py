@@ -13,6 +13,7 @@ from app.catalogue.content_owners import blobs_of, correct_size, count_names, ow
 from app.catalogue.contents import StoredSizes
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BadQuery, BlobsMissing
+from app.catalogue.file_events import emit_files_changed
 from app.catalogue.paths import path_of
 from app.catalogue.revision import current, renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
@@ -23,8 +24,7 @@ from app.catalogue.totals import increased
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from app.protocol import Accepted, AgentEntry
-from streams.records.files import FilesChanged
-from streams.vocabulary import EntryKind, EventKind, FileState, Topic
+from streams.vocabulary import EntryKind, FileState
 
 FindRun = Callable[[Transaction, int], AnyRow]
 
@@ -253,13 +253,7 @@ def _tell(transaction: Transaction, run: AnyRow, tally: Tally, count: int) -> No
     else:
         rows = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == run.client_no))
         client = client_of(rows[0])
-    transaction.emit(
-        EventKind.FILES_CHANGED,
-        Topic.FILES,
-        Topic.CLIENTS,
-        client=client,
-        files=FilesChanged(client_id=client.id, run_id=run.id, count=count),
-    )
+    emit_files_changed(transaction, client, count, run_id=run.id)
 
 
 def _known_files(transaction: Transaction, client_no: int, raw_paths: Sequence[bytes]) -> dict[bytes, AnyRow]:

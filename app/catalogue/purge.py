@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import change
+from app.catalogue.file_events import emit_files_changed
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.readers import Readers
 from app.catalogue.revision import renew
@@ -17,8 +18,7 @@ from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.tally import Tally
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, FileState, Topic
+from streams.vocabulary import FileState
 
 PAGE = 1000
 """Deleted files that are looked at together, before any of them is purged."""
@@ -130,11 +130,5 @@ def _purge_some(
         renew(transaction, client_no)
     if tally.values():
         client = change(transaction, client_no, **tally.values())
-        transaction.emit(
-            EventKind.FILES_CHANGED,
-            Topic.FILES,
-            Topic.CLIENTS,
-            client=client,
-            files=FilesChanged(client_id=client.id, count=len(gone)),
-        )
+        emit_files_changed(transaction, client, len(gone))
     return len(gone), count

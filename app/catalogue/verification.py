@@ -11,6 +11,7 @@ from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import change
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
+from app.catalogue.file_events import emit_files_changed
 from app.catalogue.revision import renew_owners
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import (
@@ -207,13 +208,7 @@ def _tell(
 ) -> None:
     client, newly_damaged = _restate(transaction, client_no, rows)
     if healed:
-        transaction.emit(
-            EventKind.FILES_CHANGED,
-            Topic.FILES,
-            Topic.CLIENTS,
-            client=client,
-            files=FilesChanged(client_id=client.id, count=len(rows)),
-        )
+        emit_files_changed(transaction, client, len(rows))
         return
     for path in newly_damaged[:MOST_TOLD] if first else ():
         transaction.emit(

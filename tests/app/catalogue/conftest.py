@@ -7,13 +7,18 @@ import pytest
 from app.catalogue.catalogue import Catalogue
 from app.server.folder import CATALOGUE_FILE
 from streams.records.events import Event
-from tests.app.catalogue.seeds import Clock
+from tests.app.catalogue.seeds import Clock, Uptime
 from tests.servers import lay_blank
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def uptime() -> Uptime:
+    return Uptime()
 
 
 @pytest.fixture
@@ -31,9 +36,11 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def catalogue(tmp_path: Path, blank: Path, clock: Clock, told: list[Event]) -> AsyncIterator[Catalogue]:
+async def catalogue(
+    tmp_path: Path, blank: Path, clock: Clock, uptime: Uptime, told: list[Event]
+) -> AsyncIterator[Catalogue]:
     shutil.copy(blank, tmp_path / "catalogue.db")
-    opened = await Catalogue.open(tmp_path / "catalogue.db", on_commit=told.extend, now=clock)
+    opened = await Catalogue.open(tmp_path / "catalogue.db", on_commit=told.extend, now=clock, clock_s=uptime)
     try:
         yield opened
     finally:

@@ -31,6 +31,21 @@ class Clock:
         return self.at
 
 
+class Uptime:
+    """A monotonic clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+    def pass_with(self, clock: Clock, **by: float) -> None:
+        """Let time pass on both clocks, as it does while a server is up."""
+        self.at_s += timedelta(**by).total_seconds()
+        clock.forward(**by)
+
+
 class ForgetfulStore:
     """A store of contents that only notes what is taken out of it."""
 

@@ -13,21 +13,11 @@ from app.catalogue.schema import meta
 from app.catalogue.transaction import Transaction
 from app.protocol import FinishRun
 from streams.vocabulary import RunState, RunTrigger, Scope
-from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
+from tests.app.catalogue.seeds import Clock, Uptime, back_up, enrol, entry
 
 
-class Ticks:
-    """A monotonic clock that goes on with what is told."""
-
-    def __init__(self) -> None:
-        self.at_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.at_s
-
-
-def judge(catalogue: Catalogue, clock: Clock, ticks: Ticks) -> KnownTime:
-    return KnownTime(catalogue.readers, catalogue.writer, now=clock, clock_s=ticks)
+def judge(catalogue: Catalogue, clock: Clock, uptime: Uptime) -> KnownTime:
+    return KnownTime(catalogue.readers, catalogue.writer, now=clock, clock_s=uptime)
 
 
 async def trusted(known: KnownTime) -> bool:
@@ -36,51 +26,46 @@ async def trusted(known: KnownTime) -> bool:
     return known.held_at is None
 
 
-async def test_a_jump_forward_is_believed_only_after_a_day(catalogue: Catalogue, clock: Clock) -> None:
-    ticks = Ticks()
-    known = judge(catalogue, clock, ticks)
+async def test_a_jump_forward_is_believed_only_after_a_day(
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
+) -> None:
+    known = judge(catalogue, clock, uptime)
     assert await trusted(known)
     clock.forward(days=365)
     assert not await trusted(known)
-    assert not await trusted(judge(catalogue, clock, ticks)), "nor by a server that starts again"
+    assert not await trusted(judge(catalogue, clock, uptime)), "nor by a server that starts again"
     clock.forward(days=-365)
     assert await trusted(known), "the clock is right again"
     clock.forward(days=365)
     for _ in range(3):
-        ticks.at_s += known_time.CONFIRM_S / 3
-        clock.forward(seconds=known_time.CONFIRM_S / 3)
+        uptime.pass_with(clock, seconds=known_time.CONFIRM_S / 3)
         assert not await trusted(known)
-    ticks.at_s += known_time.CONFIRM_S / 3
-    clock.forward(seconds=known_time.CONFIRM_S / 3)
+    uptime.pass_with(clock, seconds=known_time.CONFIRM_S / 3)
     assert await trusted(known)
-    assert await trusted(judge(catalogue, clock, ticks))
+    assert await trusted(judge(catalogue, clock, uptime))
 
 
 async def test_time_that_has_passed_and_a_clock_set_back_are_trusted(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
-    ticks = Ticks()
-    known = judge(catalogue, clock, ticks)
+    known = judge(catalogue, clock, uptime)
     assert await trusted(known)
-    clock.forward(days=30)
-    ticks.at_s += 30 * 86400
+    uptime.pass_with(clock, days=30)
     assert await trusted(known)
     clock.forward(hours=-1)
     assert await trusted(known)
     # While the server was off nothing but the clock on the wall went on.
     clock.forward(hours=20)
-    assert await trusted(judge(catalogue, clock, ticks))
+    assert await trusted(judge(catalogue, clock, uptime))
     clock.forward(hours=20)
     assert not await trusted(known)
-    assert not await trusted(judge(catalogue, clock, ticks)), "nor by a server that starts again"
+    assert not await trusted(judge(catalogue, clock, uptime)), "nor by a server that starts again"
 
 
 async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
-    ticks = Ticks()
     known = catalogue.known_time
-    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
     client = await enrol(catalogue)
     assert await trusted(known)
     assert await catalogue.holds.settled_delay_h(72) == 72
@@ -91,16 +76,14 @@ async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
     assert await catalogue.holds.settled_delay_h(1) == 72
     assert not await trusted(known)
     for _ in range(2):
-        ticks.at_s += 13 * 3600
-        clock.forward(hours=13)
+        uptime.pass_with(clock, hours=13)
         await trusted(known)
     # The jump is believed after a day; what was held is held for the hours that it was to be held.
     assert await trusted(known)
     assert not await catalogue.holds.due()
     assert await catalogue.holds.settled_delay_h(1) == 72
     assert await catalogue.strays.held("an older copy")
-    ticks.at_s += 47 * 3600
-    clock.forward(hours=47)
+    uptime.pass_with(clock, hours=47)
     assert await trusted(known)
     assert [due.id for due in await catalogue.holds.due()] == [client.id]
     assert await catalogue.holds.settled_delay_h(1) == 1
@@ -108,18 +91,15 @@ async def test_a_jump_that_is_believed_makes_nothing_due_that_was_held(
 
 
 async def test_a_copy_put_back_while_the_clock_was_ahead_holds_for_no_years(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
-    ticks = Ticks()
-    catalogue.known_time._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
     clock.forward(days=1500)
     await catalogue.strays.hold(catalogue.epoch)
     clock.forward(days=-1500)
 
     async def passes(hours: int) -> None:
         for _ in range(hours):
-            clock.forward(hours=1)
-            ticks.at_s += 3600
+            uptime.pass_with(clock, hours=1)
             assert await trusted(catalogue.known_time)
 
     async def holds() -> list[bool]:
@@ -197,36 +177,35 @@ async def test_versions_of_a_file_never_overlap(catalogue: Catalogue, clock: Clo
 
 
 async def test_weekends_off_hold_a_mark_for_its_hours_but_not_for_ever(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
     """The server is up nine hours a day; each restart is another process that reads what is kept."""
     client = await enrol(catalogue)
-    known, ticks = catalogue.known_time, Ticks()
-    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
-    assert await trusted(known)
+    assert await trusted(catalogue.known_time)
     await catalogue.holds.mark(client.id, timedelta(hours=72))
     due_on: list[int] = []
     for day in range(1, 15):
         clock.forward(hours=15)
-        known._clock = None  # pyright: ignore[reportPrivateUsage]
         if day % 7 in (1, 2):
             clock.forward(hours=9)
             continue
-        for _ in range(9):
-            if await catalogue.holds.due():
-                due_on.append(day)
-            clock.forward(hours=1)
-            ticks.at_s += 3600
+        started = await Catalogue.open(catalogue.path, now=clock, clock_s=uptime)
+        try:
+            for _ in range(9):
+                if await started.holds.due():
+                    due_on.append(day)
+                uptime.pass_with(clock, hours=1)
+        finally:
+            await started.close()
     # Two of the first three days the server was off: they do not count as waited.
     assert due_on and 5 <= due_on[0] <= 7
 
 
 async def test_a_start_in_1970_destroys_nothing_once_the_clock_is_right(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
     client = await enrol(catalogue)
-    known, ticks = catalogue.known_time, Ticks()
-    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    known = catalogue.known_time
     assert await trusted(known)
     assert await catalogue.holds.settled_delay_h(72) == 72
     clock.forward(days=-20000)
@@ -238,31 +217,27 @@ async def test_a_start_in_1970_destroys_nothing_once_the_clock_is_right(
     assert not await catalogue.holds.due()
     assert await catalogue.holds.settled_delay_h(1) == 72
     assert await catalogue.strays.held("an older copy")
-    clock.forward(hours=73)
-    ticks.at_s += 73 * 3600
+    uptime.pass_with(clock, hours=73)
     assert [due.id for due in await catalogue.holds.due()] == [client.id]
     assert await catalogue.holds.settled_delay_h(1) == 1
     assert not await catalogue.strays.held("an older copy")
 
 
 async def test_a_mark_from_before_a_wrong_clock_is_not_moved_by_years(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
     client = await enrol(catalogue)
-    known, ticks = catalogue.known_time, Ticks()
-    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
+    known = catalogue.known_time
     assert await catalogue.holds.settled_delay_h(72) == 72
     await catalogue.holds.mark(client.id, timedelta(hours=72))
     clock.forward(days=-20000)
     for _ in range(3):
         assert await trusted(known)
-        ticks.at_s += 3600
-        clock.forward(hours=1)
+        uptime.pass_with(clock, hours=1)
     clock.forward(days=20000)
     for _ in range(24 + 72):
         assert not await catalogue.holds.due()
-        ticks.at_s += 3600
-        clock.forward(hours=1)
+        uptime.pass_with(clock, hours=1)
     assert [due.id for due in await catalogue.holds.due()] == [client.id]
 
 
@@ -277,24 +252,20 @@ async def test_notes_that_cannot_be_read_stop_nothing(
         transaction.run(update(meta).where(meta.c.name == name).values(value=note))
 
     await catalogue.writer.write(spoil)
-    again = judge(catalogue, clock, Ticks())
+    again = judge(catalogue, clock, Uptime())
     assert await trusted(again)
     assert await catalogue.strays.held("first")
-    assert await trusted(judge(catalogue, clock, Ticks()))
+    assert await trusted(judge(catalogue, clock, Uptime()))
 
 
 async def test_unknown_contents_are_not_held_for_years_by_a_clock_that_was_ahead(
-    catalogue: Catalogue, clock: Clock
+    catalogue: Catalogue, clock: Clock, uptime: Uptime
 ) -> None:
     clock.forward(days=365)
     assert await catalogue.strays.held("first")
     clock.forward(days=-365)
-    known, ticks = catalogue.known_time, Ticks()
-    known._clock_s = ticks  # pyright: ignore[reportPrivateUsage]
     for _ in range(72):
         assert await catalogue.strays.held("first")
-        ticks.at_s += 3600
-        clock.forward(hours=1)
-    ticks.at_s += 3 * 3600
-    clock.forward(hours=3)
+        uptime.pass_with(clock, hours=1)
+    uptime.pass_with(clock, hours=3)
     assert not await catalogue.strays.held("first")
