@@ -18,7 +18,7 @@ from app.server.logbook import Logbook
 from app.tasks import to_its_end
 from streams.failures import TidewatchError
 from streams.records.logs import LogLine
-from streams.vocabulary import LogLevel
+from streams.vocabulary import AuditAction, LogLevel
 
 log = structlog.stdlib.get_logger(__name__)
 _lines = structlog.stdlib.get_logger("audit")
@@ -26,6 +26,8 @@ _lines = structlog.stdlib.get_logger("audit")
 
 GATHER_S = 60.0
 """Equal notes within this time become one row with their count; the first has its own at once."""
+WITHOUT_CATALOGUE = frozenset({AuditAction.STOP_SERVER, AuditAction.START_SERVER, AuditAction.CANCEL_RUN})
+"""What is ordered of processes: it is done also while the disk fails, and noted when that is well."""
 MOST_WAITING = 5000
 """Notes that wait for a catalogue that takes none; more are only counted."""
 FOLLOW_S = 1.0
@@ -69,9 +71,16 @@ class Audit:
     async def intend(self, note: AuditNote) -> AuditNote:
         """Keep durably that an order begins, and return what its row is made of.
 
-        Raises a ``TidewatchError`` where the catalogue takes no write: then nothing may be done either.
+        Raises a ``TidewatchError`` where the catalogue takes no write: then nothing may be done either,
+        except ``WITHOUT_CATALOGUE``.
         """
-        return await to_its_end(self._record.intend(note))
+        try:
+            return await to_its_end(self._record.intend(note))
+        except TidewatchError as failure:
+            if note.action not in WITHOUT_CATALOGUE:
+                raise
+            log.error("audit_not_written", action=note.action, who=note.who, reason=failure.message)
+            return note
 
     async def note(self, note: AuditNote) -> None:
         """Append a row; a catalogue that takes none is said in the log, and the note waits for it.
