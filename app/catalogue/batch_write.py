@@ -1,6 +1,7 @@
 """Large changes as a series of small writes, so that no other write waits long for its turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import FLOW, Writer
@@ -9,12 +10,14 @@ MAX_ROWS = 1000
 """Rows that one write changes at most."""
 MAX_S = 0.05
 """How long one write should hold the catalogue's one lock at most, in seconds."""
-MIN_ROWS = 40
+MIN_ROWS = 20
 FIRST_ROWS = MIN_ROWS
 """Little, since the first step finds everything on the disk; the next ones follow the time that it takes."""
 MAINTENANCE = "maintenance"
 """The flow of writes that nobody waits for."""
 
+T = TypeVar("T")
+R = TypeVar("R")
 Step = Callable[[Transaction, int], int]
 """Changes at most so many rows inside a write; returns how many it changed, 0 where nothing is left."""
 
@@ -29,20 +32,44 @@ async def in_steps(writer: Writer, step: Step, *, flow: str | None = None) -> in
     token = None if flow is None else FLOW.set(flow)
     try:
         while True:
-            took: list[Transaction] = []
-
-            def work(transaction: Transaction, rows: int = rows, took: list[Transaction] = took) -> int:
-                took.append(transaction)
-                return step(transaction, rows)
-
-            changed = await writer.write(work)
+            changed, took_s = await _timed(writer, lambda transaction, rows=rows: step(transaction, rows))
             if not changed:
                 return total
             total += changed
-            rows = next_rows(rows, took[-1].took_s)
+            rows = next_rows(rows, took_s)
     finally:
         if token is not None:
             FLOW.reset(token)
+
+
+async def in_parts(
+    writer: Writer, items: Sequence[T], work: Callable[[Transaction, Sequence[T]], R]
+) -> list[R]:
+    """Write items a part at a time, each in a write of its own, and return what the writes return.
+
+    The size of a part follows the time that the one before has taken.
+    """
+    done: list[R] = []
+    start, rows = 0, FIRST_ROWS
+    while start < len(items):
+        part = items[start : start + rows]
+        result, took_s = await _timed(writer, lambda transaction, part=part: work(transaction, part))
+        done.append(result)
+        start += rows
+        rows = next_rows(rows, took_s)
+    return done
+
+
+async def _timed(writer: Writer, work: Callable[[Transaction], R]) -> tuple[R, float]:
+    """Return what a write returns, and how long it has held the lock in seconds."""
+    took: list[Transaction] = []
+
+    def kept(transaction: Transaction) -> R:
+        took.append(transaction)
+        return work(transaction)
+
+    result = await writer.write(kept)
+    return result, took[-1].took_s
 
 
 def next_rows(rows: int, took_s: float) -> int:

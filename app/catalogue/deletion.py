@@ -18,12 +18,9 @@ from streams.commands import Outcome
 from streams.records.files import FilesChanged
 from streams.vocabulary import EventKind, FileState, Topic
 
-MOVED_AT_ONCE = 1000
-"""Files that are deleted or brought back in one write."""
-
 
 def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
-    """Mark files as deleted, at most MOVED_AT_ONCE; see ``Files.delete``."""
+    """Mark files as deleted; see ``Files.delete``."""
 
     def judge(row: AnyRow) -> str | None:
         return None if row.deleted_at is not None else FileState.DELETED.value
@@ -32,7 +29,7 @@ def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
 
 
 def undelete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:
-    """Take the mark away, of at most MOVED_AT_ONCE; see ``Files.undelete``."""
+    """Take the mark away; see ``Files.undelete``."""
 
     def judge(row: AnyRow) -> str | None:
         if row.deleted_at is None:

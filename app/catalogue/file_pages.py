@@ -54,8 +54,9 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
     if best is not None and best.count <= GATHERED and not _leads(found, page):
         ids, total = await _gathered(connection, found, best, page)
     else:
-        ids, total = await _walked(connection, found, best, page)
-        if page.cursor is None and not total:
+        ids, counted = await _walked(connection, found, best, page)
+        total = counted or 0
+        if page.cursor is None and counted is None:
             total, all_looked_at = await _count(connection, found, best)
             total = max(total, len(ids))
     if page.cursor is None:
@@ -105,11 +106,11 @@ async def _gathered(
 
 async def _walked(
     connection: AsyncConnection, found: Filter, best: Candidates | None, page: Page
-) -> tuple[list[int], int]:
+) -> tuple[list[int], int | None]:
     """Walk the index of the order to the rows of the page; return their ids, and a count if one was made."""
     wanted = page.limit + 1
     if not found.sources or _leads(found, page):
-        return await _walk(connection, found, page, (page.start, None), wanted), 0
+        return await _walk(connection, found, page, (page.start, None), wanted), None
     ids: list[int] = []
     passed, likely = page.start, 0.0
 
@@ -125,19 +126,19 @@ async def _walked(
 
     if best is not None:
         if await walk_on(PASSED, best.ids):
-            return ids, 0
+            return ids, None
     else:
         for rows in (WALKED, WALKED_ON):
             if likely <= rows and await walk_on(rows, None):
-                return ids, 0
+                return ids, None
         best = await fewest(connection, found, COMPARED_AFTER_ALL)
     if best is not None:
         # What is likely is but an estimate: where matches lie together, the walk ends in time.
         if likely < LOOK_COST * best.count and await walk_on(int(2 * likely), best.ids):
-            return ids, 0
+            return ids, None
         return await _gathered(connection, found, best, page)
     rest = await _walk(connection, found, page, (passed, None), wanted - len(ids), among=found.sources[0])
-    return [*ids, *rest], 0
+    return [*ids, *rest], None
 
 
 def _leads(found: Filter, page: Page) -> bool:

@@ -30,7 +30,7 @@ from streams.vocabulary import EventKind, FileState, Topic
 
 Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 """Tells which contents are in the store, whole as far as is known."""
-MARKED_AT_ONCE = 400
+MARKED_AT_ONCE = 200
 """Contents whose verdict is noted in one write: two rows of each, and then their files."""
 SPREAD_AT_ONCE = 100
 """Files that change in the write that notes the verdict; those of a content of many follow in steps."""

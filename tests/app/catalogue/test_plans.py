@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
-from app.catalogue import file_filter, file_pages
+from app.catalogue import batch_write, file_filter, file_pages
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
 from app.protocol import FinishRun
@@ -103,8 +103,23 @@ async def filled(catalogue: Catalogue, clock: Clock) -> Catalogue:
     return catalogue
 
 
+_MANY = {"GATHERED": 0, "COMPARED": -1, "WALKED": 1, "WALKED_ON": 2}
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {},
+        {"GATHERED": 0},
+        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 10_000},
+        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 0},
+        {**_MANY, "LOOK_COST": 10_000},
+        {**_MANY, "LOOK_COST": 0},
+        {**_MANY, "COMPARED_AFTER_ALL": -1},
+    ],
+)
 async def test_no_page_of_files_reads_all_of_them(
-    filled: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: dict[str, int]
 ) -> None:
     """First, next, previous and last page of each order, with each kind of filter, in each way to find it."""
     (client, *_) = (await filled.clients.all())[2]
@@ -114,35 +129,24 @@ async def test_no_page_of_files_reads_all_of_them(
     ]  # fmt: skip
     ids = [row.id for row in (await filled.files.page(FileQuery(text="one/1"))).rows]
     await filled.files.delete(ids[:8])
-    many = {"GATHERED": 0, "COMPARED": -1, "WALKED": 1, "WALKED_ON": 2}
-    ways: tuple[dict[str, int], ...] = (
-        {},
-        {"GATHERED": 0},
-        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 10_000},
-        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 0},
-        many | {"LOOK_COST": 10_000},
-        many | {"LOOK_COST": 0},
-        many | {"COMPARED_AFTER_ALL": -1},
-    )
-    for way in ways:
-        for name, value in way.items():
-            monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
-        with statements() as found:
-            # All orders where there is no filter: the way of each does not depend on its filters.
-            pages = [({}, sort) for sort in ORDERS] if not way else []
-            pages += [(each, ("client", "date")[number % 2]) for number, each in enumerate(filters)]
-            for each, sort in pages:
-                first = await filled.files.page(FileQuery(sort=sort, limit=2, **each))
-                for cursor in (first.next_cursor, first.last_cursor):
-                    if cursor is not None:
-                        at = await filled.files.page(FileQuery(sort=sort, limit=2, cursor=cursor, **each))
-                        back = FileQuery(sort=sort, limit=2, cursor=at.previous_cursor, **each)
-                        await filled.files.page(back)
-        assert len(found) > 50
-        assert whole_scans(tmp_path / "catalogue.db", found) == []
-        for sql, steps in plans(tmp_path / "catalogue.db", found):
-            if "INDEXED BY" in sql and "NOT INDEXED" not in sql:
-                assert not any("TEMP B-TREE FOR ORDER BY" in step for step in steps), sql
+    for name, value in way.items():
+        monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
+    with statements() as found:
+        # All orders where there is no filter: the way of each does not depend on its filters.
+        pages = [({}, sort) for sort in ORDERS] if not way else []
+        pages += [(each, ("client", "date")[number % 2]) for number, each in enumerate(filters)]
+        for each, sort in pages:
+            first = await filled.files.page(FileQuery(sort=sort, limit=2, **each))
+            for cursor in (first.next_cursor, first.last_cursor):
+                if cursor is not None:
+                    at = await filled.files.page(FileQuery(sort=sort, limit=2, cursor=cursor, **each))
+                    back = FileQuery(sort=sort, limit=2, cursor=at.previous_cursor, **each)
+                    await filled.files.page(back)
+    assert len(found) > 50
+    assert whole_scans(tmp_path / "catalogue.db", found) == []
+    for sql, steps in plans(tmp_path / "catalogue.db", found):
+        if "INDEXED BY" in sql and "NOT INDEXED" not in sql:
+            assert not any("TEMP B-TREE FOR ORDER BY" in step for step in steps), sql
 
 
 async def _verify(catalogue: Catalogue) -> None:
@@ -230,9 +234,12 @@ async def test_no_work_reads_a_whole_table(
 
 @pytest.mark.parametrize("count", [250, 500])
 async def test_what_is_asked_for_in_a_long_list_is_looked_up(
-    catalogue: Catalogue, clock: Clock, tmp_path: Path, count: int
+    catalogue: Catalogue, clock: Clock, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every statement with a list, with as many values as the program gives it."""
+    # As large as on a fast machine, however busy this one is.
+    monkeypatch.setattr(batch_write, "FIRST_ROWS", batch_write.MAX_ROWS)
+    monkeypatch.setattr(batch_write, "next_rows", lambda rows, _took: rows)
     one, two = await enrol(catalogue, "one"), await enrol(catalogue, "two")
     entries = [entry(f"{number}", f"{number}") for number in range(count)]
     hashes = [sha(f"{number}") for number in range(count)]
@@ -345,7 +352,19 @@ async def test_matches_that_lie_together_far_away_are_found_by_their_numbers(
     monkeypatch.setattr(file_pages, "PASSED", 2000)
     same, of_walk = await _passed(many, query)
     assert same.rows == found.rows
+    assert (found.total, found.total_capped) == (same.total, same.total_capped) == (100, False)
     assert passed < of_walk / 2
+
+
+async def test_none_is_said_where_all_candidates_were_looked_at(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, count in {"GATHERED": 10, "PASSED": 20, "LOOKED_AT": 30}.items():
+        monkeypatch.setattr(file_pages, name, count)
+    page = await many.files.page(
+        FileQuery(text="zoo", suffix="txt", max_bytes=1400, min_bytes=1, sort="name")
+    )
+    assert (page.rows, page.total, page.total_capped) == ((), 0, False)
 
 
 async def test_the_full_text_index_is_asked_once_for_a_page(many: Catalogue) -> None:

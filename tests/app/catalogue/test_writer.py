@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.catalogue import batch_write
 from app.catalogue import writer as writer_module
 from app.catalogue.batch_write import MAX_ROWS, MIN_ROWS, in_steps, next_rows
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import FLOW, Writer
 from streams.records.base import utc_now
+from streams.records.files import FileQuery
+from streams.vocabulary import EventKind
+from tests.app.catalogue.seeds import back_up, enrol, entry
 from tests.servers import lay_blank
 
 
@@ -114,3 +118,25 @@ async def test_a_mistake_in_the_writer_costs_the_writes_at_hand_and_not_the_writ
     monkeypatch.setattr(writer, "_together", together)
     assert await writer.write(lambda _: "written") == "written"
     await writer.close()
+
+
+async def test_very_many_files_are_deleted_in_small_writes(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is in every index of an order: what a thousand of them take would hold all others up."""
+    client = await enrol(catalogue)
+    await back_up(catalogue, client, *(entry(f"{number}", f"{number}") for number in range(100)))
+    ids = [row.id for row in (await catalogue.files.page(FileQuery())).rows]
+    monkeypatch.setattr(batch_write, "next_rows", lambda rows, _took: rows)
+    for move, kind in (
+        (catalogue.files.delete, EventKind.FILES_DELETED),
+        (catalogue.files.undelete, EventKind.FILES_UNDELETED),
+    ):
+        before = (await catalogue.events.after(0))[-1].seq
+        outcome = await move([*ids, ids[0], 10**6])
+        assert sorted(outcome.done) == sorted(str(each) for each in ids)
+        assert outcome.refused == {"1000000": "no such file"}
+        moved = [event.files for event in await catalogue.events.after(before) if event.kind is kind]
+        counts = [each.count for each in moved if each is not None]
+        assert sum(counts) == 100
+        assert max(counts) <= MIN_ROWS
