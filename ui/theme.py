@@ -184,6 +184,21 @@ def states_with_looks() -> dict[type[StrEnum], dict[StrEnum, StateLook]]:
     return _LOOKS
 
 
+@ft.control
+class SelectableText(ft.Text):
+    """Text that can be selected, and is text to a screen reader.
+
+    Without a label the toolkit makes it a text field that has no name and takes nothing.
+    """
+
+    selectable: bool | None = True
+
+    def before_update(self) -> None:
+        """Keep the label as the text."""
+        super().before_update()
+        self.semantics_label = self.value if self.selectable else None
+
+
 def title_text(value: str) -> ft.Text:
     """Return the title of a page."""
     return ft.Text(value, size=SIZE_TITLE, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True)
@@ -230,7 +245,7 @@ def text_style(size: float | None = None, *, strong: bool = False, **more: Any) 
 
 def mono_text(value: str = "", *, selectable: bool = False, quiet: bool = False) -> ft.Text:
     """Return one line in the monospace face, for hashes, ids and paths."""
-    return ft.Text(
+    return SelectableText(
         value,
         size=12,
         font_family=MONO,

@@ -9,6 +9,7 @@ from streams.bag import Streams
 from streams.records.link import Link
 from ui.bound import BoundView
 from ui.components.connection_status import ConnectionChip
+from ui.components.icon_button import IconButton
 from ui.components.messages import MessageBell
 from ui.context import UiContext
 from ui.room import TOPBAR_HEIGHT
@@ -73,7 +74,7 @@ class TopBar(BoundView):
         self.chip = ConnectionChip(streams=streams, context=context, on_open=on_connection)
         self.bell = MessageBell(context=context, on_open=on_messages)
         icon, tooltip = _THEMES[theme]
-        self._theme_button = ft.IconButton(
+        self._theme_button = IconButton(
             icon, icon_size=20, tooltip=tooltip, on_click=lambda _: self._turn_theme()
         )
         super().__init__(
@@ -81,14 +82,14 @@ class TopBar(BoundView):
             key="top bar",
             content=ft.Row(
                 [
-                    self._title,
+                    ft.Semantics(content=self._title, header=True, heading_level=1),
                     self._simulated,
                     ft.Container(expand=True),
                     _search_button(on_search),
                     self.chip,
                     self.bell,
                     self._theme_button,
-                    ft.IconButton(
+                    IconButton(
                         ft.Icons.KEYBOARD_OUTLINED,
                         icon_size=20,
                         tooltip="Keys (F1)",

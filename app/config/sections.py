@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -18,16 +18,29 @@ FilePath = Annotated[Path, BeforeValidator(_home)]
 
 
 def _zone(value: str) -> str:
-    if value not in ("local", "UTC"):
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not a known zone") from None
+    """Return the name of a zone; its city is enough where no other zone has that: ``Berlin``."""
+    if value in ("local", "UTC"):
+        return value
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return _zone_of_city(value)
     return value
 
 
+def _zone_of_city(value: str) -> str:
+    wanted = value.strip().casefold().replace(" ", "_")
+    names = sorted(available_timezones())
+    found = [name for name in names if name.casefold() == wanted] or [
+        name for name in names if name.rpartition("/")[2].casefold() == wanted
+    ]
+    if len(found) == 1:
+        return found[0]
+    raise ValueError("not the name of one zone")
+
+
 ZoneName = Annotated[str, AfterValidator(_zone)]
-"""``local``, ``UTC`` or the name of a zone this machine knows."""
+"""``local``, ``UTC`` or the name of a zone this machine knows, or of its city."""
 
 
 def _network(value: str) -> str:
@@ -193,7 +206,7 @@ class UiSettings(Section):
     )
     time_zone: ZoneName = setting(
         "local",
-        "Zone in which times are shown: local, UTC, or a name such as Europe/Berlin.",
+        "Zone in which times are shown: local, UTC, or a name such as Europe/Berlin; its city is enough.",
         allowed="local, UTC or the name of a known zone such as Europe/Berlin",
         min_length=1,
     )

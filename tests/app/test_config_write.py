@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.config import ConnectionSettings, Settings, load_settings
 from app.config.describe import text_of, value_of
 from app.config.desk import SettingsDesk, open_desk
+from app.config.load import settings_of
 from app.config.watch import SettingsWatcher
 from app.config.write import edited, save
 from streams.failures import ConfigRejected
@@ -168,6 +169,17 @@ async def test_the_field_is_refused_in_the_words_of_the_start(path: Path) -> Non
     assert desk.validate("polling.critical_s", "7.5") is None
     assert "known zone" in str(desk.validate("ui.time_zone", "Nowhere/Land"))
     assert desk.validate("ui.time_zone", "Europe/Berlin") is None
+
+
+@pytest.mark.parametrize("text", ["Berlin", "berlin", " Berlin ", "europe/berlin", "Europe/Berlin"])
+def test_a_zone_is_found_by_its_city(text: str) -> None:
+    assert settings_of(f"[ui]\ntime_zone = '{text}'\n").ui.time_zone == "Europe/Berlin"
+
+
+def test_a_zone_of_two_words_and_a_city_of_two_zones() -> None:
+    assert settings_of("[ui]\ntime_zone = 'new york'\n").ui.time_zone == "America/New_York"
+    with pytest.raises(ConfigRejected, match="is not allowed"):
+        value_of("ui.time_zone", "Louisville")
 
 
 async def test_what_is_saved_takes_effect_at_once(path: Path) -> None:

@@ -130,8 +130,8 @@ class Screen:
         return self.page.get_by_role("button", name=name, exact=exact)
 
     def icon(self, tooltip: str | re.Pattern[str]) -> Locator:
-        """Find an icon button by its tooltip, which names the wrapper and not the button."""
-        return self.page.get_by_label(tooltip).locator("flt-semantics[role=button]")
+        """Find an icon button by its name, which is its tooltip."""
+        return self.page.get_by_role("button", name=tooltip)
 
     def field(self, label: str | re.Pattern[str]) -> Locator:
         """Find an input by its label."""
@@ -156,7 +156,7 @@ class Screen:
 
     async def choose(self, name: str, action: str) -> None:
         """Open the menu of a row and choose an action from it."""
-        await self.tap(self.page.get_by_label(f"Actions for {name}", exact=True))
+        await self.tap(self.page.get_by_role("button", name=f"Actions for {name}", exact=True))
         await self.tap(self.page.get_by_role("menuitem", name=action).first)
 
     async def see(

@@ -43,7 +43,7 @@ async def test_rows_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
         await until(shows_the_third, within_s=15, what=lambda: "the details of the row the held key led to")
         await keyboard.press("Escape")
         await screen.see_gone(DETAILS)
-        menu = screen.page.get_by_label("Actions for web-02", exact=True).locator("[role=button]")
+        menu = screen.page.get_by_role("button", name="Actions for web-02", exact=True)
         for key in ("Enter", "Space"):
             await menu.focus()
             await keyboard.press(key)

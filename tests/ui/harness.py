@@ -226,18 +226,26 @@ class PageHarness:
     def find(self, kind: type[C], root: Any = None, *, hidden: bool = False, **props: Any) -> C:
         """The first control of this type with these properties."""
         for control in self.walk(root, hidden=hidden):
-            if isinstance(control, kind) and all(getattr(control, k, None) == v for k, v in props.items()):
+            if isinstance(control, kind) and all(_has(control, k, v) for k, v in props.items()):
                 return control
         raise LookupError(f"no {kind.__name__} with {props}; texts: {self.texts(root)}")
 
     def find_all(self, kind: type[C], root: Any = None, **props: Any) -> list[C]:
         """All controls of this type with these properties."""
         return [
-            c
-            for c in self.walk(root)
-            if isinstance(c, kind) and all(getattr(c, k, None) == v for k, v in props.items())
+            c for c in self.walk(root) if isinstance(c, kind) and all(_has(c, k, v) for k, v in props.items())
         ]
 
     def texts(self, root: Any = None) -> list[str]:
         """The words on the screen, in order."""
         return [c.value for c in self.walk(root) if isinstance(c, ft.Text) and c.value]
+
+
+def _has(control: Any, name: str, wanted: Any) -> bool:
+    """Whether a property has this value; a tooltip also by its words, an icon also by its name."""
+    value = getattr(control, name, None)
+    if isinstance(value, ft.Tooltip) and isinstance(wanted, str):
+        return value.message == wanted
+    if isinstance(value, ft.Icon) and isinstance(wanted, ft.IconData):
+        return value.icon == wanted
+    return value == wanted

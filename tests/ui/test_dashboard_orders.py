@@ -10,6 +10,7 @@ from streams.failures import CommandFailed
 from streams.vocabulary import LinkState, RunState, ServerState
 from tests.ui import fleet
 from tests.ui.dashboard_stage import stage
+from ui.components.icon_button import tooltip_text
 from ui.theme import Tone
 
 
@@ -34,7 +35,7 @@ async def test_no_order_is_offered_that_would_not_arrive() -> None:
                 row for row in s.view.running._pool if row.control.visible and name in s.h.texts(row.control)
             )
             assert row._cancel.disabled
-            assert row._cancel.tooltip == "There is no connection to the server"
+            assert tooltip_text(row._cancel) == "There is no connection to the server"
         s.streams.fill()
         s.h.frame()
         button = s.h.find(ft.IconButton, s.view.running, tooltip="Cancel the backup of db-02")
@@ -112,7 +113,7 @@ async def test_while_the_server_is_lost_its_card_tells_what_was_and_offers_nothi
             for kind, words in ((ft.OutlinedButton, "Stop"), (ft.FilledButton, "Back up all")):
                 button = h.find(kind, s.view.server, content=words)
                 assert button.disabled
-                assert button.tooltip == "There is no connection to the server"
+                assert tooltip_text(button) == "There is no connection to the server"
             h.advance(7)
         s.streams.link.on_next(live)
         h.frame()

@@ -13,6 +13,7 @@ from streams.records.files import VerifyResult
 from streams.vocabulary import FileState
 from tests.ui import fleet
 from tests.ui.files_desk import Desk, open_desk
+from ui.components.icon_button import tooltip_text
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ async def test_no_order_is_offered_while_there_is_no_connection(desk: Desk) -> N
     fetches = [
         button
         for button in desk.page.find_all(ft.IconButton, desk.view._versions)
-        if str(button.tooltip).startswith("Download the version of ")
+        if tooltip_text(button).startswith("Download the version of ")
     ]
     assert fetches
     buttons = [*desk.view._bar._buttons.values(), *desk.view._versions.orders, *fetches]
@@ -108,7 +109,7 @@ async def test_no_order_is_offered_while_there_is_no_connection(desk: Desk) -> N
     desk.streams.lose()
     desk.page.frame()
     assert all(button.disabled for button in buttons)
-    assert all(button.tooltip == "There is no connection to the server" for button in buttons)
+    assert all(tooltip_text(button) == "There is no connection to the server" for button in buttons)
     desk.streams.fill()
     desk.page.frame()
     assert not any(button.disabled for button in buttons)

@@ -9,6 +9,7 @@ import pytest
 from streams.vocabulary import FileState
 from tests.ui import fleet
 from tests.ui.files_desk import Desk, open_desk
+from ui.components.icon_button import tooltip_text
 from ui.context import Place
 from ui.views.logs_arrive import led_to
 
@@ -24,7 +25,7 @@ async def test_versions_of_a_file_each_with_its_download(desk: Desk) -> None:
     file = fleet.file_of(2, desk.page.now())
     panel = desk.view._versions
     assert panel.visible is True
-    lines = [b for b in desk.page.find_all(ft.IconButton, panel) if b.icon == ft.Icons.DOWNLOAD]
+    lines = [b for b in desk.page.find_all(ft.IconButton, panel) if "Download" in tooltip_text(b)]
     assert len(lines) == file.version_count
     assert "item-00002.sql" in desk.page.texts(panel)
 

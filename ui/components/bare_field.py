@@ -18,3 +18,8 @@ def bare_field(hint: str, *, size: int = SIZE_BODY, dense: bool = True, **more: 
         border=ft.NoInputBorder(),
         **more,
     )
+
+
+def named(field: ft.Control, name: str, *, expand: bool = False) -> ft.MergeSemantics:
+    """Give a text field a name for screen readers: its hint is none, since it goes as one types."""
+    return ft.MergeSemantics(content=ft.Semantics(content=field, label=name), expand=expand)

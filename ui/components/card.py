@@ -29,7 +29,7 @@ def card(
         head = card_title(title) if isinstance(title, str) else title or ft.Container()
         parts.append(
             ft.Row(
-                [ft.Container(head, expand=True), *trailing],
+                [ft.Semantics(content=head, header=title is not None, expand=True), *trailing],
                 spacing=8,
                 height=20,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,

@@ -82,6 +82,7 @@ class HeatMap(ft.Semantics):
         self._height = 0.0
         self._hand = ft.GestureDetector(
             content=self._cells,
+            exclude_from_semantics=True,  # a click on a node of that tree has no place, and means its middle
             hover_interval=40,
             on_hover=self._on_hover,
             on_exit=lambda _: self._look(None),

@@ -93,7 +93,7 @@ class DataTable(TableView[K, R]):
         )
         rows = ft.Container(self._around, expand=True)
         self.control.content = ft.Semantics(
-            label=label, container=True, content=ft.Column([self._head.control, rows], spacing=0)
+            label=f"{label}, table", container=True, content=ft.Column([self._head.control, rows], spacing=0)
         )
 
     def _assemble(self) -> ft.Control:

@@ -9,6 +9,7 @@ import flet as ft
 from ui.components.data_table_cells import cell_of, give_room
 from ui.components.data_table_columns import Column
 from ui.components.data_table_layout import Layout
+from ui.components.icon_button import IconButton
 from ui.schemes import fade
 from ui.theme import LINE, QUIET_INK, SELECTED
 
@@ -54,7 +55,7 @@ class TableRow:
         self.cells = [cell_of(column) for column in columns]
         self.accent = ft.Container(width=ACCENT_WIDTH, bgcolor=ft.Colors.TRANSPARENT)
         self.check = check_box(value=False, on_change=_to(hand.on_check, slot))
-        self._menu = ft.IconButton(
+        self._menu = IconButton(
             ft.Icons.MORE_HORIZ,
             icon_size=18,
             width=MENU_WIDTH,

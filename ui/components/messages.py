@@ -10,21 +10,13 @@ from streams.records.link import Link
 from streams.safe_text import label_text
 from ui.bound import BoundView
 from ui.components.card import floating_panel
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import count_text
 from ui.messages import Message
 from ui.permissions import Permissions
-from ui.theme import (
-    INK,
-    LINE,
-    QUIET_INK,
-    SIZE_BODY,
-    SIZE_SMALL,
-    Tone,
-    card_title,
-    small_text,
-)
+from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, SIZE_SMALL, SelectableText, Tone, card_title, small_text
 
 ICONS: Final = {
     Tone.OK: ft.Icons.CHECK_CIRCLE,
@@ -89,12 +81,10 @@ class MessageCentre(BoundView):
 
     def _row(self, message: Message) -> ft.Control:
         words: list[ft.Control] = [
-            ft.Text(label_text(message.text), size=SIZE_BODY, color=INK, selectable=True),
+            SelectableText(label_text(message.text), size=SIZE_BODY, color=INK),
         ]
         if message.detail:
-            words.append(
-                ft.Text(label_text(message.detail), size=SIZE_SMALL, color=QUIET_INK, selectable=True)
-            )
+            words.append(SelectableText(label_text(message.detail), size=SIZE_SMALL, color=QUIET_INK))
         words += self._offer(message)
         return ft.Container(
             ft.Row(
@@ -149,7 +139,7 @@ class MessageBell(BoundView):
 
     def __init__(self, *, context: UiContext, on_open: Callable[[], Any]) -> None:
         self._icon = ft.Icon(ft.Icons.NOTIFICATIONS_NONE, size=20)
-        button = ft.IconButton(self._icon, tooltip="Messages", on_click=lambda _: on_open())
+        button = IconButton(self._icon, tooltip="Messages", on_click=lambda _: on_open())
         super().__init__(context=context, key="message bell", content=button)
         self.bind(context.messages.stream, self._show_count)
 
@@ -187,9 +177,9 @@ def offer_button(
 
 def small_button(
     icon: ft.IconData, label: str, *, on_click: Callable[[], Any] | None = None, copy: str = ""
-) -> ft.IconButton:
+) -> IconButton:
     """Return a button that belongs to a message; with ``copy`` it copies that."""
-    return ft.IconButton(
+    return IconButton(
         icon,
         icon_size=16,
         tooltip=label,

@@ -2,6 +2,8 @@
 
 import flet as ft
 
+from ui.components.icon_button import tooltip_text
+
 HELD_BACK = 0.7
 """Opacity of an icon whose order cannot be given: paler, and still 3:1."""
 
@@ -16,7 +18,7 @@ def hold_back(
     Returns the controls to update.
     """
     looks = (bool(refused), refused or tooltip or None, HELD_BACK if refused and own_ink else 1.0)
-    if (order.disabled, order.tooltip, order.opacity) == looks:
+    if (order.disabled, tooltip_text(order) or None, order.opacity) == looks:
         return []
     order.disabled, order.tooltip, order.opacity = looks
     return [order]

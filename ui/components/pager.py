@@ -5,6 +5,7 @@ from enum import Enum
 
 import flet as ft
 
+from ui.components.icon_button import IconButton
 from ui.theme import LINE, QUIET_INK, SIZE_BODY
 
 HEIGHT = 38
@@ -50,8 +51,8 @@ class Pager:
             button.disabled = turn not in ways
         return [self.control]
 
-    def _button(self, turn: Turn, on_turn: Callable[[Turn], None]) -> ft.IconButton:
-        return ft.IconButton(
+    def _button(self, turn: Turn, on_turn: Callable[[Turn], None]) -> IconButton:
+        return IconButton(
             _ICONS[turn],
             icon_size=19,
             width=32,

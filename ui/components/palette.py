@@ -18,7 +18,7 @@ from streams.records.link import Link
 from streams.records.server import ServerStatus
 from streams.snapshot import Delta, Snapshot
 from ui.bound import BoundView
-from ui.components.bare_field import bare_field
+from ui.components.bare_field import bare_field, named
 from ui.components.card import floating_panel
 from ui.components.palette_rows import entry_row, group_title, nothing_called
 from ui.context import UiContext
@@ -95,7 +95,7 @@ class PaletteView(BoundView):
                         ft.Row(
                             [
                                 ft.Icon(ft.Icons.SEARCH, size=20, color=QUIET_INK),
-                                ft.Semantics(content=self.field, label="Search or jump", expand=True),
+                                named(self.field, "Search or jump", expand=True),
                             ],
                             spacing=6,
                         ),

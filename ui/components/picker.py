@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import flet as ft
 
-from ui.components.bare_field import bare_field
+from ui.components.bare_field import bare_field, named
 from ui.components.card import floating_panel
 from ui.components.toolbar import Choice, FilterFace
 from ui.context import context_of
@@ -78,12 +78,14 @@ class Picker:
         self._list = ft.ListView(
             [], spacing=0, item_extent=ROW, scroll=ft.ScrollMode.ALWAYS, on_scroll=self._on_scroll
         )
-        named = ft.Semantics(content=self.field, label=f"Find a {label.lower()}", expand=True)
+        finder = named(self.field, f"Find a {label.lower()}", expand=True)
         look: dict[str, Any] = floating_panel(width=WIDTH) | {"padding": 6}
         self._panel = ft.Container(
             ft.Column(
                 [
-                    ft.Row([ft.Icon(ft.Icons.SEARCH, size=17, color=QUIET_INK), named], spacing=4, height=36),
+                    ft.Row(
+                        [ft.Icon(ft.Icons.SEARCH, size=17, color=QUIET_INK), finder], spacing=4, height=36
+                    ),
                     ft.Divider(height=1, color=LINE),
                     self._list,
                     self._note,

@@ -10,6 +10,7 @@ import flet as ft
 from streams.records.link import Link
 from streams.vocabulary import Scope
 from ui.components.data_table_columns import RowAction
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.components.toolbar import HEIGHT
 from ui.format import counted
@@ -43,7 +44,7 @@ class SelectionBar:
         )
         self._hidden = ft.Text("", size=SIZE_BODY, color=INK, no_wrap=True, visible=False)
         self._buttons = {action: _bar_button(action) for action in actions}
-        clear = ft.IconButton(
+        clear = IconButton(
             ft.Icons.CLOSE,
             icon_size=17,
             width=32,

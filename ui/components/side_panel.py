@@ -6,7 +6,19 @@ import flet as ft
 
 from streams.safe_text import label_text
 from ui.components.frame import framed
-from ui.theme import INK, LINE, QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, STRONG, STRONG_FACE, text_style
+from ui.components.icon_button import IconButton
+from ui.theme import (
+    INK,
+    LINE,
+    QUIET_INK,
+    SELECTED,
+    SIZE_BODY,
+    SIZE_SMALL,
+    STRONG,
+    STRONG_FACE,
+    SelectableText,
+    text_style,
+)
 
 WIDTH = 360
 
@@ -36,7 +48,7 @@ class SidePanel:
             overflow=ft.TextOverflow.ELLIPSIS,
             expand=True,
         )
-        close = ft.IconButton(
+        close = IconButton(
             ft.Icons.CLOSE,
             icon_size=18,
             tooltip="Close details",
@@ -138,7 +150,7 @@ class Facts:
 
     def __init__(self, labels: dict[str, str], *, mono: Sequence[str] = (), font: str | None = None) -> None:
         self._values = {
-            name: ft.Text(
+            name: SelectableText(
                 "",
                 color=INK,
                 size=11 if name in mono else SIZE_BODY,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from ui.components.bare_field import bare_field
+from ui.components.bare_field import bare_field, named
+from ui.components.icon_button import IconButton
 from ui.components.menus import minded
 from ui.context import context_of
 from ui.theme import CARD, FIELD_LINE, INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
@@ -31,7 +32,7 @@ class SearchField:
         self._on_search, self._wait_s = on_search, wait_s
         self._timer: asyncio.TimerHandle | None = None
         self._told = ""
-        self._clear = ft.IconButton(
+        self._clear = IconButton(
             ft.Icons.CLOSE,
             icon_size=15,
             width=28,
@@ -50,10 +51,13 @@ class SearchField:
             on_focus=self._on_focus,
             on_blur=self._on_blur,
         )
-        named = ft.Semantics(content=self.field, label=hint, expand=True)
         self.control = ft.Container(
             ft.Row(
-                [ft.Icon(ft.Icons.SEARCH, size=17, color=QUIET_INK), named, self._clear],
+                [
+                    ft.Icon(ft.Icons.SEARCH, size=17, color=QUIET_INK),
+                    named(self.field, hint, expand=True),
+                    self._clear,
+                ],
                 spacing=2,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
             ),

@@ -6,7 +6,7 @@ from datetime import date
 
 import flet as ft
 
-from ui.components.bare_field import bare_field
+from ui.components.bare_field import bare_field, named
 from ui.components.choice_row import ChoiceRow
 from ui.components.toolbar import HEIGHT, toolbar
 from ui.context import UiContext
@@ -32,7 +32,7 @@ class _DayField:
             on_blur=lambda _: self._on_blur(),
         )
         self._frame = ft.Container(
-            ft.Semantics(content=self.field, label=label),
+            named(self.field, label),
             width=_DAY_WIDTH,
             height=HEIGHT,
             bgcolor=CARD,

@@ -8,6 +8,7 @@ import flet as ft
 from streams.records.runs import Run
 from streams.safe_text import label_text
 from streams.vocabulary import Scope
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.components.progress import ProgressLine
 from ui.format import Formatter
@@ -103,7 +104,7 @@ class RunLines:
     def __init__(self, on_protect: Callable[[int, bool], None]) -> None:
         self._on_protect = on_protect
         self._runs: tuple[Run, ...] = ()
-        self._locks: list[tuple[Run, ft.IconButton]] = []
+        self._locks: list[tuple[Run, IconButton]] = []
         self.control = ft.Column([], spacing=0, tight=True)
 
     @property
@@ -138,7 +139,7 @@ class RunLines:
 
     def _line(self, run: Run, words: Formatter, now: datetime) -> ft.Control:
         shown = look(run.state)
-        lock = ft.IconButton(
+        lock = IconButton(
             ft.Icons.LOCK if run.protected else ft.Icons.LOCK_OPEN,
             icon_size=15,
             icon_color=ft.Colors.PRIMARY if run.protected else QUIET_INK,

@@ -14,6 +14,7 @@ from ui.components.aside import Aside
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import FilterCards
+from ui.components.icon_button import IconButton
 from ui.components.selection_bar import SelectionBar
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, room_for_table, table_box
@@ -100,7 +101,7 @@ class ClientsView(BoundView):
         self._aside = Aside(
             self._table, self._box, self._details, on_closed=self._details.close, touch=self.touch
         )
-        self._beside = ft.IconButton(
+        self._beside = IconButton(
             ft.Icons.VIEW_COLUMN_OUTLINED,
             selected_icon=ft.Icon(ft.Icons.VIEW_COLUMN, size=20, color=ft.Colors.PRIMARY),
             selected=bool(prefs.get("clients.side_by_side")),

@@ -14,6 +14,7 @@ from streams.snapshot import Delta
 from streams.vocabulary import RunState, Scope
 from ui.bound import BoundView
 from ui.components.card import card
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.components.progress import ProgressLine
 from ui.components.states import Empty, StateBox
@@ -140,7 +141,7 @@ class _RunRow:
 
             return handler
 
-        self._cancel = ft.IconButton(
+        self._cancel = IconButton(
             ft.Icons.CLOSE,
             icon_size=16,
             icon_color=QUIET_INK,

@@ -13,11 +13,12 @@ from ui.components.pager import Pager, Turn
 from ui.components.table_surface import table_surface
 from ui.context import UiContext
 from ui.keys import Walked
-from ui.theme import INK, QUIET_INK, SIZE_BODY, Tone, mono_text, small_text
+from ui.theme import INK, QUIET_INK, SIZE_BODY, SelectableText, Tone, mono_text, small_text
 from ui.views.database_copy import Ask
 from ui.views.database_grid import Grid, GridColumn, room_for
 from ui.views.database_present import SCAN_LOOKS, GridRow, present_answer
 from ui.views.database_row import ask_answer
+from ui.views.database_times import tells_times
 
 PAGE: Final = 200
 
@@ -87,7 +88,7 @@ class Answer:
             ft.Row(
                 [
                     ft.Icon(icon, size=22, color=tone.color),
-                    ft.Text(text, size=SIZE_BODY, color=INK, selectable=True),
+                    SelectableText(text, size=SIZE_BODY, color=INK),
                 ],
                 alignment=ft.MainAxisAlignment.CENTER,
                 spacing=10,
@@ -138,7 +139,12 @@ class Answer:
         first = [row[at] for row in result.rows[:40]]
         name = result.columns[at]
         return GridColumn(
-            name, "", _numeric(first), sortable=False, width=room_for(name, first, self._format)
+            name,
+            "",
+            _numeric(first),
+            sortable=False,
+            width=room_for(name, first, self._format, times=tells_times(name)),
+            times=tells_times(name),
         )
 
     def show_plan(self, plan: Plan) -> list[ft.Control]:

@@ -13,7 +13,8 @@ from ui.components.data_table_columns import Column, RowAction, TextCell
 from ui.context import UiContext
 from ui.format import Formatter, counted
 from ui.views.database_copy import Ask, row_as_json
-from ui.views.database_present import GridRow, is_numeric, key_text, present_value, value_text
+from ui.views.database_present import GridRow, is_numeric, key_text, present_value, shown_text
+from ui.views.database_times import tells_times
 
 MOST_COLUMNS = 60
 """Side by side; every cell is some controls, and nobody scrolls through hundreds."""
@@ -40,11 +41,13 @@ class GridColumn:
     numeric: bool = False
     sortable: bool = True
     width: int = 150
+    times: bool = False
+    """Its numbers may be times."""
 
 
-def room_for(name: str, values: Iterable[Value], words: Formatter) -> int:
+def room_for(name: str, values: Iterable[Value], words: Formatter, *, times: bool = False) -> int:
     """Return the pixels that a column needs, by its name and the values that it begins with."""
-    longest = max((sum(map(len, value_text(value, words))) for value in values), default=0)
+    longest = max((sum(map(len, shown_text(value, words, times=times))) for value in values), default=0)
     return max(_NARROWEST, min(_WIDEST, 8 * max(len(name) + 3, longest) + 22))
 
 
@@ -65,7 +68,13 @@ def columns_of(table: TableInfo, page: TablePage, words: Formatter) -> list[Grid
             tooltip(i),
             is_numeric(column),
             not column.secret,
-            room_for(column.name, (row[i] for row in page.rows[:WIDTH_ROWS]), words),
+            room_for(
+                column.name,
+                (row[i] for row in page.rows[:WIDTH_ROWS]),
+                words,
+                times=tells_times(column.name, column.type),
+            ),
+            tells_times(column.name, column.type),
         )
         for i, column in enumerate(table.columns)
     ]
@@ -149,7 +158,7 @@ class Grid:
 
         def cell(row: GridRow) -> TextCell:
             value = row.values[at] if at < len(row.values) else None
-            return present_value(value, words, changed=at in row.changed)
+            return present_value(value, words, changed=at in row.changed, times=column.times)
 
         return Column(
             # Names of a result need not differ; the place does.

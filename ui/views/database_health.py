@@ -14,7 +14,7 @@ from ui.components.side_panel import Facts
 from ui.components.states import StateBox
 from ui.context import UiContext
 from ui.format import UNKNOWN, Formatter, count_text, counted, duration_text, ratio_text, rough_duration_text
-from ui.theme import GAP, INK, LINE, MONO, SIZE_BODY, Tone, body_text, mono_text, small_text
+from ui.theme import GAP, INK, LINE, MONO, SIZE_BODY, SelectableText, Tone, body_text, mono_text, small_text
 
 _FILE = {
     "path": "File",
@@ -92,7 +92,7 @@ class HealthTab(BoundView):
             "Not checked since the console was started.", size=SIZE_BODY, color=INK, expand=True
         )
         self._verdict_icon = ft.Icon(ft.Icons.HELP_OUTLINE, size=18, color=Tone.QUIET.color)
-        self._problems = ft.Text("", size=12, font_family=MONO, color=INK, selectable=True, visible=False)
+        self._problems = SelectableText("", size=12, font_family=MONO, color=INK, visible=False)
         self._button = ft.OutlinedButton("Check now", on_click=lambda _event: self._on_check())
         self._check = ft.Column(
             [ft.Row([self._verdict_icon, self._verdict, self._button], spacing=10), self._problems],

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 import flet as ft
 
 from ui.components.frame import edge_to_edge
+from ui.components.icon_button import IconButton
 from ui.context import UiContext
 from ui.theme import HOVER, INK, MONO, QUIET_INK, STRONG, STRONG_FACE, small_text
 
@@ -65,7 +66,7 @@ class QueryLists:
         parts: list[ft.Control] = [text]
         if saved:
             parts.append(
-                ft.IconButton(
+                IconButton(
                     ft.Icons.CLOSE,
                     icon_size=14,
                     width=24,

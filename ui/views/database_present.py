@@ -27,6 +27,7 @@ from streams.records.statements import ScanKind, SqlResult
 from ui.components.data_table_columns import TextCell
 from ui.format import UNKNOWN, Formatter, count_text, counted, duration_text
 from ui.theme import QUIET_INK, Tone
+from ui.views.database_times import time_of
 
 MASK: Final = "••••••"
 _NUMBERS = ("INT", "REAL", "FLOA", "DOUB", "NUM", "DEC")
@@ -130,8 +131,21 @@ def value_text(value: Value, words: Formatter) -> tuple[str, str]:
             return one_line(value), ""
 
 
-def present_value(value: Value, words: Formatter, *, changed: bool = False) -> TextCell:
-    """Return the cell of a value; one that has just changed is in the colour of what moves."""
+def shown_text(value: Value, words: Formatter, *, times: bool) -> tuple[str, str]:
+    """Return what ``value_text`` does, but a time in words where the value tells one."""
+    at = time_of(value, may_be_number=times)
+    return value_text(value, words) if at is None else (words.exact_time(at), "")
+
+
+def present_value(value: Value, words: Formatter, *, changed: bool = False, times: bool = False) -> TextCell:
+    """Return the cell of a value; one that has just changed is in the colour of what moves.
+
+    ``times``: numbers of this column may be times. What is stored is in the tooltip.
+    """
+    at = time_of(value, may_be_number=times)
+    if at is not None:
+        color = Tone.BUSY.color if changed else None
+        return TextCell(words.exact_time(at), tooltip=f"Stored as {value_text(value, words)[0]}", color=color)
     text, detail = value_text(value, words)
     if value is None or isinstance(value, Masked):
         tip = "Secret: it is never read" if isinstance(value, Masked) else ""

@@ -22,9 +22,20 @@ from streams.value_text import indented_json
 from ui.bound import BoundView
 from ui.components.side_panel import SidePanel
 from ui.context import UiContext
-from ui.theme import INK, MONO, QUIET_INK, SIZE_SMALL, STRONG, STRONG_FACE, small_text, text_style
+from ui.theme import (
+    INK,
+    MONO,
+    QUIET_INK,
+    SIZE_SMALL,
+    STRONG,
+    STRONG_FACE,
+    SelectableText,
+    small_text,
+    text_style,
+)
 from ui.views.database_copy import Ask
 from ui.views.database_present import GridRow, key_text, value_text, whole_text
+from ui.views.database_times import tells_times, time_of
 
 
 def ask_cell(table: TableInfo, row: GridRow) -> Ask | None:
@@ -93,13 +104,15 @@ class RowPanel(BoundView):
 
     def _field(self, at: int, name: str, kind: str, value: Value) -> ft.Control:
         text, detail = value_text(value, self.context.format)
+        at_time = time_of(value, may_be_number=tells_times(name, kind))
+        if at_time is not None:  # beside what is stored, which is what one copies
+            detail = self.context.format.exact_time(at_time)
         quiet = value is None or isinstance(value, Masked)
-        shown = ft.Text(
+        shown = SelectableText(
             whole_text(value) if isinstance(value, str | RawText) else text,
             size=12,
             font_family=MONO,
             color=QUIET_INK if quiet else INK,
-            selectable=True,
         )
         head: list[ft.Control] = [
             ft.Text(name, size=SIZE_SMALL, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),

@@ -7,6 +7,7 @@ from typing import Final
 import flet as ft
 
 from streams.records.statements import ExportFormat
+from ui.components.icon_button import IconButton
 from ui.components.menus import minded
 from ui.theme import LINE, QUIET_INK, body_text
 
@@ -49,10 +50,10 @@ class SqlTools:
             on_click=lambda _e: acts.explain(),
         )
         export = ft.PopupMenuButton(
-            icon=ft.Icons.DOWNLOAD,
-            icon_size=18,
-            icon_color=QUIET_INK,
-            tooltip="Export the whole result",
+            icon=ft.Icon(
+                ft.Icons.DOWNLOAD, size=18, color=QUIET_INK, semantics_label="Export the whole result"
+            ),
+            tooltip=ft.Tooltip(message="Export the whole result", exclude_from_semantics=True),
             menu_position=ft.PopupMenuPosition.UNDER,
             items=[
                 ft.PopupMenuItem(
@@ -95,5 +96,5 @@ def grip(
     )
 
 
-def _icon_button(icon: ft.IconData, tooltip: str, run: Callable[[], None]) -> ft.IconButton:
-    return ft.IconButton(icon, icon_size=18, width=34, height=34, tooltip=tooltip, on_click=lambda _e: run())
+def _icon_button(icon: ft.IconData, tooltip: str, run: Callable[[], None]) -> IconButton:
+    return IconButton(icon, icon_size=18, width=34, height=34, tooltip=tooltip, on_click=lambda _e: run())

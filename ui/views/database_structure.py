@@ -16,6 +16,7 @@ from ui.theme import (
     QUIET_INK,
     STRONG,
     STRONG_FACE,
+    SelectableText,
     Tone,
     body_text,
     mono_text,
@@ -31,7 +32,7 @@ class StructureTab(BoundView):
         self._columns = ft.Column([], spacing=0, tight=True)
         self._indexes = ft.Column([], spacing=0, tight=True)
         self._keys = ft.Column([], spacing=0, tight=True)
-        self._sql = ft.Text("", size=12, font_family=MONO, color=INK, selectable=True)
+        self._sql = SelectableText("", size=12, font_family=MONO, color=INK)
         self._cards = ft.Column(
             [
                 card("Columns", self._columns),

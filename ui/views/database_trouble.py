@@ -8,7 +8,7 @@ import flet as ft
 
 from streams.failures import Failure
 from ui.components.frame import framed
-from ui.theme import INK, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, Tone, small_text
+from ui.theme import INK, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, SelectableText, Tone, small_text
 from ui.views.database_present import present_trouble, trouble_words
 
 
@@ -52,7 +52,7 @@ class TroublePage:
         self._log_of = log_of
         self._icon = ft.Icon(ft.Icons.ERROR_OUTLINE, size=40, color=QUIET_INK)
         self._title = ft.Text("", size=16, weight=STRONG, font_family=STRONG_FACE, color=INK)
-        self._why = ft.Text("", size=SIZE_BODY, color=INK, selectable=True, text_align=ft.TextAlign.CENTER)
+        self._why = SelectableText("", size=SIZE_BODY, color=INK, text_align=ft.TextAlign.CENTER)
         self._hint = small_text("")
         self._hint.no_wrap, self._hint.text_align = False, ft.TextAlign.CENTER
         self._since = small_text("")

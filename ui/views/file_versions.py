@@ -14,6 +14,7 @@ from streams.records.server import ServerStatus
 from streams.snapshot import Snapshot
 from streams.vocabulary import EntryKind, FileState, Scope
 from ui.bound import BoundView
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.components.side_panel import Facts, SidePanel, foot_button, log_button, section
 from ui.components.states import Empty, StateBox
@@ -72,7 +73,7 @@ class FileVersions(BoundView):
             self._delete,
         )
         """What can be asked of the file, while there is a server that can be asked."""
-        self._fetches: list[tuple[ft.IconButton, FileVersion]] = []
+        self._fetches: list[tuple[IconButton, FileVersion]] = []
         self._permissions = Permissions()
         head = ft.Row([self._box.note, log_button(self._on_log)], spacing=6, tight=True)
         body = ft.Column(
@@ -190,7 +191,7 @@ class FileVersions(BoundView):
         )
         checked = small_text(_checked(version, now))
         self._ages.append((checked, version))
-        fetch = ft.IconButton(
+        fetch = IconButton(
             ft.Icons.DOWNLOAD,
             icon_size=18,
             width=32,
@@ -234,7 +235,7 @@ class FileVersions(BoundView):
             *hold_back(delete, refusal(Scope.OPERATE)),
         )
 
-    def _offer(self, fetch: ft.IconButton, version: FileVersion) -> list[ft.Control]:
+    def _offer(self, fetch: IconButton, version: FileVersion) -> list[ft.Control]:
         return hold_back(
             fetch,
             self._permissions.refusal(

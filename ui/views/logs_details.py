@@ -11,7 +11,7 @@ from ui.components.side_panel import Facts, SidePanel, foot_button, section
 from ui.components.status_badge import StatusBadge
 from ui.context import Place
 from ui.format import Formatter
-from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY
+from ui.theme import INK, MONO, QUIET_INK, SIZE_BODY, SelectableText
 from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Lead, present_leads
 
 _SMALL = 11.5
@@ -38,10 +38,10 @@ class LogDetails:
             mono=("logger", "correlation"),
             font=MONO,
         )
-        self._message = ft.Text("", size=SIZE_BODY, color=INK, selectable=True)
-        self._fields = ft.Text("", size=_SMALL, font_family=MONO, color=INK, selectable=True)
+        self._message = SelectableText("", size=SIZE_BODY, color=INK)
+        self._fields = SelectableText("", size=_SMALL, font_family=MONO, color=INK)
         self._fields_part = section("Fields", self._fields)
-        self._trace = ft.Text("", size=_SMALL, font_family=MONO, color=INK, selectable=True)
+        self._trace = SelectableText("", size=_SMALL, font_family=MONO, color=INK)
         self._trace_part = section("Exception", self._trace)
         self._leads = ft.Column([], spacing=2, tight=True)
         self._leads_part = section("Leads to", self._leads)

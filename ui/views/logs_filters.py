@@ -9,6 +9,7 @@ import msgspec
 from streams.records.log_match import Search, WrongExpression
 from streams.records.logs import LogFilter
 from streams.vocabulary import LogLevel, LogSource
+from ui.components.icon_button import IconButton
 from ui.components.menus import minded
 from ui.components.toggle_chips import Toggle, ToggleChips
 from ui.components.toolbar import HEIGHT, SearchField, toolbar
@@ -155,7 +156,7 @@ class LogFilters:
             ft.Row(
                 [
                     ft.Text(words, size=12, color=INK, no_wrap=True),
-                    ft.IconButton(
+                    IconButton(
                         ft.Icons.CLOSE,
                         icon_size=13,
                         width=22,

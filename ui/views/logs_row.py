@@ -9,6 +9,7 @@ import flet as ft
 from streams.records.log_match import Search
 from streams.records.logs import LogLine
 from streams.safe_text import label_text
+from ui.components.icon_button import IconButton
 from ui.format import Formatter
 from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, SELECTED, Tone
 from ui.views.logs_present import LEVEL_LOOKS, SOURCE_WORDS, Piece, clock_text, cut_pieces, present_pieces
@@ -64,7 +65,7 @@ class LogRow:
         self._source = _text(_SOURCE)
         self._source.color = QUIET_INK
         self._message = _text(expand=True)
-        copy = ft.IconButton(
+        copy = IconButton(
             ft.Icons.CONTENT_COPY,
             icon_size=13,
             width=_COPY,

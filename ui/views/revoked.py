@@ -5,8 +5,9 @@ import shlex
 import flet as ft
 
 from streams.vocabulary import ClientState
+from ui.components.icon_button import IconButton
 from ui.context import UiContext
-from ui.theme import INK, MONO, SIZE_BODY, SIZE_SMALL, Tone, look
+from ui.theme import INK, MONO, SIZE_BODY, SIZE_SMALL, SelectableText, Tone, look
 
 WORDS = "Its token was revoked: it can neither connect nor back up until it is enrolled again."
 
@@ -30,10 +31,8 @@ class RevokedPart:
 
     def __init__(self) -> None:
         tone = Tone.WARNING
-        self._command = ft.Text(
-            "", size=SIZE_SMALL, font_family=MONO, color=INK, selectable=True, expand=True
-        )
-        self._copy = ft.IconButton(
+        self._command = SelectableText("", size=SIZE_SMALL, font_family=MONO, color=INK, expand=True)
+        self._copy = IconButton(
             ft.Icons.CONTENT_COPY, icon_size=16, tooltip="Copy the command", width=30, height=30, padding=0
         )
         icon = ft.Icon(look(ClientState.REVOKED).icon, size=18, color=tone.color)

@@ -6,7 +6,19 @@ from typing import Any
 import flet as ft
 
 from streams.records.settings import CheckResult
-from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, small_text
+from ui.theme import (
+    HOVER,
+    INK,
+    LINE,
+    MONO,
+    QUIET_INK,
+    RADIUS,
+    SIZE_BODY,
+    STRONG,
+    STRONG_FACE,
+    SelectableText,
+    small_text,
+)
 from ui.views.settings_present import present_check, three_lines
 
 
@@ -14,7 +26,7 @@ class ConnectionCard:
     """Shows the three lines, and what each check of the connection says."""
 
     def __init__(self, on_test: Callable[[], Any]) -> None:
-        self._lines = ft.Text("", size=12, font_family=MONO, color=INK, selectable=True)
+        self._lines = SelectableText("", size=12, font_family=MONO, color=INK)
         self._button = ft.FilledTonalButton(
             "Test connection", icon=ft.Icons.NETWORK_CHECK, on_click=lambda _: on_test()
         )
@@ -76,9 +88,9 @@ class ConnectionCard:
 
 def _result(check: CheckResult) -> ft.Control:
     word, icon, tone = present_check(check)
-    words: list[ft.Control] = [ft.Text(check.message, size=SIZE_BODY, color=INK, selectable=True)]
+    words: list[ft.Control] = [SelectableText(check.message, size=SIZE_BODY, color=INK)]
     if check.hint:
-        words.append(ft.Text(check.hint, size=SIZE_BODY, color=QUIET_INK, selectable=True))
+        words.append(SelectableText(check.hint, size=SIZE_BODY, color=QUIET_INK))
     return ft.Semantics(
         content=ft.Row(
             [

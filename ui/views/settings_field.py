@@ -7,6 +7,8 @@ from typing import Any, Final
 import flet as ft
 
 from streams.records.settings import Setting, SettingKind
+from ui.components.bare_field import named
+from ui.components.icon_button import IconButton
 from ui.theme import (
     FIELD_LINE,
     INK,
@@ -18,6 +20,7 @@ from ui.theme import (
     SIZE_SMALL,
     STRONG,
     STRONG_FACE,
+    SelectableText,
     Tone,
     text_style,
 )
@@ -53,7 +56,7 @@ class SettingField:
         self._seen = self._due = ""  # the text in the field before it was typed into; what belongs there
         self._note = ft.Text("", size=SIZE_SMALL, color=QUIET_INK)
         self._lock = ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK, visible=False)
-        self._reset = ft.IconButton(
+        self._reset = IconButton(
             ft.Icons.RESTART_ALT,
             icon_size=18,
             width=32,
@@ -72,7 +75,7 @@ class SettingField:
                     font_family=STRONG_FACE,
                     color=INK,
                 ),
-                ft.Text(setting.name, size=11, font_family=MONO, color=QUIET_INK, selectable=True),
+                SelectableText(setting.name, size=11, font_family=MONO, color=QUIET_INK),
             ],
             spacing=10,
             vertical_alignment=ft.CrossAxisAlignment.CENTER,
@@ -86,7 +89,9 @@ class SettingField:
         value = ft.Row(
             [
                 self._lock,
-                ft.Semantics(content=self._input, label=setting.name, container=True),
+                named(self._input, setting.name)
+                if isinstance(self._input, ft.TextField)
+                else ft.Semantics(content=self._input, label=setting.name, container=True),
                 ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64, no_wrap=True),
                 self._reset,
             ],

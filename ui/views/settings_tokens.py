@@ -11,6 +11,7 @@ from streams.records.link import Link
 from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import CONSOLE_SCOPES, Scope
 from ui.components.confirm import Question, ask
+from ui.components.icon_button import IconButton
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.format import age_text
@@ -25,6 +26,7 @@ from ui.theme import (
     SIZE_BODY,
     STRONG,
     STRONG_FACE,
+    SelectableText,
     Tone,
     body_text,
     card_title,
@@ -221,7 +223,7 @@ def _scope_line(scope: Scope, box: ft.Checkbox) -> ft.Control:
 
 
 def _shown_once(made: NewToken) -> ft.Control:
-    copy = ft.IconButton(ft.Icons.CONTENT_COPY, icon_size=16, tooltip="Copy the token")
+    copy = IconButton(ft.Icons.CONTENT_COPY, icon_size=16, tooltip="Copy the token")
     copy.action = ft.CopyToClipboard(made.secret)
     return ft.Container(
         ft.Column(
@@ -229,7 +231,7 @@ def _shown_once(made: NewToken) -> ft.Control:
                 small_text(f"The token {made.token.name}; it is shown this once:"),
                 ft.Row(
                     [
-                        ft.Text(made.secret, font_family=MONO, color=INK, selectable=True, expand=True),
+                        SelectableText(made.secret, font_family=MONO, color=INK, expand=True),
                         copy,
                     ]
                 ),
