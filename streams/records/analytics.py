@@ -39,9 +39,9 @@ class BackupInterval(Record, frozen=True, kw_only=True):
 
     @property
     def success_ratio(self) -> float | None:
-        """Which part of the runs that were not cancelled kept something; None where there was none."""
+        """Part of the runs that were not cancelled and kept everything; None where there was none."""
         judged = self.complete + self.partial + self.failed
-        return (self.complete + self.partial) / judged if judged else None
+        return self.complete / judged if judged else None
 
 
 class BackupHistory(Record, frozen=True, kw_only=True):

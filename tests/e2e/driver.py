@@ -24,7 +24,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SEE_S = 10.0
+SEE_S = 30.0
 """How long a text may take to appear where nothing else is said; generous, since it only bounds a failure."""
 
 

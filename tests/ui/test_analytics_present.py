@@ -82,11 +82,12 @@ def test_success_leaves_out_what_was_cancelled_and_hours_without_runs() -> None:
     drawn = present_success(told, WORDS)
     assert isinstance(drawn.plot, LinePlot)
     closed, tail = drawn.plot.lines
-    assert [round(spot.value, 2) for spot in closed.spots] == [0.9, 1.0]
+    assert [round(spot.value, 2) for spot in closed.spots] == [0.9, 0.0], "a partial one is no success"
     assert tail.stroke.dash
-    assert [spot.value for spot in tail.spots] == [1.0, 0.5]
+    assert [spot.value for spot in tail.spots] == [0.0, 0.5]
+    assert closed.spots[1].text.endswith("0.0 % (0 of 4, 4 partial)")
     assert closed.spots[0].text.endswith("90.0 % (9 of 10)")
-    assert drawn.head == "87.5 %"
+    assert drawn.head == "62.5 %"
     assert drawn.plot.scale.high == 1.0
     assert is_idle(history(hour(0)))
     assert not is_idle(told)

@@ -176,11 +176,13 @@ async def test_a_disk_that_runs_full_is_a_reason_to_look_and_leads_to_how_it_gre
 async def test_the_load_behind_a_number_opens_large() -> None:
     async with stage() as s:
         h = s.h
-        card = next(c for c in h.find_all(ft.Container, s.view.load) if c.on_click and "CPU" in h.texts(c))
+        card = next(
+            c for c in h.find_all(ft.Container, s.view.load) if c.on_click and "Server CPU" in h.texts(c)
+        )
         await h.fire(card, "click")
         dialog = h.find(ft.AlertDialog)
         texts = h.texts(dialog)
-        assert "CPU, last 10 minutes" in texts
+        assert "Server CPU, last 10 minutes" in texts
         assert "Greatest" in texts
         assert any("GET /api/load" in text for text in texts)
 

@@ -229,7 +229,9 @@ async def test_a_menu_that_was_taken_away_while_it_was_open_costs_one_escape_at_
 async def test_no_key_reaches_what_lies_below_a_dialog() -> None:
     async with stage() as s:
         load = s.shell.view("dashboard").load  # type: ignore[attr-defined]
-        card = next(c for c in s.h.find_all(ft.Container, load) if c.on_click and "CPU" in s.h.texts(c))
+        card = next(
+            c for c in s.h.find_all(ft.Container, load) if c.on_click and "Server CPU" in s.h.texts(c)
+        )
         await s.h.fire(card, "click")
         await _press(s.h, "2")
         assert s.shell.current == "dashboard"

@@ -110,15 +110,15 @@ def present_volume(history: BackupHistory, words: Formatter, *, seen: bool) -> D
 
 
 def present_success(history: BackupHistory, words: Formatter) -> Drawn:
-    """Return which part of the runs of each interval kept something; intervals without runs are left out."""
+    """Return which part of the runs of each interval kept everything; a partial one is no success."""
     shift = timedelta(seconds=history.shift_s)
     gap_s = 2.5 * history.step_s
 
     def spot(interval: BackupInterval, ratio: float, moved: timedelta, prefix: str) -> Spot:
         when = span_text(interval.at, history.step_s, words.zone)
         judged = interval.runs - interval.cancelled
-        good = interval.complete + interval.partial
-        text = f"{prefix}{when}\n{ratio_text(ratio, digits=1)} ({count_text(good)} of {count_text(judged)})"
+        of = f"{count_text(interval.complete)} of {count_text(judged)}{_partial(interval.partial)}"
+        text = f"{prefix}{when}\n{ratio_text(ratio, digits=1)} ({of})"
         return Spot(interval.at + moved, ratio, text)
 
     def spots(intervals: Sequence[BackupInterval], moved: timedelta, prefix: str = "") -> tuple[Spot, ...]:
@@ -141,7 +141,9 @@ def present_success(history: BackupHistory, words: Formatter) -> Drawn:
     ratios = [each.value for line in lines for each in line.spots]
     scale = value_scale([min([LEAST_RATIO, *ratios]), 1.0], Unit.RATIO, words, from_zero=False)
     overall = _ratio(history.intervals)
-    exact = f"{ratio_text(overall, digits=2)} of all backups that were not cancelled kept something"
+    partial = sum(each.partial for each in history.intervals)
+    share = ratio_text(overall, digits=2)
+    exact = f"{share} of all backups that were not cancelled were complete{_partial(partial)}"
     since = history.intervals[0].at if history.intervals else history.since
     plot = LinePlot(
         lines=tuple(lines),
@@ -248,9 +250,14 @@ def _is_open(history: BackupHistory, index: int) -> bool:
 
 
 def _ratio(intervals: Sequence[BackupInterval]) -> float | None:
-    good = sum(each.complete + each.partial for each in intervals)
-    judged = good + sum(each.failed for each in intervals)
+    good = sum(each.complete for each in intervals)
+    judged = good + sum(each.partial + each.failed for each in intervals)
     return good / judged if judged else None
+
+
+def _partial(count: int) -> str:
+    """Say how many of those that are no success were partial."""
+    return f", {count_text(count)} partial" if count else ""
 
 
 def _step(history: BackupHistory) -> str:

@@ -41,17 +41,23 @@ def _sample(status: ServerStatus, words: Formatter) -> str:
 METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
     Metric(
         "cpu",
-        "CPU",
+        "Server CPU",
         lambda s, _: ratio_text(s.cpu_ratio),
-        lambda s, w: f"{ratio_text(s.cpu_ratio, digits=1)} of one core\n{_sample(s, w)}",
+        lambda s, w: (
+            f"The server's process takes {ratio_text(s.cpu_ratio, digits=1)} of one core;"
+            f" 200 % are two cores in full.\n{_sample(s, w)}"
+        ),
         series="cpu_ratio",
         leads_to="The last 10 minutes",
     ),
     Metric(
         "memory",
-        "Memory",
+        "Server memory",
         lambda s, w: w.size(s.memory_bytes),
-        lambda s, w: f"{w.exact_size(s.memory_bytes)} of {w.size(s.memory_total_bytes)}\n{_sample(s, w)}",
+        lambda s, w: (
+            f"The server's process takes {w.exact_size(s.memory_bytes)}"
+            f" of the {w.size(s.memory_total_bytes)} of its machine.\n{_sample(s, w)}"
+        ),
         series="memory_bytes",
         floor=None,
         leads_to="The last 10 minutes",
@@ -60,7 +66,10 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
         "connections",
         "Connections",
         lambda s, _: count_text(s.connections),
-        lambda s, w: f"{count_text(s.consoles)} of them consoles\n{_sample(s, w)}",
+        lambda s, w: (
+            f"Open connections at the server's ports: {count_text(s.consoles)} of consoles,"
+            f" the rest of agents and other programs.\n{_sample(s, w)}"
+        ),
         series="connections",
         leads_to="The last 10 minutes",
     ),
@@ -77,7 +86,7 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
         "Throughput",
         lambda s, w: w.rate(s.received_bps),
         lambda s, w: (
-            f"{w.rate(s.received_bps)} received, {w.rate(s.sent_bps)} sent\n"
+            f"{w.rate(s.received_bps)} received from all clients, {w.rate(s.sent_bps)} sent.\n"
             f"A backup is faster than that where the server has its contents already.\n{_sample(s, w)}"
         ),
         series="received_bps",
@@ -88,8 +97,9 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
         "Storage, whole disk",
         lambda s, w: f"{w.size(s.disk_total_bytes - s.disk_free_bytes)} of {w.size(s.disk_total_bytes)}",
         lambda s, w: (
-            f"{w.exact_size(s.disk_free_bytes)} free\n{w.size(s.store_bytes)} used by the file store\n"
-            + _sample(s, w)
+            f"The disk with the server's data, with all that others keep on it:"
+            f" {w.exact_size(s.disk_free_bytes)} free.\n"
+            f"{w.size(s.store_bytes)} of it are contents of backups.\n" + _sample(s, w)
         ),
         ratio_fn=_used_ratio,
         tone_fn=_storage_tone,
