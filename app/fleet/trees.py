@@ -140,16 +140,17 @@ _COUNTS: dict[Role, tuple[int, int]] = {
 }  # fmt: skip
 _USUAL_COUNT = (16, 30)
 _CHANGES_A_DAY: dict[Role, float] = {
-    Role.WEB: 2.5, Role.DATABASE: 4, Role.MAIL: 5, Role.FILES: 4, Role.BUILD: 3, Role.SERVICE: 2,
-    Role.LAPTOP: 2.5, Role.WORKSTATION: 2.5, Role.DEVICE: 1,
+    Role.WEB: 1.5, Role.DATABASE: 2.5, Role.MAIL: 4, Role.FILES: 2.5, Role.BUILD: 2, Role.SERVICE: 1,
+    Role.LAPTOP: 1.5, Role.WORKSTATION: 1.5, Role.DEVICE: 0.5,
 }  # fmt: skip
 """How many files are written on a machine of a role in a day."""
+_WRITTEN_CAP_BYTES = 2 * MIB
 _REWRITTEN_RATIO = 0.6
 """How many of them were there before."""
 _REMOVED_RATIO = 0.6
 """For how many new files an old one goes."""
 _HAVE_IMAGES = (Role.DATABASE, Role.FILES, Role.BUILD, Role.WORKSTATION)
-_IMAGES_A_DAY = 0.01
+_IMAGES_A_DAY = 0.006
 
 
 def new_path(machine: Machine, rng: Random) -> str:
@@ -235,17 +236,17 @@ def drift(
         if old and rng.random() < _REWRITTEN_RATIO:
             path = rng.choice(old)
             size = max(1, round(tree[path].size_bytes * rng.uniform(0.9, 1.15)))
-            written[path] = SimFile(path, min(size, _FILE_CAP_BYTES), mtime_ns)
+            written[path] = SimFile(path, min(size, _WRITTEN_CAP_BYTES), mtime_ns)
             continue
         path = new_path(machine, rng)
-        written[path] = SimFile(path, new_size(path, rng), mtime_ns)
+        written[path] = SimFile(path, min(new_size(path, rng), _WRITTEN_CAP_BYTES), mtime_ns)
         if old and rng.random() < _REMOVED_RATIO:
             gone.add(rng.choice(old))
     if machine.role in _HAVE_IMAGES:
         for _ in range(_poisson(_IMAGES_A_DAY * days, rng)):
             path = f"/var/backups/image-{rng.randint(1, 5)}.{rng.choice(('qcow2', 'tar', 'iso'))}"
             mtime_ns = round(rng.uniform(since_s, now_s) * 1e9)
-            written[path] = SimFile(path, rng.randint(4, 16) * MIB, mtime_ns)
+            written[path] = SimFile(path, rng.randint(4, 12) * MIB, mtime_ns)
     return Change(tuple(written.values()), tuple(sorted(gone - written.keys())))
 
 
