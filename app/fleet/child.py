@@ -94,7 +94,7 @@ async def _serve(data: Path, port: int, plan: Plan) -> None:
             data,
             host=HOST,
             port=port,
-            settings=server_settings(plan.scenario, free_bytes),
+            settings=server_settings(plan.scenario, free_bytes, plan.clients),
             simulated=True,
             ready=ready.set_result,
             stop=stop,

@@ -32,8 +32,8 @@ GROWTH_EVERY_S = 20 * MINUTE_S
 GROWTH_FACTOR = 8.0
 CHURN_EVERY_S = 10 * MINUTE_S
 FILL_FACTOR = 40.0
-FILL_WARN_BYTES, FILL_REFUSE_BYTES = 8 * 1024**2, 96 * 1024**2
-"""After how many more bytes on the disk the server warns, and after how many it takes no more."""
+FILL_WARN_BYTES, FILL_REFUSE_BYTES = 128 * 1024, 384 * 1024
+"""After how many more bytes for each machine the server warns, and after how many it takes no more."""
 RUSH_S = 30 * MINUTE_S
 NIGHT_S = 8 * HOUR_S
 NIGHT_FAILURE_RATIO = 0.75
@@ -56,13 +56,13 @@ class Scenario(StrEnum):
     BAD_NIGHT = "bad-night"
 
 
-def server_settings(scenario: Scenario, free_bytes: int) -> ServerSettings:
+def server_settings(scenario: Scenario, free_bytes: int, clients: int) -> ServerSettings:
     """Return the settings of the server for a scenario; ``free_bytes`` of its disk are free now."""
     if scenario is not Scenario.FULL_DISK:
         return ServerSettings()
     return ServerSettings(
-        warn_free_bytes=max(0, free_bytes - FILL_WARN_BYTES),
-        least_free_bytes=max(0, free_bytes - FILL_REFUSE_BYTES),
+        warn_free_bytes=max(0, free_bytes - clients * FILL_WARN_BYTES),
+        least_free_bytes=max(0, free_bytes - clients * FILL_REFUSE_BYTES),
     )
 
 

@@ -53,9 +53,15 @@ class DiskWatch:
             log.info("disk_has_room_again", free=free)
 
 
+def measure(folder: Path) -> tuple[int, int]:
+    """Return the size and the free space of the disk that ``folder`` is on, in bytes; blocks."""
+    usage = shutil.disk_usage(folder)
+    return usage.total, usage.free
+
+
 def free_bytes(folder: Path) -> int:
     """Return the free space of the disk that ``folder`` is on; blocks."""
-    return shutil.disk_usage(folder).free
+    return measure(folder)[1]
 
 
 async def check_free(folder: Path, least_bytes: int, size_bytes: int = 0) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.protocol import SERVER_VERSION
+from app.server import disk
 from app.server.agents import AgentsHub
 from app.server.disk import DiskWatch
 from app.server.hub import Hub
@@ -53,8 +54,7 @@ class Machine:
         with process.oneshot():
             cpu_ratio = process.cpu_percent() / 100
             memory = process.memory_info().rss
-        disk = psutil.disk_usage(str(self._data_dir))
-        return cpu_ratio, memory, psutil.virtual_memory().total, disk.total, disk.free
+        return cpu_ratio, memory, psutil.virtual_memory().total, *disk.measure(self._data_dir)
 
 
 class StatusSampler:

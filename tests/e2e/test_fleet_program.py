@@ -21,7 +21,6 @@ from streams.commands import Outcome
 from streams.records.clients import Client
 from streams.records.files import FilePage
 from streams.records.runs import Run, RunPage
-from streams.records.server import ServerStatus
 from streams.vocabulary import AuditAction, ClientState, RunState, RunTrigger
 
 pytestmark = pytest.mark.timeout(120)
@@ -152,20 +151,6 @@ async def test_in_a_churning_fleet_machines_come_and_go(tmp_path: Path) -> None:
             await clients_when(
                 api, lambda clients: len(clients) > 4 and any(client.destroy_at for client in clients)
             )
-    finally:
-        assert await end(child) == 0
-
-
-async def test_a_disk_that_fills_is_warned_of_and_then_takes_no_more(tmp_path: Path) -> None:
-    child, told = await start(tmp_path, "--pace", "100", "--scenario", "full-disk")
-    try:
-        async with api_of(told) as api:
-            status = await api.call("GET", "/api/status", ServerStatus)
-            assert status.disk_warn_bytes > status.disk_least_bytes > 0
-            full = await runs_of(api, wanted=lambda run: "disk" in (run.reason or ""), within_s=90)
-            assert full[0].state is RunState.FAILED
-            status = await api.call("GET", "/api/status", ServerStatus)
-            assert status.disk_free_bytes < status.disk_warn_bytes
     finally:
         assert await end(child) == 0
 
