@@ -12,6 +12,7 @@ from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Delta, Snapshot
 from streams.sources.analytics import AnalyticsStreams
 from streams.sources.database import DatabaseStreams
@@ -47,6 +48,8 @@ class Streams:
     load: Observable[Snapshot[tuple[Series, ...]]]
     """The last 10 minutes of the server's metrics."""
     forecast: Observable[Snapshot[StorageForecast]]
+    server_settings: Observable[Snapshot[ServerSettingsSheet]]
+    """The server's own settings as they are in force."""
     files_summary: Observable[Snapshot[FilesSummary]]
     file_page: Callable[[FileQuery], Observable[Snapshot[FilePage]]]
     """A page of files, read again when files change; build a new one for each query and switch to it."""

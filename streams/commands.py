@@ -8,6 +8,7 @@ from streams.records.base import Record
 from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
+from streams.records.server_settings import ServerSettingEdit, ServerSettingsSheet
 from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import Scope
 
@@ -93,6 +94,10 @@ class Commands(Protocol):
 
     async def revoke_token(self, token_id: int) -> None:
         """Let a token be good no longer, and close its sockets."""
+        ...
+
+    async def change_server_settings(self, changes: Sequence[ServerSettingEdit]) -> ServerSettingsSheet:
+        """Put settings of the server in force, all or none; return what holds then."""
         ...
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:

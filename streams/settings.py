@@ -1,4 +1,4 @@
-"""What the screen asks of the settings, which are kept in a file and take effect in running streams."""
+"""The console's own settings, which are kept in a file and take effect in running streams."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -28,11 +28,11 @@ class SettingsPort(Protocol):
         ...
 
     async def reset(self) -> None:
-        """Leave everything out of the file that is not a secret, which gives all defaults."""
+        """Leave all the console's settings but secrets out of the file, which gives their defaults."""
         ...
 
     async def export(self) -> str:
-        """Return the text of the file without its secrets."""
+        """Return the text of the file without its secrets, and what is not the console's."""
         ...
 
     async def preview(self, text: str) -> tuple[SettingChange, ...]:
@@ -40,7 +40,10 @@ class SettingsPort(Protocol):
         ...
 
     async def take(self, text: str) -> None:
-        """Put this text in the place of the file; secrets that it does not name are kept."""
+        """Put this text in the place of the file; secrets that it does not name are kept.
+
+        So is what the file says for a server or an agent, whatever the text says of them.
+        """
         ...
 
     async def undo(self) -> None:

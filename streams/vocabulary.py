@@ -190,6 +190,8 @@ class EventKind(Word):
     SERVER_STARTED = "server_started"
     SERVER_STOPPING = "server_stopping"
     SERVER_STOPPED = "server_stopped"
+    SETTINGS_CHANGED = "settings_changed"
+    """Settings of the server were changed through its API."""
 
 
 class Scope(Word):
@@ -202,7 +204,7 @@ class Scope(Word):
     RESTORE = "restore"
     """Read the contents of files and the list of a whole client."""
     DESTROY = "destroy"
-    """Remove clients, take away protection, and manage tokens."""
+    """Remove clients, take away protection, manage tokens, and change the server's settings."""
     AGENT = "agent"
     """One client: it sends and restores its own files only."""
 

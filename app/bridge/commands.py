@@ -19,6 +19,7 @@ from streams.commands import Outcome
 from streams.records.clients import Client, ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
+from streams.records.server_settings import ServerSettingEdit, ServerSettingEdits, ServerSettingsSheet
 from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import Scope
 
@@ -108,6 +109,11 @@ class ServerCommands:
     async def revoke_token(self, token_id: int) -> None:
         """DELETE /api/tokens/{id}."""
         await self._http.send("DELETE", f"/api/tokens/{token_id}", ConsoleToken, limit_s=COMMAND_S)
+
+    async def change_server_settings(self, changes: Sequence[ServerSettingEdit]) -> ServerSettingsSheet:
+        """PATCH /api/settings."""
+        body = ServerSettingEdits(changes=tuple(changes))
+        return await self._http.send("PATCH", "/api/settings", ServerSettingsSheet, body, limit_s=COMMAND_S)
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         """POST /api/files/verify."""

@@ -15,6 +15,7 @@ from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.logs import PAGE_LINES, LogFilter, LogPage
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.records.server_settings import ServerSettingsSheet
 from streams.sources.reading import Numbered
 from streams.sources.runs import progress_of
 from streams.vocabulary import LogSource
@@ -77,6 +78,10 @@ class HttpPorts:
     def forecast(self) -> Observable[StorageForecast]:
         """GET /api/storage/forecast."""
         return self._got("/api/storage/forecast", StorageForecast)
+
+    def server_settings(self) -> Observable[ServerSettingsSheet]:
+        """GET /api/settings."""
+        return self._got("/api/settings", ServerSettingsSheet)
 
     def activity(self, client_id: str | None = None) -> Observable[tuple[Activity, ...]]:
         """GET /api/activity."""

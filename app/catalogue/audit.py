@@ -50,6 +50,18 @@ class Command:
         self.note = replace(self.note, **known)
 
 
+def remember_settings(transaction: Transaction, values: Mapping[str, str]) -> dict[str, str]:
+    """Keep what settings are worth, by name, beside what others are; return what all were before."""
+    kept = transaction.all(select(meta.c.value).where(meta.c.name == _SETTINGS))
+    before = msgspec.json.decode(kept[0].value, type=dict[str, str]) if kept else {}
+    text = msgspec.json.encode(before | dict(values)).decode()
+    if not kept:
+        transaction.run(insert(meta).values(name=_SETTINGS, value=text))
+    elif text != kept[0].value:
+        transaction.run(update(meta).where(meta.c.name == _SETTINGS).values(value=text))
+    return before
+
+
 class AuditLog:
     """Appends to the record and reads it as log lines."""
 
@@ -106,28 +118,19 @@ class AuditLog:
         """Append a row for each setting that differs from when the server last started."""
 
         def work(transaction: Transaction) -> None:
-            kept = transaction.all(select(meta.c.value).where(meta.c.name == _SETTINGS))
-            text = msgspec.json.encode(dict(values)).decode()
-            if not kept:
-                transaction.run(insert(meta).values(name=_SETTINGS, value=text))
-                return
-            before = msgspec.json.decode(kept[0].value, type=dict[str, str])
-            changed = [name for name in values if before.get(name, values[name]) != values[name]]
-            if changed or before.keys() != values.keys():
-                transaction.run(update(meta).where(meta.c.name == _SETTINGS).values(value=text))
-            if changed:
-                note_in(
-                    transaction,
-                    [
-                        AuditNote(
-                            action=AuditAction.CHANGE_SETTINGS,
-                            who="server",
-                            target=name,
-                            detail=f"{before[name]} to {values[name]}",
-                        )
-                        for name in changed
-                    ],
+            before = remember_settings(transaction, values)
+            notes = [
+                AuditNote(
+                    action=AuditAction.CHANGE_SETTINGS,
+                    who="server",
+                    target=name,
+                    detail=f"{before[name]} to {value}",
                 )
+                for name, value in values.items()
+                if before.get(name, value) != value
+            ]
+            if notes:
+                note_in(transaction, notes)
 
         await self._writer.write(work)
 

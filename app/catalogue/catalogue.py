@@ -23,6 +23,7 @@ from app.catalogue.errors import CatalogueLost
 from app.catalogue.events import ActivityLog, Events
 from app.catalogue.files import Files
 from app.catalogue.holds import Holds
+from app.catalogue.kept_settings import KeptSettings
 from app.catalogue.known_time import KnownTime, uptime_s
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
@@ -92,6 +93,7 @@ class Catalogue:
         self.revocations = Revocations(self.readers, self.writer, self.tokens)
         self.holds = Holds(self.readers, self.writer, self.known_time)
         self.audit = AuditLog(path, self.readers, self.writer)
+        self.settings = KeptSettings(self.readers, self.writer)
         self.enrolments = Enrolments(self.writer, self.tokens)
         self.clients = Clients(self.readers, self.writer)
         self.contents = Contents(self.readers, self.writer, stored_sizes, now=now)

@@ -14,7 +14,7 @@ from app.catalogue.known_time import KnownTime, Times
 from app.catalogue.readers import Readers
 from app.catalogue.rows import PRESENT, client_of, run_of, select_runs
 from app.catalogue.schema import clients, meta, runs
-from app.catalogue.times import EPOCH, to_us
+from app.catalogue.times import EPOCH, from_us, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from streams.records.clients import Client
@@ -30,6 +30,15 @@ class _Settled(msgspec.Struct, frozen=True):
     value: float
     wished: float | None = None
     since_us: int = 0
+
+
+class Waiting(NamedTuple):
+    """A value that still holds although a smaller one is wished for."""
+
+    value: float
+    wished: float
+    until: datetime
+    """When the wished one holds at the earliest."""
 
 
 class DueClient(NamedTuple):
@@ -153,6 +162,19 @@ class Holds:
     async def settled_delay_h(self, wished: float) -> float:
         """Return how many hours a mark is held: a shorter delay holds only after the one before."""
         return await self.settled("destroy_delay_h", wished, None)
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """Return the settings that were made less and whose former value still holds, by name."""
+        rows = await self._readers.rows(select(meta).where(meta.c.name.startswith(_SETTLED)))
+        known = {
+            row.name.removeprefix(_SETTLED): msgspec.json.decode(row.value, type=_Settled) for row in rows
+        }
+        delay = known.get("destroy_delay_h", _Settled(0.0)).value
+        return {
+            name: Waiting(each.value, each.wished, from_us(each.since_us) + timedelta(hours=delay))
+            for name, each in known.items()
+            if each.wished is not None and each.wished < each.value
+        }
 
     async def settled(self, name: str, wished: float, delay: timedelta | None) -> float:
         """Return which value of a setting holds now: a smaller one than before holds only after a delay.

@@ -16,52 +16,67 @@ _NEXT: Final = {
     "connection": "when the console starts again",
     "mock": "when the console starts again",
     "web": "when the console starts again",
-    "server": "when the server starts again",
-    "agent": "when the agent starts again",
 }
+CONSOLE_SECTIONS: Final = tuple(name for name in Settings.model_fields if name not in ("server", "agent"))
+"""Those that a console's file is for. Server and agents have files of their own, on their own machines."""
+
+
+Source = tuple[SettingSource, str]
+"""Where a value comes from: the layer, and the file, variable or flag."""
 
 
 def describe(settings: Settings, text: str, path: Path, flags: Flags, *, exists: bool) -> SettingsSheet:
-    """Return all settings in force, with where each value comes from; ``text`` is that of the file."""
-    table, variables = table_of(text, path), given_variables()
+    """Return the console's settings in force, with where each comes from; ``text`` is that of the file."""
 
-    def source(section: str, key: str) -> tuple[SettingSource, str]:
-        if key in (flags.get(section) or {}):
+    def section(name: str) -> SettingsSection:
+        sources = sources_of(name, text, path, flags)
+        values = getattr(settings, name)
+        return SettingsSection(
+            name=name,
+            about=(model_of(name).__doc__ or "").replace("``", ""),
+            settings=tuple(described(name, key, getattr(values, key), sources[key]) for key in sources),
+        )
+
+    sections = tuple(section(name) for name in CONSOLE_SECTIONS)
+    return SettingsSheet(sections=sections, file=str(path), file_exists=exists)
+
+
+def sources_of(section: str, text: str, path: Path | None, flags: Flags) -> dict[str, Source]:
+    """Return for each key of a section where its value comes from; ``text`` is that of the file."""
+    variables = given_variables().get(section) or {}
+    given, table = flags.get(section) or {}, table_of(text, path).get(section) or {}
+
+    def source(key: str) -> Source:
+        if key in given:
             return SettingSource.FLAG, "the command line"
-        if key in (variables.get(section) or {}):
+        if key in variables:
             return SettingSource.ENVIRONMENT, f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
-        if key in (table.get(section) or {}):
+        if key in table:
             return SettingSource.FILE, str(path)
         return SettingSource.DEFAULT, ""
 
-    def of(section: str, key: str, field: FieldInfo) -> Setting:
-        kind, value = _kind(field), getattr(getattr(settings, section), key)
-        where, name = source(section, key)
-        return Setting(
-            section=section,
-            key=key,
-            kind=kind,
-            about=field.description or "",
-            unit=told(field, "unit"),
-            allowed=allowed(field),
-            choices=tuple(field.annotation.__args__) if kind is SettingKind.CHOICE else (),  # type: ignore[union-attr]
-            default=text_of(field.get_default()),
-            value=text_of(value),
-            is_set=value is not None,
-            source=where,
-            source_name=name,
-            takes_effect=_NEXT.get(section, ""),
-        )
+    return {key: source(key) for key in model_of(section).model_fields}
 
-    sections = tuple(
-        SettingsSection(
-            name=section,
-            about=(model_of(section).__doc__ or "").replace("``", ""),
-            settings=tuple(of(section, key, field) for key, field in model_of(section).model_fields.items()),
-        )
-        for section in Settings.model_fields
+
+def described(section: str, key: str, value: Any, source: Source) -> Setting:
+    """Return a setting with its value in force and all that its field says of it."""
+    field = model_of(section).model_fields[key]
+    kind, (where, name) = _kind(field), source
+    return Setting(
+        section=section,
+        key=key,
+        kind=kind,
+        about=field.description or "",
+        unit=told(field, "unit"),
+        allowed=allowed(field),
+        choices=tuple(field.annotation.__args__) if kind is SettingKind.CHOICE else (),  # type: ignore[union-attr]
+        default=text_of(field.get_default()),
+        value=text_of(value),
+        is_set=value is not None,
+        source=where,
+        source_name=name,
+        takes_effect=_NEXT.get(section, ""),
     )
-    return SettingsSheet(sections=sections, file=str(path), file_exists=exists)
 
 
 def text_of(value: Any) -> str:

@@ -9,11 +9,21 @@ import platformdirs
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
-from app.config.describe import describe, differences, split, value_of
+from app.config.describe import CONSOLE_SECTIONS, describe, differences, split, value_of
 from app.config.load import FILE_NAME, read_file, settings_of, table_of
 from app.config.sections import ConnectionSettings
+from app.config.settings import Settings
 from app.config.watch import SettingsWatcher
-from app.config.write import NEW_FILE, save, secrets, settings_named_in, with_secrets_of, without, write_file
+from app.config.write import (
+    NEW_FILE,
+    save,
+    secrets,
+    settings_named_in,
+    with_secrets_of,
+    with_sections_of,
+    without,
+    write_file,
+)
 from streams.failures import ConfigRejected
 from streams.records.settings import CheckResult, SettingChange, SettingsSheet
 from streams.settings import Changes
@@ -22,8 +32,12 @@ Probe = Callable[[ConnectionSettings], Awaitable[tuple[CheckResult, ...]]]
 """Checks server, token and database that these settings name."""
 
 
+OTHERS = frozenset(Settings.model_fields) - frozenset(CONSOLE_SECTIONS)
+"""Sections for a server or an agent that may read the same file: nothing here changes them."""
+
+
 class SettingsDesk:
-    """Reads from the watcher, writes into its file, and has the watcher look at once."""
+    """The console's own settings: read from the watcher, written into its file, looked at at once."""
 
     def __init__(self, watcher: SettingsWatcher, text: str, probe: Probe) -> None:
         self._watcher, self._probe = watcher, probe
@@ -49,6 +63,7 @@ class SettingsDesk:
     def validate(self, name: str, text: str) -> str | None:
         """Return why a setting may not be ``text``, in the words of the start; None if it may."""
         try:
+            _own(name)
             value_of(name, text)
         except ConfigRejected as error:
             return error.message
@@ -56,9 +71,7 @@ class SettingsDesk:
 
     async def save(self, changes: Changes) -> None:
         """Write changes into the file and have them take effect."""
-        edits = {
-            split(name): None if text is None else value_of(name, text) for name, text in changes.items()
-        }
+        edits = {_own(name): None if text is None else value_of(name, text) for name, text in changes.items()}
         async with self._busy:
             await asyncio.to_thread(save, self._path, edits, self._watcher.flags)
             await self._look()
@@ -69,11 +82,12 @@ class SettingsDesk:
             former = await self._text()
             named = settings_named_in(table_of(former, self._path))
             kept = set(secrets())
-            await self._replace(without(former, [name for name in named if name not in kept]), former)
+            gone = [name for name in named if name[0] not in OTHERS and name not in kept]
+            await self._replace(without(former, gone), former)
 
     async def export(self) -> str:
-        """Return the text of the file without its secrets."""
-        return without(await self._text(), secrets())
+        """Return the text of the file without its secrets, and what is not the console's."""
+        return with_sections_of(without(await self._text(), secrets()), "", OTHERS)
 
     async def preview(self, text: str) -> tuple[SettingChange, ...]:
         """Return what taking this text for the file would change."""
@@ -82,7 +96,7 @@ class SettingsDesk:
         except ConfigRejected as error:  # which has been read as if it stood there already
             words = error.message.replace(str(self._path), "the chosen file", 1)
             raise ConfigRejected(words, hint=error.hint) from None
-        after = settings_of(with_secrets_of(text, await self._text()), self._path, self._watcher.flags)
+        after = settings_of(_taken(text, await self._text()), self._path, self._watcher.flags)
         return tuple(
             SettingChange(name=name, before=old, after=new)
             for name, (old, new) in differences(self._watcher.current, after).items()
@@ -93,7 +107,7 @@ class SettingsDesk:
         async with self._busy:
             former = await self._text()
             settings_of(text, self._path, self._watcher.flags)
-            await self._replace(with_secrets_of(text, former), former)
+            await self._replace(_taken(text, former), former)
 
     async def undo(self) -> None:
         """Bring back the file as it was before the last ``reset`` or ``take``."""
@@ -131,6 +145,22 @@ class SettingsDesk:
         if self._watcher.path is None:
             self._watcher.follow(self._path)
         await self._watcher.look(self._path)
+
+
+def _own(name: str) -> tuple[str, str]:
+    """Return section and key of a setting of the console; raise ConfigRejected for one that is another's."""
+    section, key = split(name)
+    if section in OTHERS:
+        raise ConfigRejected(
+            f"{name} is not a setting of the console.",
+            hint="The server's are changed through the server, an agent's on its own machine.",
+        )
+    return section, key
+
+
+def _taken(text: str, former: str) -> str:
+    """Return a text for the file with what the former one says of secrets, server and agent."""
+    return with_sections_of(with_secrets_of(text, former), former, OTHERS)
 
 
 async def open_desk(watcher: SettingsWatcher, probe: Probe) -> SettingsDesk:

@@ -111,6 +111,17 @@ def with_secrets_of(text: str, former: str) -> str:
     return edited(text, kept)
 
 
+def with_sections_of(text: str, former: str, sections: Iterable[str]) -> str:
+    """Return the text with these sections as a former one has them, whatever it says of them itself."""
+    new, old = tomlkit.parse(text), tomlkit.parse(former)
+    for section in sections:
+        if section in new:
+            new.remove(section)
+        if section in old:
+            new.append(section, old[section])
+    return tomlkit.dumps(new)
+
+
 def settings_named_in(table: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return section and key of all that a file says."""
     return [(section, key) for section, keys in table.items() if isinstance(keys, dict) for key in keys]

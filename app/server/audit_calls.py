@@ -19,6 +19,10 @@ NAMED = 5
 """How many things a row names; the others are counted."""
 DETAIL = web.RequestKey("audit_detail", str)
 """What a handler adds to the row of its call."""
+ORDER = web.RequestKey("audit_order", AuditNote)
+"""What a call is noted as, before its result is known; for a handler that writes its rows itself."""
+NOTED = web.RequestKey("audit_noted", bool)
+"""Set by a handler whose row becomes durable together with its effect; only its failure is noted for it."""
 
 
 def note_of(
@@ -107,6 +111,8 @@ def _of_body(body: Any, roster: Roster) -> list[str]:
                 parts.append(_counted("file", [str(file_id) for file_id in value]))
             case "name":
                 parts.append(str(value))
+            case "changes":
+                parts += [edit.name for edit in value[:NAMED]]
             case "goal_s" | "timeout_s":
                 parts += [] if value is None else [f"{field} {value:g}"]
             case "quota_bytes":

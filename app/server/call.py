@@ -19,7 +19,7 @@ from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
 from app.protocol import encode
-from app.server.audit_calls import note_of, with_failure, with_result
+from app.server.audit_calls import NOTED, ORDER, note_of, with_failure, with_result
 from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
 from app.server.problems import Refused
 from app.wire_limits import MAX_WORD, spoken
@@ -134,6 +134,7 @@ async def _noted(
         except TidewatchError as error:
             await room.audit.note(with_failure(about, error))
             return _Failed(error)
+        request[ORDER] = note
         try:
             value = await handler(**arguments)
         except asyncio.CancelledError as error:
@@ -143,7 +144,8 @@ async def _noted(
         except Exception as error:  # noqa: BLE001  (raised below, where somebody waits for it)
             await room.audit.note(with_failure(note, error))
             return _Failed(error)
-        await room.audit.note(with_result(request, note, value))
+        if not request.get(NOTED, False):
+            await room.audit.note(with_result(request, note, value))
         return value
 
     # Closing the connection cancels what answers it; an order that has begun is done and noted nevertheless.

@@ -38,13 +38,16 @@ class CatalogueBackups:
         self._failure = failure
         self._limits = limits
         self._now = now
-        self._every = timedelta(hours=limits.catalogue_backup_h)
         self._folders = [catalogue.parent / FOLDER]
         if limits.catalogue_backup_dir is not None:
             self._folders.append(limits.catalogue_backup_dir)
         self._good_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._problem = ""
+
+    @property
+    def _every(self) -> timedelta:
+        return timedelta(hours=self._limits.catalogue_backup_h)
 
     def status(self) -> CatalogueStatus:
         """Return whether the catalogue is lost, when its last good copy was made, and why the next fails."""

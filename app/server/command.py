@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from app.config import find_file, is_loopback, load_settings
+from app.config import find_file, is_loopback
+from app.config.configured import load_server
 from app.config.sections import ServerSettings
 from app.heap import still_heap
 from app.logs import set_up_logs
@@ -62,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     make_files_private()
     raise_file_limit()
     set_up_logs(level=args.log_level, form=args.log_format)
-    settings = load_settings(find_file(args.config), {"server": _given(args)}).server
+    configured = load_server(find_file(args.config), {"server": _given(args)})
+    settings = configured.settings
     certificate, key = settings.tls_certificate, settings.tls_key
     if key is not None and certificate is None:
         raise BadCertificate("A key without a certificate cannot serve TLS.", hint="Give --tls-cert too.")
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
                 args.data,
                 host=settings.host,
                 port=settings.port,
-                settings=settings,
+                settings=configured,
                 tls=tls,
                 new_catalogue=args.new_catalogue,
                 new_store=args.new_store,

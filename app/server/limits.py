@@ -3,12 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.config.configured import ConfiguredServer
 from app.config.sections import ServerSettings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Limits:
-    """Every bound of a running server; tests make them small."""
+    """Every bound of a running server; tests make them small.
+
+    All parts share one of these and read it each time, so that a changed setting takes effect. Only
+    ``LiveSettings`` changes it.
+    """
 
     uploads_per_client: int = 4
     uploads_at_once: int = 24
@@ -108,3 +113,18 @@ class Limits:
             quota_bytes=settings.quota_bytes,
             trusted_proxies=settings.trusted_proxies,
         )
+
+
+def configured_of(settings: ConfiguredServer | ServerSettings | Limits) -> ConfiguredServer:
+    """Return the configuration behind what a server is started with; bounds alone are taken as one."""
+    match settings:
+        case ConfiguredServer():
+            return settings
+        case ServerSettings():
+            return ConfiguredServer(settings=settings)
+        case Limits():
+            given = {
+                key: getattr(settings, key) for key in ServerSettings.model_fields if hasattr(settings, key)
+            }
+            # Not checked: tests have bounds that no configuration may ask for.
+            return ConfiguredServer(settings=ServerSettings.model_construct(**given))

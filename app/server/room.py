@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from app.catalogue.catalogue import Catalogue
+from app.config.configured import ConfiguredServer
 from app.server.agents import AgentsHub
 from app.server.audit import Audit
 from app.server.backups import Backups
@@ -17,6 +18,7 @@ from app.server.guess_limit import GuessLimit
 from app.server.happenings import say
 from app.server.hub import Hub
 from app.server.limits import Limits
+from app.server.live_settings import LiveSettings
 from app.server.logbook import Logbook
 from app.server.logins import Logins
 from app.server.peers import Peers
@@ -45,6 +47,7 @@ class Room:
 
     data_dir: Path
     limits: Limits
+    settings: LiveSettings
     catalogue: Catalogue
     store: Store
     tasks: Tasks
@@ -83,6 +86,7 @@ class Room:
 def furnish(
     *,
     data_dir: Path,
+    configured: ConfiguredServer,
     limits: Limits,
     catalogue: Catalogue,
     store: Store,
@@ -156,6 +160,7 @@ def furnish(
     return Room(
         data_dir=data_dir,
         limits=limits,
+        settings=LiveSettings(configured=configured, limits=limits, catalogue=catalogue),
         catalogue=catalogue,
         store=store,
         tasks=tasks,

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.session import Session
+from app.config.configured import ConfiguredServer
 from app.config.sections import ServerSettings
 from app.process import open_files_limit
 from app.server.accepting import Acceptor
@@ -30,7 +31,7 @@ from app.server.folder import (
     writable,
 )
 from app.server.hub import Hub
-from app.server.limits import Limits
+from app.server.limits import Limits, configured_of
 from app.server.logbook import Logbook
 from app.server.malformed import Runner
 from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
@@ -75,7 +76,7 @@ async def serve(
     *,
     host: str,
     port: int,
-    settings: ServerSettings | Limits,
+    settings: ConfiguredServer | ServerSettings | Limits,
     tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
@@ -110,14 +111,15 @@ async def running_room(
     *,
     host: str,
     port: int,
-    settings: ServerSettings | Limits,
+    settings: ConfiguredServer | ServerSettings | Limits,
     tls: ServedTls | None = None,
     simulated: bool = False,
     new_catalogue: bool = False,
     new_store: bool = False,
 ) -> AsyncGenerator[tuple[Room, ServerInfo]]:
     """Run a server for the length of a block; gives its parts and where it is."""
-    limits = settings if isinstance(settings, Limits) else Limits.of(settings)
+    configured = configured_of(settings)
+    limits = settings if isinstance(settings, Limits) else Limits.of(configured.settings)
     async with AsyncExitStack() as stack:
         http_socket, event_socket = await listen(host, port)
         stack.callback(http_socket.close)
@@ -154,6 +156,7 @@ async def running_room(
         door = Door(open_files_limit(), head_s=limits.head_s)
         room = furnish(
             data_dir=data_dir,
+            configured=configured,
             limits=limits,
             catalogue=catalogue,
             store=store,
@@ -167,9 +170,7 @@ async def running_room(
             simulated=simulated,
         )
         await begin_audit(room.audit, catalogue, data_dir)
-        if not isinstance(settings, Limits):
-            values = settings.model_dump(mode="json")
-            await catalogue.audit.note_settings({f"server.{name}": str(v) for name, v in values.items()})
+        await room.settings.begin(audited=not isinstance(settings, Limits))
         stack.push_async_callback(room.audit.close)
         stack.push_async_callback(room.tasks.close)
         await catalogue.clients.mark_all_offline()

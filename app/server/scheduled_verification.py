@@ -74,13 +74,16 @@ class ScheduledVerification:
         self._limits = limits
         self._pace = pace or Pace()
         self._now = now
-        self._within = timedelta(days=limits.verify_days)
         self._standing: Standing | None = None
         self._looked_s: float | None = None
-        self._state = VerificationState.IDLE if limits.verify_days else VerificationState.OFF
+        self._state = VerificationState.IDLE
         self._reason = ""
         self._results: dict[str, bool] = {}
         self._marked_s = time.monotonic()
+
+    @property
+    def _within(self) -> timedelta:
+        return timedelta(days=self._limits.verify_days)
 
     def status(self) -> VerificationStatus | None:
         """Return how far it is; None until it has looked."""
@@ -88,7 +91,7 @@ class ScheduledVerification:
         if standing is None:
             return None
         return VerificationStatus(
-            state=self._state,
+            state=self._state if self._limits.verify_days else VerificationState.OFF,
             within_days=self._limits.verify_days,
             content_count=standing.content_count,
             overdue_count=standing.overdue_count if self._limits.verify_days else 0,
@@ -112,8 +115,7 @@ class ScheduledVerification:
         except TidewatchError as failure:
             self._state, self._reason = VerificationState.FAILING, failure.line()
             raise
-        self._state = VerificationState.IDLE if self._limits.verify_days else VerificationState.OFF
-        self._reason = ""
+        self._state, self._reason = VerificationState.IDLE, ""
         if unreadable:
             self._state = VerificationState.FAILING
             self._reason = f"{unreadable} contents cannot be read now; the log names them."
@@ -130,6 +132,8 @@ class ScheduledVerification:
         try:
             while page := await self._page(now, after):
                 for content in page:
+                    if not self._limits.verify_days:  # switched off meanwhile
+                        return unreadable
                     await self._wait_for_uploads(content)
                     self._state = VerificationState.RUNNING
                     try:

@@ -25,6 +25,8 @@ class SettingSource(StrEnum):
 
     DEFAULT = "default"
     FILE = "file"
+    SERVER = "server"
+    """Set by a console through the server, which keeps it."""
     ENVIRONMENT = "environment"
     FLAG = "flag"
 

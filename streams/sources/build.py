@@ -17,6 +17,7 @@ from streams.records.link import Latency, Link
 from streams.records.logs import LogFilter, LogPage
 from streams.records.runs import Progress, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Snapshot
 from streams.sources import activity, analytics, clients, files, runs, server, transfers
 from streams.sources.database import DatabasePort, NoDatabase, build_database
@@ -58,6 +59,10 @@ class Ports(analytics.AnalyticsPorts, Protocol):
 
     def forecast(self) -> Observable[StorageForecast]:
         """When the disk will be full."""
+        ...
+
+    def server_settings(self) -> Observable[ServerSettingsSheet]:
+        """The server's own settings in force."""
         ...
 
     def activity(self, client_id: str | None = None) -> Observable[tuple[Activity, ...]]:
@@ -128,6 +133,9 @@ def build_streams(
         results=shared("results", background_s, runs.results(ports.results, reading)),
         load=shared("load", background_s, server.load(ports.load, reading)),
         forecast=shared("forecast", background_s, server.forecast(ports.forecast, reading)),
+        server_settings=shared(
+            "server settings", background_s, server.server_settings(ports.server_settings, reading)
+        ),
         files_summary=shared(
             "files summary", background_s, files.files_summary(ports.files_summary, reading)
         ),

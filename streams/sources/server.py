@@ -6,9 +6,10 @@ from reactivex import Observable
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event, StatusFrame
 from streams.records.server import Series, ServerStatus, StorageForecast
+from streams.records.server_settings import ServerSettingsSheet
 from streams.sources.feed import FeedItem
 from streams.sources.reading import Answered, Fetch, Heard, Reading
-from streams.vocabulary import Topic
+from streams.vocabulary import EventKind, Topic
 
 Told = Ok[ServerStatus] | Failed
 
@@ -72,3 +73,18 @@ def forecast(fetch: Fetch[StorageForecast], reading: Reading) -> Observable[Ok[S
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
     return reading.queried(fetch, Topic.SERVER, lambda _: False)
+
+
+def server_settings(
+    fetch: Fetch[ServerSettingsSheet], reading: Reading
+) -> Observable[Ok[ServerSettingsSheet] | Failed]:
+    """The server's own settings.
+
+    Source:  GET /api/settings every ``background_s``, after each gap, and after each change of a setting.
+    Emits:   all settings after each read.
+    Shape:   one record of about twenty-five settings.
+    Sharing: none; the cell that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+    changes = (EventKind.SETTINGS_CHANGED, EventKind.SERVER_STARTED)
+    return reading.queried(fetch, Topic.SERVER, lambda event: event.kind in changes)

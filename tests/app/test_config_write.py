@@ -289,3 +289,39 @@ async def test_a_file_made_by_hand_after_the_start_is_picked_up(tmp_path: Path) 
     assert sheet_of(desk).file == str(folder / "tidewatch.toml")
     await desk.save({"polling.critical_s": "8"})
     assert "critical_s = 8" in (folder / "tidewatch.toml").read_text()
+
+
+SHARED = (
+    FILE
+    + """
+[server]
+keep_deleted_days = 90  # by law
+
+[agent]
+ignore = ["*.tmp"]
+"""
+)
+
+
+async def test_what_the_file_says_for_server_and_agent_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "tidewatch.toml"
+    await asyncio.to_thread(path.write_text, SHARED)
+    desk, watcher, _ = await desk_of(path)
+    assert [section.name for section in sheet_of(desk).sections] == [
+        "connection", "polling", "streams", "mock", "ui"
+    ]  # fmt: skip
+    for name in ("server.keep_deleted_days", "agent.schedule_s"):
+        assert "not a setting of the console" in str(desk.validate(name, "80"))
+        with pytest.raises(ConfigRejected):
+            await desk.save({name: "80"})
+    exported = await desk.export()
+    assert not {"server", "agent"} & tomllib.loads(exported).keys()
+    text = exported.replace("dark", "light") + "[server]\nkeep_deleted_days = 0\n"
+    assert [change.name for change in await desk.preview(text)] == ["ui.theme"]
+    await desk.take(text)
+    await desk.reset()
+    told = await asyncio.to_thread(path.read_text)
+    assert watcher.current.server.keep_deleted_days == 90
+    assert "keep_deleted_days = 90  # by law" in told
+    assert tomllib.loads(told)["agent"]["ignore"] == ["*.tmp"]
+    assert watcher.current.ui.theme == "system"

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from app.bridge.commands import ServerCommands
 from streams.commands import Commands, Outcome
 from streams.failures import CommandFailed, TidewatchError
+from streams.records.server_settings import ServerSettingEdit
 from streams.vocabulary import Scope
 from tests.contract.conftest import Screen
 from tests.ui.fake_commands import FakeCommands
@@ -32,6 +33,7 @@ ACTS: dict[str, Act] = {
     "protect_client": lambda s: s.commands.protect_client(s.client_id, protected=True),
     "tokens": lambda s: s.commands.tokens(),
     "add_token": lambda s: s.commands.add_token("wall", [Scope.LOOK], None),
+    "change_server_settings": lambda s: s.commands.change_server_settings([_edit("5")]),
     "revoke_token": lambda s: s.commands.revoke_token(1),
     "remove_client": lambda s: s.commands.remove_client(s.client_id),
     "verify_files": lambda s: s.commands.verify_files([s.file_id]),
@@ -39,6 +41,13 @@ ACTS: dict[str, Act] = {
     "delete_files": lambda s: s.commands.delete_files([s.file_id]),
     "undelete_files": lambda s: s.commands.undelete_files([s.file_id]),
 }
+
+
+QUOTA = "server.quota_bytes"
+
+
+def _edit(value: str | None, before: str = "0", name: str = QUOTA) -> ServerSettingEdit:
+    return ServerSettingEdit(name=name, value=value, before=before)
 
 
 @pytest.mark.parametrize("maker", [FakeCommands, ServerCommands])
@@ -83,6 +92,24 @@ async def test_a_token_is_made_listed_and_revoked(screen: Screen) -> None:
     assert listed[-1].scopes == (Scope.LOOK,)
     await screen.commands.revoke_token(made.token.id)
     assert [token.name for token in await screen.commands.tokens()] == ["console"]
+
+
+async def test_settings_of_the_server_are_changed_all_or_none(screen: Screen) -> None:
+    sheet = await screen.commands.change_server_settings([_edit("5")])
+    (quota,) = [setting for setting in sheet.settings if setting.name == QUOTA]
+    assert (quota.value, quota.changed, quota.set_by) == ("5", True, "token console")
+    stop = _edit("7", "300", "server.stop_timeout_s")
+    for wrong, code in (
+        (_edit("6", "0"), "setting_changed"),
+        (_edit("1", "1256", "server.port"), "setting_fixed"),
+        (_edit("1", "1", "server.nothing"), "unknown_setting"),
+    ):
+        with pytest.raises(CommandFailed) as refused:
+            await screen.commands.change_server_settings([stop, wrong])
+        assert refused.value.server_code == code
+    sheet = await screen.commands.change_server_settings([_edit(None, "5")])
+    told = {setting.name: setting.value for setting in sheet.settings}
+    assert (told[QUOTA], told[stop.name]) == ("0", "300")
 
 
 async def test_a_client_that_is_protected_is_not_removed(screen: Screen) -> None:

@@ -10,8 +10,10 @@ from streams.records.base import utc_now
 from streams.records.clients import ClientHoldings
 from streams.records.files import VerifyResult
 from streams.records.runs import Run
+from streams.records.server_settings import ServerSettingEdit, ServerSettingsSheet
 from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import CONSOLE_SCOPES, RunState, RunTrigger, Scope
+from tests.ui.fake_server_settings import changed_sheet, server_sheet
 
 
 class FakeCommands:
@@ -24,6 +26,7 @@ class FakeCommands:
         self.kept_tokens = [
             ConsoleToken(id=1, name="console", scopes=CONSOLE_SCOPES, created_at=utc_now(), made_by="server")
         ]
+        self.server_sheet = server_sheet()
         self.cancelled_as = RunState.CANCELLED
         self.protected: set[str | int] = set()
         """Clients and runs; all runs are of every client here."""
@@ -99,6 +102,11 @@ class FakeCommands:
     async def revoke_token(self, token_id: int) -> None:
         self._call("revoke_token", token_id)
         self.kept_tokens = [token for token in self.kept_tokens if token.id != token_id]
+
+    async def change_server_settings(self, changes: Sequence[ServerSettingEdit]) -> ServerSettingsSheet:
+        self._call("change_server_settings", tuple(changes))
+        self.server_sheet = changed_sheet(self.server_sheet, changes)
+        return self.server_sheet
 
     async def verify_files(self, file_ids: Sequence[int]) -> VerifyResult:
         self._call("verify_files", tuple(file_ids))

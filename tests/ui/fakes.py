@@ -18,12 +18,14 @@ from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
 from streams.records.runs import Progress, Run, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import EntryKind, FileState, Health, LinkState
 from tests.ui import fleet
 from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase
 from tests.ui.fake_logs import FakeLogs
+from tests.ui.fake_server_settings import server_sheet
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -106,6 +108,9 @@ class FakeStreams:
     forecast: BehaviorSubject[Snapshot[StorageForecast]] = field(
         default_factory=lambda: BehaviorSubject(loading())
     )
+    server_settings: BehaviorSubject[Snapshot[ServerSettingsSheet]] = field(
+        default_factory=lambda: BehaviorSubject(loading())
+    )
     files_summary: BehaviorSubject[Snapshot[FilesSummary]] = field(
         default_factory=lambda: BehaviorSubject(loading())
     )
@@ -141,6 +146,7 @@ class FakeStreams:
             results=self.results,
             load=self.load,
             forecast=self.forecast,
+            server_settings=self.server_settings,
             files_summary=self.files_summary,
             file_page=self._file_page,
             file_versions=self._file_versions,
@@ -172,6 +178,7 @@ class FakeStreams:
         self.load.on_next(self.ok(fleet.load(now)))
         self.results.on_next(self.ok(fleet.results()))
         self.forecast.on_next(self.ok(fleet.forecast(now)))
+        self.server_settings.on_next(self.ok(server_sheet()))
         self.activity.on_next(self.ok(fleet.activity(now)))
         self.files_summary.on_next(self.ok(fleet.files_summary()))
         self.clients.fill(fleet.clients(now), now)
@@ -223,6 +230,7 @@ class FakeStreams:
             self.load,
             self.results,
             self.forecast,
+            self.server_settings,
             self.activity,
             self.files_summary,
             self.clients.freshness,

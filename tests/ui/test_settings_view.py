@@ -139,21 +139,20 @@ async def test_searching_looks_through_all_sections(tmp_path: Path) -> None:
         await s.h.settle()
         texts = s.h.texts()
         assert "streams.backoff_cap_s" in texts
-        assert "agent.backoff_cap_s" in texts
         assert "polling.critical_s" not in texts
 
 
 async def test_one_is_led_to_a_setting(tmp_path: Path) -> None:
     async with settings_stage(tmp_path) as s:
-        s.h.context.go(Place("settings", "server.keep_events_days"))
+        s.h.context.go(Place("settings", "streams.linger_s"))
         await s.h.settle()
         focused: list[object] = []
         s.h.connection.replies["focus"] = focused.append
         s.h.advance(0.5)
         await s.h.settle()
         assert focused
-        assert "server.keep_events_days" in s.h.texts()
-        assert s.field("server.keep_events_days").control.bgcolor is not None
+        assert "streams.linger_s" in s.h.texts()
+        assert s.field("streams.linger_s").control.bgcolor is not None
         s.h.context.go(Place("settings", "server.odd"))
         assert s.said() == ["There is no setting server.odd"]
 

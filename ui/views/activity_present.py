@@ -57,6 +57,7 @@ _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
     EventKind.FILE_DAMAGED: ("{files} of {client} damaged", ft.Icons.ERROR, Tone.BAD),
     EventKind.SERVER_STARTED: ("The server takes backups", ft.Icons.PLAY_CIRCLE, Tone.OK),
     EventKind.SERVER_STOPPING: ("The server is stopping", ft.Icons.SYNC, Tone.WARNING),
+    EventKind.SETTINGS_CHANGED: ("Settings of the server changed", ft.Icons.TUNE, Tone.QUIET),
     EventKind.SERVER_STOPPED: ("The server has stopped taking backups", ft.Icons.PAUSE_CIRCLE, Tone.QUIET),
 }
 _ENDINGS: Final = {

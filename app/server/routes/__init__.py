@@ -12,6 +12,7 @@ from app.server.routes.own_files import OWN_FILES
 from app.server.routes.removal import REMOVAL
 from app.server.routes.runs import RUNS
 from app.server.routes.service import SERVICE
+from app.server.routes.settings import SETTINGS
 from app.server.routes.sockets import SOCKETS
 from app.server.routes.status import STATUS
 from app.server.routes.tokens import TOKENS
@@ -27,6 +28,7 @@ ROUTES: tuple[Route, ...] = (
     *CONTENT,
     *ENROLMENT,
     *TOKENS,
+    *SETTINGS,
     *LOGS,
     *AGENT,
     *OWN_FILES,

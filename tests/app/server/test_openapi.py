@@ -116,6 +116,10 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("POST", "/api/enrolments", {"name": "gamma"})
     await check("POST", "/api/tokens", {"name": "wall", "scopes": ["look"]})
     await check("GET", "/api/tokens")
+    await check("GET", "/api/settings")
+    quota = {"name": "server.quota_bytes", "value": "5", "before": "0"}
+    await check("PATCH", "/api/settings", {"changes": [quota]})
+    await check("PATCH", "/api/settings", {"changes": [quota | {"value": None, "before": "5"}]})
     wall = (await running_server.get("/api/tokens"))[-1]
     await check("GET", "/api/tokens/own")
     await check("DELETE", "/api/tokens/{token_id}", token_id=wall["id"])

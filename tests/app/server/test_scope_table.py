@@ -80,6 +80,8 @@ TABLE: dict[str, frozenset[str]] = {
     "GET /api/tokens/own": LOOK,
     "POST /api/tokens": DESTROY,
     "DELETE /api/tokens/{token_id}": DESTROY,
+    "GET /api/settings": LOOK,
+    "PATCH /api/settings": DESTROY,
     "GET /api/logs": LOOK,
     "GET /api/agent/client": AGENT,
     "GET /api/agent/files": AGENT,
