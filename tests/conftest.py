@@ -103,6 +103,7 @@ PAGE: Final = tuple(
         "ui/test_palette_offers",
         "ui/test_picker",
         "ui/test_server_clock",
+        "ui/test_settings_server",
         "ui/test_settings_typing",
         "ui/test_settings_view",
         "ui/test_shell",

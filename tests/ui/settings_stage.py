@@ -31,6 +31,7 @@ class SettingsStage:
     watcher: SettingsWatcher
     file: Path
     streams: FakeStreams
+    commands: FakeCommands
 
     def field(self, name: str) -> SettingField:
         """Return the row of a setting."""
@@ -64,13 +65,14 @@ async def settings_stage(
         streams.fill()
         desk, watcher = await settings_desk(tmp_path, **more)
         h.context.settings = desk
-        shell = build_console(h.page, streams=streams.bag, commands=FakeCommands(), context=h.context)
+        commands = FakeCommands()
+        shell = build_console(h.page, streams=streams.bag, commands=commands, context=h.context)
         watcher.settings.subscribe(lambda settings: shell.apply(look_of(settings)))
         h.context.prefs.put("settings.section", section)
         shell.go(Place("settings"))
         await h.settle()
         view = shell.view("settings")
         assert isinstance(view, SettingsView)
-        yield SettingsStage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml", streams)
+        yield SettingsStage(h, shell, view, desk, watcher, tmp_path / "tidewatch.toml", streams, commands)
         assert not h.reports, h.reports
         assert not h.crashes

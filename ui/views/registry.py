@@ -78,6 +78,6 @@ VIEWS: Final[tuple[ViewSpec, ...]] = (
         "Settings",
         ft.Icons.SETTINGS_OUTLINED,
         ft.Icons.SETTINGS,
-        lambda _streams, commands, context: build_settings(commands, context),
+        build_settings,
     ),
 )

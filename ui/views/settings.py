@@ -1,14 +1,18 @@
-"""The settings view: every setting, edited in place, written to its file, in force at once."""
+"""The settings view: the console's own in its file, the server's by the server; edited in place."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import flet as ft
 
+from streams.bag import Streams
 from streams.commands import Commands
 from streams.failures import ConfigRejected
+from streams.records.link import Link
+from streams.records.server_settings import ServerSettingsSheet
 from streams.records.settings import SettingSource, SettingsSheet
 from streams.settings import SettingsPort
+from streams.snapshot import Snapshot
 from ui.bound import BoundView
 from ui.components.table_surface import table_surface
 from ui.components.toolbar import SearchField, toolbar
@@ -19,7 +23,8 @@ from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import FieldEvents, SettingField
 from ui.views.settings_files import SettingsFiles
 from ui.views.settings_parts import NotSaved, section_entry
-from ui.views.settings_present import IN_FORCE, TOKENS, fits, ordered, present_saved, present_section
+from ui.views.settings_present import IN_FORCE, SERVER, TOKENS, fits, ordered, present_saved, present_section
+from ui.views.settings_server import ServerSection
 from ui.views.settings_tokens import TokensCard
 
 _LIST_WIDTH = 200
@@ -28,8 +33,18 @@ _LIST_WIDTH = 200
 class SettingsView(BoundView):
     """Sections at the left, the settings of one of them at the right; a search looks through all."""
 
-    def __init__(self, *, settings: SettingsPort, commands: Commands, context: UiContext) -> None:
+    def __init__(
+        self, *, settings: SettingsPort, streams: Streams, commands: Commands, context: UiContext
+    ) -> None:
         self._settings = settings
+        self._server = ServerSection(
+            commands,
+            context,
+            act=self.act,
+            touch=self.touch,
+            page=lambda: self.page,
+            on_typing=self._on_typing,
+        )
         self._tokens = TokensCard(commands, context, act=self.act, touch=self.touch, page=lambda: self.page)
         self._files = SettingsFiles(settings, context, lambda: self.page)
         self._sheet: SettingsSheet | None = None
@@ -87,7 +102,8 @@ class SettingsView(BoundView):
             expand=True,
         )
         self.bind(settings.sheet, self._show_sheet)
-        self.bind(context.link, lambda link: self.touch(*self._tokens.show_link(link)), name="link")
+        self.bind(streams.server_settings, self._show_server)
+        self.bind(context.link, self._show_link)
 
     # -- arriving
 
@@ -97,6 +113,11 @@ class SettingsView(BoundView):
             self._wanted = show
             return
         section, _, key = show.partition(".")
+        if section == SERVER and not self._server.asked:
+            self._wanted = show
+            self._choose(section)
+            return
+        self._wanted = ""
         if section not in self._sections() or (key and show not in self._fields):
             say_missing(self, f"setting {show}")
             return
@@ -155,9 +176,26 @@ class SettingsView(BoundView):
             if self._wanted:
                 self.arrive(self._wanted)
 
+    def _show_server(self, snapshot: Snapshot[ServerSettingsSheet]) -> None:
+        others = self._server.show(snapshot)
+        self._fields |= self._server.fields
+        if self._sheet is None:
+            return
+        if others:
+            self._show_section()
+        if self._wanted and self._server.asked:
+            self.arrive(self._wanted)
+
+    def _show_link(self, link: Link) -> None:
+        self.touch(*self._tokens.show_link(link))
+        self._server.show_link(link)
+        if self._section == SERVER and not self._text and self._about.value != self._server.about:
+            self._about.value = self._server.about
+            self.touch(self._about)
+
     def _sections(self) -> list[str]:
         """Return the sections of the file, and behind them what is kept on the server."""
-        return [*(ordered(self._sheet) if self._sheet else ()), TOKENS]
+        return [*(ordered(self._sheet) if self._sheet else ()), SERVER, TOKENS]
 
     def _meant(self) -> Mapping[str, str]:
         saved = {setting.name: setting.value for setting in self._sheet.all()} if self._sheet else {}
@@ -177,9 +215,13 @@ class SettingsView(BoundView):
         if sheet is None:
             return
         if self._text:
-            shown = [setting.name for setting in sheet.all() if fits(setting, self._text)]
+            known = (*sheet.all(), *self._server.settings)
+            shown = [setting.name for setting in known if fits(setting, self._text)]
             self._title.value = f"Settings for “{self._text}”"
             self._about.value = f"{len(shown)} found." if shown else "No setting is called that or does that."
+        elif self._section == SERVER:
+            shown = [setting.name for setting in self._server.settings]
+            self._title.value, self._about.value = present_section(SERVER).title, self._server.about
         elif self._section == TOKENS:
             shown = []
             self._title.value = present_section(TOKENS).title
@@ -195,6 +237,8 @@ class SettingsView(BoundView):
         top = [self._connection.control] if self._section == "connection" and not self._text else []
         if self._section == TOKENS and not self._text:
             top = [self._tokens.control]
+        if self._section == SERVER and not self._text:
+            top = [self._server.notice]
         self._body.controls = [*top, *(self._fields[name].control for name in shown)]
         self._list.controls = [
             section_entry(name, chosen=name == self._section and not self._text, on_choose=self._on_section)
@@ -292,10 +336,10 @@ class SettingsView(BoundView):
             self.touch(self._connection.testing(False))
 
 
-def build_settings(commands: Commands, context: UiContext) -> BoundView:
+def build_settings(streams: Streams, commands: Commands, context: UiContext) -> BoundView:
     """Return the settings view, or the words that there is nothing to be changed."""
     if context.settings is not None:
-        return SettingsView(settings=context.settings, commands=commands, context=context)
+        return SettingsView(settings=context.settings, streams=streams, commands=commands, context=context)
     words = ft.Text("The configuration of this console cannot be changed from here.", color=QUIET_INK)
     return BoundView(context=context, key="settings", content=words, padding=PAGE_PADDING, expand=True)
 

@@ -24,7 +24,7 @@ from ui.theme import (
     Tone,
     text_style,
 )
-from ui.views.settings_present import present_label, present_range, present_source
+from ui.views.settings_present import present_label, present_range, present_reset, present_source
 
 WIDTH: Final = 300
 _WIDE: Final = (SettingKind.PATH, SettingKind.LIST)
@@ -55,6 +55,11 @@ class SettingField:
         self._held = False  # whether the field has the keyboard
         self._seen = self._due = ""  # the text in the field before it was typed into; what belongs there
         self._note = ft.Text("", size=SIZE_SMALL, color=QUIET_INK)
+        self._origin = ft.Text("", size=SIZE_SMALL, color=INK, visible=False)
+        self.seen = setting.value
+        """The value that was seen before it was edited: what a change takes the place of."""
+        self._refused = ""  # why it cannot be changed now
+        self._waiting = self._answer = False
         self._lock = ft.Icon(ft.Icons.LOCK_OUTLINE, size=16, color=QUIET_INK, visible=False)
         self._reset = IconButton(
             ft.Icons.RESTART_ALT,
@@ -81,7 +86,7 @@ class SettingField:
             vertical_alignment=ft.CrossAxisAlignment.CENTER,
         )
         words = ft.Column(
-            [head, ft.Text(setting.about, size=SIZE_BODY, color=QUIET_INK), self._note],
+            [head, ft.Text(setting.about, size=SIZE_BODY, color=QUIET_INK), self._note, self._origin],
             spacing=2,
             tight=True,
             expand=True,
@@ -125,14 +130,58 @@ class SettingField:
         before, self._setting = self._setting, setting
         if self._pending is None and before != setting:  # what is being typed stays while others change
             self._put(setting.value)
-            self._say("")
+            if not self._answer:
+                self._say("")
+        if not self._held:
+            self.seen = setting.value
         self._lock.visible = setting.fixed
-        self._input.disabled = setting.fixed
+        self._show_usable()
         self._reset.visible = not setting.fixed
-        self._reset.tooltip = "Remove it" if setting.kind is SettingKind.SECRET else "Back to the default"
-        self._reset.disabled = not setting.changed
+        self._reset.tooltip = present_reset(setting)
         self._reset.icon_color = None if setting.changed else ft.Colors.TRANSPARENT
         return self.control
+
+    def _show_usable(self) -> None:
+        usable = not (self._setting.fixed or self._refused or self._waiting)
+        self._input.disabled = not usable
+        self._input.tooltip = self._refused or None
+        self._reset.disabled = not (usable and self._setting.changed)
+
+    def hold(self, refused: str) -> list[ft.Control]:
+        """Hold the value back where ``refused`` says why; return the controls to update."""
+        if refused == self._refused:
+            return []
+        self._refused = refused
+        self._show_usable()
+        return [self.control]
+
+    def tell(self, origin: str) -> None:
+        """Say beside the range where the value comes from."""
+        self._origin.value, self._origin.visible = origin, bool(origin)
+
+    def wait(self, words: str) -> ft.Control:
+        """Take nothing more until what was meant is answered; return the control to update."""
+        self._waiting, self._answer = True, False
+        self._show_usable()
+        self._say(words)
+        return self.control
+
+    def end_wait(self) -> None:
+        """Take values again."""
+        self._waiting = False
+        self._show_usable()
+
+    def answered(self, reason: str, *, keep: bool) -> ft.Control:
+        """Show why what was meant was not taken, until the next change; ``keep`` what was typed.
+
+        Returns the control to update.
+        """
+        self.end_wait()
+        if not keep:
+            self.seen = self._setting.value
+            self._put(self._setting.value)
+        self._answer = True
+        return self.refuse(reason)
 
     def refuse(self, reason: str) -> ft.Control:
         """Show why what was meant is not taken; return the control to update."""
@@ -147,7 +196,7 @@ class SettingField:
 
     def forget(self) -> ft.Control:
         """Drop what was meant and show what is in force; return the control to update."""
-        self._pending = None
+        self._pending, self._answer, self.seen = None, False, self._setting.value
         self._put(self._setting.value)
         self._say("")
         return self.control
@@ -160,7 +209,8 @@ class SettingField:
     def step_back(self) -> bool:
         """Put back what is in force, with nothing said against it; the field is left in one step."""
         waited, self._pending = self._pending is not None, None
-        self._input.value = self._seen = self._due = self._setting.value
+        self._input.value = self._seen = self._due = self.seen = self._setting.value
+        self._answer = False
         self._say("")
         self._events.touch(self.control)
         if waited:
@@ -233,6 +283,7 @@ class SettingField:
 
     def _on_focus(self) -> None:
         self.entered, self._held = False, True
+        self.seen = self._setting.value
         self._events.on_typing(self, True)
 
     def _on_submit(self) -> None:

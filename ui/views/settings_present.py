@@ -6,12 +6,21 @@ from typing import Final
 
 import flet as ft
 
-from streams.records.settings import CheckResult, Setting, SettingChange, SettingKind, SettingsSheet
+from streams.records.server_settings import ServerSetting
+from streams.records.settings import (
+    CheckResult,
+    Setting,
+    SettingChange,
+    SettingKind,
+    SettingSource,
+    SettingsSheet,
+)
+from ui.format import Formatter
 from ui.theme import Tone
 
 IN_FORCE: Final = "Saved, and in force"
 
-_UNIT_ENDS: Final = ("_s", "_bytes", "_days", "_ratio")
+_UNIT_ENDS: Final = ("_bytes_per_s", "_s", "_h", "_bytes", "_days", "_ratio")
 _WORDS: Final = {"tls": "TLS", "ca": "CA", "sql": "SQL", "id": "ID"}
 _LONGEST_CHANGE: Final = 44
 _SWITCH: Final = {"true": "on", "false": "off"}
@@ -26,8 +35,9 @@ class SectionLook:
     icon: ft.IconData
 
 
+SERVER: Final = "server"
 TOKENS: Final = "tokens"
-"""A section that is not of the file: what the server keeps."""
+"""Sections that are not of the console's file: what the server keeps."""
 SECTIONS: Final[dict[str, SectionLook]] = {
     "ui": SectionLook("Appearance", ft.Icons.PALETTE_OUTLINED),
     "connection": SectionLook("Connection", ft.Icons.CABLE),
@@ -35,8 +45,7 @@ SECTIONS: Final[dict[str, SectionLook]] = {
     "streams": SectionLook("Streams", ft.Icons.WAVES),
     "mock": SectionLook("Simulated fleet", ft.Icons.SCIENCE_OUTLINED),
     "web": SectionLook("In a browser", ft.Icons.LANGUAGE),
-    "server": SectionLook("Server", ft.Icons.DNS_OUTLINED),
-    "agent": SectionLook("Agent", ft.Icons.DEVICES_OTHER_OUTLINED),
+    SERVER: SectionLook("Server", ft.Icons.DNS_OUTLINED),
     TOKENS: SectionLook("Tokens", ft.Icons.KEY),
 }
 """In the order of the list; the sections of the file that are not here come behind them."""
@@ -76,9 +85,18 @@ def present_range(setting: Setting) -> str:
 
 def present_source(setting: Setting) -> str:
     """Return why a setting cannot be changed here; "" if it can."""
+    if isinstance(setting, ServerSetting):
+        return setting.refusal
     if not setting.fixed:
         return ""
     return f"Fixed by {setting.source_name}, which goes before the file."
+
+
+def present_reset(setting: Setting) -> str:
+    """Return what giving up the value of a setting does."""
+    if isinstance(setting, ServerSetting):
+        return f"Back to what the configuration says: {setting.configured or 'none'}"
+    return "Remove it" if setting.kind is SettingKind.SECRET else "Back to the default"
 
 
 def present_change(change: SettingChange) -> str:
@@ -130,3 +148,39 @@ def _told(setting: Setting, text: str | None) -> str:
     if text is None:
         return f"{setting.name} has its default"
     return f"{setting.name} = {'…' if setting.kind is SettingKind.SECRET else text}"
+
+
+def present_origin(setting: ServerSetting, words: Formatter) -> str:
+    """Return where the value of a server's setting comes from, and which still holds; "" for a default."""
+    parts: list[str] = []
+    if setting.held and setting.held_until is not None:
+        until = words.exact_time(setting.held_until)
+        parts.append(f"{setting.held} {setting.unit} still hold until {until} at the earliest")
+    match setting.source:
+        case SettingSource.SERVER if setting.set_at is not None:
+            parts.append(
+                f"set by {setting.set_by} on {words.exact_time(setting.set_at)};"
+                f" the configuration says {setting.configured or 'none'}"
+            )
+        case SettingSource.FILE:
+            parts.append(f"from {setting.source_name} on the server")
+        case _:
+            pass
+    text = ". ".join(part[:1].upper() + part[1:] for part in parts)
+    return f"{text}." if text else ""
+
+
+def present_taken(setting: ServerSetting, words: Formatter) -> tuple[str, str]:
+    """Return that the server has taken a setting, and what holds of it."""
+    value = _SWITCH.get(setting.value, setting.value)
+    if setting.held:
+        return f"The server has taken {setting.name} = {value}", present_origin(setting, words)
+    return f"In force on the server: {setting.name} = {value}", ""
+
+
+def less_than(text: str, value: str) -> bool:
+    """Whether a text that was typed is a smaller number than a value."""
+    try:
+        return float(text.replace(",", "")) < float(value)
+    except ValueError:
+        return False

@@ -37,7 +37,7 @@ SCOPE_WORDS: Final = {
     Scope.LOOK: "see everything but the contents of files",
     Scope.OPERATE: "backups, connections, goals, quotas, verification, new clients, deletions with undo",
     Scope.RESTORE: "read the contents of files; with operate also let a client enrol again",
-    Scope.DESTROY: "remove clients, end protection, manage tokens",
+    Scope.DESTROY: "remove clients, end protection, manage tokens, change the server's settings",
 }
 NO_TOKENS: Final = "There is no token yet."
 ENDS: Final = (("", "no end"), ("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("365", "1 year"))
