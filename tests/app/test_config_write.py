@@ -307,9 +307,7 @@ async def test_what_the_file_says_for_server_and_agent_is_left_alone(tmp_path: P
     path = tmp_path / "tidewatch.toml"
     await asyncio.to_thread(path.write_text, SHARED)
     desk, watcher, _ = await desk_of(path)
-    assert [section.name for section in sheet_of(desk).sections] == [
-        "connection", "polling", "streams", "mock", "ui"
-    ]  # fmt: skip
+    assert not {"server", "agent"} & {section.name for section in sheet_of(desk).sections}
     for name in ("server.keep_deleted_days", "agent.schedule_s"):
         assert "not a setting of the console" in str(desk.validate(name, "80"))
         with pytest.raises(ConfigRejected):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -132,3 +133,30 @@ async def test_nothing_went_wrong_on_the_way(stage: Stage) -> None:
     faults = [line for line in stage.console.errors if '"level": "error"' in line or "Traceback" in line]
     assert not faults, stage.console.said()
     assert not [line for line in stage.screen.console_lines if line.startswith("pageerror")]
+
+
+async def test_a_setting_of_the_server_is_changed_by_the_server_and_seen_by_another_console(
+    stage: Stage,
+) -> None:
+    screen, name = stage.screen, "server.uploads_per_client"
+    before = stage.file.read_text()
+    await screen.go("Settings")
+    await screen.tap(screen.button("Server", exact=True))
+    await screen.see(name, within_s=30)
+    await screen.fill(name, "9")
+    await screen.page.keyboard.press("Enter")
+    await screen.see(f"In force on the server: {name} = 9", within_s=30)
+    await screen.see(re.compile("Set by token .* the configuration says 4"), within_s=30)
+    assert stage.file.read_text() == before
+    # Another console changes it. That this one sees it tells its next change, which names what it saw.
+    edit = {"name": name, "value": "12", "before": "9"}
+    headers = {"Authorization": f"Bearer {stage.world.token_file.read_text().strip()}"}
+    async with (
+        aiohttp.ClientSession(stage.world.url, headers=headers) as http,
+        http.patch("/api/settings", json={"changes": [edit]}) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+    await screen.see_gone(f"In force on the server: {name} = 9", within_s=60)
+    await screen.fill(name, "13")
+    await screen.page.keyboard.press("Enter")
+    await screen.see(f"In force on the server: {name} = 13", within_s=30)

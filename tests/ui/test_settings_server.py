@@ -170,3 +170,13 @@ async def test_one_is_led_to_a_setting_of_the_server_and_finds_it(tmp_path: Path
         s.view._on_search("undeleted")
         await s.h.settle()
         assert s.field(DELETED).control in s.view._body.controls
+
+
+async def test_what_can_be_changed_comes_first_and_nothing_there_is_about_the_file(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path, SERVER) as s:
+        fixed = [s.field(name)._setting.fixed for name in s.view._server.names]
+        assert fixed == sorted(fixed) and True in fixed
+        assert "Reset all…" not in s.h.texts()
+        s.view._choose("polling")
+        await s.h.settle()
+        assert s.h.find(ft.TextButton, content="Reset all…").visible is not False

@@ -81,6 +81,8 @@ class SettingsView(BoundView):
             _button("Export", ft.Icons.SAVE_ALT, lambda: self.act("Export", self._files.export())),
             _button("Reset all…", ft.Icons.RESTART_ALT, self._on_reset_all),
         ]
+        self._of_file: list[ft.Control] = [self._where, *buttons]
+        """What is about the console's file, and says nothing of the server."""
         super().__init__(
             context=context,
             key="settings",
@@ -220,7 +222,7 @@ class SettingsView(BoundView):
             self._title.value = f"Settings for “{self._text}”"
             self._about.value = f"{len(shown)} found." if shown else "No setting is called that or does that."
         elif self._section == SERVER:
-            shown = [setting.name for setting in self._server.settings]
+            shown = self._server.names
             self._title.value, self._about.value = present_section(SERVER).title, self._server.about
         elif self._section == TOKENS:
             shown = []
@@ -239,6 +241,11 @@ class SettingsView(BoundView):
             top = [self._tokens.control]
         if self._section == SERVER and not self._text:
             top = [self._server.notice]
+        of_file = bool(self._text) or self._section not in (SERVER, TOKENS)
+        for control in self._of_file:
+            if control.visible is not of_file:
+                control.visible = of_file
+                self.touch(control)
         self._body.controls = [*top, *(self._fields[name].control for name in shown)]
         self._list.controls = [
             section_entry(name, chosen=name == self._section and not self._text, on_choose=self._on_section)

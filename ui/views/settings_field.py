@@ -84,12 +84,14 @@ class SettingField:
             ],
             spacing=10,
             vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            wrap=True,
+            run_spacing=0,
         )
         words = ft.Column(
             [head, ft.Text(setting.about, size=SIZE_BODY, color=QUIET_INK), self._note, self._origin],
             spacing=2,
             tight=True,
-            expand=True,
+            col={"xs": 12, "lg": 7},
         )
         value = ft.Row(
             [
@@ -97,14 +99,16 @@ class SettingField:
                 named(self._input, setting.name)
                 if isinstance(self._input, ft.TextField)
                 else ft.Semantics(content=self._input, label=setting.name, container=True),
-                ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64, no_wrap=True),
+                ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64),
                 self._reset,
             ],
             spacing=8,
-            tight=True,
+            alignment=ft.MainAxisAlignment.END,
+            col={"xs": 12, "lg": 5},
         )
         self.control = ft.Container(
-            ft.Row([words, value], spacing=20, vertical_alignment=ft.CrossAxisAlignment.START),
+            # Below a wide window the value stands under its words, which need the room.
+            ft.ResponsiveRow([words, value], spacing=12, run_spacing=8),
             key=f"setting {setting.name}",
             padding=ft.Padding.symmetric(vertical=10, horizontal=16),
             border=ft.Border.only(top=ft.BorderSide(1, LINE)),

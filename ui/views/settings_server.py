@@ -67,6 +67,11 @@ class ServerSection:
         return tuple(self._settings.values())
 
     @property
+    def names(self) -> list[str]:
+        """Their names, with what can be changed before what cannot."""
+        return [setting.name for setting in sorted(self.settings, key=lambda each: each.fixed)]
+
+    @property
     def asked(self) -> bool:
         """Whether the server has answered, or cannot be asked."""
         return self._snapshot is not None and self._snapshot.health is not Health.LOADING
