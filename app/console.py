@@ -23,6 +23,7 @@ from app.config.desk import SettingsDesk, open_desk
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
 from app.local_zone import LOCAL_ZONE
+from app.notifications import notifier
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
 from app.simulation import simulated_server
@@ -70,6 +71,8 @@ class Console:
     first: list[Place]
     """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
+    tasks: Tasks
+    """What runs beside the screens."""
     followed: Followed = field(default_factory=Followed)
     """Backups that were asked for: how they end is told, whatever page is there by then."""
 
@@ -94,6 +97,8 @@ class Console:
             followed=self.followed,
             server_ahead_s=lambda: self.bridge.realtime.offset.seconds,
         )
+        if not page.web:
+            context.notify = notifier(self.tasks)
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
         session_id = page.session.id
         self.shells[session_id] = shell
@@ -233,6 +238,7 @@ async def running_console(
             desk=await open_desk(watcher, probe),
             first=first,
             loop=loop,
+            tasks=tasks,
         )
         stack.callback(put_to_sleep, shells.values())
         stack.callback(watcher.rejected.subscribe(console.tell_rejected).dispose)
@@ -288,6 +294,7 @@ def _streams(
         own_log=own_log,
         console_load=partial(load.stream, scheduler=scheduler),
         database=bridge.database_ports,
+        server_now=lambda: utc_now() + timedelta(seconds=bridge.realtime.offset.seconds),
     )
     return streams, state
 

@@ -80,6 +80,55 @@ addEventListener("keydown", function (event) {
 })();
 
 (function () {
+  // A console that hangs cannot say so itself. One question at a time, so that none pile up while it does.
+  var bar = null;
+  function tell(since) {
+    if (since && !bar) {
+      bar = document.createElement("div");
+      bar.setAttribute("role", "alert");
+      bar.style.cssText = "position:fixed;top:0;left:0;right:0;z-index:99998;padding:10px 20px;" +
+        "font:14px/1.5 system-ui,sans-serif;background:#b3261e;color:#fff";
+      bar.innerText = "The console has not answered since " + since.toLocaleTimeString() +
+        ". What is shown is old.";
+      document.body.appendChild(bar);
+    } else if (!since && bar) {
+      bar.remove();
+      bar = null;
+    }
+  }
+  function ask() {
+    var begun = new Date(), late = setTimeout(function () { tell(begun); }, 8000);
+    function answered() { clearTimeout(late); tell(null); setTimeout(ask, 3000); }
+    fetch(location.pathname, { method: "HEAD", cache: "no-store" }).then(answered, answered);
+  }
+  setTimeout(ask, 3000);
+})();
+
+(function () {
+  // The title begins with the number of problems. One more, while nobody looks, is told by the system, if
+  // the person allows that; asked for with the first click after one was missed.
+  var before = 0, missed = false;
+  function count() {
+    var found = /^\\(([0-9,]+)\\)/.exec(document.title);
+    return found ? Number(found[1].replace(/,/g, "")) : 0;
+  }
+  function look() {
+    var now = count(), more = now - before;
+    before = now;
+    if (more <= 0 || document.hasFocus() || !window.Notification) return;
+    if (Notification.permission === "granted") {
+      new Notification("Tidewatch", { tag: "tidewatch", body: now === 1 ? "1 problem" : now + " problems" });
+    } else if (Notification.permission === "default") {
+      missed = true;
+    }
+  }
+  addEventListener("pointerdown", function () {
+    if (missed) { missed = false; Notification.requestPermission(); }
+  }, true);
+  new MutationObserver(look).observe(document.head, { childList: true, subtree: true, characterData: true });
+})();
+
+(function () {
   // Of a font for letters that no other has, the client asks for many parts at once, and each would get the
   // whole of it from this machine. One is enough: with it, nothing is missing any more.
   var before = {}, ask = window.fetch;
@@ -103,7 +152,7 @@ addEventListener("keydown", function (event) {
 })();
 </script>
 """
-"""Goes into the head. The third part asks nothing as long as the page is connected.
+"""Goes into the head. As long as the page is connected it asks only whether the console still answers.
 
 A page that has lost its connection is loaded anew when there is one again: the session is the same, so it
 comes back as it was.

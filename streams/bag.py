@@ -10,12 +10,13 @@ from streams.logs import LogStreams
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
-from streams.records.runs import Progress, RunPage, RunResults
+from streams.records.runs import Progress, RunDetails, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Delta, Snapshot
 from streams.sources.analytics import AnalyticsStreams
 from streams.sources.database import DatabaseStreams
+from streams.sources.problems import Problems
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -56,7 +57,11 @@ class Streams:
     file_versions: Callable[[int], Observable[Snapshot[tuple[FileVersion, ...]]]]
     client_runs: Callable[[str], Observable[Snapshot[RunPage]]]
     """The last 30 runs of a client, newest first."""
+    run: Callable[[int], Observable[Snapshot[RunDetails]]]
+    """A run with its files, read again when it changes."""
     client_activity: Callable[[str], Observable[Snapshot[tuple[Activity, ...]]]]
+    problems: Observable[Problems]
+    """All that is wrong now, the worst first."""
     analytics: AnalyticsStreams
     """The past, for the period that is asked for."""
     logs: LogStreams

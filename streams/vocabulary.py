@@ -44,6 +44,13 @@ class RunState(Word):
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
+class FileResult(Word):
+    """What a backup has made of a file."""
+
+    NEW = "new"
+    CHANGED = "changed"
+
+
 class RunTrigger(Word):
     """Who asked for a backup."""
 
@@ -144,6 +151,49 @@ class Health(Word):
     OK = "ok"
     STALE = "stale"
     ERROR = "error"
+
+
+class ProblemKind(Word):
+    """What is wrong now, and stays so until its cause is gone."""
+
+    NO_CONNECTION = "no_connection"
+    SERVER_SILENT = "server_silent"
+    """Connected, but nothing comes."""
+    SERVER_UNREAD = "server_unread"
+    """It answers, but its state or its clients cannot be read."""
+    CATALOGUE_LOST = "catalogue_lost"
+    DISK_FULL = "disk_full"
+    SERVER_STOPPED = "server_stopped"
+    DAMAGE = "damage"
+    CANNOT_VERIFY = "cannot_verify"
+    FAILING = "failing"
+    """The backups of a client fail."""
+    CLIENT_LOST = "client_lost"
+    """Not within its goal, and its agent cannot connect or has not for longer than the goal."""
+    OVERDUE = "overdue"
+    """Not within its goal."""
+    NOT_COPIED = "not_copied"
+    """The catalogue has no fresh copy."""
+    DISK_LOW = "disk_low"
+    CLOCK = "clock"
+    """The server does not trust its clock."""
+
+    @property
+    def grave(self) -> bool:
+        """Whether backups fail, or what is stored is at risk."""
+        return self not in _LESS_GRAVE
+
+
+_LESS_GRAVE = frozenset(
+    {
+        ProblemKind.SERVER_SILENT,
+        ProblemKind.CLIENT_LOST,
+        ProblemKind.OVERDUE,
+        ProblemKind.NOT_COPIED,
+        ProblemKind.DISK_LOW,
+        ProblemKind.CLOCK,
+    }
+)
 
 
 class Topic(Word):

@@ -49,6 +49,7 @@ INTEGRATION: Final = (
     "tests/app/store/",
     "tests/app/test_console.py",
     "tests/app/test_main.py",
+    "tests/app/test_notifications.py",
     "tests/app/test_pinning.py",
     "tests/architecture/test_layers.py",
     "tests/fidelity/",
@@ -106,6 +107,8 @@ PAGE: Final = tuple(
         "ui/test_settings_server",
         "ui/test_settings_typing",
         "ui/test_settings_view",
+        "ui/test_problems",
+        "ui/test_run_panel",
         "ui/test_shell",
         "ui/test_theme",
     )

@@ -46,6 +46,8 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
     page.session.error = lambda message: _report_crash(context, message)  # pyright: ignore[reportAttributeAccessIssue]
 
     def on_window(event: ft.WindowEvent[ft.Window]) -> None:
+        if event.type in (ft.WindowEventType.FOCUS, ft.WindowEventType.BLUR):
+            context.in_front = event.type is ft.WindowEventType.FOCUS
         if event.type in (ft.WindowEventType.MINIMIZE, ft.WindowEventType.HIDE):
             shell.set_awake(False)
         elif event.type in (ft.WindowEventType.RESTORE, ft.WindowEventType.SHOW):

@@ -20,6 +20,7 @@ from ui.backups_followed import Followed
 from ui.format import Formatter
 from ui.messages import Messages
 from ui.palette import Palette
+from ui.problems import ProblemBoard
 from ui.theme import Density
 
 
@@ -94,6 +95,10 @@ def _report_nowhere(_where: str, _error: BaseException) -> None:
     """Tell nobody; the composition root passes one that logs with its trace."""
 
 
+def _notify_nobody(_text: str, _detail: str) -> None:
+    """Show nothing; a browser's page does that by itself."""
+
+
 @dataclass(slots=True)
 class UiContext:
     """Time, drawing, words and memory, shared by all views of one window."""
@@ -128,6 +133,10 @@ class UiContext:
     """Reads and changes the configuration; None where there is none to be changed."""
     palette: Palette = field(default_factory=Palette)
     """Where a view offers what can be found with Ctrl+K."""
+    notify: Callable[[str, str], None] = _notify_nobody
+    """Has the system show a text and why, while the window is not in front."""
+    in_front: bool = True
+    """Whether the window has the focus."""
     typing: bool = False
     """Whether a text field has the focus, so that plain keys belong to it."""
     text_input: TextInput | None = None
@@ -144,6 +153,8 @@ class UiContext:
     """The time each second, for ages that grow; one timer for all who look, none when nobody does."""
     server_seconds: Observable[datetime] = field(init=False)
     """The same by the server's clock, for ages of what the server tells of."""
+    problems: ProblemBoard = field(init=False)
+    """Which problems were acknowledged or muted."""
 
     def __post_init__(self) -> None:
         self.messages = Messages(self.clock)
@@ -152,6 +163,7 @@ class UiContext:
             ops.map(lambda _: self.clock()), ops.share()
         )
         self.server_seconds = self.seconds.pipe(ops.map(self.at_server))
+        self.problems = ProblemBoard(self.prefs, self.clock, self.seconds)
 
     def server_clock(self) -> datetime:
         """Return the time by the server's clock, by which all that it tells of is judged."""

@@ -10,6 +10,7 @@ from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
 from streams.failures import TidewatchError
+from streams.records.problems import Problem
 from streams.vocabulary import Scope
 from ui.theme import Tone
 
@@ -27,6 +28,8 @@ class More(TypedDict, total=False):
     ongoing: bool
     lasting: bool
     needs: Scope | None
+    lead: Problem | None
+    undoes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,17 @@ class Message:
     """Whether what it offers can still be done long after it was said."""
     needs: Scope | None = None
     """The scope that what it offers takes, where that is an order to the server."""
+    lead: Problem | None = None
+    """The problem that it tells of, to whose reason it leads."""
+    undoes: frozenset[str] = frozenset()
+    """What it takes back, each by a name; once all of it was taken back elsewhere it offers that no more."""
+    ended: bool = False
+    """What it tells of is over: it stays on the screen no longer."""
 
     @property
     def stays(self) -> bool:
         """Whether it stays on the screen until it is closed."""
-        return self.tone is Tone.BAD
+        return self.tone is Tone.BAD and not self.ended
 
     def copy_text(self) -> str:
         """Return the whole message for the clipboard."""
@@ -123,6 +132,12 @@ class Messages:
                 for message in self._kept
             )
 
+    def settle(self, number: int) -> None:
+        """Note that what a message tells of is over; it stays in the message centre."""
+        self._keep(
+            replace(message, ended=True) if message.number == number else message for message in self._kept
+        )
+
     def over(self, number: int) -> None:
         """Take back what was under way; its result is to be said."""
         self._keep(message for message in self._kept if message.number != number)
@@ -138,6 +153,19 @@ class Messages:
         except BaseException:
             self._offer(number, action)
             raise
+
+    def used_up(self, names: Iterable[str]) -> None:
+        """Note what has been taken back, by whatever way: no message offers that any more."""
+        gone = frozenset(names)
+
+        def left(message: Message) -> Message:
+            if not message.undoes & gone:
+                return message
+            undoes = message.undoes - gone
+            return replace(message, undoes=undoes, action=message.action if undoes else None)
+
+        if any(message.undoes & gone for message in self._kept):
+            self._keep(left(message) for message in self._kept)
 
     def mark_seen(self) -> None:
         """Take all messages as read; the bell shows no number then."""

@@ -83,6 +83,15 @@ class Offers:
         ) -> PaletteEntry:
             return PaletteEntry("Actions", label, icon, run, words=words, **more)
 
+        for message in self._context.messages.all:
+            if message.action is not None and message.lasting:
+                yield action(
+                    f"{message.action_label}: {message.text}",
+                    ft.Icons.UNDO,
+                    lambda number=message.number: self._context.messages.do(number),
+                    "undo take back",
+                    needs=message.needs,
+                )
         clients, status = self._known.clients, self._known.status
         yield action(
             "Back up all clients",

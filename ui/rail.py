@@ -4,23 +4,36 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
+from ui.format import count_text
 from ui.room import RAIL_WIDTH, WIDE_FROM, WIDE_RAIL_WIDTH
-from ui.theme import CARD, INK, LINE, QUIET_INK, SELECTED, text_style
+from ui.theme import CARD, INK, LINE, PAGE, QUIET_INK, SELECTED, Tone, text_style
 from ui.views.registry import ViewSpec
+
+
+def _silent(icon: ft.Icon) -> ft.Control:
+    """Return an icon without a word for screen readers: its badge would become part of the view's name."""
+    return ft.Semantics(content=icon, exclude_semantics=True)
 
 
 class Rail:
     """Shows which view is chosen and tells which one is wanted; ``control`` goes into the page."""
 
     def __init__(self, specs: Sequence[ViewSpec], chosen: int, on_choose: Callable[[int], object]) -> None:
+        self._icons = [
+            (
+                ft.Icon(spec.icon, size=22),
+                ft.Icon(spec.selected_icon, size=22, color=ft.Colors.PRIMARY),
+            )
+            for spec in specs
+        ]
         self._rail = ft.NavigationRail(
             destinations=[
                 ft.NavigationRailDestination(
-                    icon=ft.Icon(spec.icon, size=22),
-                    selected_icon=ft.Icon(spec.selected_icon, size=22, color=ft.Colors.PRIMARY),
+                    icon=_silent(icons[0]),
+                    selected_icon=_silent(icons[1]),
                     label=spec.label,
                 )
-                for spec in specs
+                for spec, icons in zip(specs, self._icons, strict=True)
             ],
             selected_index=chosen,
             label_type=ft.NavigationRailLabelType.ALL,
@@ -47,6 +60,20 @@ class Rail:
         """Show that this view is shown."""
         self._rail.selected_index = number
         self._rail.update()
+
+    def show_problems(self, count: int, *, grave: bool) -> None:
+        """Put the number of problems on the first view, which lists them; none takes it away."""
+        badge = None
+        if count:
+            badge = ft.Badge(
+                label=count_text(count),
+                bgcolor=Tone.BAD.color if grave else Tone.WARNING.color,
+                text_color=ft.Colors.ON_ERROR if grave else PAGE,
+            )
+        for icon in self._icons[0]:
+            if icon.badge != badge:
+                icon.badge = badge
+                icon.update()
 
     def fit(self, width: float | None) -> bool:
         """Have labels beside the icons where the window is wide enough; return whether that changed."""

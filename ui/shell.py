@@ -1,7 +1,7 @@
 """The frame around all views: rail, top bar, what lies over the page, and who is looking."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import flet as ft
 
@@ -15,12 +15,15 @@ from ui.components.lost_bar import LostBar
 from ui.components.messages import MessageCentre
 from ui.components.palette import WIDTH as PALETTE_WIDTH
 from ui.components.palette import PaletteView
+from ui.components.server_bar import ServerBar
 from ui.components.toasts import ToastLayer
 from ui.context import Look, Place, Prefs, UiContext
+from ui.format import count_text
 from ui.keyboard import Keyboard
 from ui.keys import Act, key_sheet
 from ui.offers import Offers
 from ui.palette import PaletteEntry
+from ui.problem_watch import ProblemWatch
 from ui.rail import Rail
 from ui.room import FOOT_HEIGHT, TOPBAR_HEIGHT
 from ui.stage import Stage
@@ -28,6 +31,13 @@ from ui.theme import PAGE
 from ui.topbar import TopBar
 from ui.views.backup_ends import BackupEnds
 from ui.views.registry import VIEWS, ViewSpec
+from ui.views.run_panel import WIDTH as RUN_WIDTH
+from ui.views.run_panel import RunPanel
+
+RUN: Final = "run"
+"""The word of a place that is one backup, by its number: no view of its own, it lies over any."""
+TITLE: Final = "Tidewatch"
+"""Of the window; the number of problems stands before it."""
 
 
 class Shell(ft.Stack):
@@ -63,17 +73,21 @@ class Shell(ft.Stack):
             on_search=self.open_palette,
         )
         self._lost = LostBar(streams=streams, commands=commands, context=context)
+        self._server_bar = ServerBar(streams=streams, commands=commands, context=context)
         self._connection = ConnectionPanel(
             streams=streams, commands=commands, context=context, top=TOPBAR_HEIGHT + 4, right=12
         )
         self._centre = MessageCentre(context=context, top=TOPBAR_HEIGHT + 4, right=12)
         self._ends = BackupEnds(streams=streams, context=context)
+        self._watch = ProblemWatch(streams=streams, context=context, on_count=self._show_problem_count)
         self._toasts = ToastLayer(context=context)
         self._palette = PaletteView(
             streams=streams, context=context, on_close=self.close_panels, top=TOPBAR_HEIGHT + 8
         )
         self._palette.left = self._middle(page.width)
-        self._panels: tuple[BoundView, ...] = (self._connection, self._centre, self._palette)
+        self._run = RunPanel(streams=streams, context=context, top=TOPBAR_HEIGHT + 12)
+        self._run.left = self._middle(page.width, RUN_WIDTH)
+        self._panels: tuple[BoundView, ...] = (self._connection, self._centre, self._palette, self._run)
         for panel in self._panels:
             panel.set_visible(False)
         self._scrim = ft.Container(
@@ -82,7 +96,8 @@ class Shell(ft.Stack):
         self._rail = Rail(self._specs, names.index(first), self.go_to)
         self._rail.fit(page.width)
         foot = ft.Container(height=FOOT_HEIGHT)
-        body = ft.Column([self._topbar, self._lost, self._stage.control, foot], spacing=0, expand=True)
+        bars = (self._lost, self._server_bar)
+        body = ft.Column([self._topbar, *bars, self._stage.control, foot], spacing=0, expand=True)
         frame = ft.Container(
             ft.Row(
                 [self._rail.control, body],
@@ -112,7 +127,7 @@ class Shell(ft.Stack):
             shown=lambda: self.link,
             restore=lambda place: self.go(place, restored=True),
         )
-        unseen: list[ft.Control] = [self._ends, *([self._address] if page.web else [])]
+        unseen: list[ft.Control] = [self._ends, self._watch, *([self._address] if page.web else [])]
         super().__init__(
             [self._keyboard.control, frame, self._scrim, *self._panels, self._toasts, *unseen], expand=True
         )
@@ -153,6 +168,9 @@ class Shell(ft.Stack):
 
     def go(self, place: Place, *, restored: bool = False) -> None:
         """Show a view, and there what ``place`` names; ``restored`` is one that was shown before."""
+        if place.view == RUN and place.show.isdecimal():
+            self.show_run(int(place.show))
+            return
         if place.view not in self.context.places:
             return
         self.close_panels()
@@ -226,6 +244,12 @@ class Shell(ft.Stack):
         self.close_panels()
         show_dialog(self._host, self.context, key_sheet())
 
+    def show_run(self, run_id: int) -> None:
+        """Show one backup, over whatever is shown."""
+        self.close_panels()
+        self._run.open(run_id)
+        self._open(self._run)
+
     def _frame_actions(self) -> Sequence[PaletteEntry]:
         def action(label: str, icon: ft.IconData, run: Callable[[], None], **more: Any) -> PaletteEntry:
             return PaletteEntry("Actions", label, icon, run, **more)
@@ -266,12 +290,13 @@ class Shell(ft.Stack):
         if self._rail.fit(width):
             self._rail.control.update()
         self._palette.left = self._middle(width)
-        if self._palette.visible:
+        self._run.left = self._middle(width, RUN_WIDTH)
+        if self._palette.visible or self._run.visible:
             self.update()
 
     @staticmethod
-    def _middle(width: float | None) -> float:
-        return max(0.0, ((width or 1280) - PALETTE_WIDTH) / 2)
+    def _middle(width: float | None, of: int = PALETTE_WIDTH) -> float:
+        return max(0.0, ((width or 1280) - of) / 2)
 
     # -- theme
 
@@ -289,6 +314,16 @@ class Shell(ft.Stack):
         # The theme belongs to the page itself. Its views are isolated, so this walks the frame only.
         self._host.session.patch_control(self._host)
 
+    # -- what is wrong
+
+    def _show_problem_count(self, count: int, grave: bool) -> None:
+        """Say on the rail and in the title how many problems count."""
+        self._rail.show_problems(count, grave=grave)
+        title = f"({count_text(count)}) {TITLE}" if count else TITLE
+        if self._host.title != title:
+            self._host.title = title
+            self._host.session.patch_control(self._host)  # its views are isolated: this walks the frame only
+
     # -- who is looking
 
     def keep_still(self) -> None:
@@ -300,7 +335,8 @@ class Shell(ft.Stack):
         """Stop all streams while nobody can see the window, and look again when somebody can."""
         self._ends.set_awake(awake)  # before anything that may fail on a page that is gone
         self._stage.set_awake(awake)
-        for part in (self._topbar, self._lost, self._toasts, self._address, *self._panels):
+        bars = (self._topbar, self._lost, self._server_bar, self._watch)
+        for part in (*bars, self._toasts, self._address, *self._panels):
             part.set_awake(awake)
 
 

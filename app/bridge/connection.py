@@ -91,6 +91,14 @@ class ConnectionManager:
         if not self._updater.up:
             self._judge()
 
+    @property
+    def foreign(self) -> WrongVersion | None:
+        """The failure while the server speaks another version: what it answers means something else."""
+        failure = self._failure
+        if failure is None or failure.code != WrongVersion.code:
+            return None
+        return WrongVersion(failure.message, hint=failure.hint)
+
     def lost_since(self, error: Exception) -> datetime | None:
         """Return since when the server is lost, if ``error`` comes from that and it is."""
         failure = self._link.failure
@@ -175,6 +183,8 @@ class ConnectionManager:
             silent = self._older(self._updater.heard_s, seconds_of(self._ping_s) * factor)
             # Silence is measured by pings, and those are sent only while somebody looks.
             return LinkState.STALE if silent and self._held.running else LinkState.LIVE
+        if self.foreign is not None:
+            return LinkState.DOWN
         if not self._older(self._answered_s, seconds_of(self._critical_s) * factor):
             return LinkState.POLLING if self._failure else LinkState.CONNECTING
         return LinkState.DOWN if self._failure else LinkState.CONNECTING

@@ -52,6 +52,8 @@ class HttpClient:
         self.heard = heard
         self.dated: Callable[[float, str], None] = lambda _round_trip_s, _date: None
         """Told of each answer how long it took, and the server's date in it."""
+        self.foreign: Callable[[], TidewatchError | None] = lambda: None
+        """Why nothing is asked though the server answers: it speaks another version of the protocol."""
         self._timeout_s = timeout_s
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=16, ssl=tls if tls is not None else True),
@@ -151,6 +153,8 @@ class HttpClient:
         where = self.address.http
         if self._session.closed:  # a poll whose turn comes after that is no fault
             raise ServerUnreachable(f"{where}: not asked, since the console ends.")
+        if (wrong := self.foreign()) is not None and authorised:
+            raise wrong
         self.requests += 1
         request_id = uuid.uuid4().hex[:16]
         limit_s = limit_s or seconds_of(self._timeout_s)

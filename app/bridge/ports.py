@@ -13,7 +13,7 @@ from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat,
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.logs import PAGE_LINES, LogFilter, LogPage
-from streams.records.runs import Progress, RunPage, RunResults
+from streams.records.runs import Progress, RunDetails, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.records.server_settings import ServerSettingsSheet
 from streams.sources.reading import Numbered
@@ -117,6 +117,10 @@ class HttpPorts:
     def client_runs(self, client_id: str) -> Observable[RunPage]:
         """GET /api/runs."""
         return self._got("/api/runs", RunPage, client_id=client_id, limit=RUNS_SHOWN, and_protected="true")
+
+    def run(self, run_id: int) -> Observable[RunDetails]:
+        """GET /api/runs/{id}."""
+        return self._got(f"/api/runs/{run_id}", RunDetails)
 
     def log_page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
         """GET /api/logs."""

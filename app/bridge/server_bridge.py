@@ -116,6 +116,7 @@ def _connected(
     manager.name_server(f"{http.address.host}:{http.address.port}", simulated=health.simulated)
     manager.name_token(token)
     http.heard = manager.heard
+    http.foreign = lambda: manager.foreign
     http.dated = realtime.note_date
     queries = DatabaseQueries(database, scheduler=scheduler, spawn=spawn) if database else None
     reading = Reading(

@@ -56,13 +56,11 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
     else:
         ids, counted = await _walked(connection, found, best, page)
         total = counted or 0
-        if page.cursor is None and counted is None:
-            total, all_looked_at = await _count(connection, found, best)
-            total = max(total, len(ids))
-    if page.cursor is None:
-        total, capped = min(total, COUNT_CAP), total > COUNT_CAP or not all_looked_at
-    else:
-        total, capped = page.cursor.total, page.cursor.capped
+    if not total:
+        # Counted for each page anew: files come and go while somebody turns the pages.
+        total, all_looked_at = await _count(connection, found, best)
+        total = max(total, len(ids))
+    total, capped = min(total, COUNT_CAP), total > COUNT_CAP or not all_looked_at
     fetched = await connection.execute(select_files().where(files.c.id.in_(ids)))
     rows = {row.id: row for row in fetched.all()}
     return _page_of_rows(page, [rows[each] for each in ids if each in rows], total, capped)
@@ -236,9 +234,9 @@ def _page_of_rows(page: Page, fetched: Sequence[AnyRow], total: int, capped: boo
         rows, after = rows[:count], True
     return FilePage(
         rows=tuple(readable(rows, file_of)),
-        next_cursor=page.cursor_at(rows[-1], "after", total, capped) if rows and after else None,
-        previous_cursor=page.cursor_at(rows[0], "before", total, capped) if rows and before else None,
-        last_cursor=page.cursor_at(None, "last", total, capped) if rows and after else None,
+        next_cursor=page.cursor_at(rows[-1], "after") if rows and after else None,
+        previous_cursor=page.cursor_at(rows[0], "before") if rows and before else None,
+        last_cursor=page.cursor_at(None, "last") if rows and after else None,
         total=total,
         total_capped=capped,
     )

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, tuple_
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.errors import BadQuery
 from app.catalogue.schema import files
-from app.wire_limits import MAX_CURSOR, Count
+from app.wire_limits import MAX_CURSOR
 
 LONG_TEXT = 250
 """Longer sort values do not stand in a cursor; each character may take nine bytes of it."""
@@ -35,14 +35,12 @@ OF_CLIENT = frozenset({"ix_files_client", "ix_files_client_date"})
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page starts, and the count that was made for the first one."""
+    """Where a page starts."""
 
     sort: str
     descending: bool
     where: Where
     key: Key
-    total: Count
-    capped: bool
 
     def write(self) -> str:
         """Return the opaque text for a URL."""
@@ -122,11 +120,11 @@ class Page:
         rows.reverse()
         return rows, more, self.cursor.where == "before"
 
-    def cursor_at(self, row: AnyRow | None, where: Where, total: int, capped: bool) -> str:
+    def cursor_at(self, row: AnyRow | None, where: Where) -> str:
         """Return the cursor of a neighbouring page; ``row`` is the one that it starts from."""
         values = () if row is None else tuple(getattr(row, str(each.key)) for each in ORDERS[self.sort])
         key = tuple(None if isinstance(value, str) and len(value) > LONG_TEXT else value for value in values)
-        return Cursor(self.sort, self.descending, where, key, total, capped).write()
+        return Cursor(self.sort, self.descending, where, key).write()
 
 
 def _stretches(

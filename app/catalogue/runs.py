@@ -16,15 +16,25 @@ from app.catalogue.readable import UNREADABLE, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import REMOVED, run_of, select_runs
 from app.catalogue.run_end import AGENT_GONE, end, force_end, run_row, running_row, unknown_run
-from app.catalogue.schema import clients, runs
+from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.times import to_us
 from app.catalogue.totals import clamped, summed
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
 from app.protocol import Accepted, AgentEntry, FinishRun
-from streams.records.runs import Run, RunPage, RunResults
-from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, Topic
+from streams.records.runs import Run, RunDetails, RunFile, RunPage, RunResults
+from streams.vocabulary import (
+    ClientState,
+    EntryKind,
+    EventKind,
+    FileResult,
+    RunState,
+    RunTrigger,
+    Topic,
+)
 
+MAX_RUN_FILES = 200
+"""So many files of a run are listed."""
 ROWS_OF_AN_END = 8
 """Rows that change with the end of a run: itself, its client, the counters, an event, a line of activity."""
 
@@ -159,6 +169,37 @@ class Runs:
         if not rows:
             raise unknown_run(run_id)
         return run_of(rows[0])
+
+    async def details(self, run_id: int) -> RunDetails:
+        """Return a run with the first of its files; raises UnknownRun."""
+        earlier = file_versions.alias("earlier")
+        first = ~(
+            select(earlier.c.id)
+            .where(earlier.c.file_id == file_versions.c.file_id, earlier.c.id < file_versions.c.id)
+            .exists()
+        )
+        wanted = (
+            select(files.c.id, files.c.path, file_versions.c.size_bytes, first.label("is_new"))
+            .join(files, files.c.id == file_versions.c.file_id)
+            .where(file_versions.c.run_id == run_id, file_versions.c.kind != EntryKind.FOLDER.value)
+            .order_by(file_versions.c.id)
+            .limit(MAX_RUN_FILES + 1)
+        )
+        run = await self.one(run_id)
+        rows = await self._readers.rows(wanted)
+        return RunDetails(
+            run=run,
+            files=tuple(
+                RunFile(
+                    file_id=row.id,
+                    path=row.path,
+                    result=FileResult.NEW if row.is_new else FileResult.CHANGED,
+                    size_bytes=row.size_bytes,
+                )
+                for row in rows[:MAX_RUN_FILES]
+            ),
+            more_files=len(rows) > MAX_RUN_FILES,
+        )
 
     async def newest_id(self, client_id: str) -> int | None:
         """Return the id of the run of a client that was begun last, whether it runs or has ended."""

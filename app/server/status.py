@@ -179,6 +179,7 @@ class StatusSampler:
         """Return what is known without looking, and so is never old."""
         return {
             "state": self._switch.state,
+            "state_since": self._switch.since,
             "connections": self._connections(),
             "clients_online": len(self._agents),
             "clients_total": len(self._roster),

@@ -11,6 +11,7 @@ from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.tasks import Tasks
 from streams.failures import TidewatchError
+from streams.records.base import utc_now
 from streams.vocabulary import EventKind, ServerState
 
 log = structlog.stdlib.get_logger(__name__)
@@ -30,6 +31,8 @@ class Switch:
         self._run_down: asyncio.Task[None] | None = None
         self._on_start: list[Callable[[], None]] = []
         self.state = ServerState.RUNNING
+        self.since = utc_now()
+        """When it came to this state; that it has come to rest is no other one than that it was stopped."""
 
     @property
     def on(self) -> bool:
@@ -82,6 +85,8 @@ class Switch:
 
     async def _become(self, state: ServerState, kind: EventKind) -> None:
         # First the state, so that no run slips in while the event is written.
+        if not (self.state is ServerState.STOPPING and state is ServerState.STOPPED):
+            self.since = utc_now()
         self.state = state
         record = partial(self._catalogue.events.record, kind, server_state=state)
         try:

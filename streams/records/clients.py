@@ -1,6 +1,6 @@
 """Clients: the machines whose files the server keeps."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from streams.records.base import Record
 from streams.vocabulary import ClientState, RunState
@@ -48,6 +48,11 @@ class Client(Record, frozen=True, kw_only=True, omit_defaults=True):
         """
         good = self.last_success_at
         return good is not None and abs((now - good).total_seconds()) <= self.goal_s
+
+    @property
+    def missed_since(self) -> datetime:
+        """Since when it is not within its goal, where it is not."""
+        return (self.last_success_at or self.created_at) + timedelta(seconds=self.goal_s)
 
 
 class ClientHoldings(Record, frozen=True, kw_only=True):

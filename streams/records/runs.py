@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from streams.records.base import Record
-from streams.vocabulary import RunState, RunTrigger
+from streams.vocabulary import FileResult, RunState, RunTrigger
 
 
 class Run(Record, frozen=True, kw_only=True):
@@ -39,6 +39,23 @@ class RunPage(Record, frozen=True, kw_only=True):
 
     rows: tuple[Run, ...]
     next_before: int | None = None
+
+
+class RunFile(Record, frozen=True, kw_only=True):
+    """A file that a run has stored a version of."""
+
+    file_id: int
+    path: str
+    result: FileResult
+    size_bytes: int
+
+
+class RunDetails(Record, frozen=True, kw_only=True):
+    """A run, and the first of the files that it has stored versions of, as far as these are still kept."""
+
+    run: Run
+    files: tuple[RunFile, ...] = ()
+    more_files: bool = False
 
 
 class Progress(Record, frozen=True, kw_only=True):

@@ -94,6 +94,8 @@ class ServerStatus(Record, frozen=True, kw_only=True):
     verification: VerificationStatus | None = None
     """None until it has been looked at."""
     catalogue: CatalogueStatus = CatalogueStatus()
+    state_since: datetime | None = None
+    """When ``state`` began; None where the server does not tell."""
     quota_bytes: int = 0
     """How much a client may keep that has no quota of its own; 0 sets no bound."""
     keep_deleted_days: float | None = None

@@ -1,6 +1,7 @@
 """All streams of the console, built from what the bridge can read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from reactivex import Observable
@@ -11,15 +12,16 @@ from streams.logs import OwnLog, SilentLog
 from streams.operators.kinds import Seconds
 from streams.operators.results import Failed, Ok
 from streams.records.analytics import LoadHistory
+from streams.records.base import utc_now
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
 from streams.records.logs import LogFilter, LogPage
-from streams.records.runs import Progress, RunPage, RunResults
+from streams.records.runs import Progress, RunDetails, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Snapshot
-from streams.sources import activity, analytics, clients, files, runs, server, transfers
+from streams.sources import activity, analytics, clients, files, problems, runs, server, transfers
 from streams.sources.database import DatabasePort, NoDatabase, build_database
 from streams.sources.logs import log_streams
 from streams.sources.reading import Numbered, Reading
@@ -85,6 +87,10 @@ class Ports(analytics.AnalyticsPorts, Protocol):
         """The newest 30 runs of a client."""
         ...
 
+    def run(self, run_id: int) -> Observable[RunDetails]:
+        """A run with its files."""
+        ...
+
     def log_page(self, wanted: LogFilter, before: int | None) -> Observable[LogPage]:
         """Lines of the server's log before an id, newest first."""
         ...
@@ -101,6 +107,7 @@ def build_streams(
     own_log: OwnLog | None = None,
     console_load: analytics.Asked[LoadHistory] | None = None,
     database: DatabasePort | None = None,
+    server_now: Callable[[], datetime] = utc_now,
 ) -> Streams:
     """Connect every source to its cell; nothing is read until somebody subscribes."""
     critical_s, background_s = reading.critical_s, reading.background_s
@@ -122,10 +129,19 @@ def build_streams(
     progress_table.follow(runs.progress(ports.progress, reading))
     transfer_table: TableCell[str, Transfer] = state.table("transfers", critical_s)
     transfer_table.follow(transfers.transfers(ports.transfers, reading))
+    status = shared("status", critical_s, server.status(ports.status, reading))
     return Streams(
         link=link,
         latency=latency,
-        status=shared("status", critical_s, server.status(ports.status, reading)),
+        status=status,
+        problems=problems.problems(
+            link,
+            status,
+            client_table.deltas,
+            client_table.freshness,
+            scheduler=reading.scheduler,
+            server_now=server_now,
+        ),
         clients=TableStream(client_table.deltas, client_table.freshness),
         progress=TableStream(progress_table.deltas, progress_table.freshness),
         transfers=TableStream(transfer_table.deltas, transfer_table.freshness),
@@ -148,6 +164,7 @@ def build_streams(
         client_runs=lambda client_id: own(
             "client runs", runs.client_runs(client_id, lambda: ports.client_runs(client_id), reading)
         ),
+        run=lambda run_id: own("run", runs.run(run_id, lambda: ports.run(run_id), reading)),
         client_activity=lambda client_id: own(
             "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
         ),

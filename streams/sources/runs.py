@@ -6,7 +6,7 @@ from reactivex import Observable
 
 from streams.operators.results import Failed, Ok
 from streams.records.events import Event, ProgressFrame
-from streams.records.runs import Progress, Run, RunPage, RunResults
+from streams.records.runs import Progress, Run, RunDetails, RunPage, RunResults
 from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
@@ -82,3 +82,15 @@ def client_runs(client_id: str, fetch: Fetch[RunPage], reading: Reading) -> Obse
     return reading.queried(
         fetch, Topic.RUNS, lambda event: event.run is not None and event.run.client_id == client_id
     )
+
+
+def run(run_id: int, fetch: Fetch[RunDetails], reading: Reading) -> Observable[Ok[RunDetails] | Failed]:
+    """One backup with the files that it has stored.
+
+    Source:  GET /api/runs/{id} every ``background_s``, and soon after an event of this run.
+    Emits:   the run, at once and after each read.
+    Shape:   one record, up to 200 files; bytes, times in UTC.
+    Sharing: none; the cell that follows it is shared.
+    Errors:  what goes wrong outside is Failed; anything else ends the stream.
+    """
+    return reading.queried(fetch, Topic.RUNS, lambda event: event.run is not None and event.run.id == run_id)

@@ -11,6 +11,7 @@ import pytest
 from app.bridge.clock import ClockOffset
 from app.config import Settings
 from app.console import Console, run_task_of
+from app.tasks import Tasks
 from streams.records.base import utc_now
 from streams.sources.latency import LatencyMeter
 from tests.ui.fake_commands import FakeCommands
@@ -47,6 +48,7 @@ async def test_of_two_pages_the_one_that_is_closed_is_forgotten() -> None:
             "prefs": SessionPrefs(),
             "desk": None,
             "loop": asyncio.get_running_loop(),
+            "tasks": Tasks(),
         }
         console = Console(**parts, shells={}, first=[])
         for page in (first, second):

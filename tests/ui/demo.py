@@ -1,6 +1,6 @@
 """Serves the console with a made-up fleet that moves, to be looked at: ``python -m tests.ui.demo --port N``.
 
-``--state`` chooses what there is to see: full, loading, empty, error or lost.
+``--state`` chooses what there is to see: full, loading, empty, error, lost, stopped or trouble.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from app.console import ASSETS, look_of
 from app.web import HOST, OriginGuard
 from app.web_page import PageScripts
 from streams.schedulers import LoopScheduler, RunTaskScheduler
-from streams.vocabulary import ClientState
+from streams.vocabulary import ClientState, ServerState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fake_settings import settings_desk
@@ -27,6 +27,23 @@ from tests.ui.fakes import FakeStreams
 from tests.ui.real_database import database_of
 from ui.app import build_console, dress
 from ui.context import SessionPrefs, UiContext
+
+STATES = ("full", "loading", "empty", "error", "lost", "stopped", "trouble")
+
+
+def _trouble(streams: FakeStreams) -> None:
+    """Let a third of the fleet fail, and the server be stopped."""
+    now = _now()
+    status = msgspec.structs.replace(
+        fleet.status(now), state=ServerState.STOPPED, state_since=now - timedelta(minutes=7)
+    )
+    streams.status.on_next(streams.ok(status))
+    for number, name in enumerate(fleet.NAMES[:30]):
+        if number % 2 == 0:
+            client = fleet.client_of(name, now)
+            since = now - timedelta(minutes=13 * number)
+            reason = "timed out: the network share //nas-home/projects did not answer for 120 s"
+            streams.clients.put(msgspec.structs.replace(client, failing_since=since, failure_reason=reason))
 
 
 def _now() -> datetime:
@@ -59,7 +76,7 @@ def main() -> None:
     """Read the arguments and serve until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8650)
-    parser.add_argument("--state", default="full", choices=("full", "loading", "empty", "error", "lost"))
+    parser.add_argument("--state", default="full", choices=STATES)
     parser.add_argument("--theme", default="system", choices=("system", "light", "dark"))
     parser.add_argument("--view", default="dashboard")
     parser.add_argument("--database", type=Path, help="a real SQLite file for the database view")
@@ -67,9 +84,14 @@ def main() -> None:
     parser.add_argument("--still", action="store_true", help="nothing moves")
     args = parser.parse_args()
     streams = FakeStreams(_now)
-    if args.state in ("full", "lost"):
+    if args.state in ("full", "lost", "stopped", "trouble"):
         streams.fill()
-    if args.state == "lost":
+    if args.state == "stopped":
+        status = fleet.status(_now())
+        streams.status.on_next(streams.ok(msgspec.structs.replace(status, state=ServerState.STOPPED)))
+    elif args.state == "trouble":
+        _trouble(streams)
+    elif args.state == "lost":
         streams.lose()
     elif args.state == "empty":
         streams.empty()

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import reactivex as rx
 from reactivex import Observable
+from reactivex import operators as ops
 from reactivex.abc import DisposableBase
 from reactivex.subject import BehaviorSubject, Subject
 
@@ -16,11 +17,12 @@ from streams.failures import Failure
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
-from streams.records.runs import Progress, Run, RunPage, RunResults
+from streams.records.runs import Progress, Run, RunDetails, RunFile, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Delta, Snapshot
-from streams.vocabulary import EntryKind, FileState, Health, LinkState
+from streams.sources.problems import Judge, Problems
+from streams.vocabulary import EntryKind, FileResult, FileState, Health, LinkState
 from tests.ui import fleet
 from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase
@@ -151,7 +153,9 @@ class FakeStreams:
             file_page=self._file_page,
             file_versions=self._file_versions,
             client_runs=self._client_runs,
+            run=self._run,
             client_activity=self._client_activity,
+            problems=self._problems(),
             logs=self.logs.streams,
             analytics=self.past.streams,
             database=self.database.streams,
@@ -252,6 +256,15 @@ class FakeStreams:
             retry_at=self.now(),
         )
 
+    def _problems(self) -> Observable[Problems]:
+        judge, clients = Judge(self.now), self.clients.table
+        taken = judge.follow(self.link, self.status, clients.deltas, clients.freshness)
+        return taken.pipe(
+            ops.filter(lambda _: judge.knows),
+            ops.map(lambda _: judge.judge()),
+            ops.distinct_until_changed(),
+        )
+
     # -- streams that are asked for
 
     def _file_page(self, query: FileQuery) -> Observable[Snapshot[FilePage]]:
@@ -268,7 +281,7 @@ class FakeStreams:
             total=10_000,
             total_capped=True,
         )
-        return rx.of(self.ok(page)).pipe(rx.operators.concat(rx.never()))
+        return rx.of(self.ok(page)).pipe(ops.concat(rx.never()))
 
     def _file_versions(self, file_id: int) -> Observable[Snapshot[tuple[FileVersion, ...]]]:
         file = fleet.file_of(file_id, self.now())
@@ -291,15 +304,31 @@ class FakeStreams:
             )
             for i in range(file.version_count)
         )
-        return rx.of(self.ok(versions)).pipe(rx.operators.concat(rx.never()))
+        return rx.of(self.ok(versions)).pipe(ops.concat(rx.never()))
 
     def _client_runs(self, client_id: str) -> Observable[Snapshot[RunPage]]:
         name = self.clients.rows[client_id].name
         known = self.runs.get(client_id)
         rows = known or tuple(fleet.run_of(i, name, self.now()) for i in range(30))
         page = RunPage(rows=rows)
-        return rx.of(self.ok(page)).pipe(rx.operators.concat(rx.never()))
+        return rx.of(self.ok(page)).pipe(ops.concat(rx.never()))
+
+    def _run(self, run_id: int) -> Observable[Snapshot[RunDetails]]:
+        run = next(
+            (run for rows in self.runs.values() for run in rows if run.id == run_id),
+            fleet.run_of(8799 - run_id, "web-01", self.now()),
+        )
+        files = tuple(
+            RunFile(
+                file_id=i,
+                path=f"/srv/data/report-{i}.txt",
+                result=FileResult.CHANGED if i % 3 else FileResult.NEW,
+                size_bytes=1024 * i,
+            )
+            for i in range(1, 6)
+        )
+        return rx.of(self.ok(RunDetails(run=run, files=files))).pipe(ops.concat(rx.never()))
 
     def _client_activity(self, client_id: str) -> Observable[Snapshot[tuple[Activity, ...]]]:
         mine = tuple(a for a in fleet.activity(self.now()) if a.client_id == client_id)
-        return rx.of(self.ok(mine)).pipe(rx.operators.concat(rx.never()))
+        return rx.of(self.ok(mine)).pipe(ops.concat(rx.never()))

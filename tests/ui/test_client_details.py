@@ -48,7 +48,7 @@ async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
     desk.view.arrive(f"client:{first}")
     desk.page.frame()
     await desk.page.fire(details._bars.bars[-1], "click")
-    assert desk.went[-1] == Place("logs", f"run:{run.id}")
+    assert desk.went[-1] == Place("run", str(run.id))
     assert details._bars.bars[0].on_click is None
 
 

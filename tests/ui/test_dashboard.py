@@ -127,7 +127,7 @@ async def test_a_lost_server_leaves_the_values_and_their_age() -> None:
         s.streams.lose()
         s.h.advance(18.2)
         texts = s.h.texts()
-        assert "42 of 45 clients within their goal" in texts
+        assert "No connection · 42 of 45 clients within their goal (last known)" in texts
         assert texts.count("18 s ago") == 5
         assert texts.count("18 s") == 6
 

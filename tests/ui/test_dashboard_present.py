@@ -37,6 +37,19 @@ def test_the_safe_line_names_the_oldest_success_and_who_is_failing() -> None:
     assert safety.tone is Tone.BAD
 
 
+def test_who_is_within_its_goal_and_fails_is_counted_as_both() -> None:
+    clients = [
+        replace(client, failing_since=NOON) if client.name == "web-02" else client
+        for client in fleet.clients(NOON)
+    ]
+    safety = present_safety(clients, NOON, WORDS)
+    assert safety.headline == "42 of 45 clients within their goal, 1 of these failing"
+    assert (safety.unsafe, safety.attention) == (3, 4)
+    keeps = matcher("not_safe", "", clock=lambda: NOON, average=None)
+    assert keeps is not None
+    assert sum(keeps(ClientRow(client)) for client in clients) == safety.attention
+
+
 def test_a_long_reason_leaves_room_for_what_stands_behind_it() -> None:
     reason = "timed out: the network share //nas-home/projects did not answer for 120 s"
     clients = [
@@ -115,12 +128,14 @@ def test_each_count_of_last_backups_is_that_of_the_clients_it_leads_to() -> None
         RunState.FAILED,
         RunState.PARTIAL,
         RunState.CANCELLED,
+        None,
     ]
+    assert sum(part.count for part in parts) == len(clients)
     for part in parts:
         keep = matcher(part.shows, "", clock=lambda: NOON, average=None)
         assert keep is not None
         assert part.count == sum(keep(ClientRow(client)) for client in clients)
-    assert [part.count for part in parts] == [43, 1, 0, 0]
+    assert [part.count for part in parts] == [43, 1, 0, 0, 1]
 
 
 def test_the_last_day_is_told_in_words() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from streams.records.clients import Client
 from streams.records.server import CatalogueStatus, ServerStatus
+from streams.sources.problems import problems_of_server
 from streams.vocabulary import ClientState, FileState, Scope, VerificationState
 from tests.ui import fleet
 from tests.ui.dashboard_stage import Stage
@@ -19,12 +20,12 @@ from tests.ui.test_clients_view import Desk, open_desk
 from tests.ui.test_shell import stage
 from ui.context import Place
 from ui.format import Formatter
+from ui.problems import present_problem
 from ui.theme import Tone
 from ui.views.client_menu import bar_actions, row_actions
 from ui.views.client_quota import GIB, present_use
 from ui.views.clients_present import MARKED, ClientRow, client_columns
 from ui.views.dashboard_present import present_back_up_all, present_safety
-from ui.views.dashboard_problems import present_problems
 from ui.views.files_present import present_kept
 
 DUE = timedelta(days=3)
@@ -223,26 +224,27 @@ def troubled(status: ServerStatus, **catalogue: str | datetime) -> ServerStatus:
 async def shown(s: Stage, status: ServerStatus) -> list[str]:
     s.streams.status.on_next(s.streams.ok(status))
     s.h.frame()
-    return s.h.texts(s.view.problems) if s.view.problems._card.visible else []
+    rows = [row.lead.tooltip for row in s.view.problems.rows if row.control.visible]
+    return [str(row) for row in rows if str(row).startswith("Server")]
 
 
-async def test_what_is_wrong_with_the_servers_own_data_is_a_card_on_the_dashboard() -> None:
+async def test_what_is_wrong_with_the_servers_own_data_is_listed_on_the_dashboard() -> None:
     async with dashboard_stage() as s:
         status = fleet.status(s.h.now())
         assert await shown(s, status) == []
-        texts = await shown(s, troubled(status, lost=LOST, backup_problem=COPY))
-        assert {"The catalogue is not copied any more", LOST, COPY} <= set(texts)
+        first, *_ = await shown(s, troubled(status, lost=LOST, backup_problem=COPY))
+        assert LOST in first and "catalogue lost" in first
         assert s.view.safety._icon.color == Tone.BAD.color
-        await s.h.fire(s.view.problems.bad[0].button, "click")
+        await s.h.fire(s.view.problems.rows[0].lead, "click")
         assert s.went[-1] == Place("logs", "errors")
-        texts = await shown(s, troubled(status, backup_problem=COPY))
-        assert COPY in texts and not s.view.problems.bad[0].control.visible
+        told = await shown(s, troubled(status, lost="", backup_problem=COPY))
+        assert not any(LOST in row for row in told)
         assert await shown(s, status) == []
 
 
-def test_the_worst_comes_first_and_each_says_what_to_do() -> None:
+def test_the_worst_comes_first_and_each_says_why() -> None:
     status = fleet.status(NOON)
-    assert present_problems(status, Formatter()) == ()
+    assert problems_of_server(status) == []
     assert status.verification is not None
     verification = msgspec.structs.replace(
         status.verification, state=VerificationState.FAILING, reason="The store is not there. Mount it."
@@ -250,10 +252,10 @@ def test_the_worst_comes_first_and_each_says_what_to_do() -> None:
     wrong = msgspec.structs.replace(
         troubled(status, lost=LOST, backup_problem=COPY, ages_judged_by=NOON), verification=verification
     )
-    assert [problem.detail for problem in present_problems(wrong, Formatter())] == [
+    words = Formatter()
+    assert [present_problem(problem, words, NOON).why for problem in problems_of_server(wrong)] == [
         LOST,
         "The store is not there. Mount it.",
         COPY,
-        "Until the server was up for a day in all, retention and removal go by "
-        f"{Formatter().exact_time(NOON)}.",
+        f"retention and removal go by {words.exact_time(NOON)}",
     ]

@@ -19,6 +19,7 @@ from ui.keys import KEYMAP, SHEET
 async def _show(s: _Stage, view: str) -> Any:
     s.shell.go(Place(view))
     await s.h.settle()
+    s.h.frame()  # what comes with a frame may ask for more
     return s.shell.view(view)
 
 
@@ -312,7 +313,7 @@ async def test_the_rows_do_not_move_while_the_keys_belong_to_somebody_else(who: 
         if who == "palette":
             await _press(s.h, "K", ctrl=True)
         elif who == "panel":
-            await s.h.fire(s.h.find(ft.Container, tooltip="Connection"), "click")
+            await s.h.fire(s.h.find(ft.Container, key="connection pill"), "click")
         else:
             setattr(s.h.context, who, True)
         await _press(s.h, "Arrow Down")
@@ -384,7 +385,7 @@ async def test_what_the_list_says_of_escape_is_what_it_does() -> None:
         await s.h.fire(view._table._body.rows[1].check, "change", value=True)
         await s.h.fire(view._table._body.rows[2].control, "click")
         await _type(s, view._search, "a")
-        await s.h.fire(s.h.find(ft.Container, tooltip="Connection"), "click")
+        await s.h.fire(s.h.find(ft.Container, key="connection pill"), "click")
 
         def left() -> list[bool]:
             panel, text = bool(s.shell.covered), bool(view._search.field.value)

@@ -41,6 +41,40 @@ async def test_more_than_two_wait_for_their_turn() -> None:
         assert h.texts() == []
 
 
+async def _nothing() -> None:
+    pass
+
+
+async def test_what_can_be_taken_back_is_offered_at_once_whatever_stands() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context))
+        for i in range(4):
+            h.context.messages.done(f"number {i}")
+        h.context.messages.error("disk full")
+        h.frame()
+        assert h.texts() == ["number 0", "number 1"]
+        h.context.messages.done("a.txt deleted", action_label="Undo", action=_nothing)
+        h.frame()
+        assert "a.txt deleted" in h.texts()
+        h.advance(60)
+        assert h.texts() == ["disk full"]
+
+
+async def test_an_undo_that_is_used_up_elsewhere_is_offered_nowhere() -> None:
+    async with PageHarness.open() as h:
+        h.mount(ToastLayer(context=h.context), MessageCentre(context=h.context))
+        names = frozenset({"deleted 1", "deleted 2"})
+        h.context.messages.done("2 files deleted", action_label="Undo", action=_nothing, undoes=names)
+        h.frame()
+        assert len(h.find_all(ft.TextButton, content="Undo")) == 2
+        h.context.messages.used_up(["deleted 1"])
+        h.frame()
+        assert len(h.find_all(ft.TextButton, content="Undo")) == 2
+        h.context.messages.used_up(["deleted 2", "deleted 3"])
+        h.frame()
+        assert h.find_all(ft.TextButton, content="Undo") == []
+
+
 async def test_what_stays_makes_way_for_what_is_newer_and_comes_back() -> None:
     async with PageHarness.open() as h:
         h.mount(ToastLayer(context=h.context))

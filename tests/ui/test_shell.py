@@ -57,7 +57,7 @@ async def test_the_first_view_is_shown_with_title_chip_and_simulated_fleet() -> 
         texts = s.h.texts()
         for words in ("Dashboard", "Simulated fleet", "live", "12 ms"):
             assert words in texts
-        assert s.h.page.title == "Tidewatch"
+        assert s.h.page.title == "(3) Tidewatch"
         assert s.h.page.theme_mode is ft.ThemeMode.SYSTEM
 
 
@@ -190,7 +190,7 @@ async def test_the_connection_panel_listens_only_while_it_is_open() -> None:
     async with stage() as s:
         latency = s.streams.latency
         assert not latency.observers
-        chip = s.h.find(ft.Container, tooltip="Connection")
+        chip = s.h.find(ft.Container, key="connection pill")
         await s.h.fire(chip, "click")
         texts = s.h.texts()
         assert "Event to screen, 99 % under" in texts

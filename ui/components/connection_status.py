@@ -10,13 +10,15 @@ import flet as ft
 from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.link import Latency, Link
-from streams.vocabulary import LinkState
+from streams.records.server import ServerStatus
+from streams.snapshot import Snapshot
+from streams.vocabulary import LinkState, ServerState
 from ui.bound import BoundView
 from ui.components.card import floating_panel
 from ui.components.status_badge import StatusBadge
 from ui.context import UiContext
 from ui.format import UNKNOWN, Formatter, age_text, count_text, duration_text
-from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, Tone, body_text, card_title
+from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, StateLook, Tone, body_text, card_title, look
 
 ENDS_SOON_S: Final = 3 * 86400
 """A token that ends within so long is shown as a warning."""
@@ -109,14 +111,44 @@ def _token_fact(link: Link, now: datetime, words: Formatter) -> Fact:
     )
 
 
+def present_intake(state: ServerState | None, link: Link | None) -> StateLook:
+    """Return whether the server takes backups, which is another thing than that it answers."""
+    if state is None or link is None or link.lost:
+        return StateLook("", ft.Icons.HELP_OUTLINE, Tone.QUIET)
+    if state is ServerState.RUNNING:
+        return StateLook("", ft.Icons.BACKUP, Tone.OK)
+    word = "stopping" if state is ServerState.STOPPING else "no backups"
+    return StateLook(word, ft.Icons.PAUSE_CIRCLE, Tone.BAD)
+
+
+def present_chip(link: Link, state: ServerState | None) -> str:
+    """Return what the chip means, in a sentence each for the connection and the server."""
+    told = f"Connection: {look(link.state).word}."
+    if link.lost or state is None:
+        return f"{told} Whether the server takes backups is not known."
+    takes = {
+        ServerState.RUNNING: "The server takes backups.",
+        ServerState.STOPPING: "The server is stopping and takes no new backups.",
+        ServerState.STOPPED: "The server is stopped and takes no backups.",
+    }
+    return f"{told} {takes[state]}"
+
+
 class ConnectionChip(BoundView):
-    """Word, icon and round trip; a click opens the panel."""
+    """The connection with its round trip, and whether the server takes backups; a click opens the panel."""
 
     def __init__(self, *, streams: Streams, context: UiContext, on_open: Callable[[], Any]) -> None:
         self._badge = StatusBadge(LinkState.CONNECTING)
         self._round_trip = ft.Text("", size=SIZE_BODY, color=QUIET_INK, no_wrap=True)
+        self._link: Link | None = None
+        self._state: ServerState | None = None
+        self._intake = StatusBadge(present_intake(None, None))
         self._pill = ft.Container(
-            ft.Row([self._badge, self._round_trip], spacing=8, tight=True),
+            ft.Row(
+                [self._badge, self._round_trip, ft.VerticalDivider(width=1, color=LINE), self._intake],
+                spacing=8,
+                tight=True,
+            ),
             padding=ft.Padding.symmetric(horizontal=12),
             height=30,
             border_radius=15,
@@ -124,11 +156,27 @@ class ConnectionChip(BoundView):
             on_click=lambda _: on_open(),
             ink=True,
             tooltip="Connection",
+            key="connection pill",
         )
         super().__init__(context=context, key="connection chip", content=self._pill)
         self.bind(streams.link, self._show_link)
+        self.bind(streams.status, self._show_status)
+
+    def _show_status(self, status: Snapshot[ServerStatus]) -> None:
+        self._state = status.value.state if status.value is not None else None
+        self._show_intake()
+
+    def _show_intake(self) -> None:
+        if self._intake.set(present_intake(self._state, self._link)):
+            self.touch(self._intake)
+        told = "Connection" if self._link is None else present_chip(self._link, self._state)
+        if self._pill.tooltip != told:
+            self._pill.tooltip = told
+            self.touch(self._pill)
 
     def _show_link(self, link: Link) -> None:
+        self._link = link
+        self._show_intake()
         if self._badge.set(link.state):
             self.touch(self._badge)
         text = present_round_trip(link)

@@ -16,6 +16,7 @@ from ui.context import UiContext
 from ui.format import count_text
 from ui.messages import Message
 from ui.permissions import Permissions
+from ui.problem_places import log_of, place_of
 from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, SIZE_SMALL, SelectableText, Tone, card_title, small_text
 
 ICONS: Final = {
@@ -92,6 +93,7 @@ class MessageCentre(BoundView):
                     ft.Icon(ICONS[message.tone], size=18, color=message.tone.color),
                     ft.Column(words, spacing=2, tight=True, expand=True),
                     small_text(self.context.format.clock(message.at)),
+                    *lead_button(self.context, message),
                     *(log_button(self.context, message) if message.stays else ()),
                     small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()),
                 ],
@@ -160,8 +162,21 @@ class MessageBell(BoundView):
             self.touch(self._icon)
 
 
+def lead_button(context: UiContext, message: Message) -> list[ft.Control]:
+    """Return what leads to the reason of the problem that a message tells of."""
+    problem = message.lead
+    if problem is None:
+        return []
+    return [
+        small_button(ft.Icons.ARROW_FORWARD, "Show reason", on_click=lambda: context.go(place_of(problem)))
+    ]
+
+
 def log_button(context: UiContext, message: Message) -> list[ft.Control]:
-    """Return what leads to the log lines of the time of a message, where there is a view of them."""
+    """Return what leads to the log lines of a message: of its problem's client, of its run, of its time."""
+    problem = message.lead
+    if problem is not None and "logs" in context.places:
+        return [small_button(ft.Icons.NOTES, "Show log", on_click=lambda: context.go(log_of(problem)))]
     lead = context.log_of(message.at, message.run_id)
     return [small_button(ft.Icons.NOTES, "Show log", on_click=lead)] if lead is not None else []
 

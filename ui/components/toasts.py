@@ -10,7 +10,7 @@ from streams.records.link import Link
 from streams.safe_text import label_text
 from ui.bound import BoundView
 from ui.components.card import floating_panel
-from ui.components.messages import ICONS, log_button, offer_button, small_button
+from ui.components.messages import ICONS, lead_button, log_button, offer_button, small_button
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.messages import Message
@@ -89,12 +89,27 @@ class ToastLayer(BoundView):
 
     def _make_way(self) -> bool:
         """Let the oldest message that stays wait again, where all stay and a newer one would not be seen."""
+        offers = next((message for message in self._queue if message.action is not None), None)
+        plain = [message.number for message, _ in self._shown.values() if message.action is None]
+        if offers is not None and plain:
+            # What can be taken back is taken back now or hardly ever: it waits for no other message.
+            away = self._put_away(min(plain))
+            self._queue = [offers, *(m for m in self._queue if m is not offers), *away]
+            return True
         oldest = min(self._shown)
         newer = [message for message in self._queue if message.number > oldest]
         if not newer or not all(message.stays for message, _ in self._shown.values()):
             return False
         self._queue = [*newer, *(m for m in self._queue if m.number < oldest), self._take(oldest)]
         return True
+
+    def _put_away(self, number: int) -> list[Message]:
+        """Take a message from the screen; return it if it has to come back, since it stays until closed."""
+        timer = self._timers.pop(number, None)
+        if timer is not None:
+            timer.dispose()
+        message = self._take(number)
+        return [message] if message.stays else []
 
     def _take(self, number: int) -> Message:
         message, toast = self._shown.pop(number)
@@ -129,6 +144,7 @@ class ToastLayer(BoundView):
                 self._orders[message.number] = message, offer
             parts.append(offer)
         buttons: list[ft.Control] = []
+        buttons += lead_button(self.context, message)
         if message.stays:
             buttons += log_button(self.context, message)
             buttons.append(small_button(ft.Icons.CONTENT_COPY, "Copy message", copy=message.copy_text()))
@@ -184,4 +200,6 @@ def _is_over(message: Message, kept: Mapping[int, Message]) -> bool:
     now = kept.get(message.number)
     if now is None:
         return message.ongoing
+    if now.ended:
+        return True
     return message.action is not None and now.action is None

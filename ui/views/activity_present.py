@@ -22,6 +22,7 @@ class ActivityLine:
     tone: Tone
     text: str
     client_id: str | None
+    run_id: int | None = None
 
 
 _PLAIN: Final[dict[EventKind, tuple[str, ft.IconData, Tone]]] = {
@@ -99,6 +100,7 @@ def present_activity(activity: Activity, now: datetime, words: Formatter) -> Act
         tone=tone,
         text=text,
         client_id=activity.client_id,
+        run_id=activity.run_id if activity.kind is EventKind.RUN_FINISHED else None,
     )
 
 

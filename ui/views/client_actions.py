@@ -29,6 +29,7 @@ Act = Callable[[str, Coroutine[Any, Any, None]], None]
 async def keep_client(commands: Commands, context: UiContext, client_id: str, name: str) -> None:
     """Take back the removal of a client, and say so."""
     await commands.keep_client(client_id)
+    context.messages.used_up([f"removed {client_id}"])
     context.messages.done(f"{name} is kept and allowed again")
 
 
@@ -92,6 +93,7 @@ class ClientActions:
                 action_label="Allow again",
                 action=lambda: self._allow_now(outcome.done),
                 needs=Scope.OPERATE,
+                undoes=frozenset(f"disconnected {client_id}" for client_id in outcome.done),
             )
 
         self._act(f"Disconnect {self._who(ids)}", run())
@@ -105,6 +107,7 @@ class ClientActions:
 
     async def _allow_now(self, ids: Sequence[str]) -> None:
         outcome = await self._commands.allow(ids)
+        self._context.messages.used_up(f"disconnected {client_id}" for client_id in outcome.done)
         text = present_outcome("Allowed", outcome, self._names(ids))
         self._say(text, bool(outcome.refused))
 
@@ -174,6 +177,7 @@ class ClientActions:
                     action_label="Undo",
                     action=lambda: self._keep_now(client_id),
                     needs=Scope.OPERATE,
+                    undoes=frozenset({f"removed {client_id}"}),
                 )
                 return
             self._context.messages.done(f"{lost.name} was removed for good", detail=f"Gone with it: {what}.")

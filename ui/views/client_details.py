@@ -91,7 +91,7 @@ class ClientDetails(BoundView):
         self._run_lines = RunLines(
             lambda run_id, protected: self._actions.protect_run(run_id, protected=protected)
         )
-        self._bars = RunBars(lambda run_id: self.context.go(Place("logs", f"run:{run_id}")))
+        self._bars = RunBars(lambda run_id: self.context.go(Place("run", str(run_id))))
         self._runs_box = StateBox(
             ft.Column([self._bars.control, self._run_lines.control], spacing=6, tight=True),
             empty=Empty("No backup has run yet.", ft.Icons.HISTORY),

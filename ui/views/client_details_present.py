@@ -90,7 +90,7 @@ def present_run_bars(runs: Sequence[Run], words: Formatter, now: datetime) -> tu
         RunBar(
             0.18 + 0.82 * (run.bytes_sent / most) ** 0.5,
             look(run.state).tone,
-            f"{present_run(run, words, now)}\nClick for its log lines",
+            f"{present_run(run, words, now)}\nClick for its files and log lines",
             run.id,
             run.protected,
         )

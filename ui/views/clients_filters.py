@@ -26,7 +26,7 @@ STATES = (
     Choice("running", "Backing up", BACKING_UP.icon, BACKING_UP.tone),
     Choice("failing", "Failing", FAILING.icon, FAILING.tone),
     Choice("overdue", "Overdue", OVERDUE.icon, OVERDUE.tone),
-    Choice("not_safe", "Not within goal", OVERDUE.icon, OVERDUE.tone),
+    Choice("not_safe", "Overdue or failing", OVERDUE.icon, OVERDUE.tone),
     Choice("offline", "Offline", look(ClientState.OFFLINE).icon, Tone.QUIET),
     Choice("disconnected", "Disconnected", look(ClientState.DISCONNECTED).icon, Tone.QUIET),
     Choice("revoked", "Revoked", look(ClientState.REVOKED).icon, look(ClientState.REVOKED).tone),
@@ -39,6 +39,7 @@ STATES = (
         Choice(f"last:{state}", f"Last run {look(state).word}", look(state).icon, look(state).tone)
         for state in (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
     ),
+    Choice("last:none", "No run has ended yet", ft.Icons.CLOUD_OFF, Tone.QUIET),
 )
 FILTERS = frozenset(choice.key for choice in STATES)
 _WORDS = {f"state:{state}": str(state) for state in ClientState}
@@ -80,7 +81,11 @@ def matcher(
         tests.append(by_state[state])
     elif state.startswith("last:"):
         result = state.removeprefix("last:")
-        tests.append(lambda row: row.client.last_run_state == result)
+        if result == "none":
+            ends = [str(state) for state in RunState if state.ended]
+            tests.append(lambda row: row.client.last_run_state not in ends)
+        else:
+            tests.append(lambda row: row.client.last_run_state == result)
     needle = text.casefold()
     if needle:
         tests.append(lambda row: needle in row.client.name.casefold() or row.client.id.startswith(needle))

@@ -18,6 +18,8 @@ from ui.views.dashboard_server import ServerPart
 
 MIDDLE_HEIGHT: Final = 266
 """What server card and a handful of running backups need; more where the window is taller."""
+FOOT_HEIGHT: Final = 190
+"""The least for recent activity: some lines of it."""
 _ABOVE: Final = 76 + 124 + 3 * GAP + 2 * PAGE_PADDING
 
 
@@ -26,7 +28,7 @@ class DashboardView(BoundView):
 
     def __init__(self, *, streams: Streams, commands: Commands, context: UiContext) -> None:
         self.safety = SafetyPart(streams=streams, context=context)
-        self.problems = ProblemsPart(streams=streams, context=context)
+        self.problems = ProblemsPart(streams=streams, commands=commands, context=context, on_room=self._fit)
         self.load = LoadPart(streams=streams, context=context)
         self.running = RunningPart(streams=streams, commands=commands, context=context)
         self.server = ServerPart(streams=streams, commands=commands, context=context)
@@ -39,6 +41,8 @@ class DashboardView(BoundView):
             ),
             height=MIDDLE_HEIGHT,
         )
+        self._foot = ft.Container(ft.Row([self.activity]), height=FOOT_HEIGHT)
+        self._height: float | None = None
         super().__init__(
             context=context,
             key="dashboard",
@@ -47,9 +51,10 @@ class DashboardView(BoundView):
                     ft.Column([self.safety, self.problems], spacing=0, tight=True),
                     self.load,
                     self._middle,
-                    self.activity,
+                    self._foot,
                 ],
                 spacing=GAP,
+                scroll=ft.ScrollMode.AUTO,
             ),
             padding=PAGE_PADDING,
             expand=True,
@@ -59,7 +64,17 @@ class DashboardView(BoundView):
             self.adopt(part)
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        height = max(MIDDLE_HEIGHT, round((event.height - _ABOVE) * 0.42))
-        if height != self._middle.height:
-            self._middle.height = height
-            self.touch(self._middle)
+        self._height = event.height
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the rows the height that there is; where it is not enough for all, the view is scrolled."""
+        if self._height is None:
+            return
+        above = _ABOVE + self.problems.room
+        middle = max(MIDDLE_HEIGHT, round((self._height - above) * 0.42))
+        foot = max(FOOT_HEIGHT, round(self._height - above - middle))
+        for part, height in ((self._middle, middle), (self._foot, foot)):
+            if part.height != height:
+                part.height = height
+                self.touch(part)

@@ -108,8 +108,10 @@ class ActivityPart(BoundView):
             border_radius=4,
         )
         if line.client_id is not None:
-            client_id = line.client_id
-            row.on_click = lambda _: self.context.go(Place("clients", f"client:{client_id}"))
+            place = Place("clients", f"client:{line.client_id}")
+            if line.run_id is not None:
+                place = Place("run", str(line.run_id))
+            row.on_click = lambda _: self.context.go(place)
             row.ink = True
             row.ink_color = HOVER
         return row

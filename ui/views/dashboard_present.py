@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from streams.records.clients import Client
+from streams.records.problems import Problem
 from streams.records.runs import Progress, RunResults
 from streams.records.server import StorageForecast
-from streams.vocabulary import ClientState, RunState
+from streams.vocabulary import ClientState, ProblemKind, RunState
 from ui.format import (
     UNKNOWN,
     Formatter,
@@ -46,6 +47,8 @@ class Safety:
     marked_exact: str = ""
     marked_id: str = ""
     unsafe: int = 0
+    attention: int = 0
+    """Clients that are not within their goal, and those within it whose backups fail."""
 
 
 def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -> Safety:
@@ -65,6 +68,11 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         headline = f"{count_text(total - len(unsafe))} of {count_text(total)} clients within their goal"
     else:
         headline = f"All {count_text(total)} clients within their goal"
+    failing_within = sum(client.within_goal(now) for client in failing)
+    if failing_within:
+        # Within its goal it still is; that its next backup fails too is not to be found out by then.
+        whom = "it is" if total == 1 else f"{count_text(failing_within)} of these"
+        headline = f"{headline}, {whom} failing"
     oldest = min(backed_up, key=lambda client: client.last_success_at or now, default=None)
     oldest_text = oldest_exact = ""
     if oldest is not None:
@@ -108,7 +116,39 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
         marked_exact="\n".join(f"{c.name}: at {words.exact_time(c.destroy_at)}" for c in marked[:12]),
         marked_id=marked[0].id if len(marked) == 1 else "",
         unsafe=len(unsafe),
+        attention=len(unsafe) + failing_within,
     )
+
+
+_OF_THE_SERVER: Final = {
+    ProblemKind.NO_CONNECTION: "No connection",
+    ProblemKind.CATALOGUE_LOST: "The catalogue is lost",
+    ProblemKind.DISK_FULL: "The server's disk is full",
+    ProblemKind.SERVER_STOPPED: "The server takes no backups",
+    ProblemKind.SERVER_UNREAD: "The server's state cannot be read",
+    ProblemKind.SERVER_SILENT: "The server sends nothing",
+}
+"""What has to be said before anything of the clients, the worst first."""
+_BESIDES: Final = (ProblemKind.CANNOT_VERIFY, ProblemKind.NOT_COPIED, ProblemKind.CLOCK)
+"""What is no headline, but no time to say that all is well."""
+_UNSEEN: Final = (ProblemKind.NO_CONNECTION, ProblemKind.SERVER_UNREAD, ProblemKind.SERVER_SILENT)
+"""With these nobody knows whether the numbers still hold."""
+
+
+def worst_for_headline(problems: Iterable[Problem]) -> Problem | None:
+    """Return the problem of the server that the safe line must not be silent about."""
+    kinds = (*_OF_THE_SERVER, *_BESIDES)
+    found = [problem for problem in problems if problem.kind in kinds]
+    return min(found, key=lambda problem: kinds.index(problem.kind), default=None)
+
+
+def present_headline(headline: str, worst: Problem | None) -> str:
+    """Return the headline, after what is wrong with the server: it says what the rest is worth."""
+    told = _OF_THE_SERVER.get(worst.kind, "") if worst is not None else ""
+    if not told:
+        return headline
+    last_known = " (last known)" if worst is not None and worst.kind in _UNSEEN else ""
+    return f"{told} · {headline}{last_known}" if headline else told
 
 
 def _more(named: Sequence[object]) -> str:
@@ -159,7 +199,8 @@ def present_run(progress: Progress, now: datetime, words: Formatter) -> RunLine:
 class ResultPart:
     """How many clients had a backup that ended in this way as their last."""
 
-    state: RunState
+    state: RunState | None
+    """None for those of which no backup has ended yet."""
     count: int
     shows: str
     """The filter of the clients view that lists just these."""
@@ -169,7 +210,9 @@ def present_results(clients: Iterable[Client]) -> tuple[ResultPart, ...]:
     """Return how many clients' last backup ended how, always the same parts in the same order."""
     counts = Counter(client.last_run_state for client in clients)
     ends = (RunState.COMPLETE, RunState.FAILED, RunState.PARTIAL, RunState.CANCELLED)
-    return tuple(ResultPart(state, counts[state], f"last:{state}") for state in ends)
+    ended = tuple(ResultPart(state, counts[state], f"last:{state}") for state in ends)
+    none_yet = sum(counts.values()) - sum(part.count for part in ended)
+    return (*ended, ResultPart(None, none_yet, "last:none"))
 
 
 def present_day(results: RunResults, words: Formatter) -> tuple[str, str]:

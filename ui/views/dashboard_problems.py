@@ -1,90 +1,229 @@
-"""What is wrong with the server's own data, and what to do: catalogue, its copies, and the store."""
+"""All that is wrong now: since when, why, the way to its reason, and what can be done about it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
 
 import flet as ft
 
 from streams.bag import Streams
-from streams.records.server import ServerStatus
-from streams.snapshot import Snapshot
-from streams.vocabulary import VerificationState
+from streams.commands import Commands
+from streams.records.link import Link
+from streams.records.problems import Problem
+from streams.safe_text import label_text
+from streams.vocabulary import ProblemKind, Scope
 from ui.bound import BoundView
-from ui.components.notice import Notice
-from ui.context import Place, UiContext
-from ui.format import Formatter
-from ui.theme import GAP, Tone
+from ui.components.card import card
+from ui.components.menus import minded
+from ui.components.orders import hold_back
+from ui.context import UiContext
+from ui.format import count_text
+from ui.permissions import Permissions
+from ui.problem_places import log_of, place_of
+from ui.problems import MUTES_H, Standing, present_problem
+from ui.theme import GAP, INK, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, Tone, body_text, small_text
+from ui.views.backup_ends import force_backup
 
-MAX_PROBLEMS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that somebody has to do something about."""
-
-    text: str
-    detail: str
-    tone: Tone = Tone.BAD
-
-
-def present_problems(status: ServerStatus, words: Formatter) -> tuple[Problem, ...]:
-    """Return what is wrong, the worst first; nothing where all is well."""
-    problems: list[Problem] = []
-    catalogue, verification = status.catalogue, status.verification
-    if catalogue.lost:
-        text = "The catalogue is lost: the server takes nothing more, and no backup counts"
-        problems.append(Problem(text, catalogue.lost))
-    if verification is not None and verification.state is VerificationState.FAILING:
-        text = "Stored contents cannot be verified"
-        problems.append(Problem(text, verification.reason or "No reason was given; the log says more."))
-    if catalogue.backup_problem:
-        text = "The catalogue is not copied any more"
-        problems.append(Problem(text, catalogue.backup_problem, Tone.WARNING))
-    if catalogue.ages_judged_by is not None:
-        text = "The server's clock jumped ahead and is not trusted yet"
-        at = words.exact_time(catalogue.ages_judged_by)
-        detail = f"Until the server was up for a day in all, retention and removal go by {at}."
-        problems.append(Problem(text, detail, Tone.WARNING))
-    return tuple(problems)
+MAX_ROWS: Final = 4
+"""So many are listed; the others are told of, and one click away."""
+ROW_HEIGHT: Final = 30
+_HEAD_HEIGHT: Final = 54
+"""Of the card, with its edges."""
 
 
 class ProblemsPart(BoundView):
     """A card under the safe line; nothing while all is well."""
 
-    def __init__(self, *, streams: Streams, context: UiContext) -> None:
-        def show_log() -> None:
-            context.go(Place("logs", "errors"))
-
-        self.bad = [
-            Notice(ft.Icons.ERROR, Tone.BAD, verb="Show log", on_click=show_log) for _ in range(MAX_PROBLEMS)
-        ]
-        self.warning = [
-            Notice(ft.Icons.WARNING_AMBER, Tone.WARNING, verb="Show log", on_click=show_log)
-            for _ in range(MAX_PROBLEMS)
-        ]
-        self._shown: tuple[Problem, ...] = ()
-        notices: list[ft.Control] = [notice.control for notice in (*self.bad, *self.warning)]
-        # No card around them: three of them leave room for all that is above the activity at 1280x800.
+    def __init__(
+        self,
+        *,
+        streams: Streams,
+        commands: Commands,
+        context: UiContext,
+        on_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_room = on_room
+        self._commands = commands
+        self._standing: tuple[Standing, ...] = ()
+        self._permissions = Permissions()
+        self._all = False
+        self.rows = [_Row(self) for _ in range(MAX_ROWS)]
+        self._title = ft.Text(
+            "", size=13, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, no_wrap=True
+        )
+        self._more = ft.TextButton("", height=24, on_click=lambda _: self._on_more(), visible=False)
+        self._list = ft.Column([row.control for row in self.rows], spacing=0, tight=True)
         self._card = ft.Container(
-            ft.Column(notices, spacing=6, tight=True),
+            card(self._title, self._list, trailing=[self._more], spacing=4),
             margin=ft.Margin.only(top=GAP),
             visible=False,
         )
         super().__init__(context=context, key="problems", content=self._card)
-        self.bind(streams.status, self._show_status)
+        self.bind(context.problems.standing(streams.problems), self._show_standing)
+        self.bind(streams.link, self._show_link)
+        self.bind(context.server_seconds, self._show_time)
 
-    def _show_status(self, snapshot: Snapshot[ServerStatus]) -> None:
-        if snapshot.value is None:
-            return
-        problems = present_problems(snapshot.value, self.context.format)
-        if problems == self._shown:
-            return
-        self._shown = problems
-        for tone, notices in ((Tone.BAD, self.bad), (Tone.WARNING, self.warning)):
-            told = [problem for problem in problems if problem.tone is tone]
-            for number, notice in enumerate(notices):
-                if number < len(told):
-                    notice.show(told[number].text, told[number].detail)
-                else:
-                    notice.show("")
-        self._card.visible = bool(problems)
+    @property
+    def shown(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self._card.visible)
+
+    @property
+    def room(self) -> int:
+        """How high it is, with the gap above it."""
+        if not self.shown:
+            return 0
+        rows = min(len(self._standing), MAX_ROWS * (2 if self._all else 1))
+        return GAP + _HEAD_HEIGHT + rows * ROW_HEIGHT
+
+    def _show_link(self, link: Link) -> None:
+        self._permissions = Permissions.of(link)
+        self._show_time(self.context.server_clock())
+
+    def _show_standing(self, standing: tuple[Standing, ...]) -> None:
+        # What counts stands above what somebody has acknowledged or muted.
+        self._standing = tuple(sorted(standing, key=lambda each: not each.loud))
+        loud = sum(each.loud for each in standing)
+        quiet = len(standing) - loud
+        told = f"Wrong now ({count_text(loud)})" if loud or not quiet else "Nothing new is wrong"
+        self._title.value = told + (f", {count_text(quiet)} acknowledged or muted" if quiet else "")
+        more = len(standing) - MAX_ROWS
+        self._more.visible = more > 0
+        self._more.content = "Show fewer" if self._all else f"Show all {count_text(len(standing))}"
+        if more <= 0:
+            self._all = False
+        self._card.visible = bool(standing)
+        self._arrange()
         self.touch(self._card)
+        self._on_room()
+        self._show_time(self.context.server_clock())
+
+    def _arrange(self) -> None:
+        """Have as many rows as are shown; all of them scroll in the place of a few."""
+        wanted = len(self._standing) if self._all else MAX_ROWS
+        while len(self.rows) < wanted:
+            self.rows.append(_Row(self))
+        self._list.controls = [row.control for row in self.rows[:wanted]]
+        self._list.scroll = ft.ScrollMode.AUTO if self._all else None
+        most = ROW_HEIGHT * min(len(self._standing), 2 * MAX_ROWS)
+        self._list.height = most if self._all else None
+
+    def _on_more(self) -> None:
+        self._all = not self._all
+        self._show_standing(self._standing)
+
+    def _show_time(self, now: datetime) -> None:
+        shown = self._standing if self._all else self._standing[:MAX_ROWS]
+        for number, row in enumerate(self.rows):
+            self.touch(*row.show(shown[number] if number < len(shown) else None, self._permissions, now))
+
+    # -- what the rows ask for
+
+    def lead(self, problem: Problem) -> None:
+        """Go to where the reason is seen."""
+        self.context.go(place_of(problem))
+
+    def show_log(self, problem: Problem) -> None:
+        """Go to the log lines of a client, or to the errors of the server."""
+        self.context.go(log_of(problem))
+
+    def mend(self, problem: Problem) -> None:
+        """Do what may end it."""
+        if problem.kind is ProblemKind.SERVER_STOPPED:
+            self.act("Start the server", self._start())
+        elif problem.kind is ProblemKind.NO_CONNECTION:
+            self.act("Reconnect", self._commands.reconnect())
+        else:
+            names = {problem.client_id: problem.client_name}
+            self.act(f"Back up {problem.client_name}", force_backup(self._commands, self.context, names))
+
+    async def _start(self) -> None:
+        await self._commands.start_server()
+        self.context.messages.done("The server takes backups again.")
+
+
+def mending(problem: Problem) -> tuple[str, Scope | None]:
+    """Return the order that may end a problem, and the scope it takes; empty where there is none."""
+    if problem.kind is ProblemKind.SERVER_STOPPED:
+        return "Start", Scope.OPERATE
+    if problem.kind is ProblemKind.NO_CONNECTION:
+        return "Try now", None
+    if problem.client_id and (problem.client_state is None or problem.client_state.let_in):
+        return "Back up", Scope.OPERATE
+    return "", None
+
+
+class _Row:
+    """One problem: whose, what, since when, why; its buttons at the right."""
+
+    def __init__(self, part: ProblemsPart) -> None:
+        self._part = part
+        self._standing: Standing | None = None
+        self._icon = ft.Icon(ft.Icons.ERROR, size=16)
+        self._subject = ft.Text("", size=SIZE_BODY, weight=STRONG, font_family=STRONG_FACE, no_wrap=True)
+        self._text = body_text()
+        self._note = small_text()
+        style = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8))
+        self.mend = ft.TextButton("", height=26, style=style, on_click=lambda _: self._with(part.mend))
+        self.log = ft.TextButton("Log", height=26, style=style, on_click=lambda _: self._with(part.show_log))
+        self.menu = minded(
+            ft.PopupMenuButton(icon=ft.Icons.NOTIFICATIONS_PAUSED_OUTLINED, icon_size=16, padding=0)
+        )
+        self.menu.tooltip = "Acknowledge or mute"
+        self.lead = ft.Container(
+            ft.Row([self._icon, self._subject, ft.Container(self._text, expand=True), self._note], spacing=8),
+            expand=True,
+            on_click=lambda _: self._with(part.lead),
+        )
+        self.control = ft.Container(
+            ft.Row([self.lead, self.mend, self.log, ft.Container(self.menu, width=28, height=26)], spacing=2),
+            height=ROW_HEIGHT,
+            visible=False,
+        )
+
+    def _with(self, do: Callable[[Problem], None]) -> None:
+        if self._standing is not None:
+            do(self._standing.problem)
+
+    def show(self, standing: Standing | None, permissions: Permissions, now: datetime) -> list[ft.Control]:
+        """Show this problem, or nothing; return what changed."""
+        if standing is None:
+            changed: list[ft.Control] = [self.control] if self.control.visible else []
+            self._standing, self.control.visible = None, False
+            return changed
+        problem, context = standing.problem, self._part.context
+        line = present_problem(problem, context.format, now)
+        note = "acknowledged" if standing.acknowledged else ""
+        if standing.muted_until is not None:
+            note = f"muted until {context.format.moment(standing.muted_until, now)}"
+        told = label_text(f"{line.text}{f': {line.why}' if line.why else ''}")
+        verb, needs = mending(problem)
+        refused = permissions.refusal(needs)
+        looks = (standing, told, refused, note)
+        if self.control.visible and self.control.data == looks:
+            return []
+        self._standing, self.control.data, self.control.visible = standing, looks, True
+        loud = standing.loud
+        self._icon.icon, self._icon.color = line.icon, line.tone.color if loud else Tone.QUIET.color
+        self._subject.value, self._text.value = label_text(line.subject), told
+        self._subject.color = self._text.color = INK if loud else QUIET_INK
+        self._note.value = note
+        self.lead.tooltip = label_text("\n".join(p for p in (f"{line.subject}: {told}", line.exact) if p))
+        self.mend.content, self.mend.visible = verb, bool(verb)
+        hold_back(self.mend, refused)
+        self.menu.items = self._items(standing)
+        return [self.control]
+
+    def _items(self, standing: Standing) -> list[ft.PopupMenuItem]:
+        problem, board = standing.problem, self._part.context.problems
+        if not standing.loud:
+            return [_item("Tell again", lambda: board.unmute(problem))]
+        items = [_item("Acknowledge until it changes", lambda: board.acknowledge(problem))]
+        for hours in MUTES_H:
+            told = f"{hours} h" if hours <= 24 else f"{hours // 24} d"
+            items.append(_item(f"Mute for {told}", lambda hours=hours: board.mute(problem, hours)))
+        return items
+
+
+def _item(label: str, do: Callable[[], None]) -> ft.PopupMenuItem:
+    return ft.PopupMenuItem(label, on_click=lambda _: do())

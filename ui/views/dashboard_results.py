@@ -14,8 +14,10 @@ from ui.bound import BoundView
 from ui.components.states import Empty, StateBox
 from ui.context import Place, UiContext
 from ui.format import count_text
-from ui.theme import QUIET_INK, STRONG, STRONG_FACE, Tone, card_title, look, small_text
+from ui.theme import QUIET_INK, STRONG, STRONG_FACE, StateLook, Tone, card_title, look, small_text
 from ui.views.dashboard_present import ResultPart, present_day, present_results
+
+_NONE_YET = StateLook("none yet", ft.Icons.CLOUD_OFF, Tone.QUIET)
 
 
 class ResultsPart(BoundView):
@@ -70,7 +72,7 @@ class _ResultCell:
     """How many clients had a backup that ended in one way as their last; leads to them."""
 
     def __init__(self, part: ResultPart, on_open: Callable[[ResultPart], None]) -> None:
-        shown = look(part.state)
+        shown = look(part.state) if part.state is not None else _NONE_YET
         self._tone = shown.tone
         self._count = ft.Text(
             "–", size=20, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK, no_wrap=True
@@ -90,7 +92,9 @@ class _ResultCell:
             ),
             expand=True,
             on_click=lambda _: on_open(part),
-            tooltip=f"Clients whose last backup is {shown.word}",
+            tooltip=f"Clients whose last backup is {shown.word}"
+            if part.state is not None
+            else "Clients of which no backup has ended yet",
         )
 
     def show(self, count: int) -> list[ft.Control]:

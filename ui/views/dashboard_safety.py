@@ -7,6 +7,7 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.records.clients import Client
+from streams.records.problems import Problem
 from streams.records.server import ServerStatus
 from streams.safe_text import label_text
 from streams.snapshot import Delta, Snapshot
@@ -18,8 +19,7 @@ from ui.context import Place, UiContext
 from ui.format import count_text
 from ui.theme import INK, STRONG, STRONG_FACE, TO_BE_REMOVED, Tone, body_text, look
 from ui.views.dashboard_metrics import present_disk
-from ui.views.dashboard_present import Safety, present_safety
-from ui.views.dashboard_problems import Problem, present_problems
+from ui.views.dashboard_present import Safety, present_headline, present_safety, worst_for_headline
 from ui.views.dashboard_verification import VerificationLine, present_verification
 
 _KEY = look(ClientState.REVOKED).icon
@@ -35,14 +35,22 @@ class SafetyPart(BoundView):
         self._clients: dict[str, Client] = {}
         self._safety = Safety(Tone.OK, "")
         self._icon = ft.Icon(ft.Icons.VERIFIED_USER, size=30, color=Tone.OK.color)
-        self._headline = ft.Text("", size=17, weight=STRONG, font_family=STRONG_FACE, color=INK, no_wrap=True)
+        self._headline = ft.Text(
+            "",
+            size=17,
+            weight=STRONG,
+            font_family=STRONG_FACE,
+            color=INK,
+            no_wrap=True,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        )
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
         self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
         self._marked = _Fact(self._lead_to_marked)
         self._disk = _Fact(lambda: context.go(Place("analytics")))
         self._verification = VerificationLine()
-        self._problems: tuple[Problem, ...] = ()
+        self._worst: Problem | None = None
         self._damage = _Fact(self._show_damaged)
         facts = (self._disk, self._damage, self._failing, self._revoked, self._marked, self._oldest)
         self._button = ft.OutlinedButton("", on_click=lambda _: self._show_unsafe(), visible=False)
@@ -84,6 +92,7 @@ class SafetyPart(BoundView):
         )
         self.bind_table(streams.clients, self.box, self._show_clients)
         self.bind(streams.status, self._show_server)
+        self.bind(streams.problems, self._show_problems)
         self.bind(context.server_seconds, self._show_safety)
 
     def _show_clients(self, delta: Delta[str, Client]) -> None:
@@ -98,9 +107,7 @@ class SafetyPart(BoundView):
         if safety == before:
             return
         self._show_tone()
-        if safety.headline != self._headline.value:
-            self._headline.value = safety.headline
-            self.touch(self._headline)
+        self._show_headline()
         self.touch(
             *self._oldest.set(
                 safety.oldest, safety.oldest_exact, Tone.WARNING if safety.unsafe else Tone.QUIET
@@ -110,10 +117,22 @@ class SafetyPart(BoundView):
         self.touch(*self._revoked.set(safety.revoked, safety.revoked_exact, Tone.WARNING, _KEY))
         icon = TO_BE_REMOVED.icon
         self.touch(*self._marked.set(safety.marked, safety.marked_exact, Tone.WARNING, icon))
-        if safety.unsafe != before.unsafe or bool(safety.unsafe) != self._button.visible:
-            self._button.content = f"Show {count_text(safety.unsafe)}"
-            self._button.visible = safety.unsafe > 0
+        if safety.attention != before.attention or bool(safety.attention) != self._button.visible:
+            self._button.content = f"Show {count_text(safety.attention)}"
+            self._button.tooltip = "Clients that are not within their goal, or whose backups fail"
+            self._button.visible = safety.attention > 0
             self.touch(self._button)
+
+    def _show_problems(self, problems: tuple[Problem, ...]) -> None:
+        self._worst = worst_for_headline(problems)
+        self._show_headline()
+        self._show_tone()
+
+    def _show_headline(self) -> None:
+        text = present_headline(self._safety.headline, self._worst)
+        if text != self._headline.value:
+            self._headline.value = self._headline.tooltip = text
+            self.touch(self._headline)
 
     def _show_server(self, snapshot: Snapshot[ServerStatus]) -> None:
         status = snapshot.value
@@ -123,7 +142,6 @@ class SafetyPart(BoundView):
         self.touch(*self._disk.set(text, why, tone, ft.Icons.STORAGE))
         found = present_verification(status.verification, self.context.server_clock(), self.context.format)
         self._verification = found
-        self._problems = present_problems(status, self.context.format)
         self.touch(*self._damage.set(found.wrong, found.exact, found.tone, DAMAGE_ICON))
         self._show_tone()
 
@@ -132,8 +150,8 @@ class SafetyPart(BoundView):
         tone = self._safety.tone
         if self._verification.wrong and self._verification.tone is not Tone.OK:
             tone = max(tone, self._verification.tone, key=_WORSE.index)
-        for problem in self._problems:
-            tone = max(tone, problem.tone, key=_WORSE.index)
+        if self._worst is not None:
+            tone = max(tone, Tone.BAD if self._worst.kind.grave else Tone.WARNING, key=_WORSE.index)
         if self._icon.color != tone.color:
             self._icon.icon, self._icon.color = _ICONS[tone], tone.color
             self.touch(self._icon)

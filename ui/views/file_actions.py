@@ -146,6 +146,7 @@ class FileActions:
                 action_label="Undo",
                 action=lambda: self._undelete_now(back, named),
                 needs=Scope.OPERATE,
+                undoes=frozenset(f"deleted {file_id}" for file_id in back),
             )
 
         self._act(f"Delete {_names(files)}", run())
@@ -163,6 +164,7 @@ class FileActions:
         outcome = await self._commands.undelete_files(ids)
         text = present_done("brought back", outcome, named)
         self._on_moved([int(key) for key in outcome.done], False)
+        self._messages.used_up(f"deleted {key}" for key in outcome.done)
         if outcome.done:
             self._messages.done(text)
         else:

@@ -42,7 +42,11 @@ class ServerActions:
             return
         await self._commands.stop_server()
         self._context.messages.done(
-            "The server takes no new backups.", action_label="Start", action=self.start, needs=Scope.OPERATE
+            "The server takes no new backups.",
+            action_label="Start",
+            action=self.start,
+            needs=Scope.OPERATE,
+            undoes=frozenset({"stopped"}),
         )
 
     async def start(self) -> None:

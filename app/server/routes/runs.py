@@ -7,7 +7,7 @@ import msgspec
 from app.protocol import ActiveRuns
 from app.server.call import Route
 from app.server.room import Room
-from streams.records.runs import Run, RunPage, RunResults
+from streams.records.runs import Run, RunDetails, RunPage, RunResults
 from streams.vocabulary import AuditAction, RunState, Scope
 
 
@@ -61,6 +61,14 @@ async def results(room: Room, query: ResultsQuery) -> RunResults:
     return await room.catalogue.runs.results(query.hours)
 
 
+async def details(room: Room, run_id: int) -> RunDetails:
+    """Return a run with the first of the files that it has stored.
+
+    GET /api/runs/{run_id}: 200, 404 unknown_run.
+    """
+    return await room.catalogue.runs.details(run_id)
+
+
 async def cancel(room: Room, run_id: int) -> Run:
     """End a running backup; what it has stored is kept.
 
@@ -73,6 +81,7 @@ RUNS = (
     Route("GET", "/api/runs", runs, Scope.LOOK),
     Route("GET", "/api/runs/active", active, Scope.LOOK),
     Route("GET", "/api/runs/results", results, Scope.LOOK),
+    Route("GET", "/api/runs/{run_id}", details, Scope.LOOK, ("unknown_run",)),
     Route(
         "POST",
         "/api/runs/{run_id}/cancel",

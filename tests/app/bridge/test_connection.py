@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from app.bridge.connection import ConnectionManager
 from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketPong, SocketUp
-from streams.failures import CommandFailed, ServerRefused
+from streams.failures import CommandFailed, ServerRefused, WrongVersion
 from streams.schedulers import LoopScheduler
 from streams.subjects import LoopSubject
 from streams.vocabulary import LinkState
@@ -140,3 +140,22 @@ class _Looking:
 
     def close(self) -> None:
         self._looking.dispose()
+
+
+async def test_a_server_of_another_protocol_is_no_server_though_it_answers() -> None:
+    async with _stage() as (manager, socket, pass_time):
+        socket.rise()
+        assert manager.foreign is None
+        socket.up = False
+        wrong = WrongVersion("The server speaks version 9 of the protocol, this console 1.", hint="Update.")
+        socket.news.on_next(SocketDown(wrong, 5.0))
+        for _again in range(3):
+            manager.heard(None)
+            pass_time(5)
+        link = manager.current
+        assert link.state is LinkState.DOWN and link.lost
+        assert link.failure is not None and "version 9" in link.failure.message
+        assert manager.foreign is not None
+        socket.rise()
+        assert manager.current.state is LinkState.LIVE
+        assert manager.foreign is None

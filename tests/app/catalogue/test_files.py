@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.catalogue import file_filter, file_pages, migrate
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.errors import BadQuery
+from app.catalogue.errors import BadQuery, UnknownRun
 from app.catalogue.paging import ORDERS
 from app.catalogue.paths import key_of
 from streams.records.files import BackupFile, FileQuery
@@ -183,6 +183,15 @@ async def test_rows_that_come_and_go_do_not_disturb_the_pages(catalogue: Catalog
     await back_up(catalogue, client, entry("f05", "x"), entry("f07", "x"))
     second = await catalogue.files.page(FileQuery(limit=4, cursor=first.next_cursor))
     assert [row.path for row in second.rows] == ["f07", "f08", "f10", "f12"]
+    assert (first.total, second.total) == (10, 11)
+    await catalogue.files.delete([row.id for row in second.rows])
+    again = await catalogue.files.page(FileQuery(limit=4, cursor=first.next_cursor))
+    found = await catalogue.files.page(FileQuery(limit=1, text="f1", cursor=None))
+    assert (again.total, found.total) == (7, 3)
+    await back_up(catalogue, client, *(entry(f"f{number:02}", "x") for number in (10, 12, 13)))
+    later = await catalogue.files.page(FileQuery(limit=1, text="f1", cursor=found.next_cursor))
+    assert later.total == 6
+    await catalogue.files.undelete([row.id for row in second.rows])
     back = await catalogue.files.page(FileQuery(limit=4, cursor=second.previous_cursor))
     assert [row.path for row in back.rows] == ["f00", "f02", "f04", "f05"]
 
@@ -266,3 +275,16 @@ def test_the_migration_names_and_counts_what_is_there(
         assert database.execute("SELECT vanished_count FROM clients").fetchall() == [(1,)]
         names = database.execute("SELECT name_key FROM files ORDER BY name_key").fetchall()
     assert names == [("1-local.conf",), ("2-local.conf",), ("3-local.conf",)]
+
+
+async def test_a_run_tells_its_files_by_result(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    first = await back_up(catalogue, client, entry("a", "1"), entry("b", "1"))
+    second = await back_up(catalogue, client, entry("a", "2"), entry("c", "1"))
+    details = await catalogue.runs.details(first.id)
+    assert [(file.path, file.result) for file in details.files] == [("a", "new"), ("b", "new")]
+    details = await catalogue.runs.details(second.id)
+    assert [(file.path, file.result) for file in details.files] == [("a", "changed"), ("c", "new")]
+    assert details.run.id == second.id and not details.more_files
+    with pytest.raises(UnknownRun):
+        await catalogue.runs.details(10**9)

@@ -55,6 +55,7 @@ TABLE: dict[str, frozenset[str]] = {
     "GET /api/runs": LOOK,
     "GET /api/runs/active": LOOK,
     "GET /api/runs/results": LOOK,
+    "GET /api/runs/{run_id}": LOOK,
     "POST /api/runs/{run_id}/cancel": OPERATE,
     "POST /api/runs/{run_id}/protection": OPERATE,
     "DELETE /api/runs/{run_id}/protection": DESTROY,
