@@ -5,38 +5,17 @@ It is believed only while it has the revision that the server has of this client
 """
 
 import os
-import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from app.agent.failures import IndexUnusable
-from app.agent.names import is_within, join, reason_of, split
-from app.agent.system.process import hold
-from streams.failures import ConfigRejected, TidewatchError
+from app.agent.index_file import IndexDamaged, IndexFile, locked
+from app.agent.names import is_within, join, split
 
-BEGUN_AGAIN = "It is begun again from what the server has."
 UNSURE = 0
 """Inode of a row that may not be trusted without reading the file."""
-SCHEMA_VERSION = 2
-SCHEMA = """
-CREATE TABLE entries (
-    folder BLOB NOT NULL, name BLOB NOT NULL,
-    mode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, sha256 BLOB, target BLOB,
-    attributes BLOB,
-    PRIMARY KEY (folder, name)
-) WITHOUT ROWID;
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
-SOURCES = """
-CREATE TABLE IF NOT EXISTS sources (
-    path BLOB PRIMARY KEY, file_system TEXT NOT NULL, inode TEXT NOT NULL
-) WITHOUT ROWID
-"""
-
 Row = tuple[bytes, int, int, int, int, int, bytes | None, bytes | None, bytes | None]
 """name, mode (with the type), size, mtime_ns, inode, ctime_ns, hash, link target, digest of attributes."""
 FullRow = tuple[bytes, bytes, int, int, int, int, int, bytes | None, bytes | None, bytes | None]
@@ -58,12 +37,6 @@ REBUILD = (
 )
 
 
-class IndexDamaged(TidewatchError):
-    """The index is no sound database any more."""
-
-    code = "index_damaged"
-
-
 class Index:
     """The rows of one client; every call blocks and belongs in a thread.
 
@@ -71,8 +44,9 @@ class Index:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "index.db"
-        self._lock_file = self._locked(folder / "lock")
+        self._file = IndexFile(folder / "index.db")
+        self._translated = self._file.translated
+        self._lock_file = locked(folder / "lock")
         self._lock, self._read_lock = threading.Lock(), threading.Lock()
         self.begun_again = ""
         """Why it was begun again at this start."""
@@ -80,11 +54,11 @@ class Index:
         """Why rows could not be kept; until the index is rebuilt no revision is."""
         try:
             try:
-                self._writer, self._reader = self._open()
+                self._writer, self._reader = self._file.open()
             except IndexDamaged as error:
                 self.begun_again = error.message
-                self._remove()
-                self._writer, self._reader = self._open()
+                self._file.remove()
+                self._writer, self._reader = self._file.open()
         except BaseException:
             os.close(self._lock_file)
             raise
@@ -93,70 +67,9 @@ class Index:
         """Remove a damaged index and begin an empty one."""
         with self._lock:
             self._close()
-            self._remove()
-            self._writer, self._reader = self._open()
+            self._file.remove()
+            self._writer, self._reader = self._file.open()
             self.write_problem = ""
-
-    def _remove(self) -> None:
-        try:
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        except OSError as error:
-            raise IndexUnusable(f"{self._path}: cannot be removed: {reason_of(error)}.") from None
-
-    @contextmanager
-    def _translated(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # its tables are not those of the agent
-                raise IndexDamaged(f"{self._path} is damaged ({error}).", hint=BEGUN_AGAIN) from error
-            raise IndexUnusable(
-                f"{self._path}: {error}.", hint="Check the disk and the permissions of the agent's folder."
-            ) from error
-        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
-            raise
-        except sqlite3.DatabaseError as error:
-            raise IndexDamaged(f"{self._path} is damaged ({error}).", hint=BEGUN_AGAIN) from error
-
-    @staticmethod
-    def _locked(path: Path) -> int:
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise ConfigRejected(
-                f"{path.parent}: cannot be written: {reason_of(error)}.",
-                hint="Give another folder with --state.",
-            ) from None
-        if not hold(file):
-            os.close(file)
-            raise ConfigRejected(
-                f"{path.parent}: another agent is at work with this folder.",
-                hint="Wait for it, or give another folder with --state.",
-            ) from None
-        return file
-
-    def _open(self) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-        with self._translated():
-            writer = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            try:
-                writer.execute("PRAGMA journal_mode = WAL")
-                writer.execute("PRAGMA synchronous = NORMAL")
-                version = writer.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, SCHEMA_VERSION):
-                    raise IndexDamaged(f"{self._path} was written by another version of the agent.")
-                if not version:
-                    for name in ("entries", "facts"):
-                        writer.execute(f"DROP TABLE IF EXISTS {name}")
-                    writer.executescript(SCHEMA)
-                    writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                writer.execute(SOURCES)
-                writer.execute("SELECT * FROM facts").fetchall()
-                reader = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            except BaseException:
-                writer.close()
-                raise
-            return writer, reader
 
     def close(self) -> None:
         """Close the file and let other agents have the folder; waits for calls that were given up."""

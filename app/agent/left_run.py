@@ -6,7 +6,8 @@ import structlog
 
 from app.agent.api import Api
 from app.agent.failures import IndexUnusable, Refusal, is_passing
-from app.agent.index import Index, IndexDamaged
+from app.agent.index import Index
+from app.agent.index_file import IndexDamaged
 from app.protocol import FinishRun
 from streams.failures import WrongToken
 from streams.records.runs import Run

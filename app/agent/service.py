@@ -14,7 +14,8 @@ from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
 from app.agent.failures import IndexUnusable
-from app.agent.index import Index, IndexDamaged
+from app.agent.index import Index
+from app.agent.index_file import IndexDamaged
 from app.agent.ledger import BY_OPERATOR
 from app.agent.left_run import end_left_run
 from app.agent.link import Link

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.agent.command import seconds_of
+from app.agent.command_settings import seconds_of
 from app.agent.terminal import size_text
 from streams.failures import ConfigRejected
 from streams.vocabulary import RunState

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.agent.index import UNSURE, FullRow, Index, IndexDamaged
+from app.agent.index import UNSURE, FullRow, Index
+from app.agent.index_file import IndexDamaged
 from streams.failures import ConfigRejected
 
 
