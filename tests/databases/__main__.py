@@ -37,7 +37,8 @@ async def main(folder: Path) -> int:
         name = path.relative_to(folder)
         line = (
             f"{name}: {found.tables} tables ({found.unread} not read), {found.rows:,} rows,"
-            f" {found.questions:,} comparisons, {len(found.differences)} differ, {took:.0f} s"
+            f" {found.questions:,} comparisons, {len(found.differences)} differ,"
+            f" {found.columns_left_out} columns left out, {took:.0f} s"
         )
         print(line, *(f"    {difference}" for difference in found.differences[:12]), sep="\n", flush=True)  # noqa: T201
         differing += bool(found.differences)

@@ -48,7 +48,7 @@ MAKERS = {"fossil": _fossil, "svn": _svn, "certutil": _certutil, "ogr2ogr": _ogr
 async def _compared(path: Path, room: Path) -> int:
     room.mkdir()
     found = await compare(path, room)
-    assert found.differences == []
+    assert (found.differences, found.columns_left_out) == ([], 0)
     return found.questions
 
 
@@ -98,3 +98,12 @@ async def test_odd_values_are_shown_as_sqlite3_says(encoding: str, tmp_path: Pat
                 raw = bytes([0x80 + n, 0x41])
                 db.execute("INSERT INTO by_text VALUES (CAST(? AS TEXT), ?)", (raw, n))
     assert await _compared(path, tmp_path / "room") > 100
+
+
+async def test_columns_that_there_is_no_time_for_are_counted(tmp_path: Path) -> None:
+    path, room = tmp_path / "wide.db", tmp_path / "room"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript("CREATE TABLE t (a, b, c); INSERT INTO t VALUES (1, 2, 3)")
+    room.mkdir()
+    found = await compare(path, room, columns_s=-1)
+    assert (found.differences, found.columns_left_out) == ([], 3)
