@@ -13,6 +13,7 @@ import structlog
 from msgspec.structs import replace
 from sqlalchemy import delete, func, insert, select, update
 
+from app.catalogue.access_schema import audit
 from app.catalogue.aliases import AnyRow
 from app.catalogue.audit_chain import HEAD_FILE, Head, read_head, removal_told, write_head
 from app.catalogue.audit_intents import delete_intents, insert_intent, new_intent, unanswered
@@ -20,7 +21,7 @@ from app.catalogue.audit_note import AuditNote
 from app.catalogue.audit_rows import NEWEST, line_of, newest_of, note_in
 from app.catalogue.batch_write import MAINTENANCE, MAX_ROWS, in_steps
 from app.catalogue.readers import Readers
-from app.catalogue.schema import audit, meta
+from app.catalogue.schema import meta
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from msgspec.structs import replace
 from sqlalchemy import delete, select
 
+from app.catalogue.access_schema import audit_intents
 from app.catalogue.aliases import AnyRow
 from app.catalogue.audit_note import LONGEST_NAME, LONGEST_TEXT, AuditNote, bounded
-from app.catalogue.schema import audit_intents
 from app.catalogue.times import from_us
 from app.catalogue.transaction import Transaction
 from streams.vocabulary import AuditAction

@@ -6,11 +6,12 @@ from typing import Any
 import structlog
 from sqlalchemy import insert, select, update
 
+from app.catalogue.access_schema import audit
 from app.catalogue.aliases import AnyRow
 from app.catalogue.audit_chain import COLUMNS, HEAD_NAME, Head, chained
 from app.catalogue.audit_intents import delete_intents
 from app.catalogue.audit_note import DONE, LONGEST_NAME, LONGEST_TEXT, AuditNote, bounded
-from app.catalogue.schema import audit, meta
+from app.catalogue.schema import meta
 from app.catalogue.times import from_us
 from app.catalogue.transaction import Transaction
 from app.line_numbers import LINE_NUMBERS

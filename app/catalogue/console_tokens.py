@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.catalogue.access_schema import tokens
 from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery, TokenNameTaken, UnknownToken
 from app.catalogue.readers import Readers
-from app.catalogue.schema import tokens
 from app.catalogue.times import from_us
 from app.catalogue.tokens import ENDED, TokenInfo, Tokens, issue_in, revoke_in
 from app.catalogue.transaction import Transaction

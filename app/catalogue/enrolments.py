@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 from sqlalchemy import delete, select, update
 
+from app.catalogue.access_schema import enrolments, tokens
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.audit_rows import note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
@@ -16,7 +17,7 @@ from app.catalogue.clients import change
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.revision import new_revision
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
-from app.catalogue.schema import clients, enrolments, tokens
+from app.catalogue.schema import clients
 from app.catalogue.times import to_us
 from app.catalogue.tokens import AGENT_ONLY, PREFIX, TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.catalogue.access_schema import tokens
 from app.catalogue.analytics_rollup import STEPS_S
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.audit_rows import note_in
@@ -17,7 +18,7 @@ from app.catalogue.errors import NotMarked
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.holds import DueClient, refuse_protected
 from app.catalogue.readers import Readers
-from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs, tokens
+from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs
 from app.catalogue.times import from_us
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import and_, or_, select, update
 
+from app.catalogue.access_schema import enrolments, tokens
 from app.catalogue.engine import file_uri
 from app.catalogue.enrolments import ENDED as CODE_ENDED
 from app.catalogue.errors import translated
 from app.catalogue.readers import Readers
-from app.catalogue.schema import enrolments, tokens
 from app.catalogue.tokens import ENDED, Tokens, revoke_in
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer

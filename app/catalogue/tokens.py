@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
+from app.catalogue.access_schema import tokens
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change, client_row
 from app.catalogue.readers import Readers
-from app.catalogue.schema import clients, tokens
+from app.catalogue.schema import clients
 from app.catalogue.times import from_us, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
