@@ -18,6 +18,7 @@ from tests.ui.harness import NOON
 from tests.ui.test_shell import stage
 from ui.components.connection_status import Fact, present_connection
 from ui.components.data_table_columns import RowAction
+from ui.components.icon_button import tooltip_text
 from ui.components.selection_bar import BarAction
 from ui.format import UNKNOWN, Formatter
 from ui.permissions import NO_CONNECTION, Permissions
@@ -53,7 +54,7 @@ def test_no_bar_offers_what_needs_no_scope() -> None:
 
 
 def told(button: ft.LayoutControl) -> tuple[bool, str | None]:
-    return bool(button.disabled), button.tooltip if button.disabled else None  # type: ignore[return-value]
+    return bool(button.disabled), tooltip_text(button) if button.disabled else None
 
 
 def right(scopes: tuple[Scope, ...], needs: Scope) -> tuple[bool, str | None]:
