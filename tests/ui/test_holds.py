@@ -18,6 +18,7 @@ from tests.ui.files_desk import open_desk as open_files
 from tests.ui.harness import NOON
 from tests.ui.test_clients_view import Desk, open_desk
 from tests.ui.test_shell import stage
+from ui.components.icon_button import icon_of
 from ui.context import Place
 from ui.format import Formatter
 from ui.problems import present_problem
@@ -130,13 +131,13 @@ async def test_a_run_is_protected_and_shown() -> None:
         changed(desk)
         lines = desk.view._details._run_lines
         run, lock = lines._locks[0]
-        assert (lock.icon, lock.disabled) == (ft.Icons.LOCK_OPEN, False)
+        assert (icon_of(lock), lock.disabled) == (ft.Icons.LOCK_OPEN, False)
         await desk.page.fire(lock, "click")
         assert desk.commands.calls[-1] == ("protect_run", (run.id, True))
         old = [msgspec.structs.replace(each, protected=n == 9) for n, each in enumerate(runs_of(desk))]
         lines.show(old, desk.view._details._permissions, Formatter(), NOON)
         assert [each.id for each, _ in lines._locks] == [*(each.id for each in old[:5]), old[9].id]
-        assert lines._locks[-1][1].icon == ft.Icons.LOCK
+        assert icon_of(lines._locks[-1][1]) == ft.Icons.LOCK
         lines._locks[-1][1].on_click(None)  # type: ignore[misc, call-arg]
         await desk.page.settle()
         assert desk.commands.calls[-1] == ("protect_run", (old[9].id, False))
