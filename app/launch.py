@@ -22,6 +22,7 @@ from app.heap import still_heap
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private, raise_file_limit
 from app.start_report import StartReport
+from streams.safe_text import terminal_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ async def _show(start: _Start) -> None:
             start.settings, start.path, start.flags, open_at=start.open_at, report=start.report
         )
         async with console_running as console:
+            _tell_database(console.bridge.database_place, start.settings)
             if listening is None:
                 start.report.tell("opening the window")
                 if await run_window(console):
@@ -147,6 +149,13 @@ async def _show(start: _Start) -> None:
     finally:
         if listening is not None:
             listening.close()
+
+
+def _tell_database(place: str, settings: Settings) -> None:
+    """Print which machine reads the database: this one, or the server that is asked."""
+    if place and not settings.connection.mock_mode:
+        sys.stdout.write(terminal_text(f"Database: {place}.") + "\n")
+        sys.stdout.flush()
 
 
 def _tell(address: str, reason: str) -> None:

@@ -19,7 +19,7 @@ from app.logs import clean, hide_secrets
 from streams.records.logs import LogLine
 from streams.vocabulary import LogLevel, LogSource
 
-DATABASE_LOGGERS = ("app.catalogue", "app.bridge.database", "sqlalchemy", "aiosqlite", "alembic")
+DATABASE_LOGGERS = ("app.catalogue", "app.database", "sqlalchemy", "aiosqlite", "alembic")
 """What is said by these is said by the database."""
 MOST_FIELDS = 24
 LONGEST_FIELD = 600

@@ -68,6 +68,18 @@ class DatabaseMissing(TidewatchError):
     exit_code = 15
 
 
+class DatabaseNotServed(DatabaseMissing):
+    """Neither this machine nor the server gives the file at ``database_path`` to consoles."""
+
+    code = "database_not_served"
+
+
+class ServerTooOld(DatabaseMissing):
+    """This machine does not have the file, and the server does not know how to read one for consoles."""
+
+    code = "server_too_old"
+
+
 class DatabaseUnreadable(DatabaseMissing):
     """The file is there, but the system does not let it be read: permissions, its log, a disk that fails."""
 

@@ -210,6 +210,8 @@ class Topic(Word):
     PROGRESS = "progress"
     """Progress of running backups: high rate, conflated, not numbered."""
     LOGS = "logs"
+    DATABASE = "database"
+    """Commits to databases that the server opens for consoles: conflated, not numbered."""
 
 
 class EventKind(Word):

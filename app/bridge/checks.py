@@ -5,14 +5,19 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from app.bridge.database import ReadOnlyDatabase
+from app.bridge.database.server_ports import ask_served
 from app.bridge.errors import CHECK_HOST, CHECK_TOKEN, CHECK_VERSION
 from app.bridge.http import HttpClient
 from app.bridge.socket import wrong_protocol
+from app.database import ReadOnlyDatabase
+from app.database.opening import look_at
+from app.database.sqlite_errors import translated_file
+from app.database.wire import ServedDatabase
 from app.protocol import SERVER_NAME, Health
 from streams.failures import (
     CommandFailed,
     DatabaseLocked,
+    DatabaseMissing,
     ServerUnreachable,
     TidewatchError,
     WrongToken,
@@ -54,6 +59,8 @@ async def check_token(http: HttpClient) -> ConsoleToken:
 
 async def open_database(path: Path) -> ReadOnlyDatabase:
     """Return the database, open; raise DatabaseMissing, NotADatabase or DatabaseLocked."""
+    with translated_file(str(path)):  # a file that is not there needs no process that looks for it
+        await asyncio.to_thread(look_at, path)
     database = ReadOnlyDatabase(path)
     try:
         await database.open()
@@ -65,8 +72,11 @@ async def open_database(path: Path) -> ReadOnlyDatabase:
 
 async def check_all(
     http: HttpClient, database_path: Path | None, limit_s: float
-) -> tuple[Health, ConsoleToken, ReadOnlyDatabase | None]:
-    """Run all checks together; raise the server's failure, with the database's beside it, or that alone."""
+) -> tuple[Health, ConsoleToken, ReadOnlyDatabase | ServedDatabase | None]:
+    """Run all checks together; raise the server's failure, with the database's beside it, or that alone.
+
+    Where this machine cannot open the database, the server is asked to.
+    """
 
     async def database() -> ReadOnlyDatabase | None:
         return await open_database(database_path) if database_path else None
@@ -86,10 +96,12 @@ async def check_all(
         elif opened is not None:
             await opened.close()
         raise server_failure
-    if isinstance(opened, TidewatchError):
-        raise opened
     assert not isinstance(health, TidewatchError)
     assert not isinstance(token, TidewatchError)
+    if isinstance(opened, DatabaseMissing) and database_path is not None:
+        return health, token, await ask_served(http, database_path, limit_s)
+    if isinstance(opened, TidewatchError):
+        raise opened
     return health, token, opened
 
 

@@ -10,12 +10,22 @@ from contextlib import contextmanager
 import aiohttp
 import msgspec
 
-from app.bridge.database.sqlite_errors import failure_of
+from app.database.sqlite_errors import failure_of
 from app.protocol import Problem
 from app.tls import WrongKey
 from streams.failures import (
     CommandFailed,
+    DatabaseDamaged,
+    DatabaseEmpty,
+    DatabaseEncrypted,
+    DatabaseHotJournal,
     DatabaseLocked,
+    DatabaseMissing,
+    DatabaseNotServed,
+    DatabaseUnreadable,
+    DatabaseUnsupported,
+    NotADatabase,
+    QueryCancelled,
     ServerRefused,
     ServerUnreachable,
     TidewatchError,
@@ -31,6 +41,23 @@ CHECK_PIN = (
     "Somebody may be in between. If the server was set up anew, set connection.fingerprint to what it prints."
 )
 CHECK_VERSION = "Check connection.port, and that console and server are of the same release."
+
+_DATABASE_FAILURES: dict[str, type[TidewatchError]] = {
+    kind.code: kind
+    for kind in (
+        DatabaseDamaged,
+        DatabaseEmpty,
+        DatabaseEncrypted,
+        DatabaseHotJournal,
+        DatabaseLocked,
+        DatabaseMissing,
+        DatabaseNotServed,
+        DatabaseUnreadable,
+        DatabaseUnsupported,
+        NotADatabase,
+    )
+}
+"""What a server says of a database that it reads for this console, or of its own."""
 
 _decode_problem = msgspec.json.Decoder(Problem).decode
 
@@ -130,18 +157,6 @@ def translated(where: str) -> Generator[None]:
         raise ours from error
 
 
-@contextmanager
-def translated_file(where: str) -> Generator[None]:
-    """Raise our failures while a database file is read: none of them is about a server."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _sqlite(error, where) from error
-    except OSError as error:
-        reason = error.strerror or str(error) or "no answer in time"
-        raise CommandFailed(f"{where}: cannot be read: {reason}.", code="not_read") from error
-
-
 def refusal(status: int, body: bytes, where: str) -> TidewatchError:
     """Return the failure for an answer that is no success, in the words of the server."""
     try:
@@ -152,6 +167,10 @@ def refusal(status: int, body: bytes, where: str) -> TidewatchError:
         return WrongVersion(f"{where}: answers {status}, not as a Tidewatch server.", hint=CHECK_VERSION)
     if problem.code == "wrong_token":
         return WrongToken(f"{where}: {problem.message.rstrip('.')}.", hint=CHECK_TOKEN)
-    if problem.code == "database_locked":
-        return DatabaseLocked(f"{where}: {problem.message.rstrip('.')}.", hint="It is tried again.")
+    database = _DATABASE_FAILURES.get(problem.code)
+    if database is not None:
+        hint = problem.detail or ("It is tried again." if database is DatabaseLocked else "")
+        return database(f"{where}: {problem.message.rstrip('.')}.", hint=hint)
+    if problem.code == "query_cancelled":
+        return QueryCancelled(problem.message)
     return CommandFailed(problem.message, code=problem.code, hint=problem.detail)

@@ -8,7 +8,7 @@ import structlog
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from streams.records.events import Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
+from streams.records.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
 from streams.sources.feed import FeedItem, Frame, Lost, Synced
 from streams.vocabulary import Topic
 
@@ -22,7 +22,9 @@ class _Listener:
     synced: bool = False
 
 
-def _topics_of(frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame) -> tuple[Topic, ...]:
+def _topics_of(
+    frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame | DatabaseFrame,
+) -> tuple[Topic, ...]:
     match frame:
         case StatusFrame():
             return (Topic.STATUS,)
@@ -32,6 +34,8 @@ def _topics_of(frame: StatusFrame | ProgressFrame | TransferFrame | LogFrame) ->
             return (Topic.TRANSFERS,)
         case LogFrame():
             return (Topic.LOGS,)
+        case DatabaseFrame():
+            return (Topic.DATABASE,)
 
 
 _FAILED = "feed_listener_failed"

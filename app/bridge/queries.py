@@ -7,7 +7,7 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from app.bridge.database import ROW_LIMIT, ReadOnlyDatabase, Rows
+from app.database import ROW_LIMIT, ReadOnlyDatabase, Rows
 from streams.operators.from_coro import from_coro
 from streams.operators.kinds import Seconds
 from streams.operators.live_query import live_query

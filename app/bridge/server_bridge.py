@@ -12,13 +12,15 @@ from app.bridge.address import named_key, reach_of, read_token
 from app.bridge.checks import check_all
 from app.bridge.commands import ServerCommands
 from app.bridge.connection import ConnectionManager
-from app.bridge.database import ReadOnlyDatabase
 from app.bridge.database.ports import DatabasePorts
+from app.bridge.database.server_ports import ServerDatabasePorts, name_of
 from app.bridge.http import HttpClient
 from app.bridge.ports import HttpPorts
 from app.bridge.queries import DatabaseQueries
 from app.bridge.realtime import RealtimeUpdater
 from app.config import ConnectionSettings, Settings
+from app.database import ReadOnlyDatabase
+from app.database.wire import ServedDatabase
 from app.protocol import Health
 from streams.failures import TidewatchError, WrongCertificate
 from streams.operators.backoff import Backoff
@@ -39,7 +41,9 @@ class ServerBridge:
     commands: ServerCommands
     database: ReadOnlyDatabase | None
     queries: DatabaseQueries | None
-    database_ports: DatabasePorts | None
+    database_ports: DatabasePorts | ServerDatabasePorts | None
+    database_place: str
+    """Which machine reads the database, in words for a person; empty without one."""
     reading: Reading
 
     async def close(self) -> None:
@@ -88,7 +92,7 @@ def _connected(
     http: HttpClient,
     health: Health,
     token: ConsoleToken,
-    database: ReadOnlyDatabase | None,
+    found: ReadOnlyDatabase | ServedDatabase | None,
     settings: Callable[[], Settings],
     *,
     scheduler: abc.SchedulerBase,
@@ -118,6 +122,15 @@ def _connected(
     http.heard = manager.heard
     http.foreign = lambda: manager.foreign
     http.dated = realtime.note_date
+    database = found if isinstance(found, ReadOnlyDatabase) else None
+    database_ports: DatabasePorts | ServerDatabasePorts | None = None
+    place = ""
+    if isinstance(found, ServedDatabase):
+        database_ports = ServerDatabasePorts(http, found, realtime, spawn, scheduler=scheduler)
+        place = f"{found.path}, read by the server {name_of(http)}"
+    elif found is not None:
+        database_ports = DatabasePorts(found.path, spawn)
+        place = f"{found.path}, read on this machine"
     queries = DatabaseQueries(database, scheduler=scheduler, spawn=spawn) if database else None
     reading = Reading(
         scheduler=scheduler,
@@ -140,6 +153,7 @@ def _connected(
         commands=ServerCommands(http, manager.reconnect),
         database=database,
         queries=queries,
-        database_ports=DatabasePorts(database.path, spawn) if database else None,
+        database_ports=database_ports,
+        database_place=place,
         reading=reading,
     )

@@ -6,12 +6,27 @@ import msgspec
 import structlog
 
 from streams.records.base import Record
-from streams.records.events import Event, LogFrame, ProgressFrame, ServerFrame, StatusFrame, TransferFrame
+from streams.records.events import (
+    DatabaseFrame,
+    Event,
+    LogFrame,
+    ProgressFrame,
+    ServerFrame,
+    StatusFrame,
+    TransferFrame,
+)
 
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)
 
-OPTIONAL_FRAMES: tuple[type[Record], ...] = (Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame)
+OPTIONAL_FRAMES: tuple[type[Record], ...] = (
+    DatabaseFrame,
+    Event,
+    LogFrame,
+    ProgressFrame,
+    StatusFrame,
+    TransferFrame,
+)
 """Frames without which the connection goes on; what else the server says has to be understood."""
 
 

@@ -89,7 +89,7 @@ def text_of(value: Any) -> str:
         case float():
             return f"{value:.6f}".rstrip("0").rstrip(".")
         case tuple():
-            return "\n".join(value)
+            return "\n".join(map(str, value))
         case _:
             return str(value)
 
@@ -144,8 +144,8 @@ def _kind(field: FieldInfo) -> SettingKind:
         ("<class 'float'>", SettingKind.NUMBER),
         ("Literal", SettingKind.CHOICE),
         ("Secret", SettingKind.SECRET),
-        ("Path", SettingKind.PATH),
         ("tuple", SettingKind.LIST),
+        ("Path", SettingKind.PATH),
     ):
         if word in words:
             return kind

@@ -118,6 +118,11 @@ def _anchor_paths(values: Any, model: Any, folder: Path) -> None:
         value = values.get(key)
         if "Path" in str(field.annotation) and isinstance(value, str) and not value.startswith("~"):
             values[key] = str(folder / value)
+        elif "Path" in str(field.annotation) and isinstance(value, list):
+            values[key] = [
+                str(folder / each) if isinstance(each, str) and not each.startswith("~") else each
+                for each in value
+            ]
 
 
 def _merged(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -280,6 +280,10 @@ class ServerSettings(Section):
         None,
         "Another folder for copies of the catalogue, on another disk; they always lie in the data folder.",
     )
+    databases: tuple[FilePath, ...] = setting(
+        (), "Further SQLite files that consoles may look at, beside those in the folder of the catalogue.",
+        allowed="a list of paths",
+    )  # fmt: skip
     least_free_bytes: int = setting(
         256 * 1024 * 1024, "Uploads are refused while the disk has less free space than this.", "bytes",
         ge=0, le=2**50,

@@ -50,6 +50,8 @@ class Route:
     body_content: str | None = None
     """The media type of a body that is not JSON; the handler reads it itself."""
     extra_query: type[msgspec.Struct] | None = None
+    reply: Any = None
+    """The record in its answer, where the handler encodes that itself."""
     audit: AuditAction | None = None
     """The row that each call leaves in the audit record; None for what is only looked at."""
 

@@ -1,7 +1,7 @@
 """The event hub: what is committed leaves for every console that wants to see it, within bounded memory.
 
 Numbered events are never dropped: a reader that lags beyond its bound is closed and can resume. What is
-conflated (status, progress, transfers) keeps only the newest of each key while a reader is slow.
+conflated (status, progress, transfers, databases) keeps only the newest of each key while a reader is slow.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from app.protocol import TOKEN_REVOKED
 from app.server.limits import Limits
 from streams.records.events import (
+    DatabaseFrame,
     Event,
     LogFrame,
     ProgressFrame,
@@ -24,7 +25,7 @@ from streams.records.runs import Progress
 from streams.records.server import Transfer
 from streams.vocabulary import Topic
 
-ConflatedFrame = StatusFrame | ProgressFrame | TransferFrame
+ConflatedFrame = StatusFrame | ProgressFrame | TransferFrame | DatabaseFrame
 
 TOO_SLOW = SocketProblem(code="too_slow", message="You read too slowly; connect again and resume.")
 WRONG_TOKEN = SocketProblem(code="wrong_token", message=TOKEN_REVOKED)
@@ -55,6 +56,7 @@ class Reader:
         self._progress: dict[int, Progress] = {}
         self._ended: set[int] = set()
         self._transfers: dict[str, Transfer] = {}
+        self._databases: dict[str, bytes] = {}
         self._logs: deque[tuple[int, bytes]] = deque()
         self._log_lines = 0
         self._logs_dropped = 0
@@ -95,6 +97,10 @@ class Reader:
                 if Topic.TRANSFERS not in self.topics:
                     return
                 self._transfers.update((transfer.id, transfer) for transfer in frame.transfers)
+            case DatabaseFrame():
+                if Topic.DATABASE not in self.topics:
+                    return
+                self._databases[frame.path] = payload
         self._wake.set()
 
     def offer_logs(self, count: int, payload: bytes) -> None:
@@ -118,6 +124,7 @@ class Reader:
             self._status = None
             self._progress.clear()
             self._transfers.clear()
+            self._databases.clear()
             self._logs.clear()
         self._wake.set()
 
@@ -141,6 +148,8 @@ class Reader:
         if self._status is not None:
             payloads.append(self._status)
             self._status = None
+        payloads += self._databases.values()
+        self._databases.clear()
         if self._logs_dropped:
             payloads.append(encode(LogFrame(dropped=self._logs_dropped)))
             self._logs_dropped = 0

@@ -72,6 +72,8 @@ class Limits:
     catalogue_backup_h: float = 24.0
     catalogue_backups: int = 7
     catalogue_backup_dir: Path | None = None
+    databases: tuple[Path, ...] = ()
+    """Further files that consoles may look at."""
     enrol_failures: int = 20
     """Wrong enrolment codes of one address or name within a minute; more are answered 429."""
     wrong_tokens: int = 500
@@ -107,6 +109,7 @@ class Limits:
             catalogue_backup_h=settings.catalogue_backup_h,
             catalogue_backups=settings.catalogue_backups,
             catalogue_backup_dir=settings.catalogue_backup_dir,
+            databases=settings.databases,
             verify_bytes_per_s=settings.verify_bytes_per_s,
             least_free_bytes=settings.least_free_bytes,
             warn_free_bytes=settings.warn_free_bytes,

@@ -33,6 +33,7 @@ FIXED: Final[Mapping[str, str]] = {
     "insecure_http": "it lets tokens and files be read on the way.",
     "trusted_proxies": "who is named there can give any address as its own.",
     "catalogue_backup_dir": "it names a folder of that machine, and the catalogue is copied there.",
+    "databases": "whoever names a file there can read it.",
 }
 """What no token may change, and why; it is read when the server starts."""
 LIVE: Final = tuple(key for key in ServerSettings.model_fields if key not in FIXED)

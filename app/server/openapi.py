@@ -23,8 +23,10 @@ def description(routes: tuple[Route, ...]) -> dict[str, Any]:
     """Describe ``routes``."""
     signatures = {route: Signature.of(route.handler) for route in routes}
     kinds: list[Any] = [Problem]
-    for signature in signatures.values():
-        kinds += [kind for kind in (_reply(signature), signature.hints.get("body")) if kind is not None]
+    for route, signature in signatures.items():
+        kinds += [
+            kind for kind in (_reply(route, signature), signature.hints.get("body")) if kind is not None
+        ]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
     schema_of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
@@ -47,9 +49,9 @@ def description(routes: tuple[Route, ...]) -> dict[str, Any]:
     }
 
 
-def _reply(signature: Signature) -> Any:
+def _reply(route: Route, signature: Signature) -> Any:
     """Return the record a handler answers with; None where it answers with bytes."""
-    kind = signature.reply
+    kind = signature.reply if route.reply is None else route.reply
     return None if isinstance(kind, type) and issubclass(kind, web.StreamResponse) else kind
 
 
@@ -106,7 +108,7 @@ def _met_by_all(route: Route, signature: Signature) -> Iterator[str]:
 
 
 def _responses(route: Route, signature: Signature, schema_of: dict[str, Any]) -> dict[str, Any]:
-    reply = _reply(signature)
+    reply = _reply(route, signature)
     schema = {} if reply is None else {"schema": schema_of[repr(reply)]}
     responses: dict[str, Any] = {"200": {"description": "Done.", "content": {route.content: schema}}}
     if "range_not_satisfiable" in route.codes:

@@ -13,6 +13,7 @@ from app.server.audit import Audit
 from app.server.backups import Backups
 from app.server.bodies import BodyBudget
 from app.server.catalogue_backup import CatalogueBackups
+from app.server.databases import Databases
 from app.server.door import Door
 from app.server.guess_limit import GuessLimit
 from app.server.happenings import say
@@ -71,6 +72,7 @@ class Room:
     revocations: RevocationKeeper
     scheduled_verification: ScheduledVerification
     catalogue_backups: CatalogueBackups
+    databases: Databases
     status: StatusSampler
     door: Door
     peers: Peers
@@ -131,6 +133,7 @@ def furnish(
     catalogue_backups = CatalogueBackups(
         catalogue.path, limits, failure=lambda: session.failure if session is not None else None
     )
+    databases = Databases(catalogue.path, limits, publish=hub.publish_conflated, listened=hub.listened)
     status = StatusSampler(
         data_dir=data_dir,
         catalogue=catalogue,
@@ -157,6 +160,7 @@ def furnish(
     hub.keep(Topic.TRANSFERS, transfers.newest)
     catalogue.tokens.on_revoked.append(lambda token: hub.close_token(token.id))
     catalogue.tokens.on_revoked.append(lambda token: agents.close_token(token.id))
+    catalogue.tokens.on_revoked.append(lambda token: databases.close_token(token.id))
     return Room(
         data_dir=data_dir,
         limits=limits,
@@ -191,6 +195,7 @@ def furnish(
         store_moment=StoreMomentKeeper(catalogue, store, verification),
         scheduled_verification=scheduled_verification,
         catalogue_backups=catalogue_backups,
+        databases=databases,
         status=status,
         door=door,
         peers=Peers(limits.trusted_proxies),

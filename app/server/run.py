@@ -171,8 +171,8 @@ async def running_room(
         )
         await begin_audit(room.audit, catalogue, data_dir)
         await room.settings.begin(audited=not isinstance(settings, Limits))
-        stack.push_async_callback(room.audit.close)
-        stack.push_async_callback(room.tasks.close)
+        for close in (room.audit.close, room.tasks.close, room.databases.close):
+            stack.push_async_callback(close)
         await catalogue.clients.mark_all_offline()
         await catalogue.runs.fail_orphans(RESTARTED)
         _, _, clients = await catalogue.clients.all()
@@ -267,6 +267,7 @@ def _start_work(room: Room, *, store_known: bool) -> None:
         "revocations": room.revocations.run,
         "verification": room.scheduled_verification.run,
         "catalogue-backups": room.catalogue_backups.run,
+        "databases": room.databases.run,
     }
     if not store_known:
         work["new-store"] = partial(_take_over, room)

@@ -125,6 +125,8 @@ class Outline(Record, frozen=True, kw_only=True):
     path: str
     size_bytes: int
     tables: tuple[TableInfo, ...] = ()
+    read_by: str = ""
+    """The server that reads the file; empty where this machine does."""
     own: bool = False
     """It is a catalogue of Tidewatch, not a database of some other program."""
 

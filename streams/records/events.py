@@ -76,6 +76,14 @@ class LogFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="logs"):
     """Lines that were said before these, but not sent because this console reads too slowly."""
 
 
+class DatabaseFrame(Record, frozen=True, kw_only=True, tag_field="type", tag="database"):
+    """A database that the server opens for consoles was written, or is gone; not numbered."""
+
+    path: str
+    version: int | None
+    """None: it cannot be found any more."""
+
+
 class Reset(Record, frozen=True, kw_only=True, tag_field="type", tag="reset"):
     """The missed events cannot be replayed: read everything again, then follow from ``last_seq``."""
 
@@ -99,7 +107,16 @@ class SocketProblem(Record, frozen=True, kw_only=True, tag_field="type", tag="pr
 
 
 ServerFrame = (
-    Hello | Event | StatusFrame | ProgressFrame | TransferFrame | LogFrame | Reset | Pong | SocketProblem
+    Hello
+    | Event
+    | StatusFrame
+    | ProgressFrame
+    | TransferFrame
+    | LogFrame
+    | DatabaseFrame
+    | Reset
+    | Pong
+    | SocketProblem
 )
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from reactivex import Observable
 
-from streams.records.events import Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
+from streams.records.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
 from streams.vocabulary import Topic
 
 
@@ -21,7 +21,7 @@ class Lost:
     """No frames arrive for now; polling carries the data."""
 
 
-Frame = Event | StatusFrame | ProgressFrame | TransferFrame | LogFrame
+Frame = Event | StatusFrame | ProgressFrame | TransferFrame | LogFrame | DatabaseFrame
 FeedItem = Synced | Lost | Frame
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.config import Settings, load_settings, token_path
+from app.config.describe import text_of
 from app.config.load import allowed, find_file
 from app.config.watch import SettingsWatcher
 from streams.failures import ConfigRejected
@@ -198,3 +199,11 @@ async def test_a_changed_file_is_picked_up_and_a_bad_one_changes_nothing(write: 
     assert watcher.current.polling.critical_s == 2.5
     assert len(refusals) == 1
     assert "critical_s = -1.25 is not allowed" in refusals[0]
+
+
+def test_paths_of_a_list_are_anchored_and_shown_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "tidewatch.toml"
+    path.write_text('[server]\ndatabases = ["a.db", "/b.db"]\n')
+    databases = load_settings(path).server.databases
+    assert databases == (tmp_path / "a.db", Path("/b.db"))
+    assert text_of(databases) == f"{tmp_path / 'a.db'}\n/b.db"

@@ -18,6 +18,7 @@ from streams.schedulers import LoopScheduler
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams
 from streams.vocabulary import Health
+from tests.app.bridge.served_database import served_database
 from tests.servers import until
 from tests.ui.fake_database import FakeDatabase
 from tests.ui.real_database import database_of
@@ -34,7 +35,13 @@ class Asked:
     answer: Callable[[], None]
 
 
-@pytest.fixture(params=["made up", pytest.param("real", marks=pytest.mark.integration)])
+@pytest.fixture(
+    params=[
+        "made up",
+        pytest.param("real", marks=pytest.mark.integration),
+        pytest.param("served", marks=pytest.mark.integration),
+    ]
+)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Asked]:
     if request.param == "made up":
         fake = FakeDatabase(utc_now)
@@ -47,10 +54,15 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
         yield Asked(fake.streams, "clients", answer)
         return
-    path = tmp_path / "some.db"
+    path = tmp_path / "data" / "some.db"
+    await asyncio.to_thread(path.parent.mkdir)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
         db.executemany("INSERT INTO clients VALUES (?, ?)", [(n, f"client {n}") for n in range(ROWS)])
+    if request.param == "served":
+        async with served_database(path) as served:
+            yield Asked(served.streams, "clients", lambda: None)
+        return
     errors: list[BaseException] = []
     streams, ports = database_of(path, LoopScheduler(asyncio.get_running_loop(), errors.append))
     yield Asked(streams, "clients", lambda: None)

@@ -12,6 +12,7 @@ from app.agent.file_system import FileSystem
 from app.agent.system.posix import PosixFileSystem
 from app.bridge.commands import ServerCommands
 from app.bridge.database.ports import DatabasePorts
+from app.bridge.database.server_ports import ServerDatabasePorts
 from app.bridge.ports import HttpPorts
 from app.bridge.realtime import RealtimeUpdater
 from app.config.desk import SettingsDesk
@@ -34,6 +35,7 @@ PORTS: list[tuple[type, type]] = [
     (Ports, HttpPorts),
     (AnalyticsPorts, HttpPorts),
     (DatabasePort, DatabasePorts),
+    (DatabasePort, ServerDatabasePorts),
     (DatabasePort, NoDatabase),
     (Feed, RealtimeUpdater),
     (OwnLog, ConsoleLog),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.bridge.database.filters import bytes_of, number_of
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.values import quoted
+from app.database.filters import bytes_of, number_of
+from app.database.values import quoted
 from streams.failures import TidewatchError
 from streams.operators.spawning import task_spawner
 from streams.records.database import (

@@ -15,6 +15,7 @@ from streams.records.database import (
     Key,
     LongText,
     Masked,
+    Outline,
     RawText,
     Row,
     Stored,
@@ -58,6 +59,11 @@ _TROUBLES: Final[Mapping[str, Trouble]] = {
     "database_missing": Trouble(
         ft.Icons.SEARCH_OFF, "The database file is not there", "It is opened by itself once it is back."
     ),
+    "database_not_served": Trouble(
+        ft.Icons.SEARCH_OFF,
+        "The server does not serve this file",
+        "Name it in the server's server.databases.",
+    ),
     "database_unreadable": Trouble(
         ft.Icons.NO_ENCRYPTION_OUTLINED, "The file may not be read", "It is tried again by itself."
     ),
@@ -96,6 +102,18 @@ def trouble_words(failure: Failure) -> str:
     """Return what to do about a failure to read, each thing once."""
     advice = present_trouble(failure).advice
     return failure.hint if advice in failure.hint else f"{failure.hint} {advice}".strip()
+
+
+def read_by(outline: Outline) -> str:
+    """Return which machine reads the database, in short."""
+    return f"read by the server {outline.read_by}" if outline.read_by else "read on this machine"
+
+
+def place_text(outline: Outline) -> str:
+    """Return where the database is and which machine reads it."""
+    if outline.read_by:
+        return f"{outline.path}, read by the server {outline.read_by}"
+    return f"read from {outline.path} on this machine"
 
 
 def present_count(rows: int | None, capped: bool) -> str:

@@ -19,7 +19,7 @@ from ui.theme import (
     body_text,
     small_text,
 )
-from ui.views.database_present import KIND_ICONS, present_count
+from ui.views.database_present import KIND_ICONS, place_text, present_count, read_by
 
 WIDTH = 240
 MOST_ENTRIES = 200
@@ -118,10 +118,10 @@ class TableList:
         self._tables = outline.tables
         name = outline.path.replace("\\", "/").rpartition("/")[2]
         own = "Tidewatch's own catalogue" if outline.own else "another program's database"
-        words = f"{name}  ·  {self._format.size(outline.size_bytes)}"
+        words = f"{name}  ·  {self._format.size(outline.size_bytes)}\n{read_by(outline)}"
         changed: list[ft.Control] = []
-        if (self._foot.value, self._foot.tooltip) != (words, f"{outline.path}: {own}"):
-            self._foot.value, self._foot.tooltip = words, f"{outline.path}: {own}"
+        if (self._foot.value, self._foot.tooltip) != (words, f"{place_text(outline)}: {own}"):
+            self._foot.value, self._foot.tooltip = words, f"{place_text(outline)}: {own}"
             changed.append(self._foot)
         title = f"Tables ({len(outline.tables)})" + ("" if outline.own else "  ·  foreign")
         if title != self._title.value:

@@ -5,6 +5,7 @@ from app.server.routes.agent import AGENT
 from app.server.routes.analytics import ANALYTICS
 from app.server.routes.clients import CLIENTS
 from app.server.routes.content import CONTENT
+from app.server.routes.database import DATABASE
 from app.server.routes.enrolment import ENROLMENT
 from app.server.routes.files import FILES
 from app.server.routes.logs import LOGS
@@ -32,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
     *LOGS,
     *AGENT,
     *OWN_FILES,
+    *DATABASE,
 )
 """Of the HTTP port."""
 

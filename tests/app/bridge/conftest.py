@@ -1,5 +1,6 @@
 """Fixtures of the bridge's tests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from blockbuster import blockbuster_ctx
 from app.bridge.database.ports import DatabasePorts
 from streams.operators.spawning import task_spawner
 from tests.app.bridge.databases import make
+from tests.app.bridge.served_database import Either, make_in, served_database
 from tests.app.bridge.support import Served, serving
 
 
@@ -34,4 +36,17 @@ def path(tmp_path: Path) -> Path:
 async def ports(path: Path) -> AsyncIterator[DatabasePorts]:
     ports = DatabasePorts(path, task_spawner())
     yield ports
+    await ports.close()
+
+
+@pytest.fixture(params=["this machine", "server"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Either]:
+    """Give both implementations of the port in turn, over the same file."""
+    path = await asyncio.to_thread(make_in, tmp_path / "data")
+    if request.param == "server":
+        async with served_database(path) as served:
+            yield Either(served.ports, path)
+        return
+    ports = DatabasePorts(path, task_spawner())
+    yield Either(ports, path)
     await ports.close()

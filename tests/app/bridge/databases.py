@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from reactivex import Observable
 
-from app.bridge.database.connection import Job, Reader
-from app.bridge.database.session import LocalSession
+from app.database.connection import Job, Reader
+from app.database.session import LocalSession
 
 T = TypeVar("T")
 

@@ -133,6 +133,7 @@ async def connected(connection: ConnectionSettings, settings: Settings = QUICK) 
         upkeep,
         link=bridge.connection.link,
         latency=LatencyMeter().stream(scheduler=scheduler),
+        database=bridge.database_ports,
     )
     try:
         yield Connected(bridge, streams, state, faults)

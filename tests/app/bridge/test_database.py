@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database import ReadOnlyDatabase
+from app.database import ReadOnlyDatabase
 from streams.failures import CommandFailed, DatabaseLocked, DatabaseMissing, NotADatabase
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -111,7 +111,7 @@ async def test_what_is_wrong_with_the_file(tmp_path: Path) -> None:
 
 
 async def test_a_locked_database_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.bridge.database.opening.BUSY_S", 0.05)
+    monkeypatch.setattr("app.database.opening.BUSY_S", 0.05)
     path = tmp_path / "locked.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("CREATE TABLE t (a)")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database.connection import Job, Reader
-from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.remote import RemoteCursor, RemoteSession
-from app.bridge.database.statements import run_statement
+from app.database.connection import Job, Reader
+from app.database.lanes import Lane, SlowLog
+from app.database.remote import RemoteCursor, RemoteSession
+from app.database.statements import run_statement
 from streams.operators.spawning import task_spawner
 from streams.records.database import AnswerQuery, CellQuery, LongText, PageQuery
 from streams.records.statements import SqlResult
@@ -138,7 +138,7 @@ async def test_a_long_value_is_read_in_parts(large: Path) -> None:
 async def test_an_answer_ends_by_its_bytes_and_says_that_there_is_more(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.bridge.database.statements.ANSWER_BYTES", 20_000)
+    monkeypatch.setattr("app.database.statements.ANSWER_BYTES", 20_000)
     ports = DatabasePorts(large, task_spawner())
     result = await answer(ports.run_sql("SELECT * FROM texts"))
     assert result.cut

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.bridge.database import filters, page_keys, page_rows
 from app.bridge.database.ports import DatabasePorts
+from app.database import filters, page_keys, page_rows
 from streams.operators.spawning import task_spawner
 from streams.records.database import (
     Blob,

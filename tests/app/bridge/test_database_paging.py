@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.bridge.database import paging
-from app.bridge.database.outline import read_schema
+from app.database import paging
+from app.database.outline import read_schema
 from streams.failures import CommandFailed
 from streams.records.database import COUNT_CAP, ColumnFilter, Direction, FilterKind, PageQuery, TablePage
 from tests.app.bridge.databases import reader_of

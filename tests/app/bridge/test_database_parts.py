@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from app.bridge.database import lanes, opening, outline
-from app.bridge.database.connection import Job, Reader
-from app.bridge.database.health import measure
-from app.bridge.database.lanes import Lane, SlowLog
-from app.bridge.database.messages import sqlite_error
-from app.bridge.database.opening import Unsteady
-from app.bridge.database.outline import read_schema
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.session import LocalSession, Params
-from app.bridge.database.shield import Shield
+from app.database import lanes, opening, outline
+from app.database.connection import Job, Reader
+from app.database.health import measure
+from app.database.lanes import Lane, SlowLog
+from app.database.messages import sqlite_error
+from app.database.opening import Unsteady
+from app.database.outline import read_schema
+from app.database.session import LocalSession, Params
+from app.database.shield import Shield
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, PageQuery, TableInfo
 from tests.app.bridge.databases import ENDLESS, answer, made

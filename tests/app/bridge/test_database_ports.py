@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.lanes import Lane
 from app.bridge.database.ports import DatabasePorts
+from app.database.connection import Reader
+from app.database.lanes import Lane
 from streams.failures import (
     CommandFailed,
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.bridge.database.secrets import is_secret
+from app.database.secrets import is_secret
 
 
 def _words(text: str) -> list[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.lanes import Lane, SlowLog
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.secrets import is_secret
-from app.bridge.database.statements import run_statement
+from app.database.connection import Reader
+from app.database.lanes import Lane, SlowLog
+from app.database.secrets import is_secret
+from app.database.statements import run_statement
 from streams.operators.spawning import task_spawner
 from streams.records.database import Masked, Outline, PageQuery
 from streams.records.statements import SqlResult

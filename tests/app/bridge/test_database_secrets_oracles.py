@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.bridge.database.connection import Job, Reader
-from app.bridge.database.outline import outline_of, read_schema
-from app.bridge.database.paging import read_page
-from app.bridge.database.session import LocalSession
-from app.bridge.database.statements import explain, run_statement
+from app.database.connection import Job, Reader
+from app.database.outline import outline_of, read_schema
+from app.database.paging import read_page
+from app.database.session import LocalSession
+from app.database.statements import explain, run_statement
 from streams.failures import CommandFailed
 from streams.records.database import ColumnFilter, Direction, FilterKind, PageQuery
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.bridge.database.sqlite_errors import failure_of
 from app.bridge.errors import translate
+from app.database.sqlite_errors import failure_of
 from streams.failures import (
     CommandFailed,
     DatabaseDamaged,

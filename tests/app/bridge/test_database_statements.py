@@ -107,7 +107,7 @@ async def test_disposing_a_running_statement_interrupts_it(ports: DatabasePorts)
 
 def _busy(ports: DatabasePorts) -> None:
     """Wait until the connection of the statements has begun its work."""
-    while ports._sql._database._job is None:
+    while ports.answers._sql._database._job is None:
         pass
 
 

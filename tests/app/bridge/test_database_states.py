@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.bridge.database import health as health_module
-from app.bridge.database import lanes
 from app.bridge.database.ports import DatabasePorts
+from app.database import health as health_module
+from app.database import lanes
 from streams.failures import (
     DatabaseDamaged,
     DatabaseEmpty,
@@ -88,7 +88,7 @@ async def test_a_damaged_page_is_said_and_found_by_the_check(path: Path) -> None
 
 
 async def test_a_locked_database_and_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.bridge.database.opening.BUSY_S", 0.05)
+    monkeypatch.setattr("app.database.opening.BUSY_S", 0.05)
     path = tmp_path / "locked.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("CREATE TABLE t (a)")

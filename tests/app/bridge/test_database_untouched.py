@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from app.bridge.database import opening
-from app.bridge.database.locks import LOCKS, lock_holders
 from app.bridge.database.ports import DatabasePorts
-from app.bridge.database.watch import FileWatch
+from app.database import opening
+from app.database.locks import LOCKS, lock_holders
+from app.database.watch import FileWatch
 from streams.failures import DatabaseLocked, DatabaseMissing
 from streams.operators.spawning import task_spawner
 from tests.app.bridge.databases import answer
@@ -43,7 +43,7 @@ CRASH = """
 READER = """
     import os, sys
     from pathlib import Path
-    from app.bridge.database import opening
+    from app.database import opening
     if os.geteuid() == 0:
         os.setgroups([]); os.setgid(65534); os.setuid(65534)
     opened = opening.connect(Path(sys.argv[1]))
@@ -212,7 +212,7 @@ def test_a_write_is_noticed_where_no_lock_keeps_it_away(path: Path) -> None:
 async def test_a_file_that_is_never_steady_is_said_to_be_written(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.bridge.database.connection import STEADY_TRIES, Reader, ReadOnlyDatabase
+    from app.database.connection import STEADY_TRIES, Reader, ReadOnlyDatabase
 
     tries: list[int] = []
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.bridge.database import paging
-from app.bridge.database.connection import Reader
-from app.bridge.database.export_formats import ENCODING, ERRORS, ending_of, is_run, writer_of
-from app.bridge.database.messages import Reply as ReplyMessage
-from app.bridge.database.messages import decode_reply, framed, packed, unpacked
-from app.bridge.database.outline import read_schema
-from app.bridge.database.session import LocalSession, part_of_value
-from app.bridge.database.values import ROWIDS, encoding_of, real_text, short, text_of, text_reader
+from app.database import paging
+from app.database.connection import Reader
+from app.database.export_formats import ENCODING, ERRORS, ending_of, is_run, writer_of
+from app.database.messages import Reply as ReplyMessage
+from app.database.messages import decode_reply, framed, packed, unpacked
+from app.database.outline import read_schema
+from app.database.session import LocalSession, part_of_value
+from app.database.values import ROWIDS, encoding_of, real_text, short, text_of, text_reader
 from streams.records.database import (
     Blob,
     CellQuery,

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from app.bridge.database import Rows
 from app.config import ServerSettings
+from app.database import Rows
 from streams.operators.results import Failed, Ok
 from streams.records.clients import Client
 from streams.records.link import Link

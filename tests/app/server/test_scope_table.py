@@ -84,6 +84,19 @@ TABLE: dict[str, frozenset[str]] = {
     "GET /api/settings": LOOK,
     "PATCH /api/settings": DESTROY,
     "GET /api/logs": LOOK,
+    "GET /api/database": LOOK,
+    "GET /api/database/version": LOOK,
+    "GET /api/database/outline": LOOK,
+    "GET /api/database/health": LOOK,
+    "GET /api/database/statistics": LOOK,
+    "GET /api/database/check": LOOK,
+    "POST /api/database/page": LOOK,
+    "POST /api/database/value": LOOK,
+    "POST /api/database/count": LOOK,
+    "POST /api/database/sql": LOOK,
+    "POST /api/database/plan": LOOK,
+    "POST /api/database/export": LOOK,
+    "DELETE /api/database/questions/{question_id}": LOOK,
     "GET /api/agent/client": AGENT,
     "GET /api/agent/files": AGENT,
     "GET /api/agent/tree": AGENT,
@@ -194,6 +207,7 @@ async def test_every_route_against_every_caller(tmp_path: Path) -> None:
                 .replace("{file_id}", "999999")
                 .replace("{version_id}", "999999")
                 .replace("{token_id}", "999999")
+                .replace("{question_id}", "none")
                 .replace("{sha256}", sha256_of(b""))
             )
             for caller in everybody:

@@ -4,8 +4,8 @@ import threading
 import time
 from pathlib import Path
 
-from app.bridge.database.file_state import JOURNAL, beside, file_state, last_written_ns, state_of
-from app.bridge.database.opening import identity
+from app.database.file_state import JOURNAL, beside, file_state, last_written_ns, state_of
+from app.database.opening import identity
 
 _COARSE_NS = 2_000_000_000
 """Some file systems tell times only to two seconds."""

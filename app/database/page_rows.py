@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.page_keys import key_condition
-from app.bridge.database.values import quoted, row_reader, shortening, size_of, source_of
+from app.database.connection import Reader
+from app.database.page_keys import key_condition
+from app.database.values import quoted, row_reader, shortening, size_of, source_of
 from streams.failures import CommandFailed
 from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, Stored, TableInfo
 

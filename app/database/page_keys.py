@@ -7,10 +7,10 @@ beside it are taken from these for as long as nobody has written to the database
 
 from collections.abc import Sequence
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.filters import Condition
-from app.bridge.database.kept_orders import Run
-from app.bridge.database.values import bound, column_of, source_of, unpack, whole
+from app.database.connection import Reader
+from app.database.filters import Condition
+from app.database.kept_orders import Run
+from app.database.values import bound, column_of, source_of, unpack, whole
 from streams.records.base import Record
 from streams.records.database import Direction, Edge, Key, PageQuery, TableInfo
 

@@ -5,13 +5,13 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import islice
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.filters import Condition, filter_condition
-from app.bridge.database.outline import count_capped
-from app.bridge.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
-from app.bridge.database.page_rows import cells_of_one, costs_a_cell, read_rows, up_to_bytes
-from app.bridge.database.statements import part_of_whole
-from app.bridge.database.values import (
+from app.database.connection import Reader
+from app.database.filters import Condition, filter_condition
+from app.database.outline import count_capped
+from app.database.page_keys import BACKWARDS, BESIDE, key_condition, keys_of, where_of
+from app.database.page_rows import cells_of_one, costs_a_cell, read_rows, up_to_bytes
+from app.database.statements import part_of_whole
+from app.database.values import (
     column_of,
     quoted,
     row_reader,

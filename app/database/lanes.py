@@ -9,10 +9,10 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from app.bridge.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
-from app.bridge.database.kept_orders import KeptOrders
-from app.bridge.database.outline import read_schema
-from app.bridge.database.shield import Shield
+from app.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
+from app.database.kept_orders import KeptOrders
+from app.database.outline import read_schema
+from app.database.shield import Shield
 from streams.failures import QueryCancelled, TidewatchError
 from streams.records.database import TableInfo
 from streams.records.database_state import SlowQuery

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.bridge.database.file_state import INDEX, beside
+from app.database.file_state import INDEX, beside
 from streams.records.database_state import LockHolder
 
 LOCKS = Path("/proc/locks")
@@ -13,8 +13,13 @@ _SHARED_FIRST = _PENDING + 2
 _WAL_WRITE, _WAL_CHECKPOINT, _WAL_RECOVER, _WAL_READ, _WAL_OPEN = 120, 121, 122, 123, 128
 
 
-def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | None:
-    """Return who holds what, by process; None where the system has no such list."""
+def lock_holders(
+    path: Path, locks: Path = LOCKS, *, own: str = "this console"
+) -> tuple[LockHolder, ...] | None:
+    """Return who holds what, by process; None where the system has no such list.
+
+    ``own`` is what this process and those that it has started are called.
+    """
     try:
         lines = locks.read_text("ascii", "replace").splitlines()
     except OSError:
@@ -41,7 +46,7 @@ def lock_holders(path: Path, locks: Path = LOCKS) -> tuple[LockHolder, ...] | No
             continue
         holders.setdefault(number, []).extend(what)
     found = [
-        LockHolder(pid=pid, program=_program(pid), lock=", ".join(dict.fromkeys(what)) or "open")
+        LockHolder(pid=pid, program=_program(pid, own), lock=", ".join(dict.fromkeys(what)) or "open")
         for pid, what in holders.items()
     ]
     return tuple(sorted(found, key=lambda holder: (holder.lock == "open", holder.pid)))
@@ -90,11 +95,11 @@ def _log_locks(mode: str, first: int, last: int) -> list[str]:
     return held
 
 
-def _program(pid: int) -> str:
+def _program(pid: int, own: str) -> str:
     if pid <= 0:
         return "unknown"
     if pid == os.getpid() or _parent(pid) == os.getpid():
-        return "this console"
+        return own
     try:
         return Path(f"/proc/{pid}/comm").read_text("utf-8", "replace").strip()
     except OSError:

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from app.bridge.database.tokens import LITERALS, NAMES, Token, tokens_of
-from app.bridge.database.values import quoted
+from app.database.tokens import LITERALS, NAMES, Token, tokens_of
+from app.database.values import quoted
 from streams.records.base import Record
 from streams.records.database import TableKind
 

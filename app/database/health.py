@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.file_state import LOG, beside
-from app.bridge.database.locks import lock_holders
-from app.bridge.database.session import Values
-from app.bridge.database.sqlite_errors import only_this_one, was_stopped
+from app.database.connection import Reader
+from app.database.file_state import LOG, beside
+from app.database.locks import lock_holders
+from app.database.session import Values
+from app.database.sqlite_errors import only_this_one, was_stopped
 from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -26,7 +26,9 @@ TOLD_PROBLEMS = 5
 """In the log; the view has all of them."""
 
 
-def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: float) -> DatabaseHealth:
+def read_health(
+    reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: float, own: str
+) -> DatabaseHealth:
     """Return the state of the file; nothing of this reads more than a page or two."""
     stat = path.stat()
     log = beside(path, LOG)
@@ -47,7 +49,7 @@ def read_health(reader: Reader, path: Path, slow: tuple[SlowQuery, ...], now_s: 
         cache_bytes=cache * page_bytes if cache > 0 else -cache * 1024,
         wal_bytes=(log.stat().st_size if log.exists() else 0) if wal else None,
         checkpoint_age_s=max(0.0, now_s - stat.st_mtime) if wal else None,
-        holders=lock_holders(path),
+        holders=lock_holders(path, own=own),
         slow=slow,
     )
 

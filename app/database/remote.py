@@ -13,19 +13,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from app.bridge.database import messages, opening
-from app.bridge.database.authority import Authority
-from app.bridge.database.messages import Fault, Reply
-from app.bridge.database.session import BEGIN, Params, Values
-from app.bridge.database.shield import Shield
+from app.database import messages, opening
+from app.database.authority import Authority
+from app.database.messages import Fault, Reply
+from app.database.session import BEGIN, Params, Values
+from app.database.shield import Shield
 from streams.records.base import Record
 
 GRACE_S = 1.0
 """What is interrupted or late must stop within this time; then the process is killed."""
 START_S = 30.0
 """For the process to start and to open the file, and for a message to pass, in seconds."""
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
-CHILD = "from app.bridge.database.child import main; main()"
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHILD = "from app.database.child import main; main()"
 
 
 class Deadline(Protocol):

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.bridge.database import opening
-from app.bridge.database.kept_orders import KeptOrders
-from app.bridge.database.messages import sqlite_error
-from app.bridge.database.opening import Unsteady
-from app.bridge.database.remote import GRACE_S, RemoteSession
-from app.bridge.database.session import BEGIN, Cursor, Params, Session, Values
-from app.bridge.database.shield import Refusal, Screened, Shield, screen
-from app.bridge.database.watch import FileWatch
-from app.bridge.errors import translated_file
+from app.database import opening
+from app.database.kept_orders import KeptOrders
+from app.database.messages import sqlite_error
+from app.database.opening import Unsteady
+from app.database.remote import GRACE_S, RemoteSession
+from app.database.session import BEGIN, Cursor, Params, Session, Values
+from app.database.shield import Refusal, Screened, Shield, screen
+from app.database.sqlite_errors import translated_file
+from app.database.watch import FileWatch
 from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
 from streams.records.database import RawText
 

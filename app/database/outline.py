@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.messages import sqlite_error
-from app.bridge.database.secrets import Secrets, columns_by_table, find_secrets
-from app.bridge.database.shield import SchemaFacts, Shield, build_shield, without_literals
-from app.bridge.database.sqlite_errors import only_this_one, table_problem, unread_reason, was_stopped
-from app.bridge.database.tokens import foreign_orders
-from app.bridge.database.values import ROWIDS, quoted
+from app.database.connection import Reader
+from app.database.messages import sqlite_error
+from app.database.secrets import Secrets, columns_by_table, find_secrets
+from app.database.shield import SchemaFacts, Shield, build_shield, without_literals
+from app.database.sqlite_errors import only_this_one, table_problem, unread_reason, was_stopped
+from app.database.tokens import foreign_orders
+from app.database.values import ROWIDS, quoted
 from streams.records.database import (
     COUNT_CAP,
     ColumnInfo,

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from app.bridge.database.authority import Authority
-from app.bridge.database.shield import Shield
-from app.bridge.database.sqlite_errors import only_this_one
-from app.bridge.database.tokens import foreign_orders
-from app.bridge.database.values import install_functions, quoted, short_row
+from app.database.authority import Authority
+from app.database.shield import Shield
+from app.database.sqlite_errors import only_this_one
+from app.database.tokens import foreign_orders
+from app.database.values import install_functions, quoted, short_row
 from streams.records.database import RawText
 
 Params = Sequence[Any] | Mapping[str, Any]

@@ -15,12 +15,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from app.bridge.database import messages, opening
-from app.bridge.database.messages import Execute, Fetch, Interrupt, PartOf, Reply
-from app.bridge.database.opening import Opened, Unsteady
-from app.bridge.database.session import BEGIN, LocalCursor, LocalSession
-from app.bridge.database.shield import Shield
-from app.bridge.database.values import size_of
+from app.database import messages, opening
+from app.database.messages import Execute, Fetch, Interrupt, PartOf, Reply
+from app.database.opening import Opened, Unsteady
+from app.database.session import BEGIN, LocalCursor, LocalSession
+from app.database.shield import Shield
+from app.database.values import size_of
 
 MEMORY_BYTES = 1024**3
 """Of addresses: what the program itself needs is a part of it."""

@@ -7,7 +7,7 @@ number stays text, and a number is found by what a cell shows of it.
 import re
 from typing import Any
 
-from app.bridge.database.values import REAL_FUNCTION, SHOWN_FUNCTION, column_of
+from app.database.values import REAL_FUNCTION, SHOWN_FUNCTION, column_of
 from streams.records.database import ColumnFilter, FilterKind, TableInfo, TableKind
 
 Condition = tuple[str, tuple[Any, ...]]

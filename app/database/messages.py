@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from app.bridge.database.opening import Unsteady
-from app.bridge.database.shield import Shield
+from app.database.opening import Unsteady
+from app.database.shield import Shield
 from streams import failures
 from streams.failures import CommandFailed, TidewatchError
 from streams.records.base import Record

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from app.bridge.database.shield import SCHEMA_TABLES, Shield
+from app.database.shield import SCHEMA_TABLES, Shield
 
 _ALLOWED = frozenset({
     sqlite3.SQLITE_SELECT,

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.bridge.database.connection import Reader
-from app.bridge.database.session import Cursor
-from app.bridge.database.shield import Refusal
-from app.bridge.database.sqlite_errors import hint_of
-from app.bridge.database.values import size_of
+from app.database.connection import Reader
+from app.database.session import Cursor
+from app.database.shield import Refusal
+from app.database.sqlite_errors import hint_of
+from app.database.values import size_of
 from streams.failures import CommandFailed
 from streams.records.database import AnswerQuery, RawText, Row, Stored, WholeValue
 from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult

@@ -3,6 +3,8 @@
 import os
 import re
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from streams.failures import (
@@ -180,3 +182,15 @@ def _corrupt(code: int | None, text: str, where: str) -> TidewatchError:
         entry, reason = schema["entry"], schema["reason"]
         return DatabaseUnsupported(f"{where}: {entry} cannot be understood here: {reason}.", hint=hint)
     return DatabaseDamaged(f"{where}: the database is damaged: {text}.", hint="Restore it from a copy.")
+
+
+@contextmanager
+def translated_file(where: str) -> Generator[None]:
+    """Raise our failures while a database file is read: none of them is about a server."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failure_of(error, where) from error
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer in time"
+        raise CommandFailed(f"{where}: cannot be read: {reason}.", code="not_read") from error

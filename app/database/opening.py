@@ -11,8 +11,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from app.bridge.database.file_state import INDEX, LOG, State, beside, last_written_ns, state_of
-from app.bridge.database.values import encoding_of, text_reader
+from app.database.file_state import INDEX, LOG, State, beside, last_written_ns, state_of
+from app.database.values import encoding_of, text_reader
 from streams.failures import (
     DatabaseDamaged,
     DatabaseEmpty,
