@@ -238,7 +238,7 @@ class Screen:
     async def words(self) -> str:
         """Return everything that the screen says, one thing a line."""
         return await self.page.evaluate(
-            """() => [...document.querySelectorAll('flt-semantics, flt-semantics span')]
+            """() => [...document.querySelectorAll('flt-semantics, flt-semantics span, flt-semantics-host :is(h1, h2)')]
                 .map(n => n.getAttribute('aria-label') || (n.children.length ? '' : n.textContent))
                 .filter(Boolean).join('\\n')"""
         )

@@ -26,10 +26,10 @@ def card(
     """
     parts: list[ft.Control] = []
     if title is not None or trailing:
-        head = card_title(title) if isinstance(title, str) else title or ft.Container()
+        head = card_title(title) if isinstance(title, str) else title or ft.Container(expand=True)
         parts.append(
             ft.Row(
-                [ft.Semantics(content=head, header=title is not None, expand=True), *trailing],
+                [_heading(head) if title is not None else head, *trailing],
                 spacing=8,
                 height=20,
                 vertical_alignment=ft.CrossAxisAlignment.CENTER,
@@ -49,6 +49,11 @@ def card(
         surface.ink_color = HOVER
         surface.tooltip = ft.Tooltip(message=open_label, wait_duration=ft.Duration(milliseconds=700))
     return framed(surface, **stack)
+
+
+def _heading(head: ft.Control) -> ft.Semantics:
+    # A node of its own: else all that the card says would be read as its heading.
+    return ft.Semantics(content=head, header=True, container=True, expand=True)
 
 
 def floating_panel(*, width: int) -> dict[str, Any]:
