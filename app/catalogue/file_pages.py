@@ -52,11 +52,11 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
     found = await filter_of(connection, query)
     best = await fewest(connection, found, file_filter.COMPARED)
     if best is not None and best.count <= GATHERED and not _leads(found, page):
-        ids, total = await _gathered(connection, found, best, page)
+        ids, counted = await _gathered(connection, found, best, page)
     else:
         ids, counted = await _walked(connection, found, best, page)
-        total = counted or 0
-    if not total:
+    total = counted or 0
+    if counted is None:
         # Counted for each page anew: files come and go while somebody turns the pages.
         total, all_looked_at = await _count(connection, found, best)
         total = max(total, len(ids))
@@ -80,8 +80,8 @@ async def _whole(connection: AsyncConnection, page: Page) -> Page:
 
 async def _gathered(
     connection: AsyncConnection, found: Filter, candidates: Candidates, page: Page
-) -> tuple[list[int], int]:
-    """Look at all candidates; return the ids of the page, and how many match (of a later page: none)."""
+) -> tuple[list[int], int | None]:
+    """Look at all candidates; return the ids of the page, and how many match (of a later page: None)."""
     among = candidates.ids.subquery("among")
     columns = ORDERS[page.sort] if page.cursor is None else (files.c.id,)
     matching = (
@@ -92,7 +92,7 @@ async def _gathered(
         .where(found.listed, *found.conditions)
     )
     if page.cursor is not None:
-        return await _ids(connection, page.apply(matching)), 0
+        return await _ids(connection, page.apply(matching)), None
     # Kept for a moment, to be counted and sorted: a window function would take twice as long.
     kept = matching.cte("matching").prefix_with("MATERIALIZED")
     total = select(func.count()).select_from(kept).scalar_subquery()
