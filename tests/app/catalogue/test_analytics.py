@@ -172,7 +172,7 @@ async def test_a_run_counts_when_it_ends_and_once(catalogue: Catalogue, clock: C
     clock.forward(minutes=1)
     last = [each for each in (await catalogue.analytics.backups(query)).intervals if each.runs]
     assert [(each.partial, each.bytes_sent, each.bytes_seen, each.success_ratio) for each in last] == [
-        (1, 70, 70, 1.0)
+        (1, 70, 70, 0.0)
     ]
     heat = await catalogue.analytics.hours(query)
     assert sum(heat.clients[0].runs) == 1
