@@ -91,7 +91,13 @@ class Shell(ft.Stack):
         for panel in self._panels:
             panel.set_visible(False)
         self._scrim = ft.Container(
-            left=0, top=0, right=0, bottom=0, visible=False, on_click=lambda _: self.close_panels()
+            ft.Semantics(content=ft.Container(), label="Close"),
+            left=0,
+            top=0,
+            right=0,
+            bottom=0,
+            visible=False,
+            on_click=lambda _: self.close_panels(),
         )
         self._rail = Rail(self._specs, names.index(first), self.go_to)
         self._rail.fit(page.width)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser, FloatRect, Locator, Page, WebSocket, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, FloatRect, Locator, Page, WebSocket, async_playwright
 from playwright.async_api import TimeoutError as NotSeen
 
 from tests.programs import found
@@ -84,7 +84,7 @@ async def open_screen(
     try:
         page = await context.new_page()
         screen = Screen(page)
-        page.on("console", lambda message: screen.console_lines.append(f"{message.type}: {message.text}"))
+        page.on("console", screen.note_line)
         page.on("pageerror", lambda error: screen.console_lines.append(f"pageerror: {error}"))
         page.on("load", lambda _: screen.console_lines.append("page loaded"))
         page.on("websocket", screen.note_socket)
@@ -105,6 +105,10 @@ class Screen:
         self.console_lines: list[str] = []
         self.asked: list[str] = []
         """The addresses of all requests and sockets of the page."""
+
+    def note_line(self, message: ConsoleMessage) -> None:
+        """Note a line of the browser's console, and the address that it is about."""
+        self.console_lines.append(f"{message.type}: {message.text} {message.location['url']}".rstrip())
 
     def note_socket(self, socket: WebSocket) -> None:
         """Note when a socket of the page comes and goes, to be told with a failure."""
@@ -238,7 +242,8 @@ class Screen:
     async def words(self) -> str:
         """Return everything that the screen says, one thing a line."""
         return await self.page.evaluate(
-            """() => [...document.querySelectorAll('flt-semantics, flt-semantics span, flt-semantics-host :is(h1, h2)')]
+            """() => [...document.querySelectorAll(
+                'flt-semantics, flt-semantics span, flt-semantics-host :is(h1, h2)')]
                 .map(n => n.getAttribute('aria-label') || (n.children.length ? '' : n.textContent))
                 .filter(Boolean).join('\\n')"""
         )

@@ -43,7 +43,6 @@ async def test_a_disk_that_fills_ends_in_refusals(tmp_path: Path, monkeypatch: p
 
         try:
             await until(refused, deadline_s=90)
-            assert disk.free_bytes(data) < limits.warn_free_bytes
         finally:
             fleet.cancel()
             await asyncio.wait((fleet,))

@@ -78,7 +78,7 @@ async def test_a_backup_that_is_asked_for_is_seen_to_begin_and_to_end(screen: Sc
     await screen.fill("Find a client", ASKED)
     await screen.row_says(ASKED, r"online|overdue", within_s=60)
     await screen.choose(ASKED, "Back up now")
-    await screen.row_says(ASKED, r"backing up[\s\S]*\d+ %", within_s=30)
+    await screen.row_says(ASKED, r"backing up[\s\S]*(scanning, \d+ files|\d+ %)", within_s=30)
     await screen.see(re.compile(rf"{ASKED} backed up, "), within_s=120)  # told, wherever one is by then
     said = await screen.row_says(ASKED, r"online", within_s=120)
     assert re.search(r"(now|\d+ s ago)\s+(now|\d+ s ago)", said), said

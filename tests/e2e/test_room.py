@@ -69,5 +69,5 @@ async def test_a_click_goes_through_a_tooltip(screen: Screen) -> None:
     tip = screen.page.get_by_text("Show all clients").last
     await tip.wait_for(state="attached")
     await screen.page.mouse.click(x, menu["y"] + menu["height"] / 2)
-    await screen.page.get_by_role("menuitem", name="Overdue").wait_for(state="attached")
+    await screen.page.get_by_role("menuitem", name="Overdue", exact=True).wait_for(state="attached")
     await screen.page.keyboard.press("Escape")

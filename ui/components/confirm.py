@@ -137,6 +137,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             )
         )
     dialog = ft.AlertDialog(
+        semantics_label=label_text(question.title),
         title=ft.Text(label_text(question.title), size=18, weight=STRONG, font_family=STRONG_FACE),
         content=ft.Container(ft.Column(lines, spacing=14, tight=True), width=420),
         actions=[ft.TextButton("Not now", on_click=lambda _: close(False)), yes],

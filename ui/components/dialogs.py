@@ -14,5 +14,7 @@ def show_dialog(page: ft.Page, context: UiContext, dialog: ft.AlertDialog) -> No
         context.modal = False
 
     dialog.on_dismiss = on_dismiss
+    if isinstance(dialog.title, ft.Text):
+        dialog.semantics_label = dialog.title.value
     context.modal = True
     page.show_dialog(dialog)

@@ -167,16 +167,24 @@ class _Row:
         self.mend = ft.TextButton("", height=26, style=style, on_click=lambda _: self._with(part.mend))
         self.log = ft.TextButton("Log", height=26, style=style, on_click=lambda _: self._with(part.show_log))
         self.menu = minded(
-            ft.PopupMenuButton(icon=ft.Icons.NOTIFICATIONS_PAUSED_OUTLINED, icon_size=16, padding=0)
+            ft.PopupMenuButton(
+                content=ft.Container(
+                    ft.Icon(ft.Icons.NOTIFICATIONS_PAUSED_OUTLINED, size=16, color=INK),
+                    width=28,
+                    height=26,
+                    alignment=ft.Alignment.CENTER,
+                ),
+            )
         )
         self.menu.tooltip = "Acknowledge or mute"
+        named = ft.Semantics(content=self.menu, container=True, label="Acknowledge or mute")
         self.lead = ft.Container(
             ft.Row([self._icon, self._subject, ft.Container(self._text, expand=True), self._note], spacing=8),
             expand=True,
             on_click=lambda _: self._with(part.lead),
         )
         self.control = ft.Container(
-            ft.Row([self.lead, self.mend, self.log, ft.Container(self.menu, width=28, height=26)], spacing=2),
+            ft.Row([self.lead, self.mend, self.log, ft.Container(named, width=28, height=26)], spacing=2),
             height=ROW_HEIGHT,
             visible=False,
         )
