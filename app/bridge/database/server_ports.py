@@ -22,6 +22,7 @@ from app.bridge.http import HttpClient
 from app.database import health
 from app.database.answers import COUNT_EXACT_S, OUTLINE_S, SQL_S
 from app.database.lanes import LEARN_S
+from app.database.opening import CHECK_PATH
 from app.database.paging import PAGE_S
 from app.database.wire import (
     LAST_PIECE,
@@ -102,7 +103,7 @@ async def ask_served(http: HttpClient, path: Path, limit_s: float) -> ServedData
         raise type(missing)(
             f"{path}: not on this machine; the server {name_of(http)} says: "
             f"{missing.message.removeprefix(f'{http.address.http}: ')}",
-            hint=missing.hint,
+            hint=missing.hint if CHECK_PATH in missing.hint else f"{CHECK_PATH} {missing.hint}",
         ) from None
 
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from app.config import ConnectionSettings
 from streams.failures import (
     DatabaseMissing,
+    DatabaseNotServed,
     NotADatabase,
     ServerRefused,
     ServerUnreachable,
@@ -157,7 +158,7 @@ async def test_an_authority_that_is_not_trusted_and_one_that_is(tmp_path: Path) 
 async def test_no_database(served: Served, tmp_path: Path) -> None:
     token = served.info.token_file
     failure = await failure_of(but(served, database_path=tmp_path / "none.db", token_file=token))
-    assert type(failure) is DatabaseMissing
+    assert type(failure) is DatabaseNotServed
     assert "connection.database_path" in failure.hint
 
 

@@ -15,7 +15,7 @@ from streams.records.files import FilePage
 from streams.vocabulary import RunState, Scope
 from tests.servers import RunningServer, told, until
 
-NO_JSON = {"/metrics", "/api/versions/{version_id}/content", "/api/versions/contents"}
+NO_JSON = {"/api/database/export", "/metrics", "/api/versions/{version_id}/content", "/api/versions/contents"}
 
 
 def validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
@@ -116,6 +116,17 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("POST", "/api/enrolments", {"name": "gamma"})
     await check("POST", "/api/tokens", {"name": "wall", "scopes": ["look"]})
     await check("GET", "/api/tokens")
+    for question in ("", "/version", "/outline", "/health", "/statistics", "/check"):
+        await check("GET", f"/api/database{question}")
+    for question, body in (
+        ("page", {"table": "clients"}),
+        ("value", {"table": "clients", "column": "name", "key": [1]}),
+        ("count", {"table": "clients"}),
+        ("sql", {"sql": "SELECT 1, 1.5, 'x', x'ff', 1e999, NULL"}),
+        ("plan", {"sql": "SELECT * FROM clients"}),
+    ):
+        await check("POST", f"/api/database/{question}", body)
+    await check("DELETE", "/api/database/questions/{question_id}", question_id="none")
     await check("GET", "/api/settings")
     quota = {"name": "server.quota_bytes", "value": "5", "before": "0"}
     await check("PATCH", "/api/settings", {"changes": [quota]})
@@ -124,6 +135,7 @@ async def test_real_answers_are_as_described(running_server: RunningServer) -> N
     await check("GET", "/api/tokens/own")
     await check("DELETE", "/api/tokens/{token_id}", token_id=wall["id"])
     run = await agent.begin()
+    await check("GET", "/api/runs/{run_id}", run_id=run.id)
     await check("POST", "/api/runs/{run_id}/cancel", run_id=run.id)
     for method in ("POST", "DELETE"):
         await check(method, "/api/clients/{client_id}/protection", client_id=other.client_id)
