@@ -117,7 +117,7 @@ def cells_of_one(reader: Reader, columns: Sequence[ColumnInfo], place: str, para
         computed = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_ERROR
     else:
         if not found:
-            raise CommandFailed("A row is gone.", hint="Read the page again.")
+            raise CommandFailed("A row is gone.", code="not_found", hint="Read the page again.")
         return row_reader([column.secret for column in columns])(found[0])
     if len(columns) > 1:
         half = len(columns) // 2

@@ -52,6 +52,8 @@ def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
             raise CommandFailed(f"{table.name} has no column {name}.", code="query_failed")
     if table.problem:
         raise CommandFailed(table.problem, code="query_failed")
+    if query.edge is not None:
+        _check_key(table, query.edge.key)
     try:
         return _keyed(reader, table, query) if table.key else _counted_off(reader, table, query)
     except sqlite3.OperationalError as error:
@@ -59,6 +61,16 @@ def read_page(reader: Reader, table: TableInfo, query: PageQuery) -> TablePage:
         if not stopped or reader.job.cancelled.is_set():
             raise
         raise _too_slow(table, query) from error
+
+
+def _check_key(table: TableInfo, key: Key) -> None:
+    """Raise CommandFailed for a key that no row of the table can have: a caller may send any."""
+    if table.key:
+        fits = len(key) == len(table.key)
+    else:  # rows without a key are counted off
+        fits = len(key) <= 1 and all(type(at) is int and 0 <= at <= COUNT_CAP for at in key)
+    if not fits:
+        raise CommandFailed(f"That is no key of {table.name}.", code="bad_request")
 
 
 def _too_slow(table: TableInfo, query: PageQuery) -> CommandFailed:
@@ -190,7 +202,10 @@ def whole_of_cell(reader: Reader, table: TableInfo, query: CellQuery, most: int)
     if column.secret:
         return WholeValue(value=None, size_bytes=0, secret=True)
     if not table.key:
-        raise CommandFailed("A row of a view has no key to find it by.", hint="Select it with SQL.")
+        raise CommandFailed(
+            "A row of a view has no key to find it by.", code="query_failed", hint="Select it with SQL."
+        )
+    _check_key(table, query.key)
     where, params = key_condition(table, query.key)
     name, start = quoted(column.name), query.start_bytes
     part = f"substr(CAST({name} AS BLOB), {start + 1}, {most})"
@@ -201,7 +216,9 @@ def whole_of_cell(reader: Reader, table: TableInfo, query: CellQuery, most: int)
         params,
     ).fetchone()
     if found is None:
-        raise CommandFailed("The row is gone.", hint="It was deleted after the page was read.")
+        raise CommandFailed(
+            "The row is gone.", code="not_found", hint="It was deleted after the page was read."
+        )
     kind, size, value = found
     if kind in ("text", "blob"):
         value = value or b""  # of nothing substr() makes NULL

@@ -68,7 +68,9 @@ def whole_of_answer(reader: Reader, query: AnswerQuery, most: int) -> WholeValue
     sql = reader.screened(query.sql)
     found = reader.session.part_of(sql, query.row, query.column, query.start_bytes, most)
     if found is None:
-        raise CommandFailed("The row is gone.", hint="The data has changed; run the statement again.")
+        raise CommandFailed(
+            "The row is gone.", code="not_found", hint="The data has changed; run the statement again."
+        )
     value, size = found
     return part_of_whole(value, size, query.start_bytes, _bytes_in(value))
 

@@ -82,7 +82,7 @@ class Databases:
         folder = self._catalogue.parent.resolve()
         try:
             path = (folder / text).resolve() if text else folder / self._catalogue.name
-        except (OSError, RuntimeError):  # a loop of links, say
+        except (OSError, RuntimeError, ValueError):  # a loop of links, or what can be no name
             path = folder.parent
         folders = {folder, folder / COPIES_FOLDER}
         if self._limits.catalogue_backup_dir is not None:

@@ -37,7 +37,7 @@ async def test_tables_with_their_rows_and_sizes(desk: Desk) -> None:
     await desk.fill()
     texts = desk.page.texts(desk.view._list.control)
     assert texts[:4] == ["Tables (3)", "clients", "10,000+", "2.6 MiB"]
-    assert "catalogue.db  ·  3.6 MiB" in texts
+    assert "catalogue.db  ·  3.6 MiB\nread on this machine" in texts
 
 
 async def test_a_foreign_database_is_said_to_be_one(desk: Desk) -> None:

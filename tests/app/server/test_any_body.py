@@ -60,6 +60,17 @@ BODIES: dict[str, Any] = {
     "/api/enrolments": {"name": "n"},
     "/api/enrol": {"name": "n", "code": "c", "platform": "p", "agent_version": "v"},
     "/api/tokens": {"name": "n", "scopes": ["look"], "days": 1.0},
+    "/api/settings": {"changes": [{"name": "server.verify_days", "value": "30", "before": "30"}]},
+    "/api/database/page": {
+        "path": "", "id": "i", "table": "clients", "sort": "name", "descending": True, "limit": 2,
+        "filter": {"column": "name", "kind": "=", "text": "odd"}, "direction": "after",
+        "edge": {"value": "a", "key": [1, {"type": "bytes", "data": "AA=="}]},
+    },
+    "/api/database/value": {"table": "clients", "column": "name", "key": [1], "start_bytes": 0},
+    "/api/database/count": {"table": "clients", "filter": {"column": "name", "text": "o"}},
+    "/api/database/sql": {"sql": "SELECT 1"},
+    "/api/database/plan": {"sql": "SELECT 1"},
+    "/api/database/export": {"sql": "SELECT 1", "format": "csv"},
 }  # fmt: skip
 ODD_TEXTS = st.one_of(
     st.sampled_from(
@@ -114,7 +125,7 @@ def questions(draw: st.DrawFn) -> tuple[Any, dict[str, str], dict[str, str]]:
         (
             "limit", "after", "before", "client_id", "cursor", "text", "suffix", "state", "sort", "since",
             "until", "span_s", "offset_s", "offset_changes", "at", "minutes", "sources", "levels", "search",
-            "regex", "run_id", "descending", "kind", "compare", "min_bytes",
+            "regex", "run_id", "descending", "kind", "compare", "min_bytes", "path", "id", "thorough",
         )
     )  # fmt: skip
     query = draw(st.dictionaries(names, ODD_TEXTS, max_size=3))
@@ -138,6 +149,7 @@ class Stage:
         self.do(self.other.back_up({"/home/a": b"kept"}))
         self.do(self.agent.put(b"real"))
         self.known = {"version_id": "1", "file_id": "1", "token_id": "999", "sha256": sha256_of(b"real")}
+        self.known["question_id"] = "none"
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
