@@ -9,7 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser, ConsoleMessage, FloatRect, Locator, Page, WebSocket, async_playwright
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    FloatRect,
+    Locator,
+    Page,
+    WebSocket,
+    async_playwright,
+)
 from playwright.async_api import TimeoutError as NotSeen
 
 from tests.programs import found
