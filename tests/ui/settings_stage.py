@@ -15,6 +15,7 @@ from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
 from ui.app import build_console
 from ui.context import Place
+from ui.messages import Message
 from ui.shell import Shell
 from ui.views.settings import SettingsView
 from ui.views.settings_field import SettingField
@@ -50,9 +51,13 @@ class SettingsStage:
             await self.h.settle()
         await self.h.settle()
 
+    def messages(self) -> list[Message]:
+        """Return the messages, the latest first, without those that tell of what is wrong in the fleet."""
+        return [message for message in self.h.context.messages.all if message.lead is None]
+
     def said(self) -> list[str]:
-        """Return what the messages say, the latest first."""
-        return [message.text for message in self.h.context.messages.all]
+        """Return what these messages say."""
+        return [message.text for message in self.messages()]
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ async def test_what_is_saved_is_said_once_and_named(tmp_path: Path) -> None:
             s.view._on_commit("polling.critical_s", text)
         s.view._on_commit("polling.background_s", "45")
         await s.until_saved()
-        said = [(m.text, m.detail) for m in s.h.context.messages.all]
+        said = [(m.text, m.detail) for m in s.messages()]
         assert said == [
             ("Saved, and in force", "polling.critical_s = 8\npolling.background_s = 45"),
         ]
