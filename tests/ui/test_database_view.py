@@ -40,6 +40,14 @@ async def test_tables_with_their_rows_and_sizes(desk: Desk) -> None:
     assert "catalogue.db  ·  3.6 MiB\nread on this machine" in texts
 
 
+async def test_a_database_that_the_server_reads_is_said_to_be_one(desk: Desk) -> None:
+    outline = Outline(path="/srv/c.db", size_bytes=4096, tables=(CLIENTS,), own=True, read_by="nas:1256")
+    desk.database.outline.on_next(desk.database.ok(outline))
+    await desk.page.settle()
+    foot = desk.page.find(ft.Text, value="c.db  ·  4.0 KiB\nread by the server nas:1256")
+    assert foot.tooltip == "/srv/c.db, read by the server nas:1256: Tidewatch's own catalogue"
+
+
 async def test_a_foreign_database_is_said_to_be_one(desk: Desk) -> None:
     outline = Outline(path="/home/me/places.sqlite", size_bytes=4096, tables=(CLIENTS,), own=False)
     desk.database.outline.on_next(desk.database.ok(outline))
