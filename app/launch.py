@@ -72,14 +72,15 @@ def _port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the console until its window is closed or a signal comes; return the exit code."""
-    report = StartReport()
-    report.tell("starting the console")
     make_files_private()
     raise_file_limit()
     set_up_logs(level="info" if args.verbose else "warning", file=args.log, form=args.log_format)
     path = find_file(args.config)
     flags: Flags = {"connection": {"fingerprint": args.fingerprint}} if args.fingerprint else {}
     settings = load_settings(path, flags)
+    # A setting that is refused is the only line; reading them takes no time that anybody waits for.
+    report = StartReport()
+    report.tell("starting the console")
     web = args.web or args.port is not None
     start = _Start(settings, path, flags, web, args.port, args.open_at, report)
     asyncio.run(_until_stopped(start))
