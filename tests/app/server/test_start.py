@@ -13,7 +13,7 @@ import pytest
 
 from app.__main__ import main
 from app.catalogue.errors import CatalogueLost
-from app.server import run
+from app.server import start as start_parts
 from app.server.accepting import Acceptor
 from app.server.folder import CATALOGUE_FILE, held
 from app.server.limits import Limits
@@ -151,7 +151,7 @@ async def test_nothing_is_answered_before_the_consoles_token_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[str] = []
-    write_token, start = run.write_token, Acceptor.start
+    write_token, start = start_parts.write_token, Acceptor.start
 
     def written(file: Path, token: str) -> None:
         write_token(file, token)
@@ -161,7 +161,7 @@ async def test_nothing_is_answered_before_the_consoles_token_is_written(
         begun.append("port")
         start(acceptor)
 
-    monkeypatch.setattr(run, "write_token", written)
+    monkeypatch.setattr(start_parts, "write_token", written)
     monkeypatch.setattr(Acceptor, "start", accepting)
     async with a_server(tmp_path):
         assert begun == ["token", "port", "port"]
