@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.store.layout import Layout
 from streams.failures import CommandFailed, ServerRefused
 from streams.records.clients import Client
 from streams.records.files import BackupFile, FilePage, FileQuery
@@ -32,13 +33,15 @@ async def console(served: Served) -> AsyncIterator[Connected]:
 
 
 def damage(served: Served) -> None:
-    """Flip a bit in everything that is stored."""
-    for blob in (served.info.database_path.parent / "store").rglob("*"):
-        if blob.is_file():
-            damaged = bytearray(blob.read_bytes())
-            damaged[len(damaged) // 2] ^= 0xFF
-            blob.chmod(0o600)
-            blob.write_bytes(bytes(damaged))
+    """Flip a bit in every content that is stored."""
+    folders = Layout(served.info.database_path.parent / "store").folders()
+    blobs = [blob for folder in folders for blob in folder.iterdir()]
+    assert blobs
+    for blob in blobs:
+        damaged = bytearray(blob.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        blob.chmod(0o600)
+        blob.write_bytes(bytes(damaged))
 
 
 async def test_an_effect_comes_back_on_the_stream(served: Served, console: Connected) -> None:
