@@ -130,6 +130,7 @@ async def clients_when(api: Api, wanted: Callable[[tuple[Client, ...]], bool]) -
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.long
 async def test_a_growing_fleet_enrols_machines_whose_first_backup_sends_everything(tmp_path: Path) -> None:
     child, told = await start(tmp_path, "--pace", "60", "--scenario", "growth")
     try:
@@ -144,6 +145,7 @@ async def test_a_growing_fleet_enrols_machines_whose_first_backup_sends_everythi
         assert await end(child) == 0
 
 
+@pytest.mark.long
 async def test_in_a_churning_fleet_machines_come_and_go(tmp_path: Path) -> None:
     child, told = await start(tmp_path, "--pace", "100", "--scenario", "churn")
     try:
@@ -169,6 +171,7 @@ async def test_an_attack_is_in_the_audit_log_and_keeps_no_console_out(tmp_path: 
         assert await end(child) == 0
 
 
+@pytest.mark.long
 async def test_in_a_bad_night_most_backups_fail_for_one_reason(tmp_path: Path) -> None:
     child, told = await start(tmp_path, "--pace", "100", "--scenario", "bad-night", clients=12)
     try:

@@ -65,6 +65,7 @@ async def test_axe_finds_nothing_in_any_view(screen: Screen) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.long
 async def test_axe_finds_nothing_in_any_panel_dialog_or_menu(screen: Screen) -> None:
     page, found = screen.page, list[str]()
     await screen.tap(screen.icon("Keys (F1)"))
