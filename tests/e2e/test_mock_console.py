@@ -46,7 +46,7 @@ async def test_the_dashboard_shows_the_whole_fleet(screen: Screen) -> None:
     await screen.see(re.compile(r"\d+ of 45 clients within their goal"), within_s=30)
     await screen.see("Simulated fleet")
     await screen.see("live")
-    await screen.see(re.compile(r"Running backups \([1-9]"), within_s=30)
+    await screen.see(re.compile(r"Running backups"))
     assert "/ 45" in await screen.words()
 
 
@@ -79,6 +79,9 @@ async def test_a_backup_that_is_asked_for_is_seen_to_begin_and_to_end(screen: Sc
     await screen.row_says(ASKED, r"online|overdue", within_s=60)
     await screen.choose(ASKED, "Back up now")
     await screen.row_says(ASKED, r"backing up[\s\S]*(scanning, \d+ files|\d+ %)", within_s=30)
+    await screen.go("Dashboard")
+    await screen.see(re.compile(r"Running backups \([1-9]"))
+    await screen.go("Clients")
     await screen.see(re.compile(rf"{ASKED} backed up, "), within_s=120)  # told, wherever one is by then
     said = await screen.row_says(ASKED, r"online", within_s=120)
     assert re.search(r"(now|\d+ s ago)\s+(now|\d+ s ago)", said), said
