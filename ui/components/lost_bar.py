@@ -9,9 +9,10 @@ from streams.commands import Commands
 from streams.records.link import Link
 from streams.vocabulary import LinkState
 from ui.bound import BoundView
+from ui.components.alert_bar import ALERT_INK, alert_bar, alert_words
 from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
-from ui.theme import SIZE_BODY, look, small_text
+from ui.theme import look, small_text
 
 
 def present_lost(link: Link, now: datetime, words: Formatter) -> str | None:
@@ -39,36 +40,16 @@ class LostBar(BoundView):
         self._commands = commands
         self._link: Link | None = None
         self._lost_since: datetime | None = None
-        self._words = ft.Text(
-            "",
-            size=SIZE_BODY,
-            color=ft.Colors.ON_ERROR_CONTAINER,
-            expand=True,
-            max_lines=1,
-            overflow=ft.TextOverflow.ELLIPSIS,
-        )
-        self._bar = ft.Container(
-            ft.Semantics(
-                content=ft.Row(
-                    [
-                        ft.Icon(look(LinkState.DOWN).icon, size=18, color=ft.Colors.ON_ERROR_CONTAINER),
-                        self._words,
-                        small_text("Showing last known data.", color=ft.Colors.ON_ERROR_CONTAINER),
-                        ft.TextButton(
-                            "Try now",
-                            style=ft.ButtonStyle(color=ft.Colors.ON_ERROR_CONTAINER),
-                            on_click=lambda _: self._on_try(),
-                        ),
-                    ],
-                    spacing=10,
+        self._words = alert_words()
+        self._bar = alert_bar(
+            [
+                ft.Icon(look(LinkState.DOWN).icon, size=18, color=ALERT_INK),
+                self._words,
+                small_text("Showing last known data.", color=ALERT_INK),
+                ft.TextButton(
+                    "Try now", style=ft.ButtonStyle(color=ALERT_INK), on_click=lambda _: self._on_try()
                 ),
-                live_region=True,
-                container=True,
-            ),
-            height=38,
-            padding=ft.Padding.only(left=20, right=12),
-            bgcolor=ft.Colors.ERROR_CONTAINER,
-            visible=False,
+            ]
         )
         super().__init__(context=context, key="lost bar", content=self._bar)
         self.bind(streams.link, self._show_link)

@@ -11,11 +11,11 @@ from streams.records.problems import Problem
 from streams.safe_text import label_text
 from streams.vocabulary import ProblemKind, Scope
 from ui.bound import BoundView
+from ui.components.alert_bar import ALERT_INK, alert_bar, alert_words
 from ui.components.orders import hold_back
 from ui.context import Place, UiContext
 from ui.permissions import Permissions
 from ui.problems import present_problem
-from ui.theme import SIZE_BODY
 
 KINDS = (
     ProblemKind.CATALOGUE_LOST,
@@ -42,25 +42,12 @@ class ServerBar(BoundView):
         self._commands = commands
         self._problem: Problem | None = None
         self._permissions = Permissions()
-        ink = ft.Colors.ON_ERROR_CONTAINER
-        self._icon = ft.Icon(ft.Icons.PAUSE_CIRCLE, size=18, color=ink)
-        self._words = ft.Text(
-            "", size=SIZE_BODY, color=ink, expand=True, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS
-        )
+        self._icon = ft.Icon(ft.Icons.PAUSE_CIRCLE, size=18, color=ALERT_INK)
+        self._words = alert_words()
         self.button = ft.TextButton(
-            "Start", style=ft.ButtonStyle(color=ink), on_click=lambda _: self._on_click()
+            "Start", style=ft.ButtonStyle(color=ALERT_INK), on_click=lambda _: self._on_click()
         )
-        self._bar = ft.Container(
-            ft.Semantics(
-                content=ft.Row([self._icon, self._words, self.button], spacing=10),
-                live_region=True,
-                container=True,
-            ),
-            height=38,
-            padding=ft.Padding.only(left=20, right=12),
-            bgcolor=ft.Colors.ERROR_CONTAINER,
-            visible=False,
-        )
+        self._bar = alert_bar([self._icon, self._words, self.button])
         super().__init__(context=context, key="server bar", content=self._bar)
         self.bind(streams.problems, self._show_problems)
         self.bind(streams.link, self._show_link)
