@@ -199,6 +199,8 @@ def problems_of_clients(clients: Iterable[Client], now: datetime) -> list[Proble
         if kind is None:
             continue
         since = client.failing_since if kind is ProblemKind.FAILING else client.missed_since
+        if since is not None and since > now:
+            since = None  # its last good backup was noted by a clock that was wrong
         found.append(
             Problem(
                 key=f"client:{client.id}",
@@ -221,6 +223,8 @@ def _kind_of(client: Client, now: datetime) -> ProblemKind | None:
         return ProblemKind.CLIENT_LOST
     if client.within_goal(now):
         return None
+    if client.last_success_at is None and client.missed_since > now:
+        return None  # its first backup still has time
     if client.state is ClientState.OFFLINE:
         seen = client.last_seen_at
         if seen is None or (now - seen).total_seconds() > client.goal_s:

@@ -89,6 +89,17 @@ def test_since_is_when_the_goal_was_missed() -> None:
     assert (failing.since, failing.reason) == (NOON - 2 * HOUR, "full")
 
 
+def test_a_first_backup_is_not_overdue_before_its_time() -> None:
+    assert problems_of_clients([client(good=None, created_at=NOON - HOUR)], NOON) == []
+    (late,) = problems_of_clients([client(good=None, created_at=NOON - 25 * HOUR)], NOON)
+    assert late.since == NOON - HOUR
+
+
+def test_nothing_is_wrong_since_a_time_that_is_to_come() -> None:
+    (ahead,) = problems_of_clients([client(good=-30 * HOUR)], NOON)
+    assert ahead.since is None
+
+
 def test_a_stopped_server_a_full_disk_and_a_lost_catalogue_are_problems_of_their_own() -> None:
     assert problems_of_server(STATUS) == []
     wrong = replace(

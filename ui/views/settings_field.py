@@ -99,7 +99,7 @@ class SettingField:
                 named(self._input, setting.name)
                 if isinstance(self._input, ft.TextField)
                 else ft.Semantics(content=self._input, label=setting.name, container=True),
-                ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64),
+                ft.Text(setting.unit, size=SIZE_BODY, color=QUIET_INK, width=64, visible=bool(setting.unit)),
                 self._reset,
             ],
             spacing=8,
