@@ -11,6 +11,7 @@ import msgspec
 
 from app.agent.file_system import FileSystem
 from app.agent.system.mounts import file_system_id
+from app.agent.system.open_file import device_number
 from app.agent.system.posix import POSIX
 from app.agent.system.process import group_name, user_name
 from app.attributes import MAX_ATTRIBUTES_BYTES, NANOSECONDS, Attributes, is_kept, pack
@@ -66,7 +67,7 @@ class AttributeReader:
             group=_name_of(self._groups, at.st_gid, group_name),
             xattrs=xattrs,
             hard_link=hard_link,
-            device=at.st_rdev if stat.S_ISBLK(at.st_mode) or stat.S_ISCHR(at.st_mode) else None,
+            device=device_number(at),
             extents=extents,
             mtime=divmod(at.st_mtime_ns, NANOSECONDS) if late else None,
         )

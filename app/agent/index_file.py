@@ -96,7 +96,7 @@ class IndexFile:
 def locked(path: Path) -> int:
     """Return an open lock file that no other agent holds; raise ``ConfigRejected``."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigRejected(
             f"{path.parent}: cannot be written: {reason_of(error)}.",

@@ -188,9 +188,7 @@ class Sender:
                 path = Path(copy.name)
                 content = await asyncio.to_thread(self._copy, found, path)
                 name = _noted(content)
-                await self._send(
-                    name, content, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC), extents=None
-                )
+                await self._send(name, content, lambda: os.open(path, os.O_RDONLY), extents=None)
                 return name
         except ContentChanged:
             raise FileFailed("the server does not get the bytes that are sent") from None

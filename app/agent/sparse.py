@@ -1,36 +1,31 @@
 """Sparse files: which parts of them hold data, and reading these as one content."""
 
-import errno
 import os
 from bisect import bisect_right
 from itertools import accumulate
 
+from app.agent.system.open_file import data_from, hole_from, may_have_holes, read_at, write_at
 from app.attributes import MAX_EXTENTS, data_ranges
 
-BLOCK = 512
-"""Unit of ``st_blocks``, on every system."""
 SMALLEST_HOLE = 4096
 PIECE_BYTES = 1024 * 1024
-NO_MORE_DATA = errno.ENXIO
 
 
 def extents_of(file: int, at: os.stat_result) -> tuple[int, ...] | None:
     """Return offset and length of each part of a sparse file that holds data; None for any other file."""
     size = at.st_size
-    if at.st_blocks * BLOCK >= size or size < SMALLEST_HOLE or not hasattr(os, "SEEK_DATA"):
+    if size < SMALLEST_HOLE or not may_have_holes(at):
         return None
     parts: list[tuple[int, int]] = []
     smallest, end = SMALLEST_HOLE, 0
     while end < size:
         try:
-            start = os.lseek(file, end, os.SEEK_DATA)
-            end = min(os.lseek(file, start, os.SEEK_HOLE), size)
-        except OSError as error:
-            if error.errno == NO_MORE_DATA:
+            start = data_from(file, end)
+            if start is None or start >= size:
                 break
+            end = min(hole_from(file, start), size)
+        except OSError:
             return None  # This file system tells nothing of holes.
-        if start >= size:
-            break
         parts.append((start, end))
         while len(parts) > MAX_EXTENTS:
             smallest *= 2
@@ -67,7 +62,7 @@ def has_only_holes_between(file: int, extents: tuple[int, ...] | None, size: int
     end = 0
     for offset, length in () if extents is None else (*data_ranges(extents), (size, 0)):
         while (end := _next_data(file, end, offset)) < offset:
-            data = os.pread(file, min(PIECE_BYTES, offset - end), end)
+            data = read_at(file, min(PIECE_BYTES, offset - end), end)
             if not data or data.count(0) != len(data):
                 return False
             end += len(data)
@@ -78,9 +73,10 @@ def has_only_holes_between(file: int, extents: tuple[int, ...] | None, size: int
 def _next_data(file: int, at: int, end: int) -> int:
     """Return where data begins from ``at`` on; ``end`` where there is none, ``at`` where nothing is told."""
     try:
-        return min(os.lseek(file, at, os.SEEK_DATA), end)
-    except OSError as error:
-        return end if error.errno == NO_MORE_DATA else at
+        start = data_from(file, at)
+    except OSError:
+        return at
+    return end if start is None else min(start, end)
 
 
 class Placement:
@@ -103,7 +99,7 @@ class Placement:
     def read(self, file: int, at: int, size: int) -> bytes:
         """Return the next bytes of the content, at most ``size``; none at its end."""
         offset, size = self.locate(at, size)
-        return os.pread(file, size, offset) if size else b""
+        return read_at(file, size, offset) if size else b""
 
     def write(self, file: int, at: int, data: bytes) -> None:
         """Write bytes of the content to where they belong."""
@@ -112,5 +108,5 @@ class Placement:
             offset, size = self.locate(at, len(view))
             if not size:
                 raise ValueError("more than the parts of the file hold")
-            written = os.pwrite(file, view[:size], offset)
+            written = write_at(file, view[:size], offset)
             view, at = view[written:], at + written

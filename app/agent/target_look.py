@@ -10,6 +10,7 @@ from app.agent.file_system import FileSystem
 from app.agent.portable_names import is_portable
 from app.agent.restore_plan import Item
 from app.agent.sparse import Placement, has_only_holes_between
+from app.agent.system.open_file import device_number
 from app.agent.target_names import NAME_REFUSED
 
 HASH_BYTES = 1024 * 1024
@@ -55,9 +56,8 @@ def is_of_type(item: Item, at: os.stat_result) -> bool:
     """Return whether this is of the type of the item, a device the same one."""
     if stat.S_IFMT(at.st_mode) != item.type:
         return False
-    if stat.S_ISCHR(at.st_mode) or stat.S_ISBLK(at.st_mode):
-        return at.st_rdev == item.device
-    return True
+    number = device_number(at)
+    return number is None or number == item.device
 
 
 def is_refused(file_system: FileSystem, name: bytes, folder: int) -> bool:

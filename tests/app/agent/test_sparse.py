@@ -5,6 +5,7 @@ import pytest
 
 from app.agent import sparse
 from app.agent.sparse import Placement, cut_extents, extents_of, has_only_holes_between
+from app.agent.system import open_file
 
 BLOCK = 64 * 1024
 
@@ -64,6 +65,17 @@ def test_a_file_system_that_tells_nothing_of_holes_has_dense_files(
 
     monkeypatch.setattr(os, "lseek", refuse)
     assert extents(path) is None
+
+
+def test_a_system_that_tells_nothing_of_holes_has_dense_files(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = extents(path)
+    monkeypatch.setattr(open_file, "TELLS_HOLES", False)
+    monkeypatch.delattr(os, "SEEK_DATA")
+    assert extents(path) is None
+    with path.open("rb") as file:
+        assert has_only_holes_between(file.fileno(), parts, 6 * BLOCK)
 
 
 @pytest.mark.parametrize("piece", [1000, BLOCK, 3 * BLOCK])
