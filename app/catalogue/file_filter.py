@@ -1,4 +1,4 @@
-"""What the files of a query fulfil, and which index finds the fewest candidates for it."""
+"""What the files of a query fulfil, and which indexes find candidates for it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,19 +17,18 @@ from app.catalogue.times import to_us
 from streams.records.files import FileQuery
 from streams.vocabulary import FileState
 
-COMPARED = 100_000
-"""Candidates with whose numbers an order is compared, at most: where more are, a page is soon found."""
-FEW = 1000
-"""Where so few are found, no other source is asked."""
-LETTERS_SHARE = 0.1
-"""The share of the candidates of another source that are listed by one letter or two: each costs more."""
-TELLING = 2
-"""Trigrams that are asked for in any case, those that the fewest files have."""
-SAMPLE = 50
-"""Files by which it is judged how common a trigram is."""
-COMMON = 3
-"""One that every third file has is common."""
+MAX_ASKED = 3
+"""Trigrams that the full-text index is asked for: each costs as much as it has files."""
+RARITY_SAMPLE = 1000
+"""Files by which it is judged how rare a trigram is."""
+TELLING_SAMPLE = 200
+"""Files with the rarest, by which it is judged what another trigram tells."""
+TELLING = 0.9
+"""The share of them that have a trigram that is still worth to be asked for."""
 
+
+COMPARED_OF_CLIENT = 300_000
+"""Paths of a client that are compared with one letter or two, at most: they are in its index."""
 
 # The words of the partial indexes: without them SQLite does not use these.
 _LISTED = text("files.kind != 'folder' AND files.deleted_at IS NULL")
@@ -47,9 +46,9 @@ class Filter:
     sources: list[AnySelect] = field(default_factory=list[AnySelect])
     """Selects of ids; all matching files are among each."""
     by_text: AnySelect | None = None
-    """The first of the sources, where the full-text index is asked."""
+    """The first of the sources, where texts are compared to find it: it is not asked twice."""
     by_letters: AnySelect | None = None
-    """The last of the sources, where less than a trigram is looked for."""
+    """The last of the sources, where less than a trigram is looked for; it has a file more than once."""
     leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
     """By order: the condition that names the one value of its first column."""
     between: dict[str, tuple[int | None, int | None]] = field(
@@ -67,14 +66,6 @@ class Filter:
         self.whole_client = False
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """A select of ids of which all matching files are part, and how many they are."""
-
-    ids: AnySelect
-    count: int
-
-
 async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     """Return the conditions of a query and the sources of candidates; raises UnknownClient."""
     deleted = query.state is FileState.DELETED
@@ -84,7 +75,9 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     if removed:
         found.conditions.append(files.c.client_no.not_in(removed))
     if query.client_id is not None:
-        wanted = select(clients.c.no, clients.c.name).where(clients.c.id == query.client_id, PRESENT)
+        wanted = select(clients.c.no, clients.c.name, clients.c.file_count).where(
+            clients.c.id == query.client_id, PRESENT
+        )
         found.client = (await connection.execute(wanted)).one_or_none()
         if found.client is None:
             raise unknown(query.client_id)
@@ -119,7 +112,13 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
         found.sources.append(
             paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
         )
-    if 0 < len(wanted_text) < search.TRIGRAM:
+    few = found.client is not None and found.client.file_count <= COMPARED_OF_CLIENT
+    if found.client is not None and few and not deleted and 0 < len(wanted_text) < search.TRIGRAM:
+        of_client = ids.with_hint(files, "INDEXED BY ix_files_client", "sqlite")
+        compared = func.instr(files.c.path_key, wanted_text) > 0
+        found.by_text = of_client.where(files.c.client_name == found.client.name, compared)
+        found.sources = [found.by_text]
+    elif 0 < len(wanted_text) < search.TRIGRAM:
         # Last: to list what has one letter may take seconds, and another filter may find fewer.
         found.by_letters = _by_letters(wanted_text)
         found.sources.append(found.by_letters)
@@ -145,7 +144,6 @@ def _by_letters(wanted: str) -> AnySelect:
         select(literal_column("files_trigrams.doc").label("id"))
         .select_from(text("files_trigrams"))
         .where(text("term >= :first AND term <= :last").bindparams(first=first, last=last))
-        .distinct()
     )
 
 
@@ -159,7 +157,7 @@ async def _by_text(
     if not terms:
         # All its trigrams have a NUL, which no path has.
         return select(files.c.id).where(literal_column("0"))
-    if len(terms) > TELLING:
+    if len(terms) > 1:
         terms = await _telling(connection, terms)
     return (
         select(literal_column("files_text.rowid").label("id"))
@@ -169,48 +167,30 @@ async def _by_text(
 
 
 async def _telling(connection: AsyncConnection, terms: list[str]) -> list[str]:
-    """Return those trigrams that not nearly every file has: these cost the most and tell the least.
+    """Return a few trigrams to ask for: the rarest, and such as few of the files with it have.
 
-    Judged by how far one has to go in the index to find a few files with each.
+    How rare one is, is judged by how far one has to go in the index to find some files with it.
     """
     asked = text(
-        "SELECT asked.value AS term, (SELECT iif(count(*) < :sample, 9e18, max(id) - min(id)) FROM"
+        "SELECT asked.key AS number,"
+        " (SELECT iif(count(*) < :sample, 1e15 - count(*), max(id) - min(id)) FROM"
         " (SELECT rowid AS id FROM files_text WHERE files_text MATCH asked.value LIMIT :sample)) AS way"
         " FROM json_each(:terms) AS asked"
     )
-    rows = await connection.execute(asked, {"sample": SAMPLE, "terms": msgspec.json.encode(terms).decode()})
-    ways: dict[str, float] = {row.term: row.way for row in rows}
-    rarest = sorted(terms, key=lambda term: -ways[term])
-    return [term for number, term in enumerate(rarest) if number < TELLING or ways[term] > SAMPLE * COMMON]
-
-
-async def fewest(connection: AsyncConnection, found: Filter, most: int) -> Candidates | None:
-    """Return the source with the fewest candidates; None where each has more than ``most``."""
-    best: Candidates | None = None
-    for ids in found.sources:
-        if ids is found.by_letters:
-            most = int(most * LETTERS_SHARE)
-        counted = await _counted(connection, found, ids, most)
-        if counted.count <= most:
-            best, most = counted, counted.count
-        if counted.count <= FEW:
+    quoted = msgspec.json.encode([search.question([term]) for term in terms]).decode()
+    rows = await connection.execute(asked, {"sample": RARITY_SAMPLE, "terms": quoted})
+    ways: dict[int, float] = {row.number: row.way for row in rows}
+    rarest = terms[max(ways, key=lambda number: ways[number])]
+    some = text("SELECT rowid FROM files_text WHERE files_text MATCH :rarest LIMIT :sample")
+    some = some.bindparams(rarest=search.question([rarest]), sample=TELLING_SAMPLE)
+    wanted = select(files.c.client_no, files.c.path_key).where(files.c.id.in_(some))
+    found = [search.indexed_text(*row) for row in await connection.execute(wanted)]
+    chosen = [rarest]
+    while len(found) > 0 and len(chosen) < MAX_ASKED:
+        having = {term: [each for each in found if term in each] for term in terms}
+        best = min(terms, key=lambda term: len(having[term]))
+        if len(having[best]) > TELLING * len(found):
             break
-    return best
-
-
-async def _counted(connection: AsyncConnection, found: Filter, ids: AnySelect, most: int) -> Candidates:
-    """Count candidates, up to one more than ``most``."""
-    some = ids.limit(most + 1).subquery()
-    if ids is not found.by_text and ids is not found.by_letters:
-        count = await connection.execute(select(func.count()).select_from(some))
-        return Candidates(ids, count.scalar_one())
-    # To ask these again costs more than to keep the answer.
-    columns = func.count().label("number"), func.json_group_array(some.c.id).label("ids")
-    row = (await connection.execute(select(*columns).select_from(some))).one()
-    return Candidates(_among(row.ids), row.number)
-
-
-def _among(ids: str) -> AnySelect:
-    """Select ids of a list in JSON."""
-    listed = text("json_each(:ids) AS listed").bindparams(ids=ids)
-    return select(literal_column("listed.value").label("id")).select_from(listed)
+        chosen.append(best)
+        found = having[best]
+    return chosen

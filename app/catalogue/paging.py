@@ -75,7 +75,8 @@ class Page:
         return self.cursor.key if self.cursor is not None and self.cursor.where != "last" else None
 
     @property
-    def _falling(self) -> bool:
+    def falling(self) -> bool:
+        """Whether the sort values of the rows come one smaller than the other."""
         return self.descending != self.backwards
 
     def stretches(
@@ -90,24 +91,24 @@ class Page:
         """
         first, (least, most) = ORDERS[self.sort][0], within
         bounds: list[ColumnElement[bool]] = []
-        if least is not None and (last if self._falling else start) is None:
+        if least is not None and (last if self.falling else start) is None:
             bounds.append(first >= least)
-        if most is not None and (start if self._falling else last) is None:
+        if most is not None and (start if self.falling else last) is None:
             bounds.append(first <= most)
-        found = _stretches(ORDERS[self.sort], start, last, falling=self._falling)
+        found = _stretches(ORDERS[self.sort], start, last, falling=self.falling)
         return [[*each, *bounds] for each in found]
 
     def apply(self, wanted: AnySelect) -> AnySelect:
         """Return the select with this page's order and start; one row above its limit tells of more."""
         if self.start is not None:
             here, there = tuple_(*ORDERS[self.sort]), tuple_(*self.start)
-            wanted = wanted.where(here < there if self._falling else here > there)
+            wanted = wanted.where(here < there if self.falling else here > there)
         return self.ordered(wanted).limit(self.limit + 1)
 
     def ordered(self, wanted: AnySelect, columns: Sequence[ColumnElement[Any]] = ()) -> AnySelect:
         """Return the select with this page's order, which ``columns`` have if not those of the files."""
         order = columns or ORDERS[self.sort]
-        return wanted.order_by(*(column.desc() if self._falling else column.asc() for column in order))
+        return wanted.order_by(*(column.desc() if self.falling else column.asc() for column in order))
 
     def split(self, fetched: Sequence[AnyRow]) -> tuple[list[AnyRow], bool, bool]:
         """Return the rows in their order, and whether there are some before and after them."""

@@ -18,7 +18,7 @@ CREATE_INDEX = (
 )
 CREATE_VOCABULARY = "CREATE VIRTUAL TABLE files_trigrams USING fts5vocab(files_text, instance)"
 MAX_TERMS = 16
-"""Trigrams that a question asks for at most; the comparison of the path does the rest."""
+"""Trigrams of a text among which is chosen for which to ask; the comparison of the path does the rest."""
 
 _INSERT = "INSERT INTO files_text (rowid, text) VALUES (?, ?)"
 # The index has no texts of its own: to forget one, it must be told again.
@@ -61,7 +61,7 @@ def trigrams(text: str) -> list[str]:
 
 
 def candidates(text: str = "", *, client_no: int | None = None, suffix: str | None = None) -> list[str]:
-    """Return trigrams, each in quotes, that a file must have to match all of this; none where none can tell.
+    """Return trigrams that a file must have to match all of this; none where none can tell.
 
     ``text`` and ``suffix`` are in lower case.
     """
@@ -72,12 +72,12 @@ def candidates(text: str = "", *, client_no: int | None = None, suffix: str | No
         found.append(f".{suffix}{END}"[-TRIGRAM:])
     if client_no is not None:
         found.append(client_mark(client_no))
-    return [_quoted(each) for each in dict.fromkeys(found)]
+    return list(dict.fromkeys(found))
 
 
 def question(terms: Iterable[str]) -> str:
-    """Return the full-text question for files that have all of these."""
-    return " AND ".join(terms)
+    """Return the full-text question for files that have all of these trigrams."""
+    return " AND ".join(_quoted(term) for term in terms)
 
 
 def beginning_with(text: str) -> tuple[str, str]:
@@ -86,12 +86,11 @@ def beginning_with(text: str) -> tuple[str, str]:
 
 
 def _chosen(found: Sequence[str]) -> list[str]:
-    """Return every third trigram and the last, spread over the text: all of it, each character about once."""
-    count = min(MAX_TERMS, (len(found) + 1) // TRIGRAM + 1)
-    if count <= 1:
+    """Return all trigrams, or of a long text some that are spread over it."""
+    if len(found) <= MAX_TERMS:
         return list(found)
-    step = (len(found) - 1) / (count - 1)
-    return [found[round(number * step)] for number in range(count)]
+    step = (len(found) - 1) / (MAX_TERMS - 1)
+    return [found[round(number * step)] for number in range(MAX_TERMS)]
 
 
 def _quoted(trigram: str) -> str:

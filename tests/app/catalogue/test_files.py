@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.catalogue import file_filter, file_pages, migrate
+from app.catalogue import migrate
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, UnknownRun
 from app.catalogue.paging import ORDERS
 from app.catalogue.paths import key_of
 from streams.records.files import BackupFile, FileQuery
 from streams.vocabulary import FileState, RunTrigger
+from tests.app.catalogue.bounds import set_bounds
 from tests.app.catalogue.seeds import START, Clock, back_up, enrol, entry, folder
 
 KEYS = {
@@ -83,20 +84,22 @@ def _at(query: FileQuery, cursor: str) -> FileQuery:
 
 
 # As on few files, where all candidates are looked at; and as on millions, where counting stops and the index
-# of the order is walked or compared with the numbers of the candidates: to the page, on to it, or to where
-# all candidates are looked at after all.
-MANY = {"COUNT_CAP": 3, "GATHERED": 0, "LOOKED_AT": 5}
-NO_CANDIDATES = {**MANY, "COMPARED": -1}
+# of the order is walked: compared with the candidates from the start of the page, or where a sample has them,
+# or all are looked at after all. Where too many are candidates to be listed, the rows are read.
+MANY = {"COUNT_CAP": 3, "MAX_GATHERED": 0, "LOOKED_AT": 5}
+FAR = {**MANY, "WALK_COST": 0, "MAX_LEFT": 0, "SAMPLE": 5, "STEP": 2, "MAX_STEP": 4}
+NO_LIST = {**MANY, "MAX_LISTED": -1, "READ_FIRST": 2}
 WAYS = {
     "gathered": {},
-    "compared": {**MANY, "LOOK_COST": 100},
-    "compared on": {**MANY, "PASSED": 2, "LOOK_COST": 10_000},
-    "gathered after comparing": {**MANY, "PASSED": 2, "LOOK_COST": 0},
-    "walked": NO_CANDIDATES,
-    "walked on": {**NO_CANDIDATES, "WALKED": 2},
-    "compared after the walk": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "LOOK_COST": 10_000},
-    "gathered after the walk": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "LOOK_COST": 0},
-    "too many to be counted": {**NO_CANDIDATES, "WALKED": 2, "WALKED_ON": 3, "COMPARED_AFTER_ALL": -1},
+    "compared from the start": {**MANY, "PASSED": 2, "WALK_COST": 10_000},
+    "compared for a while": {**FAR, "PASSED": 2, "WALK_COST": 10_000, "NEAR": 0, "SAMPLE": 1000},
+    "compared at places": {**FAR, "LOOK_COST": 10_000, "MAX_IN_VAIN": 1000},
+    "compared in vain": {**FAR, "LOOK_COST": 0, "MAX_IN_VAIN": 2},
+    "looked at after all": {**FAR, "MAX_IN_VAIN": 0},
+    "read": {**NO_LIST, "MAX_READ": 10_000},
+    "compared after reading": {**NO_LIST, "MAX_READ": 5, "WALK_COST": 10_000},
+    "places after reading": {**NO_LIST, **FAR, "MAX_READ": 5},
+    "too many to be listed": {**NO_LIST, "MAX_READ": 5, "LISTED_AFTER_ALL": -1},
 }
 
 
@@ -104,8 +107,7 @@ WAYS = {
 async def test_pages_are_a_sorted_list_in_pieces(
     catalogue: Catalogue, clock: Clock, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in WAYS[way].items():
-        monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
+    set_bounds(monkeypatch, WAYS[way])
     rows = await _seed(catalogue, clock)
     for sort, descending, limit in itertools.product(ORDERS, (False, True), (9,)):
         for text in ("", "b", "ALPHA/") if descending else ("\\c", "bet"):
@@ -123,8 +125,7 @@ async def test_pages_within_bounds_are_a_sorted_list_in_pieces(
     catalogue: Catalogue, clock: Clock, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also in the order of what is bounded, where the walk starts and ends at the bounds."""
-    for name, value in WAYS[way].items():
-        monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
+    set_bounds(monkeypatch, WAYS[way])
     rows = await _seed(catalogue, clock)
     for sort, descending, (least, most) in itertools.product(
         ("size", "date"), (False, True), ((4, None), (None, 4), (3, 4))

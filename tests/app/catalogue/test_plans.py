@@ -9,16 +9,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Engine, event
 
-from app.catalogue import batch_write, file_filter, file_pages
+from app.catalogue import batch_write
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
 from app.protocol import FinishRun
 from streams.records.files import FilePage, FileQuery
 from streams.vocabulary import FileState, RunState, RunTrigger
+from tests.app.catalogue.bounds import set_bounds
 from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 
 LARGE = {
@@ -103,19 +105,19 @@ async def filled(catalogue: Catalogue, clock: Clock) -> Catalogue:
     return catalogue
 
 
-_MANY = {"GATHERED": 0, "COMPARED": -1, "WALKED": 1, "WALKED_ON": 2}
+_MANY = {"MAX_GATHERED": 0, "SAMPLE": 2, "STEP": 2}
+_NO_LIST = {**_MANY, "MAX_LISTED": -1, "READ_FIRST": 1, "MAX_READ": 2}
 
 
 @pytest.mark.parametrize(
     "way",
     [
         {},
-        {"GATHERED": 0},
-        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 10_000},
-        {"GATHERED": 0, "PASSED": 1, "LOOK_COST": 0},
-        {**_MANY, "LOOK_COST": 10_000},
-        {**_MANY, "LOOK_COST": 0},
-        {**_MANY, "COMPARED_AFTER_ALL": -1},
+        {**_MANY, "PASSED": 1, "WALK_COST": 10_000},
+        {**_MANY, "WALK_COST": 0, "MAX_LEFT": 0},
+        {**_NO_LIST, "WALK_COST": 10_000},
+        {**_NO_LIST, "WALK_COST": 0, "MAX_LEFT": 0},
+        {**_NO_LIST, "LISTED_AFTER_ALL": -1},
     ],
 )
 async def test_no_page_of_files_reads_all_of_them(
@@ -129,8 +131,7 @@ async def test_no_page_of_files_reads_all_of_them(
     ]  # fmt: skip
     ids = [row.id for row in (await filled.files.page(FileQuery(text="one/1"))).rows]
     await filled.files.delete(ids[:8])
-    for name, value in way.items():
-        monkeypatch.setattr(file_filter if hasattr(file_filter, name) else file_pages, name, value)
+    set_bounds(monkeypatch, way)
     with statements() as found:
         # All orders where there is no filter: the way of each does not depend on its filters.
         pages = [({}, sort) for sort in ORDERS] if not way else []
@@ -318,53 +319,86 @@ async def many(catalogue: Catalogue) -> Catalogue:
     return catalogue
 
 
-async def _passed(catalogue: Catalogue, query: FileQuery) -> tuple[FilePage, int]:
-    """Return a page, and about how many rows of an order are passed for it."""
+async def _passed(catalogue: Catalogue, query: FileQuery) -> tuple[FilePage, int, int]:
+    """Return a page, and about how many entries of an order are passed for it, and rows looked at."""
     with statements() as found:
         page = await catalogue.files.page(query)
-    return page, rows_passed(catalogue.path, [each for each in found if "INDEXED BY" in each[0]])
+    along = [each for each in found if "INDEXED BY ix" in each[0]]
+    # Their ids are a text in JSON; where not, the statement has its own limit.
+    lists = [str(values[0]) for sql, values in found if "NOT INDEXED" in sql and "json_each" in sql]
+    return page, rows_passed(catalogue.path, along), sum(len(msgspec.json.decode(ids)) for ids in lists)
 
 
 async def test_a_page_within_bounds_begins_where_it_is(
     many: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the order of sizes neither what is below the bounds is passed, nor the pages before."""
-    monkeypatch.setattr(file_pages, "LOOKED_AT", 5)
+    set_bounds(monkeypatch, {"LOOKED_AT": 5, "READ_FIRST": 20})
     for least, most in ((1200, None), (None, 300)):
         for descending in (False, True):
             query = FileQuery(sort="size", descending=descending, limit=9, min_bytes=least, max_bytes=most)
-            first, passed = await _passed(many, query)
-            _, of_last = await _passed(many, replace(query, cursor=first.last_cursor))
+            first, passed, _ = await _passed(many, query)
+            _, of_last, _ = await _passed(many, replace(query, cursor=first.last_cursor))
             assert 0 < passed < 120
             assert 0 < of_last < 120
 
 
-async def test_matches_that_lie_together_far_away_are_found_by_their_numbers(
+async def test_matches_that_lie_together_far_away_are_found_where_a_sample_has_them(
     many: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is not walked to them, through all that does not match."""
-    monkeypatch.setattr(file_pages, "GATHERED", 10)
-    monkeypatch.setattr(file_pages, "PASSED", 20)
+    """The order is neither walked to them, through all that does not match, nor are all looked at."""
+    set_bounds(monkeypatch, {"MAX_GATHERED": 10, "SAMPLE": 10, "LOOKED_AT": 5})
     query = FileQuery(sort="name", text="zoo", limit=9)
-    found, passed = await _passed(many, query)
+    set_bounds(monkeypatch, {"WALK_COST": 10_000, "PASSED": 2000})
+    same, all_passed, _ = await _passed(many, query)
+    set_bounds(monkeypatch, {"WALK_COST": 0, "MAX_IN_VAIN": 0})
+    _, _, all_looked_at = await _passed(many, query)
+    set_bounds(monkeypatch, {"MAX_IN_VAIN": 9, "STEP": 20, "MAX_LEFT": 5, "CONFIRMED_AT_ONCE": 10})
+    found, passed, looked_at = await _passed(many, query)
     assert [row.size_bytes for row in found.rows] == list(range(1401, 1410))
-    monkeypatch.setattr(file_pages, "LOOK_COST", 10**9)
-    monkeypatch.setattr(file_pages, "PASSED", 2000)
-    same, of_walk = await _passed(many, query)
     assert same.rows == found.rows
-    assert (found.total, found.total_capped) == (same.total, same.total_capped) == (100, False)
-    assert passed < of_walk / 2
+    assert passed < all_passed / 3
+    assert looked_at < all_looked_at / 2
+    last, passed, looked_at = await _passed(many, replace(query, cursor=found.last_cursor))
+    assert [row.size_bytes for row in last.rows] == list(range(1492, 1501))
+    assert passed < all_passed / 3
+    assert looked_at < all_looked_at / 2
+
+
+async def test_no_row_is_read_that_is_no_candidate(many: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries of the index are compared, and rows are looked at only to confirm them and to count."""
+    set_bounds(monkeypatch, {"MAX_GATHERED": 10, "SAMPLE": 10, "WALK_COST": 10_000, "LOOKED_AT": 20})
+    set_bounds(monkeypatch, {"CONFIRMED_AT_ONCE": 10, "PASSED": 3000})
+    with statements() as found:
+        page, _, looked_at = await _passed(many, FileQuery(sort="size", text="zoo", limit=9))
+    assert [row.size_bytes for row in page.rows] == list(range(1401, 1410))
+    assert (page.total, page.total_capped) == (20, True)
+    along = [sql for sql, _ in found if "INDEXED BY" in sql]
+    assert along
+    assert not any("path_key" in sql for sql in along)
+    assert looked_at == 10 + 10 + 20
 
 
 async def test_none_is_said_where_all_candidates_were_looked_at(
     many: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, count in {"GATHERED": 10, "PASSED": 20, "LOOKED_AT": 30}.items():
-        monkeypatch.setattr(file_pages, name, count)
+    set_bounds(monkeypatch, {"MAX_GATHERED": 10, "PASSED": 20, "NEAR": 20, "LOOKED_AT": 30})
     page = await many.files.page(
         FileQuery(text="zoo", suffix="txt", max_bytes=1400, min_bytes=1, sort="name")
     )
     assert (page.rows, page.total, page.total_capped) == ((), 0, False)
+
+
+async def test_letters_of_one_client_are_compared_in_its_index(many: Catalogue) -> None:
+    """Not listed from all clients, and no row is read that does not match."""
+    other = await enrol(many, "other")
+    await back_up(many, other, entry("oz-1.txt", "x"), entry("no-2.txt", "y"))
+    with statements() as found:
+        page = await many.files.page(FileQuery(text="z", client_id=other.id, sort="size"))
+    assert [row.path for row in page.rows] == ["oz-1.txt"]
+    assert not any("files_trigrams" in str(each) for each in found)
+    (listed,) = [sql for sql, _ in found if "INDEXED BY ix_files_client" in sql]
+    assert "client_name = ?" in listed
 
 
 async def test_the_full_text_index_is_asked_once_for_a_page(many: Catalogue) -> None:
@@ -372,13 +406,16 @@ async def test_the_full_text_index_is_asked_once_for_a_page(many: Catalogue) -> 
     with statements() as found:
         page = await many.files.page(FileQuery(text="zoo-14", sort="size", limit=9))
     assert page.total == 99
-    assert sum("files_text MATCH ?" in sql for sql, _ in found) == 1
+    assert sum("files_text MATCH ?" in sql and "json_group_array" in sql for sql, _ in found) == 1
 
 
-async def test_trigrams_that_all_files_have_are_not_asked_for(many: Catalogue) -> None:
+async def test_trigrams_that_all_files_have_are_not_asked_for(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_bounds(monkeypatch, {"RARITY_SAMPLE": 50})
     with statements() as found:
         page = await many.files.page(FileQuery(text="zoo-1450.txt"))
     assert len(page.rows) == 1
-    (asked,) = [values[0] for sql, values in found if "files_text MATCH ?" in sql]
-    assert '"zoo"' in asked
+    listed = ("files_text MATCH ?", "json_group_array")
+    (asked,) = [values[0] for sql, values in found if all(word in sql for word in listed)]
     assert "txt" not in asked

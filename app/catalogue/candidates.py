@@ -1,0 +1,115 @@
+"""Ids of the files that may match a query: listed from its indexes, looked at, and sorted.
+
+A list of ids is read as one text in JSON: an id of it costs a tenth of a row of an answer. A row of the table
+that is looked at costs as much as ten entries of an index.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import func, literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.catalogue.aliases import AnySelect
+from app.catalogue.file_filter import Filter
+from app.catalogue.paging import ORDERS, Page
+from app.catalogue.schema import files
+
+MAX_GATHERED = 12_000
+"""Candidates that are all looked at, at most, before the order is walked."""
+CONFIRMED_AT_ONCE = 500
+
+_IDS = msgspec.json.Decoder(list[int])
+
+
+async def ids_of(connection: AsyncConnection, wanted: AnySelect) -> list[int]:
+    """Return the ids that a select finds, in its order."""
+    return _IDS.decode(await _listed(connection, wanted))
+
+
+async def candidates_of(
+    connection: AsyncConnection, found: Filter, most: int, *, enough: int
+) -> list[int] | None:
+    """Return the ids that the short sources have in common, in order; None where each has more than ``most``.
+
+    No further source is asked where they are ``enough`` or fewer.
+    """
+    best: list[int] | None = None
+    for source in found.sources:
+        if source is found.by_letters:
+            if best is not None:
+                # What has a letter may be nearly all, and most pages are found without.
+                break
+            # A file stands in it with each of its trigrams.
+            most //= 2
+        wanted = source.limit(most + 1)
+        if source is not found.by_text:
+            # To count costs a third of a list; to ask the full-text index twice would cost more.
+            some = select(func.count()).select_from(wanted.subquery())
+            if (await connection.execute(some)).scalar_one() > most:
+                continue
+        ids = await ids_of(connection, wanted)
+        if len(ids) <= most:
+            # Where they are in order, sorting takes no time.
+            ids = sorted(set(ids) if source is found.by_letters else ids)
+            best = ids if best is None else _common(best, ids)
+            if len(best) <= enough:
+                break
+    return best
+
+
+def looked_at(found: Filter, among: AnySelect) -> AnySelect:
+    """Select the rows of those candidates that match."""
+    candidates = among.subquery("among")
+    return (
+        select()
+        # Not IN, which would sort the candidates first; the sign keeps files from being what leads.
+        .select_from(candidates.join(files, files.c.id == literal_column("+among.id")))
+        .with_hint(files, "NOT INDEXED", "sqlite")
+        .where(found.listed, *found.conditions)
+    )
+
+
+def among(ids: Sequence[int]) -> AnySelect:
+    """Select the ids of a list."""
+    listed = text("json_each(:ids) AS listed").bindparams(ids=msgspec.json.encode(ids).decode())
+    return select(literal_column("listed.value").label("id")).select_from(listed)
+
+
+async def gathered(
+    connection: AsyncConnection, found: Filter, ids: Sequence[int], page: Page
+) -> tuple[list[int], int | None]:
+    """Look at all candidates; return the ids of the page, and how many match (of a later page: None)."""
+    matching = looked_at(found, among(ids))
+    if page.cursor is not None:
+        wanted = page.apply(matching.add_columns(files.c.id))
+        return list((await connection.execute(wanted)).scalars().all()), None
+    # Kept for a moment, to be counted and sorted: a window function would take twice as long.
+    kept = matching.add_columns(*ORDERS[page.sort]).cte("matching").prefix_with("MATERIALIZED")
+    total = select(func.count()).select_from(kept).scalar_subquery()
+    order = [kept.c[str(column.key)] for column in ORDERS[page.sort]]
+    wanted = page.ordered(select(kept.c.id, total.label("total")), order).limit(page.limit + 1)
+    rows = (await connection.execute(wanted)).all()
+    return [row.id for row in rows], rows[0].total if rows else 0
+
+
+async def confirmed(connection: AsyncConnection, found: Filter, ids: Sequence[int], most: int) -> list[int]:
+    """Return the first candidates that match, at most so many, in the order in which they are given."""
+    matching: list[int] = []
+    for start in range(0, len(ids), CONFIRMED_AT_ONCE):
+        if len(matching) >= most:
+            break
+        part = ids[start : start + CONFIRMED_AT_ONCE]
+        kept = set(await ids_of(connection, looked_at(found, among(part)).add_columns(files.c.id)))
+        matching += [each for each in part if each in kept]
+    return matching[:most]
+
+
+def _common(ids: list[int], others: Iterable[int]) -> list[int]:
+    kept = set(others)
+    return [each for each in ids if each in kept]
+
+
+async def _listed(connection: AsyncConnection, wanted: AnySelect) -> str:
+    listed = select(func.json_group_array(literal_column("listed.id"))).select_from(wanted.subquery("listed"))
+    return (await connection.execute(listed)).scalar_one()
