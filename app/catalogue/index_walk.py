@@ -149,21 +149,19 @@ class Comparison:
             if at is None or len(ids) >= self._wanted:
                 return ids, True
             passed += rows
-            if passed == PASSED and most < NEAR and await self._is_near(at, places):
+            if passed == PASSED and most < NEAR and await self._is_near(places):
                 most = NEAR
             rows = min(passed, most - passed)
             if rows <= 0:
                 return ids, False
 
-    async def _is_near(self, at: Key, places: Sequence[AnyRow]) -> bool:
-        """Return whether a match of the sample follows soon: to count entries costs a third of comparing."""
-        following = (place for place in places if place.behind and place.id in self._left)
-        if (first := next(following, None)) is None:
-            return False
-        stretches = along(self._found, self._page, (at, tuple(first)[:-1]), files.c.id)
-        entries = one_after_the_other(stretches, NEAR).subquery()
-        count = await self._connection.execute(select(func.count()).select_from(entries))
-        return count.scalar_one() < NEAR
+    async def _is_near(self, places: Sequence[AnyRow]) -> bool:
+        """Return whether a match of the sample follows soon, or the end where none does."""
+        last = await bound(self._connection, self._found, self._page, NEAR)
+        following = (tuple(place)[:-1] for place in places if place.behind and place.id in self._left)
+        if last is None or (place := next(following, None)) is None:
+            return last is None
+        return place > last if self._page.falling else place < last
 
     async def _places(self) -> Sequence[AnyRow]:
         """Return sort values of some that match, in order, and whether each is behind the page's start."""
@@ -180,8 +178,13 @@ class Comparison:
     async def _at_places(self, places: Sequence[AnyRow]) -> list[int]:
         """Walk where candidates lie close together; return those behind the page's start, in order."""
         first = sum(not place.behind for place in places)
-        # Parts of the list, and where the walk through each ends. The largest is divided in its middle.
-        parts: list[tuple[int, int, Key | None]] = [(0, first, self._page.start), (first, len(places), None)]
+        # Parts of the list, and where the walk through each ends: behind the last place hardly any follow.
+        # The largest is divided in its middle.
+        end_of_all = tuple(places[-1])[:-1] if places else None
+        parts: list[tuple[int, int, Key | None]] = [
+            (0, first, self._page.start),
+            (first, len(places), end_of_all),
+        ]
         met_from: dict[int, list[int]] = {}
         in_vain = 0
         while len(self._left) > MAX_LEFT and in_vain < MAX_IN_VAIN:
