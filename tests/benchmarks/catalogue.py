@@ -21,19 +21,27 @@ from streams.vocabulary import FileState
 from tests.app.catalogue.seeds import ForgetfulStore
 from tests.benchmarks.catalogue_build import build
 from tests.benchmarks.report import Result, Sample
+from tests.benchmarks.statements import timed_statements, write_table
 
 BAR_MS = 100.0
 KEPT = "TIDEWATCH_BENCHMARK_CATALOGUE"
 """Names a file in which the built catalogue is kept, and taken from the next time."""
+STATEMENTS = "TIDEWATCH_BENCHMARK_STATEMENTS"
+"""Names a file that gets a table of all SQL statements of the run with their times."""
 FILTERS: dict[str, dict[str, Any]] = {
     "all": {},
     "text of a name": {"text": "report_invoice-12"},
     "text of many": {"text": "report"},
     "text of none": {"text": "xyzzy"},
     "text of one letter": {"text": "q"},
+    "text that names begin with": {"text": "report_"},
+    "text within names": {"text": "_report"},
+    "text of a folder": {"text": "/home/winter"},
     "suffix": {"suffix": "pdf"},
     "rare suffix": {"suffix": "zip"},
     "text and suffix": {"text": "report", "suffix": "zip"},
+    "text and common suffix": {"text": "report", "suffix": "pdf"},
+    "letter and rare suffix": {"text": "q", "suffix": "zip"},
     "client": {"client_id": f"{1:032x}"},
     "client and text": {"client_id": f"{1:032x}", "text": "report"},
     "state": {"state": FileState.VERIFIED},
@@ -49,18 +57,26 @@ async def measure(*, quick: bool, full: bool) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="tidewatch-catalogue-", dir=shared) as folder:
         path = Path(folder) / "catalogue.db"
         await asyncio.to_thread(_laid, path, files)
-        opened_s = time.process_time()
-        catalogue = await Catalogue.open(path)
-        opening = _result("opening", f"a catalogue of {files:,} files", [_ms(opened_s)])
-        try:
-            return [
-                opening,
-                *[await _pages(catalogue, name, each) for name, each in FILTERS.items()],
-                *await _verification(catalogue),
-                *await _writes(catalogue),
-            ]
-        finally:
-            await catalogue.close()
+        with timed_statements() as taken:
+            results = await _measured(path, files)
+    if (table := os.environ.get(STATEMENTS)) is not None:
+        await asyncio.to_thread(write_table, Path(table), taken)
+    return results
+
+
+async def _measured(path: Path, files: int) -> list[Result]:
+    opened_s = time.process_time()
+    catalogue = await Catalogue.open(path)
+    opening = _result("opening", f"a catalogue of {files:,} files", [_ms(opened_s)])
+    try:
+        return [
+            opening,
+            *[await _pages(catalogue, name, each) for name, each in FILTERS.items()],
+            *await _verification(catalogue),
+            *await _writes(catalogue),
+        ]
+    finally:
+        await catalogue.close()
 
 
 def _laid(path: Path, files: int) -> None:
