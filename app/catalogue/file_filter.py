@@ -71,6 +71,7 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     deleted = query.state is FileState.DELETED
     found = Filter(_DELETED if deleted else _LISTED, deleted)
     ids = select(files.c.id).where(found.listed)
+    asked_for: list[AnySelect] = []
     removed = (await connection.execute(REMOVED)).scalars().all()
     if removed:
         found.conditions.append(files.c.client_no.not_in(removed))
@@ -84,7 +85,8 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
         # The name leads to the index, the number tells it from a removed client of the same name.
         found.conditions.append(files.c.client_name == found.client.name)
         found.conditions.append(files.c.client_no == found.client.no)
-        found.sources.append(select(files.c.id).where(files.c.client_no == found.client.no))
+        asked_for.append(select(files.c.id).where(files.c.client_no == found.client.no))
+        found.sources += asked_for
     if query.state is not None and not deleted:
         state = files.c.state == query.state.value
         found.narrow(state, ids.where(state))
@@ -92,7 +94,10 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
     suffix = None if query.suffix is None else query.suffix.lower().removeprefix(".")
     if suffix is not None:
         found.leading["suffix"] = files.c.suffix == suffix
-        found.narrow(found.leading["suffix"], ids.where(found.leading["suffix"]))
+        of_suffix = ids.where(found.leading["suffix"])
+        found.narrow(found.leading["suffix"], of_suffix)
+        if suffix and suffix.isascii():
+            asked_for.append(of_suffix)
     wanted_text = key_of(query.text)
     if wanted_text:
         found.narrow(func.instr(files.c.path_key, wanted_text) > 0)
@@ -112,21 +117,32 @@ async def filter_of(connection: AsyncConnection, query: FileQuery) -> Filter:
         found.sources.append(
             paths.where(func.instr(files.c.path_key, wanted_text) > 0) if wanted_text else ids
         )
-    few = found.client is not None and found.client.file_count <= COMPARED_OF_CLIENT
-    if found.client is not None and few and not deleted and 0 < len(wanted_text) < search.TRIGRAM:
-        of_client = ids.with_hint(files, "INDEXED BY ix_files_client", "sqlite")
-        compared = func.instr(files.c.path_key, wanted_text) > 0
-        found.by_text = of_client.where(files.c.client_name == found.client.name, compared)
-        found.sources = [found.by_text]
-    elif 0 < len(wanted_text) < search.TRIGRAM:
-        # Last: to list what has one letter may take seconds, and another filter may find fewer.
-        found.by_letters = _by_letters(wanted_text)
-        found.sources.append(found.by_letters)
-    elif (source := await _by_text(connection, wanted_text, found.client, suffix)) is not None:
-        # First: it is a part of what the others find.
-        found.by_text = source
-        found.sources.insert(0, source)
+    await _add_text(connection, found, wanted_text, suffix, asked_for)
     return found
+
+
+async def _add_text(
+    connection: AsyncConnection, found: Filter, wanted: str, suffix: str | None, asked_for: list[AnySelect]
+) -> None:
+    """Add what finds a text; ``asked_for`` are sources for which the full-text index has trigrams too."""
+    short = 0 < len(wanted) < search.TRIGRAM
+    client = found.client
+    if short and client is not None and client.file_count <= COMPARED_OF_CLIENT and not found.deleted:
+        paths = (
+            select(files.c.id).where(found.listed).with_hint(files, "INDEXED BY ix_files_client", "sqlite")
+        )
+        compared = func.instr(files.c.path_key, wanted) > 0
+        found.by_text = paths.where(files.c.client_name == client.name, compared)
+        found.sources = [found.by_text]
+    elif short:
+        # Last: to list what has one letter may take seconds, and another filter may find fewer.
+        found.by_letters = _by_letters(wanted)
+        found.sources.append(found.by_letters)
+    elif (source := await _by_text(connection, wanted, client, suffix)) is not None:
+        # First: it is a part of what the others find. Those whose trigrams it asks for are not asked again.
+        found.by_text = source
+        others = [each for each in found.sources if all(each is not other for other in asked_for)]
+        found.sources = [source, *others]
 
 
 def _between(column: ColumnElement[Any], least: int | None, most: int | None) -> ColumnElement[bool] | None:

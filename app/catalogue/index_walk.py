@@ -44,7 +44,7 @@ Span = tuple[Key | None, Key | None]
 
 def leads(found: Filter, page: Page) -> bool:
     """Return whether the only filter is what the index of the order begins with: all that it has matches."""
-    if len(found.sources) != 1:
+    if len(found.sources) != 1 or found.by_text is not None:
         return False
     if found.client is not None:
         return _index(found, page) in OF_CLIENT

@@ -419,3 +419,16 @@ async def test_trigrams_that_all_files_have_are_not_asked_for(
     listed = ("files_text MATCH ?", "json_group_array")
     (asked,) = [values[0] for sql, values in found if all(word in sql for word in listed)]
     assert "txt" not in asked
+
+
+async def test_what_the_full_text_index_is_asked_for_is_not_counted_again(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client and a suffix have trigrams of their own, and may have millions of files."""
+    set_bounds(monkeypatch, {"MAX_GATHERED": 5})
+    (client, *_) = (await many.clients.all())[2]
+    with statements() as found:
+        page = await many.files.page(FileQuery(text="zoo-145", suffix="txt", client_id=client.id))
+    assert page.total == 10
+    counts = [sql for sql, _ in found if "count(*)" in sql and "FROM files " in sql]
+    assert not [sql for sql in counts if "INDEXED" not in sql]
