@@ -148,23 +148,22 @@ class ReadOnlyDatabase:
         self._jobs = 0
         self._opened_times = 0
         self._identity: tuple[int, int] | None = None
-        self._closed = False
+        self._closing: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the file; raise DatabaseMissing, NotADatabase or DatabaseLocked."""
         await self.run(lambda _reader: None)
 
-    async def close(self) -> None:
-        """Stop what runs and close the file."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._job is not None:
-            self._job.cancelled.set()
-        if self._session is not None:
-            self._session.kill()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
-        self._thread.shutdown(wait=False)
+    def close(self) -> "asyncio.Future[None]":
+        """Stop what runs and close the file; it goes on to its end though the wait for it is cut off."""
+        if self._closing is None:
+            if self._job is not None:
+                self._job.cancelled.set()
+            if self._session is not None:
+                self._session.kill()
+            self._closing = asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
+            self._thread.shutdown(wait=False)
+        return asyncio.shield(self._closing)
 
     async def query(
         self, sql: str, params: Params = (), *, limit: int = ROW_LIMIT, time_limit_s: float = TIME_LIMIT_S
@@ -189,6 +188,7 @@ class ReadOnlyDatabase:
 
     async def run(self, work: Callable[[Reader], T], *, time_limit_s: float = TIME_LIMIT_S) -> T:
         """Do ``work`` in the thread of the connection; cancelling stops it there."""
+        self._check_open()
         self._jobs += 1
         job = Job(time_limit_s, self._jobs)
         loop = asyncio.get_running_loop()
@@ -201,6 +201,10 @@ class ReadOnlyDatabase:
             self._interrupt(job, loop)
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             raise
+
+    def _check_open(self) -> None:
+        if self._closing is not None:
+            raise DatabaseMissing(f"{self.path}: not open.")
 
     def _interrupt(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         session = self._session
@@ -244,8 +248,7 @@ class ReadOnlyDatabase:
         return work(Reader(self._opened(job), job, self._opened_times))
 
     def _opened(self, job: Job) -> Session:
-        if self._closed:
-            raise DatabaseMissing(f"{self.path}: not open.")
+        self._check_open()
         session = self._session
         if session is not None:
             # A file that was put in the place of the former one is another database.

@@ -1,5 +1,6 @@
 """Connections to one file, each for one kind of work, so that none waits behind another."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -84,9 +85,9 @@ class Lane:
         self._slow.note(what, took, "done")
         return result
 
-    async def close(self) -> None:
-        """Stop what runs."""
-        await self._database.close()
+    def close(self) -> "asyncio.Future[None]":
+        """Stop what runs; it goes on to its end though the wait for it is cut off."""
+        return self._database.close()
 
     def _learn(self, reader: Reader) -> bool:
         reader.shield = self._shield

@@ -70,6 +70,8 @@ class Databases:
         self._limits = limits
         self._publish, self._listened, self._clock = publish, listened, clock
         self._readers: dict[tuple[int, Path], _Readers] = {}
+        self._closing: set[DatabaseAnswers] = set()
+        """Readers that are given up and whose processes may not have ended yet."""
         self._asked: dict[tuple[int, str], _Asked] = {}
         self._watched: OrderedDict[Path, _Watched] = OrderedDict()
         self._numbers = itertools.count(1)
@@ -205,13 +207,16 @@ class Databases:
         readers = self._readers.get(key)
         if readers is not None and not readers.questions:
             del self._readers[key]
+            self._closing.add(readers.answers)
             await readers.answers.close()
+            self._closing.discard(readers.answers)
 
     async def close(self) -> None:
         """Stop all that runs."""
-        readers, self._readers = list(self._readers.values()), {}
-        for each in readers:
-            await each.answers.close()
+        self._closing.update(each.answers for each in self._readers.values())
+        self._readers.clear()
+        await asyncio.gather(*[answers.close() for answers in self._closing])
+        self._closing.clear()
 
 
 _LATER = {"Retry-After": "5"}
