@@ -4,7 +4,7 @@ A list of ids is read as one text in JSON: an id of it costs a tenth of a row of
 that is looked at costs as much as ten entries of an index.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import func, literal_column, select, text
@@ -24,7 +24,8 @@ _IDS = msgspec.json.Decoder(list[int])
 
 async def ids_of(connection: AsyncConnection, wanted: AnySelect) -> list[int]:
     """Return the ids that a select finds, in its order."""
-    return _IDS.decode(await _listed(connection, wanted))
+    listed = select(func.json_group_array(literal_column("listed.id"))).select_from(wanted.subquery("listed"))
+    return _IDS.decode((await connection.execute(listed)).scalar_one())
 
 
 async def candidates_of(
@@ -52,7 +53,7 @@ async def candidates_of(
         if len(ids) <= most:
             # Where they are in order, sorting takes no time.
             ids = sorted(set(ids) if source is found.by_letters else ids)
-            best = ids if best is None else _common(best, ids)
+            best = ids if best is None else sorted(set(best).intersection(ids))
             if len(best) <= enough:
                 break
     return best
@@ -103,13 +104,3 @@ async def confirmed(connection: AsyncConnection, found: Filter, ids: Sequence[in
         kept = set(await ids_of(connection, looked_at(found, among(part)).add_columns(files.c.id)))
         matching += [each for each in part if each in kept]
     return matching[:most]
-
-
-def _common(ids: list[int], others: Iterable[int]) -> list[int]:
-    kept = set(others)
-    return [each for each in ids if each in kept]
-
-
-async def _listed(connection: AsyncConnection, wanted: AnySelect) -> str:
-    listed = select(func.json_group_array(literal_column("listed.id"))).select_from(wanted.subquery("listed"))
-    return (await connection.execute(listed)).scalar_one()

@@ -25,10 +25,9 @@ TELLING_SAMPLE = 200
 """Files with the rarest, by which it is judged what another trigram tells."""
 TELLING = 0.9
 """The share of them that have a trigram that is still worth to be asked for."""
-
-
 COMPARED_OF_CLIENT = 300_000
 """Paths of a client that are compared with one letter or two, at most: they are in its index."""
+
 
 # The words of the partial indexes: without them SQLite does not use these.
 _LISTED = text("files.kind != 'folder' AND files.deleted_at IS NULL")
@@ -58,6 +57,12 @@ class Filter:
     client: AnyRow | None = None
     whole_client: bool = True
     """No other filter than a client is set: its counters tell how many there are."""
+
+    @property
+    def all_match(self) -> bool:
+        """Whether each file that the only source finds matches: none need be looked at to be counted."""
+        alone = len(self.sources) == len(self.conditions) == 1
+        return alone and self.by_text is None and self.by_letters is None
 
     def narrow(self, condition: ColumnElement[bool], *sources: AnySelect) -> None:
         """Add a condition that is no client."""
@@ -139,7 +144,7 @@ async def _add_text(
         found.by_letters = _by_letters(wanted)
         found.sources.append(found.by_letters)
     elif (source := await _by_text(connection, wanted, client, suffix)) is not None:
-        # First: it is a part of what the others find. Those whose trigrams it asks for are not asked again.
+        # First: it is a part of what the others find. Those that have trigrams there too are not asked again.
         found.by_text = source
         others = [each for each in found.sources if all(each is not other for other in asked_for)]
         found.sources = [source, *others]

@@ -49,10 +49,8 @@ async def file_page(connection: AsyncConnection, query: FileQuery, page: Page) -
         ids = await read_along(connection, found, page, (page.start, None), page.limit + 1)
     elif listed is None:
         ids = await _read(connection, found, page)
-    elif len(listed) <= MAX_GATHERED:
-        ids, counted = await gathered(connection, found, listed, page)
     else:
-        ids = await Comparison(connection, found, page, listed).ids()
+        ids, counted = await _among(connection, found, listed, page)
     total = counted or 0
     if counted is None:
         # Counted for each page anew: files come and go while somebody turns the pages.
@@ -90,15 +88,18 @@ async def _read(connection: AsyncConnection, found: Filter, page: Page) -> list[
         passed, rows = last, max(2 * rows, rows * wanted // (len(ids) + 2))
     listed = await candidates_of(connection, found, LISTED_AFTER_ALL, enough=LISTED_AFTER_ALL)
     if listed is not None:
-        return await _among(connection, found, listed, page)
+        return (await _among(connection, found, listed, page))[0]
     span = (passed, None)
     return ids + await read_along(connection, found, page, span, wanted - len(ids), among=found.sources[0])
 
 
-async def _among(connection: AsyncConnection, found: Filter, listed: Sequence[int], page: Page) -> list[int]:
+async def _among(
+    connection: AsyncConnection, found: Filter, listed: Sequence[int], page: Page
+) -> tuple[list[int], int | None]:
+    """Return the ids of the page, and how many match where that is known then."""
     if len(listed) <= MAX_GATHERED:
-        return (await gathered(connection, found, listed, page))[0]
-    return await Comparison(connection, found, page, listed).ids()
+        return await gathered(connection, found, listed, page)
+    return await Comparison(connection, found, page, listed).ids(), None
 
 
 async def _count(
@@ -107,6 +108,9 @@ async def _count(
     """Count what matches, up to one more than the cap; return whether all candidates were looked at."""
     if found.whole_client:
         return await _counted_already(connection, found), True
+    if found.all_match:
+        counted = select(func.count()).select_from(found.sources[0].limit(COUNT_CAP + 1).subquery())
+        return (await connection.execute(counted)).scalar_one(), True
     if listed is not None:
         some = among(listed[:LOOKED_AT])
     else:

@@ -389,6 +389,15 @@ async def test_none_is_said_where_all_candidates_were_looked_at(
     assert (page.rows, page.total, page.total_capped) == ((), 0, False)
 
 
+async def test_what_one_filter_finds_is_counted_without_a_look(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_bounds(monkeypatch, {"MAX_GATHERED": 5, "LOOKED_AT": 5, "COUNT_CAP": 600})
+    for most, total, capped in ((500, 500, False), (900, 600, True)):
+        page = await many.files.page(FileQuery(max_bytes=most, sort="name", limit=9))
+        assert (page.total, page.total_capped) == (total, capped)
+
+
 async def test_letters_of_one_client_are_compared_in_its_index(many: Catalogue) -> None:
     """Not listed from all clients, and no row is read that does not match."""
     other = await enrol(many, "other")
