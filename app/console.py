@@ -16,6 +16,8 @@ import psutil
 import structlog
 
 import ui
+from app.bridge.access import kept_access
+from app.bridge.checks import check_token
 from app.bridge.probe import probe
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import Settings
@@ -26,6 +28,7 @@ from app.local_zone import LOCAL_ZONE
 from app.notifications import notifier
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs, prefs_file
+from app.sign_in import AccessDesk, SignIn, let_in
 from app.simulation import simulated_server
 from app.start_report import StartReport
 from app.tasks import Tasks
@@ -68,6 +71,7 @@ class Console:
     shells: dict[str, Shell]
     """The screens by the sessions of their pages."""
     desk: SettingsDesk
+    access: AccessDesk
     first: list[Place]
     """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
@@ -94,6 +98,7 @@ class Console:
             density=look.density,
             theme=look.theme,
             settings=self.desk,
+            access=self.access,
             followed=self.followed,
             server_ahead_s=lambda: self.bridge.realtime.offset.seconds,
         )
@@ -134,14 +139,15 @@ def run_task_of(page: ft.Page, loop: asyncio.AbstractEventLoop) -> RunTask:
 
     def run_task(handler: Callable[..., Coroutine[Any, Any, Any]], /, *args: Any) -> "Future[Any]":
         # Without a connection there is no loop by way of the page; it would make the coroutine and lose it.
-        if _connected(page):
+        if connected(page):
             return page.run_task(handler, *args)
         return asyncio.run_coroutine_threadsafe(handler(*args), loop)
 
     return run_task
 
 
-def _connected(page: ft.Page) -> bool:
+def connected(page: ft.Page) -> bool:
+    """Return whether a browser or window has the page now."""
     try:
         return page.session.connection is not None  # pyright: ignore[reportUnnecessaryComparison]
     except RuntimeError:  # the session has ended for good
@@ -192,10 +198,12 @@ async def running_console(
     *,
     open_at: str = "",
     report: StartReport | None = None,
+    sign_in: SignIn | None = None,
 ) -> AsyncGenerator[Console]:
     """Start all that lies under the screen, in order, and end it in the reverse order.
 
-    Raises the failure of the check that did not pass, before anything is shown.
+    Raises the failure of the check that did not pass, before anything is shown; with ``sign_in`` a person is
+    asked for what is missing.
     """
     first = [place_of(open_at)] if open_at else []
     report = report or StartReport(lambda _: None)
@@ -217,8 +225,15 @@ async def running_console(
                 simulated = await stack.enter_async_context(simulated_server(settings.mock, connection))
             connection, hang_up = simulated.connection, simulated.hang_up
         spawn: Spawn = lambda body: tasks.start(body(), "stream")  # noqa: E731
-        async with report.step(f"connecting to {connection.host}:{connection.port}"):
-            bridge = await open_bridge(connection, lambda: watcher.current, scheduler=scheduler, spawn=spawn)
+        access = await kept_access(connection)
+
+        async def connect() -> ServerBridge:
+            async with report.step(f"connecting to {access.server}"):
+                return await open_bridge(
+                    connection, lambda: watcher.current, access=access, scheduler=scheduler, spawn=spawn
+                )
+
+        bridge = await let_in(connect, connection, access, sign_in)
         stack.push_async_callback(bridge.close)
         meter = LatencyMeter()
         bridge.realtime.on_event = meter.arrived
@@ -236,6 +251,7 @@ async def running_console(
             prefs=prefs,
             shells=shells,
             desk=await open_desk(watcher, probe),
+            access=AccessDesk(connection, access, lambda: check_token(bridge.http)),
             first=first,
             loop=loop,
             tasks=tasks,

@@ -13,7 +13,8 @@ import flet_desktop
 import structlog
 from flet.utils import is_linux_server, is_macos, is_windows
 
-from app.console import ASSETS, Console
+from app.console import ASSETS
+from app.front import Pages
 from app.page_link import mend_session
 from app.page_patches import gather_patches
 
@@ -53,7 +54,7 @@ def _client_present() -> bool:
     return cache.exists() or bundled.exists()
 
 
-async def run_window(console: Console) -> bool:
+async def run_window(pages: Pages) -> bool:
     """Show the console in a window until it is closed; return False if no window ever came up."""
     task = asyncio.current_task()
     assert task is not None
@@ -68,10 +69,10 @@ async def run_window(console: Console) -> bool:
         shown = True
         for number in (signal.SIGINT, signal.SIGTERM):  # Flet has put its own in the place of ours
             loop.add_signal_handler(number, task.cancel)
-        console.open_page(page)
+        pages.open_page(page)
 
     try:
-        await ft.run_async(main, before_main=console.dress_page, assets_dir=str(ASSETS))
+        await ft.run_async(main, before_main=pages.dress_page, assets_dir=str(ASSETS))
     except OSError as error:
         log.warning("window_failed", reason=str(error))
     return shown

@@ -12,9 +12,12 @@ To look at a real server, write three lines into tidewatch.toml:
 import argparse
 import asyncio
 import signal
+import socket
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from app.config import Settings, find_file, load_settings
 from app.config.load import Flags
@@ -22,7 +25,11 @@ from app.heap import still_heap
 from app.logs import add_log_format, set_up_logs
 from app.process import make_files_private, raise_file_limit
 from app.start_report import StartReport
+from app.tasks import to_the_end
 from streams.safe_text import terminal_text
+
+if TYPE_CHECKING:
+    from app.front import Front
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +118,11 @@ async def _until_stopped(start: _Start) -> None:
 
 async def _show(start: _Start) -> None:
     # Flet takes a while to import; --help and a refused setting need not wait for it.
-    from app.browser_page import BrowserPage
     from app.console import running_console
-    from app.desktop import run_window, why_no_window
-    from app.web import listen, serve_web
+    from app.desktop import why_no_window
+    from app.front import Front
+    from app.sign_in import SignIn
+    from app.web import listen
     from app.web_address import kept_secret
 
     web, reason = start.settings.web, ""
@@ -125,31 +133,75 @@ async def _show(start: _Start) -> None:
     listening = listen(port) if start.web or reason else None
     try:
         secret = await kept_secret() if web.keep_path else None
-        console_running = running_console(
-            start.settings, start.path, start.flags, open_at=start.open_at, report=start.report
+        # A person is there where a window opens, or a terminal is at the other end.
+        asks = listening is None or sys.stdin.isatty()
+        connection = start.settings.connection
+        sign_in = SignIn(f"{connection.host}:{connection.port}") if asks else None
+        front = Front(
+            start.settings,
+            sign_in,
+            lambda console: _tell_database(console.bridge.database_place, start.settings),
         )
-        async with console_running as console:
-            _tell_database(console.bridge.database_place, start.settings)
-            if listening is None:
-                start.report.tell("opening the window")
-                if await run_window(console):
-                    return
-                reason = "the client program for windows does not run here"
-                listening = listen(port)
-            page = BrowserPage()
-
-            async def opened(address: str) -> None:
-                _tell(address, reason)
-                if reason and "display" not in reason:
-                    await page.open(address)
-
-            try:
-                await serve_web(console, listening, opened, secret=secret)
-            finally:
-                page.remove()
+        opening = running_console(
+            start.settings,
+            start.path,
+            start.flags,
+            open_at=start.open_at,
+            report=start.report,
+            sign_in=sign_in,
+        )
+        life = asyncio.create_task(front.live(opening), name="console")
+        try:
+            if await front.ready(life):
+                start.report.tell("the server asks for something that only you know: see the page")
+            await _first_to_end(life, _serve(start, front, listening, reason, secret))
+        finally:
+            await front.close(life)
+        life.result()
     finally:
         if listening is not None:
             listening.close()
+
+
+async def _serve(
+    start: _Start, front: "Front", listening: socket.socket | None, reason: str, secret: str | None
+) -> None:
+    """Show the pages in a window, or serve them to a browser where there can be none."""
+    from app.browser_page import BrowserPage
+    from app.desktop import run_window
+    from app.web import listen, serve_web
+
+    if listening is None:
+        start.report.tell("opening the window")
+        if await run_window(front):
+            return
+        reason = "the client program for windows does not run here"
+        listening = listen(start.settings.web.port if start.port is None else start.port)
+    page = BrowserPage()
+
+    async def opened(address: str) -> None:
+        _tell(address, reason)
+        if reason and "display" not in reason:
+            await page.open(address)
+
+    try:
+        await serve_web(front, listening, opened, secret=secret)
+    finally:
+        page.remove()
+        listening.close()
+
+
+async def _first_to_end(life: "asyncio.Task[None]", serving: Coroutine[Any, Any, None]) -> None:
+    """Serve until that ends, or the console does; raise what ended it."""
+    task = asyncio.create_task(serving, name="pages")
+    try:
+        await asyncio.wait({task, life}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not task.done():
+            task.cancel()
+        await to_the_end(task)
+    if not task.cancelled():
+        task.result()
 
 
 def _tell_database(place: str, settings: Settings) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 import flet as ft
 import uvicorn
 
-from app.console import ASSETS, Console
+from app.console import ASSETS
+from app.front import Pages
 from app.page_link import mend_disconnect, mend_sending, mend_session
 from app.page_patches import gather_patches
 from app.web_address import new_secret
@@ -165,7 +166,7 @@ def listen(port: int | None) -> socket.socket:
 
 
 async def serve_web(
-    console: Console,
+    pages: Pages,
     listening: socket.socket,
     opened: Callable[[str], Awaitable[None]],
     *,
@@ -182,8 +183,8 @@ async def serve_web(
     port = listening.getsockname()[1]
     token = secret or new_secret()
     app: Any = ft.run(
-        console.open_page,
-        before_main=console.dress_page,
+        pages.open_page,
+        before_main=pages.dress_page,
         name=token,
         assets_dir=str(ASSETS),
         # In a path, a name with a dot would be taken for a file; and what is behind # is never sent.

@@ -47,11 +47,23 @@ class WrongToken(TidewatchError):
     exit_code = 12
 
 
+class TokenMissing(WrongToken):
+    """There is no token: nobody has refused one."""
+
+
 class WrongCertificate(TidewatchError):
-    """TLS failed: unknown authority, wrong name, expired, or no TLS at all."""
+    """TLS failed: unknown authority, wrong name, expired, another key, or no TLS at all.
+
+    ``seen`` is the fingerprint of the key that answers there, and ``pinned`` of the one that should; as far
+    as they are known.
+    """
 
     code = "wrong_certificate"
     exit_code = 13
+
+    def __init__(self, message: str, *, hint: str = "", seen: str = "", pinned: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seen, self.pinned = seen, pinned
 
 
 class WrongVersion(TidewatchError):

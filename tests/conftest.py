@@ -110,6 +110,7 @@ PAGE: Final = tuple(
         "ui/test_problems",
         "ui/test_run_panel",
         "ui/test_shell",
+        "ui/test_sign_in",
         "ui/test_theme",
     )
 )

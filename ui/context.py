@@ -16,6 +16,7 @@ from streams.records.base import utc_now
 from streams.records.link import Link
 from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
+from streams.sign_in import AccessPort
 from ui.backups_followed import Followed
 from ui.format import Formatter
 from ui.messages import Messages
@@ -131,6 +132,8 @@ class UiContext:
     """The names of the views there are; the shell sets it."""
     settings: SettingsPort | None = None
     """Reads and changes the configuration; None where there is none to be changed."""
+    access: AccessPort | None = None
+    """What lets this console in; None where nothing of it can be changed."""
     palette: Palette = field(default_factory=Palette)
     """Where a view offers what can be found with Ctrl+K."""
     notify: Callable[[str, str], None] = _notify_nobody

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import structlog
 
-from app.bridge.errors import CHECK_CERTIFICATE, CHECK_TOKEN
+from app.bridge.access import Access
+from app.bridge.errors import CHECK_CERTIFICATE, CHECK_TOKEN, NO_TOKEN
 from app.config import ConnectionSettings, is_loopback, token_path
 from app.tls import authority_context, check_plain_http, fingerprint_at, parse_fingerprint, pinned_context
-from streams.failures import WrongCertificate, WrongToken
+from streams.failures import TokenMissing, WrongCertificate, WrongToken
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -50,13 +51,15 @@ class Reach:
     tls: ssl.SSLContext | None
 
 
-async def reach_of(connection: ConnectionSettings) -> Reach:
+async def reach_of(connection: ConnectionSettings, access: Access) -> Reach:
     """Return how the settings reach the server; raises WrongCertificate or InsecureAddress.
 
-    Over TLS it is known by ``ca_file`` where that is set, else by its fingerprint (from the settings, or from
-    beside the database where the server notes it), else by the authorities of the system.
+    Over TLS it is known by ``ca_file`` where that is set, else by its fingerprint (from the settings, from
+    beside the database where the server notes it, or as a person has confirmed it), else by the authorities
+    of the system.
     """
     fingerprint = connection.fingerprint or await asyncio.to_thread(_noted_fingerprint, connection)
+    fingerprint = fingerprint or access.fingerprint
     secured = connection.tls == "on" or (
         connection.tls == "auto" and bool(fingerprint or not is_loopback(connection.host))
     )
@@ -101,6 +104,7 @@ async def named_key(address: Address, error: WrongCertificate, within_s: float) 
         seen = await fingerprint_at(address.host.strip("[]"), address.port, within_s)
     except (OSError, ValueError):  # it speaks no TLS, or is gone: the error says enough
         return error
+    error.seen = error.seen or seen
     error.hint = (
         f"Its key is {seen}. If that is what the server prints at its start,"
         " set connection.fingerprint to it. " + error.hint
@@ -108,13 +112,26 @@ async def named_key(address: Address, error: WrongCertificate, within_s: float) 
     return error
 
 
-async def read_token(connection: ConnectionSettings) -> str:
-    """Return the console's token, read anew each time, so that a replaced one is found."""
+def asks_for_token(connection: ConnectionSettings) -> bool:
+    """Return whether a person gives the token: the configuration names none."""
+    return connection.token is None and connection.token_file is None
+
+
+async def read_token(connection: ConnectionSettings, access: Access) -> str:
+    """Return the console's token; a file is read anew each time, so that a replaced one is found.
+
+    Where the configuration names none it is the one that a person gave, else the one beside the database,
+    where the server writes it. Raises WrongToken, and TokenMissing where there is none.
+    """
     if connection.token is not None:
         return connection.token.get_secret_value()
+    if connection.token_file is not None:
+        return await asyncio.to_thread(_read, connection.token_file)
+    if access.token:
+        return access.token
     path = token_path(connection)
     if path is None:
-        raise WrongToken("No token for the server.", hint="Set connection.token_file.")
+        raise TokenMissing("No token for the server.", hint="Set connection.token_file.")
     return await asyncio.to_thread(_read, path)
 
 
@@ -122,7 +139,7 @@ def _read(path: Path) -> str:
     try:
         text = path.read_bytes().decode("ascii").strip()
     except FileNotFoundError:
-        raise WrongToken(f"{path}: no such file, so there is no token.", hint=CHECK_TOKEN) from None
+        raise TokenMissing(f"{path}: no such file, so there is no token.", hint=NO_TOKEN) from None
     except OSError as error:
         raise WrongToken(f"{path}: the token cannot be read: {error.strerror}.", hint=CHECK_TOKEN) from error
     except UnicodeDecodeError:

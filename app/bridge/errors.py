@@ -36,6 +36,10 @@ from streams.failures import (
 
 CHECK_HOST = "Check that the server runs, and connection.host and connection.port where they are set."
 CHECK_TOKEN = "Check connection.token or token_file; a revoked token does not come back."
+NO_TOKEN = (
+    "Start the console in a window, or with --web at a terminal, to be asked for it once; or set"
+    " connection.token_file."
+)
 CHECK_CERTIFICATE = "Check connection.tls, connection.fingerprint and connection.ca_file."
 CHECK_PIN = (
     "Somebody may be in between. If the server was set up anew, set connection.fingerprint to what it prints."
@@ -70,7 +74,10 @@ def _certificate(error: BaseException, where: str) -> TidewatchError:
     inner = getattr(error, "certificate_error", error)
     if isinstance(inner, WrongKey):
         return WrongCertificate(
-            f"{where}: the server's key is {inner.seen}, not the pinned {inner.pinned}.", hint=CHECK_PIN
+            f"{where}: the server's key is {inner.seen}, not the pinned {inner.pinned}.",
+            hint=CHECK_PIN,
+            seen=inner.seen,
+            pinned=inner.pinned,
         )
     reason = getattr(error, "verify_message", "") or getattr(
         getattr(error, "certificate_error", None), "verify_message", ""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable
 from typing import Any
 
+from app.bridge.access import kept_access
 from app.bridge.address import named_key, reach_of, read_token
 from app.bridge.checks import check_server, check_token, limited, open_database
 from app.bridge.database.server_ports import ask_served, name_of
@@ -26,12 +27,16 @@ async def probe(connection: ConnectionSettings) -> tuple[CheckResult, ...]:
 
 async def _far_end(connection: ConnectionSettings) -> tuple[CheckResult, CheckResult, CheckResult | None]:
     """Return what the server says: of itself, of the token, and of the database unless nobody asked it."""
+    access = (await kept_access(connection)).current
     try:
-        reach = await reach_of(connection)
+        reach = await reach_of(connection, access)
     except TidewatchError as error:
         return _failed("Server", error), _not_made("Token"), None
     http = HttpClient(
-        reach.address, lambda: read_token(connection), tls=reach.tls, timeout_s=lambda: connection.check_s
+        reach.address,
+        lambda: read_token(connection, access),
+        tls=reach.tls,
+        timeout_s=lambda: connection.check_s,
     )
     late = ServerUnreachable(
         f"{http.address.http}: no answer within {connection.check_s:g} s.", hint=CHECK_HOST

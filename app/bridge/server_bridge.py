@@ -8,6 +8,7 @@ from datetime import datetime
 import reactivex as rx
 from reactivex import abc
 
+from app.bridge.access import KeptAccess
 from app.bridge.address import named_key, reach_of, read_token
 from app.bridge.checks import check_all
 from app.bridge.commands import ServerCommands
@@ -61,18 +62,19 @@ async def open_bridge(
     connection: ConnectionSettings,
     settings: Callable[[], Settings],
     *,
+    access: KeptAccess,
     scheduler: abc.SchedulerBase,
     spawn: Spawn,
     now: Callable[[], datetime] = utc_now,
 ) -> ServerBridge:
     """Check server and database and connect; raise the failure of the check that did not pass.
 
-    ``settings`` is asked for each time that is needed, so that a changed file takes effect.
+    ``settings`` is asked for each time that is needed, so that a changed file takes effect; so is ``access``.
     """
-    reach = await reach_of(connection)
+    reach = await reach_of(connection, access.current)
     http = HttpClient(
         reach.address,
-        lambda: read_token(connection),
+        lambda: read_token(connection, access.current),
         tls=reach.tls,
         timeout_s=lambda: settings().polling.timeout_s,
     )

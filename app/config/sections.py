@@ -92,11 +92,12 @@ class ConnectionSettings(Section):
         1256, "Port of the server's HTTP API; its events are on the next one.", ge=1, le=65534
     )
     database_path: FilePath | None = setting(
-        None, "The server's catalogue, opened read-only; needed unless mock_mode is on."
+        None, "The server's catalogue by its name there, opened read-only; needed unless mock_mode is on."
     )
     token: SecretStr | None = setting(None, "The console's token itself; goes before token_file.")
     token_file: FilePath | None = setting(
-        None, "File that holds the console's token; without it console.token beside database_path."
+        None,
+        "File with the console's token; else console.token beside database_path, or it is asked for once.",
     )
     tls: Literal["auto", "on", "off"] = setting(
         "auto", "Whether to speak TLS: auto means everywhere but on this machine (loopback)."

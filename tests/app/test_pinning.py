@@ -17,6 +17,7 @@ from app.agent.address import address_of
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.link import Link
+from app.bridge.access import NONE
 from app.bridge.address import Address, reach_of
 from app.bridge.http import HttpClient
 from app.bridge.probe import probe
@@ -291,14 +292,14 @@ async def test_an_authority_of_ones_own_goes_before_the_pin(tmp_path: Path, sour
 async def test_the_console_speaks_plain_http_to_another_machine_only_when_it_is_allowed(tls: str) -> None:
     settings = ConnectionSettings.model_validate({"host": "192.0.2.1", "tls": tls})
     if tls == "auto":
-        reach = await reach_of(settings)
+        reach = await reach_of(settings, NONE)
         assert reach.address.tls and reach.tls is not None
         return
     with pytest.raises(InsecureAddress):
-        await reach_of(settings)
+        await reach_of(settings, NONE)
     results = await probe(settings)
     assert "in the clear" in results[0].message
-    reach = await reach_of(settings.model_copy(update={"insecure_http": True}))
+    reach = await reach_of(settings.model_copy(update={"insecure_http": True}), NONE)
     assert not reach.address.tls
 
 

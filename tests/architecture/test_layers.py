@@ -5,7 +5,7 @@ import sys
 
 from tests.architecture.sources import ROOT, imports, modules, place
 
-MAY_IMPORT_UI = ("app/console.py",)
+MAY_IMPORT_UI = ("app/console.py", "app/front.py")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

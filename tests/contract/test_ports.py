@@ -18,9 +18,11 @@ from app.bridge.realtime import RealtimeUpdater
 from app.config.desk import SettingsDesk
 from app.own_log import ConsoleLog
 from app.prefs import FilePrefs
+from app.sign_in import AccessDesk, SignIn
 from streams.commands import Commands
 from streams.logs import OwnLog, SilentLog
 from streams.settings import SettingsPort
+from streams.sign_in import AccessPort, SignInPort
 from streams.sources.analytics import AnalyticsPorts
 from streams.sources.build import Ports
 from streams.sources.database import DatabasePort, NoDatabase
@@ -43,6 +45,8 @@ PORTS: list[tuple[type, type]] = [
     (Prefs, FilePrefs),
     (Prefs, SessionPrefs),
     (SettingsPort, SettingsDesk),
+    (SignInPort, SignIn),
+    (AccessPort, AccessDesk),
 ]
 NO_PORTS = {"Own", "Recorded", "RunTask", "SpawnedFuture"}
 """Shapes of functions and futures, which somebody else's code has."""

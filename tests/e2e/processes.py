@@ -87,12 +87,24 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def run_program(
-    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, keep_stdin: bool = False
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    keep_stdin: bool = False,
+    terminal: bool = False,
 ) -> AsyncIterator[Program]:
-    """Run ``python -m WORDS...`` for the length of the block; ``keep_stdin``: a pipe that stays open."""
-    with tempfile.TemporaryDirectory(prefix="tidewatch-home-") as home:
+    """Run ``python -m WORDS...`` for the length of the block.
+
+    ``keep_stdin``: a pipe that stays open; ``terminal``: one at which nobody types.
+    """
+    with tempfile.TemporaryDirectory(prefix="tidewatch-home-") as home, contextlib.ExitStack() as ends:
+        stdin = PIPE if keep_stdin else DEVNULL
+        if terminal:
+            keyboard, stdin = os.openpty()
+            ends.callback(os.close, stdin)
+            ends.callback(os.close, keyboard)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *words, stdin=PIPE if keep_stdin else DEVNULL, stdout=PIPE, stderr=PIPE,
+            sys.executable, "-m", *words, stdin=stdin, stdout=PIPE, stderr=PIPE,
             env=_surroundings(home) | dict(env or {}), cwd=cwd or ROOT, limit=2**22,
         )  # fmt: skip
         program = Program(process)
@@ -114,10 +126,15 @@ def _surroundings(home: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def run_console(
-    *words: str, cwd: Path | None = None, start_s: float = 45.0, env: Mapping[str, str] | None = None
+    *words: str,
+    cwd: Path | None = None,
+    start_s: float = 45.0,
+    env: Mapping[str, str] | None = None,
+    terminal: bool = False,
 ) -> AsyncIterator[tuple[Program, str]]:
     """Run the console for the browser; gives the program and the URL that it printed."""
-    async with run_program("app", "--web", "--port", "0", *words, cwd=cwd, env=env) as program:
+    web = ("app", "--web", "--port", "0")
+    async with run_program(*web, *words, cwd=cwd, env=env, terminal=terminal) as program:
         found = await program.line(URL, within_s=start_s)
         yield program, found[0]
 

@@ -6,10 +6,12 @@ import flet as ft
 
 from streams.bag import Streams
 from streams.commands import Commands
+from streams.failures import WrongToken
 from streams.records.link import Link
 from streams.vocabulary import LinkState
 from ui.bound import BoundView
 from ui.components.alert_bar import ALERT_INK, alert_bar, alert_words
+from ui.components.token_dialog import TokenDialog
 from ui.context import UiContext
 from ui.format import Formatter, duration_text, rough_duration_text
 from ui.theme import look, small_text
@@ -41,14 +43,17 @@ class LostBar(BoundView):
         self._link: Link | None = None
         self._lost_since: datetime | None = None
         self._words = alert_words()
+        style = ft.ButtonStyle(color=ALERT_INK)
+        self._token = ft.TextButton(
+            "Enter a token…", style=style, on_click=lambda _: self._on_token(), visible=False
+        )
         self._bar = alert_bar(
             [
                 ft.Icon(look(LinkState.DOWN).icon, size=18, color=ALERT_INK),
                 self._words,
                 small_text("Showing last known data.", color=ALERT_INK),
-                ft.TextButton(
-                    "Try now", style=ft.ButtonStyle(color=ALERT_INK), on_click=lambda _: self._on_try()
-                ),
+                self._token,
+                ft.TextButton("Try now", style=style, on_click=lambda _: self._on_try()),
             ]
         )
         super().__init__(context=context, key="lost bar", content=self._bar)
@@ -58,9 +63,18 @@ class LostBar(BoundView):
     def _on_try(self) -> None:
         self.act("Reconnect", self._commands.reconnect())
 
+    def _on_token(self) -> None:
+        access = self.context.access
+        assert access is not None
+        TokenDialog(self.page, self.context, access, act=self.act, on_taken=self._on_try)
+
     def _show_link(self, link: Link) -> None:
         before, self._link = self._link, link
         self._tell(link, before)
+        access, failure = self.context.access, link.failure
+        refused = failure is not None and failure.code == WrongToken.code
+        self._token.visible = refused and access is not None and access.may_change
+        self.touch(self._token)
         self._show_time(self.context.clock())
 
     def _tell(self, link: Link, before: Link | None) -> None:

@@ -14,6 +14,7 @@ from streams.records.settings import SettingSource, SettingsSheet
 from streams.settings import SettingsPort
 from streams.snapshot import Snapshot
 from ui.bound import BoundView
+from ui.components.confirm import Question, ask
 from ui.components.table_surface import table_surface
 from ui.components.toolbar import SearchField, toolbar
 from ui.context import UiContext
@@ -56,7 +57,7 @@ class SettingsView(BoundView):
         self._text, self._lit, self._wanted = "", "", ""
         self._search = SearchField("Find a setting", self._on_search)
         self._where = small_text()
-        self._connection = ConnectionCard(self._on_test)
+        self._connection = ConnectionCard(self._on_test, self._on_forget)
         self._list = ft.Column([], spacing=2, width=_LIST_WIDTH)
         self._title = ft.Text("", size=16, weight=STRONG, font_family=STRONG_FACE, color=INK)
         self._about = ft.Text("", size=SIZE_BODY, color=QUIET_INK)
@@ -171,6 +172,8 @@ class SettingsView(BoundView):
             self._where.value = self._where.tooltip = text
             self.touch(self._where)
         self.touch(*self._connection.show_values(self._meant()))
+        if self.context.access is not None:
+            self.touch(self._connection.show_kept(self.context.access.kept_in))
         if first:
             if self._section not in self._sections():
                 self._section = ordered(sheet)[0]
@@ -341,6 +344,22 @@ class SettingsView(BoundView):
             self._connection.show_results(results)
         finally:
             self.touch(self._connection.testing(False))
+
+    def _on_forget(self) -> None:
+        self.act("Forget the token", self._forget())
+
+    async def _forget(self) -> None:
+        access = self.context.access
+        assert access is not None
+        question = Question(
+            title="Forget the token?",
+            text="This console stays connected. Its next start asks for the server's key and a token again."
+            " The token itself stays good until it is revoked, under Tokens.",
+            verb="Forget",
+        )
+        if await ask(self.page, self.context, question):
+            await access.forget()
+            self.touch(self._connection.show_kept(access.kept_in))
 
 
 def build_settings(streams: Streams, commands: Commands, context: UiContext) -> BoundView:

@@ -25,12 +25,18 @@ from ui.views.settings_present import present_check, three_lines
 class ConnectionCard:
     """Shows the three lines, and what each check of the connection says."""
 
-    def __init__(self, on_test: Callable[[], Any]) -> None:
+    def __init__(self, on_test: Callable[[], Any], on_forget: Callable[[], Any]) -> None:
         self._lines = SelectableText("", size=12, font_family=MONO, color=INK)
         self._button = ft.FilledTonalButton(
             "Test connection", icon=ft.Icons.NETWORK_CHECK, on_click=lambda _: on_test()
         )
         self._results = ft.Column([], spacing=8, tight=True)
+        self._kept = ft.Text("", size=SIZE_BODY, color=QUIET_INK, expand=True)
+        self._access = ft.Row(
+            [self._kept, ft.TextButton("Forget…", icon=ft.Icons.KEY_OFF, on_click=lambda _: on_forget())],
+            spacing=12,
+            visible=False,
+        )
         self.control = ft.Container(
             ft.Column(
                 [
@@ -56,6 +62,7 @@ class ConnectionCard:
                         spacing=12,
                     ),
                     self._results,
+                    self._access,
                 ],
                 spacing=10,
                 tight=True,
@@ -71,6 +78,12 @@ class ConnectionCard:
             return []
         self._lines.value = text
         return [self._lines]
+
+    def show_kept(self, place: str) -> ft.Control:
+        """Show where the token that a person gave is kept, nothing where none is; return what to update."""
+        self._kept.value = f"The token that you gave is kept in {place}."
+        self._access.visible = bool(place)
+        return self._access
 
     def testing(self, on: bool) -> ft.Control:
         """Show that the checks are being made; return the control to update."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.bridge.access import KeptAccess
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import ConnectionSettings, Settings
 from app.config.sections import PollingSettings, ServerSettings, StreamSettings
@@ -122,7 +123,13 @@ class Connected:
 async def connected(connection: ConnectionSettings, settings: Settings = QUICK) -> AsyncIterator[Connected]:
     faults: list[Exception] = []
     scheduler = LoopScheduler(asyncio.get_running_loop(), faults.append)
-    bridge = await open_bridge(connection, lambda: settings, scheduler=scheduler, spawn=task_spawner())
+    bridge = await open_bridge(
+        connection,
+        lambda: settings,
+        access=KeptAccess("the server"),
+        scheduler=scheduler,
+        spawn=task_spawner(),
+    )
     linger_s = settings.streams.linger_s
     state = StateManager(scheduler, report=faults.append, linger_s=linger_s)
     upkeep = Upkeep(scheduler, faults.append, utc_now, 2.5, linger_s)

@@ -21,6 +21,7 @@ from streams.failures import (
     ServerRefused,
     ServerUnreachable,
     TidewatchError,
+    TokenMissing,
     WrongCertificate,
     WrongToken,
     WrongVersion,
@@ -95,7 +96,7 @@ async def test_a_wrong_token(served: Served, tmp_path: Path, token: str) -> None
 
 
 async def test_no_token_file(served: Served, tmp_path: Path) -> None:
-    assert type(await failure_of(but(served, token_file=tmp_path / "none"))) is WrongToken
+    assert type(await failure_of(but(served, token_file=tmp_path / "none"))) is TokenMissing
 
 
 async def test_a_token_of_the_wrong_scope(served: Served, tmp_path: Path) -> None:
