@@ -23,6 +23,7 @@ BENCHMARKS = {
     "catalogue": "pages, search, verification and writes of a large catalogue; --full: 5 million files",
     "database": "sort and search of 10 million rows without an index, against datasette",
     "flood": "5,000 log lines a second with the log view open: memory, answers, what is lost",
+    "hand": "click or key to the changed picture: views, details, sort, page, search, palette",
     "screen": "event to screen in a real browser, 60 clients, 200 events a second",
 }
 
