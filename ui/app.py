@@ -8,6 +8,7 @@ from streams.bag import Streams
 from streams.commands import Commands
 from ui.context import Prefs, UiContext
 from ui.mounting import quicken
+from ui.room import LEAST_HEIGHT, LEAST_WIDTH
 from ui.schemes import DARK, LIGHT, theme_of
 from ui.shell import Shell, chosen_mode
 from ui.theme import FONTS, PAGE, WINDOW_FONTS
@@ -39,7 +40,7 @@ def dress(page: ft.Page, *, prefs: Prefs, theme: str) -> None:
 def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
     """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
     dress(page, prefs=context.prefs, theme=context.theme)
-    page.window.min_width, page.window.min_height = 1024, 640
+    page.window.min_width, page.window.min_height = LEAST_WIDTH, LEAST_HEIGHT
     if not page.web:
         page.window.icon = WINDOW_ICON
     shell = Shell(page, streams=streams, commands=commands, context=context)
@@ -64,7 +65,7 @@ def build_console(page: ft.Page, *, streams: Streams, commands: Commands, contex
         page.run_task(_settle_in, page, shell)
 
     page.on_keyboard_event = shell.on_key
-    page.on_resize = lambda event: shell.on_resize(event.width)
+    page.on_resize = lambda event: shell.on_resize(event.width, event.height)
     page.window.on_event = on_window
     page.on_app_lifecycle_state_change = on_life
     page.on_disconnect = lambda _: shell.set_awake(False)

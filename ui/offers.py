@@ -10,7 +10,8 @@ from reactivex import operators as ops
 from streams.bag import Streams
 from streams.commands import Commands
 from streams.records.files import FilePage, FileQuery
-from streams.records.settings import SettingsSheet
+from streams.records.server_settings import ServerSettingsSheet
+from streams.records.settings import Setting, SettingsSheet
 from streams.snapshot import Snapshot
 from streams.vocabulary import Scope, ServerState
 from ui.components.palette import Known
@@ -25,6 +26,7 @@ from ui.views.clients_present import ClientRow, is_let_in, present_state
 from ui.views.files_present import base_name, folder_of
 from ui.views.registry import ViewSpec
 from ui.views.server_actions import ServerActions
+from ui.views.settings_present import fits
 
 THEMES: Final = {
     ft.ThemeMode.SYSTEM: ("as the system", ft.Icons.BRIGHTNESS_AUTO),
@@ -62,6 +64,7 @@ class Offers:
             offer_database(context, streams.database.outline)
         if context.settings is not None:
             palette.offer("settings", self._setting_entries)
+            palette.offer_search("server settings", self._find_server_settings)
 
     def _lead(self, place: Place) -> Callable[[], None]:
         return lambda: self._context.go(place)
@@ -219,17 +222,29 @@ class Offers:
             settings.sheet.subscribe(self._keep_sheet).dispose()
         if self._sheet is None:
             return
-        for setting in self._sheet.all():
-            yield PaletteEntry(
-                "Settings",
-                setting.name,
-                ft.Icons.TUNE,
-                self._lead(Place("settings", setting.name)),
-                detail=setting.about,
-                words=setting.key.replace("_", " "),
-                at_rest=False,
-                weight=0.85,
-            )
+        yield from map(self._setting_entry, self._sheet.all())
+
+    def _setting_entry(self, setting: Setting) -> PaletteEntry:
+        return PaletteEntry(
+            "Settings",
+            setting.name,
+            ft.Icons.TUNE,
+            self._lead(Place("settings", setting.name)),
+            detail=setting.about,
+            words=setting.key.replace("_", " "),
+            at_rest=False,
+            weight=0.85,
+        )
+
+    def _find_server_settings(self, text: str) -> Observable[Sequence[PaletteEntry]]:
+        def entries(snapshot: Snapshot[ServerSettingsSheet]) -> Sequence[PaletteEntry]:
+            known = snapshot.value.settings if snapshot.value is not None else ()
+            found = [setting for setting in known if fits(setting, text)]
+            return [self._setting_entry(setting) for setting in found[:MOST_OF_A_GROUP]]
+
+        return self._streams.server_settings.pipe(
+            ops.filter(lambda snapshot: snapshot.value is not None), ops.map(entries)
+        )
 
     def _keep_sheet(self, sheet: SettingsSheet) -> None:
         self._sheet = sheet

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import flet as ft
 
 from ui.format import count_text
-from ui.room import RAIL_WIDTH, WIDE_FROM, WIDE_RAIL_WIDTH
+from ui.room import LOW_BELOW, RAIL_WIDTH, WIDE_FROM, WIDE_RAIL_WIDTH
 from ui.theme import CARD, INK, LINE, PAGE, QUIET_INK, SELECTED, Tone, text_style
 from ui.views.registry import ViewSpec
 
@@ -40,6 +40,7 @@ class Rail:
             min_width=RAIL_WIDTH - 1,
             min_extended_width=WIDE_RAIL_WIDTH - 1,
             bgcolor=CARD,
+            scrollable=True,
             indicator_color=SELECTED,
             selected_label_text_style=text_style(size=11, strong=True, color=INK),
             unselected_label_text_style=text_style(size=11, color=QUIET_INK),
@@ -66,7 +67,7 @@ class Rail:
         badge = None
         if count:
             badge = ft.Badge(
-                label=count_text(count),
+                label=count_text(count) if count < 100 else "99+",
                 bgcolor=Tone.BAD.color if grave else Tone.WARNING.color,
                 text_color=ft.Colors.ON_ERROR if grave else PAGE,
             )
@@ -75,12 +76,16 @@ class Rail:
                 icon.badge = badge
                 icon.update()
 
-    def fit(self, width: float | None) -> bool:
-        """Have labels beside the icons where the window is wide enough; return whether that changed."""
-        wide = (width or 0) >= WIDE_FROM
-        if wide == bool(self._rail.extended):
+    def fit(self, width: float | None, height: float | None) -> bool:
+        """Have labels beside the icons where the window is wide enough, below them where it is high enough.
+
+        Returns whether that changed.
+        """
+        wide, low = (width or 0) >= WIDE_FROM, (height or LOW_BELOW) < LOW_BELOW
+        kind = ft.NavigationRailLabelType.NONE if wide or low else ft.NavigationRailLabelType.ALL
+        if wide == bool(self._rail.extended) and kind is self._rail.label_type:
             return False
-        self._rail.label_type = ft.NavigationRailLabelType.NONE if wide else ft.NavigationRailLabelType.ALL
+        self._rail.label_type = kind
         self._rail.extended = wide
         self.control.width = WIDE_RAIL_WIDTH if wide else RAIL_WIDTH
         return True

@@ -25,7 +25,7 @@ from ui.offers import Offers
 from ui.palette import PaletteEntry
 from ui.problem_watch import ProblemWatch
 from ui.rail import Rail
-from ui.room import FOOT_HEIGHT, TOPBAR_HEIGHT
+from ui.room import TOPBAR_HEIGHT
 from ui.stage import Stage
 from ui.theme import PAGE
 from ui.topbar import TopBar
@@ -100,10 +100,10 @@ class Shell(ft.Stack):
             on_click=lambda _: self.close_panels(),
         )
         self._rail = Rail(self._specs, names.index(first), self.go_to)
-        self._rail.fit(page.width)
-        foot = ft.Container(height=FOOT_HEIGHT)
+        self._rail.fit(page.width, page.height)
+        self._topbar.fit(page.width)
         bars = (self._lost, self._server_bar)
-        body = ft.Column([self._topbar, *bars, self._stage.control, foot], spacing=0, expand=True)
+        body = ft.Column([self._topbar, *bars, self._stage.control], spacing=0, expand=True)
         frame = ft.Container(
             ft.Row(
                 [self._rail.control, body],
@@ -291,10 +291,11 @@ class Shell(ft.Stack):
             self.go(Place(self._specs[number].name))
         return there
 
-    def on_resize(self, width: float | None) -> None:
-        """Give the rail labels when there is room for them."""
-        if self._rail.fit(width):
+    def on_resize(self, width: float | None, height: float | None) -> None:
+        """Give rail and top bar what there is room for."""
+        if self._rail.fit(width, height):
             self._rail.control.update()
+        self._topbar.fit(width)
         self._palette.left = self._middle(width)
         self._run.left = self._middle(width, RUN_WIDTH)
         if self._palette.visible or self._run.visible:

@@ -8,7 +8,7 @@ import flet as ft
 from ui.bound import BoundView
 from ui.components.frame import framed
 from ui.context import UiContext
-from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Tone
+from ui.theme import GAP, QUIET_INK, SIZE_BODY, VIEW_PADDING, Tone
 from ui.views.registry import ViewSpec
 
 Then = Callable[[BoundView], None]
@@ -34,7 +34,7 @@ class Stage:
         self._views: dict[str, BoundView] = {}
         self._left: set[asyncio.Task[None]] = set()
         self._awake = True
-        self._blank = ft.Container(_empty_frame(), padding=PAGE_PADDING, visible=False)
+        self._blank = ft.Container(_empty_frame(), padding=VIEW_PADDING, visible=False)
         self.control = ft.Stack([self._blank], expand=True, fit=ft.StackFit.EXPAND)
         self.current = current
         """The name of the view that is shown."""

@@ -20,6 +20,7 @@ from streams.vocabulary import (
     ServerState,
     TransferState,
 )
+from ui.room import FOOT_HEIGHT
 
 FACE: Final = "Roboto"
 """The face of all words; the client program for browsers brings it along."""
@@ -35,6 +36,12 @@ WINDOW_FONTS: Final = {**FONTS, FACE: "fonts/Roboto-Regular.ttf"}
 """The same for a window, which would take a face of the system: with most of them words are wider."""
 
 PAGE_PADDING: Final = 20
+VIEW_PADDING: Final = ft.Padding.only(
+    left=PAGE_PADDING, top=PAGE_PADDING, right=PAGE_PADDING, bottom=PAGE_PADDING + FOOT_HEIGHT
+)
+"""Around a view that fills the window."""
+SCROLLED_PADDING: Final = ft.Padding.only(left=PAGE_PADDING, top=PAGE_PADDING, right=PAGE_PADDING)
+"""Around a view that scrolls as a whole: what it ends with is its own."""
 GAP: Final = 12
 CARD_PADDING: Final = ft.Padding.symmetric(vertical=15, horizontal=17)
 """From the outer edge of its border."""

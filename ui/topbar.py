@@ -36,6 +36,11 @@ _NEXT: Final = {
     ft.ThemeMode.LIGHT: ft.ThemeMode.DARK,
     ft.ThemeMode.DARK: ft.ThemeMode.SYSTEM,
 }
+_FIELD_WIDTH, _SHORT_WIDTH, _ICON_WIDTH = 280, 170, 38
+_FIELD_FROM: Final = 1000
+"""From this width of the window on the search field has its whole length."""
+_WORDS_FROM: Final = 860
+"""From this one on there are words beside the icons."""
 
 
 class TopBar(BoundView):
@@ -55,12 +60,13 @@ class TopBar(BoundView):
     ) -> None:
         self._theme, self._on_theme = theme, on_theme
         self._title = title_text("")
+        self._simulated_word = ft.Text("Simulated fleet", size=12, color=Tone.QUIET.color, no_wrap=True)
+        icon = ft.Icon(
+            ft.Icons.SCIENCE_OUTLINED, size=14, color=Tone.QUIET.color, semantics_label="Simulated fleet"
+        )
         self._simulated = ft.Container(
             ft.Row(
-                [
-                    ft.Icon(ft.Icons.SCIENCE_OUTLINED, size=14, color=Tone.QUIET.color),
-                    ft.Text("Simulated fleet", size=12, color=Tone.QUIET.color, no_wrap=True),
-                ],
+                [icon, self._simulated_word],
                 spacing=5,
                 tight=True,
             ),
@@ -73,9 +79,10 @@ class TopBar(BoundView):
         )
         self.chip = ConnectionChip(streams=streams, context=context, on_open=on_connection)
         self.bell = MessageBell(context=context, on_open=on_messages)
-        icon, tooltip = _THEMES[theme]
+        self._search = _SearchButton(on_search)
+        theme_icon, tooltip = _THEMES[theme]
         self._theme_button = IconButton(
-            icon, icon_size=20, tooltip=tooltip, on_click=lambda _: self._turn_theme()
+            theme_icon, icon_size=20, tooltip=tooltip, on_click=lambda _: self._turn_theme()
         )
         super().__init__(
             context=context,
@@ -85,7 +92,7 @@ class TopBar(BoundView):
                     ft.Semantics(content=self._title, header=True, heading_level=1),
                     self._simulated,
                     ft.Container(expand=True),
-                    _search_button(on_search),
+                    self._search.control,
                     self.chip,
                     self.bell,
                     self._theme_button,
@@ -108,6 +115,15 @@ class TopBar(BoundView):
         self.adopt(self.bell)
         self.bind(streams.link, self._show_link)
 
+    def fit(self, width: float | None) -> None:
+        """Keep all of it in sight: in a narrow window the search field and some words are icons."""
+        room = width or 1280
+        self.touch(*self._search.fit(room))
+        worded = room >= _WORDS_FROM
+        if self._simulated_word.visible != worded:
+            self._simulated_word.visible = worded
+            self.touch(self._simulated)
+
     def show_title(self, title: str) -> None:
         """Name the view that is shown."""
         self._title.value = title
@@ -128,22 +144,35 @@ class TopBar(BoundView):
             self.touch(self._simulated)
 
 
-def _search_button(on_search: Callable[[], Any]) -> ft.Control:
-    """Return what looks like a search field and opens the palette."""
-    words: list[ft.Control] = [
-        ft.Icon(ft.Icons.SEARCH, size=16, color=QUIET_INK),
-        ft.Text("Search or jump…", size=SIZE_BODY, color=QUIET_INK, no_wrap=True, expand=True),
-        ft.Text("Ctrl K", size=11, color=QUIET_INK, no_wrap=True),
-    ]
-    return ft.Container(
-        ft.Row(words, spacing=8),
-        key="search button",
-        width=280,
-        height=32,
-        padding=ft.Padding.symmetric(horizontal=10),
-        bgcolor=CARD,
-        border=ft.Border.all(1, FIELD_LINE),
-        border_radius=RADIUS,
-        ink=True,
-        on_click=lambda _: on_search(),
-    )
+class _SearchButton:
+    """What looks like a search field and opens the palette; an icon where there is no room for a field."""
+
+    def __init__(self, on_search: Callable[[], Any]) -> None:
+        self._hint = ft.Text("Search or jump…", size=SIZE_BODY, color=QUIET_INK, no_wrap=True, expand=True)
+        self._key = ft.Text("Ctrl K", size=11, color=QUIET_INK, no_wrap=True)
+        icon = ft.Icon(ft.Icons.SEARCH, size=16, color=QUIET_INK, semantics_label="Search or jump")
+        self.control = ft.Container(
+            ft.Row([icon, self._hint, self._key], spacing=8),
+            key="search button",
+            width=_FIELD_WIDTH,
+            height=32,
+            padding=ft.Padding.symmetric(horizontal=10),
+            bgcolor=CARD,
+            border=ft.Border.all(1, FIELD_LINE),
+            border_radius=RADIUS,
+            ink=True,
+            tooltip="Search or jump (Ctrl+K)",
+            on_click=lambda _: on_search(),
+        )
+
+    def fit(self, width: float) -> list[ft.Control]:
+        """Take the room that there is in a window of this width; return the control to update."""
+        wanted = (
+            _FIELD_WIDTH if width >= _FIELD_FROM else _SHORT_WIDTH if width >= _WORDS_FROM else _ICON_WIDTH
+        )
+        if self.control.width == wanted:
+            return []
+        self.control.width = wanted
+        self._hint.visible = wanted != _ICON_WIDTH
+        self._key.visible = wanted == _FIELD_WIDTH
+        return [self.control]

@@ -13,7 +13,7 @@ from app.database.connection import Reader
 from app.database.messages import sqlite_error
 from app.database.secrets import Secrets, columns_by_table, find_secrets
 from app.database.shield import SchemaFacts, Shield, build_shield, without_literals
-from app.database.sqlite_errors import only_this_one, table_problem, unread_reason, was_stopped
+from app.database.sqlite_errors import is_index_only, only_this_one, table_problem, unread_reason, was_stopped
 from app.database.tokens import foreign_orders
 from app.database.values import ROWIDS, quoted
 from streams.records.database import (
@@ -273,7 +273,7 @@ def with_count(reader: Reader, table: TableInfo) -> TableInfo:
     except sqlite3.DatabaseError as error:
         if not only_this_one(error):
             raise
-        return msgspec.structs.replace(table, problem=table_problem(error))
+        return msgspec.structs.replace(table, problem=table_problem(error), index_only=is_index_only(error))
     return msgspec.structs.replace(table, rows=rows, capped=capped)
 
 

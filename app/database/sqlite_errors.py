@@ -35,6 +35,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (r"(?:unknown|no such) tokenizer: (.*)", "Its words are cut by the extension {0}, which is not here."),
     (r"vtable constructor failed: (.*)", "Its extension could not read what it keeps."),
+    (
+        r"(?:.*: )?table does not support scanning",
+        "It is an index of words without its texts: it answers MATCH, and has no rows to list.",
+    ),
     (r"unsafe use of (.*)", "SQLite lets no schema use {0}; the file is sound."),
     (r"unsupported file format", "It was made by a newer SQLite; the file is sound."),
 )
@@ -74,6 +78,11 @@ def table_problem(error: sqlite3.Error) -> str:
     if _primary(error) == sqlite3.SQLITE_CORRUPT:
         return f"Damaged: {text}. The check in Health says more."
     return f"{text}. {hint_of(text)}" if hint_of(text) else text
+
+
+def is_index_only(error: sqlite3.Error) -> bool:
+    """Whether a table is sound and made to be searched, with no rows that could be listed."""
+    return str(error).endswith("table does not support scanning")
 
 
 def unread_reason(create: str) -> str:

@@ -113,6 +113,8 @@ class TableInfo(Record, frozen=True, kw_only=True):
     capped: bool = False
     problem: str = ""
     """Why it cannot be read, such as a module that is missing here."""
+    index_only: bool = False
+    """Whether that is no fault: it is made to be searched, and keeps no rows to list."""
     masked: tuple[str, ...] = ()
     """Secret columns of other tables that a view asks for; they are read as NULL."""
     foreign_orders: tuple[str, ...] = ()

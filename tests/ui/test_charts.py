@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from tests.ui.harness import NOON, PageHarness
 from ui.components.chart_axes import Axis, apart
-from ui.components.chart_heat import LEVELS, HeatCell, HeatMap, HeatPlot, HeatRow, cell_at, level_of
+from ui.components.chart_heat import (
+    HEAD_WIDTH,
+    LEVELS,
+    HeatCell,
+    HeatMap,
+    HeatPlot,
+    HeatRow,
+    cell_at,
+    level_of,
+    thinned,
+)
 from ui.components.chart_lines import LineChart
 from ui.components.chart_model import Line, LinePlot, Spot, pieces, spread
 from ui.components.chart_scale import (
@@ -293,3 +303,15 @@ def test_days_that_would_touch_are_told_of_every_second() -> None:
     assert apart(days, 297) == days
     assert [text for _, text in apart(days, 200)] == ["Nov 10", "Nov 12", "Nov 14", "Nov 16"]
     assert apart(days, 0) == days, "how wide it will be is not known yet"
+
+
+@given(st.integers(1, 60), st.integers(1, 6), st.floats(0.5, 80))
+def test_words_over_the_columns_of_a_heat_map_never_lie_over_each_other(
+    count: int, step: int, place: float
+) -> None:
+    heads = [(step * number, f"{number:02}") for number in range(count)]
+    kept = thinned(heads, place)
+    assert kept[0] == heads[0]
+    assert all((after[0] - before[0]) * place >= HEAD_WIDTH for before, after in pairwise(kept))
+    if step * place >= HEAD_WIDTH:
+        assert list(kept) == heads

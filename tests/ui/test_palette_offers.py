@@ -1,6 +1,7 @@
 """What the palette finds, and where that leads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import flet as ft
 import msgspec
@@ -10,6 +11,7 @@ from streams.records.database import Outline, TableInfo
 from streams.vocabulary import ServerState
 from tests.ui import fleet
 from tests.ui.palette_typing import entry, type_into
+from tests.ui.settings_stage import settings_stage
 from tests.ui.test_shell import _press, stage
 from ui.context import Place
 from ui.palette import PaletteEntry
@@ -161,3 +163,13 @@ async def test_tables_and_saved_queries_are_found_before_the_database_was_shown(
         assert ("Saved queries", "select count(*) from files") in [
             (e.group, e.label) for e in s.shell._palette.shown
         ]
+
+
+async def test_settings_of_the_server_are_found(tmp_path: Path) -> None:
+    async with settings_stage(tmp_path) as s:
+        await _press(s.h, "K", ctrl=True)
+        await type_into(s, "verify_days")
+        s.h.advance(1)
+        await s.h.settle()
+        found = [entry.label for entry in s.shell._palette.shown]
+        assert "server.verify_days" in found

@@ -150,7 +150,7 @@ async def test_the_rail_has_labels_beside_its_icons_where_there_is_room() -> Non
     async with stage(width=1920, height=1080) as s:
         rail = s.h.find(ft.NavigationRail)
         assert rail.extended
-        s.shell.on_resize(1280)
+        s.shell.on_resize(1280, 800)
         assert not rail.extended
         assert rail.label_type is ft.NavigationRailLabelType.ALL
 

@@ -1,5 +1,6 @@
 """A heat map: a row of cells for each name, stronger where there is more, marked where something failed."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ from ui.theme import HOVER, INK, QUIET_INK, Tone, text_style
 NAMES_WIDTH: Final = 118
 ROW_HEIGHT: Final = 15
 HEAD_HEIGHT: Final = 18
+HEAD_WIDTH: Final = 24
+"""What the word over a column takes, with some room beside it."""
 SCROLLBAR: Final = 12
 """Room beside the cells."""
 LEVELS: Final = 5
@@ -123,7 +126,7 @@ class HeatMap(ft.Semantics):
         self._rows.scroll = ft.ScrollMode.ALWAYS if len(plot.rows) > fitting else ft.ScrollMode.AUTO
         self._head.shapes = [
             cv.Text(NAMES_WIDTH + place * column + 1, 2, text, style=text_style(size=10.5, color=QUIET_INK))
-            for column, text in plot.heads
+            for column, text in thinned(plot.heads, place)
         ]
         self._cells.shapes = [
             *(
@@ -168,6 +171,14 @@ class HeatMap(ft.Semantics):
         row = int(at.y // ROW_HEIGHT)
         if 0 <= row < len(plot.rows) and plot.rows[row].leads_to:
             self._on_open(plot.rows[row].leads_to)
+
+
+def thinned(heads: Sequence[tuple[int, str]], place: float) -> Sequence[tuple[int, str]]:
+    """Return so many of the heads, evenly, that none lies over the next where a column is ``place`` wide."""
+    if len(heads) < 2:
+        return heads
+    between = (heads[1][0] - heads[0][0]) * place
+    return heads[:: max(1, math.ceil(HEAD_WIDTH / between))] if between > 0 else heads[:1]
 
 
 def _row_shapes(row: HeatRow, top: float, place: float, columns: int) -> Sequence[cv.Shape]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import flet as ft
 
@@ -11,9 +11,12 @@ from ui.components.progress import ProgressLine
 from ui.components.sparkline import Sparkline
 from ui.components.states import StateBox
 from ui.format import UNKNOWN, Formatter
-from ui.theme import QUIET_INK, Tone, number_text, small_text
+from ui.room import BREAKPOINTS
+from ui.theme import GAP, QUIET_INK, Tone, number_text, small_text
 
 T = TypeVar("T")
+_ALL: Final = 36
+"""Columns of a row of cards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Metric(Generic[T]):
     """A small line below the number."""
     leads_to: str = ""
     """Says where a click leads."""
-    flex: int = 4
+    flex: int = 5
+    """Its share of the row, of 36, where all cards stand side by side."""
 
 
 def split_unit(text: str) -> tuple[str, str]:
@@ -79,7 +83,7 @@ class MetricCard(Generic[T]):
             trailing=[self.box.note],
             on_open=(lambda: on_open(metric)) if on_open else None,
             open_label=metric.leads_to,
-            expand=metric.flex,
+            col={"xs": _ALL // 2, "md": _ALL // 3, "lg": metric.flex},
         )
 
     def show(self, value: T, words: Formatter) -> list[ft.Control]:
@@ -111,7 +115,14 @@ class MetricCard(Generic[T]):
 
 def metric_cards(
     metrics: Sequence[Metric[T]], on_open: Callable[[Metric[T]], None] | None = None
-) -> tuple[ft.Row, dict[str, MetricCard[T]]]:
-    """Return a row of cards, and each card by the name of its metric."""
+) -> tuple[ft.ResponsiveRow, dict[str, MetricCard[T]]]:
+    """Return a row of cards, of several lines where it is narrow, and each card by the name of its metric."""
     cards = {metric.name: MetricCard(metric, on_open) for metric in metrics}
-    return ft.Row([c.control for c in cards.values()], spacing=12), cards
+    row = ft.ResponsiveRow(
+        [c.control for c in cards.values()],
+        columns=_ALL,
+        spacing=GAP,
+        run_spacing=GAP,
+        breakpoints=BREAKPOINTS,
+    )
+    return row, cards

@@ -12,7 +12,8 @@ from ui.bound import BoundView
 from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.context import UiContext
 from ui.links import filters_of, filters_part
-from ui.theme import GAP, PAGE_PADDING
+from ui.room import BREAKPOINTS, FOOT_HEIGHT, NARROW_BELOW, RAIL_WIDTH, SLIM_BELOW
+from ui.theme import GAP, PAGE_PADDING, SCROLLED_PADDING
 from ui.views.analytics_bar import RangeBar
 from ui.views.analytics_parts import Asked, Parts, ask
 from ui.views.analytics_range import Range, kept_range, query_of, range_words
@@ -31,33 +32,32 @@ class AnalyticsView(BoundView):
         self.bar = RangeBar(kept_range(context.prefs.get(_PREF)), self._on_range, context=context)
         asked = self._ask(self.bar.value, context)
         self.parts = Parts(asked, context)
-        self._rows = [
-            ft.Row(
-                list(parts),
-                spacing=GAP,
-                height=LEAST_ROW,
-                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-            )
-            for parts in self.parts.rows
+        for parts in self.parts.rows:
+            for part in parts:
+                part.height, part.col = LEAST_ROW, {"xs": 12, "md": 6, "lg": 12 // len(parts)}
+        self._parts = [part for parts in self.parts.rows for part in parts]
+        charts: list[ft.Control] = [
+            *self._parts,
+            ft.Container(height=PAGE_PADDING + FOOT_HEIGHT - GAP, col=12),
         ]
+        rows = ft.ResponsiveRow(charts, spacing=GAP, run_spacing=GAP, breakpoints=BREAKPOINTS)
         super().__init__(
             context=context,
             key="analytics",
             content=ft.Column(
                 [
                     self.bar.control,
-                    ft.Column(list(self._rows), spacing=GAP, scroll=ft.ScrollMode.AUTO, expand=True),
+                    ft.Column([rows], scroll=ft.ScrollMode.AUTO, expand=True),
                 ],
                 spacing=GAP,
             ),
-            padding=PAGE_PADDING,
+            padding=SCROLLED_PADDING,
             expand=True,
             on_size_change=self._on_size_change,
         )
         self._freshness = self.bind(asked.backups, self._show_as_of)
-        for parts in self.parts.rows:
-            for part in parts:
-                self.adopt(part)
+        for part in self._parts:
+            self.adopt(part)
 
     def _ask(self, chosen: Range, context: UiContext) -> Asked:
         return ask(self._past, query_of(chosen, context.server_clock(), context.format.zone))
@@ -96,9 +96,13 @@ class AnalyticsView(BoundView):
             self.touch(*self.bar.show_as_of(f"as of {words.clock(at)}", words.exact_time(at)))
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        room = event.height - 2 * PAGE_PADDING - TOOLS_HEIGHT - len(self._rows) * GAP
-        height = max(LEAST_ROW, int(room / len(self._rows)))
-        if height != self._rows[0].height:
-            for row in self._rows:
-                row.height = height
-            self.touch(*self._rows)
+        width = event.width + RAIL_WIDTH
+        lines = (
+            len(self.parts.rows) if width >= NARROW_BELOW else len(self._parts) // (1 + (width >= SLIM_BELOW))
+        )
+        room = event.height - 2 * PAGE_PADDING - FOOT_HEIGHT - TOOLS_HEIGHT - lines * GAP
+        height = max(LEAST_ROW, int(room / lines))
+        if height != self._parts[0].height:
+            for part in self._parts:
+                part.height = height
+            self.touch(*self._parts)

@@ -23,7 +23,7 @@ from ui.components.toolbar import FilterMenu, SearchField, toolbar
 from ui.context import UiContext
 from ui.links import client_link, filters_of, filters_part
 from ui.room import WIDE_FROM
-from ui.theme import GAP, PAGE_PADDING, QUIET_INK, SIZE_BODY, Density
+from ui.theme import GAP, QUIET_INK, SIZE_BODY, VIEW_PADDING, Density
 from ui.views.client_actions import ClientActions
 from ui.views.client_details import ClientDetails
 from ui.views.client_menu import bar_actions, row_actions
@@ -120,7 +120,7 @@ class ClientsView(BoundView):
             context=context,
             key="clients",
             content=ft.Column([self._cards.control, tools, self._aside.control], spacing=GAP, expand=True),
-            padding=PAGE_PADDING,
+            padding=VIEW_PADDING,
             expand=True,
         )
         self._table.set_screens(self._screens())

@@ -8,7 +8,8 @@ from streams.bag import Streams
 from streams.commands import Commands
 from ui.bound import BoundView
 from ui.context import UiContext
-from ui.theme import GAP, PAGE_PADDING
+from ui.room import BREAKPOINTS, FOOT_HEIGHT, NARROW_BELOW, RAIL_WIDTH, SLIM_BELOW
+from ui.theme import GAP, PAGE_PADDING, SCROLLED_PADDING
 from ui.views.dashboard_activity import ActivityPart
 from ui.views.dashboard_load import LoadPart
 from ui.views.dashboard_problems import ProblemsPart
@@ -18,9 +19,10 @@ from ui.views.dashboard_server import ServerPart
 
 MIDDLE_HEIGHT: Final = 266
 """What server card and a handful of running backups need; more where the window is taller."""
-FOOT_HEIGHT: Final = 190
+ACTIVITY_HEIGHT: Final = 190
 """The least for recent activity: some lines of it."""
-_ABOVE: Final = 76 + 124 + 3 * GAP + 2 * PAGE_PADDING
+CARD_HEIGHT: Final = 124
+_FRAME: Final = 76 + 3 * GAP + 2 * PAGE_PADDING + FOOT_HEIGHT
 
 
 class DashboardView(BoundView):
@@ -33,16 +35,13 @@ class DashboardView(BoundView):
         self.running = RunningPart(streams=streams, commands=commands, context=context)
         self.server = ServerPart(streams=streams, commands=commands, context=context)
         self.activity = ActivityPart(streams=streams, context=context)
-        self._middle = ft.Container(
-            ft.Row(
-                [self.running, self.server],
-                spacing=GAP,
-                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-            ),
-            height=MIDDLE_HEIGHT,
+        for part, columns in ((self.running, 7), (self.server, 5)):
+            part.height, part.col = MIDDLE_HEIGHT, {"xs": 12, "lg": columns}
+        middle = ft.ResponsiveRow(
+            [self.running, self.server], spacing=GAP, run_spacing=GAP, breakpoints=BREAKPOINTS
         )
-        self._foot = ft.Container(ft.Row([self.activity]), height=FOOT_HEIGHT)
-        self._height: float | None = None
+        self._foot = ft.Container(ft.Row([self.activity]), height=ACTIVITY_HEIGHT)
+        self._size: tuple[float, float] | None = None
         super().__init__(
             context=context,
             key="dashboard",
@@ -50,13 +49,14 @@ class DashboardView(BoundView):
                 [
                     ft.Column([self.safety, self.problems], spacing=0, tight=True),
                     self.load,
-                    self._middle,
+                    middle,
                     self._foot,
+                    ft.Container(height=PAGE_PADDING + FOOT_HEIGHT - GAP),
                 ],
                 spacing=GAP,
                 scroll=ft.ScrollMode.AUTO,
             ),
-            padding=PAGE_PADDING,
+            padding=SCROLLED_PADDING,
             expand=True,
             on_size_change=self._on_size_change,
         )
@@ -64,17 +64,20 @@ class DashboardView(BoundView):
             self.adopt(part)
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        self._height = event.height
+        self._size = event.width + RAIL_WIDTH, event.height
         self._fit()
 
     def _fit(self) -> None:
         """Give the rows the height that there is; where it is not enough for all, the view is scrolled."""
-        if self._height is None:
+        if self._size is None:
             return
-        above = _ABOVE + self.problems.room
-        middle = max(MIDDLE_HEIGHT, round((self._height - above) * 0.42))
-        foot = max(FOOT_HEIGHT, round(self._height - above - middle))
-        for part, height in ((self._middle, middle), (self._foot, foot)):
+        width, room = self._size
+        lines = 1 if width >= NARROW_BELOW else 2 if width >= SLIM_BELOW else 3
+        room -= _FRAME + lines * CARD_HEIGHT + (lines - 1) * GAP + self.problems.room
+        middle = max(MIDDLE_HEIGHT, round(room * 0.42))
+        below = middle if lines == 1 else 2 * middle + GAP
+        foot = max(ACTIVITY_HEIGHT, round(room - below))
+        for part, height in ((self.running, middle), (self.server, middle), (self._foot, foot)):
             if part.height != height:
                 part.height = height
                 self.touch(part)

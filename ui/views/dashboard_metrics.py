@@ -104,7 +104,7 @@ METRICS: Final[tuple[Metric[ServerStatus], ...]] = (
         ratio_fn=_used_ratio,
         tone_fn=_storage_tone,
         leads_to="The files",
-        flex=7,
+        flex=11,
     ),
 )
 """The six cards; a new one is one more entry."""

@@ -18,7 +18,7 @@ from ui.components.states import Empty, StateBox
 from ui.context import UiContext
 from ui.format import rough_duration_text
 from ui.keys import HasRows, Walked
-from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, text_style
+from ui.theme import GAP, INK, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, VIEW_PADDING, text_style
 from ui.views.client_named import say_missing
 from ui.views.database_data import DataTab
 from ui.views.database_health import HealthTab
@@ -74,6 +74,7 @@ class DatabaseView(BoundView):
             content=ft.TabBar(
                 [ft.Tab(label=label) for label in _LABELS],
                 tab_alignment=ft.TabAlignment.START,
+                scrollable=True,
                 divider_color=ft.Colors.TRANSPARENT,
                 label_text_style=text_style(size=13, strong=True),
                 unselected_label_text_style=text_style(size=13),
@@ -117,7 +118,7 @@ class DatabaseView(BoundView):
             context=context,
             key="database",
             content=ft.Stack([body, self._trouble.control], expand=True, fit=ft.StackFit.EXPAND),
-            padding=PAGE_PADDING,
+            padding=VIEW_PADDING,
             expand=True,
         )
         for view in self._tabs.values():

@@ -63,10 +63,14 @@ class _Entry:
 
     def show(self, table: TableInfo, size: str, *, chosen: bool) -> list[ft.Control]:
         """Take new numbers; return the controls to update."""
-        rows = "unreadable" if table.problem else present_count(table.rows, table.capped)
+        rows = present_count(table.rows, table.capped)
+        if table.problem:
+            rows = "index only" if table.index_only else "unreadable"
         before = (self._rows.value, self._size.value, self.control.bgcolor)
         self._rows.value, self._size.value = rows, size
-        self._rows.color = Tone.WARNING.color if table.problem else QUIET_INK
+        self._size.visible = bool(size.strip("–"))
+        faulty = bool(table.problem) and not table.index_only
+        self._rows.color = Tone.WARNING.color if faulty else QUIET_INK
         self._rows.tooltip = table.problem or None
         self.control.bgcolor = SELECTED if chosen else None
         return [] if before == (rows, size, self.control.bgcolor) else [self.control]

@@ -25,7 +25,7 @@ from ui.components.toolbar import HEIGHT as TOOLS_HEIGHT
 from ui.components.toolbar import toolbar
 from ui.context import UiContext
 from ui.links import file_link, filters_part, paths_meant
-from ui.theme import GAP, PAGE_PADDING
+from ui.theme import GAP, VIEW_PADDING
 from ui.views.client_named import ClientNamed, client_named, say_missing
 from ui.views.file_actions import FileActions
 from ui.views.file_filters import FileFilters
@@ -105,7 +105,7 @@ class FilesView(BoundView):
             context=context,
             key="files",
             content=ft.Stack([ft.Column(parts, spacing=GAP, expand=True), *self._tools.client.layers]),
-            padding=PAGE_PADDING,
+            padding=VIEW_PADDING,
             expand=True,
         )
         self.adopt(self._versions)

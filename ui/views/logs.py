@@ -22,7 +22,7 @@ from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
 from ui.links import filter_link, filters_part, is_id
-from ui.theme import GAP, PAGE_PADDING
+from ui.theme import GAP, VIEW_PADDING
 from ui.views.client_named import ClientNamed, say_missing
 from ui.views.copying import copy_link
 from ui.views.logs_arrive import led_to, named_client, words_of
@@ -107,7 +107,7 @@ class LogsView(BoundView):
             context=context,
             key="logs",
             content=ft.Column([self._filters.control, head, self._main], spacing=GAP, expand=True),
-            padding=PAGE_PADDING,
+            padding=VIEW_PADDING,
             expand=True,
         )
         self._more_subject: Subject[None] = Subject()

@@ -18,7 +18,7 @@ from ui.components.confirm import Question, ask
 from ui.components.table_surface import table_surface
 from ui.components.toolbar import SearchField, toolbar
 from ui.context import UiContext
-from ui.theme import GAP, INK, PAGE_PADDING, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, small_text
+from ui.theme import GAP, INK, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, VIEW_PADDING, small_text
 from ui.views.client_named import say_missing
 from ui.views.settings_connection import ConnectionCard
 from ui.views.settings_field import FieldEvents, SettingField
@@ -101,7 +101,7 @@ class SettingsView(BoundView):
                 spacing=GAP,
                 expand=True,
             ),
-            padding=PAGE_PADDING,
+            padding=VIEW_PADDING,
             expand=True,
         )
         self.bind(settings.sheet, self._show_sheet)
@@ -367,7 +367,7 @@ def build_settings(streams: Streams, commands: Commands, context: UiContext) -> 
     if context.settings is not None:
         return SettingsView(settings=context.settings, streams=streams, commands=commands, context=context)
     words = ft.Text("The configuration of this console cannot be changed from here.", color=QUIET_INK)
-    return BoundView(context=context, key="settings", content=words, padding=PAGE_PADDING, expand=True)
+    return BoundView(context=context, key="settings", content=words, padding=VIEW_PADDING, expand=True)
 
 
 def _button(label: str, icon: ft.IconData, on_click: Callable[[], None]) -> ft.TextButton:

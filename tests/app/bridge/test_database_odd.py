@@ -33,6 +33,23 @@ async def test_virtual_tables_that_prepare_writes_can_be_read(tmp_path: Path, al
     await ports.close()
 
 
+async def test_an_index_without_its_texts_is_told_as_what_it_is(tmp_path: Path) -> None:
+    script = """CREATE TABLE t (x); INSERT INTO t VALUES (1);
+        CREATE VIRTUAL TABLE words USING fts5(
+            text, content = '', columnsize = 0, detail = none, tokenize = 'trigram');
+        INSERT INTO words (rowid, text) VALUES (1, 'abcd');"""
+    ports = DatabasePorts(made(tmp_path / "a.db", script), task_spawner())
+    tables = {table.name: table for table in (await answer(ports.outline())).tables}
+    assert (tables["words"].index_only, tables["t"].index_only) == (True, False)
+    assert "answers MATCH" in tables["words"].problem
+    with pytest.raises(CommandFailed) as refusal:
+        await answer(ports.page(PageQuery(table="words")))
+    assert "answers MATCH" in refusal.value.line()
+    found = await answer(ports.run_sql("SELECT rowid FROM words WHERE words MATCH 'bcd'"))
+    assert found.rows == ((1,),)
+    await ports.close()
+
+
 async def test_a_huge_value_in_a_view_costs_no_more_than_itself(tmp_path: Path) -> None:
     script = """CREATE TABLE t (id INTEGER PRIMARY KEY, x, y);
         INSERT INTO t VALUES (1, zeroblob(70000000), 'a'), (2, NULL, 'b');
