@@ -45,6 +45,7 @@ from streams.upkeep import Upkeep
 from ui.app import build_console, dress
 from ui.backups_followed import Followed
 from ui.context import Look, Place, UiContext
+from ui.delivery import HandOut
 from ui.format import Formatter, Units
 from ui.links import parse_link
 from ui.shell import Shell
@@ -72,6 +73,7 @@ class Console:
     """The screens by the sessions of their pages."""
     desk: SettingsDesk
     access: AccessDesk
+    hand_out: HandOut | None
     first: list[Place]
     """Where the first page begins; empty once it has."""
     loop: asyncio.AbstractEventLoop
@@ -102,7 +104,9 @@ class Console:
             followed=self.followed,
             server_ahead_s=lambda: self.bridge.realtime.offset.seconds,
         )
-        if not page.web:
+        if page.web:
+            context.hand_out = self.hand_out
+        else:
             context.notify = notifier(self.tasks)
         shell = build_console(page, streams=self.streams, commands=self.bridge.commands, context=context)
         session_id = page.session.id
@@ -199,11 +203,12 @@ async def running_console(
     open_at: str = "",
     report: StartReport | None = None,
     sign_in: SignIn | None = None,
+    hand_out: HandOut | None = None,
 ) -> AsyncGenerator[Console]:
     """Start all that lies under the screen, in order, and end it in the reverse order.
 
     Raises the failure of the check that did not pass, before anything is shown; with ``sign_in`` a person is
-    asked for what is missing.
+    asked for what is missing. ``hand_out`` gives files to browsers that show a page.
     """
     first = [place_of(open_at)] if open_at else []
     report = report or StartReport(lambda _: None)
@@ -252,6 +257,7 @@ async def running_console(
             shells=shells,
             desk=await open_desk(watcher, probe),
             access=AccessDesk(connection, access, lambda: check_token(bridge.http)),
+            hand_out=hand_out,
             first=first,
             loop=loop,
             tasks=tasks,

@@ -12,6 +12,7 @@ from app.config import Settings
 from app.console import Console, connected, look_of, report_fault, run_task_of
 from app.sign_in import SignIn
 from app.tasks import to_the_end
+from app.web_handouts import Handouts
 from streams.schedulers import RunTaskScheduler
 from ui.app import dress
 from ui.context import SessionPrefs, UiContext
@@ -41,6 +42,8 @@ class Front:
         """``on_shown`` is told once the console is there."""
         self._settings, self._sign_in, self._on_shown = settings, sign_in, on_shown
         self._loop = asyncio.get_running_loop()
+        self.handouts = Handouts()
+        """Files that wait for a browser."""
         self._console: Console | None = None
         self._waiting: dict[str, ft.Page] = {}
         """Pages with a question, by their sessions."""

@@ -149,6 +149,7 @@ async def _show(start: _Start) -> None:
             open_at=start.open_at,
             report=start.report,
             sign_in=sign_in,
+            hand_out=front.handouts.offer,
         )
         life = asyncio.create_task(front.live(opening), name="console")
         try:
@@ -185,7 +186,7 @@ async def _serve(
             await page.open(address)
 
     try:
-        await serve_web(front, listening, opened, secret=secret)
+        await serve_web(front, listening, opened, front.handouts, secret=secret)
     finally:
         page.remove()
         listening.close()

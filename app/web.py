@@ -24,6 +24,7 @@ from app.page_link import mend_disconnect, mend_sending, mend_session
 from app.page_patches import gather_patches
 from app.web_address import new_secret
 from app.web_fonts import FallbackFonts
+from app.web_handouts import GiveOut, Handouts
 from app.web_page import PageScripts
 from streams.failures import ConfigRejected
 
@@ -135,11 +136,13 @@ class OriginGuard:
 
 
 def _tells_no_refusal(record: logging.LogRecord) -> bool:
-    """Return whether a line of uvicorn is none about a socket that was refused with an HTTP answer.
+    """Return whether a line of uvicorn is none about an answer that ends as it is meant to.
 
-    It takes such an answer for a handshake that was forgotten, and anybody on this machine can cause one.
+    One that refuses a socket is taken for a handshake that was forgotten, and anybody on this machine can
+    cause that; of a file that fails in its middle no end is sent, which is how the browser learns of it.
     """
-    return "without completing handshake" not in record.getMessage()
+    told = record.getMessage()
+    return "without completing handshake" not in told and "without completing response" not in told
 
 
 class _Server(uvicorn.Server):
@@ -169,6 +172,7 @@ async def serve_web(
     pages: Pages,
     listening: socket.socket,
     opened: Callable[[str], Awaitable[None]],
+    handouts: Handouts,
     *,
     secret: str | None = None,
 ) -> None:
@@ -192,9 +196,10 @@ async def serve_web(
         no_cdn=True,
         export_asgi_app=True,
     )
+    page = FallbackFonts(PageScripts(app), f"/{token}")
     server = _Server(
         uvicorn.Config(
-            SecretPath(OriginGuard(FallbackFonts(PageScripts(app), f"/{token}"), port), token),
+            SecretPath(OriginGuard(GiveOut(page, f"/{token}", handouts), port), token),
             log_config=None,
             access_log=False,
             log_level="warning",

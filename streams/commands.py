@@ -1,7 +1,6 @@
 """What the screen can ask for; the effect comes back as data on the streams."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from streams.records.base import Record
@@ -116,8 +115,8 @@ class Commands(Protocol):
         """Bring deleted files back."""
         ...
 
-    async def download(self, version_id: int, target: Path) -> Path:
-        """Write a version to ``target``, hash checked, never over an existing file; return its path."""
+    def read_version(self, version_id: int) -> AsyncGenerator[bytes]:
+        """Give the bytes of a version; what is not as it was stored raises CommandFailed at the end."""
         ...
 
     async def reconnect(self) -> None:

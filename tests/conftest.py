@@ -79,6 +79,7 @@ PAGE: Final = tuple(
         "ui/test_dashboard_orders",
         "ui/test_dashboard_verification",
         "ui/test_data_table",
+        "ui/test_delivery",
         "ui/test_data_table_columns",
         "ui/test_database_columns",
         "ui/test_database_editor",

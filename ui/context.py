@@ -18,6 +18,7 @@ from streams.schedulers import JobScheduler
 from streams.settings import SettingsPort
 from streams.sign_in import AccessPort
 from ui.backups_followed import Followed
+from ui.delivery import HandOut
 from ui.format import Formatter
 from ui.messages import Messages
 from ui.palette import Palette
@@ -134,6 +135,8 @@ class UiContext:
     """Reads and changes the configuration; None where there is none to be changed."""
     access: AccessPort | None = None
     """What lets this console in; None where nothing of it can be changed."""
+    hand_out: HandOut | None = None
+    """Gives files to the browser that shows the page; None in a window."""
     palette: Palette = field(default_factory=Palette)
     """Where a view offers what can be found with Ctrl+K."""
     notify: Callable[[str, str], None] = _notify_nobody

@@ -1,5 +1,6 @@
 """What the console tells its user: a bounded list of messages that can be read again, copied and acted on."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from streams.records.problems import Problem
 from streams.vocabulary import Scope
 from ui.theme import Tone
 
+RETOLD_S = 0.5
+"""The least time between two words on how far something is."""
 Undo = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -121,6 +124,39 @@ class Messages:
         number = self.info(text, ongoing=True)
         try:
             yield
+        finally:
+            self.over(number)
+
+    @contextmanager
+    def stoppable(self, text: str) -> Generator[Callable[[str], None]]:
+        """Say that something is under way, with how far it is and a button that stops it.
+
+        Stopping cancels the task that is in the block, and is said. What is told comes twice a second at
+        most.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        stopped, told = False, self._clock()
+
+        async def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            task.cancel()
+
+        number = self.info(text, ongoing=True, action_label="Stop", action=stop)
+
+        def tell(text: str) -> None:
+            nonlocal told
+            if (self._clock() - told).total_seconds() >= RETOLD_S:
+                told = self._clock()
+                self.retell(number, text)
+
+        try:
+            yield tell
+        except asyncio.CancelledError:
+            if stopped:
+                self.info(f"{text}: stopped, nothing of it is left")
+            raise
         finally:
             self.over(number)
 

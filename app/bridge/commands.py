@@ -1,9 +1,8 @@
 """What the screen asks for, carried out by the server; the effect comes back on the streams."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable, Sequence
 
-from app.bridge.download import download
+from app.bridge.download import read_version
 from app.bridge.http import HttpClient
 from app.protocol import (
     BackupRequest,
@@ -133,9 +132,9 @@ class ServerCommands:
         """POST /api/files/undelete."""
         return await self._on_files("undelete", file_ids)
 
-    async def download(self, version_id: int, target: Path) -> Path:
-        """GET /api/versions/{id}/content into a file of its own; see ``app.bridge.download``."""
-        return await download(self._http, version_id, target)
+    def read_version(self, version_id: int) -> AsyncGenerator[bytes]:
+        """GET /api/versions/{id}/content; see ``app.bridge.download``."""
+        return read_version(self._http, version_id)
 
     async def reconnect(self) -> None:
         """Try to reach the server now instead of at the next retry."""

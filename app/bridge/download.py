@@ -1,48 +1,26 @@
-"""A stored version into a file: checked against its hash, never over an existing file, never half."""
+"""The bytes of a stored version, as they come from the server, checked against their hash."""
 
-import asyncio
 import hashlib
-from pathlib import Path
-
-import aiohttp
+from collections.abc import AsyncGenerator
 
 from app.bridge.http import HttpClient
 from streams.failures import CommandFailed
-from streams.new_file import NewFile, make_folder
 
-PIECE_BYTES = 1024 * 1024
-
-
-async def download(http: HttpClient, version_id: int, target: Path) -> Path:
-    """Write the bytes to ``target``, or to a free name like it; return the path; raise CommandFailed."""
-
-    def begin() -> NewFile:
-        make_folder(target)
-        return NewFile(target, numbered=True)
-
-    new = await asyncio.to_thread(begin)
-    try:
-        async with http.open("GET", f"/api/versions/{version_id}/content", streaming=True) as answer:
-            wanted = answer.headers.get("ETag", "").strip('W/"')
-            found = await _copy(answer, new)
-        if wanted and found != wanted:
-            raise CommandFailed(
-                f"{target.name}: checksum mismatch.",
-                code="hash_mismatch",
-                hint="Verify the file.",
-            )
-        return await asyncio.to_thread(new.publish)
-    finally:
-        await asyncio.to_thread(new.discard)
+PIECE_BYTES = 256 * 1024
 
 
-async def _copy(answer: aiohttp.ClientResponse, new: NewFile) -> str:
+async def read_version(http: HttpClient, version_id: int) -> AsyncGenerator[bytes]:
+    """Give the bytes of a version in pieces; raise CommandFailed at the end where they are other ones.
+
+    Whoever writes them somewhere keeps nothing of them in that case.
+    """
     digest = hashlib.sha256()
-
-    def write(piece: bytes) -> None:
-        digest.update(piece)
-        new.write(piece)
-
-    async for piece in answer.content.iter_chunked(PIECE_BYTES):
-        await asyncio.to_thread(write, piece)
-    return digest.hexdigest()
+    async with http.open("GET", f"/api/versions/{version_id}/content", streaming=True) as answer:
+        wanted = answer.headers.get("ETag", "").strip('W/"')
+        async for piece in answer.content.iter_chunked(PIECE_BYTES):
+            digest.update(piece)
+            yield piece
+    if wanted and digest.hexdigest() != wanted:
+        raise CommandFailed(
+            f"Version {version_id}: checksum mismatch.", code="hash_mismatch", hint="Verify the file."
+        )

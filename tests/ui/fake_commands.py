@@ -1,7 +1,6 @@
 """Commands without a server: calls that a test reads."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from streams.commands import Outcome
@@ -124,9 +123,9 @@ class FakeCommands:
         self._call("undelete_files", tuple(file_ids))
         return Outcome(done=tuple(str(i) for i in file_ids))
 
-    async def download(self, version_id: int, target: Path) -> Path:
-        self._call("download", (version_id, target))
-        return target
+    async def read_version(self, version_id: int) -> AsyncGenerator[bytes]:
+        self._call("read_version", version_id)
+        yield f"content of {version_id}".encode()
 
     async def reconnect(self) -> None:
         self._call("reconnect")

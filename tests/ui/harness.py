@@ -28,6 +28,7 @@ from flet.messaging.session import Session
 from flet.pubsub.pubsub_hub import PubSubHub
 
 from streams.virtual_time import VirtualScheduler
+from tests.ui.fake_browser import FakeBrowser
 from ui.context import UiContext
 from ui.mounting import held_in, may_hold_controls, quicken
 
@@ -115,6 +116,10 @@ class PageHarness:
             report=lambda where, error: self.reports.append((where, error)),
             measure=self.latencies.append,
         )
+        self.browser = FakeBrowser()
+        """Takes the files that a page in a browser hands out."""
+        if web:
+            self.context.hand_out = self.browser.hand_out
 
     @classmethod
     @contextlib.asynccontextmanager

@@ -1,7 +1,9 @@
 """What is done with files in their view: what is offered, asked of the server and told."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import flet as ft
@@ -82,16 +84,44 @@ async def test_a_refused_download_says_why(desk: Desk) -> None:
     assert desk.messages[0] == "Download item-00000.log: The stored bytes are damaged."
 
 
-async def test_a_large_file_goes_to_the_downloads_folder_on_the_web(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ui.views.downloads.BROWSER_LIMIT_BYTES", 1)
-    desk.view._actions._downloads._folder = tmp_path / "Downloads"
+async def test_a_file_goes_to_where_the_user_is(desk: Desk) -> None:
     await desk.menu(1, "Download")
-    await desk.until(lambda: bool(desk.messages))
+    await desk.until(lambda: any("saved to" in text for text in desk.messages))
     file = fleet.file_of(1, desk.page.now())
-    assert desk.commands.calls == [("download", (file.version_id, tmp_path / "Downloads" / "item-00001.pdf"))]
-    assert desk.messages[0].startswith("item-00001.pdf saved to")
+    assert desk.commands.calls == [("read_version", file.version_id)]
+    assert desk.messages == ["item-00001.pdf saved to the browser's downloads"]
+    assert desk.page.browser.files == [("item-00001.pdf", f"content of {file.version_id}".encode())]
+
+
+async def test_several_files_come_as_one_archive_with_their_folders(desk: Desk) -> None:
+    files = [fleet.file_of(number, desk.page.now()) for number in range(5)]
+    desk.view._actions.download(files)
+    await desk.until(lambda: any("saved to" in text for text in desk.messages))
+    assert desk.messages == ["5 files saved to the browser's downloads"]
+    ((name, data),) = desk.page.browser.files
+    assert name.startswith("tidewatch-") and name.endswith(".zip")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        read = {info.filename: archive.read(info).decode() for info in archive.infolist()}
+    assert read == {f"{file.client_name}{file.path}": f"content of {file.version_id}" for file in files}
+
+
+async def test_a_download_can_be_stopped_and_leaves_nothing(desk: Desk) -> None:
+    asked = asyncio.Event()
+
+    async def never(_version_id: int) -> AsyncGenerator[bytes]:
+        yield b"beginning"
+        asked.set()
+        await asyncio.Event().wait()
+
+    desk.commands.read_version = never  # type: ignore[method-assign]
+    await desk.menu(1, "Download")
+    await asked.wait()
+    (message,) = desk.page.context.messages.all
+    assert message.action_label == "Stop" and message.ongoing
+    await desk.page.context.messages.do(message.number)
+    await desk.until(lambda: any("stopped" in text for text in desk.messages))
+    assert desk.page.browser.files == []
 
 
 async def test_no_order_is_offered_while_there_is_no_connection(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import flet as ft
 import pytest
@@ -217,23 +216,22 @@ async def test_the_bars_lead_to_their_lines(desk: Desk) -> None:
 
 
 async def test_an_export_has_every_line_that_is_filtered_and_the_filter(desk: Desk) -> None:
-    saved: list[dict[str, Any]] = []
-    desk.page.connection.replies["save_file"] = saved.append
+    saved = desk.page.browser.files
     desk.view._filters._on_search("mail-gw")
     wanted = desk.view._filters.value
     told = await desk.view._export.save(wanted, "txt", desk.page.now())
-    text = saved[0]["src_bytes"].decode()
+    text = saved[0][1].decode()
     matching = sum("mail-gw" in line.fields.get("client", "") for line in desk.logs.past)
     assert matching > 100 and text.count("disk full at client") == matching
+    assert saved[0][0].startswith("tidewatch-log-mail-gw-") and saved[0][0].endswith(".txt")
     assert "# text: mail-gw" in text and "# levels: info, warning, error" in text
     assert told is not None and f"{matching}" in told.replace(",", "")
     await desk.view._export.save(LogFilter(), "jsonl", desk.page.now())
-    head, first = saved[1]["src_bytes"].splitlines()[:2]
+    head, first = saved[1][1].splitlines()[:2]
     assert b'"export"' in head and b'"filter"' in head and b'"message"' in first
 
 
 async def test_one_line_is_no_lines(desk: Desk) -> None:
-    desk.page.connection.replies["save_file"] = lambda _asked: None
     del desk.logs.past[1:]
     told = await desk.view._export.save(LogFilter(), "txt", desk.page.now())
     assert told is not None and told.startswith("1 line is in ")

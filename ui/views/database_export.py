@@ -1,79 +1,76 @@
 """Brings the whole answer to a statement into a file: through a dialog, or through the browser on the web."""
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import flet as ft
 from reactivex import operators as ops
 
-from streams.new_file import NewFile, make_folder, numbered
+from streams.new_file import make_folder, not_written, numbered
 from streams.records.statements import ExportFormat, ExportProgress
 from streams.sources.database import DatabaseStreams
 from ui.context import UiContext
+from ui.delivery import Delivery, file_name, pieces_of_file
 from ui.format import counted
-from ui.views.downloads import BROWSER, BROWSER_LIMIT_BYTES, downloads_folder, temporary_folder
 
-COPIED_BYTES = 1024**2
 Tell = Callable[[ExportProgress], None]
 
 
 class DatabaseExport:
     """Writes row by row; cancelling the coroutine ends the statement and leaves no file."""
 
-    def __init__(
-        self, streams: DatabaseStreams, page: Callable[[], ft.Page], *, folder: Path | None = None
-    ) -> None:
-        self._streams, self._page = streams, page
-        self._folder = folder or downloads_folder()
-        self._picker: ft.FilePicker | None = None
+    def __init__(self, streams: DatabaseStreams, page: Callable[[], ft.Page], delivery: Delivery) -> None:
+        self._streams, self._page, self._delivery = streams, page, delivery
 
-    async def run(self, sql: str, kind: ExportFormat, tell: Tell) -> tuple[ExportProgress, str] | None:
-        """Export; return how much and where it is now, None if the user chose no place."""
-        name = f"query.{kind.suffix}"
+    async def run(
+        self, sql: str, kind: ExportFormat, tell: Tell, *, what: str, at: datetime
+    ) -> tuple[ExportProgress, str] | None:
+        """Export; return how much and where it is now, None if the user chose no place.
+
+        ``what`` is exported and ``at`` say what the file is called.
+        """
+        name = file_name(what, at, kind.suffix)
         if self._page().web:
             return await self._through_browser(sql, kind, name, tell)
-        folder = self._folder
-        try:
-            chosen = await self._the_picker().save_file(dialog_title="Export result", file_name=name)
-        except (ft.FletUnsupportedPlatformException, RuntimeError):
-            pass  # no dialog can be shown on this desktop: the downloads folder takes it
-        else:
-            if not chosen:
-                return None
-            folder, name = Path(chosen).parent, Path(chosen).name
-        done = await self._into(folder, name, sql, kind, tell)
+        target = await self._delivery.choose(name, "Export result")
+        if target is None:
+            return None
+        done = await self._into(target, sql, kind, tell)
         return done, str(done.path)
 
-    def _the_picker(self) -> ft.FilePicker:
-        if self._picker is None:
-            self._picker = ft.FilePicker()
-        return self._picker
-
-    async def _into(
-        self, folder: Path, name: str, sql: str, kind: ExportFormat, tell: Tell
-    ) -> ExportProgress:
+    async def _into(self, target: Path, sql: str, kind: ExportFormat, tell: Tell) -> ExportProgress:
         def prepare() -> Path:
-            make_folder(folder / name)
-            return next(numbered(folder / name))
+            make_folder(target)
+            return next(numbered(target))
 
-        target = await asyncio.to_thread(prepare)
-        return await self._streams.export(sql, kind, target).pipe(ops.do_action(tell))
+        free = await asyncio.to_thread(prepare)
+        return await self._streams.export(sql, kind, free).pipe(ops.do_action(tell))
 
     async def _through_browser(
         self, sql: str, kind: ExportFormat, name: str, tell: Tell
     ) -> tuple[ExportProgress, str]:
+        """Write it here first: an answer that fails in its middle is not to arrive as a part of one."""
         room = await asyncio.to_thread(temporary_folder)
         try:
-            done = await self._into(Path(room.name), name, sql, kind, tell)
-            written = Path(str(done.path))
-            if 0 < done.size_bytes <= BROWSER_LIMIT_BYTES:
-                content = await asyncio.to_thread(written.read_bytes)
-                await self._the_picker().save_file(file_name=name, src_bytes=content)
-                return done, BROWSER
-            return done, str(await asyncio.to_thread(copy_new, written, self._folder / name))
+            done = await self._into(Path(room.name) / name, sql, kind, tell)
+            whole = Path(str(done.path))
+            where = await self._delivery.give(name, lambda: pieces_of_file(whole), title="Export result")
+            assert where is not None  # a browser chooses no place
+            return done, where
         finally:
             await asyncio.to_thread(room.cleanup)
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for what goes on to the browser; raise CommandFailed."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="tidewatch-")
+    except OSError as error:
+        raise not_written(Path(os.environ.get("TMPDIR", "/tmp")), error) from error
 
 
 class Exporting:
@@ -103,14 +100,17 @@ class Exporting:
         self._task.cancel()
         return True
 
-    async def run(self, sql: str, kind: ExportFormat) -> None:
-        """Export the whole answer to a statement, in a task of its own."""
+    async def run(self, sql: str, kind: ExportFormat, what: str) -> None:
+        """Export the whole answer to a statement, in a task of its own; ``what`` names the file."""
         self._task = asyncio.current_task()
         self._on_running(True)
         self._say("Exporting…")
         said = "The export was cancelled; no file is left."
         try:
-            done = await self._export.run(sql, kind, lambda far: self._say(f"Exporting: {self._words(far)}"))
+            at = self._context.server_clock().astimezone(self._context.format.zone)
+            done = await self._export.run(
+                sql, kind, lambda far: self._say(f"Exporting: {self._words(far)}"), what=what, at=at
+            )
             said = ""
             if done is not None:
                 progress, where = done
@@ -128,12 +128,3 @@ class Exporting:
 
     def _words(self, progress: ExportProgress) -> str:
         return f"{counted(progress.rows, 'row')}, {self._context.format.size(progress.size_bytes)}"
-
-
-def copy_new(written: Path, target: Path) -> Path:
-    """Copy a finished file to a name that nothing has; return that name; raise CommandFailed."""
-    make_folder(target)
-    with NewFile(target, numbered=True) as new, written.open("rb") as source:
-        while piece := source.read(COPIED_BYTES):
-            new.write(piece)
-        return new.publish()

@@ -10,6 +10,7 @@ from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding
 from ui.bound import BoundView
 from ui.context import UiContext
+from ui.delivery import Delivery
 from ui.keys import Walked
 from ui.theme import GAP
 from ui.views.database_answer import Answer
@@ -46,7 +47,7 @@ class SqlTab(BoundView):
         self._lists = QueryLists(context, self.put)
         self._answer = Answer(context, streams, on_open=self._on_open, on_close=self._on_close)
         self._exporting = Exporting(
-            DatabaseExport(streams, lambda: self.page),
+            DatabaseExport(streams, lambda: self.page, Delivery(lambda: self.page, lambda: context.hand_out)),
             context,
             say=lambda text: self.touch(*self._answer.tell(text)),
             on_running=self._show_running,
@@ -219,7 +220,8 @@ class SqlTab(BoundView):
             word = "An export is running." if self._exporting.busy else "Run a statement first."
             self.touch(*self._answer.tell(word))
             return
-        self.act("Export", self._exporting.run(sql, kind))
+        what = f"query {' '.join(sql.split())[:60]}"
+        self.act("Export", self._exporting.run(sql, kind, what))
 
     # -- the row beside the answer
 

@@ -6,16 +6,16 @@ from typing import Any
 import flet as ft
 
 from streams.commands import Commands
-from streams.failures import TidewatchError
 from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState, Scope
+from streams.zip_stream import Entry, Pieces, zipped
 from ui.components.data_table_columns import RowAction
 from ui.components.selection_bar import BarAction
 from ui.context import UiContext
+from ui.delivery import Delivery, file_name, safe_name
 from ui.format import counted
 from ui.links import file_link
 from ui.views.copying import copy_link
-from ui.views.downloads import Downloads
 from ui.views.files_present import base_name, present_done
 from ui.views.outcomes import present_verified
 
@@ -39,7 +39,7 @@ class FileActions:
     ) -> None:
         self._on_moved = on_moved
         self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
-        self._downloads = Downloads(commands, page)
+        self._delivery = Delivery(page, lambda: context.hand_out)
 
     def of_selected(self, selected: Callable[[], list[BackupFile]]) -> tuple[BarAction, ...]:
         """Return what can be done with the files that are selected."""
@@ -68,45 +68,53 @@ class FileActions:
         )
 
     def download(self, files: Sequence[BackupFile]) -> None:
-        """Download the newest version of each."""
+        """Download the newest version of each; several come as one archive."""
         whole = [file for file in files if file.kind is EntryKind.FILE]
         if not whole:
             self._messages.warn("Folders and links have no content to download")
         elif len(whole) == 1:
-            self._download_one(whole[0].version_id, whole[0].path, whole[0].size_bytes)
+            self._download_one(whole[0].version_id, whole[0].path)
         else:
-            self._act(f"Download {counted(len(whole), 'file')}", self._download_many(whole))
+            self._download_many(whole)
 
     def download_version(self, version: FileVersion) -> None:
         """Download one version."""
-        self._download_one(version.id, version.path, version.size_bytes)
+        self._download_one(version.id, version.path)
 
-    def _download_one(self, version_id: int, path: str, size_bytes: int) -> None:
-        async def run() -> None:
-            where = await self._downloads.fetch(version_id, path, size_bytes)
-            if where is not None:
-                self._messages.done(f"{base_name(path)} saved to {where}", detail="Its hash was checked.")
+    def _download_one(self, version_id: int, path: str) -> None:
+        self._give(base_name(path), safe_name(path), lambda: self._commands.read_version(version_id))
 
-        self._act(f"Download {base_name(path)}", run())
+    def _download_many(self, files: Sequence[BackupFile]) -> None:
+        clients = sorted({file.client_name for file in files})
+        what = f"{clients[0]} {counted(len(files), 'file')}"
+        if len(clients) > 1:
+            what = f"{counted(len(clients), 'client')} {counted(len(files), 'file')}"
+        zone = self._context.format.zone
+        name = file_name(what, self._context.server_clock().astimezone(zone), "zip")
 
-    async def _download_many(self, files: Sequence[BackupFile]) -> None:
-        folder = await self._downloads.choose_folder()
-        if folder is None:
-            return
-        saved, problems = 0, list[str]()
-        for file in files:
-            try:
-                await self._downloads.fetch_into(folder, file.version_id, file.path)
-                saved += 1
-            except TidewatchError as error:
-                problems.append(f"{file.path}: {error.line()}")
-        if problems:
-            text = f"{counted(saved, 'file')} saved to {folder}, {len(problems)} not"
-            self._messages.error(text, detail="\n".join(problems))
-        else:
-            self._messages.done(
-                f"{counted(saved, 'file')} saved to {folder}", detail="Their hashes were checked."
+        def entry(file: BackupFile) -> Entry:
+            return Entry(
+                f"{file.client_name}/{file.path}",
+                file.modified_at.astimezone(zone),
+                lambda: self._commands.read_version(file.version_id),
             )
+
+        self._give(counted(len(files), "file"), name, lambda: zipped(map(entry, files)))
+
+    def _give(self, what: str, name: str, pieces: Pieces) -> None:
+        async def run() -> None:
+            with self._messages.stoppable(f"Downloading {what}") as tell:
+                words = self._context.format
+                where = await self._delivery.give(
+                    name,
+                    pieces,
+                    title="Save file",
+                    tell=lambda given: tell(f"Downloading {what}: {words.size(given)}"),
+                )
+            if where is not None:
+                self._messages.done(f"{what} saved to {where}", detail=f"{name}\nEach hash was checked.")
+
+        self._act(f"Download {what}", run())
 
     def verify(self, files: Sequence[BackupFile]) -> None:
         """Read the stored bytes again and check their hashes."""

@@ -21,6 +21,7 @@ from ui.bound import BoundView
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
 from ui.context import Place, UiContext
+from ui.delivery import Delivery
 from ui.links import filter_link, filters_part, is_id
 from ui.theme import GAP, VIEW_PADDING
 from ui.views.client_named import ClientNamed, say_missing
@@ -74,7 +75,7 @@ class LogsView(BoundView):
             on_link=self._copy_link,
             on_close=self._on_close,
         )
-        self._export = LogExport(self._streams, lambda: self.page)
+        self._export = LogExport(self._streams, Delivery(lambda: self.page, lambda: context.hand_out))
         notes = self._board.notes
         self._box = table_box(self._board.list.control, Empty("No log entries yet.", ft.Icons.NOTES))
         self._main = ft.Row(

@@ -1,19 +1,16 @@
 """The export of the log: every line the filter lets through, not only what is on the screen."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
-import flet as ft
 from reactivex import operators as ops
 
 from streams.logs import LogStreams, key_of
 from streams.records.logs import LogFilter, LogLine
 from streams.vocabulary import LogSource
+from ui.delivery import Delivery, file_name, pieces_of
 from ui.format import counted
-from ui.views.downloads import downloads_folder, hand_over
 from ui.views.logs_present import export_json_lines, export_text
 
 MOST_LINES: Final = 100_000
@@ -23,17 +20,15 @@ RENDER = {"txt": export_text, "jsonl": export_json_lines}
 class LogExport:
     """Reads all pages, writes them in one of the formats and hands the file to the user."""
 
-    def __init__(
-        self, streams: LogStreams, page: Callable[[], ft.Page], *, folder: Path | None = None
-    ) -> None:
-        self._streams, self._page = streams, page
-        self._folder = folder or downloads_folder()
+    def __init__(self, streams: LogStreams, delivery: Delivery) -> None:
+        self._streams, self._delivery = streams, delivery
 
     async def save(self, wanted: LogFilter, kind: str, at: datetime) -> str | None:
         """Export what ``wanted`` lets through; return how many lines went where, None if nowhere."""
         lines, cut = await self._all(wanted)
         data = await asyncio.to_thread(RENDER[kind], lines, wanted, at, cut=cut)
-        where = await self._hand_over(f"tidewatch-log-{at:%Y-%m-%d-%H%M%S}.{kind}", data)
+        name = file_name(f"log {wanted.text}", at, kind)
+        where = await self._delivery.give(name, lambda: pieces_of(data), title="Export log")
         told = f"{counted(len(lines), 'line')} {'is' if len(lines) == 1 else 'are'} in"
         return None if where is None else f"{told} {where}"
 
@@ -51,8 +46,3 @@ class LogExport:
             asks = before is not None and not cut
         lines.sort(key=key_of)
         return lines[-MOST_LINES:], cut
-
-    async def _hand_over(self, name: str, data: bytes) -> str | None:
-        return await hand_over(
-            ft.FilePicker(), self._page(), name, data, title="Export log", folder=self._folder
-        )

@@ -8,7 +8,7 @@ from streams.failures import ConfigRejected
 from streams.settings import SettingsPort
 from ui.components.confirm import Question, ask
 from ui.context import UiContext
-from ui.views.downloads import downloads_folder, hand_over
+from ui.delivery import Delivery, pieces_of
 from ui.views.settings_present import present_change
 
 FILE_NAME = "tidewatch.toml"
@@ -20,18 +20,13 @@ class SettingsFiles:
     def __init__(self, settings: SettingsPort, context: UiContext, page: Callable[[], ft.Page]) -> None:
         self._settings, self._context, self._page = settings, context, page
         self._picker = ft.FilePicker()
+        self._delivery = Delivery(page, lambda: context.hand_out)
 
     async def export(self) -> None:
         """Hand the file out, without its secrets."""
         text = await self._settings.export()
-        where = await hand_over(
-            self._picker,
-            self._page(),
-            FILE_NAME,
-            (text or "\n").encode(),
-            title="Export settings",
-            folder=downloads_folder(),
-        )
+        data = (text or "\n").encode()
+        where = await self._delivery.give(FILE_NAME, lambda: pieces_of(data), title="Export settings")
         if where is not None:
             self._context.messages.done(f"Settings exported to {where}", detail="Tokens are not in the file.")
 

@@ -23,6 +23,7 @@ from tests.app.bridge.support import (
     version_of,
 )
 from tests.servers import until
+from ui.delivery import written
 
 
 @pytest.fixture
@@ -87,10 +88,10 @@ async def test_a_download_is_whole_and_overwrites_nothing(
 ) -> None:
     version = await version_of(served)
     target = tmp_path / "out" / "a.txt"
-    assert await console.bridge.commands.download(version, target) == target
+    assert await written(target, lambda: console.bridge.commands.read_version(version)) == target
     assert target.read_bytes() == CONTENT
     target.write_text("mine")
-    second = await console.bridge.commands.download(version, target)
+    second = await written(target, lambda: console.bridge.commands.read_version(version))
     assert second == target.with_name("a (2).txt")
     assert second.read_bytes() == CONTENT
     assert target.read_text() == "mine"
@@ -103,7 +104,7 @@ async def test_a_damaged_file_leaves_nothing_behind(
     version = await version_of(served)
     damage(served)
     with pytest.raises(CommandFailed) as refused:
-        await console.bridge.commands.download(version, tmp_path / "out" / "a.txt")
+        await written(tmp_path / "out" / "a.txt", lambda: console.bridge.commands.read_version(version))
     assert refused.value.server_code == "damaged"
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -114,7 +115,7 @@ async def test_a_folder_that_cannot_be_written_is_said(
     version = await version_of(served)
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandFailed) as refused:
-        await console.bridge.commands.download(version, tmp_path / "file" / "a.txt")
+        await written(tmp_path / "file" / "a.txt", lambda: console.bridge.commands.read_version(version))
     assert refused.value.server_code == "not_written"
 
 
