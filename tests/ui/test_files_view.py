@@ -36,15 +36,15 @@ async def test_sorting_asks_the_database(desk: Desk) -> None:
     assert (desk.queries[-1].sort, desk.queries[-1].descending) == ("size", True)
 
 
-async def test_typing_asks_once_it_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_typing_asks_at_once_and_once_it_pauses(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     search = desk.view._tools._search
     monkeypatch.setattr(search, "_wait_s", 0.02)
     before = len(desk.queries)
     for text in ("r", "re", "rep"):
         await desk.page.fire(search.field, "change", text, value=text)
-    assert len(desk.queries) == before
-    await desk.until(lambda: len(desk.queries) > before)
-    assert [query.text for query in desk.queries[before:]] == ["rep"]
+    assert [query.text for query in desk.queries[before:]] == ["r"]
+    await desk.until(lambda: len(desk.queries) > before + 1)
+    assert [query.text for query in desk.queries[before:]] == ["r", "rep"]
 
 
 async def test_menus_narrow_and_nothing_found_can_be_cleared(desk: Desk) -> None:

@@ -16,7 +16,7 @@ HEIGHT = 36
 
 
 class SearchField:
-    """A search field that tells its text once the typing has paused for ``wait_s``.
+    """A search field that tells its first letter at once, the rest once typing has paused for ``wait_s``.
 
     Without a ``width`` it takes what is left of its line.
     """
@@ -32,6 +32,8 @@ class SearchField:
         self._on_search, self._wait_s = on_search, wait_s
         self._timer: asyncio.TimerHandle | None = None
         self._told = ""
+        self._typed_s = -wait_s
+        """When the last letter was typed."""
         self._clear = IconButton(
             ft.Icons.CLOSE,
             icon_size=15,
@@ -114,10 +116,12 @@ class SearchField:
             self._clear.visible = has_text
             self.control.update()
         self.close()
-        if self._wait_s:
-            self._timer = asyncio.get_running_loop().call_later(self._wait_s, self._tell_now)
-        else:
+        loop = asyncio.get_running_loop()
+        paused, self._typed_s = loop.time() - self._typed_s >= self._wait_s, loop.time()
+        if paused:
             self._tell_now()
+        else:
+            self._timer = loop.call_later(self._wait_s, self._tell_now)
 
     def _tell_now(self) -> None:
         self.close()
