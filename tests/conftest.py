@@ -66,6 +66,7 @@ PAGE: Final = tuple(
         "app/test_page_link",
         "app/test_page_patches",
         "ui/test_address_bar",
+        "ui/test_asking",
         "ui/test_analytics_view",
         "ui/test_backup_ends",
         "ui/test_backup_ends_pages",

@@ -6,6 +6,7 @@ from typing import Final
 
 import flet as ft
 import msgspec
+import reactivex as rx
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject
@@ -14,6 +15,7 @@ from streams.records.database import ColumnFilter, Direction, Edge, Key, PageQue
 from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams
 from ui.bound import BoundView
+from ui.components.asking import Asking
 from ui.components.pager import Pager, Turn
 from ui.components.states import Empty
 from ui.components.table_surface import nothing_found, table_box, table_surface
@@ -63,9 +65,10 @@ class DataTab(BoundView):
             on_sort=self._on_sort,
             on_cancel=self._on_close,
         )
-        self._box = table_box(
-            self._grid.control, Empty("This table has no rows.", ft.Icons.TABLE_ROWS_OUTLINED)
+        self._asking = Asking(
+            self._grid.control, context=context, key="rows.asking", word="Reading", on_stop=self._on_stop
         )
+        self._box = table_box(self._asking, Empty("This table has no rows.", ft.Icons.TABLE_ROWS_OUTLINED))
         self._pager = Pager(self._on_turn)
         self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
         self._count = RowCount(streams, self._on_count)
@@ -90,6 +93,7 @@ class DataTab(BoundView):
             expand=True,
         )
         self.adopt(self._panel)
+        self.adopt(self._asking)
         self._queries: BehaviorSubject[PageQuery | None] = BehaviorSubject(None)
         self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
 
@@ -126,8 +130,7 @@ class DataTab(BoundView):
             return self._streams.page(query).pipe(ops.map(tag))
 
         return self._queries.pipe(
-            ops.filter(lambda query: query is not None),
-            ops.map(ask),  # pyright: ignore[reportArgumentType]
+            ops.map(lambda query: rx.never() if query is None else ask(query)),
             ops.switch_latest(),
             # While another page is on its way the former stays, but never under the name of another table.
             ops.filter(
@@ -138,6 +141,14 @@ class DataTab(BoundView):
     def _ask(self, query: PageQuery) -> None:
         self._query = self._fresh_for = query
         self._queries.on_next(query)
+        self._asking.begin()
+
+    def _on_stop(self) -> None:
+        self._queries.on_next(None)
+        self._asking.end()
+        self.context.messages.warn(
+            "Reading was stopped: these rows are not the answer to what stands above them"
+        )
 
     def _is_empty(self, asked: _Asked) -> bool:
         query = asked.query
@@ -146,6 +157,7 @@ class DataTab(BoundView):
     def _show_page(self, asked: _Asked) -> None:
         if asked.query is not self._query:
             return
+        self._asking.end()
         fresh, self._fresh_for = self._fresh_for is asked.query, None
         before = self._page if not fresh and self._shown_query is asked.query else None
         self._page, self._shown_query = asked.page, asked.query

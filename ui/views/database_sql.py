@@ -9,6 +9,7 @@ from streams.snapshot import Snapshot
 from streams.sources.database import DatabaseStreams, QueryRun
 from ui.binding import Binding
 from ui.bound import BoundView
+from ui.components.asking import Asking
 from ui.context import UiContext
 from ui.delivery import Delivery
 from ui.keys import Walked
@@ -65,13 +66,16 @@ class SqlTab(BoundView):
             self._answer.status,
         )
         self._stop = self._tools.stop
+        self._asking = Asking(
+            self._answer.control, context=context, key="sql.asking", word="Running", on_stop=self.cancel
+        )
         self._main = ft.Column(
             [
                 self._editor_box,
                 grip(self._on_drag, lambda: context.prefs.put(_HEIGHT, self._editor_box.height)),
                 self._tools.control,
                 ft.Container(height=6),
-                self._answer.control,
+                self._asking,
             ],
             spacing=0,
             expand=True,
@@ -90,6 +94,7 @@ class SqlTab(BoundView):
             expand=True,
         )
         self.adopt(self._panel)
+        self.adopt(self._asking)
 
     @property
     def walked(self) -> Walked | None:
@@ -139,6 +144,7 @@ class SqlTab(BoundView):
         else:
             self._binding.switch(self._query.stream)
         self._show_running(True)
+        self._asking.begin()
         self.touch(*self._answer.tell("Running…"))
 
     def cancel(self) -> None:
@@ -147,7 +153,8 @@ class SqlTab(BoundView):
             return
         self._end()
         self._show_running(False)
-        self.touch(*self._answer.tell("Cancelled."))
+        self._asking.end()
+        self.touch(*self._answer.tell("Cancelled: what is shown answers the statement before."))
 
     def _end(self) -> None:
         run, self._query = self._query, None
@@ -165,6 +172,7 @@ class SqlTab(BoundView):
         if self._query is None or (result is None and snapshot.failure is None):
             return
         self._show_running(False)
+        self._asking.end()
         if result is None:
             if snapshot.failure is not None:
                 self.touch(*self._answer.show_failure(snapshot.failure))

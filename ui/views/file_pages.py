@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
+import reactivex as rx
 from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject
@@ -26,7 +27,7 @@ class FilePages:
         self._file_page = file_page
         self.query = first
         self._fresh_for: FileQuery | None = None
-        self._queries: BehaviorSubject[FileQuery] = BehaviorSubject(first)
+        self._queries: BehaviorSubject[FileQuery | None] = BehaviorSubject(first)
         self._page: FilePage | None = None
         self._number: int | None = 0
         self._next_number: int | None = 0
@@ -39,7 +40,9 @@ class FilePages:
             ops.filter(lambda snapshot: snapshot.value is not None or snapshot.failure is not None),
         )
 
-    def _answers(self, query: FileQuery) -> Observable[Snapshot[Asked]]:
+    def _answers(self, query: FileQuery | None) -> Observable[Snapshot[Asked]]:
+        if query is None:
+            return rx.never()
         if self._asked is None or self._asked[0] != query:
             self._asked = query, self._file_page(query)
 
@@ -61,6 +64,10 @@ class FilePages:
             self._next_number = 0
         self.query = self._fresh_for = query
         self._queries.on_next(query)
+
+    def stop(self) -> None:
+        """Give up the question that stands: what is shown stays that of the former one."""
+        self._queries.on_next(None)
 
     def turn(self, turn: Turn) -> None:
         """Turn the page, unless the one that is shown answers a former question."""

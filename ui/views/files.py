@@ -13,6 +13,7 @@ from streams.snapshot import Delta, Snapshot
 from streams.vocabulary import FileState, Health
 from ui.bound import BoundView
 from ui.components.aside import Aside
+from ui.components.asking import Asking
 from ui.components.data_table import DataTable, TableEvents
 from ui.components.filter_cards import HEIGHT as CARDS_HEIGHT
 from ui.components.filter_cards import CardWords, FilterCards
@@ -91,9 +92,16 @@ class FilesView(BoundView):
         self._bar = SelectionBar(self._actions.of_selected(self._selected), self._table.clear_selection)
         context.palette.offer("files.selected", lambda: self._bar.offers("file") if self.looking else ())
         self._pager = Pager(self._on_turn)
-        self._box = table_box(
+        self._asking = Asking(
             # The pager tells of the rows above it: it comes and goes with them.
             ft.Column([self._table.control, self._pager.control], spacing=0),
+            context=context,
+            key="files.asking",
+            word="Looking",
+            on_stop=self._on_stop,
+        )
+        self._box = table_box(
+            self._asking,
             Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2),
         )
         self._aside = Aside(
@@ -109,6 +117,7 @@ class FilesView(BoundView):
             expand=True,
         )
         self.adopt(self._versions)
+        self.adopt(self._asking)
         self.adopt(self._transfers)
         self._card_words: dict[str, CardWords] | None = None
         self._pages = FilePages(streams.file_page, self._filter.query(context.server_clock()))
@@ -127,9 +136,15 @@ class FilesView(BoundView):
 
     # -- asking
 
+    def _on_stop(self) -> None:
+        self._pages.stop()
+        self._asking.end()
+        self.context.messages.warn("The search was stopped: what is shown is not its answer")
+
     def _ask(self) -> None:
         self.context.prefs.put("files.filter", asdict(self._filter))
         self._pages.ask(self._filter.query(self.context.server_clock()), first=True)
+        self._asking.begin()
 
     def _on_filter(self, chosen: FileFilter) -> None:
         self._named.forget()  # what is chosen by hand holds, whoever a link still looks for
@@ -147,6 +162,7 @@ class FilesView(BoundView):
 
     def _on_turn(self, turn: Turn) -> None:
         self._pages.turn(turn)
+        self._asking.begin()
 
     def _set_filter(self, chosen: FileFilter) -> None:
         self.touch(*self._tools.set(chosen))
@@ -234,6 +250,8 @@ class FilesView(BoundView):
 
     def _show_page(self, asked: Asked) -> None:
         fresh = self._pages.take(asked)
+        if fresh is not None:
+            self._asking.end()
         if fresh is None:
             return
         page = asked[1]
