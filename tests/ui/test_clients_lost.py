@@ -114,7 +114,7 @@ async def test_the_menu_of_a_row_offers_only_what_needs_no_server() -> None:
         assert "Back up now" in before
         desk.streams.lose()
         desk.page.frame()
-        assert await offered() == ["Details", "Show files", "Copy link"]
+        assert await offered() == ["Details", "Show files", "Show log", "Copy link"]
         desk.streams.fill()
         desk.page.frame()
         assert await offered() == before

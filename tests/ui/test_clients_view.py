@@ -293,6 +293,11 @@ async def test_files_of_a_client(desk: Desk) -> None:
     assert desk.went == [Place("files", f"client:{fleet.client_id('app-01')}")]
 
 
+async def test_the_log_of_a_client_is_one_click_from_its_row(desk: Desk) -> None:
+    await desk.menu(0, "Show log")
+    assert desk.went == [Place("logs", f"client:{fleet.client_id('app-01')}:app-01")]
+
+
 async def test_a_removed_client_closes_its_details(desk: Desk) -> None:
     await desk.click_row(0)
     desk.streams.clients.remove(fleet.client_id("app-01"))

@@ -84,7 +84,7 @@ async def test_the_clients_view(scopes: tuple[Scope, ...]) -> None:
         assert row is not None
         for action in menu_of(desk.view._table._actions, row):  # type: ignore[arg-type]
             needs = {"Remove for good…": DESTROY}.get(action.label, OPERATE)
-            if action.label in ("Details", "Show files", "Copy link"):
+            if action.label in ("Details", "Show files", "Show log", "Copy link"):
                 assert action.needs is None and not action.refused
             elif action.label != "Back up now":  # it may back up already
                 assert action.refused == (right(scopes, needs)[1] or ""), action.label

@@ -7,6 +7,7 @@ import flet as ft
 
 from streams.commands import Commands
 from streams.failures import TidewatchError
+from streams.records.clients import Client
 from streams.vocabulary import Scope
 from ui.components.confirm import Question, ask
 from ui.context import Place, UiContext
@@ -229,6 +230,10 @@ class ClientActions:
             self._context.messages.done(f"Goal of {self._who([client_id])} is {present_goal(goal_s)} now")
 
         self._act(f"Set the goal of {self._who([client_id])}", run())
+
+    def show_log(self, client: Client) -> None:
+        """Lead to the log lines of a client."""
+        self._context.go(Place("logs", f"client:{client.id}:{client.name}"))
 
     def show_files(self, client_id: str) -> None:
         """Go to the files of a client."""

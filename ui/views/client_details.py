@@ -277,8 +277,7 @@ class ClientDetails(BoundView):
 
     def _on_log(self) -> None:
         if self._row is not None:
-            client = self._row.client
-            self.context.go(Place("logs", f"client:{client.id}:{client.name}"))
+            self._actions.show_log(self._row.client)
 
     def _on_files(self) -> None:
         if self._row is not None:

@@ -58,6 +58,7 @@ def row_actions(
             needs=Scope.OPERATE,
         ),
         RowAction("Show files", ft.Icons.FOLDER_OPEN, lambda: actions.show_files(key)),
+        RowAction("Show log", ft.Icons.SUBJECT, lambda: actions.show_log(client)),
         RowAction("Copy link", ft.Icons.LINK, lambda: actions.copy_link_to(client.name)),
         _shut_or_allow(actions, row),
         RowAction(
