@@ -121,6 +121,7 @@ OUR_CLOCK = {
     "ui/context.py": "makes both clocks",
     "ui/drawing.py": "measures what comes to the screen here; the offset is added by who takes it",
     "ui/messages.py": "messages of this console",
+    "ui/components/asking.py": "how long this console has been asking",
     "ui/components/connection_status.py": "the connection is this console's",
     "ui/components/lost_bar.py": "the connection is this console's",
     "ui/components/states.py": "when this console was last told",
