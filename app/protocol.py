@@ -18,6 +18,7 @@ from app.wire_limits import (
     MAX_ENTRIES,
     MAX_HASHES,
     MAX_IDS,
+    MAX_RUN_NAMES,
     MAX_WORD,
     Bytes,
     CorrelationId,
@@ -310,6 +311,18 @@ class Accepted(Record, frozen=True, kw_only=True):
     revision_before: str
 
 
+class FailedName(Record, frozen=True, kw_only=True):
+    """A name that could not be backed up, and why, both for people."""
+
+    path: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Make both such that they can be shown."""
+        force_setattr(self, "path", spoken(self.path))
+        force_setattr(self, "reason", spoken(self.reason))
+
+
 class FinishRun(Record, frozen=True, kw_only=True):
     """How a backup ended, as its agent saw it.
 
@@ -326,6 +339,8 @@ class FinishRun(Record, frozen=True, kw_only=True):
     files_failed: Count = 0
     bytes_seen: Size = 0
     bytes_sent: Size = 0
+    failed: Annotated[tuple[FailedName, ...], msgspec.Meta(max_length=MAX_RUN_NAMES)] = ()
+    """The first names that could not be backed up."""
 
     def __post_init__(self) -> None:
         """Make the reason such that it can be shown."""

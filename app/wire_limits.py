@@ -20,6 +20,8 @@ MAX_IDS: Final = 10_000
 """Clients or files that one command is about."""
 MAX_BATCH_BLOBS: Final = 5000
 """Contents in one batch."""
+MAX_RUN_NAMES: Final = 100
+"""Names of one run that failed, and as many that have vanished, are told and kept."""
 MAX_REASON: Final = 1000
 """Characters of a reason, or of the first name of many, in events, lines and transfers."""
 MAX_LABEL: Final = 1000

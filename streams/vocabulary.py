@@ -49,6 +49,8 @@ class FileResult(Word):
 
     NEW = "new"
     CHANGED = "changed"
+    VANISHED = "vanished"
+    FAILED = "failed"
 
 
 class RunTrigger(Word):

@@ -8,7 +8,8 @@ from app.agent.attributes import AttributeReader
 from app.agent.left_out import OF_THE_SERVER, OWN
 from app.agent.names import shown
 from app.agent_frames import AgentProgress
-from app.protocol import FinishRun
+from app.protocol import FailedName, FinishRun
+from app.wire_limits import MAX_RUN_NAMES
 from streams.vocabulary import RunState
 
 REASONS_TOLD = 3
@@ -110,4 +111,8 @@ class Counts:
             files_failed=len(self.failed) + len(self.missing),
             bytes_seen=self.bytes_seen,
             bytes_sent=bytes_sent,
+            failed=tuple(
+                FailedName(path=shown(path), reason=reason)
+                for path, reason in [*self.missing, *self.failed][:MAX_RUN_NAMES]
+            ),
         )

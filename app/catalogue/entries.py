@@ -17,6 +17,7 @@ from app.catalogue.file_events import emit_files_changed
 from app.catalogue.paths import path_of
 from app.catalogue.revision import current, renew
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
+from app.catalogue.run_names import keep_vanished
 from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.search import add_paths
 from app.catalogue.tally import Tally
@@ -173,11 +174,13 @@ class Entries:
             run = self._find_run(transaction, run_id)
             tally = Tally()
             gone: list[dict[str, Any]] = []
+            went: list[bytes] = []
             for row in _known_files(transaction, run.client_no, part).values():
                 if row.vanished_at is not None:
                     continue
                 state = row.state if row.deleted_at is not None else FileState.VANISHED.value
                 gone.append({"which": row.id, "version": row.version_id, "state": state})
+                went.append(row.raw_path)
                 tally.add(row.kind, row.state, row.size_bytes, row.blob_id is not None, -1)
                 tally.add(row.kind, state, row.size_bytes, row.blob_id is not None)
             if gone:
@@ -189,6 +192,7 @@ class Entries:
                     [{"which": each["which"], "state": each["state"]} for each in gone],
                 )
                 _end_versions(transaction, [each["version"] for each in gone])
+                keep_vanished(transaction, run, went)
                 _note(transaction, run, {"files_vanished": len(gone)})
                 _tell(transaction, run, tally, len(gone))
             return _accepted(transaction, run, len(gone), len(gone))

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Table, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.access_schema import tokens
@@ -18,7 +18,7 @@ from app.catalogue.errors import NotMarked
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.holds import DueClient, refuse_protected
 from app.catalogue.readers import Readers
-from app.catalogue.schema import activity, client_contents, clients, files, run_rollup, runs
+from app.catalogue.schema import activity, client_contents, clients, files, run_names, run_rollup, runs
 from app.catalogue.times import from_us
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction
@@ -148,6 +148,7 @@ def _forget_rows(transaction: Transaction, most: int) -> int:
         lambda: _forget_of(
             transaction, run_rollup, run_rollup.c.step_s.in_(STEPS_S) & (run_rollup.c.client_no == no), most
         ),
+        lambda: _forget_of(transaction, run_names, run_names.c.run_id.in_(_runs_of(no)), most),
         lambda: _forget_of(transaction, runs, runs.c.client_no == no, most),
     )
     for part in parts:
@@ -155,6 +156,10 @@ def _forget_rows(transaction: Transaction, most: int) -> int:
             return count
     transaction.run(delete(clients).where(clients.c.no == no))
     return 1
+
+
+def _runs_of(no: int) -> Select[tuple[int]]:
+    return select(runs.c.id).where(runs.c.client_no == no)
 
 
 def _forget_files(transaction: Transaction, no: int, most: int) -> int:

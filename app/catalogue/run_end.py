@@ -9,6 +9,7 @@ from app.catalogue.analytics_rollup import count_runs
 from app.catalogue.clients import change
 from app.catalogue.errors import RunEnded, UnknownRun
 from app.catalogue.rows import run_of, select_runs
+from app.catalogue.run_names import keep_failed
 from app.catalogue.schema import clients, runs
 from app.catalogue.totals import clamped
 from app.catalogue.transaction import Told, Transaction
@@ -75,6 +76,7 @@ def end(transaction: Transaction, row: AnyRow, finish: FinishRun, received_bytes
         .where(runs.c.id == row.id)
         .values(state=finish.state.value, reason=finish.reason, finished_at=ended_us, **counts)
     )
+    keep_failed(transaction, row.id, finish.failed)
     counted = {"client_no": row.client_no, "state": finish.state.value, "finished_at": ended_us}
     count_runs(transaction, [counted | counts])
     run = run_of(run_row(transaction, row.id))

@@ -16,6 +16,7 @@ from app.catalogue.readable import UNREADABLE, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import REMOVED, run_of, select_runs
 from app.catalogue.run_end import AGENT_GONE, end, force_end, run_row, running_row, unknown_run
+from app.catalogue.run_names import names_of
 from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.times import to_us
 from app.catalogue.totals import clamped, summed
@@ -171,7 +172,7 @@ class Runs:
         return run_of(rows[0])
 
     async def details(self, run_id: int) -> RunDetails:
-        """Return a run with the first of its files; raises UnknownRun."""
+        """Return a run with the first of its files and of its other names; raises UnknownRun."""
         earlier = file_versions.alias("earlier")
         first = ~(
             select(earlier.c.id)
@@ -189,6 +190,7 @@ class Runs:
         rows = await self._readers.rows(wanted)
         return RunDetails(
             run=run,
+            names=await self._readers.read(lambda connection: names_of(connection, run_id)),
             files=tuple(
                 RunFile(
                     file_id=row.id,

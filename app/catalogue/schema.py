@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 """The newest migration; the catalogue is brought to it at start."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -115,6 +115,17 @@ runs = Table(
     Index("ix_runs_finished", "finished_at"),
     Index("ix_runs_protected", "id", sqlite_where=text("protected = 1")),
 )
+
+run_names = Table(
+    "run_names",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("result", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("reason", String, nullable=False, default=""),
+)
+"""The first names of each run that failed or have vanished; see ``catalogue.run_names``."""
 
 blobs = Table(
     "blobs",

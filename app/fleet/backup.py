@@ -21,12 +21,14 @@ from app.protocol import (
     BatchStored,
     BlobStored,
     Entries,
+    FailedName,
     FinishRun,
     Hashes,
     MissingReply,
     StartRun,
     Vanished,
 )
+from app.wire_limits import MAX_RUN_NAMES
 from streams.records.runs import Run
 from streams.vocabulary import EntryKind, RunState, RunTrigger
 
@@ -280,12 +282,18 @@ class Backup:
         self._disk.told_gone(gone)
         self._counts.files_vanished = len(gone)
 
+    def _failed_names(self, fate: Fate) -> tuple[FailedName, ...]:
+        """Return which files of the simulated machine could not be read."""
+        paths = sorted(self._disk.tree)[: min(fate.failed_files, MAX_RUN_NAMES)]
+        return tuple(FailedName(path=path, reason=fate.reason or "it was locked") for path in paths)
+
     async def _finish(self, fate: Fate) -> None:
         finish = FinishRun(
             state=fate.state, reason=fate.reason, files_seen=self._counts.files_done + fate.failed_files,
             files_new=self._counts.files_new, files_changed=self._counts.files_changed,
             files_vanished=self._counts.files_vanished, files_failed=fate.failed_files,
             bytes_seen=self._counts.bytes_seen, bytes_sent=self._counts.bytes_sent,
+            failed=self._failed_names(fate),
         )  # fmt: skip
         try:
             await self._api.call("POST", f"/api/agent/runs/{self._run_id}/finish", Run, json=finish)

@@ -50,10 +50,22 @@ class RunFile(Record, frozen=True, kw_only=True):
     size_bytes: int
 
 
+class RunName(Record, frozen=True, kw_only=True):
+    """A name of which a run has stored nothing: it could not be read, or is no longer there."""
+
+    path: str
+    result: FileResult
+    """failed or vanished."""
+    reason: str = ""
+    """Why it could not be read, in the words of the agent."""
+
+
 class RunDetails(Record, frozen=True, kw_only=True):
     """A run, and the first of the files that it has stored versions of, as far as these are still kept."""
 
     run: Run
+    names: tuple[RunName, ...] = ()
+    """The first names that failed, then the first that have vanished; the counters of the run tell all."""
     files: tuple[RunFile, ...] = ()
     more_files: bool = False
 

@@ -17,7 +17,7 @@ from streams.failures import Failure
 from streams.records.clients import Client
 from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.records.link import Latency, Link
-from streams.records.runs import Progress, Run, RunDetails, RunFile, RunPage, RunResults
+from streams.records.runs import Progress, Run, RunDetails, RunFile, RunName, RunPage, RunResults
 from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
 from streams.records.server_settings import ServerSettingsSheet
 from streams.snapshot import Delta, Snapshot
@@ -327,7 +327,11 @@ class FakeStreams:
             )
             for i in range(1, 6)
         )
-        return rx.of(self.ok(RunDetails(run=run, files=files))).pipe(ops.concat(rx.never()))
+        names = (
+            RunName(path="/srv/data/locked.db", result=FileResult.FAILED, reason="it was locked"),
+            RunName(path="/srv/data/gone.txt", result=FileResult.VANISHED),
+        )
+        return rx.of(self.ok(RunDetails(run=run, names=names, files=files))).pipe(ops.concat(rx.never()))
 
     def _client_activity(self, client_id: str) -> Observable[Snapshot[tuple[Activity, ...]]]:
         mine = tuple(a for a in fleet.activity(self.now()) if a.client_id == client_id)

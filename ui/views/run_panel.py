@@ -10,7 +10,7 @@ from reactivex import operators as ops
 
 from streams.bag import Streams
 from streams.records.logs import LogFilter, LogLine, LogPage
-from streams.records.runs import Run, RunDetails, RunFile
+from streams.records.runs import Run, RunDetails
 from streams.safe_text import label_text
 from streams.snapshot import Snapshot
 from streams.vocabulary import FileResult, Health, RunState, RunTrigger
@@ -33,6 +33,8 @@ _TRIGGERS: Final = {
 _RESULTS: Final = {
     FileResult.NEW: (ft.Icons.ADD_CIRCLE_OUTLINE, Tone.OK),
     FileResult.CHANGED: (ft.Icons.CHANGE_CIRCLE_OUTLINED, Tone.BUSY),
+    FileResult.VANISHED: (ft.Icons.CLOUD_OFF, Tone.QUIET),
+    FileResult.FAILED: (ft.Icons.ERROR, Tone.BAD),
 }
 
 
@@ -59,6 +61,21 @@ def present_run_numbers(run: Run, words: Formatter) -> tuple[tuple[str, str, str
         ("Failed", count_text(run.files_failed), "Files that could not be read, as the agent says"),
         ("Sent", words.size(run.bytes_sent), f"Received by the server: {words.exact_size(run.bytes_sent)}"),
     )
+
+
+def present_files_title(details: RunDetails) -> str:
+    """Return what the list below has, and of how much more it is a part."""
+    run = details.run
+    parts: list[str] = []
+    for result, count in ((FileResult.FAILED, run.files_failed), (FileResult.VANISHED, run.files_vanished)):
+        listed = sum(name.result is result for name in details.names)
+        if listed:
+            of = f"{count_text(listed)} of {count_text(count)}" if count > listed else count_text(listed)
+            parts.append(f"{of} {result.value}")
+    stored = counted(len(details.files), "file") if not details.more_files else "the first files"
+    parts.append(f"stored by it and still kept: {stored}")
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
 
 
 class RunPanel(BoundView):
@@ -142,35 +159,14 @@ class RunPanel(BoundView):
         self._head.tooltip = words.exact_time(run.started_at)
         self._reason.value, self._reason.visible = label_text(run.reason or ""), bool(run.reason)
         self._numbers.controls = [_number(*each) for each in present_run_numbers(run, words)]
-        stored = counted(len(details.files), "file") if not details.more_files else "the first files"
-        self._files_title.value = f"Stored by it and still kept: {stored}"
+        self._files_title.value = present_files_title(details)
         ordered = sorted(details.files, key=lambda file: (file.result is not FileResult.NEW, file.path))
-        self._files.controls = [self._file(file, words) for file in ordered]
+        self._files.controls = [
+            *(_line(name.result, name.path, name.reason) for name in details.names),
+            *(_line(file.result, file.path, words.size(file.size_bytes)) for file in ordered),
+        ]
         # What is in a box is not walked with what is around it.
         self.touch(self, self._head, self._reason, self._numbers, self._files_title, self._files)
-
-    def _file(self, file: RunFile, words: Formatter) -> ft.Control:
-        icon, tone = _RESULTS[file.result]
-        path = ft.Text(
-            label_text(file.path),
-            size=12,
-            font_family=MONO,
-            color=INK,
-            no_wrap=True,
-            overflow=ft.TextOverflow.ELLIPSIS,
-            expand=True,
-            tooltip=label_text(file.path),
-        )
-        return ft.Row(
-            [
-                ft.Icon(icon, size=14, color=tone.color),
-                ft.Text(file.result, size=SIZE_SMALL, color=QUIET_INK, width=56),
-                path,
-                small_text(words.size(file.size_bytes)),
-            ],
-            spacing=6,
-            height=20,
-        )
 
     def _show_lines(self, page: LogPage) -> None:
         words = self.context.format
@@ -206,6 +202,35 @@ class RunPanel(BoundView):
     def _show_log(self) -> None:
         if self._shown_run is not None:
             self.context.go(Place("logs", f"run:{self._shown_run.id}"))
+
+
+def _line(result: FileResult, name: str, told: str) -> ft.Control:
+    """Return a name with what has become of it, and what there is to say of that."""
+    icon, tone = _RESULTS[result]
+    path = ft.Text(
+        label_text(name),
+        size=12,
+        font_family=MONO,
+        color=INK,
+        no_wrap=True,
+        overflow=ft.TextOverflow.ELLIPSIS,
+        expand=3,
+        tooltip=label_text(name),
+    )
+    more = small_text(label_text(told))
+    more.tooltip, more.text_align = label_text(told) or None, ft.TextAlign.RIGHT
+    if result is FileResult.FAILED:
+        more.expand = 2
+    return ft.Row(
+        [
+            ft.Icon(icon, size=14, color=tone.color),
+            ft.Text(result.value, size=SIZE_SMALL, color=QUIET_INK, width=56),
+            path,
+            more,
+        ],
+        spacing=6,
+        height=20,
+    )
 
 
 def _snapshot(page: LogPage) -> Snapshot[LogPage]:

@@ -38,6 +38,7 @@ async def test_a_client_goes_with_all_that_is_kept_of_it(catalogue: Catalogue, t
     await back_up(catalogue, client, entry("a", "three"))
     run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
     await catalogue.runs.add_vanished(run.id, [b"b"])
+    assert await rows_of(catalogue, "run_names") == 1
     await catalogue.files.delete([(await catalogue.files.page(FileQuery(limit=1))).rows[0].id])
     held = await catalogue.removal.holdings(client.id)
     assert (held.name, held.files, held.runs) == ("old-laptop", 2, 3)
@@ -50,7 +51,16 @@ async def test_a_client_goes_with_all_that_is_kept_of_it(catalogue: Catalogue, t
     with pytest.raises(UnknownClient):
         await catalogue.clients.one(client.id)
     assert await catalogue.removal.finish() > 0
-    for table in ("clients", "files", "file_versions", "runs", "client_contents", "blobs", "run_rollup"):
+    for table in (
+        "clients",
+        "files",
+        "file_versions",
+        "runs",
+        "client_contents",
+        "blobs",
+        "run_rollup",
+        "run_names",
+    ):
         # The sums of all clients together stay.
         left = 1 if table == "run_rollup" else 0
         assert await rows_of(catalogue, table) == before[table] + left, table

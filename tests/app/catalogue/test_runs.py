@@ -2,9 +2,10 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, ClientDisconnected, RunEnded, UnknownRun
-from app.protocol import FinishRun
+from app.protocol import FailedName, FinishRun
+from app.wire_limits import MAX_RUN_NAMES
 from streams.records.events import Event
-from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger
+from streams.vocabulary import ClientState, EventKind, FileResult, RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, folder
 
 
@@ -66,6 +67,27 @@ async def test_a_run_that_its_agent_did_not_end_tells_what_came_of_it(catalogue:
     ended = await catalogue.runs.one(run.id)
     assert (ended.files_seen, ended.files_new, ended.files_changed, ended.files_vanished) == (3, 2, 1, 1)
     assert (ended.bytes_seen, ended.bytes_sent) == (29, 18)
+
+
+async def test_the_first_names_that_failed_or_vanished_are_kept_with_their_run(catalogue: Catalogue) -> None:
+    client = await enrol(catalogue)
+    many = [f"file {number:03}" for number in range(MAX_RUN_NAMES + 30)]
+    await back_up(catalogue, client, *(entry(name, "same") for name in many))
+    run = await catalogue.runs.start(client.id, RunTrigger.AGENT)
+    for start in range(0, len(many), 50):
+        names = [name.encode() for name in many[start : start + 50]]
+        await catalogue.runs.add_vanished(run.id, names)
+        await catalogue.runs.add_vanished(run.id, names)  # told again, as after an answer that was lost
+    failed = tuple(FailedName(path=f"/locked/{n}", reason="in use\x1b[31m") for n in range(3))
+    finish = FinishRun(state=RunState.PARTIAL, files_failed=3, failed=failed)
+    await catalogue.runs.finish(run.id, finish)
+    await catalogue.runs.finish(run.id, finish)
+    details = await catalogue.runs.details(run.id)
+    assert [name.path for name in details.names[:3]] == ["/locked/0", "/locked/1", "/locked/2"]
+    assert "\x1b" not in details.names[0].reason and details.names[0].reason.startswith("in use")
+    vanished = [name.path for name in details.names if name.result is FileResult.VANISHED]
+    assert len(vanished) == MAX_RUN_NAMES and set(vanished) < set(many)
+    assert details.run.files_vanished == len(many)
 
 
 async def test_failures_are_counted_from_the_first_after_a_good_one(
