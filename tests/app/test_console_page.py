@@ -47,6 +47,8 @@ async def test_of_two_pages_the_one_that_is_closed_is_forgotten() -> None:
             "meter": LatencyMeter(),
             "prefs": SessionPrefs(),
             "desk": None,
+            "access": None,
+            "hand_out": None,
             "loop": asyncio.get_running_loop(),
             "tasks": Tasks(),
         }

@@ -1,12 +1,13 @@
 """Every view in every size: nothing that can be pressed is cut off, out of reach or under something else."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.e2e.driver import Screen, open_screen
+from tests.e2e.driver import Screen, open_screen, until
 from tests.e2e.processes import run_console
 from ui.views.registry import VIEWS
 
@@ -52,6 +53,8 @@ FAULTS = """() => {
   return faults;
 }"""
 
+SETTLED_S = 15.0
+"""How long a busy machine may take to put all in its place."""
 SHORT = ((900, 700), (640, 400))
 """The smallest window of the plan, and 1280x800 at 200 %."""
 LONG = ((853, 533), (1024, 640), (1280, 800), (1440, 900), (1920, 1080), (2560, 1600), (3840, 2160))
@@ -62,8 +65,17 @@ async def _faults(screen: Screen) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for spec in VIEWS:
         await screen.go(spec.label)
-        await asyncio.sleep(1.5)  # what is drawn anew at each answer has settled
-        if faults := await screen.page.evaluate(FAULTS):
+        faults: list[Any] = []
+
+        async def none(faults: list[Any] = faults) -> bool:
+            # What is drawn anew at each answer takes its place before long.
+            faults[:] = await screen.page.evaluate(FAULTS)
+            return not faults
+
+        await asyncio.sleep(1.5)  # the answers have come
+        with contextlib.suppress(AssertionError):
+            await until(none, within_s=SETTLED_S, what=lambda: "no fault")
+        if faults:
             found[spec.name] = faults
     return found
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import flet as ft
 import msgspec
 import pytest
 import reactivex as rx
@@ -38,6 +39,18 @@ async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> 
     desk.page.frame()
     assert late.observers == []
     assert all(not bar.height for bar in details._bars.bars)
+
+
+async def test_the_line_of_a_run_leads_to_the_run(desk: Desk) -> None:
+    details, first = desk.view._details, fleet.client_id("app-01")
+    run = fleet.run_of(7, "app-01", desk.page.now())
+    page = desk.streams.ok(RunPage(rows=(run,)))
+    details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
+    desk.view.arrive(f"client:{first}")
+    desk.page.frame()
+    line = desk.page.find(ft.Container, details, tooltip=f"Show run {run.id}")
+    await desk.page.fire(line, "click")
+    assert desk.went[-1] == Place("run", str(run.id))
 
 
 async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:

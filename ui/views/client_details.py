@@ -89,9 +89,9 @@ class ClientDetails(BoundView):
         self._default_quota = 0
         self._holds = HoldsPart(on_keep=self._on_keep, on_unprotect=self._on_unprotect)
         self._run_lines = RunLines(
-            lambda run_id, protected: self._actions.protect_run(run_id, protected=protected)
+            self._on_run, lambda run_id, protected: self._actions.protect_run(run_id, protected=protected)
         )
-        self._bars = RunBars(lambda run_id: self.context.go(Place("run", str(run_id))))
+        self._bars = RunBars(self._on_run)
         self._runs_box = StateBox(
             ft.Column([self._bars.control, self._run_lines.control], spacing=6, tight=True),
             empty=Empty("No backup has run yet.", ft.Icons.HISTORY),
@@ -268,6 +268,9 @@ class ClientDetails(BoundView):
     def _with(self, command: Callable[[list[str]], None]) -> None:
         if self._row is not None:
             command([self._row.client.id])
+
+    def _on_run(self, run_id: int) -> None:
+        self.context.go(Place("run", str(run_id)))
 
     def _on_start(self) -> None:
         self._with(self._actions.back_up)

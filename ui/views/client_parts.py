@@ -13,7 +13,7 @@ from ui.components.orders import hold_back
 from ui.components.progress import ProgressLine
 from ui.format import Formatter
 from ui.permissions import Permissions
-from ui.theme import INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, look, small_text
+from ui.theme import HOVER, INK, LINE, MONO, QUIET_INK, SIZE_SMALL, Tone, look, small_text
 from ui.views.activity_present import ActivityLine
 from ui.views.client_details_present import RunBar, present_run, present_running, present_running_head
 from ui.views.clients_present import ClientRow, progress_ratio
@@ -99,10 +99,13 @@ class RunBars:
 
 
 class RunLines:
-    """The newest runs and those that are protected, each with a lock; ``on_protect`` is told what it does."""
+    """The newest runs and those that are protected: each leads to itself, and has a lock.
 
-    def __init__(self, on_protect: Callable[[int, bool], None]) -> None:
-        self._on_protect = on_protect
+    ``on_run`` is told which run is wanted, ``on_protect`` what its lock does.
+    """
+
+    def __init__(self, on_run: Callable[[int], None], on_protect: Callable[[int, bool], None]) -> None:
+        self._on_run, self._on_protect = on_run, on_protect
         self._runs: tuple[Run, ...] = ()
         self._locks: list[tuple[Run, IconButton]] = []
         self.control = ft.Column([], spacing=0, tight=True)
@@ -149,7 +152,7 @@ class RunLines:
             on_click=lambda _: self._on_protect(run.id, not run.protected),
         )
         self._locks.append((run, lock))
-        return ft.Row(
+        words_of_run = ft.Row(
             [
                 ft.Icon(shown.icon, size=14, color=shown.tone.color, tooltip=shown.word),
                 ft.Text(
@@ -169,11 +172,20 @@ class RunLines:
                     tooltip=present_run(run, words, now),
                 ),
                 ft.Text(f"run {run.id}", size=11, color=QUIET_INK),
-                lock,
             ],
             spacing=6,
-            height=LINE_HEIGHT,
         )
+        lead = ft.Container(
+            words_of_run,
+            expand=True,
+            height=LINE_HEIGHT,
+            border_radius=4,
+            ink=True,
+            ink_color=HOVER,
+            tooltip=f"Show run {run.id}",
+            on_click=lambda _: self._on_run(run.id),
+        )
+        return ft.Row([lead, lock], spacing=6, height=LINE_HEIGHT)
 
 
 def failure_line(text: str) -> ft.Row:

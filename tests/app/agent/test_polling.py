@@ -54,7 +54,10 @@ async def said(capsys: pytest.CaptureFixture[str], words: str) -> str:
         heard.extend(capsys.readouterr())
         return words in "".join(heard)
 
-    await until(in_it)
+    try:
+        await until(in_it)
+    except TimeoutError:
+        raise AssertionError(f"{words!r} was not said, but: {''.join(heard)}") from None
     return "".join(heard)
 
 
