@@ -222,6 +222,8 @@ class StartRun(Record, frozen=True, kw_only=True):
 
     trigger: RunTrigger
     correlation_id: CorrelationId = ""
+    instead_of: Number | None = None
+    """The run of this backup that was ended meanwhile: refused where another has begun after it."""
 
 
 class AgentEntry(Record, frozen=True, kw_only=True):

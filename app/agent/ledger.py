@@ -186,19 +186,22 @@ class Ledger:
     async def _client(self) -> AgentClient:
         return await self._patience.through(lambda: self._api.call("GET", "/api/agent/client", AgentClient))
 
-    async def _start(self) -> None:
+    async def _start(self, instead_of: int | None = None) -> None:
         self._asked_for_run = True
         try:
-            run = await self._patience.through(self._ask_for_run)
-        except Refusal:
+            run = await self._patience.through(lambda: self._ask_for_run(instead_of))
+        except Refusal as error:
             self._asked_for_run = False
+            if error.server_code == "run_replaced":
+                # It has begun since we asked how things stand.
+                raise Replaced from None
             raise
         self._asked_for_run = False
         self.run_id = run.id
         await asyncio.to_thread(self._index.keep_fact, RUN, str(run.id))
 
-    async def _ask_for_run(self) -> Run:
-        body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id)
+    async def _ask_for_run(self, instead_of: int | None = None) -> Run:
+        body = StartRun(trigger=self._trigger, correlation_id=self.correlation_id, instead_of=instead_of)
         return await self._api.call("POST", "/api/agent/runs", Run, json=body)
 
     async def _post(self, word: str, body: Entries | Vanished | FinishRun, reply: type[T]) -> T:
@@ -228,9 +231,10 @@ class Ledger:
             if client.last_run_id is not None and client.last_run_id > ended:
                 # It came in between and is done already: how ours ended is not known, that it must go on is.
                 self._say(Replaced().line())
+                ended = client.last_run_id
             elif client.last_run_state is RunState.CANCELLED:
                 raise RunCancelled(BY_OPERATOR)
-            await self._start()
+            await self._start(ended)
 
     async def _rebuild(self, client: AgentClient) -> str:
         """Learn from the server what it has, and return the revision of that.

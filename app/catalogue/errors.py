@@ -83,6 +83,12 @@ class RunEnded(TidewatchError):
     code = "run_ended"
 
 
+class RunReplaced(TidewatchError):
+    """Another run of the client has begun since: two programs work as it."""
+
+    code = "run_replaced"
+
+
 class ClientDisconnected(TidewatchError):
     """An operator has shut the client out."""
 

@@ -11,7 +11,7 @@ from app.catalogue.batch_write import in_steps
 from app.catalogue.clients import change, client_row, standing, unknown
 from app.catalogue.contents import StoredSizes
 from app.catalogue.entries import Entries
-from app.catalogue.errors import ClientDisconnected
+from app.catalogue.errors import ClientDisconnected, RunReplaced
 from app.catalogue.readable import UNREADABLE, readable
 from app.catalogue.readers import Readers
 from app.catalogue.rows import REMOVED, run_of, select_runs
@@ -57,11 +57,19 @@ class Runs:
         self._now = now
         self._entries = Entries(writer, running_row, stored_sizes, raw_sizes)
 
-    async def start(self, client_id: str, trigger: RunTrigger, correlation_id: str = "") -> Run:
+    async def start(
+        self,
+        client_id: str,
+        trigger: RunTrigger,
+        correlation_id: str = "",
+        *,
+        instead_of: int | None = None,
+    ) -> Run:
         """Begin a backup of a client.
 
         A run of it that is still open is returned if it has the same ``correlation_id`` (the agent asks
-        again), else ended as failed. Raises UnknownClient or ClientDisconnected.
+        again), else ended as failed. Raises UnknownClient, ClientDisconnected, or RunReplaced where a run
+        has begun after the one ``instead_of`` which this one is.
         """
 
         def work(transaction: Transaction) -> Run:
@@ -71,9 +79,13 @@ class Runs:
             open_runs = select_runs().where(
                 runs.c.client_no == client.no, runs.c.state == RunState.RUNNING.value
             )
-            for row in transaction.all(open_runs):
-                if correlation_id and row.correlation_id == correlation_id:
-                    return run_of(row)
+            rows = transaction.all(open_runs)
+            again = [row for row in rows if correlation_id and row.correlation_id == correlation_id]
+            if again:
+                return run_of(again[0])
+            if instead_of is not None and _newest_of(transaction, client.no) > instead_of:
+                raise RunReplaced(f"Another run of {client.name} has begun after run {instead_of}.")
+            for row in rows:
                 end(transaction, row, FinishRun(state=RunState.FAILED, reason=AGENT_GONE))
             return self._begin(transaction, client.no, trigger, correlation_id)
 
@@ -290,3 +302,8 @@ class Runs:
             cancelled=counted.get(RunState.CANCELLED, 0),
             bytes_sent=clamped(sum(row[2] for row in rows)),
         )
+
+
+def _newest_of(transaction: Transaction, client_no: int) -> int:
+    wanted = select(func.coalesce(func.max(runs.c.id), 0)).where(runs.c.client_no == client_no)
+    return int(transaction.all(wanted)[0][0])

@@ -56,16 +56,20 @@ class Backups:
         switch.on_start(self._deliver_all)
 
     async def begin(self, client_id: str, start: StartRun) -> Run:
-        """Begin a run for an agent, unless the server is stopped.
+        """Begin a run for an agent, unless the server is stopped or it was replaced by another run.
 
         Where the disk is full or the quota exceeded it fails at once, and is shown with the reason.
         """
         if not self._switch.on:
             raise Refused("server_stopped", "The server is stopped and takes no new backups.")
         for earlier in self._running.of(client_id):
+            if start.instead_of is not None and earlier.id > start.instead_of:
+                continue  # of another program with this client's token: then this one is refused
             if not start.correlation_id or earlier.correlation_id != start.correlation_id:
                 await self._running.fail(earlier.id, WENT_AWAY)
-        run = await self._catalogue.runs.start(client_id, start.trigger, start.correlation_id)
+        run = await self._catalogue.runs.start(
+            client_id, start.trigger, start.correlation_id, instead_of=start.instead_of
+        )
         if self._switch.state is ServerState.STOPPED:
             # The switch was turned while the run was written, and saw nothing to wait for.
             await self._running.fail(run.id, STOPPED)

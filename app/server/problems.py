@@ -31,6 +31,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "client_disconnected": 409,
     "client_revoked": 409,
     "run_ended": 409,
+    "run_replaced": 409,
     "no_content": 409,
     "blobs_missing": 409,
     "upload_incomplete": 400,

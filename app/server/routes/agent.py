@@ -96,7 +96,8 @@ async def own_files(room: Room, token: TokenInfo, query: OwnFilesQuery) -> Versi
 async def begin_run(room: Room, token: TokenInfo, body: StartRun) -> AgentRun:
     """Begin a backup of the caller's client.
 
-    POST /api/agent/runs: 200, 409 server_stopped or client_disconnected, 507 disk_full or quota_exceeded.
+    POST /api/agent/runs: 200, 409 server_stopped, client_disconnected or run_replaced, 507 disk_full or
+    quota_exceeded.
     """
     return await _with_revision(room, await room.backups.begin(agent_scope(token), body))
 
@@ -277,7 +278,7 @@ AGENT = (
         "/api/agent/runs",
         begin_run,
         Scope.AGENT,
-        ("server_stopped", "client_disconnected", "disk_full", "quota_exceeded"),
+        ("server_stopped", "client_disconnected", "run_replaced", "disk_full", "quota_exceeded"),
     ),
     Route("POST", "/api/agent/blobs/missing", missing, Scope.AGENT),
     Route(

@@ -160,6 +160,11 @@ class HeldUpload:
         async with asyncio.timeout(30):
             await self._begun.wait()
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether an upload is held, or was."""
+        return self._begun.is_set()
+
     def release(self) -> None:
         self._released.set()
 

@@ -13,6 +13,7 @@ from app.agent.address import Address
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.index import Index
+from app.agent.ledger import Ledger
 from app.protocol import CHALLENGE, AgentClient, FinishRun, StartRun
 from streams.records.runs import Run
 from streams.vocabulary import ClientState, RunState, RunTrigger
@@ -210,3 +211,40 @@ async def test_a_clone_that_came_and_went_is_told_of_and_the_backup_goes_on(
         assert COPIED in capsys.readouterr().err
         states = [run.state for run in await server.runs()]
         assert states == [RunState.FAILED, RunState.COMPLETE, RunState.COMPLETE]
+
+
+async def test_a_clone_that_begins_between_a_look_and_the_own_start_is_noticed(
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    held_upload: HeldUpload,
+) -> None:
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    client_of = Ledger._client
+
+    async def client(ledger: Ledger) -> AgentClient:
+        found = await client_of(ledger)
+        if held_upload.is_begun and found.running_run_id is None:
+            looked.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(Ledger, "_client", client)
+    async with (
+        a_server(tmp_path / "data") as server,
+        a_backup(server, source, tmp_path / "state", "--every", "1d"),
+    ):
+        await held_upload.begun()
+        (own,) = await server.runs()
+        # As where the server thought for a moment that the agent was gone.
+        await server.room.running.fail(own.id, "the agent went away")
+        await looked.wait()
+        clone = await begin_as_clone(server)
+        go_on.set()
+        await said(capsys, COPIED)
+        runs = await server.runs()
+        assert [(run.id, run.state) for run in runs] == [
+            (own.id, RunState.FAILED),
+            (clone.id, RunState.RUNNING),
+        ]
