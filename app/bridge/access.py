@@ -161,7 +161,7 @@ def find_stores(folder: Path | None = None) -> list[AccessStore]:
     """Return where access is kept on this machine, the best place first; blocks while it looks."""
     file = FileStore((folder or prefs_file().parent) / FILE_NAME)
     try:
-        import keyring  # takes a tenth of a second, which a console with a token of its own need not wait for
+        import keyring  # beside the loop: it looks for all the keyrings that there may be
 
         backend: Any = keyring.get_keyring()
         # One that is not recommended keeps nothing, or keeps it in the clear in a file of its own.
