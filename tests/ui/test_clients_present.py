@@ -14,7 +14,6 @@ from ui.format import Formatter
 from ui.theme import Tone
 from ui.views.client_details_present import (
     present_failures,
-    present_goal,
     present_run_bars,
     present_running,
     present_running_head,
@@ -25,6 +24,7 @@ from ui.views.clients_present import (
     client_columns,
     is_overdue,
     present_file_counts,
+    present_goal,
     present_progress,
     present_seen,
     present_state,
@@ -221,3 +221,22 @@ def test_the_card_of_the_failing_says_that_there_are_more_than_it_names() -> Non
     ]
     assert present_cards(clients, WORDS)["failing"].note == "a, b, c and 1 more"
     assert present_cards(clients[:3], WORDS)["failing"].note == "a, b, c"
+
+
+def test_wide_tables_tell_why_it_fails_its_goal_and_its_system() -> None:
+    client = msgspec.structs.replace(
+        fleet.client_of("mail-gw", NOON),
+        failing_since=NOON,
+        failure_reason="no route",
+        goal_s=86400.0,
+        platform="Linux 6.1",
+        agent_version="0.1.0",
+    )
+    columns = {column.key: column for column in client_columns(WORDS, lambda: NOON)}
+    wide = [columns[key] for key in ("reason", "goal", "system", "agent")]
+    told = [column.cell(ClientRow(client)).text for column in wide]  # type: ignore[union-attr]
+    assert told == ["no route", "every 24 h", "Linux 6.1", "0.1.0"]
+    usual = max(column.priority for key, column in columns.items() if column not in wide)
+    assert all(column.priority > usual for column in wide)  # they are the first to go
+    well = ClientRow(msgspec.structs.replace(client, failing_since=None))
+    assert columns["reason"].cell(well).text == ""  # type: ignore[union-attr]

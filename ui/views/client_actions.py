@@ -14,7 +14,8 @@ from ui.context import Place, UiContext
 from ui.format import counted
 from ui.links import client_link
 from ui.views.backup_ends import force_backup
-from ui.views.client_details_present import present_goal, present_quota
+from ui.views.client_details_present import present_quota
+from ui.views.clients_present import present_goal
 from ui.views.copying import copy_link
 from ui.views.outcomes import (
     present_cancelled,

@@ -22,13 +22,6 @@ from ui.views.clients_present import progress_ratio
 GOALS_S = (3600.0, 6 * 3600.0, 12 * 3600.0, 86400.0, 2 * 86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)
 
 
-def present_goal(seconds: float) -> str:
-    """Return a goal in words: ``every 24 h``, ``every 7 d``."""
-    if seconds < 2 * 86400.0:
-        return f"every {seconds / 3600:g} h"
-    return f"every {seconds / 86400:g} d"
-
-
 def present_quota(quota_bytes: int | None, words: Formatter) -> str:
     """Return a quota in words: ``50.0 GiB``, ``no quota``."""
     if quota_bytes is None:

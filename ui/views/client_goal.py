@@ -7,7 +7,8 @@ import flet as ft
 from ui.components.menus import minded
 from ui.components.orders import hold_back
 from ui.theme import INK, QUIET_INK
-from ui.views.client_details_present import GOALS_S, present_goal
+from ui.views.client_details_present import GOALS_S
+from ui.views.clients_present import present_goal
 
 
 class GoalPart:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from streams.records.clients import Client
 from streams.records.runs import Progress
+from streams.safe_text import label_text
 from streams.vocabulary import ClientState
 from ui.components.data_table_columns import CellKind, Column, ProgressCell, StatusCell, TextCell
 from ui.format import (
@@ -188,6 +189,13 @@ def present_file_counts(client: Client) -> tuple[str, str]:
 # -- columns
 
 
+def present_goal(seconds: float) -> str:
+    """Return a goal in words: ``every 24 h``, ``every 7 d``."""
+    if seconds < 2 * 86400.0:
+        return f"every {seconds / 3600:g} h"
+    return f"every {seconds / 86400:g} d"
+
+
 def client_columns(
     words: Formatter, clock: Callable[[], datetime], as_of: Callable[[], datetime | None] = lambda: None
 ) -> tuple[Column[ClientRow], ...]:
@@ -279,5 +287,41 @@ def client_columns(
             numeric=True,
             priority=3,
             sort_key=lambda row: row.client.stored_bytes,
+        ),
+        *_of_wide_tables(),
+    )
+
+
+def _of_wide_tables() -> tuple[Column[ClientRow], ...]:
+    """Return the columns for which there is room beside the usual ones."""
+
+    def reason(row: ClientRow) -> TextCell:
+        why = label_text(row.client.failure_reason or "") if row.client.failing_since else ""
+        return TextCell(why, tooltip=why, color=Tone.BAD.color if why else None)
+
+    def goal(row: ClientRow) -> TextCell:
+        return TextCell(present_goal(row.client.goal_s), color=QUIET_INK)
+
+    def system(row: ClientRow) -> TextCell:
+        text = label_text(row.client.platform or UNKNOWN)
+        return TextCell(text, tooltip=text, color=QUIET_INK)
+
+    def version(row: ClientRow) -> TextCell:
+        return TextCell(label_text(row.client.agent_version or UNKNOWN), color=QUIET_INK)
+
+    return (
+        Column(
+            "reason",
+            "Reason",
+            reason,
+            min_width=230,
+            priority=6,
+            sort_key=lambda row: row.client.failure_reason if row.client.failing_since else None,
+            tooltip="Why its backups fail",
+        ),
+        Column("goal", "Goal", goal, width=96, priority=7, sort_key=lambda row: row.client.goal_s),
+        Column("system", "System", system, width=150, priority=8, sort_key=lambda row: row.client.platform),
+        Column(
+            "agent", "Agent", version, width=76, priority=9, sort_key=lambda row: row.client.agent_version
         ),
     )
