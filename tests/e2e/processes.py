@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -185,9 +186,16 @@ async def run_fleet(
         )
 
 
+PORTS = range(20_000, 32_000, 2)
+"""Below those that the system gives to whoever connects somewhere."""
+
+
 def free_port_pair() -> int:
-    """Return a port of the loopback address that is free together with the next one."""
-    for port in range(20_000 + os.getpid() % 20_000, 65_000, 2):
+    """Return a port of the loopback address that is free together with the next one.
+
+    By chance: of several that look at the same time for what is free, all would find the same in order.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
         with socket.socket() as one, socket.socket() as other:
             try:
                 one.bind(("127.0.0.1", port))
