@@ -18,6 +18,10 @@ VEIL: Final = 0.66
 """How much of the former answer is covered: it can be told to be one, and is not read as the new one."""
 
 
+def _nothing() -> None:
+    """Ask nothing again."""
+
+
 class Asking(BoundView):
     """Holds an answer; ``begin`` with each question and ``end`` with its answer, or when it is given up."""
 
@@ -29,13 +33,12 @@ class Asking(BoundView):
         self._since: datetime | None = None
         self._waiting = SerialDisposable()
         self._text = ft.Text("", size=SIZE_BODY, color=INK)
+        self._ring = ft.ProgressRing(width=16, height=16, stroke_width=2)
+        self._on_stop, self._on_again = on_stop, _nothing
+        self._button = ft.TextButton("Stop", on_click=lambda _: self._on_button())
         pill = ft.Container(
             ft.Row(
-                [
-                    ft.ProgressRing(width=16, height=16, stroke_width=2),
-                    self._text,
-                    ft.TextButton("Stop", on_click=lambda _: on_stop()),
-                ],
+                [self._ring, self._text, self._button],
                 spacing=10,
                 tight=True,
             ),
@@ -63,9 +66,26 @@ class Asking(BoundView):
     def begin(self) -> None:
         """A question is on its way; one that was before it counts no more."""
         self._since = self.context.clock()
+        if self._veil.visible:
+            self._dim()
         self._waiting.disposable = self.context.scheduler.schedule_relative(
             PATIENCE_S, lambda *_: self._dim()
         )
+
+    def stopped(self, on_again: Callable[[], Any]) -> None:
+        """The question was given up: what is shown stays veiled, with a way to ask again."""
+        self._since, self._on_again = None, on_again
+        self._waiting.disposable = None
+        self._ring.visible, self._button.content = False, "Ask again"
+        self._text.value = "This is the answer to the former question"
+        self._veil.visible = True
+        self.touch(self._veil)
+
+    def _on_button(self) -> None:
+        if self._since is not None:
+            self._on_stop()
+        else:
+            self._on_again()
 
     def end(self) -> None:
         """What is shown is the answer to the question that stands."""
@@ -77,6 +97,7 @@ class Asking(BoundView):
 
     def _dim(self) -> None:
         if self._since is not None:
+            self._ring.visible, self._button.content = True, "Stop"
             self._veil.visible = True
             self._show_time(self.context.clock())
             self.touch(self._veil)

@@ -77,6 +77,8 @@ class StateBox(ft.Stack):
         """What leads to the log lines of the time of a failure, where there is a view of them."""
         self.on_stale: Callable[[], None] = lambda: None
         """Told that what is shown has become old, or fresh again: ``as_of`` says which."""
+        self.on_failure: Callable[[], None] = lambda: None
+        """Told of each snapshot that has a failure, also where an older value stays on the screen."""
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._face = _Face.WAITING
         self._broken = False
@@ -126,6 +128,8 @@ class StateBox(ft.Stack):
     def show(self, snapshot: Snapshot[Any], *, empty: bool = False) -> None:
         """Show what ``snapshot`` is worth: its value, that there is none, or why there is none."""
         self._last = (snapshot, empty)
+        if snapshot.failure is not None:
+            self.on_failure()
         if not self._broken:
             self._apply(snapshot, empty)
 

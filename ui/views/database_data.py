@@ -69,6 +69,7 @@ class DataTab(BoundView):
             self._grid.control, context=context, key="rows.asking", word="Reading", on_stop=self._on_stop
         )
         self._box = table_box(self._asking, Empty("This table has no rows.", ft.Icons.TABLE_ROWS_OUTLINED))
+        self._box.on_failure = self._asking.end
         self._pager = Pager(self._on_turn)
         self._panel = RowPanel(streams=streams, context=context, on_close=self._on_close)
         self._count = RowCount(streams, self._on_count)
@@ -145,10 +146,11 @@ class DataTab(BoundView):
 
     def _on_stop(self) -> None:
         self._queries.on_next(None)
-        self._asking.end()
-        self.context.messages.warn(
-            "Reading was stopped: these rows are not the answer to what stands above them"
-        )
+        self._asking.stopped(self._ask_again)
+
+    def _ask_again(self) -> None:
+        if self._query is not None:
+            self._ask(self._query)
 
     def _is_empty(self, asked: _Asked) -> bool:
         query = asked.query

@@ -69,11 +69,15 @@ class FilePages:
         """Give up the question that stands: what is shown stays that of the former one."""
         self._queries.on_next(None)
 
-    def turn(self, turn: Turn) -> None:
-        """Turn the page, unless the one that is shown answers a former question."""
+    def ask_again(self) -> None:
+        """Ask the question that stands once more."""
+        self.ask(self.query)
+
+    def turn(self, turn: Turn) -> bool:
+        """Turn the page, unless the one that is shown answers a former question; return whether it asks."""
         page, number = self._page, self._number
         if page is None or self._known is None or not _of_same_files(self._known, self.query):
-            return
+            return False
         if turn is Turn.FIRST:
             number, cursor = 0, None
         elif turn is Turn.LAST:
@@ -86,6 +90,7 @@ class FilePages:
             cursor = page.previous_cursor
         self._next_number = number
         self.ask(msgspec.structs.replace(self.query, cursor=cursor))
+        return True
 
     def take(self, asked: Asked) -> bool | None:
         """Take an answer; return whether the user waits for it, None for one of a former question."""

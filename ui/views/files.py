@@ -104,6 +104,7 @@ class FilesView(BoundView):
             self._asking,
             Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2),
         )
+        self._box.on_failure = self._asking.end
         self._aside = Aside(
             self._table, self._box, self._versions, on_closed=self._versions.close, touch=self.touch
         )
@@ -138,8 +139,11 @@ class FilesView(BoundView):
 
     def _on_stop(self) -> None:
         self._pages.stop()
-        self._asking.end()
-        self.context.messages.warn("The search was stopped: what is shown is not its answer")
+        self._asking.stopped(self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._pages.ask_again()
+        self._asking.begin()
 
     def _ask(self) -> None:
         self.context.prefs.put("files.filter", asdict(self._filter))
@@ -161,8 +165,8 @@ class FilesView(BoundView):
         self._ask()
 
     def _on_turn(self, turn: Turn) -> None:
-        self._pages.turn(turn)
-        self._asking.begin()
+        if self._pages.turn(turn):
+            self._asking.begin()
 
     def _set_filter(self, chosen: FileFilter) -> None:
         self.touch(*self._tools.set(chosen))
