@@ -29,7 +29,13 @@ AGAIN_S, AGAIN_CAP_S = 0.5, 30.0
 STEADY_S = 60.0
 """A child that lived for so long has not died of its start."""
 PREFIX = "tidewatch-mock-"
-REMOVE = "import shutil, sys; [shutil.rmtree(folder, ignore_errors=True) for folder in sys.argv[1:]]"
+REMOVE = """\
+import os, shutil, sys
+if os.fork():
+    os._exit(0)
+for folder in sys.argv[1:]:
+    shutil.rmtree(folder, ignore_errors=True)
+"""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -170,13 +176,15 @@ async def _temporary() -> Path:
 async def _remove(*folders: Path) -> None:
     """Have the folders removed by a process of their own: thousands of files may take longer than our end."""
     if folders:
-        await asyncio.create_subprocess_exec(
+        parting = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", "-c", REMOVE, *map(str, folders)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
+        # It parts from the one that removes, and ends at once: nothing of ours is left running.
+        await parting.wait()
 
 
 def _errors(folder: Path) -> Path:

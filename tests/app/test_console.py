@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.browser_page import BrowserPage
@@ -14,7 +15,7 @@ from app.config import ConnectionSettings, MockSettings, Settings
 from app.console import running_console
 from app.prefs import FilePrefs
 from app.server.folder import LOCK_FILE
-from app.simulation import PREFIX, _leftovers, simulated_server
+from app.simulation import PREFIX, _leftovers, _remove, simulated_server
 from app.tasks import Tasks
 from app.web import NOT_SENT, OriginGuard, SecretPath, listen
 from streams.failures import ConfigRejected, ServerUnreachable
@@ -60,6 +61,17 @@ async def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         async with simulated_server(mock, ConnectionSettings()):
             pass
     assert "mock.database_path" in refusal.value.hint
+
+
+async def test_what_is_removed_goes_without_a_process_of_ours_that_stays(tmp_path: Path) -> None:
+    left = [tmp_path / name for name in ("one", "two")]
+    for folder in left:
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "file").write_text("x")
+    children = psutil.Process().children()
+    await _remove(*left)
+    assert psutil.Process().children() == children
+    await until(lambda: not any(folder.exists() for folder in left))
 
 
 async def test_what_somebody_else_left_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
