@@ -29,7 +29,9 @@ class Handout:
     def __init__(self, address: str, name: str, pieces: Pieces) -> None:
         self._address = address
         self.name, self.pieces = name, pieces
-        self.begun = asyncio.Event()
+        self.begun, self.unwanted = asyncio.Event(), asyncio.Event()
+        self.started = False
+        """Whether the browser has been told that a file comes: until then it can be kept on its page."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -48,7 +50,11 @@ class Handout:
                 code="not_taken",
                 hint="Allow this page to download files, and try again.",
             ) from None
-        await self.ended
+        try:
+            await self.ended
+        finally:
+            # Who waited for it may want it no more: then the browser gets no end of it.
+            self.unwanted.set()
 
     def end(self, error: BaseException | None = None) -> None:
         """Note how it ended; that nobody waits any more is no fault."""
@@ -110,35 +116,46 @@ class GiveOut:
 
 
 async def _give(handout: Handout, receive: Receive, send: Send) -> None:
-    """Send the pieces; of what fails in their middle the end is never sent, so that the browser knows."""
-    async with aclosing(handout.pieces()) as pieces:
-        try:
-            first = await anext(pieces, b"")
-        except BaseException:
-            await _no_content(send)
-            raise
-        name = quote(handout.name, safe="")
-        headers = [
-            (b"content-type", b"application/octet-stream"),
-            (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode("ascii")),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.create_task(_gone(receive), name="browser that goes")
-        try:
-            piece = first
-            while piece:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                if gone.done():
-                    raise CommandFailed(
-                        f"{handout.name}: the browser broke it off.", code="broken_off", hint="Try again."
-                    )
-                piece = await anext(pieces, b"")
-        finally:
-            gone.cancel()
-            await asyncio.wait((gone,))
+    """Send the pieces until they end, the browser goes or nobody wants them; only whole it has an end."""
+    sending = asyncio.create_task(_send_pieces(handout, send), name="file for a browser")
+    ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(handout.unwanted.wait())]
+    try:
+        await asyncio.wait({sending, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, *ends):
+            task.cancel()
+        await asyncio.wait({sending, *ends})
+    failed = sending.cancelled() or sending.exception() is not None
+    if failed and not handout.started:
+        await _no_content(send)
+    if sending.cancelled():
+        raise CommandFailed(
+            f"{handout.name}: it was broken off.", code="broken_off", hint="Download it again."
+        )
+    sending.result()
+    if not handout.started:
+        await _begin(handout, send)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
     handout.end()
+
+
+async def _send_pieces(handout: Handout, send: Send) -> None:
+    async with aclosing(handout.pieces()) as pieces:
+        async for piece in pieces:
+            if not handout.started:
+                await _begin(handout, send)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _begin(handout: Handout, send: Send) -> None:
+    handout.started = True
+    name = quote(handout.name, safe="")
+    headers = [
+        (b"content-type", b"application/octet-stream"),
+        (b"content-disposition", f"attachment; filename*=UTF-8''{name}".encode("ascii")),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 async def _gone(receive: Receive) -> None:

@@ -1,21 +1,19 @@
 """A ZIP archive that is given away while it is made: no file of it is held in memory or on a disk."""
 
 import io
-import re
 import zipfile
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+
+from streams.file_names import safe_name
 
 Pieces = Callable[[], AsyncGenerator[bytes]]
 """Opens something that is read in pieces, from its start."""
 
 FIRST_YEAR, LAST_YEAR = 1980, 2107
 """Years that a ZIP archive can tell."""
-MAX_PART_BYTES: Final = 200
-_REFUSED = re.compile(r'[\x00-\x1f\\:*?"<>|\x7f]')
-"""What some system takes in no name; the slash parts the names of folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,10 @@ async def zipped(entries: Iterable[Entry]) -> AsyncGenerator[bytes]:
                 info = zipfile.ZipInfo(free_path(entry.path, taken), _zip_time(entry.modified_at))
                 info.external_attr = 0o644 << 16
                 with archive.open(info, "w", force_zip64=True) as file:
-                    async for piece in entry.pieces():
-                        file.write(piece)
-                        yield sink.taken()
+                    async with aclosing(entry.pieces()) as pieces:
+                        async for piece in pieces:
+                            file.write(piece)
+                            yield sink.taken()
         except BaseException:
             # Closing it would write a directory, and make it look whole.
             archive.fp = None
@@ -58,7 +57,7 @@ def free_path(path: str, taken: set[str]) -> str:
 
     Compared without regard to case, as many disks do.
     """
-    parts = [_safe(part) for part in path.split("/") if part not in ("", ".", "..")] or ["file"]
+    parts = [safe_name(part) for part in path.split("/") if part not in ("", ".", "..")] or ["file"]
     folder, name = "/".join(parts[:-1]), parts[-1]
     stem, dot, suffix = name.rpartition(".")
     if not stem:
@@ -69,16 +68,6 @@ def free_path(path: str, taken: set[str]) -> str:
         number += 1
     taken.add(found.casefold())
     return found
-
-
-def _safe(part: str) -> str:
-    """Return a name that every system takes; of one that is too long its middle is left out."""
-    name = _REFUSED.sub("_", part).rstrip(" .") or "_"
-    if len(name.encode("utf-8", "replace")) > MAX_PART_BYTES:
-        half = MAX_PART_BYTES // 2 - 2
-        data = name.encode("utf-8", "replace")
-        name = data[:half].decode("utf-8", "ignore") + "…" + data[-half:].decode("utf-8", "ignore")
-    return name
 
 
 def _zip_time(at: datetime) -> tuple[int, int, int, int, int, int]:

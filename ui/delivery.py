@@ -6,19 +6,19 @@ window a dialog asks for the place, and where none can be shown the downloads fo
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 import flet as ft
 
+from streams.file_names import safe_name
 from streams.new_file import NewFile, make_folder
 from streams.zip_stream import Pieces
 
 BROWSER: Final = "the browser's downloads"
 READ_BYTES: Final = 1024**2
-MAX_NAME: Final = 120
-_FORBIDDEN = frozenset('/\\\0:*?"<>|')
 
 Tell = Callable[[int], None]
 """Told how many bytes have been given."""
@@ -39,16 +39,6 @@ class Handed(Protocol):
 
 HandOut = Callable[[str, Pieces], Handed]
 """Gives a name and pieces an address; see ``app.web_handouts``."""
-
-
-def safe_name(path: str) -> str:
-    """Return a name that can be written on any system and leads to no other folder."""
-    name = path.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    name = "".join("_" if char in _FORBIDDEN or ord(char) < 32 else char for char in name).strip(" ")
-    if len(name) > MAX_NAME:
-        # Names that are alike differ at their end as often as at their beginning.
-        name = f"{name[: MAX_NAME // 2 - 1]}…{name[-MAX_NAME // 2 :]}"
-    return name if name.strip(".") else "file"
 
 
 def file_name(what: str, at: datetime, suffix: str) -> str:
@@ -81,11 +71,11 @@ class Delivery:
     def __init__(
         self,
         page: Callable[[], ft.Page],
-        hand_out: Callable[[], HandOut | None],
+        hand_out: HandOut | None,
         *,
         folder: Path | None = None,
     ) -> None:
-        """``folder`` takes files where no dialog can be shown."""
+        """``hand_out`` is for pages in a browser; ``folder`` takes files where no dialog can be shown."""
         self._page, self._hand_out = page, hand_out
         self.folder = folder or downloads_folder()
 
@@ -99,15 +89,15 @@ class Delivery:
 
         async def told() -> AsyncGenerator[bytes]:
             given = 0
-            async for piece in pieces():
-                yield piece
-                given += len(piece)
-                tell(given)
+            async with aclosing(pieces()) as source:
+                async for piece in source:
+                    yield piece
+                    given += len(piece)
+                    tell(given)
 
         if self._page().web:
-            hand_out = self._hand_out()
-            assert hand_out is not None, "a page in a browser comes with a way to hand files out"
-            handed = hand_out(name, told)
+            assert self._hand_out is not None, "a page in a browser comes with a way to hand files out"
+            handed = self._hand_out(name, told)
             # The page stays: what comes is a download, or no content at all.
             await ft.UrlLauncher().launch_url(handed.address, web_only_window_name="_self")
             await handed.taken()
@@ -133,8 +123,9 @@ async def written(target: Path, pieces: Pieces) -> Path:
 
     new = await asyncio.to_thread(begin)
     try:
-        async for piece in pieces():
-            await asyncio.to_thread(new.write, piece)
+        async with aclosing(pieces()) as source:
+            async for piece in source:
+                await asyncio.to_thread(new.write, piece)
         return await asyncio.to_thread(new.publish)
     finally:
         await asyncio.to_thread(new.discard)

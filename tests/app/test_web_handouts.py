@@ -117,8 +117,56 @@ async def test_a_browser_that_goes_ends_the_reading() -> None:
 
     _, handout = await browser.get(endless)
     assert closed.is_set()
-    with pytest.raises(CommandFailed, match="broke it off"):
+    with pytest.raises(CommandFailed, match="broken off"):
         await handout.taken()
+
+
+async def test_what_nobody_wants_any_more_has_no_end_though_no_piece_comes() -> None:
+    browser, read, closed = Browser(), asyncio.Event(), asyncio.Event()
+
+    async def stuck() -> AsyncGenerator[bytes]:
+        try:
+            yield b"beginning"
+            read.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    handout = browser.handouts.offer("a.txt", stuck)
+    waiting = asyncio.create_task(handout.taken())
+    asking = asyncio.create_task(browser.ask(f"{ROOT}/{handout.address}"))
+    await read.wait()
+    waiting.cancel()
+    sent = await asking
+    assert closed.is_set() and all(each.get("more_body", True) for each in sent)
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_what_is_stopped_before_its_first_piece_leaves_the_page_where_it_is() -> None:
+    browser, read = Browser(), asyncio.Event()
+
+    async def stuck() -> AsyncGenerator[bytes]:
+        read.set()
+        await asyncio.Event().wait()
+        yield b""
+
+    handout = browser.handouts.offer("a.txt", stuck)
+    waiting = asyncio.create_task(handout.taken())
+    asking = asyncio.create_task(browser.ask(f"{ROOT}/{handout.address}"))
+    await read.wait()
+    waiting.cancel()
+    assert (await asking)[0]["status"] == 204
+    await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_an_empty_piece_is_no_end() -> None:
+    async def parts() -> AsyncGenerator[bytes]:
+        for piece in (b"", b"one", b"", b"two"):
+            yield piece
+
+    sent, handout = await Browser().get(parts)
+    await handout.taken()
+    assert b"".join(each["body"] for each in sent[1:]) == b"onetwo"
 
 
 async def test_a_browser_that_never_asks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ OWNED = {
     "app/front.py::ready": "wait for events, cancelled there",
     "app/launch.py::_first_to_end": "awaited there, to its end",
     "app/launch.py::_show": "awaited there, to its end: the program ends with it",
-    "app/web_handouts.py::_give": "waits for the browser to go, cancelled and awaited there",
+    "app/web_handouts.py::_give": "ended and awaited there",
     "app/web.py::serve_web": "awaited there: the console ends with it",
     "streams/operators/spawning.py::spawn": "its end is handed to the observer",
     "ui/bound.py::act": "what it raises is caught, reported and said",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.zip_stream import MAX_PART_BYTES, Entry, free_path, zipped
+from streams.file_names import MAX_NAME_BYTES
+from streams.zip_stream import Entry, free_path, zipped
 
 AT = datetime(2026, 3, 11, 12, 30, 6, tzinfo=UTC)
 
@@ -88,10 +89,26 @@ def test_names_are_all_different_safe_and_lead_nowhere_else(paths: list[str]) ->
         assert name and not name.startswith("/")
         for part in name.split("/"):
             assert part not in ("", ".", "..") and not set('\\:*?"<>|\0\n') & set(part)
-            assert len(part.encode("utf-8", "replace")) <= MAX_PART_BYTES + 20
+            assert len(part.encode("utf-8", "replace")) <= MAX_NAME_BYTES + 20
 
 
 def test_names_that_differ_in_case_alone_are_numbered() -> None:
     taken: set[str] = set()
     names = [free_path(path, taken) for path in ("c/a.txt", "c/A.txt", "c/a.txt", "d/a.txt")]
     assert names == ["c/a.txt", "c/A (2).txt", "c/a (3).txt", "d/a.txt"]
+
+
+async def test_one_that_is_broken_off_lets_go_of_what_it_reads() -> None:
+    closed: list[str] = []
+
+    async def endless() -> AsyncGenerator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            closed.append("file")
+
+    archive = zipped([Entry("a", AT, endless)])
+    await anext(archive)
+    await archive.aclose()
+    assert closed == ["file"]

@@ -9,7 +9,7 @@ import pytest
 
 from streams.failures import CommandFailed
 from tests.ui.harness import PageHarness
-from ui.delivery import BROWSER, MAX_NAME, Delivery, file_name, pieces_of, pieces_of_file, written
+from ui.delivery import BROWSER, Delivery, file_name, pieces_of, pieces_of_file, written
 
 AT = datetime(2026, 3, 11, 12, 30, 5, tzinfo=UTC)
 
@@ -17,7 +17,7 @@ AT = datetime(2026, 3, 11, 12, 30, 5, tzinfo=UTC)
 class Desk:
     def __init__(self, page: PageHarness, folder: Path) -> None:
         self.page = page
-        self.delivery = Delivery(lambda: page.page, lambda: page.context.hand_out, folder=folder)
+        self.delivery = Delivery(lambda: page.page, page.context.hand_out, folder=folder)
 
     async def give(self, data: bytes = b"lines") -> str | None:
         return await self.delivery.give("log.txt", lambda: pieces_of(data), title="Export log")
@@ -92,5 +92,6 @@ def test_a_name_says_of_what_and_when_and_fits_every_disk() -> None:
     assert file_name("log /err|or/", AT, "txt") == "tidewatch-log-err-or-2026-03-11-123005.txt"
     assert file_name("web-01 12 files", AT, "zip") == "tidewatch-web-01-12-files-2026-03-11-123005.zip"
     long = file_name("x" * 500, AT, "csv")
-    assert len(long) < MAX_NAME + 30 and long.endswith("-2026-03-11-123005.csv")
+    assert len(long.encode()) < 255 and long.endswith("-2026-03-11-123005.csv")
+    assert len(file_name("漢" * 500, AT, "csv").encode()) < 255
     assert not set('/\\:*?"<>|') & set(file_name('a/b\\c:d*e?f"g<h>i|j', AT, "zip"))

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from streams.commands import Outcome
+from streams.file_names import MAX_NAME_BYTES, safe_name
 from streams.new_file import numbered
 from streams.records.files import FilePage, FilesSummary
 from streams.records.server import Transfer
 from streams.vocabulary import FileState, TransferKind, TransferState
 from tests.ui import fleet
 from tests.ui.harness import NOON
-from ui.delivery import MAX_NAME, safe_name
 from ui.format import Formatter
 from ui.theme import Tone
 from ui.views.files_present import (
@@ -92,11 +92,11 @@ def test_what_happened_to_files() -> None:
 
 
 def test_names_of_downloads_lead_nowhere_else(tmp_path: Path) -> None:
-    assert safe_name("/etc/../../passwd") == "passwd"
-    assert safe_name("C:\\x\\a:b?.txt") == "a_b_.txt"
-    assert [safe_name(name) for name in ("..", "/", "")] == ["file", "file", "file"]
-    long = safe_name("a" * 300 + "b" * 300 + ".txt")
-    assert len(long) <= MAX_NAME and long.startswith("aaa") and long.endswith("bbb.txt") and "…" in long
+    assert safe_name("a\\b/c:d?.txt") == "a_b_c_d_.txt"
+    assert [safe_name(name) for name in ("..", "", " ")] == ["_", "_", "_"]
+    long = safe_name("a" * 300 + "漢" * 300 + ".txt")
+    assert len(long.encode()) <= MAX_NAME_BYTES + 3
+    assert long.startswith("aaa") and long.endswith("漢.txt") and "…" in long
     (tmp_path / "a.txt").touch()
     (tmp_path / "a (2).txt").touch()
     assert next(numbered(tmp_path / "a.txt")).name == "a (3).txt"

@@ -48,7 +48,7 @@ class SqlTab(BoundView):
         self._lists = QueryLists(context, self.put)
         self._answer = Answer(context, streams, on_open=self._on_open, on_close=self._on_close)
         self._exporting = Exporting(
-            DatabaseExport(streams, lambda: self.page, Delivery(lambda: self.page, lambda: context.hand_out)),
+            DatabaseExport(streams, lambda: self.page, Delivery(lambda: self.page, context.hand_out)),
             context,
             say=lambda text: self.touch(*self._answer.tell(text)),
             on_running=self._show_running,

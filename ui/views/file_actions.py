@@ -6,13 +6,14 @@ from typing import Any
 import flet as ft
 
 from streams.commands import Commands
+from streams.file_names import safe_name
 from streams.records.files import BackupFile, FileVersion
 from streams.vocabulary import EntryKind, FileState, Scope
 from streams.zip_stream import Entry, Pieces, zipped
 from ui.components.data_table_columns import RowAction
 from ui.components.selection_bar import BarAction
 from ui.context import UiContext
-from ui.delivery import Delivery, file_name, safe_name
+from ui.delivery import Delivery, file_name
 from ui.format import counted
 from ui.links import file_link
 from ui.views.copying import copy_link
@@ -39,7 +40,7 @@ class FileActions:
     ) -> None:
         self._on_moved = on_moved
         self._commands, self._context, self._messages, self._act = commands, context, context.messages, act
-        self._delivery = Delivery(page, lambda: context.hand_out)
+        self._delivery = Delivery(page, context.hand_out)
 
     def of_selected(self, selected: Callable[[], list[BackupFile]]) -> tuple[BarAction, ...]:
         """Return what can be done with the files that are selected."""
@@ -82,7 +83,9 @@ class FileActions:
         self._download_one(version.id, version.path)
 
     def _download_one(self, version_id: int, path: str) -> None:
-        self._give(base_name(path), safe_name(path), lambda: self._commands.read_version(version_id))
+        self._give(
+            base_name(path), safe_name(base_name(path)), lambda: self._commands.read_version(version_id)
+        )
 
     def _download_many(self, files: Sequence[BackupFile]) -> None:
         clients = sorted({file.client_name for file in files})

@@ -75,7 +75,7 @@ class LogsView(BoundView):
             on_link=self._copy_link,
             on_close=self._on_close,
         )
-        self._export = LogExport(self._streams, Delivery(lambda: self.page, lambda: context.hand_out))
+        self._export = LogExport(self._streams, Delivery(lambda: self.page, context.hand_out))
         notes = self._board.notes
         self._box = table_box(self._board.list.control, Empty("No log entries yet.", ft.Icons.NOTES))
         self._main = ft.Row(

@@ -20,7 +20,7 @@ class SettingsFiles:
     def __init__(self, settings: SettingsPort, context: UiContext, page: Callable[[], ft.Page]) -> None:
         self._settings, self._context, self._page = settings, context, page
         self._picker = ft.FilePicker()
-        self._delivery = Delivery(page, lambda: context.hand_out)
+        self._delivery = Delivery(page, context.hand_out)
 
     async def export(self) -> None:
         """Hand the file out, without its secrets."""
