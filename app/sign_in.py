@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
-import structlog
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
-from app.bridge.access import AccessNotKept, KeptAccess
+from app.bridge.access import KeptAccess
 from app.bridge.address import asks_for_token
 from app.config import ConnectionSettings
 from streams.failures import TidewatchError, TokenMissing, WrongCertificate, WrongToken
@@ -25,8 +24,6 @@ from streams.sign_in import (
     Trying,
     UseToken,
 )
-
-log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -102,10 +99,7 @@ async def let_in(
         elif isinstance(answer, UseToken):
             access.use(msgspec.structs.replace(access.current, token=answer.token))
     if asked:
-        try:
-            await access.keep()
-        except AccessNotKept:
-            log.warning("access_asked_again", hint="The next start asks again.")
+        await access.keep()
     return connected
 
 

@@ -95,7 +95,7 @@ class AccessPort(Protocol):
         ...
 
     async def use(self, token: str) -> None:
-        """Try another token and keep it; the former stays where it raises ``TidewatchError``."""
+        """Try another token and keep it; raise ``TidewatchError`` and keep the former where it is refused."""
         ...
 
     async def forget(self) -> None:

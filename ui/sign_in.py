@@ -17,6 +17,7 @@ from streams.sign_in import (
     UseToken,
 )
 from ui.bound import BoundView
+from ui.components.token_dialog import token_field
 from ui.context import UiContext
 from ui.theme import (
     CARD,
@@ -113,16 +114,7 @@ class SignInScreen(BoundView):
         self._title = ft.Text("", size=20, weight=STRONG, font_family=STRONG_FACE, color=INK)
         self._text = ft.Text("", size=SIZE_BODY, color=QUIET_INK)
         self._keys = ft.Column([], spacing=10, tight=True)
-        self._token = ft.TextField(
-            label="Token",
-            password=True,
-            can_reveal_password=True,
-            autofocus=True,
-            max_length=4096,
-            counter="",
-            on_submit=lambda _: self._on_go(),
-            on_change=lambda _: self._show_button(),
-        )
+        self._token = token_field(self._on_go, self._show_button)
         self._armed = ft.Checkbox(
             label="I have compared the new key with what the server prints",
             label_style=text_style(size=SIZE_BODY, color=INK),

@@ -218,26 +218,32 @@ class KeptAccess:
     async def keep(self) -> None:
         """Keep what lets the console in at the best place that takes it, and nowhere else.
 
-        Raises ``AccessNotKept`` where no place takes it: it is used all the same, until the console ends.
+        Where no place takes it that is logged, ``place`` is empty, and it is used until the console ends.
         """
-        failed: AccessNotKept | None = None
+        self._place = ""
         for store in self._stores:
             try:
                 await _in_time(store.place, store.write, self._server, self._access)
             except AccessNotKept as error:
                 log.warning("access_not_kept", reason=error.line())
-                failed = error
                 continue
             self._place = store.place
             await self._remove_elsewhere(store)
             return
-        if failed is not None:
-            raise failed
 
     async def forget(self) -> None:
-        """Keep nothing any more, anywhere; what is in use stays so until the console ends."""
+        """Keep nothing any more, anywhere; what is in use stays so until the console ends.
+
+        Raises ``AccessNotKept`` where a place cannot be asked, once all others have forgotten it.
+        """
+        failed: AccessNotKept | None = None
         for store in self._stores:
-            await _in_time(store.place, store.remove, self._server)
+            try:
+                await _in_time(store.place, store.remove, self._server)
+            except AccessNotKept as error:
+                failed = error
+        if failed is not None:
+            raise failed
         self._place = ""
 
     async def _remove_elsewhere(self, kept_in: AccessStore) -> None:

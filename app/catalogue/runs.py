@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.catalogue.batch_write import in_steps
@@ -83,7 +83,8 @@ class Runs:
             again = [row for row in rows if correlation_id and row.correlation_id == correlation_id]
             if again:
                 return run_of(again[0])
-            if instead_of is not None and _newest_of(transaction, client.no) > instead_of:
+            newest = transaction.all(_newest_of(client.no))[0][0] if instead_of is not None else None
+            if instead_of is not None and newest is not None and newest > instead_of:
                 raise RunReplaced(f"Another run of {client.name} has begun after run {instead_of}.")
             for row in rows:
                 end(transaction, row, FinishRun(state=RunState.FAILED, reason=AGENT_GONE))
@@ -218,7 +219,7 @@ class Runs:
     async def newest_id(self, client_id: str) -> int | None:
         """Return the id of the run of a client that was begun last, whether it runs or has ended."""
         number = select(clients.c.no).where(clients.c.id == client_id).scalar_subquery()
-        rows = await self._readers.rows(select(func.max(runs.c.id)).where(runs.c.client_no == number))
+        rows = await self._readers.rows(_newest_of(number))
         return rows[0][0]
 
     async def active(self) -> tuple[str, int, tuple[Run, ...]]:
@@ -304,6 +305,5 @@ class Runs:
         )
 
 
-def _newest_of(transaction: Transaction, client_no: int) -> int:
-    wanted = select(func.coalesce(func.max(runs.c.id), 0)).where(runs.c.client_no == client_no)
-    return int(transaction.all(wanted)[0][0])
+def _newest_of(client_no: "int | ScalarSelect[int]") -> Select[tuple[int | None]]:
+    return select(func.max(runs.c.id)).where(runs.c.client_no == client_no)

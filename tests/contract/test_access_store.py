@@ -146,9 +146,18 @@ async def test_it_is_kept_at_the_best_place_that_takes_it_and_nowhere_else(tmp_p
 async def test_where_no_place_takes_it_it_is_used_all_the_same() -> None:
     access = KeptAccess(HERE, [KeyringStore(LockedKeyring())])
     access.use(Access(token="tw_1"))
-    with pytest.raises(AccessNotKept):
-        await access.keep()
+    await access.keep()
     assert (access.current, access.place) == (Access(token="tw_1"), "")
+
+
+async def test_a_place_that_cannot_forget_keeps_no_other_from_it(tmp_path: Path) -> None:
+    file = FileStore(tmp_path / "access.json")
+    access = KeptAccess(HERE, [KeyringStore(LockedKeyring()), file])
+    access.use(Access(token="tw_1"))
+    await access.keep()
+    with pytest.raises(AccessNotKept):
+        await access.forget()
+    assert file.read(HERE) is None
 
 
 async def test_a_keyring_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,14 @@ import reactivex as rx
 from reactivex.subject import Subject
 
 from streams.bag import Streams
-from streams.records.runs import RunPage
+from streams.records.runs import Run, RunPage
 from streams.snapshot import Snapshot
 from streams.vocabulary import RunState
 from tests.ui import fleet
 from tests.ui.harness import key_event
 from tests.ui.test_clients_view import Desk, open_desk
 from ui.context import Place
+from ui.views.client_details import ClientDetails
 
 
 @pytest.fixture
@@ -41,25 +42,26 @@ async def test_a_late_answer_of_the_client_before_is_never_shown(desk: Desk) -> 
     assert all(not bar.height for bar in details._bars.bars)
 
 
-async def test_the_line_of_a_run_leads_to_the_run(desk: Desk) -> None:
+def with_a_run(desk: Desk) -> tuple[ClientDetails, Run]:
+    """Open the details of a client that has one run."""
     details, first = desk.view._details, fleet.client_id("app-01")
     run = fleet.run_of(7, "app-01", desk.page.now())
     page = desk.streams.ok(RunPage(rows=(run,)))
     details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
     desk.view.arrive(f"client:{first}")
     desk.page.frame()
+    return details, run
+
+
+async def test_the_line_of_a_run_leads_to_the_run(desk: Desk) -> None:
+    details, run = with_a_run(desk)
     line = desk.page.find(ft.Container, details, tooltip=f"Show run {run.id}")
     await desk.page.fire(line, "click")
     assert desk.went[-1] == Place("run", str(run.id))
 
 
-async def test_the_bar_of_a_run_leads_to_its_log_lines(desk: Desk) -> None:
-    details, first = desk.view._details, fleet.client_id("app-01")
-    run = fleet.run_of(7, "app-01", desk.page.now())
-    page = desk.streams.ok(RunPage(rows=(run,)))
-    details._streams = streams_with_runs(desk, {first: rx.concat(rx.of(page), rx.never())})
-    desk.view.arrive(f"client:{first}")
-    desk.page.frame()
+async def test_the_bar_of_a_run_leads_to_the_run(desk: Desk) -> None:
+    details, run = with_a_run(desk)
     await desk.page.fire(details._bars.bars[-1], "click")
     assert desk.went[-1] == Place("run", str(run.id))
     assert details._bars.bars[0].on_click is None

@@ -19,7 +19,7 @@ async def test_it_tells_whether_everything_is_safe_and_what_goes_on() -> None:
         texts = s.h.texts()
         for words in (
             "42 of 45 clients within their goal",
-            "Failing: mail-gw since Tue 03:12 (disk full at client)",
+            "Failing: mail-gw since Tue 03:12: disk full at client",
             "412",
             "GiB of 1.0 TiB",
             "full about Jul 9 (Jun 15 – Aug 16)",

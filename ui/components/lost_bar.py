@@ -73,8 +73,10 @@ class LostBar(BoundView):
         self._tell(link, before)
         access, failure = self.context.access, link.failure
         refused = failure is not None and failure.code == WrongToken.code
-        self._token.visible = refused and access is not None and access.may_change
-        self.touch(self._token)
+        offered = refused and access is not None and access.may_change
+        if offered != self._token.visible:
+            self._token.visible = offered
+            self.touch(self._token)
         self._show_time(self.context.clock())
 
     def _tell(self, link: Link, before: Link | None) -> None:

@@ -16,6 +16,20 @@ WIDTH = 420
 Act = Callable[[str, Coroutine[Any, Any, None]], None]
 
 
+def token_field(on_submit: Callable[[], Any], on_change: Callable[[], Any]) -> ft.TextField:
+    """Return a field that hides what is typed into it until that is asked for."""
+    return ft.TextField(
+        label="Token",
+        password=True,
+        can_reveal_password=True,
+        autofocus=True,
+        max_length=4096,
+        counter="",
+        on_submit=lambda _: on_submit(),
+        on_change=lambda _: on_change(),
+    )
+
+
 class TokenDialog:
     """A field for a token, tried before it is kept; what the server says against it stands below."""
 
@@ -23,17 +37,9 @@ class TokenDialog:
         self, page: ft.Page, context: UiContext, access: AccessPort, *, act: Act, on_taken: Callable[[], None]
     ) -> None:
         self._access, self._act, self._on_taken = access, act, on_taken
-        self._field = ft.TextField(
-            label="Token",
-            password=True,
-            can_reveal_password=True,
-            autofocus=True,
-            max_length=4096,
-            counter="",
-            width=WIDTH,
-            on_submit=lambda _: self._on_go(),
-            on_change=lambda _: self._show_button(),
-        )
+        self._messages = context.messages
+        self._field = token_field(self._on_go, self._show_button)
+        self._field.width = WIDTH
         self._error = ft.Text("", size=SIZE_BODY, color=Tone.BAD.color, visible=False)
         self._button = ft.FilledButton("Connect", on_click=lambda _: self._on_go(), disabled=True)
         self._trying = False
@@ -79,4 +85,6 @@ class TokenDialog:
             self._trying = False
             self._show_button()
         self._close()
+        if not self._access.kept_in:
+            self._messages.warn("The token could not be kept", detail="The next start asks for it again.")
         self._on_taken()

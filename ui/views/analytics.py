@@ -1,5 +1,6 @@
 """The past of the fleet, the disk and both programs, over a range that is chosen above the charts."""
 
+import math
 from typing import Final
 
 import flet as ft
@@ -97,9 +98,8 @@ class AnalyticsView(BoundView):
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         width = event.width + RAIL_WIDTH
-        lines = (
-            len(self.parts.rows) if width >= NARROW_BELOW else len(self._parts) // (1 + (width >= SLIM_BELOW))
-        )
+        beside = 2 if width >= SLIM_BELOW else 1
+        lines = len(self.parts.rows) if width >= NARROW_BELOW else math.ceil(len(self._parts) / beside)
         room = event.height - 2 * PAGE_PADDING - FOOT_HEIGHT - TOOLS_HEIGHT - lines * GAP
         height = max(LEAST_ROW, int(room / lines))
         if height != self._parts[0].height:

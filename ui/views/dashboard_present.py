@@ -23,7 +23,6 @@ from ui.format import (
 from ui.theme import Tone, look
 from ui.views.clients_present import is_let_in, is_revoked
 
-REASON_LENGTH: Final = 40
 SILENT_AFTER_S: Final = 15.0
 """A running backup that has said nothing for so long is shown as silent, not as fast as it was."""
 
@@ -86,9 +85,10 @@ def present_safety(clients: Iterable[Client], now: datetime, words: Formatter) -
     failing_text = failing_exact = ""
     if failing:
         first = failing[0]
-        reason = f" ({_short(first.failure_reason)})" if first.failure_reason else ""
-        more = _more(failing)
-        failing_text = f"Failing: {first.name} since {words.moment(first.failing_since, now)}{reason}{more}"
+        reason = f": {first.failure_reason}" if first.failure_reason else ""
+        # The reason comes last: it is what may be cut where there is no room.
+        since = words.moment(first.failing_since, now)
+        failing_text = f"Failing: {first.name}{_more(failing)} since {since}{reason}"
         failing_exact = "\n".join(
             f"{c.name}: since {words.exact_time(c.failing_since)}, {c.failure_reason or 'no reason given'}"
             for c in failing[:12]
@@ -153,11 +153,6 @@ def present_headline(headline: str, worst: Problem | None) -> str:
 
 def _more(named: Sequence[object]) -> str:
     return f" and {count_text(len(named) - 1)} more" if len(named) > 1 else ""
-
-
-def _short(reason: str) -> str:
-    """Return the beginning of a long reason; the tooltip has it whole."""
-    return reason if len(reason) <= REASON_LENGTH else f"{reason[:REASON_LENGTH].rstrip()}…"
 
 
 @dataclass(frozen=True, slots=True)

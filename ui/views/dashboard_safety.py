@@ -44,8 +44,8 @@ class SafetyPart(BoundView):
             no_wrap=True,
             overflow=ft.TextOverflow.ELLIPSIS,
         )
-        self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), last=True)
-        self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id))
+        self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), share=1)
+        self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id), share=3)
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
         self._marked = _Fact(self._lead_to_marked)
         self._disk = _Fact(lambda: context.go(Place("analytics")))
@@ -174,15 +174,27 @@ class SafetyPart(BoundView):
 
 
 class _Fact:
-    """An icon and a few words that lead to a client."""
+    """An icon and a few words that lead to a client.
 
-    def __init__(self, on_click: Callable[[], None], *, last: bool = False) -> None:
+    A fact with a ``share`` of the width that the others leave is cut at the end of its share; the tooltip
+    has it whole. One without keeps the width of its words.
+    """
+
+    def __init__(self, on_click: Callable[[], None], *, share: int | None = None) -> None:
         self._icon = ft.Icon(ft.Icons.WARNING_AMBER, size=15)
         self._words = body_text()
         self.control = ft.Container(
-            ft.Row([self._icon, ft.Container(self._words, expand=last)], spacing=5, tight=not last),
+            ft.Row(
+                [
+                    self._icon,
+                    ft.Container(self._words, expand=share is not None, expand_loose=share is not None),
+                ],
+                spacing=5,
+                tight=True,
+            ),
             visible=False,
-            expand=last,
+            expand=share,
+            expand_loose=share is not None,
             on_click=lambda _: on_click(),
         )
 
