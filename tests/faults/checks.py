@@ -1,11 +1,13 @@
 """What must hold after any fault: everything that was acknowledged is there, and the catalogue is sound."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app.catalogue.audit_chain import prove
 from app.catalogue.copies import copies_in, verify
 from app.server.catalogue_backup import FOLDER
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
@@ -13,20 +15,26 @@ from app.store.layout import Layout
 from app.store.small import read_all
 from streams.failures import TidewatchError
 from tests.faults.client import (
+    UNSURE,
     Acks,
     Copied,
     Deletion,
     Enrolled,
     Gone,
     Http,
+    Ordered,
     Refused,
     Removal,
     RunEnd,
+    Set,
+    Token,
     Version,
     sha256_of,
 )
 from tests.faults.served import Served
 
+SETTINGS = "/api/settings"
+UNAUTHORIZED = 401
 _COUNTERS = """
 SELECT c.name, c.file_count, c.deleted_count, c.vanished_count,
   (SELECT count(*) FROM files f WHERE f.client_no = c.no AND f.kind != 'folder'
@@ -43,6 +51,15 @@ _VERSIONS = """
 SELECT f.id, f.version_count, count(v.id) FROM files f LEFT JOIN file_versions v ON v.file_id = f.id
 GROUP BY f.id HAVING f.version_count != count(v.id)
 """
+_DONE = """
+SELECT action, sum(done), (SELECT coalesce(sum(a.count), 0) FROM audit a
+  WHERE a.action = each.action AND a.result NOT LIKE 'refused%')
+FROM (SELECT 'add_token' AS action, count(*) AS done FROM tokens WHERE name LIKE 'script-%'
+  UNION ALL
+  SELECT 'revoke_token', count(*) FROM tokens WHERE name LIKE 'script-%' AND revoked_at IS NOT NULL) each
+GROUP BY action
+"""
+"""What orders have left, answered or not, and the rows of the audit record about such."""
 _NEEDED = """
 SELECT DISTINCT b.sha256 FROM blobs b JOIN file_versions v ON v.blob_id = b.id WHERE NOT b.damaged
 UNION SELECT b.sha256 FROM blobs b JOIN client_contents o ON o.blob_id = b.id WHERE NOT b.damaged
@@ -56,10 +73,10 @@ JOIN clients c ON c.no = f.client_no JOIN blobs b ON b.id = v.blob_id
 def at_rest(data: Path, acks: Acks) -> list[str]:
     """Return what is wrong in the folder of a server that does not run."""
     with closing(sqlite3.connect(data / CATALOGUE_FILE)) as db:
-        found = [*_unsound(db), *_not_there(db, acks)]
+        found = [*_unsound(db), *_not_there(db, acks), *_not_noted(db, acks)]
         needed = {row[0].hex() for row in db.execute(_NEEDED)} - acks.forgiven()
     found += [f"content {sha256[:8]} is wanted and not good" for sha256 in bad_contents(data, needed)]
-    return [*found, *_bad_copies(data, acks)]
+    return [*found, *_bad_copies(data, acks), *prove(data / CATALOGUE_FILE).faults]
 
 
 def _bad_copies(data: Path, acks: Acks) -> Iterator[str]:
@@ -114,6 +131,18 @@ def _not_there(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
             yield f"file {file_id} is {states[file_id]}, acknowledged deleted: {is_deleted}"
 
 
+def _not_noted(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
+    """Yield orders that were answered, or have done something, and have no row in the audit record."""
+    noted = dict(db.execute("SELECT action, sum(count) FROM audit GROUP BY action"))
+    answered = Counter(ack.action for ack in acks.all() if isinstance(ack, Ordered))
+    for action, count in answered.items():
+        if noted.get(action, 0) < count:
+            yield f"the audit record has {noted.get(action, 0)} rows of {count} orders {action}"
+    for action, done, rows in db.execute(_DONE):
+        if rows < done:
+            yield f"the audit record has {rows} rows of {done} that were done of {action}"
+
+
 def bad_contents(data: Path, hashes: Iterable[str]) -> list[str]:
     """Return the contents that the store cannot give out with their hash."""
     layout = Layout(data / STORE_FOLDER)
@@ -137,6 +166,7 @@ def running(server: Served, acks: Acks, downloads: int | None = None) -> list[st
     console = server.console()
     try:
         found = [*_wrong_versions(console, acks, downloads), *_wrong_tokens(server.port, acks, downloads)]
+        found += [*_wrong_console_tokens(server.port, acks), *_not_set(console, acks)]
         if open_runs := console.get("/api/runs/active")["runs"]:
             found.append(f"runs that nobody ends: {[run['id'] for run in open_runs]}")
     except (Gone, Refused) as error:
@@ -178,6 +208,35 @@ def _wrong_versions(console: Http, acks: Acks, downloads: int | None) -> Iterato
     for ack in kept:
         if (ack.client, ack.path) in asked and (ack.client, ack.path, ack.sha256) not in listed:
             yield f"version {ack.client} {ack.path} {ack.sha256[:8]} is not listed"
+
+
+def _wrong_console_tokens(port: int, acks: Acks) -> Iterator[str]:
+    last = {ack.secret: ack for ack in acks.all() if isinstance(ack, Token)}
+    for secret, ack in last.items():
+        http = Http(port, secret)
+        try:
+            http.get("/api/clients")
+        except Refused as error:
+            if ack.good or error.status != UNAUTHORIZED:
+                yield f"the token {ack.name}: {error}"
+        else:
+            if ack.good is False:
+                yield f"the token {ack.name} was revoked and is good"
+        finally:
+            http.close()
+
+
+def settings_of(console: Http) -> dict[str, str]:
+    """Return the values of the server's own settings by name."""
+    return {f"{s['section']}.{s['key']}": s.get("value", "") for s in console.get(SETTINGS)["settings"]}
+
+
+def _not_set(console: Http, acks: Acks) -> Iterator[str]:
+    last = {(ack.path, ack.name): ack.value for ack in acks.all() if isinstance(ack, Set)}
+    for (path, name), value in last.items():
+        told = settings_of(console) if path == SETTINGS else console.get(path)
+        if value != UNSURE and told.get(name, False) != value:  # what is not told is not set
+            yield f"{name} is {told.get(name)}, acknowledged as {value}"
 
 
 def rows_of(console: Http) -> Iterator[dict[str, Any]]:

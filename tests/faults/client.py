@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.batches import BATCH_BLOB_BYTES, encode_batch
+from streams.vocabulary import AuditAction
 
 MTIME_NS = 1_700_000_000_000_000_000
 
@@ -119,7 +120,37 @@ class Copied:
     path: str
 
 
-Ack = Version | RunEnd | Enrolled | Deletion | Removal | Copied
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a console that was given out or revoked."""
+
+    name: str
+    secret: str
+    good: bool | None
+    """None while it is revoked: either may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """What an order has set, as the server tells it at a path under a name."""
+
+    path: str
+    name: str
+    value: object
+    """``UNSURE`` while the order is under way: either may be."""
+
+
+UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order that was answered: the audit record has a row of this action for it."""
+
+    action: AuditAction
+
+
+Ack = Version | RunEnd | Enrolled | Deletion | Removal | Copied | Token | Set | Ordered
 
 
 @dataclass(slots=True)
@@ -214,7 +245,8 @@ def _raw(path: str) -> str:
 def enrol(port: int, console: Http, name: str, acks: Acks) -> tuple[str, str]:
     """Enrol a client; return its id and its token."""
     code = console.post("/api/enrolments", {"name": name})["code"]
+    acks.add(Ordered(AuditAction.ENROLMENT_CODE))
     body = {"name": name, "code": code, "platform": "Linux", "agent_version": "0"}
     reply = Http(port).post("/api/enrol", body)
-    acks.add(Enrolled(name, reply["token"]))
+    acks.add(Enrolled(name, reply["token"]), Ordered(AuditAction.ENROLMENT))
     return reply["client_id"], reply["token"]

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from tests.faults.beginnings import build
 from tests.faults.checks import at_rest, running
 from tests.faults.client import Acks, Gone, Refused
 from tests.faults.disk import Disk, Left, Loss, Operation, read_log
 from tests.faults.layer import CHANGES, Fault, Layer, Mode, Op
 from tests.faults.nursery import Nursery
-from tests.faults.scenarios import SCENARIOS, Beginnings, Scenario, Stage, build
+from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.served import Served
+from tests.faults.stage import Beginnings, Stage
 
 WELL_AGAIN_TRIES = 20
 WELL_AGAIN_S = 0.1

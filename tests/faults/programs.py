@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.faults.client import Acks, Http, Version, sha256_of
 from tests.faults.nursery import Nursery
-from tests.faults.scenarios import bytes_of
 from tests.faults.served import Served
+from tests.faults.stage import bytes_of
 from tests.servers import until
 
 BACKUP_S = 300.0

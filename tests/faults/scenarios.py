@@ -1,80 +1,33 @@
-"""The pieces of work in the middle of which the server dies, and the folders with which they begin."""
+"""The pieces of work in the middle of which the server dies."""
 
-import random
-import shutil
-import sqlite3
+import json
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from app.catalogue import migrate
 from app.catalogue.copies import copies_in
 from app.server.catalogue_backup import FOLDER
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
-from tests.faults.checks import at_rest
+from streams.vocabulary import AuditAction
+from tests.faults.checks import SETTINGS, settings_of
 from tests.faults.client import (
     MTIME_NS,
-    Acks,
-    Client,
+    UNSURE,
     Copied,
     Deletion,
     Gone,
+    Http,
+    Ordered,
     Refused,
     Removal,
+    Set,
+    Token,
     enrol,
-    sha256_of,
 )
-from tests.faults.layer import Layer
-from tests.faults.nursery import Nursery
-from tests.faults.served import Served
+from tests.faults.stage import GONE, HURT, Stage, bytes_of
 
 DAYS_40_US = 40 * 86_400 * 1_000_000
 PURGED_WITHIN_S = 5.0
-FIRST_SCHEMA = "0001"
-GIVEN_UP = {("tokens", "scope"): "CASE WHEN client_no IS NULL THEN 'console' ELSE 'agent' END"}
-"""Columns of the first schema that later ones do not have, and what stood in them."""
-
-
-def bytes_of(size: int, name: str) -> bytes:
-    """Return bytes that no compression makes smaller, the same for the same name."""
-    return random.Random(name).randbytes(size)
-
-
-@dataclass(slots=True)
-class Beginnings:
-    """The folders that scenarios begin with, and what has been acknowledged of them."""
-
-    work: Path
-    clients: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    """Id and token by name."""
-    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    file_ids: list[int] = field(default_factory=list[int])
-    half: bytes = b""
-    """An upload of it has been interrupted."""
-    acks: dict[str, Acks] = field(default_factory=dict[str, Acks])
-
-    def folder(self, name: str) -> Path:
-        """Return one of the folders."""
-        return self.work / f"begin-{name}"
-
-
-HURT = ("/d/f1", "/d/f2", "/d/large")
-GONE = tuple(f"/d/gone{number}" for number in range(4))
-
-
-@dataclass(slots=True)
-class Stage:
-    """What one run of a scenario works with; another ``turn`` has contents of its own."""
-
-    server: Served
-    acks: Acks
-    begun: Beginnings
-    turn: str = "0"
-
-    def client(self, name: str) -> Client:
-        return Client(self.server.port, name, self.begun.clients[name][1], self.acks)
 
 
 def _enrol(stage: Stage) -> None:
@@ -114,7 +67,8 @@ def _delete(stage: Stage) -> None:
     for order, is_deleted in (("delete", True), ("undelete", False)):
         stage.acks.add(Deletion(tuple(ids), None))
         console.post(f"/api/files/{order}", {"file_ids": ids})
-        stage.acks.add(Deletion(tuple(ids), is_deleted))
+        action = AuditAction.DELETE_FILES if is_deleted else AuditAction.UNDELETE_FILES
+        stage.acks.add(Deletion(tuple(ids), is_deleted), Ordered(action))
 
 
 def _purge(stage: Stage) -> None:
@@ -128,6 +82,7 @@ def _remove(stage: Stage) -> None:
     console, client_id = stage.server.console(), stage.begun.clients["old"][0]
     with suppress(Refused):  # the second time it is gone
         console.ask("DELETE", f"/api/clients/{client_id}")
+        stage.acks.add(Ordered(AuditAction.REMOVE_CLIENT))
     stage.server.change(f"UPDATE clients SET destroy_at = destroy_at - {DAYS_40_US} WHERE name = 'old'")
     _wait_until(lambda: b'"old"' not in console.ask("GET", "/api/clients"))
 
@@ -140,6 +95,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 
 def _heal(stage: Stage) -> None:
     stage.server.console().post("/api/verify")
+    stage.acks.add(Ordered(AuditAction.VERIFY))
     stage.client("web").back_up({path: stage.begun.files[path] for path in HURT}, MTIME_NS + 1)
 
 
@@ -148,6 +104,7 @@ def _cancel(stage: Stage) -> None:
     client.begin()
     with suppress(Refused):  # an agent that is not connected cannot be asked
         stage.server.console().post(f"/api/runs/{client.run_id}/cancel")
+        stage.acks.add(Ordered(AuditAction.CANCEL_RUN))
     client.begin()
     client.finish("failed")
 
@@ -157,6 +114,43 @@ def _copy(stage: Stage) -> None:
     if code:
         raise Gone(f"the catalogue is not copied: {said[-200:]}")
     stage.acks.add(*(Copied(path.name) for _, path in copies_in(stage.server.data / FOLDER)))
+    stage.acks.add(Ordered(AuditAction.CATALOGUE_COPY))
+
+
+def _access(stage: Stage) -> None:
+    """Give a token out, use it, and take it back."""
+    console, name = stage.server.console(), f"script-{stage.turn}"
+    for left in (each for each in console.get("/api/tokens") if each["name"] == name):
+        # Of one whose answer never came nobody has the secret: it is taken back and made anew.
+        console.ask("DELETE", f"/api/tokens/{left['id']}")
+    made = console.post("/api/tokens", {"name": name, "scopes": ["look"]})
+    secret = made["secret"]
+    stage.acks.add(Token(name, secret, good=True), Ordered(AuditAction.ADD_TOKEN))
+    Http(stage.server.port, secret).get("/api/clients")
+    stage.acks.add(Token(name, secret, good=None))
+    console.ask("DELETE", f"/api/tokens/{made['token']['id']}")
+    stage.acks.add(Token(name, secret, good=False), Ordered(AuditAction.REVOKE_TOKEN))
+
+
+def _orders(stage: Stage) -> None:
+    """Set what an administrator sets: a goal, a quota, a protection, a setting of the server."""
+    console, client = stage.server.console(), f"/api/clients/{stage.begun.clients['db'][0]}"
+    number = 3 + len(stage.acks.entries) % 80  # another one in each turn
+
+    def order(method: str, path: str, body: object, action: AuditAction, set_: Set) -> None:
+        stage.acks.add(replace(set_, value=UNSURE))
+        console.ask(method, path, json.dumps(body).encode())
+        stage.acks.add(set_, Ordered(action))
+
+    goal, quota = Set(client, "goal_s", number * 3600.0), Set(client, "quota_bytes", number << 30)
+    order("PATCH", client, {"goal_s": goal.value}, AuditAction.SET_GOAL, goal)
+    order("PUT", f"{client}/quota", {"quota_bytes": quota.value}, AuditAction.SET_QUOTA, quota)
+    for method, action in (("POST", AuditAction.PROTECT), ("DELETE", AuditAction.UNPROTECT)):
+        protected = Set(client, "protected", action is AuditAction.PROTECT)
+        order(method, f"{client}/protection", {}, action, protected)
+    days = Set(SETTINGS, "server.verify_days", str(number))
+    edit = {"name": days.name, "value": days.value, "before": settings_of(console)[days.name]}
+    order("PATCH", SETTINGS, {"changes": [edit]}, AuditAction.CHANGE_SETTINGS, days)
 
 
 def _look(stage: Stage) -> None:
@@ -194,127 +188,10 @@ SCENARIOS = {
         Scenario("heal", _heal, "hurt", operations=226),
         Scenario("cancel", _cancel, operations=116),
         Scenario("copy", _copy, operations=148),
+        Scenario("access", _access, operations=60),
+        Scenario("orders", _orders, operations=100),
         Scenario("first-start", _look, "empty", with_start=True, again=False, operations=872),
         Scenario("unclean-start", _look, "unclean", with_start=True, again=False, operations=409),
         Scenario("migrate", _look, "old", with_start=True, again=False, operations=512),
     )
 }
-
-
-def build(work: Path, nursery: Nursery, layer: Layer) -> Beginnings:
-    """Make the folders; raises AssertionError where they are not sound without any fault."""
-    begun = Beginnings(work)
-    data = begun.folder("base")
-    layer.watch(data)
-    server, acks = Served(nursery, data), Acks()
-    assert server.up, server.said()
-    _fill(server, begun, acks)
-    server.stop()
-    with closing(sqlite3.connect(data / CATALOGUE_FILE, isolation_level=None)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert not (found := at_rest(data, acks)), found
-    begun.acks = {name: Acks(entries=list(acks.entries)) for name in ("base", "unclean", "old")}
-    _hurt(begun, acks)
-    _leave_unclean(begun, nursery, layer)
-    _make_old(begun)
-    begun.folder("empty").mkdir()
-    begun.acks["empty"] = Acks()
-    return begun
-
-
-def _fill(server: Served, begun: Beginnings, acks: Acks) -> None:
-    console = server.console()
-    for name in ("web", "db", "old"):
-        begun.clients[name] = enrol(server.port, console, name, acks)
-    begun.files = {f"/d/f{n}": bytes_of(700 + 40 * n, f"file {n}") for n in range(8)}
-    begun.files["/d/large"] = bytes_of((1 << 20) + 70_000, "large")
-    web = Stage(server, acks, begun).client("web")
-    web.back_up(begun.files | {path: bytes_of(300, path) for path in GONE})
-    old = {f"/o{n}": bytes_of(400, f"old {n}") for n in range(4)} | {"/shared": begun.files["/d/f0"]}
-    Stage(server, acks, begun).client("old").back_up(old)
-    rows = console.get("/api/files?limit=500")["rows"]
-    ids = {row["path"]: row["id"] for row in rows if row["client_name"] == "web"}
-    console.post("/api/files/delete", {"file_ids": [ids[path] for path in GONE]})
-    begun.file_ids = [ids[path] for path in begun.files]
-    begun.half = bytes_of((2 << 20) + 5, "half")
-    with suppress(Refused):  # the rest does not come
-        web.upload(begun.half, end=(1 << 20) + 9)
-
-
-def _hurt(begun: Beginnings, acks: Acks) -> None:
-    data = begun.folder("hurt")
-    shutil.copytree(begun.folder("base"), data)
-    for number, path in enumerate(HURT):
-        sha256 = sha256_of(begun.files[path])
-        content = data / STORE_FOLDER / sha256[:2] / sha256[2:]
-        raw = bytearray(content.read_bytes())
-        raw[len(raw) // 2] ^= 0x10
-        content.write_bytes(raw[: len(raw) // 2] if number == 1 else raw)
-    bad = {sha256_of(begun.files[path]) for path in HURT}
-    begun.acks["hurt"] = Acks(
-        entries=[each for each in acks.entries if getattr(each[1], "sha256", "") not in bad],
-        hurt=frozenset(bad),
-    )
-
-
-def _leave_unclean(begun: Beginnings, nursery: Nursery, layer: Layer) -> None:
-    """Make the folder of a server that was killed: a run that runs, a log that is not folded in."""
-    data = begun.folder("unclean")
-    shutil.copytree(begun.folder("base"), data)
-    layer.watch(data)
-    server = Served(nursery, data)
-    client = Stage(server, begun.acks["unclean"], begun).client("web")
-    client.begin()
-    content = bytes_of(2000, "unclean")
-    client.send([content])
-    client.name_them({"/unclean": content})
-    server.kill()
-
-
-def _make_old(begun: Beginnings) -> None:
-    """Make the folder of the first release: its schema, with the rows of today."""
-    data = begun.folder("old")
-    shutil.copytree(begun.folder("base"), data)
-    file = data / CATALOGUE_FILE
-    file.unlink()
-    fresh = begun.work / "fresh.db"
-    migrate.migrate(fresh)
-    newest, migrate.SCHEMA_VERSION = migrate.SCHEMA_VERSION, FIRST_SCHEMA
-    try:
-        migrate.migrate(file)
-    finally:
-        migrate.SCHEMA_VERSION = newest
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA foreign_keys = OFF")
-        db.execute("ATTACH ? AS new", (str(begun.folder("base") / CATALOGUE_FILE),))
-        kept = {
-            table: {row[0] for row in db.execute(f"SELECT name FROM main.{table}")}
-            for table in ("sequences", "meta")
-        }
-        tables = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        new = {row[0] for row in db.execute("SELECT name FROM new.sqlite_schema WHERE type = 'table'")}
-        for (table,) in db.execute(tables).fetchall():
-            if table in new and table != "alembic_version":
-                _copy_rows(db, table)
-        db.execute("DETACH new")
-        # What a later migration puts there by itself was not there before it.
-        db.execute("ATTACH ? AS fresh", (str(fresh),))
-        for table, first in kept.items():
-            for (name,) in db.execute(f"SELECT name FROM fresh.{table}").fetchall():
-                if name not in first:
-                    db.execute(f"DELETE FROM main.{table} WHERE name = ?", (name,))
-        db.execute("DETACH fresh")
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _copy_rows(db: sqlite3.Connection, table: str) -> None:
-    new = {row[1] for row in db.execute(f"PRAGMA new.table_info({table})")}
-    values: dict[str, str] = {}
-    for _, name, _, needed, *_ in db.execute(f"PRAGMA main.table_info({table})"):
-        if name in new:
-            values[name] = name
-        elif needed:
-            values[name] = GIVEN_UP.get((table, name), "''")
-    names, chosen = ", ".join(values), ", ".join(values.values())
-    db.execute(f"DELETE FROM main.{table}")
-    db.execute(f"INSERT INTO main.{table} ({names}) SELECT {chosen} FROM new.{table}")
