@@ -6,9 +6,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from app.catalogue import migrate
+from app.catalogue.audit_chain import HEAD_FILE, HEAD_NAME
 from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
 from tests.faults.checks import at_rest
-from tests.faults.client import Acks, Refused, enrol, sha256_of
+from tests.faults.client import Acks, Ordered, Refused, enrol, sha256_of
 from tests.faults.layer import Layer
 from tests.faults.nursery import Nursery
 from tests.faults.served import Served
@@ -31,7 +32,9 @@ def build(work: Path, nursery: Nursery, layer: Layer) -> Beginnings:
     with closing(sqlite3.connect(data / CATALOGUE_FILE, isolation_level=None)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert not (found := at_rest(data, acks)), found
-    begun.acks = {name: Acks(entries=list(acks.entries)) for name in ("base", "unclean", "old")}
+    begun.acks = {name: Acks(entries=list(acks.entries)) for name in ("base", "unclean")}
+    # The first release kept no record of orders.
+    begun.acks["old"] = Acks(entries=[each for each in acks.entries if not isinstance(each[1], Ordered)])
     _hurt(begun, acks)
     _leave_unclean(begun, nursery, layer)
     _make_old(begun)
@@ -95,6 +98,7 @@ def _make_old(begun: Beginnings) -> None:
     shutil.copytree(begun.folder("base"), data)
     file = data / CATALOGUE_FILE
     file.unlink()
+    file.with_name(HEAD_FILE).unlink()
     fresh = begun.work / "fresh.db"
     migrate.migrate(fresh)
     newest, migrate.SCHEMA_VERSION = migrate.SCHEMA_VERSION, FIRST_SCHEMA
@@ -122,6 +126,7 @@ def _make_old(begun: Beginnings) -> None:
                 if name not in first:
                     db.execute(f"DELETE FROM main.{table} WHERE name = ?", (name,))
         db.execute("DETACH fresh")
+        db.execute("DELETE FROM main.meta WHERE name = ?", (HEAD_NAME,))
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
