@@ -1,4 +1,4 @@
-"""Log lines that an outsider can cause, at most one a minute for each event."""
+"""Log lines that repeat: what an outsider can cause, and one for each content of a store that is lost."""
 
 import logging
 import time
@@ -8,6 +8,8 @@ from typing import Any
 import structlog
 
 EVERY_S = 60.0
+FOR_EACH = 100
+"""Lines a minute where each tells of another thing, such as a content; the catalogue knows the rest."""
 MAX_MESSAGES = 256
 """Messages that the filter remembers at most."""
 
@@ -15,6 +17,7 @@ MAX_MESSAGES = 256
 class LimitedLog:
     """Writes an event at once, then again after a minute at the earliest, with the number left out.
 
+    With ``most`` it writes so many of an event in each minute, the first of the next one with that number.
     One entry is kept for each event name: names are ours, so memory is bounded whatever comes from outside.
     """
 
@@ -22,11 +25,13 @@ class LimitedLog:
         self,
         log: structlog.stdlib.BoundLogger,
         *,
+        most: int = 1,
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._log, self._every_s, self._clock = log, every_s, clock
+        self._log, self._most, self._every_s, self._clock = log, most, every_s, clock
         self._next_at: dict[str, float] = {}
+        self._written: dict[str, int] = {}
         self._left_out: dict[str, int] = {}
 
     def info(self, event: str, *, key: str = "", **fields: Any) -> None:
@@ -37,12 +42,19 @@ class LimitedLog:
         """Log at level warning."""
         self._write(self._log.warning, event, key, fields)
 
+    def error(self, event: str, *, key: str = "", **fields: Any) -> None:
+        """Log at level error."""
+        self._write(self._log.error, event, key, fields)
+
     def _write(self, write: Callable[..., None], event: str, key: str, fields: dict[str, Any]) -> None:
         now, kept = self._clock(), f"{event} {key}"
-        if now < self._next_at.get(kept, now):
+        if now >= self._next_at.get(kept, now):
+            self._next_at[kept] = now + self._every_s
+            self._written[kept] = 0
+        if self._written[kept] >= self._most:
             self._left_out[kept] = self._left_out.get(kept, 0) + 1
             return
-        self._next_at[kept] = now + self._every_s
+        self._written[kept] += 1
         left_out = self._left_out.pop(kept, 0)
         if left_out:
             fields["left_out"] = left_out

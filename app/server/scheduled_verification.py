@@ -9,6 +9,7 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.verification_schedule import DueContent, Standing
+from app.log_limits import FOR_EACH, LimitedLog
 from app.server.limits import Limits
 from app.server.uploads import UploadGate
 from app.store.errors import StoreUnreadable
@@ -19,6 +20,7 @@ from streams.records.server import VerificationStatus
 from streams.vocabulary import VerificationState
 
 log = structlog.stdlib.get_logger(__name__)
+each_log = LimitedLog(log, most=FOR_EACH)
 
 DUE_RATIO = 0.75
 """A content is due after this share of the days; what is left is for a server that was off, or busy."""
@@ -141,7 +143,7 @@ class ScheduledVerification:
                         in_a_row = 0
                     except StoreUnreadable as failure:
                         unreadable, in_a_row = unreadable + 1, in_a_row + 1
-                        log.warning("content_unreadable", sha256=content.sha256, reason=failure.message)
+                        each_log.warning("content_unreadable", sha256=content.sha256, reason=failure.message)
                         if in_a_row >= UNREADABLE_IN_A_ROW:
                             raise
                     await self._mark()
@@ -177,7 +179,7 @@ class ScheduledVerification:
 
         verified = await self._store.verify(content.sha256, throttle=throttle)
         if not verified.good:
-            log.error("content_damaged", sha256=content.sha256, reason=verified.reason)
+            each_log.error("content_damaged", sha256=content.sha256, reason=verified.reason)
         self._results[content.sha256] = verified.good
 
     def _bytes_per_s(self, content: DueContent) -> float:

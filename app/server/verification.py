@@ -8,6 +8,7 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.stored_blobs import StoredBlob
+from app.log_limits import FOR_EACH, LimitedLog
 from app.server.roster import Roster
 from app.server.transfers import OpenTransfer, TransferBoard
 from app.store.errors import StoreUnreadable
@@ -18,6 +19,7 @@ from streams.records.files import VerifyResult
 from streams.vocabulary import TransferKind, TransferState
 
 log = structlog.stdlib.get_logger(__name__)
+each_log = LimitedLog(log, most=FOR_EACH)
 
 AT_ONCE = 2
 """Contents that are read at once, so that backups go on beside it."""
@@ -179,6 +181,6 @@ class Verification:
         async with self._places:
             verified = await self._store.verify(sha256)
         if not verified.good:
-            log.error("content_damaged", sha256=sha256, reason=verified.reason)
+            each_log.error("content_damaged", sha256=sha256, reason=verified.reason)
         transfer.advance(size_bytes)
         return verified.good

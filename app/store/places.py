@@ -10,11 +10,13 @@ from pathlib import Path
 
 import structlog
 
+from app.log_limits import FOR_EACH, LimitedLog
 from app.store.file_operations import Inode, inode_of
 from app.store.identity import Identity
 from app.store.layout import Layout
 
 log = structlog.stdlib.get_logger(__name__)
+each_log = LimitedLog(log, most=FOR_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,9 @@ class Places:
             return
         except OSError as error:
             # The next start removes it.
-            log.warning("damaged_copy_stays", sha256=sha256, reason=str(error))
+            each_log.warning("damaged_copy_stays", sha256=sha256, reason=str(error))
         else:
-            log.info("damaged_copy_removed", sha256=sha256)
+            each_log.info("damaged_copy_removed", sha256=sha256)
 
     def set_aside(self, sha256: str, inode: Inode) -> bool:
         """Take a damaged copy out of the way; return whether it was still the one at its place.
@@ -135,7 +137,7 @@ class Places:
             self._files.sync_folder(self._layout.set_aside)
         except OSError as error:
             # After a crash it may be back at its place: then it is found damaged again.
-            log.warning("set_aside_not_durable", sha256=sha256, reason=str(error))
+            each_log.warning("set_aside_not_durable", sha256=sha256, reason=str(error))
         return True
 
     def distrust(self, sha256: str) -> None:
@@ -193,7 +195,7 @@ class Places:
                     self._files.remove(path)
                     self._count(-found.st_size)
             except OSError as error:
-                log.warning("unsettled_content_stays", sha256=placed.sha256, reason=str(error))
+                each_log.warning("unsettled_content_stays", sha256=placed.sha256, reason=str(error))
 
     def _count(self, change: int) -> None:
         with self._counting:

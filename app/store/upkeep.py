@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from app.log_limits import FOR_EACH, LimitedLog
 from app.store.errors import BAD_SECTOR, BadHash, Damaged, StoreLost
 from app.store.identity import Identity
 from app.store.layout import Layout
@@ -15,6 +16,7 @@ from app.store.reader import Reader
 from app.store.upload import DATA, TABLE
 
 log = structlog.stdlib.get_logger(__name__)
+each_log = LimitedLog(log, most=FOR_EACH)
 
 AHEAD_S = 60
 """What was written so long after now was written while the clock was ahead."""
@@ -59,9 +61,9 @@ def _clear_damaged_copies(layout: Layout) -> None:
             if layout.blob(entry.name).exists():
                 layout.files.remove(Path(entry.path))
         except BadHash:
-            log.warning("foreign_file_in_store", file=entry.path)
+            each_log.warning("foreign_file_in_store", file=entry.path)
         except OSError as error:
-            log.warning("damaged_copy_stays", file=entry.path, reason=error.strerror)
+            each_log.warning("damaged_copy_stays", file=entry.path, reason=error.strerror)
 
 
 def clear_uploads(layout: Layout, judged_s: tuple[float, float] | None) -> None:
@@ -77,7 +79,7 @@ def clear_uploads(layout: Layout, judged_s: tuple[float, float] | None) -> None:
             if _is_over(Path(entry.path), judged_s):
                 layout.files.remove(Path(entry.path))
         except OSError as error:
-            log.warning("leftover_stays", file=entry.path, reason=error.strerror)
+            each_log.warning("leftover_stays", file=entry.path, reason=error.strerror)
 
 
 def _is_over(path: Path, judged_s: tuple[float, float] | None) -> bool:
@@ -118,7 +120,7 @@ def set_aside(layout: Layout, places: Places, sha256: str, found: Damaged) -> As
     try:
         return Aside.MOVED if places.set_aside(sha256, inode) else Aside.REPLACED
     except OSError as error:
-        log.error("damaged_content_stays", sha256=sha256, reason=str(error))
+        each_log.error("damaged_content_stays", sha256=sha256, reason=str(error))
         return Aside.STAYS
 
 
@@ -170,7 +172,7 @@ def unlink(places: Places, identity: Identity, hashes: Collection[str]) -> list[
         try:
             places.remove(sha256)
         except OSError as error:
-            log.warning("content_stays", sha256=sha256, reason=error.strerror)
+            each_log.warning("content_stays", sha256=sha256, reason=error.strerror)
         else:
             gone.append(sha256)
     identity.check()

@@ -33,6 +33,22 @@ def test_a_line_that_repeats_comes_once_a_minute_with_a_count() -> None:
     ]
 
 
+def test_where_each_tells_of_another_thing_the_first_of_a_minute_come() -> None:
+    clock = Clock()
+    with structlog.testing.capture_logs() as lines:
+        limited = LimitedLog(structlog.stdlib.get_logger("test"), most=3, clock=clock)
+        for number in range(10):
+            limited.error("content_damaged", number=number)
+        clock.now = 60.0
+        limited.error("content_damaged", number=10)
+    assert [(line["number"], line.get("left_out")) for line in lines] == [
+        (0, None),
+        (1, None),
+        (2, None),
+        (10, 7),
+    ]
+
+
 def test_a_message_of_a_library_passes_once_a_minute_and_memory_is_bounded() -> None:
     clock = Clock()
     repeats = RepeatFilter(clock=clock)
