@@ -46,13 +46,13 @@ def present_facts(health: DatabaseHealth, words: Formatter) -> dict[str, str]:
             health.journal_mode, health.journal_mode
         ),
         "encoding": health.encoding,
-        "version": f"SQLite {health.sqlite_version} here, user_version {health.user_version}",
+        "version": f"read with SQLite {health.sqlite_version}, user_version {health.user_version}",
         "wal": UNKNOWN if health.wal_bytes is None else size(health.wal_bytes),
         "checkpoint": UNKNOWN
         if health.checkpoint_age_s is None
         else f"{rough_duration_text(health.checkpoint_age_s)} ago",
         "lock": present_writer(health.holders),
-        "cache": f"{size(health.cache_bytes)} for each of this console's connections",
+        "cache": f"{size(health.cache_bytes)} for each connection that reads for this console",
     }
 
 
