@@ -1,4 +1,7 @@
-"""The commands: ``python -m app [server | agent | restore]``, the console without one of these words."""
+"""The commands: ``tidewatch [server | agent | restore]``, the console without one of these words.
+
+In a checkout the same is ``python -m app``.
+"""
 
 import argparse
 import importlib
@@ -84,7 +87,7 @@ def _listed(command: _Command) -> str:
         return ""
     width = max(len(each.name) for each in below)
     return "other commands:\n" + "\n".join(
-        f"  python -m app {each.name:<{width}}  {each.summary}" for each in below
+        f"  tidewatch {each.name:<{width}}  {each.summary}" for each in below
     )
 
 
@@ -100,13 +103,13 @@ def _command_of(words: Sequence[str]) -> tuple[_Command, list[str]]:
     rest = list(words[len(command.name.split()) :])
     if (below := _below(command)) and rest and rest[0] and not rest[0].startswith("-"):
         known = ", ".join(each.name.removeprefix(f"{command.name} ") for each in below)
-        prog, word = f"python -m app {command.name}", " ".join(rest[0].split())
+        prog, word = f"tidewatch {command.name}", " ".join(rest[0].split())
         raise WrongUsage(f"{prog}: {word!r} is not one of its commands: {known}.", hint=f"See {prog} --help.")
     return command, rest
 
 
 def _parser(command: _Command, module: ModuleType) -> argparse.ArgumentParser:
-    words = "python -m app" if command is CONSOLE else f"python -m app {command.name}"
+    words = "tidewatch" if command is CONSOLE else f"tidewatch {command.name}"
     listed = _listed(command)
     parser = _Parser(
         prog=words,
@@ -171,6 +174,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run the command that this process was started for, and end it."""
     protect()
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

@@ -41,7 +41,6 @@ from streams.records.runs import Progress, Run
 from streams.vocabulary import CONSOLE_SCOPES, EntryKind, RunState, RunTrigger, Scope, ServerState
 
 SERVER_NAME = "tidewatch"
-SERVER_VERSION = "0.1.0"
 BATCH_VERSIONS = 1000
 """How many versions may be asked for at once."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tidewatch"'}
@@ -60,7 +59,7 @@ TOKEN_REVOKED = "This token was revoked."
 
 def enrol_command(name: str = "NAME") -> str:
     """Return what is typed on the server for a code of this client, as every hint says it."""
-    return f"python -m app server enrol {name} --data DIR"
+    return f"tidewatch server enrol {name} --data DIR"
 
 
 def server_id_of(store_identity: str) -> str:

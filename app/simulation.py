@@ -132,7 +132,7 @@ async def _start(folder: Path, mock: MockSettings, port: int) -> asyncio.subproc
     with said as errors:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "app.fleet.child", "--data", str(folder)),
+            *("-P", "-m", "app.fleet.child", "--data", str(folder)),
             *("--clients", str(mock.clients), "--seed", str(mock.seed), "--port", str(port)),
             *("--pace", str(mock.pace), "--scenario", mock.scenario),
             stdin=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Links to a place in the console: ``clients/NAME``, ``clients?state=overdue``, ``files/NAME/PATH``, …
 
-``python -m app --open LINK`` starts there, the palette understands them, and row menus copy them. A client's
+``tidewatch --open LINK`` starts there, the palette understands them, and row menus copy them. A client's
 id stands as well where its name does.
 """
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from ui.context import Place
 
-COMMAND: Final = "python -m app --open "
+COMMAND: Final = "tidewatch --open "
 
 
 def parse_link(text: str) -> Place | None:

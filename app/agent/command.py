@@ -1,6 +1,6 @@
 """Back up folders of this machine to a Tidewatch server.
 
-The first run needs a code from `python -m app server enrol NAME`; after that the agent is known and
+The first run needs a code from `tidewatch server enrol NAME`; after that the agent is known and
 --server, --name and --code can be left out. With --once it makes one backup and ends; without, it stays,
 backs up by schedule and does what the console asks.
 

@@ -12,7 +12,8 @@ from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.names import reason_of
 from app.private_folder import make_private, write_private
-from app.protocol import SERVER_VERSION, EnrolReply, EnrolRequest
+from app.protocol import EnrolReply, EnrolRequest
+from app.version import VERSION
 from app.wire_limits import EnrolmentKey
 from streams.failures import CommandFailed, ConfigRejected
 from streams.records.clients import Client
@@ -100,7 +101,7 @@ async def enrol(address: Address, name: str, code: str, key: str, fingerprint: s
         code=code,
         key=key,
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
-        agent_version=SERVER_VERSION,
+        agent_version=VERSION,
     )
     async with Api(address) as api:
         health = await api.health()

@@ -180,7 +180,7 @@ class OutOfMemory(TidewatchError):
     exit_code = 24
 
 
-_RESTORE = "Put a copy back with: python -m app server restore-catalogue FILE --data DIR"
+_RESTORE = "Put a copy back with: tidewatch server restore-catalogue FILE --data DIR"
 _DISK = "Check the disk and the system's log; the server goes on by itself once the disk is well."
 _PERMISSIONS = "Check the data folder, its permissions and the limit of open files."
 

@@ -214,7 +214,7 @@ class UiSettings(Section):
 
 
 class ServerSettings(Section):
-    """The backup server (``python -m app server``)."""
+    """The backup server (``tidewatch server``)."""
 
     host: str = setting("127.0.0.1", "Address to listen on; only this machine by default.", min_length=1)
     port: int = setting(
@@ -300,7 +300,7 @@ class ServerSettings(Section):
 
 
 class AgentSettings(Section):
-    """The agent on a client machine (``python -m app agent``)."""
+    """The agent on a client machine (``tidewatch agent``)."""
 
     files_in_flight: int = setting(6, "Files that are read and sent at once.", "files", ge=1, le=64)
     ignore: tuple[str, ...] = setting((), "What not to back up, one gitignore pattern each.")

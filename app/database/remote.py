@@ -191,7 +191,7 @@ class RemoteSession:
         paths = (str(ROOT), os.environ.get("PYTHONPATH", ""))
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", CHILD],
+                [sys.executable, "-P", "-c", CHILD],  # whatever lies in the current folder
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},

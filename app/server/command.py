@@ -33,7 +33,7 @@ THREADS = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``python -m app server`` takes."""
+    """Declare what ``tidewatch server`` takes."""
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder of all that is kept")
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port of the HTTP API (default 1256; 0 takes a free one)")

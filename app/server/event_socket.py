@@ -8,11 +8,12 @@ from aiohttp import ClientConnectionError, WSMsgType, web
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.tokens import TokenInfo
-from app.protocol import CLOSE_WRONG_TOKEN, SERVER_VERSION
+from app.protocol import CLOSE_WRONG_TOKEN
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part, send
+from app.version import VERSION
 from streams.records.base import utc_now
 from streams.records.events import (
     PROTOCOL_VERSION,
@@ -88,7 +89,7 @@ class EventSocket:
                     protocol=PROTOCOL_VERSION,
                     epoch=self._catalogue.epoch,
                     last_seq=self._catalogue.last_seq,
-                    server_version=SERVER_VERSION,
+                    server_version=VERSION,
                     at=utc_now(),
                     scopes=tuple(scope for scope in CONSOLE_SCOPES if scope in self._scopes),
                 )

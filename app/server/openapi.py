@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from app.protocol import SERVER_VERSION, Problem
+from app.protocol import Problem
 from app.server.call import Route, Signature
 from app.server.problems import STATUS_OF_CODE
+from app.version import VERSION
 from streams.vocabulary import Scope
 
 REF = "#/components/schemas/{name}"
@@ -37,7 +38,7 @@ def description(routes: tuple[Route, ...]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Tidewatch",
-            "version": SERVER_VERSION,
+            "version": VERSION,
             "description": "A backup server: what it keeps, what it does, and what it is told to do. "
             "Events are on a WebSocket on the next port.",
         },

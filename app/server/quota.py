@@ -79,6 +79,6 @@ def _exceeded(message: str) -> Refused:
     return Refused(
         "quota_exceeded",
         message,
-        detail="Raise its quota: on the server with python -m app server quota, or in the console in the "
+        detail="Raise its quota: on the server with tidewatch server quota, or in the console in the "
         "client's details.",
     )

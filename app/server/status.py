@@ -12,7 +12,6 @@ import psutil
 import structlog
 
 from app.catalogue.catalogue import Catalogue
-from app.protocol import SERVER_VERSION
 from app.server import disk
 from app.server.agents import AgentsHub
 from app.server.disk import DiskWatch
@@ -26,6 +25,7 @@ from app.server.transfers import TransferBoard
 from app.server.uploads import UploadGate
 from app.store.errors import StoreFailure
 from app.store.store import Store
+from app.version import VERSION
 from streams.records.base import utc_now
 from streams.records.events import StatusFrame
 from streams.records.server import CatalogueStatus, ServerStatus, VerificationStatus
@@ -158,7 +158,7 @@ class StatusSampler:
             self._newest = ServerStatus(
                 at=utc_now(),
                 epoch=self._catalogue.epoch,
-                version=SERVER_VERSION,
+                version=VERSION,
                 started_at=self._begun(),
                 cpu_ratio=cpu_ratio,
                 memory_bytes=memory,

@@ -81,21 +81,21 @@ def test_an_unknown_command_is_said(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--bogus"], "python -m app: unrecognized arguments: --bogus. See python -m app --help."),
-        (["--port", "abc"], "python -m app: --port: 'abc' is not a port"),
-        (["server"], "python -m app server: the following arguments are required: --data. See "),
+        (["--bogus"], "tidewatch: unrecognized arguments: --bogus. See tidewatch --help."),
+        (["--port", "abc"], "tidewatch: --port: 'abc' is not a port"),
+        (["server"], "tidewatch server: the following arguments are required: --data. See "),
         (
             ["server", "start", "--data", "x"],
-            "python -m app server: 'start' is not one of its commands: enrol",
+            "tidewatch server: 'start' is not one of its commands: enrol",
         ),
-        (["server", "enrol", "--data", "x"], "python -m app server enrol: the following arguments are"),
+        (["server", "enrol", "--data", "x"], "tidewatch server enrol: the following arguments are"),
         (
             ["server", "--data", "x", "--port", "a b"],
-            "python -m app server: --port: invalid int value: 'a b'.",
+            "tidewatch server: --port: invalid int value: 'a b'.",
         ),
         (["server", "enrol", "--data", "x", "a", "b\nc"], "unrecognized arguments: b c."),
-        (["agent"], "python -m app agent: the following arguments are required: PATH. See "),
-        (["agent", "x", "--every"], "python -m app agent: --every: expected one argument."),
+        (["agent"], "tidewatch agent: the following arguments are required: PATH. See "),
+        (["agent", "x", "--every"], "tidewatch agent: --every: expected one argument."),
         (["restore", "web-01"], "the following arguments are required: --to."),
     ],
 )
@@ -114,9 +114,9 @@ def test_wrong_words_are_one_line_that_says_where_and_what_to_do(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["server", "--data", ""], "python -m app server: --data: empty argument."),
-        (["server", "--data="], "python -m app server: --data: empty argument."),
-        (["restore", "", "--to", "x"], "python -m app restore: word 1: empty argument."),
+        (["server", "--data", ""], "tidewatch server: --data: empty argument."),
+        (["server", "--data="], "tidewatch server: --data: empty argument."),
+        (["restore", "", "--to", "x"], "tidewatch restore: word 1: empty argument."),
     ],
 )
 def test_an_empty_word_is_not_taken_for_the_current_folder(
@@ -142,7 +142,7 @@ def test_every_command_has_help(word: str) -> None:
     words = [sys.executable, "-m", "app", *word.split(), "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"python -m app {word}".strip() in done.stdout
+    assert f"tidewatch {word}".strip() in done.stdout
     assert len(done.stdout.splitlines()) > 8
 
 

@@ -92,7 +92,7 @@ def test_the_reason_of_a_failure_is_in_the_tooltip() -> None:
 def test_of_a_revoked_client_the_tooltip_says_how_it_comes_back() -> None:
     why = present_state_why(ClientRow(client(state=ClientState.REVOKED)), WORDS, NOON)
     assert "Its token was revoked" in why
-    assert "python -m app server enrol web-02 --data DIR" in why
+    assert "tidewatch server enrol web-02 --data DIR" in why
 
 
 def test_progress_says_per_cent_and_rate_and_nothing_when_nothing_runs() -> None:

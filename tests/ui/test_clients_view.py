@@ -214,7 +214,7 @@ async def test_a_revoked_client_is_offered_its_enrolment_and_no_backup(desk: Des
     assert "Back up now" not in items
     assert items["Disconnect…"].disabled
     await desk.page.fire(items["Copy enrol command"], "click")
-    command = "python -m app server enrol app-01 --data DIR"
+    command = "tidewatch server enrol app-01 --data DIR"
     assert desk.page.context.messages.all[0].detail == command
     await desk.click_row(0)
     assert command in desk.page.texts()

@@ -33,7 +33,7 @@ from ui.links import (
         ("files/7f3a//", Place("files", "path:7f3a:/")),
         ("logs?level=error", Place("logs", "?level=error")),
         ("database/runs", Place("database", "runs")),
-        ("python -m app --open 'clients?state=failed'", Place("clients", "?state=failed")),
+        ("tidewatch --open 'clients?state=failed'", Place("clients", "?state=failed")),
         ("", None),
         ("select * from runs", None),
         ("../etc", None),
@@ -60,8 +60,8 @@ def test_a_copied_link_leads_back(client: str, path: str) -> None:
 
 def test_links_can_be_read() -> None:
     assert client_link("web-01") == "clients/web-01"
-    assert command_of(client_link("web-01")) == "python -m app --open clients/web-01"
-    assert command_of(client_link("Büro PC 1/2")) == "python -m app --open 'clients/Büro PC 1%2F2'"
+    assert command_of(client_link("web-01")) == "tidewatch --open clients/web-01"
+    assert command_of(client_link("Büro PC 1/2")) == "tidewatch --open 'clients/Büro PC 1%2F2'"
     assert file_link("web-01", "/home/eva/日記 $1.txt") == "files/web-01/home/eva/日記 $1.txt"
     assert file_link("web-01", "C:\\a.txt") == "files/web-01/C:\\a.txt"
 

@@ -141,7 +141,7 @@ async def test_files_are_asked_for_once_the_typing_pauses() -> None:
 async def test_a_pasted_link_leads_to_its_place() -> None:
     async with stage() as s:
         await _press(s.h, "K", ctrl=True)
-        await type_into(s, "python -m app --open clients?state=failing")
+        await type_into(s, "tidewatch --open clients?state=failing")
         assert s.shell._palette.shown[0].group == "Link"
         await s.h.fire(s.shell._palette.field, "submit")
         assert s.shell.current == "clients"

@@ -93,7 +93,7 @@ class ClientsView(BoundView):
         self._box = table_box(
             self._table.control,
             Empty(
-                "No client is enrolled yet. On the server: python -m app server enrol NAME --data DIR",
+                "No client is enrolled yet. On the server: tidewatch server enrol NAME --data DIR",
                 ft.Icons.DEVICES,
             ),
         )

@@ -78,7 +78,7 @@ class SafetyPart(BoundView):
         self.box = StateBox(
             body,
             empty=Empty(
-                "No client has enrolled yet. On the server: python -m app server enrol NAME --data DIR",
+                "No client has enrolled yet. On the server: tidewatch server enrol NAME --data DIR",
                 ft.Icons.DEVICES_OTHER,
             ),
             skeleton_rows=2,

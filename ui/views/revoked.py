@@ -14,7 +14,7 @@ WORDS = "Its token was revoked: it can neither connect nor back up until it is e
 
 def enrol_command(name: str) -> str:
     """Return the command that prints a code with which a client of this name enrols."""
-    return f"python -m app server enrol {shlex.quote(name)} --data DIR"
+    return f"tidewatch server enrol {shlex.quote(name)} --data DIR"
 
 
 async def copy_enrol_command(context: UiContext, name: str) -> None:

@@ -96,7 +96,7 @@ class TokensCard:
                         wrap=True,
                         vertical_alignment=ft.CrossAxisAlignment.CENTER,
                     ),
-                    small_text("A token is shown once. On the server: python -m app server token add NAME."),
+                    small_text("A token is shown once. On the server: tidewatch server token add NAME."),
                 ],
                 spacing=14,
                 tight=True,

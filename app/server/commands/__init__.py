@@ -1,1 +1,1 @@
-"""The sub-commands of ``python -m app server``, a module each."""
+"""The sub-commands of ``tidewatch server``, a module each."""

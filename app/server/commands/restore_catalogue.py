@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"contents in the store that the copy does not know: {len(report.unknown):,}")
         say(f"contents of the copy that the store has no more: {len(report.missing):,}")
         if report.problems:
-            say(f"Run: python -m app server repair --data {args.data}")
+            say(f"Run: tidewatch server repair --data {args.data}")
     say("tokens and codes that were revoked or used since stay so; those made since are unknown")
     say("marks for removal and protection are those of the copy: look through them")
     say("done; start the server: each agent's next backup sends what is missing since")

@@ -59,7 +59,7 @@ def catalogue_in(folder: Path) -> Path:
         ) from error
     if not there:
         raise StartFailed(
-            f"There is no server's data in {folder}.", hint=f"Run: python -m app server --data {folder}"
+            f"There is no server's data in {folder}.", hint=f"Run: tidewatch server --data {folder}"
         )
     return path
 

@@ -5,11 +5,12 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.protocol import SERVER_NAME, SERVER_VERSION, Health, server_id_of
+from app.protocol import SERVER_NAME, Health, server_id_of
 from app.server.call import Route
 from app.server.metrics import exposition
 from app.server.openapi import description
 from app.server.room import Room
+from app.version import VERSION
 from streams.records.events import PROTOCOL_VERSION
 from streams.vocabulary import Scope
 
@@ -23,7 +24,7 @@ async def health(room: Room) -> Health:
         status="ok",
         name=SERVER_NAME,
         protocol=PROTOCOL_VERSION,
-        version=SERVER_VERSION,
+        version=VERSION,
         events_port=room.events_port,
         server_id=server_id_of(room.store.identity),
         simulated=room.simulated,

@@ -130,7 +130,7 @@ async def test_what_is_missing_or_not_ours_is_one_line(
         assert "--code" in one_line(capsys)
         named = ("--server", server.url, "--name", "laptop", "--state", state, "--once")
         assert await agent(source, *named) == 2
-        assert "python -m app server enrol laptop --data DIR" in one_line(capsys)
+        assert "tidewatch server enrol laptop --data DIR" in one_line(capsys)
         assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
         capsys.readouterr()
         assert await agent(source, "--state", state, "--name", "other", "--once") == 2

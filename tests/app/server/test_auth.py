@@ -89,7 +89,7 @@ async def test_a_code_works_once_and_for_its_name(running_server: RunningServer)
         async with http.post("/api/enrol", json={"name": name, "code": code}) as response:
             said = await response.json()
             if response.status != 200:
-                assert "python -m app server enrol" in said["detail"] and "--data DIR" in said["detail"]
+                assert "tidewatch server enrol" in said["detail"] and "--data DIR" in said["detail"]
             return response.status, said.get("code", "")
 
     assert await enrol("alpha", "nonsense") == (403, "wrong_code")

@@ -1,0 +1,3 @@
+"""The version of the program, for its programs, its package and its interface alike."""
+
+VERSION = "0.1.0"
