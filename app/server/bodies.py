@@ -1,6 +1,7 @@
-"""Bodies of requests: read within a size, a time and a share of memory."""
+"""Bodies of requests and answers: read and sent within a size, a time and a share of memory."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -20,11 +21,21 @@ BUDGET_WAIT_S = 20.0
 
 
 class BodyBudget:
-    """Holds back requests whose bodies would not fit into memory together; a quarter of it for one token."""
+    """Holds back bodies that would not fit into memory together; a quarter of it is for one token.
 
-    def __init__(self, total_bytes: int = BUDGET_BYTES, *, wait_s: float = BUDGET_WAIT_S) -> None:
-        self._total, self._wait_s = total_bytes, wait_s
+    They wait for ``wait_s``, None for as long as it takes, and no more than ``most_waiting`` of one token.
+    """
+
+    def __init__(
+        self,
+        total_bytes: int = BUDGET_BYTES,
+        *,
+        wait_s: float | None = BUDGET_WAIT_S,
+        most_waiting: int | None = None,
+    ) -> None:
+        self._total, self._wait_s, self._most_waiting = total_bytes, wait_s, most_waiting
         self._held: dict[object, int] = {}
+        self._waiting: Counter[object] = Counter()
         self._freed = asyncio.Condition()
 
     @property
@@ -32,17 +43,16 @@ class BodyBudget:
         """Return how much is held now."""
         return sum(self._held.values())
 
+    @property
+    def waiting(self) -> int:
+        """Return how many bodies wait for memory."""
+        return self._waiting.total()
+
     @asynccontextmanager
     async def hold(self, owner: object, size_bytes: int) -> AsyncGenerator[None]:
         """Reserve memory for the body of a token; raises ``Refused`` busy where none gets free in time."""
         async with self._freed:
-            try:
-                async with asyncio.timeout(self._wait_s):
-                    await self._freed.wait_for(lambda: self._fits(owner, size_bytes))
-            except TimeoutError:
-                raise Refused(
-                    "busy", "The server takes in too much at once.", headers={"Retry-After": "1"}
-                ) from None
+            await self._until_free(owner, size_bytes)
             self._held[owner] = self._held.get(owner, 0) + size_bytes
         try:
             yield
@@ -55,11 +65,33 @@ class BodyBudget:
             async with self._freed:
                 self._freed.notify_all()
 
+    async def _until_free(self, owner: object, size_bytes: int) -> None:
+        if self._fits(owner, size_bytes):
+            return
+        if self._most_waiting is not None and self._waiting[owner] >= self._most_waiting:
+            raise _busy()
+        self._waiting[owner] += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._freed.wait_for(lambda: self._fits(owner, size_bytes))
+        except TimeoutError:
+            raise _busy() from None
+        finally:
+            self._waiting[owner] -= 1
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+
     def _fits(self, owner: object, size_bytes: int) -> bool:
         own = self._held.get(owner, 0)
         # What is larger than a share goes alone.
         fair = not own or own + size_bytes <= self._total // 4
         return fair and (not self._held or self.held_bytes + size_bytes <= self._total)
+
+
+def _busy() -> Refused:
+    return Refused(
+        "busy", "The server has too much at once to take or to send.", headers={"Retry-After": "1"}
+    )
 
 
 def announced_bytes(request: web.BaseRequest, most_bytes: int) -> int:

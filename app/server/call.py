@@ -21,6 +21,7 @@ from app.catalogue.tokens import TokenInfo
 from app.protocol import encode
 from app.server.audit_calls import NOTED, ORDER, note_of, with_failure, with_result
 from app.server.bodies import OPEN_BODY_BYTES, announced_bytes, read_body
+from app.server.large_answers import sent
 from app.server.problems import Refused
 from app.wire_limits import MAX_WORD, spoken
 from streams.failures import TidewatchError
@@ -92,7 +93,10 @@ def _wrapped(route: Route, signature: Signature, room: Any) -> Any:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         async with AsyncExitStack() as held:  # the memory of its body, until it is answered
-            return await handled(request, held)
+            response = await handled(request, held)
+        if TOKEN not in request:
+            return response
+        return await sent(request, response, room.answers, owner=request[TOKEN].id, send_s=room.limits.send_s)
 
     async def handled(request: web.Request, held: AsyncExitStack) -> web.StreamResponse:
         arguments: dict[str, Any] = {}

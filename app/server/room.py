@@ -18,6 +18,7 @@ from app.server.door import Door
 from app.server.guess_limit import GuessLimit
 from app.server.happenings import say
 from app.server.hub import Hub
+from app.server.large_answers import answer_budget
 from app.server.limits import Limits
 from app.server.live_settings import LiveSettings
 from app.server.logbook import Logbook
@@ -77,6 +78,7 @@ class Room:
     door: Door
     peers: Peers
     bodies: BodyBudget
+    answers: BodyBudget
     code_guesses: GuessLimit
     token_guesses: GuessLimit
     events_port: int
@@ -200,6 +202,7 @@ def furnish(
         door=door,
         peers=Peers(limits.trusted_proxies),
         bodies=BodyBudget(),
+        answers=answer_budget(),
         code_guesses=GuessLimit(limits.enrol_failures),
         token_guesses=GuessLimit(limits.wrong_tokens),
         events_port=events_port,

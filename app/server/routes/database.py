@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 import msgspec
-from aiohttp import ClientConnectionError, web
+from aiohttp import web
 
 from app.catalogue.audit import AuditNote
 from app.catalogue.tokens import TokenInfo
@@ -34,7 +34,7 @@ from app.database.wire import (
 )
 from app.protocol import encode
 from app.server.call import Route
-from app.server.error_answers import abort
+from app.server.large_answers import send_piece
 from app.server.problems import Refused
 from app.server.room import Room
 from app.wire_limits import clipped
@@ -198,12 +198,8 @@ async def export(
 async def _send(
     room: Room, request: web.Request, response: web.StreamResponse, kind: bytes, piece: Piece
 ) -> None:
-    try:
-        async with asyncio.timeout(room.limits.send_s):
-            await response.write(framed_piece(kind, piece.data, piece.rows))
-    except TimeoutError:
-        abort(request)
-        raise ClientConnectionError("the caller takes nothing") from None
+    framed = framed_piece(kind, piece.data, piece.rows)
+    await send_piece(request, response, framed, send_s=room.limits.send_s)
 
 
 async def take_back(room: Room, token: TokenInfo, question_id: str) -> TakenBack:
