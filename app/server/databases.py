@@ -26,6 +26,8 @@ from streams.vocabulary import Topic
 OWN_NAME = "this server"
 MAX_READERS = 6
 """Sets of readers at once; a set has up to four processes."""
+MAX_READERS_OF_TOKEN = 3
+"""Of one token, so that it leaves some to the others: a set for each file it looks at."""
 MAX_QUESTIONS = 24
 """Of one token at once; they wait for each other where they are of one kind."""
 IDLE_S = 60.0
@@ -156,25 +158,34 @@ class Databases:
         if readers is not None:
             readers.used_s = self._clock()
             return readers
-        idle = [each for each in self._readers if not self._readers[each].questions]
-        if len(self._readers) >= MAX_READERS and not idle:
-            raise Refused("busy", "Other consoles are reading databases just now.", headers=_LATER)
+        own = [each for each in self._readers if each[0] == token_id]
+        # Who has a full share gives up one of its own; else the one that was used longest ago.
+        crowd = own if len(own) >= MAX_READERS_OF_TOKEN else list(self._readers)
+        given_up = None
+        if crowd is own or len(crowd) >= MAX_READERS:
+            idle = [each for each in crowd if not self._readers[each].questions]
+            if not idle:
+                whose = "This token is" if crowd is own else "Other consoles are"
+                raise Refused("busy", f"{whose} reading other databases just now.", headers=_LATER)
+            given_up = min(idle, key=lambda each: self._readers[each].used_s)
         # Put in before anything is waited for: another question of this token finds it.
         self._readers[key] = readers = _Readers(DatabaseAnswers(path, own=OWN_NAME), self._clock())
-        if len(self._readers) > MAX_READERS:
-            await self._close(min(idle, key=lambda each: self._readers[each].used_s))
+        if given_up is not None:
+            await self._close(given_up)
         return readers
 
     async def version(self, path: Path) -> int:
         """Return the version of a file, which is watched from now on; raises DatabaseMissing."""
-        watched = self._watched.get(path)
-        if watched is None:
-            watched = self._watched[path] = _Watched(FileWatch(path))
-            if len(self._watched) > MAX_WATCHED:
-                self._watched.popitem(last=False)
-        self._watched.move_to_end(path)
+        watched = self._watched.get(path) or _Watched(FileWatch(path))
         with translated_refusals():
             watched.version = self._base + await asyncio.to_thread(watched.watch.version)
+        # Only once it is known to be there: names that are none take no place from what others look at.
+        watched = self._watched.setdefault(path, watched)
+        self._watched.move_to_end(path)
+        if len(self._watched) > MAX_WATCHED:
+            gone, _ = self._watched.popitem(last=False)
+            # Its consoles are told to read again, which has it watched again.
+            self._publish(DatabaseFrame(path=str(gone), version=None))
         return watched.version
 
     async def run(self) -> None:

@@ -178,6 +178,63 @@ async def test_commits_are_told_by_the_event_socket(running_server: RunningServe
         assert frame.path == str(running_server.info.database_path.resolve())
 
 
+async def test_names_of_no_file_take_no_watch_from_others(running_server: RunningServer) -> None:
+    async with running_server.events() as console:
+        await console.resume(None, 0, Topic.DATABASE)
+        first = await running_server.get("/api/database/version", DatabaseVersion)
+        for number in range(databases.MAX_WATCHED + 1):
+            url = f"/api/database/version?path=none{number}.db"
+            async with running_server.console.get(url) as response:
+                assert (await response.json())["code"] == "database_missing"
+        await running_server.enrol("alpha")
+        await console.until(
+            lambda frame: isinstance(frame, DatabaseFrame) and (frame.version or 0) > first.version
+        )
+
+
+async def test_who_looks_at_a_file_that_is_watched_no_more_is_told_to_read_again(
+    running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "MAX_WATCHED", 1)
+    await asyncio.to_thread(
+        made, running_server.info.database_path.parent / "beside.db", "CREATE TABLE t (a)"
+    )
+    async with running_server.events() as console:
+        await console.resume(None, 0, Topic.DATABASE)
+        await running_server.get("/api/database/version")
+        await running_server.get("/api/database/version?path=beside.db")
+        frame = await console.until(lambda frame: isinstance(frame, DatabaseFrame) and frame.version is None)
+        assert isinstance(frame, DatabaseFrame)
+        assert frame.path == str(running_server.info.database_path.resolve())
+
+
+async def test_one_token_leaves_readers_to_others(running_server: RunningServer) -> None:
+    room = running_server.room
+    names = [f"none{number}.db" for number in range(databases.MAX_READERS + 1)]
+    stolen = await room.catalogue.console_tokens.add("stolen", [Scope.LOOK], made_by="test")
+    http = running_server.http(stolen.secret)
+    data = running_server.info.database_path.parent
+    for name in names:
+        await asyncio.to_thread(made, data / name, "CREATE TABLE t (a)")
+    asked = [
+        asyncio.ensure_future(http.post("/api/database/sql", json={"sql": ENDLESS, "path": name}))
+        for name in names[: databases.MAX_READERS_OF_TOKEN]
+    ]
+    await until(lambda: len(room.databases._asked) == databases.MAX_READERS_OF_TOKEN)
+    async with http.get("/api/database/health", params={"path": names[-1]}) as response:
+        assert (response.status, (await response.json())["code"]) == (503, "busy")
+    async with running_server.console.get("/api/database/health") as response:
+        assert response.status == 200
+    for each in asked:
+        each.cancel()
+    await until(lambda: not room.databases._asked)
+    for name in names:
+        async with http.get("/api/database/health", params={"path": name}) as response:
+            assert response.status == 200
+    mine = [token_id for token_id, _ in room.databases._readers if token_id == stolen.token.id]
+    assert len(mine) == databases.MAX_READERS_OF_TOKEN
+
+
 async def test_readers_are_few_and_idle_ones_are_closed(
     running_server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
