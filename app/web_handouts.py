@@ -32,17 +32,32 @@ class Handout:
         self.begun, self.unwanted = asyncio.Event(), asyncio.Event()
         self.started = False
         """Whether the browser has been told that a file comes: until then it can be kept on its page."""
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self._until_s = loop.time() + BEGIN_S
 
     @property
     def address(self) -> str:
         """Where the browser gets it, once."""
         return self._address
 
+    @property
+    def is_good(self) -> bool:
+        """Whether the browser may ask for it: in time, and while somebody wants it."""
+        return not self.unwanted.is_set() and asyncio.get_running_loop().time() < self._until_s
+
     async def taken(self) -> None:
         """Wait until the browser has all of it; raise what ended it before."""
         try:
-            async with asyncio.timeout(BEGIN_S):
+            await self._begun()
+            await self.ended
+        finally:
+            # Who waited for it may want it no more: then its address is good no more, or it gets no end.
+            self.unwanted.set()
+
+    async def _begun(self) -> None:
+        try:
+            async with asyncio.timeout_at(self._until_s):
                 await self.begun.wait()
         except TimeoutError:
             raise CommandFailed(
@@ -50,11 +65,6 @@ class Handout:
                 code="not_taken",
                 hint="Allow this page to download files, and try again.",
             ) from None
-        try:
-            await self.ended
-        finally:
-            # Who waited for it may want it no more: then the browser gets no end of it.
-            self.unwanted.set()
 
     def end(self, error: BaseException | None = None) -> None:
         """Note how it ended; that nobody waits any more is no fault."""
@@ -75,7 +85,7 @@ class Handouts:
 
     def offer(self, name: str, pieces: Pieces) -> Handout:
         """Have a file wait for the browser; it is asked for once."""
-        self._waiting = {key: each for key, each in self._waiting.items() if not each.ended.done()}
+        self._waiting = {key: each for key, each in self._waiting.items() if each.is_good}
         ticket = secrets.token_urlsafe(16)
         # Relative to the page, whose path holds the secret: it is in no log of what is said to the page.
         handout = Handout(f"{FOLDER}/{ticket}", name, pieces)
@@ -83,8 +93,9 @@ class Handouts:
         return handout
 
     def take(self, ticket: str) -> Handout | None:
-        """Return what waits under a ticket, which is used up by that."""
-        return self._waiting.pop(ticket, None)
+        """Return what waits under a ticket, which is used up by that; None where nobody waits for it."""
+        handout = self._waiting.pop(ticket, None)
+        return handout if handout is not None and handout.is_good else None
 
 
 class GiveOut:

@@ -171,8 +171,31 @@ async def test_an_empty_piece_is_no_end() -> None:
 
 async def test_a_browser_that_never_asks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_handouts, "BEGIN_S", 0.01)
+    browser = Browser()
+    handout = browser.handouts.offer("a.txt", pieces)
     with pytest.raises(CommandFailed, match="did not ask"):
-        await Browser().handouts.offer("a.txt", pieces).taken()
+        await handout.taken()
+    # An address that somebody finds later gives nothing.
+    assert (await browser.ask(f"{ROOT}/{handout.address}"))[0]["status"] == 204
+
+
+async def test_what_is_stopped_before_the_browser_asks_is_given_to_nobody() -> None:
+    browser = Browser()
+    handout = browser.handouts.offer("a.txt", pieces)
+    waiting = asyncio.create_task(handout.taken())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert (await browser.ask(f"{ROOT}/{handout.address}"))[0]["status"] == 204
+
+
+async def test_what_nobody_waits_for_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_handouts, "BEGIN_S", 0.0)
+    browser = Browser()
+    handout = browser.handouts.offer("a.txt", pieces)
+    browser.handouts.offer("b.txt", pieces)
+    assert len(browser.handouts._waiting) == 1
+    assert (await browser.ask(f"{ROOT}/{handout.address}"))[0]["status"] == 204
 
 
 @pytest.mark.parametrize("path", [f"{ROOT}/", f"{ROOT}/ws", f"{ROOT}/downloads", "/download/x"])
