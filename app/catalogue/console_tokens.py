@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from app.catalogue.access_schema import tokens
 from app.catalogue.aliases import AnyRow
-from app.catalogue.errors import BadQuery, TokenNameTaken, UnknownToken
+from app.catalogue.errors import BadQuery, LimitReached, TokenNameTaken, UnknownToken
 from app.catalogue.readers import Readers
 from app.catalogue.times import from_us
 from app.catalogue.tokens import ENDED, TokenInfo, Tokens, issue_in, revoke_in
@@ -18,6 +18,8 @@ from streams.records.tokens import ConsoleToken, NewToken
 from streams.vocabulary import CONSOLE_SCOPES, Scope
 
 LONGEST_NAME = 60
+MAX_TOKENS = 500
+"""Tokens of consoles that were not revoked, also those past their end."""
 
 _OURS = (
     tokens.c.client_no.is_(None)
@@ -50,7 +52,7 @@ class ConsoleTokens:
     ) -> NewToken:
         """Make a token; the right to look is part of every one.
 
-        Raises BadQuery for a name or a right that cannot be, and TokenNameTaken.
+        Raises BadQuery for a name or a right that cannot be, TokenNameTaken, and LimitReached.
         """
         name = _checked(name)
         rights = frozenset(scopes) | {Scope.LOOK}
@@ -60,6 +62,10 @@ class ConsoleTokens:
         def work(transaction: Transaction) -> NewToken:
             if transaction.all(_select().where(tokens.c.name == name)):
                 raise TokenNameTaken(f"There is a token named {name} already.", hint="Revoke it first.")
+            if len(transaction.all(select(tokens.c.id).where(_OURS).limit(MAX_TOKENS))) == MAX_TOKENS:
+                raise LimitReached(
+                    f"There are {MAX_TOKENS} tokens of consoles.", hint="Revoke those that nobody needs."
+                )
             secret = issue_in(transaction, rights, None, name, expires_at=expires_at, made_by=made_by)
             (row,) = transaction.all(_select().where(tokens.c.name == name))
             return NewToken(token=_token(row), secret=secret)

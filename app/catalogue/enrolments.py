@@ -5,16 +5,17 @@ import hmac
 import secrets
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 
 from app.catalogue.access_schema import enrolments, tokens
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.audit_rows import note_in
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import change
-from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
+from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, LimitReached, WrongCode
 from app.catalogue.revision import new_revision
 from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.schema import clients
@@ -32,6 +33,10 @@ DEFAULT_GOAL_S = 26 * 3600.0
 NEW_CODE = f"Get a new one on the server with: {enrol_command()}."
 CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LONGEST_NAME = 200
+MAX_CLIENTS = 10_000
+"""So many are listed to every console at once."""
+MAX_CODES = 10_000
+"""Codes that may still be used."""
 ENDED = 0
 """The end of a code whose end has been noted: whatever the clock says later, it has passed."""
 
@@ -52,7 +57,10 @@ class Enrolments:
         self._tokens = tokens
 
     async def create(self, name: str, *, valid_s: float = 86400) -> Enrolment:
-        """Make a code for a client of this name. Raises BadQuery for an empty or unprintable name."""
+        """Make a code for a client of this name.
+
+        Raises BadQuery for an empty or unprintable name, and LimitReached.
+        """
         checked = _checked(name)
         groups = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(5)) for _ in range(4))
         code = "-".join(groups)
@@ -65,6 +73,8 @@ class Enrolments:
                 "created_at": transaction.now_us,
                 "expires_at": to_us(expires_at),
             }
+            good = enrolments.c.used_at.is_(None) & (enrolments.c.expires_at > transaction.now_us)
+            _check_limit(transaction, select(enrolments.c.hash).where(good), MAX_CODES, "unused codes")
             transaction.insert(enrolments, [row])
             return Enrolment(code=code, name=checked, expires_at=expires_at)
 
@@ -108,7 +118,7 @@ class Enrolments:
         codes of its name. The answer may be lost
         on its way: it is given again to the ``machine_key`` that the code was used with, until the code
         expires or the token is revoked. A ``row`` is appended to the audit record in the same write. Raises
-        WrongCode, CodeUsed or CodeExpired.
+        WrongCode, CodeUsed, CodeExpired or LimitReached.
         """
         key = hash_of(_plain(code))
         chosen = _token_of(_plain(code), machine_key) if machine_key else None
@@ -178,6 +188,7 @@ def _client(
         told = {"platform": platform, "agent_version": agent_version}
         client = change(transaction, known[0].no, **told, **let_in(known[0]))
         return known[0].no, client, revoked
+    _check_limit(transaction, select(clients.c.no), MAX_CLIENTS, "clients")
     no = transaction.numbers("clients")
     row = {
         "no": no,
@@ -193,6 +204,11 @@ def _client(
     transaction.insert(clients, [row])
     added = transaction.all(select(*CLIENT_COLUMNS).where(clients.c.no == no))
     return no, client_of(added[0]), []
+
+
+def _check_limit(transaction: Transaction, kept: Select[Any], most: int, what: str) -> None:
+    if len(transaction.all(kept.limit(most))) == most:
+        raise LimitReached(f"There are {most:,} {what}, and no more are kept.")
 
 
 def _plain(code: str) -> str:

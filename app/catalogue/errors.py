@@ -65,6 +65,12 @@ class TokenNameTaken(TidewatchError):
     code = "name_taken"
 
 
+class LimitReached(TidewatchError):
+    """There are as many as every console can list; more are not kept."""
+
+    code = "limit_reached"
+
+
 class Protected(TidewatchError):
     """It is protected from being removed."""
 

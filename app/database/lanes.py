@@ -14,11 +14,13 @@ from app.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
 from app.database.kept_orders import KeptOrders
 from app.database.outline import read_schema
 from app.database.shield import Shield
+from app.log_limits import LimitedLog
 from streams.failures import QueryCancelled, TidewatchError
 from streams.records.database import TableInfo
 from streams.records.database_state import SlowQuery
 
 log = structlog.stdlib.get_logger(__name__)
+limited = LimitedLog(log)
 
 T = TypeVar("T")
 
@@ -39,7 +41,8 @@ class SlowLog:
         if took_s >= SLOW_S:
             query = SlowQuery(sql=" ".join(what.split())[:400], took_s=took_s, ended_ago_s=0, outcome=outcome)
             self._kept.appendleft((time.monotonic(), query))
-            log.info("slow_statement", seconds=round(took_s, 3), sql=query.sql, outcome=outcome)
+            # Whoever may look could fill the log with them otherwise; the last ones are kept above.
+            limited.info("slow_statement", seconds=round(took_s, 3), sql=query.sql, outcome=outcome)
 
     def read(self) -> tuple[SlowQuery, ...]:
         """Return what is kept, with its age."""

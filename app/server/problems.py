@@ -23,6 +23,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "setting_changed": 409,
     "setting_rejected": 422,
     "name_taken": 409,
+    "limit_reached": 409,
     "protected": 409,
     "client_marked": 409,
     "not_marked": 409,

@@ -20,8 +20,8 @@ NAME_LENGTH = 100
 async def create(room: Room, token: TokenInfo, body: EnrolmentRequest) -> EnrolmentReply:
     """Return a single-use code with which a client of this name may enrol.
 
-    POST /api/enrolments: 200, 403 forbidden. A code for a client that there is gives its files to whoever
-    redeems it: that takes the scope restore too.
+    POST /api/enrolments: 200, 403 forbidden, 409 limit_reached. A code for a client that there is gives its
+    files to whoever redeems it: that takes the scope restore too.
     """
     name = client_name(body.name)
     if not token.allows(Scope.RESTORE) and await room.catalogue.clients.by_name(name) is not None:
@@ -38,8 +38,8 @@ async def create(room: Room, token: TokenInfo, body: EnrolmentRequest) -> Enrolm
 async def redeem(room: Room, request: web.Request, body: EnrolRequest) -> EnrolReply:
     """Make the caller a client: its id and its token for a name and the code that was made for it.
 
-    POST /api/enrol: 200, 403 wrong_code, code_used or code_expired, 429 too_many_attempts; without a token.
-    The same again with the same ``key`` gets the same answer.
+    POST /api/enrol: 200, 403 wrong_code, code_used or code_expired, 409 limit_reached,
+    429 too_many_attempts; without a token. The same again with the same ``key`` gets the same answer.
     """
     name, peer = body.name.strip(), room.peers.address(request)
     keys = (f"address {network_of(peer)}", f"name {name[:NAME_LENGTH]}")
@@ -74,12 +74,14 @@ def client_name(name: str) -> str:
 
 
 ENROLMENT = (
-    Route("POST", "/api/enrolments", create, Scope.OPERATE, audit=AuditAction.ENROLMENT_CODE),
+    Route(
+        "POST", "/api/enrolments", create, Scope.OPERATE, ("limit_reached",), audit=AuditAction.ENROLMENT_CODE
+    ),
     Route(
         "POST",
         "/api/enrol",
         redeem,
         None,
-        ("wrong_code", "code_used", "code_expired", "too_many_attempts"),
+        ("wrong_code", "code_used", "code_expired", "limit_reached", "too_many_attempts"),
     ),
 )

@@ -36,7 +36,7 @@ async def own(room: Room, token: TokenInfo) -> ConsoleToken:
 async def add(room: Room, token: TokenInfo, body: TokenRequest) -> NewToken:
     """Make a token with at most the caller's own scopes and end; its secret is in this answer only.
 
-    POST /api/tokens: 200, 403 forbidden, 409 name_taken.
+    POST /api/tokens: 200, 403 forbidden, 409 name_taken or limit_reached.
     """
     if not frozenset(body.scopes) <= token.scopes:
         raise Refused("forbidden", "A token gives no more than its own scopes.")
@@ -59,7 +59,14 @@ async def revoke(room: Room, token_id: int) -> ConsoleToken:
 TOKENS = (
     Route("GET", "/api/tokens", tokens, Scope.LOOK),
     Route("GET", "/api/tokens/own", own, Scope.LOOK),
-    Route("POST", "/api/tokens", add, Scope.DESTROY, ("name_taken",), audit=AuditAction.ADD_TOKEN),
+    Route(
+        "POST",
+        "/api/tokens",
+        add,
+        Scope.DESTROY,
+        ("name_taken", "limit_reached"),
+        audit=AuditAction.ADD_TOKEN,
+    ),
     Route(
         "DELETE",
         "/api/tokens/{token_id}",

@@ -11,6 +11,7 @@ import pytest
 from app.bridge.database.ports import DatabasePorts
 from app.database import health as health_module
 from app.database import lanes
+from app.log_limits import LimitedLog
 from streams.failures import (
     DatabaseDamaged,
     DatabaseEmpty,
@@ -30,6 +31,7 @@ async def test_sizes_health_and_check(ports: DatabasePorts, monkeypatch: pytest.
     for module in (health_module, lanes):
         monkeypatch.setattr(module.log, "info", lambda event, **_: said.append(event))
     monkeypatch.setattr(lanes, "SLOW_S", 0.0)
+    monkeypatch.setattr(lanes, "limited", LimitedLog(lanes.log))
     sizes = await answer(ports.statistics(True))
     assert {"clients", "by_name"} <= {part.name for part in sizes.parts}
     assert next(part for part in sizes.parts if part.name == "by_name").table == "clients"

@@ -1,6 +1,7 @@
 """Databases that the server opens for consoles: which files, for whom, within which bounds."""
 
 import asyncio
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.database import lanes
 from app.database.wire import (
     LAST_PIECE,
     PIECE_HEAD,
@@ -17,6 +19,7 @@ from app.database.wire import (
     of_cell,
     to_cell,
 )
+from app.log_limits import LimitedLog
 from app.server import databases
 from streams.records.database import Blob, LongText, Masked, RawText
 from streams.records.events import DatabaseFrame
@@ -164,6 +167,18 @@ async def test_an_export_that_nobody_takes_ends(
         assert response.status == 200
         readers = next(iter(running_server.room.databases._readers.values()))
         await until(lambda: readers.answers._exports._database._job is None)
+
+
+async def test_slow_statements_fill_no_log(
+    running_server: RunningServer, written_logs: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "SLOW_S", 0.0)
+    monkeypatch.setattr(lanes, "limited", LimitedLog(lanes.log))
+    for _ in range(5):
+        await running_server.post("/api/database/sql", {"sql": "SELECT 'asked again'"})
+    assert written_logs.getvalue().count("asked again") == 1
+    health = await running_server.get("/api/database/health")
+    assert sum("asked again" in query["sql"] for query in health["slow"]) == 5
 
 
 async def test_commits_are_told_by_the_event_socket(running_server: RunningServer) -> None:

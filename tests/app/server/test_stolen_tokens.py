@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from app.catalogue import console_tokens, enrolments
 from app.server.call import Route
 from app.server.retention import tidy
 from app.server.routes import ROUTES
@@ -203,3 +204,34 @@ async def test_an_agents_token_reaches_its_own_files_only(tmp_path: Path) -> Non
         _, given = await try_everything(beta.http, alpha, file_id)
         assert not given
         assert await all_is_there(server, file_id)
+
+
+async def test_nobody_makes_more_tokens_codes_or_clients_than_can_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_server(tmp_path) as server:
+        destroys, operates = await stolen(server, Scope.DESTROY), await stolen(server, Scope.OPERATE)
+        hoarded = (await server.post("/api/enrolments", {"name": "late"}))["code"]
+        listed = len(await server.get("/api/tokens"))
+        monkeypatch.setattr(console_tokens, "MAX_TOKENS", listed + 1)
+        monkeypatch.setattr(enrolments, "MAX_CODES", 2)
+
+        async def made(http: aiohttp.ClientSession, path: str, body: Any) -> list[tuple[int, str]]:
+            answers: list[tuple[int, str]] = []
+            for number in range(2):
+                async with http.post(path, json=body | {"name": f"n{number}"}) as response:
+                    answers.append((response.status, (await response.json()).get("code", "")))
+            return answers
+
+        assert (await made(destroys, "/api/tokens", {"scopes": []}))[1] == (409, "limit_reached")
+        assert (await made(operates, "/api/enrolments", {}))[1] == (409, "limit_reached")
+        monkeypatch.setattr(enrolments, "MAX_CODES", 10)
+        monkeypatch.setattr(enrolments, "MAX_CLIENTS", 1)
+        await server.enrol("alpha")
+        body = {"name": "late", "code": hoarded, "platform": "", "agent_version": ""}
+        async with server.http().post("/api/enrol", json=body) as response:
+            assert (response.status, (await response.json())["code"]) == (409, "limit_reached")
+        await server.enrol("alpha")  # one that there is enrols again
+        monkeypatch.undo()
+        async with server.http().post("/api/enrol", json=body) as response:
+            assert response.status == 200, "the code was not used up"
