@@ -6,6 +6,7 @@ beside it are taken from these for as long as nobody has written to the database
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from app.database.connection import Reader
 from app.database.filters import Condition
@@ -156,3 +157,28 @@ def key_condition(table: TableInfo, key: Key) -> Condition:
         f"{column_of(table, part)} = {mark}" for part, (mark, _) in zip(table.key, marks, strict=True)
     )
     return where_of([(text, tuple(param for _, param in marks))])
+
+
+def keys_beside(table: TableInfo, keys: Sequence[Key]) -> tuple[str, str, str, Sequence[Any]]:
+    """Return how one statement finds the rows of some keys: WITH, the number of a key, FROM, and parameters.
+
+    A statement for each key costs many times more: it names every column, and none is kept prepared.
+    The keys are the outer loop, so that the index of the key is used; ``(a, b) IN (VALUES ...)`` goes
+    through the whole table where its columns have different affinities.
+    """
+    if len(keys) == 1:
+        where, params = key_condition(table, keys[0])
+        return "", "0", f"FROM {source_of(table)}{where}", params
+    # The columns of the table are asked for without its name: no other may have theirs.
+    name = "key_"
+    while any(column.name.lower().startswith(name) for column in table.columns):
+        name += "_"
+    marks = [[bound(part) for part in key] for key in keys]
+    rows = ", ".join(f"({', '.join((str(at), *(mark for mark, _ in key)))})" for at, key in enumerate(marks))
+    columns = [f"{name}{at}" for at in range(len(table.key))]
+    begin = f"WITH {name}({name}n, {', '.join(columns)}) AS (VALUES {rows}) "
+    same = " AND ".join(
+        f"{column_of(table, part)} = {name}.{at}" for part, at in zip(table.key, columns, strict=True)
+    )
+    place = f"FROM {name} CROSS JOIN {source_of(table)} WHERE {same}"
+    return begin, f"{name}.{name}n", place, tuple(param for key in marks for _, param in key)

@@ -1,10 +1,10 @@
 """Rows of a page by their keys: wide ones in groups of columns, large ones up to a number of bytes."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from app.database.connection import Reader
-from app.database.page_keys import key_condition
+from app.database.page_keys import key_condition, keys_beside
 from app.database.values import quoted, row_reader, shortening, size_of, source_of
 from streams.failures import CommandFailed
 from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, Stored, TableInfo
@@ -14,6 +14,9 @@ COLUMNS_AT_ONCE = 400
 CELLS_AT_ONCE = 20_000
 PAGE_BYTES = 8 * 1024**2
 """A page ends after the row with which it is larger, and says that there is more."""
+MAX_KEY_PARTS = 1_000
+"""Of all keys in one statement; one key may have more."""
+MAX_KEY_BYTES = 1024**2
 _OF_A_CELL = frozenset({sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_ERROR})
 
 
@@ -92,11 +95,26 @@ def _cells(
         sql = f"SELECT {name}, {chosen} FROM {source} WHERE {name} IN ({marks})"
         return {(row[0],): read(row[1:]) for row in reader.all(sql, [key[0] for key in keys])}
     found: dict[Key, Row] = {}
-    for key in keys:
-        where, params = key_condition(table, key)
-        for row in reader.all(f"SELECT {chosen} FROM {source}{where}", params):
-            found[key] = read(row)
+    for some in _batches(keys):
+        begin, number, place, params = keys_beside(table, some)
+        for row in reader.all(f"{begin}SELECT {number}, {chosen} {place}", params):
+            found[some[row[0]]] = read(row[1:])
     return found
+
+
+def _batches(keys: Sequence[Key]) -> Iterator[list[Key]]:
+    """Give keys in lists of which each fits into one statement, whatever they are made of."""
+    batch: list[Key] = []
+    parts = size = 0
+    for key in keys:
+        key_bytes = sum(map(size_of, key))
+        if batch and (parts + len(key) > MAX_KEY_PARTS or size + key_bytes > MAX_KEY_BYTES):
+            yield batch
+            batch, parts, size = [], 0, 0
+        batch.append(key)
+        parts, size = parts + len(key), size + key_bytes
+    if batch:
+        yield batch
 
 
 def _cells_of_key(reader: Reader, table: TableInfo, columns: Sequence[ColumnInfo], key: Key) -> Row:
