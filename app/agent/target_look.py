@@ -11,7 +11,7 @@ from app.agent.portable_names import is_portable
 from app.agent.restore_plan import Item
 from app.agent.sparse import Placement, has_only_holes_between
 from app.agent.system.open_file import device_number
-from app.agent.target_names import NAME_REFUSED
+from app.agent.target_names import refuses_name
 
 HASH_BYTES = 1024 * 1024
 Identity = tuple[int, int]
@@ -67,7 +67,7 @@ def is_refused(file_system: FileSystem, name: bytes, folder: int) -> bool:
     try:
         os.close(file_system.create(name, folder))
     except OSError as error:
-        return error.errno in NAME_REFUSED
+        return refuses_name(error, name)
     file_system.remove(name, folder)
     return False
 

@@ -114,6 +114,11 @@ class TargetMaker:
                 make(temporary, folder)
             except FileExistsError:
                 continue
+            except OSError:
+                # A disk may have made half of what it refuses: exFAT by FUSE leaves a file for a pipe.
+                with suppress(OSError):
+                    self._file_system.remove(temporary, folder)
+                raise
             return temporary
 
     def folder(self, parts: Parts, above: int, mode: int, *, overwrite: bool) -> bool:

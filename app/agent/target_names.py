@@ -9,6 +9,7 @@ import os
 from collections import OrderedDict
 
 from app.agent.file_system import FileSystem
+from app.agent.portable_names import is_portable
 from app.agent.restore_plan import Parts
 
 NAME_REFUSED = (errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG)
@@ -18,29 +19,39 @@ MAX_LISTED = 64
 """Folders whose names are kept in memory."""
 
 
+def refuses_name(error: OSError, name: bytes) -> bool:
+    """Return whether what could not be made in an open folder has a name that its file system cannot have.
+
+    SMB shares, and exFAT by FUSE, say of a name with a character like ``:`` that its folder is not there.
+    """
+    return error.errno in NAME_REFUSED or (error.errno == errno.ENOENT and not is_portable(name))
+
+
 class TargetNames:
     """What names stand for in the folders of a target; for one thread at a time."""
 
     def __init__(self, file_system: FileSystem) -> None:
         self._file_system = file_system
         self._listed: OrderedDict[Parts, set[bytes]] = OrderedDict()
-        self._given: dict[Parts, set[bytes]] = {}
+        self._given: dict[Parts, dict[bytes, bytes]] = {}
+        """In each folder, the names that were given and what has them is called."""
         self._exact: set[tuple[int, str]] = set()
         """Devices that list names of a kind as they were given."""
         self._lowers = False
         """This disk lists all names in small letters: what is called so may be anybody's."""
 
-    def given(self, above: Parts, name: bytes) -> bool:
-        """Return whether this name was given to an item that is called otherwise."""
-        given = self._given.get(above, ())
-        return name in given or (self._lowers and name.lower() in given)
+    def given(self, above: Parts, wanted: bytes, name: bytes) -> bool:
+        """Return whether this name was given to another item than the one that is called ``wanted``."""
+        given = self._given.get(above, {})
+        known = given.get(name, given.get(name.lower(), wanted) if self._lowers else wanted)
+        return known != wanted
 
     def give(self, above: Parts, wanted: bytes, name: bytes) -> None:
         """Note that an item has this name, where it is called otherwise."""
         if self._lowers:
-            self._given.setdefault(above, set()).add(name.lower())
+            self._given.setdefault(above, {})[name.lower()] = wanted
         elif wanted != name:
-            self._given.setdefault(above, set()).add(name)
+            self._given.setdefault(above, {})[name] = wanted
 
     def listed(self, above: Parts, folder: int, name: bytes) -> bytes:
         """Return what the listing of its folder calls a name that is there and no other one's."""

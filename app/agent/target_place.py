@@ -11,7 +11,7 @@ from app.agent.portable_names import alternatives
 from app.agent.restore_plan import Item, Parts
 from app.agent.target_file import InTheWay, Replaces, may_be_replaced
 from app.agent.target_look import is_item, is_refused, look
-from app.agent.target_names import NAME_REFUSED, TargetNames
+from app.agent.target_names import TargetNames, refuses_name
 
 MAX_NAMES_TRIED = 100
 Found = tuple[bytes, os.stat_result]
@@ -33,6 +33,7 @@ class NamePlacer:
     def place(self, parts: Parts, folder: int, make: Callable[[bytes], None], replaces: Replaces) -> bytes:
         """Make something under its name, or under another one where this disk does not take it.
 
+        What was found under another name before stays there.
         ``replaces`` tells whether what lies there may be replaced; it may raise ``InTheWay``.
         Returns the name; raises what the last try raised.
         """
@@ -42,7 +43,7 @@ class NamePlacer:
         refused: OSError | None = None
         with self._lock:
             for name in _candidates(wanted):
-                if self._names.given(above, name):
+                if self._names.given(above, wanted, name):
                     continue
                 try:
                     at = look(self._file_system, name, folder)
@@ -54,7 +55,7 @@ class NamePlacer:
                 except FileExistsError:
                     raise InTheWay("something of this name is there by now") from None
                 except OSError as error:
-                    if error.errno not in NAME_REFUSED or (refused is not None and name != wanted):
+                    if not refuses_name(error, name) or (refused is not None and name != wanted):
                         raise
                     refused = error
                     continue
@@ -74,7 +75,7 @@ class NamePlacer:
                 continue
             if at is None:
                 return None
-            if self._names.given(above, name) or self._names.is_other(above, folder, name):
+            if self._names.given(above, wanted, name) or self._names.is_other(above, folder, name):
                 continue
             if is_item(self._file_system, item, name, at, folder):
                 return name, at

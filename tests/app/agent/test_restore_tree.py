@@ -175,12 +175,19 @@ def test_other_names_are_near_and_fit_everywhere(name: bytes, other: bytes) -> N
 class Disk(PosixFileSystem):
     """The names of an ext4 of ours as another file system would treat them."""
 
-    def __init__(self, same: Callable[[bytes], bytes], bad: bytes = b"", *, lowers: bool = False) -> None:
-        self._same, self._bad, self._lowers = same, bad, lowers
+    def __init__(
+        self,
+        same: Callable[[bytes], bytes],
+        bad: bytes = b"",
+        *,
+        lowers: bool = False,
+        refusal: int = errno.EINVAL,
+    ) -> None:
+        self._same, self._bad, self._lowers, self._refusal = same, bad, lowers, refusal
 
     def _found(self, name: bytes, folder: int | None) -> bytes:
         if any(byte in self._bad for byte in name):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            raise OSError(self._refusal, os.strerror(self._refusal))
         for there in os.listdir(folder):
             if self._same(os.fsencode(there)) == self._same(name):
                 return os.fsencode(there)
@@ -212,6 +219,9 @@ class Disk(PosixFileSystem):
 
     def remove(self, name: bytes, folder: int) -> None:
         super().remove(self._found(name, folder), folder)
+
+    def link(self, name: bytes, folder: int, new: bytes, new_folder: int) -> None:
+        super().link(self._found(name, folder), folder, self._found(new, new_folder), new_folder)
 
     def rename(self, name: bytes, new: bytes, folder: int) -> None:
         super().rename(name, self._found(new, folder), folder)
@@ -248,6 +258,74 @@ def test_names_that_a_disk_takes_for_one_are_all_kept(
         found = {path.read_bytes() for path in (tmp_path / "to" / "d").iterdir()}
         inner = {path.read_bytes() for path in (tmp_path / "to" / "e").glob("*/inner")}
         assert found == inner == set(names)
+
+
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.ENOENT])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_names_that_a_disk_cannot_have_are_known_by_any_code_of_refusal(
+    tmp_path: Path, refusal: int, overwrite: bool
+) -> None:
+    disk = Disk(bytes, b":?", refusal=refusal)
+    for _ in range(2):
+        tree = TargetTree(tmp_path / "to", file_system=disk)
+        for name in (b"a:b", b"a?b", b"a_b"):
+            if not tree.present(item((name,), data=name)):
+                put(tree, (name,), name, overwrite=overwrite)
+            tree.make_folder((b"d" + name,), overwrite=overwrite)
+        tree.close()
+        names = ["a_b", "a_b~2", "a_b~3", "da_b", "da_b~2", "da_b~3"]
+        assert sorted(os.listdir(tmp_path / "to")) == names
+        assert (tmp_path / "to" / "a_b~2").read_bytes() == b"a?b"
+
+
+@pytest.mark.parametrize("lowers", [False, True])
+def test_a_restore_that_goes_on_gives_no_further_names(tmp_path: Path, lowers: bool) -> None:
+    names = [b"README", b"Readme", b"a:b", b"a_b", b"readme"]
+    folders = [item((name,), EntryKind.FOLDER) for name in names]
+    files = [
+        msgspec.structs.replace(item((name, name), data=name), attributes=Attributes(hard_link=n))
+        for n, name in enumerate(names)
+    ]
+    others = [msgspec.structs.replace(file, parts=(file.parts[0], b"Other")) for file in files]
+    disk = Disk(bytes.lower, b":", lowers=lowers)
+    listings: list[list[str]] = []
+    renamed: list[dict[tuple[bytes, ...], bytes]] = []
+    for _ in range(3):
+        tree = TargetTree(tmp_path / "to", file_system=disk)
+        tree.begin("origin")
+        there = [tree.present(each) for each in (*folders, *files, *others)]
+        for folder in folders:
+            tree.make_folder(folder.parts, overwrite=False)
+        for file, other in zip(files, others, strict=True):
+            if not tree.present(file):
+                new = tree.new_file(file.parts, overwrite=False)
+                new.write(file.parts[0])
+                new.keep(file, overwrite=False)
+                new.close()
+            assert tree.make_hard_link(file, other, overwrite=tree.present(other))
+        tree.end()
+        tree.close()
+        listings.append(sorted(str(path) for path in (tmp_path / "to").rglob("*")))
+        renamed.append(dict(tree.renamed))
+    assert all(there)
+    assert listings[0] == listings[1] == listings[2]
+    assert renamed[0] == renamed[1] == renamed[2]
+
+
+class HalfMade(PosixFileSystem):
+    """A disk that refuses a pipe and leaves a file for it."""
+
+    def make_special(self, name: bytes, folder: int, mode: int, device: int) -> None:
+        os.close(self.create(name, folder))
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_what_a_disk_has_half_made_is_removed(tmp_path: Path) -> None:
+    tree = TargetTree(tmp_path / "to", file_system=HalfMade())
+    with pytest.raises(OSError, match="Input/output"):
+        tree.make_special(item((b"p",), EntryKind.SPECIAL, mode=stat.S_IFIFO | 0o600), overwrite=False)
+    tree.close()
+    assert os.listdir(tmp_path / "to") == []
 
 
 @pytest.mark.parametrize("lowers", [False, True])
