@@ -149,8 +149,8 @@ class UiContext:
     """The text field that has the focus, if it is one that Escape leaves."""
     menu: bool = False
     """Whether a menu is open, to which the keys that walk and Escape belong."""
-    modal: bool = False
-    """Whether a dialog is open, to which all keys belong."""
+    close_dialog: Callable[[], None] | None = None
+    """Closes the open dialog, to which all other keys belong; None while none is open."""
     still: bool = False
     """Whether the system asks for less motion."""
     messages: Messages = field(init=False)

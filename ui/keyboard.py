@@ -9,7 +9,7 @@ from ui import keys
 from ui.bound import BoundView
 from ui.components.palette import PaletteView
 from ui.context import UiContext
-from ui.keys import Act, HasRows, Walked
+from ui.keys import Act, HasMenus, HasRows, Walked
 
 
 class Ground(Protocol):
@@ -54,8 +54,10 @@ class Keyboard:
     def take(self, event: ft.KeyboardEvent) -> None:
         """Lead a key to the first on its way that it is for."""
         context = self._context
-        if context.modal:
-            return  # all keys belong to the dialog
+        if context.close_dialog is not None:
+            if event.key == "Escape":  # it does so by itself only while something in it has the keyboard
+                context.close_dialog()
+            return  # all other keys belong to the dialog
         act = keys.act_of(event, context.typing)
         if act is Act.CLOSE:
             self._step_back(event)
@@ -105,7 +107,11 @@ class Keyboard:
             return
         rows = _rows_of(view)
         busy = self._context.typing or self._context.menu or event.alt or self._ground.covered
-        if rows is not None and not busy and rows.take_key(event):
+        if rows is None or busy:
+            return
+        if isinstance(rows, HasMenus) and keys.asks_for_menu(event):
+            view.act("Open the menu", rows.open_menu())
+        elif rows.take_key(event):
             view.act("Walk the rows", rows.focus())
 
 

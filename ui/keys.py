@@ -44,6 +44,15 @@ class Walked(Protocol):
 
 
 @runtime_checkable
+class HasMenus(Protocol):
+    """Rows that have menus."""
+
+    async def open_menu(self) -> None:
+        """Open the menu of the current row; nothing where there is none."""
+        ...
+
+
+@runtime_checkable
 class HasRows(Protocol):
     """A view whose rows the keys walk."""
 
@@ -82,7 +91,7 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
         KeyHelp("Ctrl+1 … 9", "Go to a view from anywhere"),
         KeyHelp("Ctrl+,", "Settings"),
         KeyHelp("F1", "This list"),
-        KeyHelp("Esc", "Close a panel, empty a field, leave it, close details, deselect"),
+        KeyHelp("Esc", "Close a dialog or panel, empty a field, leave it, close details, deselect"),
         KeyHelp("Tab  Shift+Tab", "To the next or previous control"),
         KeyHelp("Enter  Space", "Press the button that has the focus"),
     ),
@@ -94,6 +103,7 @@ SHEET: Final[dict[str, tuple[KeyHelp, ...]]] = {
         KeyHelp("Space", "Select or deselect the current row"),
         KeyHelp("Ctrl+A", "Select all rows"),
         KeyHelp("Enter", "Open the details of the current row"),
+        KeyHelp("Menu  Shift+F10", "Open the menu of the current row"),
     ),
     "Database": (
         KeyHelp("Ctrl+Enter", "Run the query"),
@@ -114,6 +124,13 @@ def act_of(event: ft.KeyboardEvent, typing: bool) -> Act | None:
     ctrl = event.ctrl or event.meta
     key = _BY_KEY.get((event.key.upper() if ctrl else event.key, ctrl))
     return None if key is None or (typing and not key.anywhere) else key.act
+
+
+def asks_for_menu(event: ft.KeyboardEvent) -> bool:
+    """Return whether a key asks for the menu of what has the keyboard."""
+    if event.ctrl or event.alt or event.meta:
+        return False
+    return event.key == "F10" if event.shift else event.key == "Context Menu"
 
 
 def view_number(event: ft.KeyboardEvent, typing: bool) -> int | None:

@@ -43,6 +43,12 @@ async def test_rows_without_a_mouse(browser: Browser, tmp_path: Path) -> None:
         await until(shows_the_third, within_s=15, what=lambda: "the details of the row the held key led to")
         await keyboard.press("Escape")
         await screen.see_gone(DETAILS)
+        for key in ("ContextMenu", "Shift+F10"):
+            await keyboard.press("ArrowUp")
+            await keyboard.press(key)
+            await screen.page.get_by_role("menuitem").first.wait_for(state="attached")
+            await keyboard.press("Escape")
+            await screen.page.get_by_role("menuitem").first.wait_for(state="detached")
         menu = screen.page.get_by_role("button", name="Actions for web-02", exact=True)
         for key in ("Enter", "Space"):
             await menu.focus()
@@ -78,3 +84,19 @@ async def test_tab_goes_through_the_rail_before_the_view(browser: Browser, tmp_p
         assert (await walk("Shift+Tab")).startswith(labels[-1])
         await keyboard.press("Space")
         await screen.page.get_by_label("Find a setting").first.wait_for(state="attached", timeout=15_000)
+
+
+async def test_escape_closes_every_dialog_and_panel(browser: Browser) -> None:
+    async with run_console() as (_, url), open_screen(browser, url) as screen:
+        keyboard = screen.page.keyboard
+        await screen.see("live")
+        for key, words in (("F1", "Go to a view from anywhere"), ("Control+k", "Enter open")):
+            await keyboard.press(key)
+            await screen.see(words)
+            await keyboard.press("Escape")
+            await screen.see_gone(words)
+        for pressed, words in (("Messages", "Clear"), ("Stop", "Not now")):
+            await screen.tap(screen.button(re.compile(f"^{pressed}")).first)
+            await screen.see(words)
+            await keyboard.press("Escape")
+            await screen.see_gone(words)

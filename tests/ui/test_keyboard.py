@@ -1,5 +1,6 @@
 """The ladder of the keys: what Escape does, one step at a time, whatever has the keyboard."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from flet.messaging.protocol import MessageAction
 from tests.ui.fake_settings import settings_desk
 from tests.ui.settings_stage import SettingsStage, settings_stage
 from tests.ui.test_shell import _press, _Stage, stage
+from ui.components.confirm import Question, ask
 from ui.components.data_table_keys import Move
 from ui.components.toolbar import SearchField
 from ui.context import Place
@@ -306,7 +308,7 @@ async def test_a_held_key_walks_on() -> None:
         assert _current(view) == view._table.keys()[2]
 
 
-@pytest.mark.parametrize("who", ["typing", "menu", "modal", "panel", "palette"])
+@pytest.mark.parametrize("who", ["typing", "menu", "dialog", "panel", "palette"])
 async def test_the_rows_do_not_move_while_the_keys_belong_to_somebody_else(who: str) -> None:
     async with stage() as s:
         view = await _show(s, "clients")
@@ -314,10 +316,61 @@ async def test_the_rows_do_not_move_while_the_keys_belong_to_somebody_else(who: 
             await _press(s.h, "K", ctrl=True)
         elif who == "panel":
             await s.h.fire(s.h.find(ft.Container, key="connection pill"), "click")
+        elif who == "dialog":
+            await _press(s.h, "F1")
         else:
             setattr(s.h.context, who, True)
         await _press(s.h, "Arrow Down")
         assert _current(view) is None
+
+
+async def test_escape_closes_the_open_dialog_and_then_the_keys_are_for_the_view_again() -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        await _press(s.h, "F1")
+        sheet = s.h.find(ft.AlertDialog, open=True)
+        await _press(s.h, "Arrow Down")
+        assert _current(view) is None
+        await _press(s.h, "Escape")
+        assert not sheet.open
+        await _press(s.h, "Arrow Down")
+        assert _current(view) == view._table.keys()[0]
+
+
+async def test_escape_says_no_to_a_question() -> None:
+    async with stage() as s:
+        question = Question("Purge?", "Gone for ever.", "Purge", type_name="web-01")
+        asked = asyncio.create_task(ask(s.h.page, s.h.context, question))
+        await s.h.settle()
+        dialog = s.h.find(ft.AlertDialog, open=True)
+        await s.h.fire(s.h.find(ft.TextField, dialog), "focus")
+        await _press(s.h, "Escape")
+        assert await asked is False
+        assert not dialog.open
+        assert s.h.context.close_dialog is None
+        assert not s.h.context.typing
+
+
+@pytest.mark.parametrize(("key", "shift"), [("Context Menu", False), ("F10", True)])
+async def test_the_menu_key_opens_the_menu_of_the_current_row(key: str, shift: bool) -> None:
+    async with stage() as s:
+        view = await _show(s, "clients")
+        menu = view._table._menu.control
+        await _press(s.h, key, shift=shift)
+        assert not s.h.context.menu, "no row has the keyboard"
+        await _press(s.h, "Arrow Down")
+        await _press(s.h, "Arrow Down")
+        s.h.clear()
+        await _press(s.h, key, shift=shift)
+        opened = [
+            body["args"]["local_position"]
+            for body in s.h.connection.bodies(MessageAction.INVOKE_METHOD)
+            if body["control_id"] == menu._i and body["name"] == "open"
+        ]
+        place = view._table._body.place_of(1)
+        assert [(at["x"], at["y"]) for at in opened] == [(place.x, place.y)]
+        assert s.h.context.menu
+        assert menu.items
 
 
 async def test_arrows_walk_the_rows_of_the_table_that_the_database_shows() -> None:
@@ -379,7 +432,7 @@ def test_the_list_of_keys_has_every_key_that_is_taken() -> None:
 async def test_what_the_list_says_of_escape_is_what_it_does() -> None:
     escape = next(key.does for key in SHEET["Everywhere"] if key.keys == "Esc")
     steps = escape.split(", ")
-    assert steps == ["Close a panel", "empty a field", "leave it", "close details", "deselect"]
+    assert steps == ["Close a dialog or panel", "empty a field", "leave it", "close details", "deselect"]
     async with stage() as s:
         view = await _show(s, "clients")
         await s.h.fire(view._table._body.rows[1].check, "change", value=True)

@@ -26,7 +26,7 @@ async def test_it_opens_and_closes_in_every_view_and_keys_work_after_it(view: st
         await _press(s.h, "Escape")
         assert not palette.looking
         await _press(s.h, "F1")
-        assert s.h.context.modal
+        assert s.h.context.close_dialog is not None
         await _press(s.h, "2")
         assert s.shell.current == view
         await s.h.fire(s.h.find(ft.AlertDialog), "dismiss")

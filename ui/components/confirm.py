@@ -13,6 +13,7 @@ from streams.records.link import Link
 from streams.safe_text import label_text
 from streams.vocabulary import Scope
 from ui.bound import BoundView
+from ui.components.dialogs import show_dialog
 from ui.components.orders import hold_back
 from ui.context import UiContext
 from ui.permissions import Permissions
@@ -87,14 +88,11 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
     """Show the question; return whether the user said yes. Closing it in any way is a no."""
     answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    def close(said: bool) -> None:
+    def say(said: bool) -> None:
         if not answer.done():
             answer.set_result(said)
-        if dialog.open:
-            dialog.open = False
-            dialog.update()
 
-    yes = _Yes(context, question, lambda: close(True))
+    yes = _Yes(context, question, lambda: say(True))
     lines: list[ft.Control] = [ft.Text(label_text(question.text), size=SIZE_BODY, color=QUIET_INK)]
     if question.names:
         shown, more = present_names(question.names)
@@ -119,7 +117,7 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             if yes.held_back:
                 await event.control.focus()  # Enter has taken the keyboard from it
             else:
-                close(True)
+                say(True)
 
         def set_typing(typing: bool) -> None:
             context.typing = typing
@@ -137,16 +135,14 @@ async def ask(page: ft.Page, context: UiContext, question: Question) -> bool:
             )
         )
     dialog = ft.AlertDialog(
-        semantics_label=label_text(question.title),
         title=ft.Text(label_text(question.title), size=18, weight=STRONG, font_family=STRONG_FACE),
         content=ft.Container(ft.Column(lines, spacing=14, tight=True), width=420),
-        actions=[ft.TextButton("Not now", on_click=lambda _: close(False)), yes],
-        on_dismiss=lambda _: close(False),
+        actions=[ft.TextButton("Not now", on_click=lambda _: say(False)), yes],
         shape=ft.RoundedRectangleBorder(radius=14),
     )
-    context.modal = True
-    page.show_dialog(dialog)
+    close = show_dialog(page, context, dialog, on_gone=lambda: say(False))
     try:
         return await answer
     finally:
-        context.modal = context.typing = False
+        close()
+        context.typing = False

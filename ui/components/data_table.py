@@ -191,6 +191,13 @@ class DataTable(TableView[K, R]):
         if event.local_position is not None:
             await self._open_menu(self._body.slot_at(event.local_position), event.local_position)
 
+    async def open_menu(self) -> None:
+        """Open the menu of the current row; nothing where there is none, or it is not on the screen."""
+        slot = self._slots.get(self.current) if self.current is not None else None
+        if slot is not None:
+            await self.focus()  # to which the keyboard comes back from the menu
+            await self._on_menu(slot)
+
     async def _open_menu(self, slot: int, at: ft.Offset) -> None:
         key = self._key_at(slot)
         record = self._order.rows.get(key) if key is not None else None
