@@ -13,13 +13,12 @@ from app.agent.restore_attributes import HARD_LINK
 from app.agent.restore_contents import ContentFetcher
 from app.agent.restore_plan import Item, Parts, RestorePlan, batches
 from app.agent.restore_source import ANY_CLIENT, OWN_CLIENT
+from app.agent.restore_survey import look_around
 from app.agent.restore_tree import TargetTree
 from app.agent.restored import Restored
 from app.agent.target_file import InTheWay
 from streams.failures import CommandFailed, ConfigRejected
 from streams.vocabulary import EntryKind
-
-CONFLICTS_TOLD = 3
 
 T = TypeVar("T")
 
@@ -128,40 +127,18 @@ class Restore:
         there = set[Parts]() if self._tree.created else {()}
         if not empty:
             try:
-                there |= self._survey()
+                survey = look_around(
+                    self._tree, self._plan, overwrite=self._overwrite, is_ended=lambda: self._ended
+                )
             except ConfigRejected:
                 self._tree.abandon()
                 raise
+            there |= survey.folders
+            self._present = survey.present
+            self.done.present = len(survey.present)
         if not self._ended:
             folders = self._plan.of_kind(EntryKind.FOLDER)
             self._tree.note((item.parts for item in folders if item.parts not in there), self._present)
-
-    def _survey(self) -> set[Parts]:
-        """Find out what is there already, as a restore that was cut leaves it, and what is in the way.
-
-        Returns the folders that are there.
-        """
-        found: list[Item] = []
-        folders: set[Parts] = set()
-        for item in self._plan.items:
-            if self._ended:
-                break
-            if item.parts and self._tree.present(item, overwrite=self._overwrite):
-                # A folder that is there is looked for too, as it may have another name.
-                (folders if item.kind is EntryKind.FOLDER else self._present).add(item.parts)
-            elif not self._overwrite and self._tree.stands_in_the_way(item):
-                found.append(item)
-        if found:
-            names = ", ".join(
-                repr(b"/".join(i.parts).decode("utf-8", "replace")) for i in found[:CONFLICTS_TOLD]
-            )
-            more = f" and {len(found) - CONFLICTS_TOLD:,} more" if len(found) > CONFLICTS_TOLD else ""
-            raise ConfigRejected(
-                f"Nothing was restored: the folder has other files of the names {names}{more} already.",
-                hint="Restore into an empty folder, or give --overwrite.",
-            )
-        self.done.present = len(self._present)
-        return folders
 
     def _make_folders(self) -> None:
         for item in self._plan.of_kind(EntryKind.FOLDER):

@@ -28,31 +28,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from app.agent import foreground
-from app.agent.address import Address, address_of, warn_of_plain_http
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
-from app.agent.identity import Identity, follow, load_identity
-from app.agent.names import reason_of, shown
+from app.agent.names import shown
 from app.agent.patience import Patience
 from app.agent.restore import Restore
-from app.agent.restore_plan import Item, RestorePlan
+from app.agent.restore_plan import RestorePlan
+from app.agent.restore_report import RestoreProgress, report
+from app.agent.restore_server import given_address, own_address, own_identity, token_of
 from app.agent.restore_source import find_client, read_tree
 from app.agent.restore_state import is_whole, notes_of, read_state
 from app.agent.restore_tree import TargetTree
-from app.agent.restored import Restored
-from app.agent.terminal import Terminal, counted, size_text, warn
-from app.agent.trust import add_trust, ask, given_fingerprint, known_fingerprint, remember, trust_flags
+from app.agent.terminal import Terminal, warn
+from app.agent.trust import add_trust, trust_flags
 from app.config import AgentSettings, find_file, load_settings
-from streams.failures import ConfigRejected, WrongCertificate
-from streams.vocabulary import EntryKind
+from streams.failures import ConfigRejected
 
 STOPPED = "The restore was stopped."
 PATIENCE_S = 60.0
-SHOWN_EVERY_S = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,55 +112,13 @@ def time_of(text: str | None) -> datetime | None:
         ) from None
 
 
-def token_of(path: Path) -> str:
-    """Return the token that ``path`` holds."""
-    hint = "It is console.token in the server's data folder."
-    try:
-        token = path.read_text("ascii").strip()
-    except OSError as error:
-        raise ConfigRejected(f"--token-file {path}: cannot be read: {reason_of(error)}.", hint=hint) from None
-    except UnicodeDecodeError:
-        token = ""
-    if not token or not token.isprintable() or " " in token:
-        raise ConfigRejected(f"--token-file {path}: holds no token.", hint=hint)
-    return token
-
-
-def own_identity(folder: Path, name: str) -> Identity:
-    """Return the identity that an agent keeps in ``folder``; it restores its own client only."""
-    known = load_identity(folder)
-    if known is None:
-        raise ConfigRejected(f"--state {folder}: no agent has enrolled there.", hint="Check the folder.")
-    if name not in (known.name, known.client_id):
-        raise ConfigRejected(
-            f"{folder} belongs to the client {known.name!r}, not to {name!r}.",
-            hint="The files of another client need --token-file.",
-        )
-    return known
-
-
-async def _own_address(own: Identity, args: argparse.Namespace, settings: AgentSettings) -> Address:
-    """Return where the server of the agent is; at another address it has to show that it is the same."""
-    fingerprint = given_fingerprint(args.fingerprint) or own.fingerprint
-    address = address_of(
-        args.server or own.server,
-        settings.ca_file,
-        fingerprint=fingerprint,
-        insecure_http=settings.insecure_http,
-    )
-    warn_of_plain_http(address, say=warn)
-    if own.server != str(address):
-        await follow(msgspec.structs.replace(own, fingerprint=fingerprint), address)
-    return address
-
-
 async def _obey(args: argparse.Namespace) -> int:
     settings = load_settings(find_file(args.config), {"agent": trust_flags(args)}).agent
     at = time_of(args.at)
     own = None if args.state is None else await asyncio.to_thread(own_identity, args.state, args.name)
     token = token_of(args.token_file) if own is None else own.token
     terminal = Terminal()
-    address = await _address(args, settings) if own is None else await _own_address(own, args, settings)
+    address = await given_address(args, settings) if own is None else await own_address(own, args, settings)
     patience = Patience(lambda: _backoff(args.name, settings), patience_s=PATIENCE_S, say=terminal.say)
     began = time.monotonic()
     connections = settings.files_in_flight + 2
@@ -176,7 +129,7 @@ async def _obey(args: argparse.Namespace) -> int:
         plan = await _plan(args, api, patience, at, say=terminal.say)
         tree = await asyncio.to_thread(TargetTree, args.to, numeric_owner=args.numeric_owner)
         try:
-            watch = _Watch(terminal, plan)
+            progress = RestoreProgress(terminal, plan)
             restore = Restore(
                 api,
                 tree,
@@ -186,42 +139,14 @@ async def _obey(args: argparse.Namespace) -> int:
                 in_flight=settings.files_in_flight,
                 own=own is not None,
                 origin=f"Restored from {shown(plan.origin)} of {args.name}",
-                on_progress=watch.show,
+                on_progress=progress.show,
             )
             done = await restore.run()
         finally:
             terminal.end()
             tree.close()
-    _report(terminal, args, plan, done, time.monotonic() - began)
+    report(terminal, args, plan, done, time.monotonic() - began)
     return 1 if done.failed or done.renamed or plan.refused else 0
-
-
-async def _address(args: argparse.Namespace, settings: AgentSettings) -> Address:
-    """Return the server's address with what it is known by; asks the person at the terminal where unknown."""
-
-    def pinned(fingerprint: str) -> Address:
-        return address_of(
-            args.server, settings.ca_file, fingerprint=fingerprint, insecure_http=settings.insecure_http
-        )
-
-    if not args.server:
-        raise ConfigRejected("--server is needed with --token-file.", hint="See --help.")
-    url, given = pinned("").url, given_fingerprint(args.fingerprint)
-    address = pinned(given or await asyncio.to_thread(known_fingerprint, url, args.token_file))
-    warn_of_plain_http(address, say=warn)
-    if address.tls is None or settings.ca_file is not None:
-        return address
-    try:
-        async with Api(address) as api:  # without a token: nothing is sent to who is not trusted
-            await api.health()
-        if not given:
-            return address
-    except WrongCertificate as error:
-        if given or await asyncio.to_thread(known_fingerprint, url, args.token_file):
-            raise
-        given = await ask(url, error)
-    await asyncio.to_thread(remember, url, given)
-    return pinned(given)
 
 
 def _backoff(name: str, settings: AgentSettings) -> Backoff:
@@ -264,44 +189,3 @@ async def _plan(
     if plan.guessed:
         warn(f"No name in the backup, so taken as a pattern: {', '.join(map(repr, plan.guessed))}.")
     return plan
-
-
-class _Watch:
-    """Shows how far a restore is, not more often than it can be read."""
-
-    def __init__(self, terminal: Terminal, plan: RestorePlan) -> None:
-        files = plan.of_kind(EntryKind.FILE)
-        self._terminal, self._files, self._bytes = terminal, len(files), sum(item.size for item in files)
-        self._shown = 0.0
-
-    def show(self, done: Restored, item: Item) -> None:
-        """Show the state after ``item``."""
-        if time.monotonic() - self._shown < SHOWN_EVERY_S:
-            return
-        self._shown = time.monotonic()
-        name = item.parts[-1].decode("utf-8", "replace") if item.parts else ""
-        self._terminal.show(done.files, self._files, done.size_bytes, self._bytes, name)
-
-
-def _report(
-    terminal: Terminal, args: argparse.Namespace, plan: RestorePlan, done: Restored, duration_s: float
-) -> None:
-    terminal.tell("refused", plan.refused)
-    terminal.tell("not restored", done.failed)
-    terminal.tell("renamed", done.renamed)
-    if done.unset:
-        told = ", ".join(f"{what} of {count:,}" for what, count in sorted(done.unset.items()))
-        terminal.say(f"Not set, as this disk or this user cannot: {told}.")
-    if done.stripped_bits:
-        terminal.say(
-            f"Set-user-id and set-group-id bits were left out of {counted(done.stripped_bits, 'file')}."
-        )
-    files = f"{counted(done.files, 'file')} ({size_text(done.size_bytes)})"
-    if done.specials:
-        files += f", {counted(done.specials, 'special file')}"
-    terminal.result(
-        f"{args.name}: restored {files}, {counted(done.folders, 'folder')} and {counted(done.links, 'link')}"
-        f"{f', {done.present:,} were there already,' if done.present else ''}"
-        f" from {shown(plan.origin)} into {args.to} in {duration_s:.1f} s;"
-        f" {len(plan.refused):,} refused, {len(done.failed):,} failed"
-    )

@@ -5,39 +5,23 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
+from app.agent.changes import Changes
+from app.agent.folder_listing import FolderListing
 from app.agent.folder_rules import FolderRules
 from app.agent.folders import Folders
-from app.agent.found import Found, Step, facts_of
+from app.agent.found import Step
 from app.agent.gone_names import GoneNames
 from app.agent.ignore import Ignore
 from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
-from app.agent.names import KIND_OF_TYPE, NOT_FOUND, join, reason_of, split
+from app.agent.names import NOT_FOUND, join, reason_of, split
 from app.agent.sources import Sources
 from app.wire_limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000
-
-
-@dataclass(slots=True)
-class _Listing:
-    """A folder that is being listed; a large one takes several steps."""
-
-    prefix: bytes
-    ignore: Ignore
-    descriptor: int
-    entries: "os._ScandirIterator[str]"
-    device: int
-    known: dict[bytes, Row]
-    """What is left is not there any more."""
-    left_out: set[bytes] = field(default_factory=set)
-    """Of ``known``, what is there and left out."""
-    not_found: set[bytes] = field(default_factory=set)
-    """Was listed, and not there when it was looked at."""
 
 
 class Scanner:
@@ -66,8 +50,9 @@ class Scanner:
         self._roots = list(reversed(roots))
         self._rules = FolderRules(patterns, self._folders.file_system)
         self._gone = GoneNames(index, self._sources)
+        self._changes = Changes(self._gone, self._file_system)
         self._ended = list(self._sources.ended)
-        self._listing: _Listing | None = None
+        self._listing: FolderListing | None = None
 
     def close(self) -> None:
         """Close what is open; must not run beside ``step``."""
@@ -119,7 +104,7 @@ class Scanner:
         elif old is not None and stat.S_ISDIR(old[1]) and not self._sources.is_meant(path):
             step.missing.append((path, "a file is where a folder was backed up"))
             return
-        self._name(path, at, old, parent, step)
+        self._changes.look_at(path, at, old, parent, step)
 
     def _is_missing(self, path: bytes, step: Step, *, mounted: bool) -> bool:
         """Return whether a folder is a source of which nothing is there, and say so."""
@@ -162,7 +147,7 @@ class Scanner:
             step.failed.append((path, reason_of(error)))
             return
         known = self._index.folder(path)
-        self._listing = _Listing(join(path, b""), ignore, descriptor, entries, device, known)
+        self._listing = FolderListing(join(path, b""), ignore, descriptor, entries, device, known)
         self._listing.ignore = self._rules.of(path, ignore, descriptor, step)
 
     def _is_marked(self, path: bytes, descriptor: int, step: Step) -> bool:
@@ -180,16 +165,15 @@ class Scanner:
         if marker is not None and kept is not None:
             at = self._file_system.stat(marker, descriptor)
             if not stat.S_ISDIR(at.st_mode):
-                self._name(kept, at, self._index.folder(path).get(marker), descriptor, step)
+                self._changes.look_at(kept, at, self._index.folder(path).get(marker), descriptor, step)
         return True
 
     def _end_listing(self) -> None:
         if self._listing is not None:
-            self._listing.entries.close()
-            os.close(self._listing.descriptor)
+            self._listing.close()
             self._listing = None
 
-    def _list(self, listing: _Listing, step: Step) -> None:
+    def _list(self, listing: FolderListing, step: Step) -> None:
         """Look at the next names of a folder."""
         prefix, ignore, known = listing.prefix, listing.ignore, listing.known
         checks, max_bytes = bool(ignore or self._own), self._exclusions.max_bytes
@@ -240,21 +224,12 @@ class Scanner:
         step.bytes += size
         self._rules.tell_slow(ignore, step)
         if seen < STEP_NAMES:
-            self._look_again(listing, step)
+            # What is there and cannot be looked at has not vanished.
+            for name in listing.unreadable(self._file_system):
+                listing.known.pop(name, None)
+                step.failed.append((listing.prefix + name, NOT_FOUND))
             self._end_listing()
             self._vanish(listing, step)
-
-    def _look_again(self, listing: _Listing, step: Step) -> None:
-        """Tell names that were deleted meanwhile from those that are there and are not found."""
-        if not listing.not_found:
-            return
-        try:
-            there = set(self._file_system.names(listing.descriptor))
-        except OSError:
-            there = listing.not_found
-        for name in listing.not_found & there:
-            listing.known.pop(name, None)
-            step.failed.append((listing.prefix + name, NOT_FOUND))
 
     def _is_left_out(self, path: bytes, entry: os.DirEntry[str], ignore: Ignore, step: Step) -> bool:
         if path in self._own and entry.is_dir(follow_symlinks=False):
@@ -263,14 +238,14 @@ class Scanner:
         return bool(ignore) and ignore.ignores(path, folder=entry.is_dir(follow_symlinks=False))
 
     def _new_name(
-        self, name: bytes, at: os.stat_result, old: Row | None, listing: _Listing, step: Step
+        self, name: bytes, at: os.stat_result, old: Row | None, listing: FolderListing, step: Step
     ) -> None:
         path = listing.prefix + name
         if (problem := problem_of_path(path)) is not None:
             step.failed.append((path, problem))
             return
         if at.st_mode & 0o170000 != 0o040000:
-            return self._name(path, at, old, listing.descriptor, step)
+            return self._changes.look_at(path, at, old, listing.descriptor, step)
         mounted = at.st_dev != listing.device
         if mounted and self._exclusions.one_file_system:
             step.left_out.append((path, OTHER_FILE_SYSTEM))
@@ -280,9 +255,9 @@ class Scanner:
             return
         else:
             self._below.append((path, listing.ignore))
-        self._name(path, at, old, listing.descriptor, step)
+        self._changes.look_at(path, at, old, listing.descriptor, step)
 
-    def _vanish(self, listing: _Listing, step: Step) -> None:
+    def _vanish(self, listing: FolderListing, step: Step) -> None:
         for name, row in listing.known.items():
             path = listing.prefix + name
             if not stat.S_ISDIR(row[1]):
@@ -292,39 +267,3 @@ class Scanner:
                 self._sources.forget(path)
             if self._gone.lose_below(path, step):
                 self._gone.add(path)
-
-    def _name(self, path: bytes, at: os.stat_result, old: Row | None, folder: int, step: Step) -> None:
-        kind = stat.S_IFMT(at.st_mode)
-        became_file = old is not None and stat.S_ISDIR(old[1]) and kind != stat.S_IFDIR
-        if became_file and not self._gone.lose_below(path, step):
-            return
-        if kind == stat.S_IFDIR:
-            # The root is there on every machine: a restore makes its target itself.
-            now = facts_of(at)
-            if path != b"/" and (old is None or (old[1], old[3], old[5]) != (now[0], now[2], now[4])):
-                step.found.append(Found(path, now[0], 0, *now[2:], old))
-            return
-        if kind not in KIND_OF_TYPE:
-            step.skipped.append((path, "special file"))
-            if old is not None:
-                self._gone.add(path)
-            return
-        step.files += 1
-        now = facts_of(at)
-        if old is not None and old[1:6] == now:
-            step.unchanged += 1
-            step.bytes += at.st_size if kind == stat.S_IFREG else 0
-            return
-        found = Found(path, *now, old)
-        if kind == stat.S_IFLNK:
-            try:
-                found.target = self._file_system.read_link(split(path)[1], folder)
-            except OSError as error:
-                step.failed.append((path, reason_of(error)))
-                return
-            if not found.target:
-                step.failed.append((path, "the link has no target"))
-                return
-        else:
-            step.bytes += at.st_size
-        step.found.append(found)

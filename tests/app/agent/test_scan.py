@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.agent.file_system import FileSystem
+from app.agent.folder_listing import FolderListing
 from app.agent.folders import Folders, as_roots, look_at_roots, real_folders
 from app.agent.found import Step, facts_of
 from app.agent.index import Index
@@ -344,13 +346,13 @@ def test_a_name_that_is_listed_and_not_found_has_vanished_only_where_it_is_not_l
             self._real.close()
 
     if deleted:
-        look_again = Scanner._look_again
+        unreadable = FolderListing.unreadable
 
-        def deleting(self: Scanner, *args: object) -> None:
+        def deleting(self: FolderListing, file_system: FileSystem) -> set[bytes]:
             (root / "odd").unlink()
-            look_again(self, *args)  # type: ignore[arg-type]
+            return unreadable(self, file_system)
 
-        monkeypatch.setattr(Scanner, "_look_again", deleting)
+        monkeypatch.setattr(FolderListing, "unreadable", deleting)
     with monkeypatch.context() as here:
         here.setattr(os, "scandir", Listing)
         step = scan(root, index)
