@@ -20,6 +20,7 @@ from tests.faults.client import (
     Copied,
     Deletion,
     Enrolled,
+    GivenOut,
     Gone,
     Http,
     Ordered,
@@ -76,7 +77,16 @@ def at_rest(data: Path, acks: Acks) -> list[str]:
         found = [*_unsound(db), *_not_there(db, acks), *_not_noted(db, acks)]
         needed = {row[0].hex() for row in db.execute(_NEEDED)} - acks.forgiven()
     found += [f"content {sha256[:8]} is wanted and not good" for sha256 in bad_contents(data, needed)]
+    found += _not_kept_revoked(data, acks)
     return [*found, *_bad_copies(data, acks), *prove(data / CATALOGUE_FILE).faults]
+
+
+def _not_kept_revoked(data: Path, acks: Acks) -> Iterator[str]:
+    """Yield revoked tokens that the store does not know: a copy of the catalogue would give them back."""
+    kept = {path.name for path in Layout(data / STORE_FOLDER).revoked.iterdir()}
+    for ack in acks.all():
+        if isinstance(ack, Token) and ack.good is False and sha256_of(ack.secret.encode()) not in kept:
+            yield f"the revocation of the token {ack.name} is not kept with the contents"
 
 
 def _bad_copies(data: Path, acks: Acks) -> Iterator[str]:
@@ -138,6 +148,11 @@ def _not_noted(db: sqlite3.Connection, acks: Acks) -> Iterator[str]:
     for action, count in answered.items():
         if noted.get(action, 0) < count:
             yield f"the audit record has {noted.get(action, 0)} rows of {count} orders {action}"
+    targets = {(action, target) for action, target in db.execute("SELECT action, target FROM audit")}
+    for ack in {ack for ack in acks.all() if isinstance(ack, GivenOut)}:
+        about = f"client {ack.client}"
+        if not any(action == ack.action and f"{of}:".startswith(f"{about}:") for action, of in targets):
+            yield f"the audit record has no {ack.action} of {about}"
     for action, done, rows in db.execute(_DONE):
         if rows < done:
             yield f"the audit record has {rows} rows of {done} that were done of {action}"

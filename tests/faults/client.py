@@ -150,7 +150,15 @@ class Ordered:
     action: AuditAction
 
 
-Ack = Version | RunEnd | Enrolled | Deletion | Removal | Copied | Token | Set | Ordered
+@dataclass(frozen=True, slots=True)
+class GivenOut:
+    """Data of a client that were sent: the audit record has a row of this action that names it."""
+
+    action: AuditAction
+    client: str
+
+
+Ack = Version | RunEnd | Enrolled | Deletion | Removal | Copied | Token | Set | Ordered | GivenOut
 
 
 @dataclass(slots=True)

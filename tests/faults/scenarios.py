@@ -15,6 +15,7 @@ from tests.faults.client import (
     UNSURE,
     Copied,
     Deletion,
+    GivenOut,
     Gone,
     Http,
     Ordered,
@@ -153,6 +154,25 @@ def _orders(stage: Stage) -> None:
     order("PATCH", SETTINGS, {"changes": [edit]}, AuditAction.CHANGE_SETTINGS, days)
 
 
+def _give_out(stage: Stage) -> None:
+    """Restore as a console does: the list of a client, a content by itself, and small ones together."""
+    console, acks = stage.server.console(), stage.acks
+    console.get(f"/api/tree?client_id={stage.begun.clients['web'][0]}")
+    acks.add(GivenOut(AuditAction.FILE_LIST, "web"))
+    rows = console.get("/api/files?limit=500")["rows"]
+    for name in ("web", "old"):
+        file_id = next(row["id"] for row in rows if row["client_name"] == name)
+        version_id = console.get(f"/api/files/{file_id}/versions")[0]["id"]
+        if name == "web":
+            console.ask("GET", f"/api/versions/{version_id}/content")
+        else:
+            console.ask("POST", "/api/versions/contents", json.dumps({"version_ids": [version_id]}).encode())
+        acks.add(GivenOut(AuditAction.DOWNLOAD, name))
+    # At whose operations the server dies: what was sent before has its rows by then.
+    console.post("/api/enrolments", {"name": "later"})
+    acks.add(Ordered(AuditAction.ENROLMENT_CODE))
+
+
 def _look(stage: Stage) -> None:
     stage.server.console().get("/api/clients")
 
@@ -190,6 +210,7 @@ SCENARIOS = {
         Scenario("copy", _copy, operations=148),
         Scenario("access", _access, operations=60),
         Scenario("orders", _orders, operations=100),
+        Scenario("give-out", _give_out, operations=50),
         Scenario("first-start", _look, "empty", with_start=True, again=False, operations=872),
         Scenario("unclean-start", _look, "unclean", with_start=True, again=False, operations=409),
         Scenario("migrate", _look, "old", with_start=True, again=False, operations=512),
