@@ -17,6 +17,8 @@ from app.catalogue.schema import files
 
 MAX_GATHERED = 12_000
 """Candidates that are all looked at, at most, before the order is walked."""
+MAX_OF_TEXT = 300_000
+"""Ids of the full-text index that are compared with those of others: to look at these would cost more."""
 CONFIRMED_AT_ONCE = 500
 
 _IDS = msgspec.json.Decoder(list[int])
@@ -37,26 +39,66 @@ async def candidates_of(
     """
     best: list[int] | None = None
     for source in found.sources:
-        if source is found.by_letters:
-            if best is not None:
+        if best is not None:
+            if source is found.by_letters:
                 # What has a letter may be nearly all, and most pages are found without.
                 break
+        elif source is found.by_letters:
             # A file stands in it with each of its trigrams.
             most //= 2
-        wanted = source.limit(most + 1)
-        if source is not found.by_text:
-            # To count costs a third of a list; to ask the full-text index twice would cost more.
-            some = select(func.count()).select_from(wanted.subquery())
-            if (await connection.execute(some)).scalar_one() > most:
-                continue
-        ids = await ids_of(connection, wanted)
-        if len(ids) <= most:
-            # Where they are in order, sorting takes no time.
-            ids = sorted(set(ids) if source is found.by_letters else ids)
-            best = ids if best is None else sorted(set(best).intersection(ids))
+        ids = await _listed(connection, found, source, most)
+        if ids is not None:
+            if source is found.by_letters:
+                ids = list(set(ids))
+            best = ids if best is None else _common(best, ids)
             if len(best) <= enough:
                 break
-    return best
+    if best is not None and len(best) > enough and await _is_soon_listed(connection, found, most):
+        ids = await _of_text(connection, found, 2 * MAX_OF_TEXT)
+        best = _common(best, ids) if len(ids) <= 2 * MAX_OF_TEXT else best
+    # In the end alone: to sort what an index of sizes has takes longer than to read it.
+    return None if best is None else sorted(best)
+
+
+def _common(some: Sequence[int], others: Sequence[int]) -> list[int]:
+    shorter, longer = sorted((some, others), key=len)
+    return list(filter(set(shorter).__contains__, longer))
+
+
+async def _listed(
+    connection: AsyncConnection, found: Filter, source: AnySelect, most: int
+) -> list[int] | None:
+    """Return the ids that a source finds; None for more than ``most``."""
+    if found.in_order and source is found.by_text:
+        ids = await _of_text(connection, found, most)
+    else:
+        wanted = source.limit(most + 1)
+        if source is not found.by_text:
+            # To count costs a third of a list.
+            some = select(func.count()).select_from(wanted.subquery())
+            if (await connection.execute(some)).scalar_one() > most:
+                return None
+        ids = await ids_of(connection, wanted)
+    return ids if len(ids) <= most else None
+
+
+async def _of_text(connection: AsyncConnection, found: Filter, most: int) -> list[int]:
+    """Return the ids that the full-text index finds, up to one more than ``most``; it is not asked again."""
+    source, head = found.by_text, found.head
+    assert source is not None
+    if head:
+        source = source.where(text("files_text.rowid > :behind").bindparams(behind=head[-1]))
+    if len(head) <= most:
+        found.head = [*head, *await ids_of(connection, source.limit(most + 1 - len(head)))]
+    return found.head
+
+
+async def _is_soon_listed(connection: AsyncConnection, found: Filter, most: int) -> bool:
+    """Return whether the text has more files than were listed, and not many more: as these tell."""
+    if not found.in_order or not found.head or len(found.head) <= most:
+        return False
+    newest = (await connection.execute(select(func.max(files.c.id)))).scalar_one()
+    return len(found.head) * newest <= MAX_OF_TEXT * found.head[-1]
 
 
 def looked_at(found: Filter, among: AnySelect) -> AnySelect:

@@ -46,6 +46,10 @@ class Filter:
     """Selects of ids; all matching files are among each."""
     by_text: AnySelect | None = None
     """The first of the sources, where texts are compared to find it: it is not asked twice."""
+    in_order: bool = False
+    """Whether ``by_text`` is the full-text index, which gives its ids in order."""
+    head: list[int] = field(default_factory=list[int])
+    """The first ids of ``by_text`` in order, where more were there than were asked for."""
     by_letters: AnySelect | None = None
     """The last of the sources, where less than a trigram is looked for; it has a file more than once."""
     leading: dict[str, ColumnElement[bool]] = field(default_factory=dict[str, ColumnElement[bool]])
@@ -145,7 +149,7 @@ async def _add_text(
         found.sources.append(found.by_letters)
     elif (source := await _by_text(connection, wanted, client, suffix)) is not None:
         # First: it is a part of what the others find. Those that have trigrams there too are not asked again.
-        found.by_text = source
+        found.by_text, found.in_order = source, True
         others = [each for each in found.sources if all(each is not other for other in asked_for)]
         found.sources = [source, *others]
 

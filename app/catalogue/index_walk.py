@@ -24,6 +24,8 @@ PASSED = 10_000
 """Entries of an index that are compared with the candidates at first; then as many as before again."""
 NEAR = 80_000
 """Entries within which the next match of the sample stands, if the walk is to go on from the start."""
+FARTHER = 240_000
+"""The same where there are fewer candidates than ``NEAR``, all of which might be looked at otherwise."""
 WALK_COST = 5
 """At most so many entries are, for each candidate: it costs half of what it costs to look at all."""
 MAX_OF_LETTERS = 200_000
@@ -143,21 +145,22 @@ class Comparison:
         """Walk from where the page begins as far as is likely; return whether the page was found."""
         ids: list[int] = []
         at, rows, passed = self._page.start, PASSED, 0
+        near = FARTHER if len(self._candidates) < NEAR else NEAR
         while True:
             met, at = await self._walk((at, None), rows)
             ids += await confirmed(self._connection, self._found, met, self._wanted - len(ids))
             if at is None or len(ids) >= self._wanted:
                 return ids, True
             passed += rows
-            if passed == PASSED and most < NEAR and await self._is_near(places):
-                most = NEAR
+            if passed == PASSED and most < near and await self._is_near(places, near):
+                most = near
             rows = min(passed, most - passed)
             if rows <= 0:
                 return ids, False
 
-    async def _is_near(self, places: Sequence[AnyRow]) -> bool:
+    async def _is_near(self, places: Sequence[AnyRow], near: int) -> bool:
         """Return whether a match of the sample follows soon, or the end where none does."""
-        last = await bound(self._connection, self._found, self._page, NEAR)
+        last = await bound(self._connection, self._found, self._page, near)
         following = (tuple(place)[:-1] for place in places if place.behind and place.id in self._left)
         if last is None or (place := next(following, None)) is None:
             return last is None

@@ -47,6 +47,10 @@ FILTERS: dict[str, dict[str, Any]] = {
     "state": {"state": FileState.VERIFIED},
     "damaged": {"state": FileState.DAMAGED},
     "deleted": {"state": FileState.DELETED},
+    "vanished and text": {"state": FileState.VANISHED, "text": "report"},
+    "vanished and suffix": {"state": FileState.VANISHED, "suffix": "pdf"},
+    "size and text": {"min_bytes": 1_000_000, "text": "report"},
+    "size and suffix": {"min_bytes": 1_000_000, "suffix": "pdf"},
 }
 
 

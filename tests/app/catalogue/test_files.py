@@ -96,6 +96,7 @@ WAYS = {
     "compared at places": {**FAR, "LOOK_COST": 10_000, "MAX_IN_VAIN": 1000},
     "compared in vain": {**FAR, "LOOK_COST": 0, "MAX_IN_VAIN": 2},
     "looked at after all": {**FAR, "MAX_IN_VAIN": 0},
+    "listed further": {"MAX_GATHERED": 1, "MAX_LISTED": 8, "MAX_OF_TEXT": 30},
     "read": {**NO_LIST, "MAX_READ": 10_000},
     "compared after reading": {**NO_LIST, "MAX_READ": 5, "WALK_COST": 10_000},
     "places after reading": {**NO_LIST, **FAR, "MAX_READ": 5},

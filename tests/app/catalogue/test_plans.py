@@ -379,6 +379,20 @@ async def test_no_row_is_read_that_is_no_candidate(many: Catalogue, monkeypatch:
     assert looked_at == 10 + 10 + 20
 
 
+async def test_a_text_that_many_have_is_listed_further_where_another_filter_leaves_many(
+    many: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the full-text index has told before is not asked for again, and few rows are looked at."""
+    set_bounds(monkeypatch, {"MAX_GATHERED": 35, "MAX_LISTED": 60, "LOOKED_AT": 5})
+    query = FileQuery(sort="name", text="zoo", min_bytes=1370, max_bytes=1429, limit=9)
+    with statements() as found:
+        page, _, looked_at = await _passed(many, query)
+    assert [row.size_bytes for row in page.rows] == list(range(1401, 1410))
+    assert (page.total, page.total_capped, looked_at) == (29, False, 29)
+    listed = [sql for sql, _ in found if "files_text MATCH ?" in sql and "json_group_array" in sql]
+    assert ["rowid > ?" in sql for sql in listed] == [False, True]
+
+
 async def test_none_is_said_where_all_candidates_were_looked_at(
     many: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
