@@ -27,7 +27,7 @@ from ui.problem_watch import ProblemWatch
 from ui.rail import Rail
 from ui.room import TOPBAR_HEIGHT
 from ui.stage import Stage
-from ui.theme import PAGE
+from ui.theme import GAP, PAGE
 from ui.topbar import TopBar
 from ui.views.backup_ends import BackupEnds
 from ui.views.registry import VIEWS, ViewSpec
@@ -85,6 +85,7 @@ class Shell(ft.Stack):
             streams=streams, context=context, on_close=self.close_panels, top=TOPBAR_HEIGHT + 8
         )
         self._palette.left = self._middle(page.width)
+        self._palette.fit(self._below_bar(page.height))
         self._run = RunPanel(streams=streams, context=context, top=TOPBAR_HEIGHT + 12)
         self._run.left = self._middle(page.width, RUN_WIDTH)
         self._panels: tuple[BoundView, ...] = (self._connection, self._centre, self._palette, self._run)
@@ -297,6 +298,7 @@ class Shell(ft.Stack):
             self._rail.control.update()
         self._topbar.fit(width)
         self._palette.left = self._middle(width)
+        self._palette.fit(self._below_bar(height))
         self._run.left = self._middle(width, RUN_WIDTH)
         if self._palette.visible or self._run.visible:
             self.update()
@@ -304,6 +306,10 @@ class Shell(ft.Stack):
     @staticmethod
     def _middle(width: float | None, of: int = PALETTE_WIDTH) -> float:
         return max(0.0, ((width or 1280) - of) / 2)
+
+    @staticmethod
+    def _below_bar(height: float | None) -> float | None:
+        return None if height is None else height - TOPBAR_HEIGHT - 2 * GAP
 
     # -- theme
 

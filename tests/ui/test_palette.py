@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import flet as ft
 import pytest
+from flet.messaging.protocol import MessageAction
 from reactivex.subject import Subject
 
 from tests.ui.palette_typing import entry, type_into
@@ -165,3 +166,19 @@ async def test_a_search_field_that_lets_go_late_does_not_take_the_keys_from_the_
         await _press(s.h, "K", ctrl=True)
         await s.h.fire(search, "blur")
         assert s.h.context.typing
+
+
+async def test_it_keeps_to_the_window_and_shows_the_row_that_is_walked_to() -> None:
+    async with stage() as s:
+        palette = s.shell._palette
+        for height, is_short in ((1000, False), (400, True)):
+            s.shell.on_resize(900, height)
+            await _press(s.h, "K", ctrl=True)
+            assert (palette._list.height is not None) is is_short
+            s.h.clear()
+            await _press(s.h, "Arrow Up")
+            calls = s.h.connection.bodies(MessageAction.INVOKE_METHOD)
+            asked = [body["args"]["offset"] for body in calls if body["control_id"] == palette._list._i]
+            assert len(asked) == int(is_short)
+            assert all(offset > palette._top_of(len(palette.shown) - 1) - 400 for offset in asked)
+            await _press(s.h, "Escape")

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Final
 
 import flet as ft
@@ -20,7 +21,7 @@ from streams.snapshot import Delta, Snapshot
 from ui.bound import BoundView
 from ui.components.bare_field import bare_field, named
 from ui.components.card import floating_panel
-from ui.components.palette_rows import entry_row, group_title, nothing_called
+from ui.components.palette_rows import ROW_HEIGHT, TITLE_HEIGHT, entry_row, group_title, nothing_called
 from ui.context import UiContext
 from ui.links import parse_link
 from ui.palette import PaletteEntry, ranked
@@ -28,6 +29,8 @@ from ui.permissions import Permissions
 from ui.theme import LINE, QUIET_INK, SELECTED, mono_text
 
 WIDTH: Final = 640
+FRAME_HEIGHT: Final = 112
+"""Of the field, the line below it, the foot and what is kept free around them."""
 SEARCH_WAIT_S: Final = 0.25
 SHORTEST_SEARCH: Final = 2
 
@@ -85,7 +88,8 @@ class PaletteView(BoundView):
             on_focus=self._on_focus,
             on_blur=self._on_blur,
         )
-        self._list = ft.Column([], spacing=0, tight=True)
+        self._list = ft.Column([], spacing=0, tight=True, scroll=ft.ScrollMode.AUTO)
+        self._room: float | None = None
         super().__init__(
             context=context,
             key="palette",
@@ -214,6 +218,26 @@ class PaletteView(BoundView):
 
     # -- the list
 
+    def fit(self, room: float | None) -> None:
+        """Keep to this height in px, the foot included: what there is no room for is scrolled to."""
+        self._room = None if room is None else max(ROW_HEIGHT, room - FRAME_HEIGHT)
+        self._fit_list()
+
+    def _fit_list(self) -> None:
+        needed = self._top_of(len(self.shown))
+        short = self._room is not None and needed > self._room
+        self._list.height = self._room if short else None
+
+    def _top_of(self, number: int) -> float:
+        """Return where a row begins in the list, in px."""
+        groups = [entry.group for entry in self.shown[: number + 1]]
+        titles = sum(before != group for before, group in pairwise(["", *groups]))
+        return number * ROW_HEIGHT + titles * TITLE_HEIGHT
+
+    async def _reveal(self, room: float) -> None:
+        middle = self._top_of(self._chosen) - (room - ROW_HEIGHT) / 2
+        await self._list.scroll_to(offset=max(0.0, middle))
+
     def _show_list(self, *, keep: bool = False) -> None:
         before = self.shown[self._chosen].label if keep and self.shown else None
         query = self._query
@@ -231,6 +255,7 @@ class PaletteView(BoundView):
                 controls.append(group_title(entry.group))
             controls.append(self._rows[number])
         self._list.controls = controls or [nothing_called(query)]
+        self._fit_list()
         self.touch(self._list)
 
     # -- keys
@@ -243,6 +268,8 @@ class PaletteView(BoundView):
         self._rows[before].bgcolor = None
         self._rows[self._chosen].bgcolor = SELECTED
         self.touch(self._rows[before], self._rows[self._chosen])
+        if self._list.height is not None:
+            self.act("Walk the list", self._reveal(self._list.height))
 
     def take_key(self, event: ft.KeyboardEvent) -> None:
         """Take a key that came while the palette is open: Enter, where the field has lost the keyboard."""

@@ -8,7 +8,8 @@ import flet as ft
 from ui.palette import PaletteEntry
 from ui.theme import QUIET_INK, SELECTED, SIZE_BODY, SIZE_SMALL, STRONG, STRONG_FACE, body_text, small_text
 
-_HEIGHT: Final = 34
+ROW_HEIGHT: Final = 34
+TITLE_HEIGHT: Final = 26
 
 
 def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteEntry], None]) -> ft.Container:
@@ -24,7 +25,7 @@ def entry_row(entry: PaletteEntry, *, chosen: bool, on_click: Callable[[PaletteE
         parts.append(small_text(entry.keys))
     return ft.Container(
         ft.Row(parts, spacing=10),
-        height=_HEIGHT,
+        height=ROW_HEIGHT,
         padding=ft.Padding.symmetric(horizontal=8),
         border_radius=6,
         bgcolor=SELECTED if chosen else None,
@@ -37,6 +38,7 @@ def group_title(title: str) -> ft.Control:
     """Return the head of the entries of a group."""
     return ft.Container(
         ft.Text(title, size=SIZE_SMALL, weight=STRONG, font_family=STRONG_FACE, color=QUIET_INK),
+        height=TITLE_HEIGHT,
         padding=ft.Padding.only(left=8, top=6, bottom=2),
     )
 
