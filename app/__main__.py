@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import FrameType, ModuleType
 from typing import NoReturn
 
-from app.standard_streams import protect
-from streams.failures import ConfigRejected, TidewatchError
+from app.runtime.standard_streams import protect
+from streams.model.failures import ConfigRejected, TidewatchError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ COMMANDS = (
     _Command("agent", "app.agent.command", "back up folders of this machine to a server"),
     _Command("restore", "app.agent.restore_command", "bring a client's files back from a server"),
 )
-CONSOLE = _Command("console", "app.launch", "look at a backup server (the default)")
+CONSOLE = _Command("console", "app.console.launch", "look at a backup server (the default)")
 
 OLDEST_SQLITE = (3, 37, 0)
 

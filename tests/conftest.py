@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import pytest
@@ -18,107 +18,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.programs import needed
 
-SLOW: Final = ("tests/e2e/", "tests/faults/")
-"""Whole programs, most of them before a real browser."""
-INTEGRATION: Final = (
-    "tests/app/agent/test_command.py",
-    "tests/app/agent/test_enrolment_cut.py",
-    "tests/app/agent/test_hostile_folder.py",
-    "tests/app/agent/test_refusals.py",
-    "tests/app/agent/test_restore.py",
-    "tests/app/agent/test_store_elsewhere.py",
-    "tests/app/agent/test_restore_rights.py",
-    "tests/app/agent/test_attribute_round_trip.py",
-    "tests/app/agent/test_round_trip.py",
-    "tests/app/agent/test_full_state.py",
-    "tests/app/agent/test_missing_paths.py",
-    "tests/app/agent/test_moved_server.py",
-    "tests/app/agent/test_polling.py",
-    "tests/app/agent/test_restore_state.py",
-    "tests/app/agent/test_restore_cut.py",
-    "tests/app/agent/test_restore_others.py",
-    "tests/app/agent/test_restore_swaps.py",
-    "tests/app/agent/test_two_agents.py",
-    "tests/app/bridge/test_commands.py",
-    "tests/app/bridge/test_database",
-    "tests/app/bridge/test_live.py",
-    "tests/app/bridge/test_start.py",
-    "tests/databases/",
-    "tests/app/catalogue/",
-    "tests/app/server/",
-    "tests/app/store/",
-    "tests/app/test_console.py",
-    "tests/app/test_main.py",
-    "tests/app/test_notifications.py",
-    "tests/app/test_pinning.py",
-    "tests/architecture/test_layers.py",
-    "tests/fidelity/",
-    "tests/streams/test_sources_database.py",
-)
-"""A real server or agent over sockets, a real database or store on a disk, or a program that is started.
+KINDS: Final = {
+    "slow": {"e2e", "faults"},
+    "integration": {"integration", "catalogue", "databases", "fidelity", "server", "store"},
+    "page": {"page"},
+}
+"""Folders by the kind of the tests in them, see the marks in pyproject.toml; all others are unit tests.
 
-Single tests say so by their mark.
+A single test among others says by its mark that it is an integration test.
 """
-PAGE: Final = tuple(
-    f"tests/{name}.py"
-    for name in (
-        "app/test_console_page",
-        "app/test_page_link",
-        "app/test_page_patches",
-        "ui/test_address_bar",
-        "ui/test_asking",
-        "ui/test_analytics_view",
-        "ui/test_backup_ends",
-        "ui/test_backup_ends_pages",
-        "ui/test_bound",
-        "ui/test_charts",
-        "ui/test_client_details",
-        "ui/test_clients_lost",
-        "ui/test_clients_view",
-        "ui/test_components",
-        "ui/test_dashboard",
-        "ui/test_dashboard_orders",
-        "ui/test_dashboard_verification",
-        "ui/test_data_table",
-        "ui/test_delivery",
-        "ui/test_data_table_columns",
-        "ui/test_database_columns",
-        "ui/test_database_editor",
-        "ui/test_database_numbers",
-        "ui/test_database_sql_view",
-        "ui/test_database_view",
-        "ui/test_file_actions",
-        "ui/test_file_versions",
-        "ui/test_files_pages",
-        "ui/test_files_view",
-        "ui/test_keyboard",
-        "ui/test_link_arrivals",
-        "ui/test_logs_states",
-        "ui/test_logs_view",
-        "ui/test_lost_bar",
-        "ui/test_messages",
-        "ui/test_mounting",
-        "ui/test_orders",
-        "ui/test_narrow_tokens",
-        "ui/test_permissions",
-        "ui/test_holds",
-        "ui/test_palette",
-        "ui/test_palette_offers",
-        "ui/test_picker",
-        "ui/test_server_clock",
-        "ui/test_settings_server",
-        "ui/test_settings_typing",
-        "ui/test_settings_view",
-        "ui/test_problems",
-        "ui/test_run_panel",
-        "ui/test_shell",
-        "ui/test_sign_in",
-        "ui/test_theme",
-    )
-)
-"""Controls on a page of the toolkit, with a client that is in memory too."""
-SPARED: Final = {"unit": (*SLOW, *INTEGRATION, *PAGE), "unit or page": (*SLOW, *INTEGRATION)}
-"""What need not even be loaded for a choice of tests."""
+SPARED: Final = {"unit": {"slow", "integration", "page"}, "unit or page": {"slow", "integration"}}
+"""Kinds that need not even be loaded for a choice of tests."""
 MEMORY: Final = Path("/dev/shm")
 ROOM: Final = 4 * 1024**3
 """So much must be free there; containers often have 64 MiB."""
@@ -139,24 +49,25 @@ settings.load_profile("without deadline")
 gc.set_threshold(100_000, 20, 1000)
 
 
+def _kind(path: PurePath) -> str:
+    """Return the kind of the tests in a file or folder, given from the root of the checkout."""
+    folders = set(path.parts)
+    return next((kind for kind, named in KINDS.items() if folders & named), "unit")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spare quick tests the loading of all others; marks are given to what has been loaded."""
     spared = SPARED.get(config.getoption("markexpr"), ())
-    place = collection_path.relative_to(config.rootpath).as_posix() + "/" * collection_path.is_dir()
-    return place.startswith(spared) or None
+    return _kind(collection_path.relative_to(config.rootpath)) in spared or None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test as what it is, before ``-m`` chooses."""
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        if file.startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
-        elif file.startswith(INTEGRATION):
-            item.add_marker(pytest.mark.integration)
-        elif not item.get_closest_marker("integration"):
-            item.add_marker(pytest.mark.page if file in PAGE else pytest.mark.unit)
+        kind = _kind(PurePath(item.nodeid.partition("::")[0]).parent)
+        if not (kind in ("unit", "page") and item.get_closest_marker("integration")):
+            item.add_marker(getattr(pytest.mark, kind))
 
 
 _reached: list[str] | None = None

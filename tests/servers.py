@@ -14,17 +14,17 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from app.agent_frames import ToAgentFrame, decode_to_agent
-from app.batches import encode_batch
 from app.catalogue.migrate import migrate
-from app.protocol import AgentEntry, EnrolReply, FinishRun, StartRun, encode
-from app.server.folder import CATALOGUE_FILE
+from app.server.data_dir import CATALOGUE_FILE
 from app.server.limits import Limits
-from app.server.room import Room
 from app.server.run import ServerInfo, running_room
-from streams.records.events import Event, Hello, Resume, ServerFrame, decode_server_frame
-from streams.records.runs import Run
-from streams.vocabulary import EntryKind, RunState, RunTrigger, Topic
+from app.server.services import Room
+from app.wire.agent_socket import ToAgentFrame, decode_to_agent
+from app.wire.blob_batch import encode_batch
+from app.wire.http import AgentEntry, EnrolReply, FinishRun, StartRun, encode
+from streams.model.events import Event, Hello, Resume, ServerFrame, decode_server_frame
+from streams.model.runs import Run
+from streams.model.vocabulary import EntryKind, RunState, RunTrigger, Topic
 
 DEADLINE_S = 30.0
 """Long: a busy machine is no fault."""

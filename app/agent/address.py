@@ -9,8 +9,8 @@ from yarl import URL
 
 from app.agent.names import reason_of
 from app.config import is_loopback
-from app.tls import authority_context, check_plain_http, pinned_context
-from streams.failures import ConfigRejected, WrongCertificate
+from app.wire.tls import authority_context, check_plain_http, pinned_context
+from streams.model.failures import ConfigRejected, WrongCertificate
 
 HTTP_PORT = 1256
 

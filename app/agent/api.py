@@ -11,10 +11,10 @@ import structlog
 
 from app.agent.address import Address
 from app.agent.failures import AGENT_TOKEN, HINTS, Refusal, failure_of, unknown_token
-from app.protocol import Health, Problem
-from app.redirects import refuse_redirects
-from streams.failures import CommandFailed, TidewatchError, WrongToken, WrongVersion
-from streams.records.events import PROTOCOL_VERSION
+from app.wire.http import Health, Problem
+from app.wire.redirects import refuse_redirects
+from streams.model.events import PROTOCOL_VERSION
+from streams.model.failures import CommandFailed, TidewatchError, WrongToken, WrongVersion
 
 CONNECT_S = 10.0
 ANSWER_S = 120.0

@@ -14,7 +14,7 @@ from app.agent.system.mounts import file_system_id
 from app.agent.system.open_file import device_number
 from app.agent.system.posix import POSIX
 from app.agent.system.process import group_name, user_name
-from app.attributes import MAX_ATTRIBUTES_BYTES, NANOSECONDS, Attributes, is_kept, pack
+from app.wire.attributes import MAX_ATTRIBUTES_BYTES, NANOSECONDS, Attributes, is_kept, pack
 
 MAX_TIME_NS = 2**63 - 1
 UNKNOWN = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)

@@ -14,21 +14,21 @@ from app.agent.failures import RunCancelled, failure_in
 from app.agent.folders import Folders, look_at_roots, real_folders
 from app.agent.found import Found
 from app.agent.index import Index
-from app.agent.ledger import Ledger
 from app.agent.left_out import NOTHING_LEFT_OUT, Exclusions
 from app.agent.names import is_within
-from app.agent.patience import Patience
+from app.agent.retry import Patience
+from app.agent.run_journal import Ledger
 from app.agent.scan import Scanner
 from app.agent.send import Sender
 from app.agent.sources import Sources
 from app.agent.upload import Uploader
 from app.agent.vanished import VanishedNames
-from app.agent_frames import AgentProgress
-from app.batches import BATCH_BLOB_BYTES
 from app.config import AgentSettings
-from app.tasks import end_if_cancelled
-from streams.failures import TidewatchError
-from streams.vocabulary import RunState, RunTrigger
+from app.runtime.tasks import end_if_cancelled
+from app.wire.agent_socket import AgentProgress
+from app.wire.blob_batch import BATCH_BLOB_BYTES
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import RunState, RunTrigger
 
 BATCH_NAMES = 256
 BATCH_BYTES = 4 * 1024 * 1024

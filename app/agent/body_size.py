@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from app.batches import BATCH_BYTES
+from app.wire.blob_batch import BATCH_BYTES
 
 MIN_BODY_BYTES = 16 * 1024
 """Smaller parts are not tried."""

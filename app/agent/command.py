@@ -37,8 +37,8 @@ from app.agent.index import Index
 from app.agent.service import Service, Setup
 from app.agent.terminal import Terminal
 from app.agent.trust import add_trust
-from app.logs import add_log_format, set_up_logs
-from app.process import make_files_private, raise_file_limit
+from app.runtime.logging import add_log_format, set_up_logs
+from app.runtime.process import make_files_private, raise_file_limit
 
 STOPPED = "The agent was stopped."
 

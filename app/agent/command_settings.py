@@ -7,9 +7,9 @@ from pathlib import Path
 from app.agent.left_out import NO_LIMIT, Exclusions
 from app.agent.trust import trust_flags
 from app.config import AgentSettings, find_file, load_settings
-from app.process import open_files_limit
-from app.sizes import bytes_of_size
-from streams.failures import ConfigRejected
+from app.runtime.process import open_files_limit
+from app.runtime.sizes import bytes_of_size
+from streams.model.failures import ConfigRejected
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 FILES_OF_THE_AGENT = 32

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from app.agent.attributes import AttributeReader
 from app.agent.left_out import OF_THE_SERVER, OWN
 from app.agent.names import shown
-from app.agent_frames import AgentProgress
-from app.protocol import FailedName, FinishRun
-from app.wire_limits import MAX_RUN_NAMES
-from streams.vocabulary import RunState
+from app.wire.agent_socket import AgentProgress
+from app.wire.http import FailedName, FinishRun
+from app.wire.limits import MAX_RUN_NAMES
+from streams.model.vocabulary import RunState
 
 REASONS_TOLD = 3
 

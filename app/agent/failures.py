@@ -8,9 +8,9 @@ import ssl
 import aiohttp
 
 from app.agent.names import reason_of
-from app.protocol import Problem, enrol_command
-from app.tls import WrongKey
-from streams.failures import (
+from app.wire.http import Problem, enrol_command
+from app.wire.tls import WrongKey
+from streams.model.failures import (
     CommandFailed,
     ServerRefused,
     ServerUnreachable,

@@ -26,10 +26,10 @@ from app.agent.identity import (
 from app.agent.terminal import warn
 from app.agent.trust import given_fingerprint
 from app.config import AgentSettings
-from app.protocol import enrol_command
-from app.tls import split_code
-from streams.failures import ConfigRejected, TidewatchError, WrongToken
-from streams.records.clients import Client
+from app.wire.http import enrol_command
+from app.wire.tls import split_code
+from streams.model.clients import Client
+from streams.model.failures import ConfigRejected, TidewatchError, WrongToken
 
 T = TypeVar("T")
 

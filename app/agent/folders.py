@@ -14,7 +14,7 @@ from app.agent.file_system import FileSystem
 from app.agent.names import is_within, join, reason_of, split
 from app.agent.system.posix import POSIX
 from app.agent.system.process import own_user
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 MAX_OPEN = 3
 """Folders that one reader keeps open: the last ones, as the next is mostly near."""

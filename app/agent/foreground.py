@@ -11,7 +11,7 @@ from typing import Any
 from app.agent.failures import failure_of_system
 from app.agent.system.process import off_signals, on_signals
 from app.agent.terminal import complain
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 NOT_DONE = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from app.agent.index import Row
-from app.attributes import Attributes
+from app.wire.attributes import Attributes
 
 MAX_NUMBER = 2**63 - 1
 

@@ -11,12 +11,12 @@ from app.agent.address import Address
 from app.agent.api import Api
 from app.agent.failures import Refusal
 from app.agent.names import reason_of
-from app.private_folder import make_private, write_private
-from app.protocol import EnrolReply, EnrolRequest
-from app.version import VERSION
-from app.wire_limits import EnrolmentKey
-from streams.failures import CommandFailed, ConfigRejected
-from streams.records.clients import Client
+from app.runtime.private_folder import make_private, write_private
+from app.runtime.version import VERSION
+from app.wire.http import EnrolReply, EnrolRequest
+from app.wire.limits import EnrolmentKey
+from streams.model.clients import Client
+from streams.model.failures import CommandFailed, ConfigRejected
 
 FILE_NAME = "identity.json"
 KEY_FILE = "enrolment.key"

@@ -18,7 +18,7 @@ import re2
 from app.agent.file_system import FileSystem
 from app.agent.system.posix import POSIX
 from app.agent.wildmatch import NeverMatches, Pattern, parse_line
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 IGNORE_FILE = b".tidewatchignore"
 MAX_FILE_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.agent.failures import IndexUnusable
 from app.agent.names import reason_of
 from app.agent.system.process import hold
-from streams.failures import ConfigRejected, TidewatchError
+from streams.model.failures import ConfigRejected, TidewatchError
 
 BEGUN_AGAIN = "It is begun again from what the server has."
 SCHEMA_VERSION = 2

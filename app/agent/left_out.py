@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.agent.file_system import FileSystem
 from app.agent.system.posix import POSIX
-from app.protocol import server_id_of
+from app.wire.http import server_id_of
 
 CACHE_TAG = b"CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"

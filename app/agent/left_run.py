@@ -8,10 +8,10 @@ from app.agent.api import Api
 from app.agent.failures import IndexUnusable, Refusal, is_passing
 from app.agent.index import Index
 from app.agent.index_file import IndexDamaged
-from app.protocol import FinishRun
-from streams.failures import WrongToken
-from streams.records.runs import Run
-from streams.vocabulary import RunState
+from app.wire.http import FinishRun
+from streams.model.failures import WrongToken
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState
 
 log = structlog.stdlib.get_logger(__name__)
 

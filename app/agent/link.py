@@ -9,7 +9,8 @@ import msgspec
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import HINTS, Replaced, failure_of, unknown_token
-from app.agent_frames import (
+from app.runtime.tasks import end_if_cancelled
+from app.wire.agent_socket import (
     AgentHello,
     AgentProblem,
     AgentProgress,
@@ -19,10 +20,9 @@ from app.agent_frames import (
     Heartbeat,
     decode_to_agent,
 )
-from app.protocol import CHALLENGE, CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
-from app.tasks import end_if_cancelled
-from streams.failures import TidewatchError, WrongToken
-from streams.records.clients import Client
+from app.wire.http import CHALLENGE, CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, encode
+from streams.model.clients import Client
+from streams.model.failures import TidewatchError, WrongToken
 
 RECEIVE_S = 30.0
 """The server pings every 10 s; nothing for so long and the connection is dead."""

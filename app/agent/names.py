@@ -2,8 +2,8 @@
 
 import stat
 
-from streams.safe_text import terminal_text
-from streams.vocabulary import EntryKind
+from streams.model.safe_text import terminal_text
+from streams.model.vocabulary import EntryKind
 
 MAX_SHOWN = 300
 NOT_FOUND = "it is there, but cannot be found when it is opened"

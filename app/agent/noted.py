@@ -8,8 +8,8 @@ from app.agent.attributes import digest_of
 from app.agent.found import Found
 from app.agent.index import UNSURE, FullRow
 from app.agent.names import KIND_OF_TYPE, split
-from app.protocol import AgentEntry
-from streams.vocabulary import EntryKind
+from app.wire.http import AgentEntry
+from streams.model.vocabulary import EntryKind
 
 SETTLED_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again without its times telling."""

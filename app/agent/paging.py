@@ -1,6 +1,6 @@
 """Reading a list of the server page by page."""
 
-from streams.failures import WrongVersion
+from streams.model.failures import WrongVersion
 
 
 def later(after: int | None, next_after: int) -> int:

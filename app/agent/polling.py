@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from app.agent.api import Api
 from app.agent.link import Link, ShutOut
-from app.protocol import AgentClient
-from app.tasks import end_if_cancelled
-from streams.failures import TidewatchError, WrongToken
-from streams.vocabulary import ClientState
+from app.runtime.tasks import end_if_cancelled
+from app.wire.http import AgentClient
+from streams.model.failures import TidewatchError, WrongToken
+from streams.model.vocabulary import ClientState
 
 ONLY_HTTP = (
     "The server's port for events cannot be reached from here; its orders are asked for every {every_s:g} s."

@@ -16,7 +16,7 @@ from app.agent.found import Found, facts_of
 from app.agent.names import NOT_FOUND, reason_of, split
 from app.agent.sparse import Placement, cut_extents, extents_of
 from app.agent.system.mounts import kernel_devices
-from app.attributes import content_bytes
+from app.wire.attributes import content_bytes
 
 CHUNK_BYTES = 1024 * 1024
 NO_FILE = (errno.ENXIO, errno.ENODEV)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from app.agent.backup import Outcome
 from app.agent.sources import how_to_end
 from app.agent.terminal import Terminal, complain, counted, size_text
-from streams.failures import TidewatchError, WrongToken
+from streams.model.failures import TidewatchError, WrongToken
 
 
 class Report:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from app.agent.api import Api
-from app.agent.arriving import Damaged
 from app.agent.failures import first_failure
+from app.agent.incoming_file import Damaged
 from app.agent.names import reason_of, shown
-from app.agent.patience import Patience
 from app.agent.restore_attributes import HARD_LINK
 from app.agent.restore_contents import ContentFetcher
 from app.agent.restore_plan import Item, Parts, RestorePlan, batches
@@ -16,9 +15,10 @@ from app.agent.restore_source import ANY_CLIENT, OWN_CLIENT
 from app.agent.restore_survey import look_around
 from app.agent.restore_tree import TargetTree
 from app.agent.restored import Restored
+from app.agent.retry import Patience
 from app.agent.target_file import InTheWay
-from streams.failures import CommandFailed, ConfigRejected
-from streams.vocabulary import EntryKind
+from streams.model.failures import CommandFailed, ConfigRejected
+from streams.model.vocabulary import EntryKind
 
 T = TypeVar("T")
 

@@ -13,14 +13,14 @@ from app.agent.file_system import FileSystem, Target
 from app.agent.restore_plan import Item
 from app.agent.system.posix import POSIX
 from app.agent.system.process import group_id, own_user, user_id
-from app.attributes import (
+from app.wire.attributes import (
     ACCESS_ACL,
     CAPABILITY,
     DEFAULT_ACL,
     Attributes,
     mode_without_acl,
 )
-from streams.vocabulary import EntryKind
+from streams.model.vocabulary import EntryKind
 
 ACLS = (ACCESS_ACL, DEFAULT_ACL)
 NO_ATTRIBUTES = Attributes()

@@ -33,7 +33,6 @@ from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.failures import AGENT_TOKEN, CONSOLE_TOKEN
 from app.agent.names import shown
-from app.agent.patience import Patience
 from app.agent.restore import Restore
 from app.agent.restore_plan import RestorePlan
 from app.agent.restore_report import RestoreProgress, report
@@ -41,10 +40,11 @@ from app.agent.restore_server import given_address, own_address, own_identity, t
 from app.agent.restore_source import find_client, read_tree
 from app.agent.restore_state import is_whole, notes_of, read_state
 from app.agent.restore_tree import TargetTree
+from app.agent.retry import Patience
 from app.agent.terminal import Terminal, warn
 from app.agent.trust import add_trust, trust_flags
 from app.config import AgentSettings, find_file, load_settings
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 STOPPED = "The restore was stopped."
 PATIENCE_S = 60.0

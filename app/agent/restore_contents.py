@@ -9,14 +9,14 @@ import aiohttp
 import msgspec
 
 from app.agent.api import Api
-from app.agent.arriving import Arriving, Damaged
-from app.agent.patience import Patience
+from app.agent.incoming_file import Arriving, Damaged
 from app.agent.restore_plan import Item
 from app.agent.restore_tree import TargetTree
+from app.agent.retry import Patience
 from app.agent.target_file import InTheWay
-from app.batches import BATCH_HEAD_BYTES, decode_batch
-from app.protocol import VersionIds
-from streams.failures import CommandFailed
+from app.wire.blob_batch import BATCH_HEAD_BYTES, decode_batch
+from app.wire.http import VersionIds
+from streams.model.failures import CommandFailed
 
 WRITE_BYTES = 1024 * 1024
 BROKEN_TIMES = 3

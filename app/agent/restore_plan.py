@@ -9,10 +9,10 @@ import msgspec
 
 from app.agent.ignore import compile_patterns
 from app.agent.names import TYPE_OF_KIND, parts_of
-from app.attributes import NANOSECONDS, Attributes, content_bytes, problem_of_attributes
-from app.batches import BATCH_BLOB_BYTES
-from streams.records.files import FileVersion
-from streams.vocabulary import EntryKind
+from app.wire.attributes import NANOSECONDS, Attributes, content_bytes, problem_of_attributes
+from app.wire.blob_batch import BATCH_BLOB_BYTES
+from streams.model.files import FileVersion
+from streams.model.vocabulary import EntryKind
 
 Parts = tuple[bytes, ...]
 MARKER = b".tidewatch-RESTORING"

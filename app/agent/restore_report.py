@@ -7,7 +7,7 @@ from app.agent.names import shown
 from app.agent.restore_plan import Item, RestorePlan
 from app.agent.restored import Restored
 from app.agent.terminal import Terminal, counted, size_text
-from streams.vocabulary import EntryKind
+from streams.model.vocabulary import EntryKind
 
 SHOWN_EVERY_S = 0.1
 

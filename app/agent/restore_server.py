@@ -13,7 +13,7 @@ from app.agent.names import reason_of
 from app.agent.terminal import warn
 from app.agent.trust import ask, given_fingerprint, known_fingerprint, remember
 from app.config import AgentSettings
-from streams.failures import ConfigRejected, WrongCertificate
+from streams.model.failures import ConfigRejected, WrongCertificate
 
 
 def token_of(path: Path) -> str:

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from app.agent.api import Api
 from app.agent.paging import later
-from app.agent.patience import Patience
 from app.agent.restore_plan import RestorePlan
-from app.protocol import ClientList, VersionPage
-from streams.failures import ConfigRejected
-from streams.records.clients import Client
+from app.agent.retry import Patience
+from app.wire.http import ClientList, VersionPage
+from streams.model.clients import Client
+from streams.model.failures import ConfigRejected
 
 PAGE = 1000
 ANY_CLIENT, OWN_CLIENT = "/api", "/api/agent"

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from app.agent.api import Api
-from app.agent.patience import Patience
 from app.agent.restore_source import ANY_CLIENT, OWN_CLIENT
+from app.agent.retry import Patience
 from app.agent.terminal import counted
-from app.protocol import TreeState
-from streams.records.runs import Run
-from streams.vocabulary import RunState
+from app.wire.http import TreeState
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState
 
 
 async def read_state(api: Api, patience: Patience, client_id: str | None, at: datetime | None) -> TreeState:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from app.agent.restore_plan import Item, Parts, RestorePlan
 from app.agent.restore_tree import TargetTree
-from streams.failures import ConfigRejected
-from streams.vocabulary import EntryKind
+from streams.model.failures import ConfigRejected
+from streams.model.vocabulary import EntryKind
 
 MAX_CONFLICTS_TOLD = 3
 

@@ -30,7 +30,7 @@ from app.agent.target_make import TargetMaker
 from app.agent.target_names import NAME_REFUSED
 from app.agent.target_note import TargetNote
 from app.agent.target_place import NamePlacer
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 UNFINISHED = re.compile(rb"\.tidewatch-([1-9]\d{0,8})-\d+\.part")
 """What a file is called until it is whole, with the number of the process that writes it."""

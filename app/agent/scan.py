@@ -18,7 +18,7 @@ from app.agent.index import Index, Row
 from app.agent.left_out import LARGE, NOTHING_LEFT_OUT, OTHER_FILE_SYSTEM, OWN, Exclusions
 from app.agent.names import NOT_FOUND, join, reason_of, split
 from app.agent.sources import Sources
-from app.wire_limits import problem_of_path
+from app.wire.limits import problem_of_path
 
 STEP_S = 0.1
 STEP_NAMES = 2000

@@ -13,12 +13,12 @@ from app.agent.counts import Counts
 from app.agent.failures import Refusal
 from app.agent.folders import Folders
 from app.agent.found import Found, facts_of
-from app.agent.ledger import Ledger
 from app.agent.names import reason_of, shown
 from app.agent.noted import Noted, noted
 from app.agent.reading import Content, FileFailed, FileGone, FileReader, open_regular
+from app.agent.run_journal import Ledger
 from app.agent.upload import ContentChanged, Uploader
-from app.batches import BATCH_BLOB_BYTES
+from app.wire.blob_batch import BATCH_BLOB_BYTES
 
 REREAD_S = 0.2
 RESENT_TIMES = 3

@@ -16,22 +16,22 @@ from app.agent.backup import Backup, Outcome, Plan
 from app.agent.failures import IndexUnusable
 from app.agent.index import Index
 from app.agent.index_file import IndexDamaged
-from app.agent.ledger import BY_OPERATOR
 from app.agent.left_run import end_left_run
 from app.agent.link import Link
-from app.agent.patience import Patience
 from app.agent.polling import Polling
 from app.agent.report import Report
+from app.agent.retry import Patience
+from app.agent.run_journal import BY_OPERATOR
 from app.agent.schedule import Schedule
 from app.agent.terminal import Terminal, complain
-from app.agent_frames import AgentProgress, Command, CommandAck
 from app.config import AgentSettings
-from app.protocol import AgentClient
-from app.tasks import Tasks
-from streams.failures import TidewatchError, WrongToken
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.vocabulary import RunState, RunTrigger
+from app.runtime.tasks import Tasks
+from app.wire.agent_socket import AgentProgress, Command, CommandAck
+from app.wire.http import AgentClient
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.failures import TidewatchError, WrongToken
+from streams.model.vocabulary import RunState, RunTrigger
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from app.agent.system.open_file import data_from, hole_from, may_have_holes, read_at, write_at
-from app.attributes import MAX_EXTENTS, data_ranges
+from app.wire.attributes import MAX_EXTENTS, data_ranges
 
 SMALLEST_HOLE = 4096
 PIECE_BYTES = 1024 * 1024

@@ -9,8 +9,8 @@ from rich.table import Column
 from rich.text import Text
 
 from app.agent.names import shown
-from streams.failures import TidewatchError
-from streams.safe_text import terminal_text
+from streams.model.failures import TidewatchError
+from streams.model.safe_text import terminal_text
 
 NAMES_TOLD = 20
 BAR_WIDTH = 16

@@ -11,9 +11,9 @@ import platformdirs
 from yarl import URL
 
 from app.agent.names import reason_of
-from app.private_folder import make_private, write_private
-from app.tls import fingerprint_at, parse_fingerprint
-from streams.failures import ConfigRejected, ServerUnreachable, WrongCertificate
+from app.runtime.private_folder import make_private, write_private
+from app.wire.tls import fingerprint_at, parse_fingerprint
+from streams.model.failures import ConfigRejected, ServerUnreachable, WrongCertificate
 
 FILE_NAME = "known_servers.json"
 FINGERPRINT_FILE = "server.fingerprint"

@@ -8,11 +8,11 @@ from app.agent.body_size import BodySize
 from app.agent.content_source import LargeContent, open_source
 from app.agent.failures import Refusal, is_of_run, is_passing
 from app.agent.names import reason_of
-from app.agent.patience import Patience
 from app.agent.reading import FileFailed
-from app.batches import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
-from app.protocol import BatchStored, BlobStored, Hashes, MissingReply
-from streams.failures import ServerUnreachable
+from app.agent.retry import Patience
+from app.wire.blob_batch import BATCH_BYTES, BATCH_HEAD_BYTES, encode_batch
+from app.wire.http import BatchStored, BlobStored, Hashes, MissingReply
+from streams.model.failures import ServerUnreachable
 
 CHUNK_BYTES = 1024 * 1024
 MAX_PIECE_BYTES = 2**63

@@ -14,11 +14,11 @@ import msgspec
 import structlog
 
 from app.config import ConnectionSettings
-from app.prefs import prefs_file
-from app.private_folder import make_private, write_private
-from app.tls import parse_fingerprint
-from streams.failures import TidewatchError
-from streams.safe_text import terminal_text
+from app.console.prefs import prefs_file
+from app.runtime.private_folder import make_private, write_private
+from app.wire.tls import parse_fingerprint
+from streams.model.failures import TidewatchError
+from streams.model.safe_text import terminal_text
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -10,8 +10,14 @@ import structlog
 from app.bridge.access import Access
 from app.bridge.errors import CHECK_CERTIFICATE, CHECK_TOKEN, NO_TOKEN
 from app.config import ConnectionSettings, is_loopback, token_path
-from app.tls import authority_context, check_plain_http, fingerprint_at, parse_fingerprint, pinned_context
-from streams.failures import TokenMissing, WrongCertificate, WrongToken
+from app.wire.tls import (
+    authority_context,
+    check_plain_http,
+    fingerprint_at,
+    parse_fingerprint,
+    pinned_context,
+)
+from streams.model.failures import TokenMissing, WrongCertificate, WrongToken
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -13,8 +13,9 @@ from app.database import ReadOnlyDatabase
 from app.database.opening import look_at
 from app.database.sqlite_errors import translated_file
 from app.database.wire import ServedDatabase
-from app.protocol import SERVER_NAME, Health
-from streams.failures import (
+from app.wire.http import SERVER_NAME, Health
+from streams.model.events import PROTOCOL_VERSION
+from streams.model.failures import (
     CommandFailed,
     DatabaseLocked,
     DatabaseMissing,
@@ -23,8 +24,7 @@ from streams.failures import (
     WrongToken,
     WrongVersion,
 )
-from streams.records.events import PROTOCOL_VERSION
-from streams.records.tokens import ConsoleToken
+from streams.model.tokens import ConsoleToken
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from app.bridge.download import read_version
 from app.bridge.http import HttpClient
-from app.protocol import (
+from app.wire.http import (
     BackupRequest,
     ClientIds,
     FileIds,
@@ -14,13 +14,13 @@ from app.protocol import (
     StopRequest,
     TokenRequest,
 )
-from streams.commands import Outcome
-from streams.records.clients import Client, ClientHoldings
-from streams.records.files import VerifyResult
-from streams.records.runs import Run
-from streams.records.server_settings import ServerSettingEdit, ServerSettingEdits, ServerSettingsSheet
-from streams.records.tokens import ConsoleToken, NewToken
-from streams.vocabulary import Scope
+from streams.model.clients import Client, ClientHoldings
+from streams.model.files import VerifyResult
+from streams.model.runs import Run
+from streams.model.server_settings import ServerSettingEdit, ServerSettingEdits, ServerSettingsSheet
+from streams.model.tokens import ConsoleToken, NewToken
+from streams.model.vocabulary import Scope
+from streams.ports.commands import Outcome
 
 VERIFY_S = 3600.0
 """How long a verification may take; its progress is among the transfers meanwhile."""
@@ -30,7 +30,7 @@ REMOVE_S = 300.0
 
 
 class ServerCommands:
-    """Implements ``streams.commands.Commands`` over HTTP."""
+    """Implements ``streams.ports.commands.Commands`` over HTTP."""
 
     def __init__(self, http: HttpClient, reconnect: Callable[[], None]) -> None:
         self._http = http

@@ -9,7 +9,11 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketPong, SocketUp
-from streams.failures import (
+from streams.core.refcount import Held
+from streams.core.subjects import LoopSubject
+from streams.core.types import Seconds, seconds_of
+from streams.model.base import utc_now
+from streams.model.failures import (
     Failure,
     ServerRefused,
     ServerUnreachable,
@@ -19,13 +23,9 @@ from streams.failures import (
     WrongVersion,
     as_failure,
 )
-from streams.operators.kinds import Seconds, seconds_of
-from streams.records.base import utc_now
-from streams.records.link import Link
-from streams.records.tokens import ConsoleToken
-from streams.refcount import Held
-from streams.subjects import LoopSubject
-from streams.vocabulary import LinkState
+from streams.model.link import Link
+from streams.model.tokens import ConsoleToken
+from streams.model.vocabulary import LinkState
 
 TICK_S = 1.0
 

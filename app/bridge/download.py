@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator
 
 from app.bridge.http import HttpClient
-from streams.failures import CommandFailed
+from streams.model.failures import CommandFailed
 
 PIECE_BYTES = 256 * 1024
 

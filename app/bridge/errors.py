@@ -11,9 +11,9 @@ import aiohttp
 import msgspec
 
 from app.database.sqlite_errors import failure_of
-from app.protocol import Problem
-from app.tls import WrongKey
-from streams.failures import (
+from app.wire.http import Problem
+from app.wire.tls import WrongKey
+from streams.model.failures import (
     CommandFailed,
     DatabaseDamaged,
     DatabaseEmpty,

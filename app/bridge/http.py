@@ -16,10 +16,10 @@ import structlog
 from app.bridge.address import Address
 from app.bridge.errors import refusal, translated
 from app.bridge.tolerant import salvaged
-from app.redirects import refuse_redirects
-from streams.failures import ServerUnreachable, TidewatchError
-from streams.operators.kinds import Seconds, seconds_of
-from streams.records.base import Record
+from app.wire.redirects import refuse_redirects
+from streams.core.types import Seconds, seconds_of
+from streams.model.base import Record
+from streams.model.failures import ServerUnreachable, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

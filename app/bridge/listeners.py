@@ -8,9 +8,9 @@ import structlog
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from streams.records.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
+from streams.model.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
+from streams.model.vocabulary import Topic
 from streams.sources.feed import FeedItem, Frame, Lost, Synced
-from streams.vocabulary import Topic
 
 log = structlog.stdlib.get_logger(__name__)
 

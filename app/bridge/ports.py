@@ -6,19 +6,19 @@ from typing import Any, TypeVar
 from reactivex import Observable
 
 from app.bridge.http import HttpClient
-from app.protocol import ActiveRuns, ClientList
+from app.wire.http import ActiveRuns, ClientList
+from streams.model.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
+from streams.model.clients import Client
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.model.logs import PAGE_LINES, LogFilter, LogPage
+from streams.model.runs import Progress, RunDetails, RunPage, RunResults
+from streams.model.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.model.server_settings import ServerSettingsSheet
+from streams.model.vocabulary import LogSource
 from streams.operators.from_coro import from_coro
 from streams.operators.spawning import Spawn
-from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
-from streams.records.clients import Client
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
-from streams.records.logs import PAGE_LINES, LogFilter, LogPage
-from streams.records.runs import Progress, RunDetails, RunPage, RunResults
-from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
-from streams.records.server_settings import ServerSettingsSheet
 from streams.sources.reading import Numbered
 from streams.sources.runs import progress_of
-from streams.vocabulary import LogSource
 
 T = TypeVar("T")
 

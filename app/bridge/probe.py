@@ -12,8 +12,8 @@ from app.bridge.database.server_ports import ask_served, name_of
 from app.bridge.errors import CHECK_HOST
 from app.bridge.http import HttpClient
 from app.config import ConnectionSettings
-from streams.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongCertificate
-from streams.records.settings import CheckResult
+from streams.model.failures import DatabaseLocked, ServerUnreachable, TidewatchError, WrongCertificate
+from streams.model.settings import CheckResult
 
 SOUND = "Whether all of it is sound takes reading all of it: Database, Health, Check now."
 

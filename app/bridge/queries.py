@@ -8,8 +8,8 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 
 from app.database import ROW_LIMIT, ReadOnlyDatabase, Rows
+from streams.core.types import Seconds
 from streams.operators.from_coro import from_coro
-from streams.operators.kinds import Seconds
 from streams.operators.live_query import live_query
 from streams.operators.poll import poll
 from streams.operators.results import Failed, Ok

@@ -14,14 +14,9 @@ from app.bridge.clock import ClockOffset
 from app.bridge.http import HttpClient
 from app.bridge.listeners import Listeners
 from app.bridge.socket import EventSession, event_session
-from streams.failures import TidewatchError
-from streams.operators.exactly_once import exactly_once
-from streams.operators.from_aiter import from_aiter
-from streams.operators.reconnecting import Down, Msg, Up, reconnecting
-from streams.operators.results import SourceCancelled
-from streams.operators.spawning import Spawn
-from streams.records.base import utc_now
-from streams.records.events import (
+from streams.core.subjects import LoopSubject
+from streams.model.base import utc_now
+from streams.model.events import (
     Event,
     Hello,
     Ping,
@@ -32,9 +27,14 @@ from streams.records.events import (
     SocketProblem,
     Subscribe,
 )
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import Scope, Topic
+from streams.operators.exactly_once import exactly_once
+from streams.operators.from_aiter import from_aiter
+from streams.operators.reconnecting import Down, Msg, Up, reconnecting
+from streams.operators.results import SourceCancelled
+from streams.operators.spawning import Spawn
 from streams.sources.feed import FeedItem
-from streams.subjects import LoopSubject
-from streams.vocabulary import Scope, Topic
 
 log = structlog.stdlib.get_logger(__name__)
 

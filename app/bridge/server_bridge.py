@@ -22,12 +22,12 @@ from app.bridge.realtime import RealtimeUpdater
 from app.config import ConnectionSettings, Settings
 from app.database import ReadOnlyDatabase
 from app.database.wire import ServedDatabase
-from app.protocol import Health
-from streams.failures import TidewatchError, WrongCertificate
+from app.wire.http import Health
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError, WrongCertificate
+from streams.model.tokens import ConsoleToken
 from streams.operators.backoff import Backoff
 from streams.operators.spawning import Spawn
-from streams.records.base import utc_now
-from streams.records.tokens import ConsoleToken
 from streams.sources.reading import Reading
 
 

@@ -11,9 +11,8 @@ import structlog
 from app.bridge.errors import CHECK_TOKEN, CHECK_VERSION, translated
 from app.bridge.http import HttpClient
 from app.bridge.tolerant import salvaged_frame
-from app.protocol import CLOSE_WRONG_TOKEN
-from streams.failures import ServerUnreachable, TidewatchError, WrongToken, WrongVersion
-from streams.records.events import (
+from app.wire.http import CLOSE_WRONG_TOKEN
+from streams.model.events import (
     PROTOCOL_VERSION,
     ConsoleFrame,
     Hello,
@@ -23,6 +22,7 @@ from streams.records.events import (
     decode_server_frame,
     encode,
 )
+from streams.model.failures import ServerUnreachable, TidewatchError, WrongToken, WrongVersion
 
 log = structlog.stdlib.get_logger(__name__)
 

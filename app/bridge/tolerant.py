@@ -5,8 +5,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 import structlog
 
-from streams.records.base import Record
-from streams.records.events import (
+from streams.model.base import Record
+from streams.model.events import (
     DatabaseFrame,
     Event,
     LogFrame,

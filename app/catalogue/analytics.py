@@ -16,7 +16,7 @@ from app.catalogue.schema import clients, run_rollup
 from app.catalogue.times import SECOND_US, from_us, to_us
 from app.catalogue.totals import clamped, summed
 from app.catalogue.writer import Writer
-from streams.records.analytics import (
+from streams.model.analytics import (
     AnalyticsQuery,
     BackupHistory,
     BackupInterval,
@@ -25,7 +25,7 @@ from streams.records.analytics import (
     LoadHistory,
     StorageTrend,
 )
-from streams.records.server import Series, StorageForecast
+from streams.model.server import Series, StorageForecast
 
 MOST_CLIENTS = 48
 HOURS = 24

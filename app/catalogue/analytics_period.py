@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from app.catalogue.errors import BadQuery
 from app.catalogue.times import SECOND_US, from_us, to_us
 from app.catalogue.wall_clock import WallClock, wall_clock
-from streams.records.analytics import AnalyticsQuery
+from streams.model.analytics import AnalyticsQuery
 
 MOST_POINTS = 300
 """Of a series, on the way to the screen."""

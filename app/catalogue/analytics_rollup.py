@@ -11,7 +11,7 @@ from app.catalogue.schema import run_rollup
 from app.catalogue.times import SECOND_US, to_us
 from app.catalogue.totals import clamped, increased
 from app.catalogue.transaction import Transaction
-from streams.vocabulary import RunState
+from streams.model.vocabulary import RunState
 
 ALL = 0
 """Stands for all clients together."""

@@ -25,10 +25,10 @@ from app.catalogue.schema import meta
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.failures import TidewatchError
-from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage
-from streams.vocabulary import AuditAction
+from streams.model.failures import TidewatchError
+from streams.model.log_match import matcher
+from streams.model.logs import LogFilter, LogLine, LogPage
+from streams.model.vocabulary import AuditAction
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -15,8 +15,8 @@ import msgspec
 
 from app.catalogue.engine import file_uri
 from app.catalogue.errors import translated
-from app.private_folder import write_private
-from streams.vocabulary import AuditAction
+from app.runtime.private_folder import write_private
+from streams.model.vocabulary import AuditAction
 
 HEAD_FILE = "audit.head"
 """Beside the catalogue: number and hash of the newest row, so that a tail that was cut off is missed."""

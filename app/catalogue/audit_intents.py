@@ -15,7 +15,7 @@ from app.catalogue.aliases import AnyRow
 from app.catalogue.audit_note import LONGEST_NAME, LONGEST_TEXT, AuditNote, bounded
 from app.catalogue.times import from_us
 from app.catalogue.transaction import Transaction
-from streams.vocabulary import AuditAction
+from streams.model.vocabulary import AuditAction
 
 UNANSWERED = "not answered"
 """The result of an order that a crash has cut off from its row."""

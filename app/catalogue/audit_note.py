@@ -1,8 +1,8 @@
 """A note for the audit record, before it is a row of its chain."""
 
-from streams.records.base import Record
-from streams.safe_text import terminal_text
-from streams.vocabulary import AuditAction
+from streams.model.base import Record
+from streams.model.safe_text import terminal_text
+from streams.model.vocabulary import AuditAction
 
 DONE = "done"
 """The result of what went well; any other is a refusal or a failure."""

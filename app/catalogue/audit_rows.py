@@ -14,9 +14,9 @@ from app.catalogue.audit_note import DONE, LONGEST_NAME, LONGEST_TEXT, AuditNote
 from app.catalogue.schema import meta
 from app.catalogue.times import from_us
 from app.catalogue.transaction import Transaction
-from app.line_numbers import LINE_NUMBERS
-from streams.records.logs import LogLine
-from streams.vocabulary import LogLevel, LogSource
+from app.runtime.line_numbers import LINE_NUMBERS
+from streams.model.logs import LogLine
+from streams.model.vocabulary import LogLevel, LogSource
 
 log = structlog.stdlib.get_logger(__name__)
 

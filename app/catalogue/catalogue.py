@@ -25,6 +25,7 @@ from app.catalogue.files import Files
 from app.catalogue.holds import Holds
 from app.catalogue.kept_settings import KeptSettings
 from app.catalogue.known_time import KnownTime, uptime_s
+from app.catalogue.maintenance import checkpoint
 from app.catalogue.metrics import Metrics
 from app.catalogue.migrate import migrate
 from app.catalogue.readers import Readers
@@ -38,12 +39,11 @@ from app.catalogue.strays import Strays
 from app.catalogue.tokens import Tokens
 from app.catalogue.transaction import Transaction
 from app.catalogue.verification_schedule import VerificationSchedule
-from app.catalogue.wellness import checkpoint
 from app.catalogue.writer import Writer
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.records.events import Event
+from app.runtime.tasks import Tasks
+from streams.model.base import utc_now
+from streams.model.events import Event
+from streams.model.failures import TidewatchError
 
 LOOK_EVERY_S = 1.0
 """How often to look for what other processes, such as ``server enrol``, have written, in seconds."""

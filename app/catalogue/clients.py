@@ -18,8 +18,8 @@ from app.catalogue.schema import clients, meta, sequences
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.records.clients import Client
-from streams.vocabulary import ClientState, EventKind, Topic
+from streams.model.clients import Client
+from streams.model.vocabulary import ClientState, EventKind, Topic
 
 _KIND_OF_STATE = {
     ClientState.ONLINE: EventKind.CLIENT_ONLINE,

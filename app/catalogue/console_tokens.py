@@ -14,8 +14,8 @@ from app.catalogue.times import from_us
 from app.catalogue.tokens import ENDED, TokenInfo, Tokens, issue_in, revoke_in
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.records.tokens import ConsoleToken, NewToken
-from streams.vocabulary import CONSOLE_SCOPES, Scope
+from streams.model.tokens import ConsoleToken, NewToken
+from streams.model.vocabulary import CONSOLE_SCOPES, Scope
 
 LONGEST_NAME = 60
 MAX_TOKENS = 500

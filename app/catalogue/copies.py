@@ -24,8 +24,8 @@ from app.catalogue.schema import SCHEMA_VERSION
 from app.catalogue.session import LOG_SUFFIXES
 from app.catalogue.store_moment import MOMENT_NAME
 from app.catalogue.strays import EPOCH_NAME
-from app.durable import sync_folder
-from streams.failures import NotADatabase
+from app.runtime.durable import sync_folder
+from streams.model.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -8,15 +8,15 @@ from sqlalchemy import bindparam, select, update
 
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
+from app.catalogue.counters import Tally
 from app.catalogue.entry_rows import state_of
 from app.catalogue.revision import renew
 from app.catalogue.rows import PRESENT
 from app.catalogue.schema import blobs, clients, files
-from app.catalogue.tally import Tally
 from app.catalogue.transaction import Told, Transaction
-from streams.commands import Outcome
-from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, FileState, Topic
+from streams.model.files import FilesChanged
+from streams.model.vocabulary import EventKind, FileState, Topic
+from streams.ports.commands import Outcome
 
 
 def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:

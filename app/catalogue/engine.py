@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
-from app.catalogue.slowness import note_slow
+from app.catalogue.slow_query_log import note_slow
 
 LOCK_WAIT_S = 5.0
 """How long to wait for another program's lock on the catalogue, in seconds."""

@@ -23,10 +23,10 @@ from app.catalogue.times import to_us
 from app.catalogue.tokens import AGENT_ONLY, PREFIX, TokenInfo, Tokens, hash_of, issue_in, let_in, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from app.protocol import enrol_command
-from streams.records.base import Record
-from streams.records.clients import Client
-from streams.vocabulary import ClientState, EventKind, Topic
+from app.wire.http import enrol_command
+from streams.model.base import Record
+from streams.model.clients import Client
+from streams.model.vocabulary import ClientState, EventKind, Topic
 
 DEFAULT_GOAL_S = 26 * 3600.0
 """A day and two hours: a daily backup that runs a little late is not a fault."""

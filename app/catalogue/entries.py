@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, func, select, update
 
-from app.attributes import content_bytes
 from app.catalogue.aliases import AnyRow
 from app.catalogue.clients import change
 from app.catalogue.content_owners import blobs_of, correct_size, count_names, owned_by
 from app.catalogue.contents import StoredSizes
+from app.catalogue.counters import Tally
 from app.catalogue.entry_rows import check, names, newest, same, version
 from app.catalogue.errors import BadQuery, BlobsMissing
 from app.catalogue.file_events import emit_files_changed
@@ -20,12 +20,12 @@ from app.catalogue.rows import CLIENT_COLUMNS, client_of
 from app.catalogue.run_names import keep_vanished
 from app.catalogue.schema import clients, file_versions, files, runs
 from app.catalogue.search import add_paths
-from app.catalogue.tally import Tally
 from app.catalogue.totals import increased
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from app.protocol import Accepted, AgentEntry
-from streams.vocabulary import EntryKind, FileState
+from app.wire.attributes import content_bytes
+from app.wire.http import Accepted, AgentEntry
+from streams.model.vocabulary import EntryKind, FileState
 
 FindRun = Callable[[Transaction, int], AnyRow]
 

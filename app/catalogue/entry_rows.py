@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.attributes import pack
 from app.catalogue.aliases import AnyRow
 from app.catalogue.errors import BadQuery
 from app.catalogue.paths import key_of, name_of, path_of, suffix_of
 from app.catalogue.times import file_time_us
 from app.catalogue.transaction import Transaction
-from app.protocol import AgentEntry
-from streams.vocabulary import EntryKind, FileState
+from app.wire.attributes import pack
+from app.wire.http import AgentEntry
+from streams.model.vocabulary import EntryKind, FileState
 
 LARGEST = 2**63 - 1
 

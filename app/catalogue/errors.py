@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SqlAlchemyTimeout
 
-from streams.failures import DatabaseLocked, NotADatabase, TidewatchError
+from streams.model.failures import DatabaseLocked, NotADatabase, TidewatchError
 
 
 class UnknownClient(TidewatchError):

@@ -16,9 +16,9 @@ from app.catalogue.schema import activity, clients, events
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.records.events import Event
-from streams.records.server import Activity
-from streams.vocabulary import EventKind, ServerState, Topic
+from streams.model.events import Event
+from streams.model.server import Activity
+from streams.model.vocabulary import EventKind, ServerState, Topic
 
 MOST_KEPT = 100_000
 """Events that are kept for consoles that were away, however young they are."""

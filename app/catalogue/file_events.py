@@ -1,9 +1,9 @@
 """The event that files of a client have changed."""
 
 from app.catalogue.transaction import Transaction
-from streams.records.clients import Client
-from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, Topic
+from streams.model.clients import Client
+from streams.model.files import FilesChanged
+from streams.model.vocabulary import EventKind, Topic
 
 
 def emit_files_changed(

@@ -14,8 +14,8 @@ from app.catalogue.paths import key_of
 from app.catalogue.rows import PRESENT, REMOVED
 from app.catalogue.schema import clients, files
 from app.catalogue.times import to_us
-from streams.records.files import FileQuery
-from streams.vocabulary import FileState
+from streams.model.files import FileQuery
+from streams.model.vocabulary import FileState
 
 MAX_ASKED = 3
 """Trigrams that the full-text index is asked for: each costs as much as it has files."""

@@ -22,7 +22,7 @@ from app.catalogue.readable import fitting, readable
 from app.catalogue.rows import file_of, select_files
 from app.catalogue.schema import clients, files
 from app.catalogue.totals import summed
-from streams.records.files import FilePage, FileQuery
+from streams.model.files import FilePage, FileQuery
 
 COUNT_CAP = 10_000
 """Counting stops here: nobody reads further, and it would freeze on a million rows."""

@@ -23,9 +23,9 @@ from app.catalogue.times import to_us
 from app.catalogue.totals import summed
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.commands import Outcome
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
-from streams.vocabulary import RunState
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
+from streams.model.vocabulary import RunState
+from streams.ports.commands import Outcome
 
 MAX_VERSIONS = 1000
 TREE_AT_ONCE = 1000

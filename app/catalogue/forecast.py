@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from streams.records.server import StorageForecast
+from streams.model.server import StorageForecast
 
 DAY_S = 86400.0
 LEAST_HISTORY_S = DAY_S

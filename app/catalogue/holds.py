@@ -17,9 +17,9 @@ from app.catalogue.schema import clients, meta, runs
 from app.catalogue.times import EPOCH, from_us, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.records.clients import Client
-from streams.records.runs import Run
-from streams.vocabulary import EventKind, Topic
+from streams.model.clients import Client
+from streams.model.runs import Run
+from streams.model.vocabulary import EventKind, Topic
 
 _SETTLED = "settled "
 

@@ -13,7 +13,7 @@ from app.catalogue.readers import Readers
 from app.catalogue.schema import meta
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.vocabulary import EventKind, Topic
+from streams.model.vocabulary import EventKind, Topic
 
 _NAME = "server_settings"
 _KEPT = select(meta.c.value).where(meta.c.name == _NAME)

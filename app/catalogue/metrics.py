@@ -13,7 +13,7 @@ from app.catalogue.schema import metric_samples
 from app.catalogue.times import LATEST_US, SECOND_US, from_us, to_us
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.records.server import Series, SeriesPoint, StorageForecast
+from streams.model.server import Series, SeriesPoint, StorageForecast
 
 KEPT = {10: timedelta(hours=6), 60: timedelta(days=14), 3600: timedelta(days=1830)}
 """How long the intervals of each length are kept."""

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from app.catalogue.engine import CONNECT, LOCK_WAIT_S, begin_with
 from app.catalogue.errors import CatalogueTooNew, CatalogueUnwritable, SqliteTooOld, translated
 from app.catalogue.schema import SCHEMA_VERSION
-from streams.failures import NotADatabase
+from streams.model.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
 

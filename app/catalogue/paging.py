@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, tuple_
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.errors import BadQuery
 from app.catalogue.schema import files
-from app.wire_limits import MAX_CURSOR
+from app.wire.limits import MAX_CURSOR
 
 LONG_TEXT = 250
 """Longer sort values do not stand in a cursor; each character may take nine bytes of it."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.catalogue.analytics_rollup import count_runs
+from app.catalogue.counters import Tally
 from app.catalogue.entry_rows import check, names
 from app.catalogue.errors import BadQuery
 from app.catalogue.past_rows import (
@@ -22,13 +23,12 @@ from app.catalogue.past_rows import (
 )
 from app.catalogue.schema import activity, blobs, client_contents, clients, file_versions, files, runs
 from app.catalogue.search import add_paths
-from app.catalogue.tally import Tally
 from app.catalogue.times import file_time_us, to_us
 from app.catalogue.tokens import AGENT_ONLY, issue_in
 from app.catalogue.totals import add_blob_bytes
 from app.catalogue.transaction import Transaction
-from app.protocol import AgentEntry
-from streams.vocabulary import EventKind, FileState
+from app.wire.http import AgentEntry
+from streams.model.vocabulary import EventKind, FileState
 
 AT_ONCE = 1000
 

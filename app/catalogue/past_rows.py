@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.catalogue.counters import Tally
 from app.catalogue.enrolments import DEFAULT_GOAL_S
 from app.catalogue.revision import new_revision
-from app.catalogue.tally import Tally
 from app.catalogue.times import SECOND_US, to_us
-from app.protocol import AgentEntry
-from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger
+from app.wire.http import AgentEntry
+from streams.model.vocabulary import ClientState, EventKind, RunState, RunTrigger
 
 
 @dataclass(slots=True)

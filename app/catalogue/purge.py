@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.batch_write import MAINTENANCE, in_steps
 from app.catalogue.clients import change
+from app.catalogue.counters import Tally
 from app.catalogue.file_events import emit_files_changed
 from app.catalogue.forget import FORGOTTEN_COLUMNS, forget_files
 from app.catalogue.readers import Readers
 from app.catalogue.revision import renew
 from app.catalogue.rows import PRESENT
 from app.catalogue.schema import clients, file_versions, files, runs
-from app.catalogue.tally import Tally
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.vocabulary import FileState
+from streams.model.vocabulary import FileState
 
 PAGE = 1000
 """Deleted files that are looked at together, before any of them is purged."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from app.log_limits import LimitedLog
+from app.runtime.log_limits import LimitedLog
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -23,9 +23,9 @@ from app.catalogue.times import from_us
 from app.catalogue.tokens import TokenInfo, Tokens, revoke_in
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.records.clients import ClientHoldings, ClientRemoved
-from streams.records.files import FilesChanged
-from streams.vocabulary import ClientState, EventKind, Topic
+from streams.model.clients import ClientHoldings, ClientRemoved
+from streams.model.files import FilesChanged
+from streams.model.vocabulary import ClientState, EventKind, Topic
 
 _COUNTERS = (
     "file_count",

@@ -2,15 +2,15 @@
 
 from sqlalchemy import Boolean, case, literal_column, select
 
-from app.attributes import unpack
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.schema import activity, blobs, clients, file_versions, files, runs
 from app.catalogue.times import from_us
-from streams.records.clients import Client
-from streams.records.files import BackupFile, FileVersion
-from streams.records.runs import Run
-from streams.records.server import Activity
-from streams.vocabulary import ClientState, EntryKind, EventKind, FileState, RunState, RunTrigger
+from app.wire.attributes import unpack
+from streams.model.clients import Client
+from streams.model.files import BackupFile, FileVersion
+from streams.model.runs import Run
+from streams.model.server import Activity
+from streams.model.vocabulary import ClientState, EntryKind, EventKind, FileState, RunState, RunTrigger
 
 CLIENT_COLUMNS = (
     clients.c.no,

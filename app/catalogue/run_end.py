@@ -13,9 +13,9 @@ from app.catalogue.run_names import keep_failed
 from app.catalogue.schema import clients, runs
 from app.catalogue.totals import clamped
 from app.catalogue.transaction import Told, Transaction
-from app.protocol import FinishRun
-from streams.records.runs import Run
-from streams.vocabulary import EventKind, RunState, Topic
+from app.wire.http import FinishRun
+from streams.model.runs import Run
+from streams.model.vocabulary import EventKind, RunState, Topic
 
 AGENT_GONE = "the agent went away"
 COUNTS = (

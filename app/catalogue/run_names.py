@@ -9,10 +9,10 @@ from app.catalogue.aliases import AnyRow
 from app.catalogue.paths import path_of
 from app.catalogue.schema import run_names
 from app.catalogue.transaction import Transaction
-from app.protocol import FailedName
-from app.wire_limits import MAX_RUN_NAMES
-from streams.records.runs import RunName
-from streams.vocabulary import FileResult
+from app.wire.http import FailedName
+from app.wire.limits import MAX_RUN_NAMES
+from streams.model.runs import RunName
+from streams.model.vocabulary import FileResult
 
 _VANISHED_FROM = MAX_RUN_NAMES
 """Numbers below are of names that failed, which so come first."""

@@ -22,9 +22,9 @@ from app.catalogue.times import to_us
 from app.catalogue.totals import clamped, summed
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from app.protocol import Accepted, AgentEntry, FinishRun
-from streams.records.runs import Run, RunDetails, RunFile, RunPage, RunResults
-from streams.vocabulary import (
+from app.wire.http import Accepted, AgentEntry, FinishRun
+from streams.model.runs import Run, RunDetails, RunFile, RunPage, RunResults
+from streams.model.vocabulary import (
     ClientState,
     EntryKind,
     EventKind,

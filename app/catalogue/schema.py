@@ -241,7 +241,7 @@ file_versions = Table(
     Column("blob_id", ForeignKey("blobs.id")),
     Column("link_target", LargeBinary),
     Column("inconsistent", Boolean, nullable=False, default=False),
-    # Owner, ACL and so on, packed by ``app.attributes``.
+    # Owner, ACL and so on, packed by ``app.wire.attributes``.
     Column("attributes", LargeBinary),
     Index("ix_file_versions_file", "file_id", "id"),
     Index("ix_file_versions_run", "run_id"),

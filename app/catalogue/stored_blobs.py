@@ -12,7 +12,7 @@ from app.catalogue.schema import (
     clients,
     file_versions,
 )
-from streams.records.base import Record
+from streams.model.base import Record
 
 AT_ONCE = 1000
 

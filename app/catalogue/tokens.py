@@ -17,8 +17,8 @@ from app.catalogue.schema import clients
 from app.catalogue.times import from_us, to_us
 from app.catalogue.transaction import Told, Transaction
 from app.catalogue.writer import Writer
-from streams.records.base import Record
-from streams.vocabulary import CONSOLE_SCOPES, ClientState, EventKind, Scope, Topic
+from streams.model.base import Record
+from streams.model.vocabulary import CONSOLE_SCOPES, ClientState, EventKind, Scope, Topic
 
 REMEMBERED_S = 5.0
 """How long a token found good is not looked up again; another process may have revoked it meanwhile."""

@@ -26,13 +26,13 @@ from sqlalchemy import (
 from app.catalogue import schema
 from app.catalogue.aliases import AnyRow
 from app.catalogue.times import to_us
-from app.wire_limits import MAX_REASON, clipped
-from streams.records.clients import Client, ClientRemoved
-from streams.records.events import Event, encode
-from streams.records.files import FilesChanged
-from streams.records.runs import Run
-from streams.records.server import Activity
-from streams.vocabulary import EventKind, ServerState, Topic
+from app.wire.limits import MAX_REASON, clipped
+from streams.model.clients import Client, ClientRemoved
+from streams.model.events import Event, encode
+from streams.model.files import FilesChanged
+from streams.model.runs import Run
+from streams.model.server import Activity
+from streams.model.vocabulary import EventKind, ServerState, Topic
 
 T = TypeVar("T")
 log = structlog.stdlib.get_logger(__name__)

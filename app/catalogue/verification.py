@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from app.catalogue.aliases import AnyRow, AnySelect
 from app.catalogue.clients import change
+from app.catalogue.counters import Tally
 from app.catalogue.entry_rows import state_of
 from app.catalogue.errors import BadQuery
 from app.catalogue.file_events import emit_files_changed
@@ -22,11 +23,10 @@ from app.catalogue.schema import (
     pending_states,
     verifications,
 )
-from app.catalogue.tally import Tally
 from app.catalogue.transaction import Told, Transaction
-from streams.records.clients import Client
-from streams.records.files import FilesChanged
-from streams.vocabulary import EventKind, FileState, Topic
+from streams.model.clients import Client
+from streams.model.files import FilesChanged
+from streams.model.vocabulary import EventKind, FileState, Topic
 
 Present = Callable[[Collection[str]], Coroutine[Any, Any, Collection[str]]]
 """Tells which contents are in the store, whole as far as is known."""

@@ -10,7 +10,7 @@ from app.catalogue.aliases import AnyRow
 from app.catalogue.readers import Readers
 from app.catalogue.schema import blobs, meta
 from app.catalogue.times import from_us, to_us
-from streams.records.base import Record
+from streams.model.base import Record
 
 
 class DueContent(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.config.describe import Source, sources_of
 from app.config.load import Flags, read_file, settings_of
 from app.config.sections import ServerSettings
-from streams.records.settings import SettingSource
+from streams.model.settings import SettingSource
 
 _SECTION = "server"
 _DEFAULT: Source = (SettingSource.DEFAULT, "")

@@ -9,8 +9,8 @@ from pydantic.fields import FieldInfo
 
 from app.config.load import Flags, allowed, given_variables, model_of, refusal, table_of, told
 from app.config.settings import ENVIRONMENT_PREFIX, Settings
-from streams.failures import ConfigRejected
-from streams.records.settings import Setting, SettingKind, SettingSource, SettingsSection, SettingsSheet
+from streams.model.failures import ConfigRejected
+from streams.model.settings import Setting, SettingKind, SettingSource, SettingsSection, SettingsSheet
 
 _NEXT: Final = {
     "connection": "when the console starts again",

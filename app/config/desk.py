@@ -1,4 +1,4 @@
-"""The settings as the screen may see and change them; implements ``streams.settings.SettingsPort``."""
+"""The settings as the screen may see and change them; implements ``streams.ports.settings.SettingsPort``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,9 +24,9 @@ from app.config.write import (
     without,
     write_file,
 )
-from streams.failures import ConfigRejected
-from streams.records.settings import CheckResult, SettingChange, SettingsSheet
-from streams.settings import Changes
+from streams.model.failures import ConfigRejected
+from streams.model.settings import CheckResult, SettingChange, SettingsSheet
+from streams.ports.settings import Changes
 
 Probe = Callable[[ConnectionSettings], Awaitable[tuple[CheckResult, ...]]]
 """Checks server, token and database that these settings name."""

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from app.config.settings import ENVIRONMENT_PREFIX, Settings
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 FILE_NAME = "tidewatch.toml"
 FILE_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"

@@ -60,7 +60,7 @@ def _fingerprint(value: str) -> str:
 
 _FINGERPRINT = re.compile(r"(?i:sha256:)?(?:[A-Za-z0-9_+/-]{43}=?|[0-9a-fA-F]{2}(?::?[0-9a-fA-F]{2}){31})")
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-"""SHA-256 of a public key, as ``app.tls.parse_fingerprint`` takes it; empty for none."""
+"""SHA-256 of a public key, as ``app.wire.tls.parse_fingerprint`` takes it; empty for none."""
 
 Networks = tuple[Annotated[str, AfterValidator(_network)], ...]
 """Addresses or networks, such as ``10.0.0.0/8``."""

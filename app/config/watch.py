@@ -10,7 +10,7 @@ from reactivex.subject import BehaviorSubject, Subject
 
 from app.config.load import Flags, find_file, read_file, settings_of
 from app.config.settings import Settings
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from tomlkit.items import AbstractTable
 
 from app.config.load import Flags, model_of, read_file, settings_of
 from app.config.settings import Settings
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 Edits = Mapping[tuple[str, str], Any]
 """Values by section and key; None leaves the setting out."""

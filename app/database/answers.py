@@ -20,8 +20,7 @@ from app.database.paging import PAGE_S, read_page, whole_of_cell
 from app.database.statements import explain, run_statement, whole_of_answer
 from app.database.values import quoted
 from app.database.watch import FileWatch
-from streams.failures import CommandFailed
-from streams.records.database import (
+from streams.model.database import (
     AnswerQuery,
     CellQuery,
     ColumnFilter,
@@ -31,8 +30,9 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.database_state import CheckResult, DatabaseHealth, SizePoint, Statistics
-from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.model.database_state import CheckResult, DatabaseHealth, SizePoint, Statistics
+from streams.model.failures import CommandFailed
+from streams.model.statements import ExportFormat, ExportProgress, Plan, SqlResult
 
 T = TypeVar("T")
 P = TypeVar("P")

@@ -25,8 +25,8 @@ from app.database.session import BEGIN, Cursor, Params, Session, Values
 from app.database.shield import Refusal, Screened, Shield, screen
 from app.database.sqlite_errors import translated_file
 from app.database.watch import FileWatch
-from streams.failures import CommandFailed, DatabaseMissing, QueryCancelled
-from streams.records.database import RawText
+from streams.model.database import RawText
+from streams.model.failures import CommandFailed, DatabaseMissing, QueryCancelled
 
 T = TypeVar("T")
 

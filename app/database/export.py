@@ -16,9 +16,9 @@ from app.database.connection import Reader
 from app.database.export_formats import ENCODING, ERRORS, ending_of, writer_of
 from app.database.session import Cursor, Values
 from app.database.statements import problem_of
-from streams.failures import CommandFailed, QueryCancelled
-from streams.new_file import NewFile
-from streams.records.statements import ExportFormat, ExportProgress
+from streams.model.failures import CommandFailed, QueryCancelled
+from streams.model.new_file import NewFile
+from streams.model.statements import ExportFormat, ExportProgress
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

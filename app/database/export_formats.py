@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from streams.records.database import RawText, Stored
-from streams.records.statements import ExportFormat
-from streams.value_text import json_object, json_text, unique_names
+from streams.model.database import RawText, Stored
+from streams.model.statements import ExportFormat
+from streams.model.value_text import json_object, json_text, unique_names
 
 ENCODING, ERRORS = "utf-8", "surrogateescape"
 """Of exported files: with these, text that is not valid goes through unchanged."""

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from app.database.values import REAL_FUNCTION, SHOWN_FUNCTION, column_of
-from streams.records.database import ColumnFilter, FilterKind, TableInfo, TableKind
+from streams.model.database import ColumnFilter, FilterKind, TableInfo, TableKind
 
 Condition = tuple[str, tuple[Any, ...]]
 """A part of a WHERE and its parameters."""

@@ -12,7 +12,7 @@ from app.database.file_state import LOG, beside
 from app.database.locks import lock_holders
 from app.database.session import Values
 from app.database.sqlite_errors import only_this_one, was_stopped
-from streams.records.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
+from streams.model.database_state import CheckResult, DatabaseHealth, Part, SizePoint, SlowQuery, Statistics
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from streams.records.database import Key
+from streams.model.database import Key
 
 KEPT_ORDERS = 16
 

@@ -14,10 +14,10 @@ from app.database.connection import TIME_LIMIT_S, Reader, ReadOnlyDatabase
 from app.database.kept_orders import KeptOrders
 from app.database.outline import read_schema
 from app.database.shield import Shield
-from app.log_limits import LimitedLog
-from streams.failures import QueryCancelled, TidewatchError
-from streams.records.database import TableInfo
-from streams.records.database_state import SlowQuery
+from app.runtime.log_limits import LimitedLog
+from streams.model.database import TableInfo
+from streams.model.database_state import SlowQuery
+from streams.model.failures import QueryCancelled, TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 limited = LimitedLog(log)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from app.database.file_state import INDEX, beside
-from streams.records.database_state import LockHolder
+from streams.model.database_state import LockHolder
 
 LOCKS = Path("/proc/locks")
 _PENDING = 0x40000000

@@ -11,10 +11,10 @@ import msgspec
 
 from app.database.opening import Unsteady
 from app.database.shield import Shield
-from streams import failures
-from streams.failures import CommandFailed, TidewatchError
-from streams.records.base import Record
-from streams.records.database import Blob, LongText, RawText
+from streams.model import failures
+from streams.model.base import Record
+from streams.model.database import Blob, LongText, RawText
+from streams.model.failures import CommandFailed, TidewatchError
 
 HEAD = 4
 """Bytes of the length before each message."""

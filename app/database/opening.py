@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.database.file_state import INDEX, LOG, State, beside, last_written_ns, state_of
 from app.database.values import encoding_of, text_reader
-from streams.failures import (
+from streams.model.failures import (
     DatabaseDamaged,
     DatabaseEmpty,
     DatabaseEncrypted,

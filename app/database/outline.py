@@ -16,7 +16,7 @@ from app.database.shield import SchemaFacts, Shield, build_shield, without_liter
 from app.database.sqlite_errors import is_index_only, only_this_one, table_problem, unread_reason, was_stopped
 from app.database.tokens import foreign_orders
 from app.database.values import ROWIDS, quoted
-from streams.records.database import (
+from streams.model.database import (
     COUNT_CAP,
     ColumnInfo,
     ForeignKey,

@@ -12,8 +12,8 @@ from app.database.connection import Reader
 from app.database.filters import Condition
 from app.database.kept_orders import Run
 from app.database.values import bound, column_of, source_of, unpack, whole
-from streams.records.base import Record
-from streams.records.database import Direction, Edge, Key, PageQuery, TableInfo
+from streams.model.base import Record
+from streams.model.database import Direction, Edge, Key, PageQuery, TableInfo
 
 KEPT_KEYS = 1_000
 """Ten pages; each further one would make the worst order, which is the reverse one, slower."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from app.database.connection import Reader
 from app.database.page_keys import key_condition, keys_beside
 from app.database.values import quoted, row_reader, shortening, size_of, source_of
-from streams.failures import CommandFailed
-from streams.records.database import Blob, ColumnInfo, Key, LongText, Row, Stored, TableInfo
+from streams.model.database import Blob, ColumnInfo, Key, LongText, Row, Stored, TableInfo
+from streams.model.failures import CommandFailed
 
 COLUMNS_AT_ONCE = 400
 """An answer of SQLite has at most 2,000 columns, which a table can have too."""

@@ -21,8 +21,7 @@ from app.database.values import (
     unpack,
     whole,
 )
-from streams.failures import CommandFailed
-from streams.records.database import (
+from streams.model.database import (
     COUNT_CAP,
     CellQuery,
     ColumnInfo,
@@ -36,6 +35,7 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
+from streams.model.failures import CommandFailed
 
 PAGE_S = 30.0
 """Time for one page; sorting tens of millions of rows without an index takes longer."""

@@ -18,7 +18,7 @@ from app.database.authority import Authority
 from app.database.messages import Fault, Reply
 from app.database.session import BEGIN, Params, Values
 from app.database.shield import Shield
-from streams.records.base import Record
+from streams.model.base import Record
 
 GRACE_S = 1.0
 """What is interrupted or late must stop within this time; then the process is killed."""

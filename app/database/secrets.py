@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from streams.records.database import TableKind
+from streams.model.database import TableKind
 
 OWN_SECRETS = frozenset({("tokens", "hash"), ("enrolments", "hash")})
 """Of Tidewatch's own catalogue."""

@@ -10,7 +10,7 @@ from app.database.shield import Shield
 from app.database.sqlite_errors import only_this_one
 from app.database.tokens import foreign_orders
 from app.database.values import install_functions, quoted, short_row
-from streams.records.database import RawText
+from streams.model.database import RawText
 
 Params = Sequence[Any] | Mapping[str, Any]
 Values = Sequence[Any]

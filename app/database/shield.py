@@ -14,8 +14,8 @@ import msgspec
 
 from app.database.tokens import LITERALS, NAMES, Token, tokens_of
 from app.database.values import quoted
-from streams.records.base import Record
-from streams.records.database import TableKind
+from streams.model.base import Record
+from streams.model.database import TableKind
 
 SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"})
 _TEMP_SCHEMA = frozenset({"sqlite_temp_master", "sqlite_temp_schema"})

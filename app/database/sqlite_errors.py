@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from streams.failures import (
+from streams.model.failures import (
     CommandFailed,
     DatabaseDamaged,
     DatabaseHotJournal,

@@ -11,9 +11,9 @@ from app.database.session import Cursor
 from app.database.shield import Refusal
 from app.database.sqlite_errors import hint_of
 from app.database.values import size_of
-from streams.failures import CommandFailed
-from streams.records.database import AnswerQuery, RawText, Row, Stored, WholeValue
-from streams.records.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
+from streams.model.database import AnswerQuery, RawText, Row, Stored, WholeValue
+from streams.model.failures import CommandFailed
+from streams.model.statements import Plan, PlanStep, ScanKind, SqlProblem, SqlResult
 
 _PLACES = (
     (re.compile(r'near "(.*)": syntax error', re.DOTALL), True),

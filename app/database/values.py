@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from streams.records.database import (
+from streams.model.database import (
     Blob,
     ColumnInfo,
     LongText,

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from streams.records.base import Record
-from streams.records.database import (
+from streams.model.base import Record
+from streams.model.database import (
     AnswerQuery,
     Blob,
     CellQuery,
@@ -27,7 +27,7 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.statements import ExportFormat, SqlProblem, SqlResult
+from streams.model.statements import ExportFormat, SqlProblem, SqlResult
 
 MAX_NAME = 65_536
 """Characters of the name of a table or a column."""

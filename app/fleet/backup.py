@@ -10,12 +10,12 @@ import structlog
 
 from app.agent.api import Api
 from app.agent.failures import Refusal
-from app.agent_frames import AgentProgress
-from app.batches import BATCH_BLOB_BYTES, encode_batch
 from app.fleet.behaviour import Conditions, Fate, draw_duration_s, draw_fate
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
-from app.protocol import (
+from app.wire.agent_socket import AgentProgress
+from app.wire.blob_batch import BATCH_BLOB_BYTES, encode_batch
+from app.wire.http import (
     Accepted,
     AgentEntry,
     BatchStored,
@@ -28,9 +28,9 @@ from app.protocol import (
     StartRun,
     Vanished,
 )
-from app.wire_limits import MAX_RUN_NAMES
-from streams.records.runs import Run
-from streams.vocabulary import EntryKind, RunState, RunTrigger
+from app.wire.limits import MAX_RUN_NAMES
+from streams.model.runs import Run
+from streams.model.vocabulary import EntryKind, RunState, RunTrigger
 
 FILE_MODE = 0o100644
 SCAN_STEPS = 30

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from random import Random
 
 from app.fleet.roster import FLAKY_REASONS, HOUR_S, Machine, Role, Temper
-from streams.vocabulary import RunState
+from streams.model.vocabulary import RunState
 
 JITTER_S = 900.0
 """A scheduled backup begins up to so much after its slot."""

@@ -21,12 +21,12 @@ import structlog
 from app.fleet.fleet import Plan, run_fleet
 from app.fleet.scenarios import Scenario, server_settings
 from app.fleet.seeding import Member, prepare
-from app.heap import still_heap
-from app.logs import set_up_logs
-from app.process import make_files_private, raise_file_limit
+from app.runtime.gc_tuning import still_heap
+from app.runtime.logging import set_up_logs
+from app.runtime.process import make_files_private, raise_file_limit
+from app.runtime.tasks import Tasks
 from app.server.run import ServerInfo, serve
-from app.tasks import Tasks
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -9,15 +9,15 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.link import Link
-from app.agent_frames import AgentProgress, Command, CommandAck
 from app.fleet.backup import Backup
 from app.fleet.behaviour import Conditions, is_on
 from app.fleet.content import Contents
 from app.fleet.disk import Disk
 from app.fleet.fleet_clock import FleetClock
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.vocabulary import RunTrigger
+from app.runtime.tasks import Tasks
+from app.wire.agent_socket import AgentProgress, Command, CommandAck
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import RunTrigger
 
 log = structlog.stdlib.get_logger(__name__)
 

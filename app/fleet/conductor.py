@@ -7,7 +7,7 @@ from random import Random
 from app.fleet.behaviour import next_start
 from app.fleet.client import SimulatedClient
 from app.fleet.fleet_clock import FleetClock
-from streams.vocabulary import RunTrigger
+from streams.model.vocabulary import RunTrigger
 
 LOOK_EVERY_S = 1.0
 MAX_LATE_S = 900.0

@@ -15,8 +15,8 @@ from app.fleet.load import make_events, through
 from app.fleet.roster import Temper
 from app.fleet.scenarios import Scenario, play
 from app.fleet.seeding import Member
+from app.runtime.tasks import Tasks
 from app.server.run import ServerInfo
-from app.tasks import Tasks
 
 SPREAD_S = 0.6
 """Over how long the clients connect at the start."""

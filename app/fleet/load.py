@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from app.agent.api import Api
-from app.protocol import Goal
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.records.clients import Client
+from app.runtime.tasks import Tasks
+from app.wire.http import Goal
+from streams.model.clients import Client
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from random import Random
 
 from app.fleet.behaviour import is_on
-from app.fleet.past import AWAY_TEMPERS, HISTORY_DAYS, Past
 from app.fleet.roster import DAY_S, HOUR_S
+from app.fleet.synthetic_history import AWAY_TEMPERS, HISTORY_DAYS, Past
 
 MEGABYTE = 1_000_000
 FINE_S, FINE_STEP_S = 12 * 60.0, 10.0

@@ -19,8 +19,8 @@ from app.fleet.disk import Disk
 from app.fleet.roster import Temper, make_roster
 from app.fleet.seeding import Member
 from app.fleet.trees import make_tree
-from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
-from streams.records.clients import ClientHoldings
+from app.wire.http import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
+from streams.model.clients import ClientHoldings
 
 if TYPE_CHECKING:
     from app.fleet.fleet import Fleet

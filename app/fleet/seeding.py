@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from app.catalogue.bulk_insert import HistoryClient, HistoryRun, write_history
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.history import HistoryClient, HistoryRun, write_history
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.load_past import samples
-from app.fleet.past import Past, PastRun, make_past
 from app.fleet.roster import Machine, Role, Temper, make_roster
-from app.protocol import AgentEntry
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.fleet.synthetic_history import Past, PastRun, make_past
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
 from app.store.store import Store
-from streams.records.base import utc_now
-from streams.vocabulary import ClientState, EntryKind
+from app.wire.http import AgentEntry
+from streams.model.base import utc_now
+from streams.model.vocabulary import ClientState, EntryKind
 
 FILE_MODE = 0o100644
 SMALL_BYTES = 1024 * 1024

@@ -12,9 +12,9 @@ import structlog
 from aiohttp import web
 
 from app.config import is_loopback
-from app.log_limits import LimitedLog
+from app.runtime.log_limits import LimitedLog
+from app.runtime.tasks import Tasks
 from app.server.door import Connection, Door
-from app.tasks import Tasks
 
 limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 

@@ -4,9 +4,9 @@ import asyncio
 
 from aiohttp import WSMsgType, web
 
-from app.agent_frames import AgentProblem, CommandAck, ToAgentFrame
-from app.protocol import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, TOKEN_REVOKED, encode
 from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, part, send
+from app.wire.agent_socket import AgentProblem, CommandAck, ToAgentFrame
+from app.wire.http import CLOSE_DISCONNECTED, CLOSE_WRONG_TOKEN, TOKEN_REVOKED, encode
 
 ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 FRAME_BYTES = 256 * 1024

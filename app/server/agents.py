@@ -11,17 +11,9 @@ import msgspec
 import structlog
 from aiohttp import ClientConnectionError, WSMsgType, web
 
-from app.agent_frames import (
-    AgentHello,
-    AgentProgress,
-    Command,
-    CommandAck,
-    FromAgentFrame,
-    Heartbeat,
-    decode_from_agent,
-)
 from app.catalogue.catalogue import Catalogue
-from app.log_limits import LimitedLog
+from app.runtime.log_limits import LimitedLog
+from app.runtime.tasks import Tasks
 from app.server.agent_socket import (
     ENDING,
     ENDS,
@@ -32,15 +24,23 @@ from app.server.agent_socket import (
     UNREADABLE,
     AgentLink,
 )
+from app.server.client_registry import Roster
 from app.server.limits import Limits
 from app.server.presence import Presence
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
-from app.server.roster import Roster
 from app.server.sockets import PART_S, first_of
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.records.events import PROTOCOL_VERSION
+from app.wire.agent_socket import (
+    AgentHello,
+    AgentProgress,
+    Command,
+    CommandAck,
+    FromAgentFrame,
+    Heartbeat,
+    decode_from_agent,
+)
+from streams.model.events import PROTOCOL_VERSION
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 limited = LimitedLog(log)

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from app.server.auth import authentication
-from app.server.call import Route, bind
+from app.server.dispatch import Route, bind
 from app.server.error_answers import errors
-from app.server.room import Room
 from app.server.routes import ROUTES, SOCKET_ROUTES
+from app.server.services import Room
 
 
 def http_application(room: Room) -> web.Application:

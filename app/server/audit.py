@@ -13,12 +13,12 @@ from app.catalogue.audit import AuditLog
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.batch_write import MAX_ROWS
 from app.catalogue.writer import FLOW
+from app.runtime.tasks import to_its_end
 from app.server.audit_budgets import AuditBudgets, has_own_row
 from app.server.logbook import Logbook
-from app.tasks import to_its_end
-from streams.failures import TidewatchError
-from streams.records.logs import LogLine
-from streams.vocabulary import AuditAction, LogLevel
+from streams.model.failures import TidewatchError
+from streams.model.logs import LogLine
+from streams.model.vocabulary import AuditAction, LogLevel
 
 log = structlog.stdlib.get_logger(__name__)
 _lines = structlog.stdlib.get_logger("audit")

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from app.catalogue.audit_note import AuditNote
-from streams.vocabulary import AuditAction
+from streams.model.vocabulary import AuditAction
 
 GUESSES_AT_ONCE, GUESSES_AN_HOUR = 200, 60
 """Rows of its own that each action of nobody known may have, such as a wrong token: one for each network

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
+from app.server.client_registry import Roster
 from app.server.problems import Refused
-from app.server.roster import Roster
-from streams.commands import Outcome
-from streams.failures import TidewatchError
-from streams.vocabulary import AuditAction
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import AuditAction
+from streams.ports.commands import Outcome
 
 NAMED = 5
 """How many things a row names; the others are counted."""

@@ -9,16 +9,16 @@ from aiohttp.typedefs import Middleware
 
 from app.catalogue.tokens import TokenInfo
 from app.catalogue.writer import FLOW
-from app.protocol import CHALLENGE
 from app.server.audit_calls import forbidden, wrong_token
-from app.server.call import TOKEN, route_of
+from app.server.client_registry import Roster
+from app.server.dispatch import TOKEN, route_of
 from app.server.peers import network_of
 from app.server.problems import Refused
-from app.server.roster import Roster
-from streams.vocabulary import Scope
+from app.wire.http import CHALLENGE
+from streams.model.vocabulary import Scope
 
 if TYPE_CHECKING:
-    from app.server.room import Room
+    from app.server.services import Room
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

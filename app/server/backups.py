@@ -8,19 +8,19 @@ from weakref import WeakValueDictionary
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import UnknownClient
-from app.protocol import StartRun
+from app.runtime.tasks import Tasks
 from app.server.agents import AgentsHub
+from app.server.client_registry import Roster
 from app.server.disk import check_free
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.quota import Quota
-from app.server.roster import Roster
 from app.server.running import REVOKED, WENT_AWAY, RunningRuns
 from app.server.switch import STOPPED, Switch
-from app.tasks import Tasks
-from streams.commands import Outcome
-from streams.records.runs import Run
-from streams.vocabulary import ServerState
+from app.wire.http import StartRun
+from streams.model.runs import Run
+from streams.model.vocabulary import ServerState
+from streams.ports.commands import Outcome
 
 SHUT_OUT = "disconnected by an operator"
 ENROL_AGAIN = f"{REVOKED}; it has to be enrolled again"

@@ -9,9 +9,9 @@ import structlog
 
 from app.catalogue.copies import copies_in, copy_to, keep_newest
 from app.server.limits import Limits
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.records.server import CatalogueStatus
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.server import CatalogueStatus
 
 log = structlog.stdlib.get_logger(__name__)
 

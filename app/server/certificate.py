@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from app.private_folder import write_private
+from app.runtime.private_folder import write_private
 from app.server.problems import BadCertificate
-from app.tls import fingerprint_of
+from app.wire.tls import fingerprint_of
 
 log = structlog.stdlib.get_logger(__name__)
 

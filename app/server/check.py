@@ -21,8 +21,8 @@ from app.catalogue.consistency import (
 from app.catalogue.search_check import search_findings
 from app.store.errors import BadHash, Damaged
 from app.store.layout import Layout
-from app.store.upkeep import read_through
-from streams.failures import TidewatchError
+from app.store.maintenance import read_through
+from streams.model.failures import TidewatchError
 
 MARK_DAMAGED = "mark it as damaged, so that the next backup sends it again"
 SET_ASIDE = "set the file aside"

@@ -16,15 +16,15 @@ import structlog
 from app.config import find_file, is_loopback
 from app.config.configured import load_server
 from app.config.sections import ServerSettings
-from app.heap import still_heap
-from app.logs import set_up_logs
-from app.process import make_files_private, raise_file_limit
+from app.runtime.gc_tuning import still_heap
+from app.runtime.logging import set_up_logs
+from app.runtime.process import make_files_private, raise_file_limit
 from app.server.certificate import pinned_fingerprint
 from app.server.commands.shared import add_logging, say
-from app.server.ending import Ending
 from app.server.ports import OWN_TLS, ServedTls, tls_context
 from app.server.problems import BadCertificate
 from app.server.run import ServerInfo, serve
+from app.server.shutdown import Ending
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -19,9 +19,9 @@ from app.database.watch import FileWatch
 from app.server.catalogue_backup import FOLDER as COPIES_FOLDER
 from app.server.limits import Limits
 from app.server.problems import Refused
-from streams.failures import CommandFailed, QueryCancelled, TidewatchError
-from streams.records.events import DatabaseFrame
-from streams.vocabulary import Topic
+from streams.model.events import DatabaseFrame
+from streams.model.failures import CommandFailed, QueryCancelled, TidewatchError
+from streams.model.vocabulary import Topic
 
 OWN_NAME = "this server"
 MAX_READERS = 6

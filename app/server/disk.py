@@ -8,8 +8,8 @@ import msgspec
 import structlog
 
 from app.server.problems import Refused
-from streams.records.server import ServerStatus
-from streams.vocabulary import DiskRoom
+from streams.model.server import ServerStatus
+from streams.model.vocabulary import DiskRoom
 
 log = structlog.stdlib.get_logger(__name__)
 

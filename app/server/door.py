@@ -15,8 +15,8 @@ import structlog
 from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
-from app.log_limits import LimitedLog
-from app.process import open_files_limit
+from app.runtime.log_limits import LimitedLog
+from app.runtime.process import open_files_limit
 from app.server.peers import network_of
 from app.server.problems import Refused
 

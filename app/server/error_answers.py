@@ -12,10 +12,10 @@ import structlog
 from aiohttp import ClientConnectionError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from app.log_limits import LimitedLog
-from app.protocol import Problem, encode
+from app.runtime.log_limits import LimitedLog
 from app.server.problems import STATUS_OF_CODE, Refused
-from app.wire_limits import clipped
+from app.wire.http import Problem, encode
+from app.wire.limits import clipped
 
 log = structlog.stdlib.get_logger(__name__)
 limited = LimitedLog(log)

@@ -8,14 +8,14 @@ from aiohttp import ClientConnectionError, WSMsgType, web
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.tokens import TokenInfo
-from app.protocol import CLOSE_WRONG_TOKEN
+from app.runtime.version import VERSION
 from app.server.hub import Hub, Reader
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.sockets import CLOSE_GOING_AWAY, CLOSE_OK, CLOSE_UNREADABLE, first_of, part, send
-from app.version import VERSION
-from streams.records.base import utc_now
-from streams.records.events import (
+from app.wire.http import CLOSE_WRONG_TOKEN
+from streams.model.base import utc_now
+from streams.model.events import (
     PROTOCOL_VERSION,
     ConsoleFrame,
     Hello,
@@ -28,7 +28,7 @@ from streams.records.events import (
     decode_console_frame,
     encode,
 )
-from streams.vocabulary import CONSOLE_SCOPES, Scope
+from streams.model.vocabulary import CONSOLE_SCOPES, Scope
 
 log = structlog.stdlib.get_logger(__name__)
 

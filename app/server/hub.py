@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.protocol import TOKEN_REVOKED
 from app.server.limits import Limits
-from streams.records.events import (
+from app.wire.http import TOKEN_REVOKED
+from streams.model.events import (
     DatabaseFrame,
     Event,
     LogFrame,
@@ -21,9 +21,9 @@ from streams.records.events import (
     TransferFrame,
     encode,
 )
-from streams.records.runs import Progress
-from streams.records.server import Transfer
-from streams.vocabulary import Topic
+from streams.model.runs import Progress
+from streams.model.server import Transfer
+from streams.model.vocabulary import Topic
 
 ConflatedFrame = StatusFrame | ProgressFrame | TransferFrame | DatabaseFrame
 

@@ -17,9 +17,9 @@ from app.config.sections import ServerSettings
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.removal import settled_audit, settled_keep
-from streams.failures import ConfigRejected, TidewatchError
-from streams.records.server_settings import ServerSetting, ServerSettingEdit, ServerSettingsSheet
-from streams.records.settings import SettingSource
+from streams.model.failures import ConfigRejected, TidewatchError
+from streams.model.server_settings import ServerSetting, ServerSettingEdit, ServerSettingsSheet
+from streams.model.settings import SettingSource
 
 log = structlog.stdlib.get_logger(__name__)
 

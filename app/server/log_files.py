@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 import structlog
 
-from streams.records.logs import LogLine
+from streams.model.logs import LogLine
 
 log = structlog.stdlib.get_logger(__name__)
 

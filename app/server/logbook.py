@@ -12,15 +12,15 @@ from pathlib import Path
 
 import structlog
 
-from app.line_numbers import LINE_NUMBERS
-from app.log_tap import LogTap
+from app.runtime.line_numbers import LINE_NUMBERS
+from app.runtime.log_handler import LogTap
+from app.runtime.tasks import to_its_end
 from app.server.hub import Hub
 from app.server.log_files import LogFiles
-from app.tasks import to_its_end
-from streams.records.events import LogFrame
-from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage
-from streams.vocabulary import LogSource, Topic
+from streams.model.events import LogFrame
+from streams.model.log_match import matcher
+from streams.model.logs import LogFilter, LogLine, LogPage
+from streams.model.vocabulary import LogSource, Topic
 
 log = structlog.stdlib.get_logger(__name__)
 

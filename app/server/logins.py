@@ -7,10 +7,10 @@ from collections.abc import Callable
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo, Tokens
 from app.server.audit import Audit
+from app.server.client_registry import Roster
 from app.server.peers import network_of
-from app.server.roster import Roster
-from streams.records.base import utc_now
-from streams.vocabulary import AuditAction
+from streams.model.base import utc_now
+from streams.model.vocabulary import AuditAction
 
 LOGIN_S = 3600.0
 """A console's token that an address has not used for so long logs in anew."""

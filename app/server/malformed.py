@@ -6,10 +6,10 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from app.log_limits import LimitedLog
-from app.protocol import Problem
+from app.runtime.log_limits import LimitedLog
 from app.server.door import Door
 from app.server.error_answers import problem_response
+from app.wire.http import Problem
 
 limited = LimitedLog(structlog.stdlib.get_logger(__name__))
 

@@ -8,9 +8,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from app.server.transfers import TransferBoard
-from streams.records.clients import Client
-from streams.records.server import ServerStatus
-from streams.vocabulary import ClientState, ServerState
+from streams.model.clients import Client
+from streams.model.server import ServerStatus
+from streams.model.vocabulary import ClientState, ServerState
 
 GAUGES: tuple[tuple[str, str, str], ...] = (
     ("cpu_ratio", "cpu_ratio", "Share of one core that the server uses."),

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from app.protocol import Problem
-from app.server.call import Route, Signature
+from app.runtime.version import VERSION
+from app.server.dispatch import Route, Signature
 from app.server.problems import STATUS_OF_CODE
-from app.version import VERSION
-from streams.vocabulary import Scope
+from app.wire.http import Problem
+from streams.model.vocabulary import Scope
 
 REF = "#/components/schemas/{name}"
 PATH_PARTS = re.compile(r"{(\w+)}")

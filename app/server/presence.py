@@ -11,10 +11,10 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import UnknownClient
-from app.server.roster import Roster
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.vocabulary import ClientState
+from app.server.client_registry import Roster
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import ClientState
 
 log = structlog.stdlib.get_logger(__name__)
 

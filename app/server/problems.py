@@ -1,7 +1,7 @@
 """Refusals of the server, and the one table that turns a code into an HTTP status."""
 
-from app.protocol import Problem
-from streams.failures import TidewatchError
+from app.wire.http import Problem
+from streams.model.failures import TidewatchError
 
 STATUS_OF_CODE: dict[str, int] = {
     "bad_request": 400,

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from app.agent_frames import AgentProgress
 from app.server.hub import ConflatedFrame
-from app.server.pace import Rate, Ticker
-from streams.records.base import utc_now
-from streams.records.events import ProgressFrame
-from streams.records.runs import Progress, Run
+from app.server.throughput import Rate, Ticker
+from app.wire.agent_socket import AgentProgress
+from streams.model.base import utc_now
+from streams.model.events import ProgressFrame
+from streams.model.runs import Progress, Run
 
 
 class ProgressBoard:

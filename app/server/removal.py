@@ -10,13 +10,13 @@ from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import NotMarked, Protected, UnknownClient
 from app.catalogue.holds import DueClient
+from app.runtime.tasks import Tasks
 from app.server.agents import AgentsHub
 from app.server.limits import Limits
 from app.server.running import RunningRuns
 from app.store.store import Store
-from app.tasks import Tasks
-from streams.records.clients import Client, ClientHoldings
-from streams.vocabulary import AuditAction
+from streams.model.clients import Client, ClientHoldings
+from streams.model.vocabulary import AuditAction
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -10,9 +10,9 @@ from app.catalogue.times import to_us
 from app.server.check import Report
 from app.store.errors import Damaged
 from app.store.layout import Layout
-from app.store.upkeep import read_through
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
+from app.store.maintenance import read_through
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -8,12 +8,12 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.events import MOST_KEPT
-from app.catalogue.wellness import check, check_audit, checkpoint
+from app.catalogue.maintenance import check, check_audit, checkpoint
 from app.server.limits import Limits
 from app.server.removal import settled_audit, settled_keep
 from app.server.strays import StraySearch
 from app.store.store import Store
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -11,7 +11,7 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.store.store import Store
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 log = structlog.stdlib.get_logger(__name__)
 

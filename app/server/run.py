@@ -16,13 +16,12 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.session import Session
 from app.config.configured import ConfiguredServer
 from app.config.sections import ServerSettings
-from app.process import open_files_limit
+from app.runtime.process import open_files_limit
 from app.server.accepting import Acceptor
 from app.server.application import http_application, socket_application
 from app.server.certificate import FOLDER as TLS_FOLDER
 from app.server.certificate import keep_current, note_fingerprint, own_certificate, pinned_fingerprint
-from app.server.door import Door, check_file_limit
-from app.server.folder import (
+from app.server.data_dir import (
     CATALOGUE_FILE,
     STORE_FOLDER,
     TOKEN_FILE,
@@ -30,6 +29,7 @@ from app.server.folder import (
     held,
     writable,
 )
+from app.server.door import Door, check_file_limit
 from app.server.hub import Hub
 from app.server.limits import Limits, configured_of
 from app.server.logbook import Logbook
@@ -37,10 +37,10 @@ from app.server.malformed import Runner
 from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
 from app.server.retention import keep_tidy
 from app.server.revocations import RevocationKeeper
-from app.server.room import Room, furnish
+from app.server.services import Room, furnish
 from app.server.start import begin_audit, console_token, prepare_store
 from app.store.store import Store
-from streams.vocabulary import EventKind, ServerState
+from streams.model.vocabulary import EventKind, ServerState
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -9,15 +9,15 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import RunEnded, UnknownRun
-from app.protocol import FinishRun
 from app.server.agents import AgentsHub
 from app.server.limits import Limits
 from app.server.problems import Refused
 from app.server.progress import ProgressBoard
-from streams.failures import TidewatchError
-from streams.records.events import Event
-from streams.records.runs import Run
-from streams.vocabulary import RunState
+from app.wire.http import FinishRun
+from streams.model.events import Event
+from streams.model.failures import TidewatchError
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState
 
 log = structlog.stdlib.get_logger(__name__)
 

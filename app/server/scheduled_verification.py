@@ -9,15 +9,15 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.verification_schedule import DueContent, Standing
-from app.log_limits import FOR_EACH, LimitedLog
+from app.runtime.log_limits import FOR_EACH, LimitedLog
 from app.server.limits import Limits
 from app.server.uploads import UploadGate
 from app.store.errors import StoreUnreadable
 from app.store.store import Store
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.records.server import VerificationStatus
-from streams.vocabulary import VerificationState
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.server import VerificationStatus
+from streams.model.vocabulary import VerificationState
 
 log = structlog.stdlib.get_logger(__name__)
 each_log = LimitedLog(log, most=FOR_EACH)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from app.attributes import data_ranges
+from app.wire.attributes import data_ranges
 
 ZEROS = bytes(1024 * 1024)
 

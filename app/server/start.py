@@ -6,14 +6,14 @@ from pathlib import Path
 
 import structlog
 
-from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
-from app.protocol import server_id_of
+from app.catalogue.fresh_database import store_known_to
 from app.server.audit import Audit
-from app.server.folder import CATALOGUE_FILE, alone, note_id, read_token, writable, write_token
+from app.server.data_dir import CATALOGUE_FILE, alone, note_id, read_token, writable, write_token
 from app.server.problems import FolderInUse
 from app.store.store import Store
-from streams.vocabulary import Scope
+from app.wire.http import server_id_of
+from streams.model.vocabulary import Scope
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -12,24 +12,24 @@ import psutil
 import structlog
 
 from app.catalogue.catalogue import Catalogue
+from app.runtime.version import VERSION
 from app.server import disk
 from app.server.agents import AgentsHub
+from app.server.client_registry import Roster
 from app.server.disk import DiskWatch
 from app.server.hub import Hub
 from app.server.limits import Limits
-from app.server.pace import Rate
 from app.server.progress import ProgressBoard
-from app.server.roster import Roster
 from app.server.switch import Switch
+from app.server.throughput import Rate
 from app.server.transfers import TransferBoard
 from app.server.uploads import UploadGate
 from app.store.errors import StoreFailure
 from app.store.store import Store
-from app.version import VERSION
-from streams.records.base import utc_now
-from streams.records.events import StatusFrame
-from streams.records.server import CatalogueStatus, ServerStatus, VerificationStatus
-from streams.vocabulary import Topic
+from streams.model.base import utc_now
+from streams.model.events import StatusFrame
+from streams.model.server import CatalogueStatus, ServerStatus, VerificationStatus
+from streams.model.vocabulary import Topic
 
 log = structlog.stdlib.get_logger(__name__)
 

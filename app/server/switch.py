@@ -7,12 +7,12 @@ from functools import partial
 import structlog
 
 from app.catalogue.catalogue import Catalogue
+from app.runtime.tasks import Tasks
 from app.server.limits import Limits
 from app.server.running import RunningRuns
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.vocabulary import EventKind, ServerState
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import EventKind, ServerState
 
 log = structlog.stdlib.get_logger(__name__)
 

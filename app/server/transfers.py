@@ -8,12 +8,12 @@ from datetime import datetime
 import msgspec
 
 from app.server.hub import ConflatedFrame
-from app.server.pace import Rate, Ticker
-from app.wire_limits import clipped
-from streams.records.base import utc_now
-from streams.records.events import TransferFrame
-from streams.records.server import Transfer
-from streams.vocabulary import TransferKind, TransferState
+from app.server.throughput import Rate, Ticker
+from app.wire.limits import clipped
+from streams.model.base import utc_now
+from streams.model.events import TransferFrame
+from streams.model.server import Transfer
+from streams.model.vocabulary import TransferKind, TransferState
 
 ENDED_KEPT_S = 15.0
 """How long an ended transfer is still listed, so that a poll sees how it ended."""

@@ -8,15 +8,15 @@ import structlog
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.stored_blobs import StoredBlob
-from app.log_limits import FOR_EACH, LimitedLog
-from app.server.roster import Roster
+from app.runtime.log_limits import FOR_EACH, LimitedLog
+from app.runtime.tasks import Tasks
+from app.server.client_registry import Roster
 from app.server.transfers import OpenTransfer, TransferBoard
 from app.store.errors import StoreUnreadable
 from app.store.store import Store
-from app.tasks import Tasks
-from streams.failures import TidewatchError
-from streams.records.files import VerifyResult
-from streams.vocabulary import TransferKind, TransferState
+from streams.model.failures import TidewatchError
+from streams.model.files import VerifyResult
+from streams.model.vocabulary import TransferKind, TransferState
 
 log = structlog.stdlib.get_logger(__name__)
 each_log = LimitedLog(log, most=FOR_EACH)

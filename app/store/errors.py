@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.store.file_operations import Inode
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 BAD_SECTOR = frozenset(

@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from app.durable import sync_folder
+from app.runtime.durable import sync_folder
 
 Inode = tuple[int, int]
 """Device and number of a file: which file it is, whatever its name."""

@@ -9,15 +9,15 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from app.store import small
+from app.runtime.tasks import to_the_end
+from app.store import batch_read as small
 from app.store.errors import HashMismatch, StoreFailure, UploadIncomplete, failure_of
 from app.store.identity import Identity
-from app.store.inflow import Inflow
 from app.store.layout import Layout
 from app.store.places import Placed, Places
+from app.store.receive_buffer import Inflow
 from app.store.threads import Threads
 from app.store.upload import DATA, Upload, forget, received_bytes
-from app.tasks import to_the_end
 
 LOCAL = "local"
 """Owns the uploads that come from no client."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from app.log_limits import FOR_EACH, LimitedLog
+from app.runtime.log_limits import FOR_EACH, LimitedLog
 from app.store.file_operations import Inode, inode_of
 from app.store.identity import Identity
 from app.store.layout import Layout

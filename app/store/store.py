@@ -8,7 +8,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from app.store import inventory, notes, revoked, small, upkeep
+from app.store import batch_read as small
+from app.store import inventory, notes, revoked
+from app.store import maintenance as upkeep
 from app.store.errors import (
     BlobMissing,
     Damaged,
@@ -20,11 +22,11 @@ from app.store.file_operations import FileOperations
 from app.store.identity import Identity
 from app.store.intake import LOCAL, Intake
 from app.store.layout import Layout
+from app.store.maintenance import Aside
 from app.store.places import Places
 from app.store.reader import Reader, opened
 from app.store.threads import Threads
-from app.store.upkeep import Aside
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 CHECKED_FIRST_BYTES = 4 << 20
 """Contents up to this size are checked before their first byte is handed out."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
+from app.runtime.tasks import to_the_end
 from app.store.errors import failure_of
-from app.tasks import to_the_end
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """The operators of this project, one a file; RxPY's own stay in ``reactivex.operators``."""
 
+from streams.core.types import Operator, Seconds, seconds_of
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
 from streams.operators.conflate import conflate, conflate_into, conflate_merge
@@ -10,7 +11,6 @@ from streams.operators.from_aiter import from_aiter
 from streams.operators.from_coro import from_coro
 from streams.operators.gate import gate, gate_latest
 from streams.operators.keyed_distinct import keyed_distinct
-from streams.operators.kinds import Operator, Seconds, seconds_of
 from streams.operators.live_query import live_query
 from streams.operators.observe_on_batched import observe_on_batched
 from streams.operators.poll import poll

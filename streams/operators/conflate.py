@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from streams.core.schedulers import JobScheduler
+from streams.core.types import Operator, Seconds
 from streams.operators.frames import Frames
-from streams.operators.kinds import Operator, Seconds
 from streams.operators.listening import listen
-from streams.schedulers import JobScheduler
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -4,11 +4,11 @@ from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from streams.core.schedulers import JobScheduler
+from streams.core.types import Operator, Seconds
+from streams.model.snapshot import Delta
 from streams.operators.conflate import Gather, conflate_into
 from streams.operators.frames import Frames
-from streams.operators.kinds import Operator, Seconds
-from streams.schedulers import JobScheduler
-from streams.snapshot import Delta
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

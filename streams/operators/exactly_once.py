@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from streams.operators.kinds import Operator
+from streams.core.types import Operator
 from streams.operators.listening import listen
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from typing import TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
-from streams.operators.kinds import Operator
+from streams.core.types import Operator
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable, Iterable
 
-from streams.operators.kinds import Seconds, seconds_of
-from streams.schedulers import Job, JobScheduler
+from streams.core.schedulers import Job, JobScheduler
+from streams.core.types import Seconds, seconds_of
 
 Draw = Callable[[], object]
 

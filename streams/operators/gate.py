@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
-from streams.operators.kinds import Operator, Seconds, seconds_of
+from streams.core.types import Operator, Seconds, seconds_of
 
 T = TypeVar("T")
 

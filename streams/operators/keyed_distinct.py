@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from reactivex import Observable, abc
 
-from streams.operators.kinds import Operator
+from streams.core.types import Operator
 from streams.operators.listening import listen
 
 T = TypeVar("T")

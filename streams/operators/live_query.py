@@ -8,13 +8,13 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
 
+from streams.core.subjects import LoopSubject
+from streams.core.types import Seconds
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
 from streams.operators.exhaust_latest import exhaust_latest
-from streams.operators.kinds import Seconds
 from streams.operators.resubscribe import Run, resubscribe
 from streams.operators.results import Failed, Ok, SourceCancelled
-from streams.subjects import LoopSubject
 
 T = TypeVar("T")
 

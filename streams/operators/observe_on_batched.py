@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
-from streams.operators.kinds import Operator
+from streams.core.types import Operator
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
+from streams.core.types import Seconds, seconds_of
 from streams.operators.backoff import Backoff
 from streams.operators.gate import gate
-from streams.operators.kinds import Seconds, seconds_of
 from streams.operators.resubscribe import Run, resubscribe
 from streams.operators.results import Failed, Ok, SourceCancelled, TimedOut
 

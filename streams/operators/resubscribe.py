@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
+from streams.core.types import Operator, Seconds, seconds_of
 from streams.operators.backoff import Backoff
-from streams.operators.kinds import Operator, Seconds, seconds_of
 from streams.operators.results import SourceCancelled
 
 A = TypeVar("A")

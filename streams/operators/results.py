@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from streams.failures import ServerUnreachable
+from streams.model.failures import ServerUnreachable
 
 T = TypeVar("T")
 

@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from streams.operators.kinds import Operator, Seconds
-from streams.refcount import Held
-from streams.subjects import LoopSubject
+from streams.core.refcount import Held
+from streams.core.subjects import LoopSubject
+from streams.core.types import Operator, Seconds
 
 T = TypeVar("T")
 

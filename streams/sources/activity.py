@@ -4,12 +4,12 @@ import heapq
 
 from reactivex import Observable
 
+from streams.model.events import Event
+from streams.model.server import Activity
+from streams.model.vocabulary import Topic
 from streams.operators.results import Failed, Ok
-from streams.records.events import Event
-from streams.records.server import Activity
 from streams.sources.feed import FeedItem, Synced
 from streams.sources.reading import Answered, Fetch, Heard, Reading
-from streams.vocabulary import Topic
 
 KEPT = 100
 

@@ -7,12 +7,12 @@ from typing import Protocol, TypeVar
 import reactivex as rx
 from reactivex import Observable
 
+from streams.model.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
+from streams.model.events import Event
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import EventKind, Topic
 from streams.operators.results import Failed, Ok
-from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
-from streams.records.events import Event
-from streams.snapshot import Snapshot
 from streams.sources.reading import Fetch, Reading
-from streams.vocabulary import EventKind, Topic
 
 T = TypeVar("T")
 

@@ -6,28 +6,28 @@ from typing import Protocol, TypeVar
 
 from reactivex import Observable
 
-from streams.bag import Streams, TableStream
-from streams.cell import Cell
-from streams.logs import OwnLog, SilentLog
-from streams.operators.kinds import Seconds
+from streams.core.types import Seconds
+from streams.model.analytics import LoadHistory
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.model.link import Latency, Link
+from streams.model.logs import LogFilter, LogPage
+from streams.model.runs import Progress, RunDetails, RunPage, RunResults
+from streams.model.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.model.server_settings import ServerSettingsSheet
+from streams.model.snapshot import Snapshot
 from streams.operators.results import Failed, Ok
-from streams.records.analytics import LoadHistory
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
-from streams.records.link import Latency, Link
-from streams.records.logs import LogFilter, LogPage
-from streams.records.runs import Progress, RunDetails, RunPage, RunResults
-from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
-from streams.records.server_settings import ServerSettingsSheet
-from streams.snapshot import Snapshot
+from streams.ports.logs import OwnLog, SilentLog
 from streams.sources import activity, analytics, clients, files, problems, runs, server, transfers
 from streams.sources.database import DatabasePort, NoDatabase, build_database
 from streams.sources.logs import log_streams
 from streams.sources.reading import Numbered, Reading
-from streams.state import StateManager
-from streams.table_cell import TableCell
-from streams.upkeep import Upkeep
+from streams.sources.registry import Streams, TableStream
+from streams.state.cell import Cell
+from streams.state.environment import Upkeep
+from streams.state.manager import StateManager
+from streams.state.table_cell import TableCell
 
 T = TypeVar("T")
 

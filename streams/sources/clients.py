@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from reactivex import Observable
 
+from streams.model.clients import Client
+from streams.model.events import Event
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import Topic
 from streams.operators.results import Failed
-from streams.records.clients import Client
-from streams.records.events import Event
-from streams.snapshot import Delta
 from streams.sources.feed import FeedItem, Synced
 from streams.sources.fold import NumberedFold
 from streams.sources.folding import folded
 from streams.sources.reading import Answered, Fetch, Heard, Numbered, Reading
-from streams.vocabulary import Topic
 
 Answer = Numbered[Mapping[str, Client]]
 Told = Delta[str, Client] | Failed

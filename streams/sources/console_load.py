@@ -9,14 +9,14 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from streams.records.analytics import AnalyticsQuery, LoadHistory
-from streams.records.base import utc_now
-from streams.records.server import Series, SeriesPoint
-from streams.safe import Report, subscribe_safe
-from streams.snapshot import Snapshot
+from streams.core.safe import Report, subscribe_safe
+from streams.model.analytics import AnalyticsQuery, LoadHistory
+from streams.model.base import utc_now
+from streams.model.server import Series, SeriesPoint
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import Health
+from streams.sources.downsample import thin
 from streams.sources.latency import LatencyMeter
-from streams.thinning import thin
-from streams.vocabulary import Health
 
 SAMPLE_S = 2.0
 LEVELS = ((2, 1800), (60, 4320), (1800, 4416))

@@ -10,14 +10,8 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from streams.cell import Cell
-from streams.failures import DatabaseNotConfigured
-from streams.operators.kinds import Seconds, seconds_of
-from streams.operators.live_query import live_query
-from streams.operators.poll import poll
-from streams.operators.results import Failed, Ok
-from streams.operators.share_latest import share_latest
-from streams.records.database import (
+from streams.core.types import Seconds, seconds_of
+from streams.model.database import (
     AnswerQuery,
     CellQuery,
     ColumnFilter,
@@ -26,11 +20,17 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.database_state import CheckResult, DatabaseHealth, Statistics
-from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
-from streams.snapshot import Snapshot
+from streams.model.database_state import CheckResult, DatabaseHealth, Statistics
+from streams.model.failures import DatabaseNotConfigured
+from streams.model.snapshot import Snapshot
+from streams.model.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.operators.live_query import live_query
+from streams.operators.poll import poll
+from streams.operators.results import Failed, Ok
+from streams.operators.share_latest import share_latest
 from streams.sources.reading import Reading
-from streams.upkeep import Upkeep
+from streams.state.cell import Cell
+from streams.state.environment import Upkeep
 
 T = TypeVar("T")
 

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from reactivex import Observable
 
-from streams.records.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
-from streams.vocabulary import Topic
+from streams.model.events import DatabaseFrame, Event, LogFrame, ProgressFrame, StatusFrame, TransferFrame
+from streams.model.vocabulary import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from reactivex import Observable
 
+from streams.model.events import Event
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.model.vocabulary import Topic
 from streams.operators.results import Failed, Ok
-from streams.records.events import Event
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
 from streams.sources.reading import Fetch, Reading
-from streams.vocabulary import Topic
 
 
 def files_summary(fetch: Fetch[FilesSummary], reading: Reading) -> Observable[Ok[FilesSummary] | Failed]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from streams.snapshot import Delta
+from streams.model.snapshot import Delta
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from streams.model.snapshot import Delta
 from streams.operators.results import Failed, Ok
-from streams.snapshot import Delta
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -9,8 +9,8 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from streams.records.base import utc_now
-from streams.records.link import Latency
+from streams.model.base import utc_now
+from streams.model.link import Latency
 
 WINDOW_S = 60.0
 SLICE_S = 1.0

@@ -8,17 +8,17 @@ import msgspec
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable
 
-from streams.failures import Failure, as_failure
-from streams.logs import LogChange, LogStreams, OwnLog, Spoken, key_of
+from streams.model.base import utc_now
+from streams.model.events import LogFrame
+from streams.model.failures import Failure, as_failure
+from streams.model.log_match import matcher
+from streams.model.logs import LogFilter, LogLine, LogPage, id_at
+from streams.model.vocabulary import LogSource, Topic
 from streams.operators.results import Failed, Ok
-from streams.records.base import utc_now
-from streams.records.events import LogFrame
-from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage, id_at
+from streams.ports.logs import LogChange, LogStreams, OwnLog, Spoken, key_of
 from streams.sources.feed import FeedItem, Lost, Synced
 from streams.sources.reading import Reading
-from streams.upkeep import Began, not_before
-from streams.vocabulary import LogSource, Topic
+from streams.state.environment import Began, not_before
 
 SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE, LogSource.AUDIT})
 FEW_LINES = 40

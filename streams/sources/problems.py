@@ -9,14 +9,12 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
-from streams.operators.audit_time import audit_time
-from streams.operators.share_latest import share_latest
-from streams.records.clients import Client
-from streams.records.link import Link
-from streams.records.problems import Problem
-from streams.records.server import ServerStatus
-from streams.snapshot import Delta, Snapshot
-from streams.vocabulary import (
+from streams.model.clients import Client
+from streams.model.link import Link
+from streams.model.problems import Problem
+from streams.model.server import ServerStatus
+from streams.model.snapshot import Delta, Snapshot
+from streams.model.vocabulary import (
     ClientState,
     DiskRoom,
     Health,
@@ -25,6 +23,8 @@ from streams.vocabulary import (
     ServerState,
     VerificationState,
 )
+from streams.operators.audit_time import audit_time
+from streams.operators.share_latest import share_latest
 
 SETTLE_S = 0.25
 """Changes within so long are judged together."""

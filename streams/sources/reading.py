@@ -9,16 +9,16 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
+from streams.core.subjects import LoopSubject
+from streams.core.types import Seconds
+from streams.model.events import Event
+from streams.model.vocabulary import Topic
 from streams.operators.audit_time import audit_time
 from streams.operators.backoff import Backoff
-from streams.operators.kinds import Seconds
 from streams.operators.listening import listen
 from streams.operators.poll import poll
 from streams.operators.results import Failed, Ok
-from streams.records.events import Event
 from streams.sources.feed import Feed, FeedItem, Lost, Synced
-from streams.subjects import LoopSubject
-from streams.vocabulary import Topic
 
 B = TypeVar("B")
 T = TypeVar("T")

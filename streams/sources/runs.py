@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from reactivex import Observable
 
+from streams.model.events import Event, ProgressFrame
+from streams.model.runs import Progress, Run, RunDetails, RunPage, RunResults
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import Topic
 from streams.operators.results import Failed, Ok
-from streams.records.events import Event, ProgressFrame
-from streams.records.runs import Progress, Run, RunDetails, RunPage, RunResults
-from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
 from streams.sources.folding import folded
 from streams.sources.reading import Answered, Fetch, Heard, Reading
-from streams.vocabulary import Topic
 
 Answer = Mapping[int, Progress]
 Told = Delta[int, Progress] | Failed

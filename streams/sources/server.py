@@ -3,13 +3,13 @@
 import msgspec
 from reactivex import Observable
 
+from streams.model.events import Event, StatusFrame
+from streams.model.server import Series, ServerStatus, StorageForecast
+from streams.model.server_settings import ServerSettingsSheet
+from streams.model.vocabulary import EventKind, Topic
 from streams.operators.results import Failed, Ok
-from streams.records.events import Event, StatusFrame
-from streams.records.server import Series, ServerStatus, StorageForecast
-from streams.records.server_settings import ServerSettingsSheet
 from streams.sources.feed import FeedItem
 from streams.sources.reading import Answered, Fetch, Heard, Reading
-from streams.vocabulary import EventKind, Topic
 
 Told = Ok[ServerStatus] | Failed
 

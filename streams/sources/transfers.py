@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from reactivex import Observable
 
+from streams.model.events import TransferFrame
+from streams.model.server import Transfer
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import Topic
 from streams.operators.results import Failed
-from streams.records.events import TransferFrame
-from streams.records.server import Transfer
-from streams.snapshot import Delta
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
 from streams.sources.folding import folded
 from streams.sources.reading import Answered, Fetch, Heard, Reading
-from streams.vocabulary import Topic
 
 Answer = Mapping[str, Transfer]
 Told = Delta[str, Transfer] | Failed

@@ -10,7 +10,7 @@ from app.config import Settings, load_settings, token_path
 from app.config.describe import text_of
 from app.config.load import allowed, find_file
 from app.config.watch import SettingsWatcher
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 FIELDS = [
     (section, key, field)

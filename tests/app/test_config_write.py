@@ -17,8 +17,8 @@ from app.config.desk import SettingsDesk, open_desk
 from app.config.load import settings_of
 from app.config.watch import SettingsWatcher
 from app.config.write import edited, save
-from streams.failures import ConfigRejected
-from streams.records.settings import CheckResult, SettingSource, SettingsSheet
+from streams.model.failures import ConfigRejected
+from streams.model.settings import CheckResult, SettingSource, SettingsSheet
 
 FILE = """\
 # the console of the office

@@ -117,18 +117,18 @@ def test_no_handler_swallows_what_it_catches() -> None:
 
 
 OUR_CLOCK = {
-    "ui/bound.py": "the state of boxes and bugs of this console",
-    "ui/context.py": "makes both clocks",
-    "ui/drawing.py": "measures what comes to the screen here; the offset is added by who takes it",
-    "ui/messages.py": "messages of this console",
+    "ui/base/bound_view.py": "the state of boxes and bugs of this console",
+    "ui/base/context.py": "makes both clocks",
+    "ui/base/drawing.py": "measures what comes to the screen here; the offset is added by who takes it",
+    "ui/base/messages.py": "messages of this console",
     "ui/components/asking.py": "how long this console has been asking",
     "ui/components/connection_status.py": "the connection is this console's",
-    "ui/components/lost_bar.py": "the connection is this console's",
-    "ui/components/states.py": "when this console was last told",
-    "ui/views/database.py": "since when this console cannot read the file",
-    "ui/views/database_health.py": "when this console has checked the file",
-    "ui/views/logs.py": "names an exported file, and paces redraws",
-    "ui/views/logs_board.py": "paces redraws",
+    "ui/shell/connection_banner.py": "the connection is this console's",
+    "ui/components/loading_states.py": "when this console was last told",
+    "ui/views/database/view.py": "since when this console cannot read the file",
+    "ui/views/database/health.py": "when this console has checked the file",
+    "ui/views/logs/view.py": "names an exported file, and paces redraws",
+    "ui/views/logs/line_pane.py": "paces redraws",
 }
 
 

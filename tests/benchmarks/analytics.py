@@ -9,12 +9,12 @@ from random import Random
 from typing import Any
 
 from app.catalogue.analytics_rollup import count_runs
+from app.catalogue.bulk_insert import HistoryClient, write_history
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.history import HistoryClient, write_history
 from app.catalogue.times import to_us
 from app.catalogue.transaction import Transaction
-from streams.records.analytics import AnalyticsQuery
-from streams.records.base import utc_now
+from streams.model.analytics import AnalyticsQuery
+from streams.model.base import utc_now
 from tests.benchmarks.report import Result, Sample
 
 CLIENTS, RUNS_A_DAY, DAYS = 1000, 4, 60

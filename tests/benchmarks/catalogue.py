@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
-from streams.records.base import utc_now
-from streams.records.files import FileQuery
-from streams.vocabulary import FileState
+from streams.model.base import utc_now
+from streams.model.files import FileQuery
+from streams.model.vocabulary import FileState
 from tests.app.catalogue.seeds import ForgetfulStore
 from tests.benchmarks.catalogue_build import build
 from tests.benchmarks.report import Result, Sample

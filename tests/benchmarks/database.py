@@ -19,8 +19,8 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from app.bridge.database.ports import DatabasePorts
+from streams.model.database import ColumnFilter, Direction, PageQuery, TablePage
 from streams.operators.spawning import task_spawner
-from streams.records.database import ColumnFilter, Direction, PageQuery, TablePage
 from tests.benchmarks.report import Result, Sample
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from app.config.sections import ServerSettings
-from app.logs import set_up_logs
+from app.runtime.logging import set_up_logs
 from app.server.run import ServerInfo, serve
 
 FILL = "a line like many others of a server that has much to say"

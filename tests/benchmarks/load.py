@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from app.fleet.load import AT_ONCE, Change
-from app.protocol import Goal
+from app.wire.http import Goal
 
 _LENGTH = re.compile(rb"Content-Length: (\d+)")
 

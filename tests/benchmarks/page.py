@@ -10,9 +10,9 @@ from tests.benchmarks.report import Result, rounds
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.app import build_console
-from ui.context import Place
-from ui.views.registry import VIEWS
+from ui.base.context import Place
+from ui.shell.app import build_console
+from ui.shell.registry import VIEWS
 
 LEAST = 300.0
 PER_ROUND = 200

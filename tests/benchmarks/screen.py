@@ -18,10 +18,10 @@ import msgspec
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.fleet.load import GOALS_S, make_events
-from app.protocol import ClientList
-from app.tasks import Tasks
-from streams.records.events import Event, Hello, Resume, decode_server_frame, encode
-from streams.vocabulary import Topic
+from app.runtime.tasks import Tasks
+from app.wire.http import ClientList
+from streams.model.events import Event, Hello, Resume, decode_server_frame, encode
+from streams.model.vocabulary import Topic
 from tests.benchmarks.load import bare_changes
 from tests.benchmarks.report import Result, Sample
 from tests.e2e.driver import Screen, find_chromium, open_browser, open_screen

@@ -15,17 +15,17 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from reactivex.subject import Subject
 
 from app.bridge.listeners import Listeners
+from streams.core.schedulers import LoopScheduler
+from streams.model.clients import Client
+from streams.model.events import Event, decode_server_frame, encode
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import ClientState, EventKind, Topic
 from streams.operators.conflate import conflate
 from streams.operators.conflate_deltas import conflate_deltas
 from streams.operators.keyed_distinct import keyed_distinct
-from streams.records.clients import Client
-from streams.records.events import Event, decode_server_frame, encode
-from streams.schedulers import LoopScheduler
-from streams.snapshot import Delta
 from streams.sources.clients import clients
 from streams.sources.reading import Numbered, Reading
-from streams.state import StateManager
-from streams.vocabulary import ClientState, EventKind, Topic
+from streams.state.manager import StateManager
 from tests.benchmarks.report import Result, rounds
 
 CLIENTS = 60

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.bag import Streams
-from streams.commands import Commands
-from streams.failures import CommandFailed
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.vocabulary import RunTrigger
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.failures import CommandFailed
+from streams.model.vocabulary import RunTrigger
+from streams.ports.commands import Commands
+from streams.sources.registry import Streams
 from tests.app.bridge.support import SLOW_POLLS, connected, serving, version_of
 from tests.servers import until
 from tests.ui.fake_commands import FakeCommands

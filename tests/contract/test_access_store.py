@@ -21,7 +21,7 @@ from app.bridge.access import (
     KeyringStore,
     find_stores,
 )
-from app.tls import PREFIX
+from app.wire.tls import PREFIX
 
 KEY = PREFIX + "A" * 43
 HERE, THERE = "backup.example.org:1256", "other.example.org:1256"

@@ -4,11 +4,11 @@ from typing import Any
 
 from reactivex.subject import Subject
 
-from streams.logs import LogChange
-from streams.records.analytics import AnalyticsQuery
-from streams.records.logs import LogFilter, LogPage
-from streams.snapshot import Snapshot
-from streams.vocabulary import Health
+from streams.model.analytics import AnalyticsQuery
+from streams.model.logs import LogFilter, LogPage
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import Health
+from streams.ports.logs import LogChange
 from tests.contract.conftest import Screen
 from tests.servers import until
 

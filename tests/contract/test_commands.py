@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from app.bridge.commands import ServerCommands
-from streams.commands import Commands, Outcome
-from streams.failures import CommandFailed, TidewatchError
-from streams.records.server_settings import ServerSettingEdit
-from streams.vocabulary import Scope
+from streams.model.failures import CommandFailed, TidewatchError
+from streams.model.server_settings import ServerSettingEdit
+from streams.model.vocabulary import Scope
+from streams.ports.commands import Commands, Outcome
 from tests.contract.conftest import Screen
 from tests.ui.fake_commands import FakeCommands
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from reactivex import Observable
 
-from streams.records.base import utc_now
-from streams.records.database import Direction, Outline, PageQuery, TablePage
-from streams.records.statements import SqlResult
-from streams.schedulers import LoopScheduler
-from streams.snapshot import Snapshot
+from streams.core.schedulers import LoopScheduler
+from streams.model.base import utc_now
+from streams.model.database import Direction, Outline, PageQuery, TablePage
+from streams.model.snapshot import Snapshot
+from streams.model.statements import SqlResult
+from streams.model.vocabulary import Health
 from streams.sources.database import DatabaseStreams
-from streams.vocabulary import Health
 from tests.app.bridge.served_database import served_database
 from tests.servers import until
 from tests.ui.fake_database import FakeDatabase

@@ -16,19 +16,19 @@ from app.bridge.database.server_ports import ServerDatabasePorts
 from app.bridge.ports import HttpPorts
 from app.bridge.realtime import RealtimeUpdater
 from app.config.desk import SettingsDesk
-from app.own_log import ConsoleLog
-from app.prefs import FilePrefs
-from app.sign_in import AccessDesk, SignIn
-from streams.commands import Commands
-from streams.logs import OwnLog, SilentLog
-from streams.settings import SettingsPort
-from streams.sign_in import AccessPort, SignInPort
+from app.console.console_log import ConsoleLog
+from app.console.prefs import FilePrefs
+from app.console.sign_in import AccessDesk, SignIn
+from streams.ports.commands import Commands
+from streams.ports.logs import OwnLog, SilentLog
+from streams.ports.settings import SettingsPort
+from streams.ports.sign_in import AccessPort, SignInPort
 from streams.sources.analytics import AnalyticsPorts
 from streams.sources.build import Ports
 from streams.sources.database import DatabasePort, NoDatabase
 from streams.sources.feed import Feed
 from tests.ui.fake_commands import FakeCommands
-from ui.context import Prefs, SessionPrefs
+from ui.base.context import Prefs, SessionPrefs
 
 PORTS: list[tuple[type, type]] = [
     (FileSystem, PosixFileSystem),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.prefs import FilePrefs
-from app.tasks import Tasks
-from ui.context import Prefs, SessionPrefs
+from app.console.prefs import FilePrefs
+from app.runtime.tasks import Tasks
+from ui.base.context import Prefs, SessionPrefs
 
 
 @pytest.fixture(params=["session", "file"])

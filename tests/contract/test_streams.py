@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from reactivex import Observable
 
-from streams.bag import Streams, TableStream
-from streams.records.files import FileQuery
-from streams.snapshot import Delta, Snapshot
-from streams.vocabulary import Health
+from streams.model.files import FileQuery
+from streams.model.snapshot import Delta, Snapshot
+from streams.model.vocabulary import Health
+from streams.sources.registry import Streams, TableStream
 from tests.contract.conftest import Screen
 from tests.servers import until
 

@@ -13,9 +13,7 @@ from typing import Any
 from app.bridge.database.ports import DatabasePorts
 from app.database.filters import bytes_of, number_of
 from app.database.values import quoted
-from streams.failures import TidewatchError
-from streams.operators.spawning import task_spawner
-from streams.records.database import (
+from streams.model.database import (
     COUNT_CAP,
     Blob,
     ColumnFilter,
@@ -30,10 +28,12 @@ from streams.records.database import (
     TablePage,
     Value,
 )
-from streams.records.statements import ExportFormat
+from streams.model.failures import TidewatchError
+from streams.model.statements import ExportFormat
+from streams.operators.spawning import task_spawner
 from tests.databases.reference import Cell, Reference, SqliteFailed
-from ui.format import Formatter
-from ui.views.database_present import value_text
+from ui.base.format import Formatter
+from ui.views.database.present import value_text
 
 EXPORTED_ROWS = 2_000
 COLUMNS_S = 600.0

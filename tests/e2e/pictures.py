@@ -11,7 +11,7 @@ from playwright.async_api import Browser
 from tests.e2e.driver import Screen, find_chromium, open_browser, open_screen
 from tests.e2e.processes import run_console, run_fleet
 from tests.e2e.world import run_world
-from ui.views.registry import VIEWS
+from ui.shell.registry import VIEWS
 
 SIZES = ((1280, 800), (1920, 1080))
 SETTLE_S = 3.0

@@ -8,12 +8,12 @@ import pytest
 from app.fleet.fleet import Plan, run_fleet
 from app.fleet.scenarios import Scenario, server_settings
 from app.fleet.seeding import prepare
+from app.runtime.tasks import Tasks
 from app.server import disk
-from app.server.folder import STORE_FOLDER
+from app.server.data_dir import STORE_FOLDER
 from app.server.limits import Limits
 from app.server.run import running_room
-from app.tasks import Tasks
-from streams.vocabulary import RunState
+from streams.model.vocabulary import RunState
 from tests.servers import until
 
 FREE_BYTES = 2**40

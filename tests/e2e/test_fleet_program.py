@@ -16,12 +16,12 @@ import pytest
 from app.agent.address import address_of
 from app.agent.api import Api
 from app.fleet.scenarios import NIGHT_REASON
-from app.protocol import BackupRequest, ClientList
-from streams.commands import Outcome
-from streams.records.clients import Client
-from streams.records.files import FilePage
-from streams.records.runs import Run, RunPage
-from streams.vocabulary import AuditAction, ClientState, RunState, RunTrigger
+from app.wire.http import BackupRequest, ClientList
+from streams.model.clients import Client
+from streams.model.files import FilePage
+from streams.model.runs import Run, RunPage
+from streams.model.vocabulary import AuditAction, ClientState, RunState, RunTrigger
+from streams.ports.commands import Outcome
 
 pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[2]

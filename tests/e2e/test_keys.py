@@ -8,7 +8,7 @@ from playwright.async_api import Browser
 
 from tests.e2e.driver import open_screen, until
 from tests.e2e.processes import run_console
-from ui.views.registry import VIEWS
+from ui.shell.registry import VIEWS
 
 pytestmark = pytest.mark.timeout(180)
 

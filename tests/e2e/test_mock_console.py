@@ -51,7 +51,7 @@ async def test_the_dashboard_shows_the_whole_fleet(screen: Screen) -> None:
 
 
 async def test_the_page_draws_in_the_thread_that_lays_out_its_text(screen: Screen) -> None:
-    """In two threads, letters were wrong or missing now and then (see ``app.web.NOT_SENT``)."""
+    """In two threads, letters were wrong or missing now and then (see ``app.console.web.NOT_SENT``)."""
     assert await screen.page.evaluate("crossOriginIsolated") is False
     assert not screen.page.workers
 

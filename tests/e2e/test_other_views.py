@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.e2e.driver import Screen, open_browser, open_screen, until
 from tests.e2e.processes import Program, run_console
 from tests.e2e.world import World, run_world
-from ui.components.chart_heat import HEAD_HEIGHT, NAMES_WIDTH, ROW_HEIGHT, SCROLLBAR
+from ui.components.charts.heat import HEAD_HEIGHT, NAMES_WIDTH, ROW_HEIGHT, SCROLLBAR
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 

@@ -11,13 +11,13 @@ from playwright.async_api import Browser
 
 from tests.e2e.driver import Screen, open_screen
 from tests.e2e.processes import run_console
-from ui.views.registry import VIEWS
+from ui.shell.registry import VIEWS
 
 pytestmark = pytest.mark.timeout(420)
 
 CONFIG = "[mock]\nclients = 30\n"
 RULES_OFF = {
-    "color-contrast": "the words lie transparent over a canvas; tests/ui/test_theme.py computes it",
+    "color-contrast": "the words lie transparent over a canvas; tests/ui/page/test_theme.py computes it",
     "region": "the toolkit writes no landmarks into its tree",
     "aria-valid-attr-value": "the toolkit's aria-owns names children that are out of sight and so not there",
     "aria-dialog-name": "the toolkit takes the name of a dialog and writes it nowhere; its title is read",

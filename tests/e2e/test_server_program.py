@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from app.__main__ import main
-from app.server.folder import held
+from app.server.data_dir import held
 from app.server.problems import FolderInUse
 from tests.servers import a_server, sha256_of, until
 

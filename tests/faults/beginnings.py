@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.catalogue import migrate
 from app.catalogue.audit_chain import HEAD_FILE, HEAD_NAME
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
 from tests.faults.checks import at_rest
 from tests.faults.client import Acks, Ordered, Refused, enrol, sha256_of
 from tests.faults.layer import Layer

@@ -10,10 +10,10 @@ from typing import Any
 from app.catalogue.audit_chain import prove
 from app.catalogue.copies import copies_in, verify
 from app.server.catalogue_backup import FOLDER
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
+from app.store.batch_read import read_all
 from app.store.layout import Layout
-from app.store.small import read_all
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 from tests.faults.client import (
     UNSURE,
     Acks,

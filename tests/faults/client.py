@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.batches import BATCH_BLOB_BYTES, encode_batch
-from streams.vocabulary import AuditAction
+from app.wire.blob_batch import BATCH_BLOB_BYTES, encode_batch
+from streams.model.vocabulary import AuditAction
 
 MTIME_NS = 1_700_000_000_000_000_000
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 
-from app.protocol import encode
-from streams.records.events import Event, Hello, Reset, Resume, decode_server_frame
-from streams.vocabulary import Topic
+from app.wire.http import encode
+from streams.model.events import Event, Hello, Reset, Resume, decode_server_frame
+from streams.model.vocabulary import Topic
 
 
 @dataclass(slots=True)

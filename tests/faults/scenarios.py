@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from app.catalogue.copies import copies_in
 from app.server.catalogue_backup import FOLDER
-from streams.vocabulary import AuditAction
+from streams.model.vocabulary import AuditAction
 from tests.faults.checks import SETTINGS, settings_of
 from tests.faults.client import (
     MTIME_NS,

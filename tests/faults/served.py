@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.server.folder import CATALOGUE_FILE
+from app.server.data_dir import CATALOGUE_FILE
 from tests.faults.client import Gone, Http
 from tests.faults.nursery import Nursery
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.marbles import Marbles
-from streams.schedulers import redirect_default_timers
+from streams.core.schedulers import redirect_default_timers
+from streams.testing.marbles import Marbles
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from reactivex import Observable
 
-from streams.marbles import Marbles, Recorded
+from streams.testing.marbles import Marbles, Recorded
 
 _LINE = re.compile(r"(?P<name>\w+)(?P<kind> \(cold\)| subs| watched)?:\s+(?P<diagram>\S.*)$")
 

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.marbles import Marbles
+from streams.model.snapshot import Delta
 from streams.operators import conflate, conflate_deltas
 from streams.operators.conflate_deltas import merged
-from streams.snapshot import Delta
+from streams.testing.marbles import Marbles
 
 
 def test_the_turn_of_a_quiet_time_goes_out_together(m: Marbles) -> None:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from reactivex.scheduler import VirtualTimeScheduler
 
-from streams.records.analytics import AnalyticsQuery, LoadHistory
-from streams.snapshot import Snapshot
+from streams.model.analytics import AnalyticsQuery, LoadHistory
+from streams.model.snapshot import Snapshot
 from streams.sources.console_load import LEVELS, SAMPLE_S, ConsoleLoad
+from streams.sources.downsample import MOST_POINTS
 from streams.sources.latency import LatencyMeter
-from streams.thinning import MOST_POINTS
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

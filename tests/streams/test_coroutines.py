@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from reactivex.subject import BehaviorSubject
 
+from streams.core.schedulers import LoopScheduler
 from streams.operators import Ok, SourceCancelled, from_aiter, from_coro, poll, task_spawner
 from streams.operators.spawning import Spawn
-from streams.schedulers import LoopScheduler
-from streams.virtual_loop import IdleForEver, run_virtual
+from streams.testing.virtual_loop import IdleForEver, run_virtual
 
 
 def _run_task_spawner() -> Spawn:

@@ -1,7 +1,7 @@
 """exactly_once."""
 
-from streams.marbles import Marbles
 from streams.operators import Gap, exactly_once
+from streams.testing.marbles import Marbles
 
 
 def test_replay_and_live_overlap(m: Marbles) -> None:

@@ -2,8 +2,8 @@
 
 import reactivex as rx
 
-from streams.marbles import Marbles
 from streams.operators import audit_time, exhaust_latest
+from streams.testing.marbles import Marbles
 
 
 def test_the_newest_waits_its_turn(m: Marbles) -> None:

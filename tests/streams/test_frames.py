@@ -3,7 +3,7 @@
 import pytest
 
 from streams.operators.frames import Frames
-from streams.virtual_time import VirtualScheduler
+from streams.testing.virtual_time import VirtualScheduler
 
 
 class _Stage:

@@ -3,8 +3,8 @@
 import reactivex as rx
 from reactivex.subject import BehaviorSubject
 
-from streams.marbles import Marbles
 from streams.operators import gate, gate_latest
+from streams.testing.marbles import Marbles
 
 VISIBLE = {"t": True, "f": False}
 

@@ -1,7 +1,7 @@
 """keyed_distinct."""
 
-from streams.marbles import Marbles
 from streams.operators import keyed_distinct
+from streams.testing.marbles import Marbles
 
 
 def test_each_key_has_its_own_memory(m: Marbles) -> None:

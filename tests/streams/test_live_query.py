@@ -6,8 +6,8 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject
 
-from streams.marbles import Marbles
 from streams.operators import Failed, Ok, SourceCancelled, live_query
+from streams.testing.marbles import Marbles
 
 
 def _text(result: Ok[str] | Failed) -> str:

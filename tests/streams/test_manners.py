@@ -12,7 +12,6 @@ from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
 import streams.operators
-from streams.marbles import Marbles
 from streams.operators import (
     audit_time,
     conflate,
@@ -33,6 +32,7 @@ from streams.operators import (
     share_latest,
     throttle_time,
 )
+from streams.testing.marbles import Marbles
 
 Make = Callable[[Marbles], Callable[[Observable[Any]], Observable[Any]]]
 

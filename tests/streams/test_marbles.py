@@ -11,11 +11,11 @@ import pytest
 import reactivex as rx
 from reactivex import operators as ops
 
-from streams.marble_drawing import difference, draw_events
-from streams.marble_syntax import BadDiagram, Event, MarbleError, Span, parse, parse_span
-from streams.marbles import Marbles, MarblesDiffer, Overrun
-from streams.schedulers import HiddenTimer
-from streams.virtual_time import VirtualScheduler
+from streams.core.schedulers import HiddenTimer
+from streams.testing.drawing import difference, draw_events
+from streams.testing.marbles import Marbles, MarblesDiffer, Overrun
+from streams.testing.syntax import BadDiagram, Event, MarbleError, Span, parse, parse_span
+from streams.testing.virtual_time import VirtualScheduler
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.failures import CommandFailed
-from streams.new_file import NewFile, save_new
+from streams.model.failures import CommandFailed
+from streams.model.new_file import NewFile, save_new
 
 
 def _refusing(code: int) -> Callable[..., None]:

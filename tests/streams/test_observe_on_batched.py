@@ -4,10 +4,10 @@ import asyncio
 import threading
 from typing import Any
 
-from streams.marbles import Marbles
+from streams.core.schedulers import LoopScheduler
+from streams.core.subjects import LoopSubject
 from streams.operators import observe_on_batched
-from streams.schedulers import LoopScheduler
-from streams.subjects import LoopSubject
+from streams.testing.marbles import Marbles
 
 
 def test_a_fault_does_not_stop_what_is_behind_it(m: Marbles) -> None:

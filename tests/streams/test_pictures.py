@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import streams.operators
-from streams.marbles import Marbles
+from streams.model.snapshot import Delta
 from streams.operators import (
     Backoff,
     Down,
@@ -32,7 +32,7 @@ from streams.operators import (
     share_latest,
     throttle_time,
 )
-from streams.snapshot import Delta
+from streams.testing.marbles import Marbles
 from tests.streams.playing import play
 
 Sources = dict[str, Any]

@@ -9,8 +9,8 @@ from reactivex import Observable
 from reactivex import operators as ops
 from reactivex.subject import BehaviorSubject, Subject
 
-from streams.marbles import Marbles
 from streams.operators import Backoff, Failed, Ok, SourceCancelled, TimedOut, poll, share_latest
+from streams.testing.marbles import Marbles
 
 
 def _text(result: Ok[str] | Failed) -> str:

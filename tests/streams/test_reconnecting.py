@@ -2,8 +2,8 @@
 
 from reactivex import operators as ops
 
-from streams.marbles import Marbles
 from streams.operators import Backoff, Down, Msg, SourceCancelled, Up, reconnecting
+from streams.testing.marbles import Marbles
 
 
 def _text(happening: Up | Msg[str] | Down) -> str:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from streams.records.clients import Client
-from streams.records.events import Event, decode_server_frame, encode
-from streams.vocabulary import ClientState, EventKind, RunState, Topic
+from streams.model.clients import Client
+from streams.model.events import Event, decode_server_frame, encode
+from streams.model.vocabulary import ClientState, EventKind, RunState, Topic
 
 AT = datetime(2026, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 import reactivex as rx
 
-from streams.marbles import Marbles
 from streams.operators import Backoff, Run, SourceCancelled, repeat_every, resubscribe, retry_backoff
+from streams.testing.marbles import Marbles
 
 
 def test_decide_is_told_everything(m: Marbles) -> None:

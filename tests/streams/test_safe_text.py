@@ -1,6 +1,6 @@
 import pytest
 
-from streams.safe_text import label_text, screen_text, terminal_text
+from streams.model.safe_text import label_text, screen_text, terminal_text
 
 
 @pytest.mark.parametrize(

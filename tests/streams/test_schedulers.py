@@ -13,7 +13,7 @@ from reactivex import operators as ops
 from reactivex.disposable import Disposable
 from reactivex.scheduler import TimeoutScheduler
 
-from streams.schedulers import (
+from streams.core.schedulers import (
     HiddenTimer,
     JobScheduler,
     LoopScheduler,
@@ -21,7 +21,7 @@ from streams.schedulers import (
     RunTaskScheduler,
     redirect_default_timers,
 )
-from streams.virtual_loop import run_virtual
+from streams.testing.virtual_loop import run_virtual
 
 Make = Callable[[OnError], JobScheduler]
 

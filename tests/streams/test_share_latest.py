@@ -3,8 +3,8 @@
 import pytest
 import reactivex as rx
 
-from streams.marbles import Marbles
 from streams.operators import share_latest
+from streams.testing.marbles import Marbles
 
 
 def test_late_subscribers_get_the_latest(m: Marbles) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import reactivex as rx
 from reactivex import Observable, abc
 
-from streams.marbles import Marbles
-from streams.records.events import Event
+from streams.model.events import Event
+from streams.model.vocabulary import EventKind, Topic
 from streams.sources.analytics import SETTLE_S, of_load, of_runs
 from streams.sources.feed import Synced
 from streams.sources.reading import Reading
-from streams.vocabulary import EventKind, Topic
+from streams.testing.marbles import Marbles
 from tests.streams.test_sources_reading import HandFeed
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.snapshot import Delta
+from streams.model.snapshot import Delta
 from streams.sources.fold import NewestFold, NumberedFold
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,18 +7,18 @@ import pytest
 import reactivex as rx
 from reactivex import Observable
 
-from streams.failures import ServerUnreachable
-from streams.logs import LogChange, Spoken, key_of
-from streams.marbles import Marbles
+from streams.core.subjects import LoopSubject
+from streams.model.events import LogFrame
+from streams.model.failures import ServerUnreachable
+from streams.model.log_match import Search, WrongExpression, matcher
+from streams.model.logs import LogFilter, LogLine, LogPage, id_at
+from streams.model.vocabulary import LogLevel, LogSource
 from streams.operators.conflate import conflate_merge
-from streams.records.events import LogFrame
-from streams.records.log_match import Search, WrongExpression, matcher
-from streams.records.logs import LogFilter, LogLine, LogPage, id_at
+from streams.ports.logs import LogChange, Spoken, key_of
 from streams.sources.feed import FeedItem, Lost, Synced
 from streams.sources.logs import log_lines, log_streams
 from streams.sources.reading import Reading
-from streams.subjects import LoopSubject
-from streams.vocabulary import LogLevel, LogSource
+from streams.testing.marbles import Marbles
 from tests.streams.test_sources_reading import HandFeed
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

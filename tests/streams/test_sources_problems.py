@@ -6,15 +6,15 @@ from typing import Any
 from msgspec.structs import replace
 from reactivex.subject import BehaviorSubject, Subject
 
-from streams.failures import Failure
-from streams.records.clients import Client
-from streams.records.link import Link
-from streams.records.problems import Problem
-from streams.records.server import CatalogueStatus, ServerStatus
-from streams.snapshot import Delta, Snapshot
+from streams.model.clients import Client
+from streams.model.failures import Failure
+from streams.model.link import Link
+from streams.model.problems import Problem
+from streams.model.server import CatalogueStatus, ServerStatus
+from streams.model.snapshot import Delta, Snapshot
+from streams.model.vocabulary import ClientState, Health, LinkState, ProblemKind, ServerState
 from streams.sources.problems import LOOK_S, problems, problems_of_clients, problems_of_server
-from streams.virtual_time import VirtualScheduler
-from streams.vocabulary import ClientState, Health, LinkState, ProblemKind, ServerState
+from streams.testing.virtual_time import VirtualScheduler
 
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -9,19 +9,19 @@ import reactivex as rx
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from streams.failures import ServerUnreachable
-from streams.marbles import Marbles
+from streams.core.subjects import LoopSubject
+from streams.model.clients import Client
+from streams.model.events import Event, ProgressFrame, StatusFrame
+from streams.model.failures import ServerUnreachable
+from streams.model.runs import Progress, Run
+from streams.model.server import Activity, ServerStatus
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import ClientState, EventKind, RunState, RunTrigger, ServerState, Topic
 from streams.operators.results import Failed
-from streams.records.clients import Client
-from streams.records.events import Event, ProgressFrame, StatusFrame
-from streams.records.runs import Progress, Run
-from streams.records.server import Activity, ServerStatus
-from streams.snapshot import Delta
 from streams.sources import activity, clients, runs, server
 from streams.sources.feed import FeedItem, Lost, Synced
 from streams.sources.reading import Numbered, Reading
-from streams.subjects import LoopSubject
-from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, ServerState, Topic
+from streams.testing.marbles import Marbles
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

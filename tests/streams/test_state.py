@@ -8,13 +8,13 @@ import pytest
 import reactivex as rx
 from reactivex import operators as ops
 
-from streams.cell import Cell
-from streams.failures import Failure, ServerRefused, ServerUnreachable
-from streams.marbles import Marbles
+from streams.model.failures import Failure, ServerRefused, ServerUnreachable
+from streams.model.snapshot import Delta, Snapshot
+from streams.model.vocabulary import Health
 from streams.operators import Failed, Ok, SourceCancelled, poll
-from streams.snapshot import Delta, Snapshot
-from streams.state import StateManager
-from streams.vocabulary import Health
+from streams.state.cell import Cell
+from streams.state.manager import StateManager
+from streams.testing.marbles import Marbles
 
 ReportedErrors = list[Exception]
 

@@ -6,10 +6,10 @@ from reactivex import Observable
 from reactivex.disposable import Disposable
 from reactivex.subject import Subject
 
-from streams.marbles import Marbles
-from streams.refcount import Held
-from streams.safe import subscribe_safe
-from streams.subjects import LoopSubject
+from streams.core.refcount import Held
+from streams.core.safe import subscribe_safe
+from streams.core.subjects import LoopSubject
+from streams.testing.marbles import Marbles
 
 
 def _raise(error: Exception) -> None:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.records.server import SeriesPoint
-from streams.thinning import thin
+from streams.model.server import SeriesPoint
+from streams.sources.downsample import thin
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams.marbles import Marbles
 from streams.operators import throttle_time
+from streams.testing.marbles import Marbles
 
 
 @pytest.mark.parametrize(

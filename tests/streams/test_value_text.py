@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.records.database import RawText, Stored
-from streams.value_text import indented_json, json_object, json_text, unique_names
+from streams.model.database import RawText, Stored
+from streams.model.value_text import indented_json, json_object, json_text, unique_names
 
 names = st.lists(st.sampled_from(["a", "a (2)", "a (3)", "", " (2)", "b"]), max_size=8)
 

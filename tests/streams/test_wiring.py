@@ -12,7 +12,11 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
 from reactivex.subject import BehaviorSubject
 
-from streams.cell import Cell
+from streams.core.safe import subscribe_safe
+from streams.core.schedulers import RunTaskScheduler, redirect_default_timers
+from streams.core.subjects import LoopSubject
+from streams.model.snapshot import Delta
+from streams.model.vocabulary import Health
 from streams.operators import (
     Down,
     Failed,
@@ -28,13 +32,9 @@ from streams.operators import (
     poll,
     reconnecting,
 )
-from streams.safe import subscribe_safe
-from streams.schedulers import RunTaskScheduler, redirect_default_timers
-from streams.snapshot import Delta
-from streams.state import StateManager
-from streams.subjects import LoopSubject
-from streams.table_cell import TableCell
-from streams.vocabulary import Health
+from streams.state.cell import Cell
+from streams.state.manager import StateManager
+from streams.state.table_cell import TableCell
 
 Frame = tuple[int, str, int]
 """Number, key, value."""

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.file_names import MAX_NAME_BYTES
-from streams.zip_stream import Entry, free_path, zipped
+from streams.model.file_names import MAX_NAME_BYTES
+from streams.model.zip_stream import Entry, free_path, zipped
 
 AT = datetime(2026, 3, 11, 12, 30, 6, tzinfo=UTC)
 

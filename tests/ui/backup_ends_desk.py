@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import msgspec
 
-from streams.commands import Outcome
-from streams.records.runs import Run
-from streams.vocabulary import RunState, RunTrigger
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState, RunTrigger
+from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.messages import Message
-from ui.views.backup_ends import CHECK_S, BackupEnds, force_backup
+from ui.base.messages import Message
+from ui.views.shared.backup_notifications import CHECK_S, BackupEnds, force_backup
 
 BEFORE = 9000
 """The number of the last run before anything was asked for."""

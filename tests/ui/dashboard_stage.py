@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.context import Place
-from ui.views.dashboard import DashboardView
+from ui.base.context import Place
+from ui.views.dashboard.view import DashboardView
 
 
 @dataclass

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from streams.records.database import (
+from streams.model.database import (
     PageQuery,
 )
-from streams.records.statements import SqlResult
+from streams.model.statements import SqlResult
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness, key_event
-from ui.views.database import DatabaseView
+from ui.views.database.view import DatabaseView
 
 
 class Desk:

@@ -15,18 +15,18 @@ import flet as ft
 import msgspec
 import uvicorn
 
-from app.console import ASSETS, look_of
-from app.web import HOST, OriginGuard
-from app.web_page import PageScripts
-from streams.schedulers import LoopScheduler, RunTaskScheduler
-from streams.vocabulary import ClientState, ServerState
+from app.console.composition import ASSETS, look_of
+from app.console.web import HOST, OriginGuard
+from app.console.web_page import PageScripts
+from streams.core.schedulers import LoopScheduler, RunTaskScheduler
+from streams.model.vocabulary import ClientState, ServerState
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fake_settings import settings_desk
 from tests.ui.fakes import FakeStreams
 from tests.ui.real_database import database_of
-from ui.app import build_console, dress
-from ui.context import SessionPrefs, UiContext
+from ui.base.context import SessionPrefs, UiContext
+from ui.shell.app import build_console, dress
 
 STATES = ("full", "loading", "empty", "error", "lost", "stopped", "trouble")
 

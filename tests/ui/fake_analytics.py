@@ -11,8 +11,7 @@ from reactivex.subject import BehaviorSubject
 
 from app.catalogue.analytics_period import Period, period_of
 from app.catalogue.metrics import KEPT, UNITS
-from streams.failures import Failure
-from streams.records.analytics import (
+from streams.model.analytics import (
     AnalyticsQuery,
     BackupHistory,
     BackupInterval,
@@ -21,11 +20,12 @@ from streams.records.analytics import (
     LoadHistory,
     StorageTrend,
 )
-from streams.records.server import Series, SeriesPoint
-from streams.snapshot import Snapshot
+from streams.model.failures import Failure
+from streams.model.server import Series, SeriesPoint
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import Health
 from streams.sources.analytics import AnalyticsStreams
 from streams.sources.console_load import UNITS as CONSOLE_UNITS
-from streams.vocabulary import Health
 from tests.ui import fleet
 
 MIB = fleet.MIB

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streams.zip_stream import Pieces
+from streams.model.zip_stream import Pieces
 
 
 @dataclass

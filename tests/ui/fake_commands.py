@@ -3,15 +3,15 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-from streams.commands import Outcome
-from streams.failures import CommandFailed, TidewatchError
-from streams.records.base import utc_now
-from streams.records.clients import ClientHoldings
-from streams.records.files import VerifyResult
-from streams.records.runs import Run
-from streams.records.server_settings import ServerSettingEdit, ServerSettingsSheet
-from streams.records.tokens import ConsoleToken, NewToken
-from streams.vocabulary import CONSOLE_SCOPES, RunState, RunTrigger, Scope
+from streams.model.base import utc_now
+from streams.model.clients import ClientHoldings
+from streams.model.failures import CommandFailed, TidewatchError
+from streams.model.files import VerifyResult
+from streams.model.runs import Run
+from streams.model.server_settings import ServerSettingEdit, ServerSettingsSheet
+from streams.model.tokens import ConsoleToken, NewToken
+from streams.model.vocabulary import CONSOLE_SCOPES, RunState, RunTrigger, Scope
+from streams.ports.commands import Outcome
 from tests.ui.fake_server_settings import changed_sheet, server_sheet
 
 

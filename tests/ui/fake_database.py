@@ -10,8 +10,7 @@ import reactivex as rx
 from reactivex import Observable
 from reactivex.subject import BehaviorSubject
 
-from streams.failures import Failure
-from streams.records.database import (
+from streams.model.database import (
     ColumnInfo,
     Direction,
     Edge,
@@ -25,7 +24,7 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.database_state import (
+from streams.model.database_state import (
     CheckResult,
     DatabaseHealth,
     LockHolder,
@@ -34,10 +33,11 @@ from streams.records.database_state import (
     SlowQuery,
     Statistics,
 )
-from streams.records.statements import ExportProgress, Plan, PlanStep, ScanKind, SqlResult
-from streams.snapshot import Snapshot
+from streams.model.failures import Failure
+from streams.model.snapshot import Snapshot
+from streams.model.statements import ExportProgress, Plan, PlanStep, ScanKind, SqlResult
+from streams.model.vocabulary import Health
 from streams.sources.database import DatabaseStreams
-from streams.vocabulary import Health
 
 CLIENTS = TableInfo(
     name="clients",

@@ -9,12 +9,12 @@ import reactivex as rx
 from reactivex import Observable
 from reactivex.subject import Subject
 
-from streams.failures import Failure
-from streams.logs import LogChange, LogStreams, key_of
-from streams.records.log_match import matcher
-from streams.records.logs import LogFilter, LogLine, LogPage
-from streams.vocabulary import LogLevel as L
-from streams.vocabulary import LogSource as S
+from streams.model.failures import Failure
+from streams.model.log_match import matcher
+from streams.model.logs import LogFilter, LogLine, LogPage
+from streams.model.vocabulary import LogLevel as L
+from streams.model.vocabulary import LogSource as S
+from streams.ports.logs import LogChange, LogStreams, key_of
 
 PAGE = 500
 SAID = (
@@ -63,7 +63,7 @@ class FakeLogs:
             at=at,
             level=level,
             source=source,
-            logger="app.server.happenings",
+            logger="app.server.event_log",
             message=message,
             fields=fields,
             client_id=f"id-{fields['client']}" if "client" in fields else None,

@@ -7,10 +7,10 @@ from msgspec.structs import asdict, replace
 from app.config.describe import described, text_of
 from app.config.sections import ServerSettings
 from app.server.live_settings import FIXED, NEXT_START, ON_THE_SERVER, WHEN_LESS
-from streams.failures import CommandFailed
-from streams.records.base import utc_now
-from streams.records.server_settings import ServerSetting, ServerSettingEdit, ServerSettingsSheet
-from streams.records.settings import SettingSource
+from streams.model.base import utc_now
+from streams.model.failures import CommandFailed
+from streams.model.server_settings import ServerSetting, ServerSettingEdit, ServerSettingsSheet
+from streams.model.settings import SettingSource
 
 _DEFAULT = (SettingSource.DEFAULT, "")
 

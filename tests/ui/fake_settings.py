@@ -6,7 +6,7 @@ from app.config import ConnectionSettings, load_settings
 from app.config.desk import SettingsDesk, open_desk
 from app.config.load import Flags
 from app.config.watch import SettingsWatcher
-from streams.records.settings import CheckResult
+from streams.model.settings import CheckResult
 
 FILE = """\
 # the console of the office

@@ -12,17 +12,17 @@ from reactivex import operators as ops
 from reactivex.abc import DisposableBase
 from reactivex.subject import BehaviorSubject, Subject
 
-from streams.bag import Streams, TableStream
-from streams.failures import Failure
-from streams.records.clients import Client
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion
-from streams.records.link import Latency, Link
-from streams.records.runs import Progress, Run, RunDetails, RunFile, RunName, RunPage, RunResults
-from streams.records.server import Activity, Series, ServerStatus, StorageForecast, Transfer
-from streams.records.server_settings import ServerSettingsSheet
-from streams.snapshot import Delta, Snapshot
+from streams.model.clients import Client
+from streams.model.failures import Failure
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion
+from streams.model.link import Latency, Link
+from streams.model.runs import Progress, Run, RunDetails, RunFile, RunName, RunPage, RunResults
+from streams.model.server import Activity, Series, ServerStatus, StorageForecast, Transfer
+from streams.model.server_settings import ServerSettingsSheet
+from streams.model.snapshot import Delta, Snapshot
+from streams.model.vocabulary import EntryKind, FileResult, FileState, Health, LinkState
 from streams.sources.problems import Judge, Problems
-from streams.vocabulary import EntryKind, FileResult, FileState, Health, LinkState
+from streams.sources.registry import Streams, TableStream
 from tests.ui import fleet
 from tests.ui.fake_analytics import FakeAnalytics
 from tests.ui.fake_database import FakeDatabase

@@ -9,15 +9,15 @@ import flet as ft
 import reactivex as rx
 from reactivex.subject import BehaviorSubject
 
-from streams.records.files import FilePage, FileQuery
-from streams.snapshot import Snapshot
-from streams.vocabulary import Health
+from streams.model.files import FilePage, FileQuery
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import Health
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.components.pager import Turn
-from ui.views.files import FilesView
+from ui.components.data_table.pager import Turn
+from ui.views.files.view import FilesView
 
 
 class Desk:

@@ -5,10 +5,10 @@ Nothing here is random: the same moment gives the same fleet.
 
 from datetime import datetime, timedelta
 
-from streams.records.clients import Client
-from streams.records.files import BackupFile, FilesSummary
-from streams.records.runs import Progress, Run, RunResults
-from streams.records.server import (
+from streams.model.clients import Client
+from streams.model.files import BackupFile, FilesSummary
+from streams.model.runs import Progress, Run, RunResults
+from streams.model.server import (
     Activity,
     Series,
     SeriesPoint,
@@ -16,7 +16,7 @@ from streams.records.server import (
     StorageForecast,
     VerificationStatus,
 )
-from streams.vocabulary import (
+from streams.model.vocabulary import (
     ClientState,
     EntryKind,
     EventKind,

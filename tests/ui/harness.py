@@ -27,10 +27,10 @@ from flet.messaging.protocol import (
 from flet.messaging.session import Session
 from flet.pubsub.pubsub_hub import PubSubHub
 
-from streams.virtual_time import VirtualScheduler
+from streams.testing.virtual_time import VirtualScheduler
 from tests.ui.fake_browser import FakeBrowser
-from ui.context import UiContext
-from ui.mounting import held_in, may_hold_controls, quicken
+from ui.base.context import UiContext
+from ui.shell.flet_mount_patch import held_in, may_hold_controls, quicken
 
 C = TypeVar("C", bound=BaseControl)
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)

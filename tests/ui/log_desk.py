@@ -8,12 +8,12 @@ from typing import Any
 import flet as ft
 import msgspec
 
-from streams.records.logs import LogLine
+from streams.model.logs import LogLine
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.context import Place
-from ui.views.logs import LogsView
+from ui.base.context import Place
+from ui.views.logs.view import LogsView
 
 
 class Desk:

@@ -2,7 +2,7 @@
 
 import flet as ft
 
-from ui.palette import PaletteEntry
+from ui.base.palette import PaletteEntry
 
 
 def entry(label: str, group: str = "Views", **more: object) -> PaletteEntry:

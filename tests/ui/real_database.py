@@ -6,13 +6,13 @@ from typing import Any
 import reactivex as rx
 
 from app.bridge.database.ports import DatabasePorts
+from streams.model.base import utc_now
+from streams.model.vocabulary import Topic
 from streams.operators.spawning import Spawn, task_spawner
-from streams.records.base import utc_now
 from streams.sources.database import DatabaseStreams, build_database
 from streams.sources.feed import FeedItem
 from streams.sources.reading import Reading
-from streams.upkeep import Upkeep
-from streams.vocabulary import Topic
+from streams.state.environment import Upkeep
 
 
 class _SilentFeed:

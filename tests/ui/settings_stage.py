@@ -8,17 +8,17 @@ from typing import Any
 
 from app.config.desk import SettingsDesk
 from app.config.watch import SettingsWatcher
-from app.console import look_of
+from app.console.composition import look_of
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fake_settings import settings_desk
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness
-from ui.app import build_console
-from ui.context import Place
-from ui.messages import Message
-from ui.shell import Shell
-from ui.views.settings import SettingsView
-from ui.views.settings_field import SettingField
+from ui.base.context import Place
+from ui.base.messages import Message
+from ui.shell.app import build_console
+from ui.shell.shell import Shell
+from ui.views.settings.field import SettingField
+from ui.views.settings.view import SettingsView
 
 
 @dataclass

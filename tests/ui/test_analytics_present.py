@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 import pytest
 from msgspec.structs import replace
 
-from streams.records.analytics import (
+from streams.model.analytics import (
     BackupHistory,
     BackupInterval,
     ClientHeat,
@@ -13,15 +13,15 @@ from streams.records.analytics import (
     LoadHistory,
     StorageTrend,
 )
-from streams.records.server import Series, SeriesPoint, StorageForecast
+from streams.model.server import Series, SeriesPoint, StorageForecast
 from tests.ui import fake_analytics
 from tests.ui.harness import NOON
-from ui.components.chart_heat import HeatPlot
-from ui.components.chart_model import BEFORE, BarPlot, LinePlot
-from ui.format import Formatter
-from ui.views.analytics_load import CONSOLE, SERVER, metric_of, present_load, present_storage
-from ui.views.analytics_present import is_idle, present_backups, present_heat, present_success, present_volume
-from ui.views.analytics_range import Range, Span, query_of
+from ui.base.format import Formatter
+from ui.components.charts.heat import HeatPlot
+from ui.components.charts.model import BEFORE, BarPlot, LinePlot
+from ui.views.analytics.load import CONSOLE, SERVER, metric_of, present_load, present_storage
+from ui.views.analytics.present import is_idle, present_backups, present_heat, present_success, present_volume
+from ui.views.analytics.range import Range, Span, query_of
 
 WORDS = Formatter()
 GIB = 1024**3

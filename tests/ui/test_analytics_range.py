@@ -5,17 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.records.analytics import (
+from streams.model.analytics import (
     AnalyticsQuery,
     BackupHistory,
     BackupInterval,
 )
 from tests.ui.harness import NOON
-from ui.components.chart_model import BarPlot, LinePlot
-from ui.components.chart_scale import span_text
-from ui.format import Formatter
-from ui.views.analytics_present import present_backups, present_success
-from ui.views.analytics_range import BadDays, Range, Span, days_of, kept_range, query_of, range_words
+from ui.base.format import Formatter
+from ui.components.charts.model import BarPlot, LinePlot
+from ui.components.charts.scale import span_text
+from ui.views.analytics.present import present_backups, present_success
+from ui.views.analytics.range import BadDays, Range, Span, days_of, kept_range, query_of, range_words
 
 WORDS = Formatter()
 GIB = 1024**3

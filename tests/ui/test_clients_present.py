@@ -5,21 +5,21 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from streams.commands import Outcome
-from streams.records.clients import Client
-from streams.vocabulary import ClientState, RunState
+from streams.model.clients import Client
+from streams.model.vocabulary import ClientState, RunState
+from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.harness import NOON
-from ui.format import Formatter
-from ui.theme import Tone
-from ui.views.client_details_present import (
+from ui.base.format import Formatter
+from ui.base.theme import Tone
+from ui.views.clients.details_present import (
     present_failures,
     present_run_bars,
     present_running,
     present_running_head,
 )
-from ui.views.clients_filters import average_bytes, matcher, present_cards
-from ui.views.clients_present import (
+from ui.views.clients.filters import average_bytes, matcher, present_cards
+from ui.views.clients.present import (
     ClientRow,
     client_columns,
     is_overdue,
@@ -30,7 +30,7 @@ from ui.views.clients_present import (
     present_state,
     present_state_why,
 )
-from ui.views.outcomes import present_outcome, present_verified
+from ui.views.shared.command_results import present_outcome, present_verified
 
 WORDS = Formatter()
 

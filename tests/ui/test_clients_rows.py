@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 
-from streams.records.runs import Progress
-from streams.snapshot import Delta
+from streams.model.runs import Progress
+from streams.model.snapshot import Delta
 from tests.ui import fleet
 from tests.ui.harness import NOON
-from ui.views.clients_rows import ClientRows
+from ui.views.clients.rows import ClientRows
 
 WEB = fleet.client_id("web-01")
 """A client that backs up."""

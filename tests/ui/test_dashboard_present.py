@@ -4,18 +4,17 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from streams.records.runs import RunResults
-from streams.records.server import Activity, StorageForecast
-from streams.vocabulary import ClientState, EventKind, RunState
+from streams.model.runs import RunResults
+from streams.model.server import Activity, StorageForecast
+from streams.model.vocabulary import ClientState, EventKind, RunState
 from tests.ui import fleet
 from tests.ui.harness import NOON
-from ui.format import Formatter
-from ui.theme import Tone
-from ui.views.activity_present import present_activity
-from ui.views.clients_filters import matcher
-from ui.views.clients_present import ClientRow
-from ui.views.dashboard_metrics import METRICS, present_disk
-from ui.views.dashboard_present import (
+from ui.base.format import Formatter
+from ui.base.theme import Tone
+from ui.views.clients.filters import matcher
+from ui.views.clients.present import ClientRow
+from ui.views.dashboard.metrics import METRICS, present_disk
+from ui.views.dashboard.present import (
     present_back_up_all,
     present_day,
     present_forecast,
@@ -23,6 +22,7 @@ from ui.views.dashboard_present import (
     present_run,
     present_safety,
 )
+from ui.views.shared.activity_present import present_activity
 
 WORDS = Formatter()
 

@@ -1,6 +1,6 @@
 """The order of a table: sorted and filtered when told, otherwise it holds still."""
 
-from ui.components.data_table_order import KeyedOrder
+from ui.components.data_table.order import KeyedOrder
 
 
 def order_of(**rows: float | None) -> KeyedOrder[str, float | None]:

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from streams.records.base import utc_now
-from ui.components.data_table_cells import SHORT
-from ui.components.data_table_columns import Column, TextCell, lanes_that_fit
-from ui.components.data_table_keys import Act, Keys, Move, act_of
-from ui.components.data_table_layout import ColumnChoice, Layout, drag_edge, kept_choice, lay_out
-from ui.components.data_table_selection import Selection
-from ui.components.data_table_window import Window
-from ui.format import Formatter
-from ui.views.clients_present import client_columns
-from ui.views.files_present import file_columns
+from streams.model.base import utc_now
+from ui.base.format import Formatter
+from ui.components.data_table.cells import SHORT
+from ui.components.data_table.columns import Column, TextCell, lanes_that_fit
+from ui.components.data_table.keys import Act, Keys, Move, act_of
+from ui.components.data_table.layout import ColumnChoice, Layout, drag_edge, kept_choice, lay_out
+from ui.components.data_table.selection import Selection
+from ui.components.data_table.viewport import Window
+from ui.views.clients.present import client_columns
+from ui.views.files.present import file_columns
 
 ROWS = list("abcdefgh")
 

@@ -7,7 +7,7 @@ import pytest
 import reactivex as rx
 from reactivex import Observable
 
-from streams.records.database import (
+from streams.model.database import (
     Blob,
     CellQuery,
     Key,
@@ -18,9 +18,9 @@ from streams.records.database import (
     Value,
     WholeValue,
 )
-from ui.views import database_copy
-from ui.views.database_copy import row_as_json
-from ui.views.database_present import GridRow, mark_changes
+from ui.views.database import copy_rows as database_copy
+from ui.views.database.copy_rows import row_as_json
+from ui.views.database.present import GridRow, mark_changes
 
 LONG = "ä" * 5_000
 RAW = b"\x80A" * 3_000

@@ -5,11 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.records.database import Blob, LongText, Masked, Value
-from ui.format import Formatter
-from ui.theme import QUIET_INK
-from ui.views.database_present import present_value
-from ui.views.database_times import tells_times, time_of
+from streams.model.database import Blob, LongText, Masked, Value
+from ui.base.format import Formatter
+from ui.base.theme import QUIET_INK
+from ui.views.database.present import present_value
+from ui.views.database.times import tells_times, time_of
 
 AT = datetime(2026, 3, 12, 14, 2, 11, tzinfo=UTC)
 SECONDS = int(AT.timestamp())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.views.database_typing import Typing
+from ui.views.database.autoclose import Typing
 
 CLOSES = {"(": ")", "[": "]", "{": "}", "'": "'", '"': '"', "`": "`"}
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from streams.commands import Outcome
-from streams.file_names import MAX_NAME_BYTES, safe_name
-from streams.new_file import numbered
-from streams.records.files import FilePage, FilesSummary
-from streams.records.server import Transfer
-from streams.vocabulary import FileState, TransferKind, TransferState
+from streams.model.file_names import MAX_NAME_BYTES, safe_name
+from streams.model.files import FilePage, FilesSummary
+from streams.model.new_file import numbered
+from streams.model.server import Transfer
+from streams.model.vocabulary import FileState, TransferKind, TransferState
+from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.harness import NOON
-from ui.format import Formatter
-from ui.theme import Tone
-from ui.views.files_present import (
+from ui.base.format import Formatter
+from ui.base.theme import Tone
+from ui.views.files.present import (
     FileFilter,
     base_name,
     folder_of,
@@ -26,7 +26,7 @@ from ui.views.files_present import (
     present_types,
     present_verified,
 )
-from ui.views.transfers import present_head, present_transfer, transfer_ratio
+from ui.views.files.transfers import present_head, present_transfer, transfer_ratio
 
 WORDS = Formatter()
 

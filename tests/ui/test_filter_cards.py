@@ -2,9 +2,9 @@
 
 import flet as ft
 
+from ui.base.format import UNKNOWN
+from ui.base.theme import INK, Tone
 from ui.components.filter_cards import CardWords, FilterCard, FilterCards
-from ui.format import UNKNOWN
-from ui.theme import INK, Tone
 
 
 def _numbers(cards: FilterCards) -> list[ft.Text]:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ui.format import (
+from ui.base.format import (
     UNKNOWN,
     Formatter,
     Units,

@@ -2,9 +2,9 @@
 
 import flet as ft
 
-from ui.components.data_table_cells import cell_of
-from ui.components.data_table_columns import CellKind, Column, StatusCell, TextCell
-from ui.theme import body_text
+from ui.base.theme import body_text
+from ui.components.data_table.cells import cell_of
+from ui.components.data_table.columns import CellKind, Column, StatusCell, TextCell
 
 NASTY = "invoice\u202efdp.exe\u200b"
 SHOWN = r"invoice\u202efdp.exe\u200b"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ui.context import Place
-from ui.links import (
+from ui.base.context import Place
+from ui.base.deep_links import (
     client_link,
     command_of,
     file_link,

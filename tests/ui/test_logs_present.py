@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.logs import LogChange, key_of
-from streams.records.log_match import Search
-from streams.records.logs import LogFilter, LogLine
-from streams.vocabulary import LogLevel, LogSource
-from ui.context import Place
-from ui.format import Formatter
-from ui.views.logs_arrive import led_to
-from ui.views.logs_buffer import LineBuffer
-from ui.views.logs_present import (
+from streams.model.log_match import Search
+from streams.model.logs import LogFilter, LogLine
+from streams.model.vocabulary import LogLevel, LogSource
+from streams.ports.logs import LogChange, key_of
+from ui.base.context import Place
+from ui.base.format import Formatter
+from ui.views.logs.buffer import LineBuffer
+from ui.views.logs.deeplink import led_to
+from ui.views.logs.paused_lines import Shelf
+from ui.views.logs.present import (
     Piece,
     clock_text,
     copy_text,
@@ -27,7 +28,6 @@ from ui.views.logs_present import (
     present_pieces,
     present_volume,
 )
-from ui.views.logs_shelf import Shelf
 
 AT = datetime(2026, 3, 11, 14, 2, 11, 204000, tzinfo=UTC)
 

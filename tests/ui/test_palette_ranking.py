@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ui.palette_typing import entry
-from ui.palette import MOST, MOST_OF_A_GROUP, Palette, ranked, score
+from ui.base.palette import MOST, MOST_OF_A_GROUP, Palette, ranked, score
 
 NAMES = ("Dashboard", "Clients", "Files", "Database", "Back up all clients", "web-03", "web-13", "db-02")
 

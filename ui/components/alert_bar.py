@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import flet as ft
 
-from ui.theme import SIZE_BODY
+from ui.base.theme import SIZE_BODY
 
 ALERT_INK = ft.Colors.ON_ERROR_CONTAINER
 """The colour of all that stands on the bar."""

@@ -7,10 +7,10 @@ from typing import Any, Final
 import flet as ft
 from reactivex.disposable import SerialDisposable
 
-from ui.bound import BoundView
-from ui.context import UiContext
-from ui.format import rough_duration_text
-from ui.theme import CARD, FLOAT, INK, LINE, RADIUS, SIZE_BODY
+from ui.base.bound_view import BoundView
+from ui.base.context import UiContext
+from ui.base.format import rough_duration_text
+from ui.base.theme import CARD, FLOAT, INK, LINE, RADIUS, SIZE_BODY
 
 PATIENCE_S: Final = 0.3
 """An answer that comes sooner takes the place of the former one without more ado."""

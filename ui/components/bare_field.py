@@ -4,7 +4,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import INK, QUIET_INK, SIZE_BODY, text_style
+from ui.base.theme import INK, QUIET_INK, SIZE_BODY, text_style
 
 
 def bare_field(hint: str, *, size: int = SIZE_BODY, dense: bool = True, **more: Any) -> ft.TextField:

@@ -5,8 +5,8 @@ from typing import Any
 
 import flet as ft
 
+from ui.base.theme import CARD_PADDING, FLOAT, HOVER, LINE, RADIUS, card_title
 from ui.components.frame import framed
-from ui.theme import CARD_PADDING, FLOAT, HOVER, LINE, RADIUS, card_title
 
 
 def card(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
-from ui.theme import CARD, FADE_MS, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, SIZE_SMALL
+from ui.base.theme import CARD, FADE_MS, INK, LINE, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, SIZE_SMALL
 
 
 class ChoiceRow(ft.Row):

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from streams.records.link import Link
-from streams.safe_text import label_text
-from streams.vocabulary import Scope
-from ui.bound import BoundView
+from streams.model.link import Link
+from streams.model.safe_text import label_text
+from streams.model.vocabulary import Scope
+from ui.base.bound_view import BoundView
+from ui.base.context import UiContext
+from ui.base.permissions import Permissions
+from ui.base.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, Tone, body_text
 from ui.components.dialogs import show_dialog
 from ui.components.orders import hold_back
-from ui.context import UiContext
-from ui.permissions import Permissions
-from ui.theme import LINE, QUIET_INK, RADIUS, SIZE_BODY, STRONG, STRONG_FACE, Tone, body_text
 
 _SHOWN_NAMES = 12
 

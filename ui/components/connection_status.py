@@ -7,18 +7,18 @@ from typing import Any, Final
 
 import flet as ft
 
-from streams.bag import Streams
-from streams.commands import Commands
-from streams.records.link import Latency, Link
-from streams.records.server import ServerStatus
-from streams.snapshot import Snapshot
-from streams.vocabulary import LinkState, ServerState
-from ui.bound import BoundView
+from streams.model.link import Latency, Link
+from streams.model.server import ServerStatus
+from streams.model.snapshot import Snapshot
+from streams.model.vocabulary import LinkState, ServerState
+from streams.ports.commands import Commands
+from streams.sources.registry import Streams
+from ui.base.bound_view import BoundView
+from ui.base.context import UiContext
+from ui.base.format import UNKNOWN, Formatter, age_text, count_text, duration_text
+from ui.base.theme import INK, LINE, QUIET_INK, SIZE_BODY, StateLook, Tone, body_text, card_title, look
 from ui.components.card import floating_panel
 from ui.components.status_badge import StatusBadge
-from ui.context import UiContext
-from ui.format import UNKNOWN, Formatter, age_text, count_text, duration_text
-from ui.theme import INK, LINE, QUIET_INK, SIZE_BODY, StateLook, Tone, body_text, card_title, look
 
 ENDS_SOON_S: Final = 3 * 86400
 """A token that ends within so long is shown as a warning."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.context import UiContext
+from ui.base.context import UiContext
 
 
 def show_dialog(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from ui.components.frame import Frame
-from ui.format import UNKNOWN
-from ui.schemes import fade
-from ui.theme import (
+from ui.base.format import UNKNOWN
+from ui.base.schemes import fade
+from ui.base.theme import (
     CARD,
     GAP,
     INK,
@@ -22,6 +21,7 @@ from ui.theme import (
     STRONG_FACE,
     Tone,
 )
+from ui.components.frame import Frame
 
 HEIGHT = 60
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import CARD, LINE, RADIUS
+from ui.base.theme import CARD, LINE, RADIUS
 
 _BESIDE = RADIUS - 1
 """Where what lies beside a corner begins: one point under it, so that no seam can be seen."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.context import context_of
+from ui.base.context import context_of
 
 
 def note_menu(menu: ft.Control, is_open: bool) -> None:

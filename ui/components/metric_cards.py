@@ -6,13 +6,13 @@ from typing import Final, Generic, TypeVar
 
 import flet as ft
 
+from ui.base.format import UNKNOWN, Formatter
+from ui.base.layout import BREAKPOINTS
+from ui.base.theme import GAP, QUIET_INK, Tone, number_text, small_text
 from ui.components.card import card
+from ui.components.charts.sparkline import Sparkline
+from ui.components.loading_states import StateBox
 from ui.components.progress import ProgressLine
-from ui.components.sparkline import Sparkline
-from ui.components.states import StateBox
-from ui.format import UNKNOWN, Formatter
-from ui.room import BREAKPOINTS
-from ui.theme import GAP, QUIET_INK, Tone, number_text, small_text
 
 T = TypeVar("T")
 _ALL: Final = 36

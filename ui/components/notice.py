@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import flet as ft
 
-from streams.safe_text import label_text
+from streams.model.safe_text import label_text
+from ui.base.theme import INK, SIZE_BODY, SIZE_SMALL, Tone
 from ui.components.orders import hold_back
-from ui.theme import INK, SIZE_BODY, SIZE_SMALL, Tone
 
 
 class Notice:

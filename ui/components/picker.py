@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import flet as ft
 
+from ui.base.context import context_of
+from ui.base.format import count_text
+from ui.base.theme import LINE, QUIET_INK, SELECTED, SIZE_BODY, body_text, small_text
 from ui.components.bare_field import bare_field, named
 from ui.components.card import floating_panel
 from ui.components.toolbar import Choice, FilterFace
-from ui.context import context_of
-from ui.format import count_text
-from ui.theme import LINE, QUIET_INK, SELECTED, SIZE_BODY, body_text, small_text
 
 WIDTH: Final = 280
 ROW: Final = 32

@@ -4,7 +4,7 @@ from typing import Any
 
 import flet as ft
 
-from ui.theme import Tone
+from ui.base.theme import Tone
 
 
 class ProgressLine(ft.ProgressBar):

@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
-from streams.safe_text import label_text
-from ui.components.frame import framed
-from ui.components.icon_button import IconButton
-from ui.theme import (
+from streams.model.safe_text import label_text
+from ui.base.theme import (
     INK,
     LINE,
     QUIET_INK,
@@ -19,6 +17,8 @@ from ui.theme import (
     SelectableText,
     text_style,
 )
+from ui.components.frame import framed
+from ui.components.icon_button import IconButton
 
 WIDTH = 360
 

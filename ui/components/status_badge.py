@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import flet as ft
 
-from ui.theme import SIZE_BODY, StateLook, look
+from ui.base.theme import SIZE_BODY, StateLook, look
 
 
 class StatusBadge(ft.Row):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from ui.theme import CARD, FIELD_LINE, INK, QUIET_INK, SELECTED, SIZE_BODY
+from ui.base.theme import CARD, FIELD_LINE, INK, QUIET_INK, SELECTED, SIZE_BODY
 
 HEIGHT = 32
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import flet as ft
 
-from streams.failures import TidewatchError
-from streams.sign_in import AccessPort
+from streams.model.failures import TidewatchError
+from streams.ports.sign_in import AccessPort
+from ui.base.context import UiContext
+from ui.base.theme import QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, Tone
 from ui.components.dialogs import show_dialog
-from ui.context import UiContext
-from ui.theme import QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, Tone
 
 WIDTH = 420
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import flet as ft
 
+from ui.base.context import context_of
+from ui.base.theme import CARD, FIELD_LINE, INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 from ui.components.bare_field import bare_field, named
 from ui.components.icon_button import IconButton
 from ui.components.menus import minded
-from ui.context import context_of
-from ui.theme import CARD, FIELD_LINE, INK, QUIET_INK, RADIUS, SELECTED, SIZE_BODY, Tone
 
 HEIGHT = 36
 

@@ -7,10 +7,7 @@ from typing import Any, TypeVar
 from reactivex import Observable
 
 from app.database.answers import DatabaseAnswers
-from streams.operators.from_aiter import from_aiter
-from streams.operators.from_coro import from_coro
-from streams.operators.spawning import Spawn
-from streams.records.database import (
+from streams.model.database import (
     AnswerQuery,
     CellQuery,
     ColumnFilter,
@@ -19,8 +16,11 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.database_state import CheckResult, DatabaseHealth, Statistics
-from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.model.database_state import CheckResult, DatabaseHealth, Statistics
+from streams.model.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.operators.from_aiter import from_aiter
+from streams.operators.from_coro import from_coro
+from streams.operators.spawning import Spawn
 
 T = TypeVar("T")
 

@@ -47,19 +47,7 @@ from app.database.wire import (
     WireEdge,
     to_cells,
 )
-from streams.failures import (
-    CommandFailed,
-    DatabaseMissing,
-    ServerTooOld,
-    ServerUnreachable,
-    TidewatchError,
-    WrongVersion,
-)
-from streams.new_file import NewFile
-from streams.operators.from_aiter import from_aiter
-from streams.operators.from_coro import from_coro
-from streams.operators.spawning import Spawn
-from streams.records.database import (
+from streams.model.database import (
     AnswerQuery,
     CellQuery,
     ColumnFilter,
@@ -68,11 +56,23 @@ from streams.records.database import (
     TablePage,
     WholeValue,
 )
-from streams.records.database_state import CheckResult, DatabaseHealth, Statistics
-from streams.records.events import DatabaseFrame
-from streams.records.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.model.database_state import CheckResult, DatabaseHealth, Statistics
+from streams.model.events import DatabaseFrame
+from streams.model.failures import (
+    CommandFailed,
+    DatabaseMissing,
+    ServerTooOld,
+    ServerUnreachable,
+    TidewatchError,
+    WrongVersion,
+)
+from streams.model.new_file import NewFile
+from streams.model.statements import ExportFormat, ExportProgress, Plan, SqlResult
+from streams.model.vocabulary import Topic
+from streams.operators.from_aiter import from_aiter
+from streams.operators.from_coro import from_coro
+from streams.operators.spawning import Spawn
 from streams.sources.feed import Feed, FeedItem, Lost, Synced
-from streams.vocabulary import Topic
 
 T = TypeVar("T")
 

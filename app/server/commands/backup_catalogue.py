@@ -18,10 +18,10 @@ from app.catalogue.copies import copy_to
 from app.server.catalogue_backup import FOLDER
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, in_catalogue, say, say_aside
-from app.server.folder import beside
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.vocabulary import AuditAction
+from app.server.data_dir import beside
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import AuditAction
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import argparse
 
 from app.server.check import check
 from app.server.commands.shared import add_data, begin, say, say_aside
-from app.server.folder import STORE_FOLDER, beside
+from app.server.data_dir import STORE_FOLDER, beside
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

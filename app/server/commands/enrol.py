@@ -12,8 +12,8 @@ from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, say, say_aside, with_catalogue
 from app.server.problems import Refused, StartFailed
 from app.server.routes.enrolment import client_name
-from app.tls import join_code
-from streams.vocabulary import AuditAction
+from app.wire.tls import join_code
+from streams.model.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

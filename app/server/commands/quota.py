@@ -9,13 +9,13 @@ import argparse
 
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
-from app.protocol import MAX_QUOTA_BYTES
+from app.runtime.sizes import bytes_of_size
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, client_named, say, with_catalogue
-from app.sizes import bytes_of_size
-from streams.failures import ConfigRejected
-from streams.records.clients import Client
-from streams.vocabulary import AuditAction
+from app.wire.http import MAX_QUOTA_BYTES
+from streams.model.clients import Client
+from streams.model.failures import ConfigRejected
+from streams.model.vocabulary import AuditAction
 
 DEFAULT, NONE = "default", "none"
 

@@ -15,9 +15,9 @@ from app.catalogue.catalogue import Catalogue
 from app.server.check import Report, check
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, in_catalogue, say, say_aside
-from app.server.folder import STORE_FOLDER, alone, held
+from app.server.data_dir import STORE_FOLDER, alone, held
 from app.server.repair import repair
-from streams.vocabulary import AuditAction
+from streams.model.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,12 +17,12 @@ from app.catalogue.revocations import revoked_in
 from app.server.check import check
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin_in, in_catalogue, say, say_aside
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, held
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER, alone, held
 from app.store.layout import Layout
 from app.store.revoked import remember
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.vocabulary import AuditAction
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from app.server.commands.shared import say
-from app.server.folder import write_token
-from streams.failures import ConfigRejected
+from app.server.data_dir import write_token
+from streams.model.failures import ConfigRejected
 
 
 def check_shown(out: Path | None) -> None:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.catalogue.blank import store_known_to
 from app.catalogue.catalogue import Catalogue
-from app.logs import add_log_format, set_up_logs
-from app.process import make_files_private
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, beside
+from app.catalogue.fresh_database import store_known_to
+from app.runtime.logging import add_log_format, set_up_logs
+from app.runtime.process import make_files_private
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER, beside
 from app.server.problems import StartFailed
 from app.store.identity import Identity
 from app.store.layout import Layout
 from app.store.revoked import remember
-from streams.failures import TidewatchError
-from streams.records.clients import Client
-from streams.safe_text import terminal_text
+from streams.model.clients import Client
+from streams.model.failures import TidewatchError
+from streams.model.safe_text import terminal_text
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import check_shown, hand_out, invoker
 from app.server.commands.shared import add_data, begin, say_aside, with_catalogue
-from streams.failures import ConfigRejected
-from streams.records.base import utc_now
-from streams.vocabulary import CONSOLE_SCOPES, AuditAction, Scope
+from streams.model.base import utc_now
+from streams.model.failures import ConfigRejected
+from streams.model.vocabulary import CONSOLE_SCOPES, AuditAction, Scope
 
 MOST_DAYS = 36_500.0
 

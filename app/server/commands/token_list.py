@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.shared import add_data, begin, say, with_catalogue
-from streams.records.base import utc_now
+from streams.model.base import utc_now
 
 HEAD = ("NAME", "SCOPES", "MADE", "ENDS", "LAST USED", "MADE BY")
 

@@ -9,7 +9,7 @@ from app.catalogue.audit_note import AuditNote
 from app.catalogue.catalogue import Catalogue
 from app.server.commands.secrets import invoker
 from app.server.commands.shared import add_data, begin, keep_revoked, say, with_catalogue
-from streams.vocabulary import AuditAction
+from streams.model.vocabulary import AuditAction
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """The table of all routes; what is not in it does not exist."""
 
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.routes.agent import AGENT
 from app.server.routes.analytics import ANALYTICS
 from app.server.routes.clients import CLIENTS

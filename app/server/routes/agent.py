@@ -9,9 +9,17 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from app.batches import BATCH_BYTES, decode_batch
 from app.catalogue.tokens import TokenInfo
-from app.protocol import (
+from app.server.auth import agent_scope, refuse_shut_out
+from app.server.bodies import announced_bytes, read_body
+from app.server.disk import CHECK_BYTES, check_free
+from app.server.dispatch import Route
+from app.server.problems import Refused
+from app.server.services import Room
+from app.server.transfers import OpenTransfer
+from app.store.errors import HashMismatch
+from app.wire.blob_batch import BATCH_BYTES, decode_batch
+from app.wire.http import (
     Accepted,
     AgentClient,
     AgentRun,
@@ -26,17 +34,9 @@ from app.protocol import (
     Vanished,
     VersionPage,
 )
-from app.server.auth import agent_scope, refuse_shut_out
-from app.server.bodies import announced_bytes, read_body
-from app.server.call import Route
-from app.server.disk import CHECK_BYTES, check_free
-from app.server.problems import Refused
-from app.server.room import Room
-from app.server.transfers import OpenTransfer
-from app.store.errors import HashMismatch
-from app.wire_limits import MAX_LABEL, Number, Size, spoken
-from streams.records.runs import Run
-from streams.vocabulary import RunState, Scope, TransferKind, TransferState
+from app.wire.limits import MAX_LABEL, Number, Size, spoken
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState, Scope, TransferKind, TransferState
 
 log = structlog.stdlib.get_logger(__name__)
 

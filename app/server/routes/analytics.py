@@ -1,9 +1,9 @@
 """Routes about the past of the whole fleet and of the server."""
 
-from app.server.call import Route
-from app.server.room import Room
-from streams.records.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
-from streams.vocabulary import Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from streams.model.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
+from streams.model.vocabulary import Scope
 
 
 async def backups(room: Room, query: AnalyticsQuery) -> BackupHistory:

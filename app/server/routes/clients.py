@@ -1,11 +1,11 @@
 """Routes about clients: who they are, and what is asked of them."""
 
-from app.protocol import BackupRequest, ClientIds, ClientList, Goal, QuotaRequest
-from app.server.call import Route
-from app.server.room import Room
-from streams.commands import Outcome
-from streams.records.clients import Client
-from streams.vocabulary import AuditAction, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from app.wire.http import BackupRequest, ClientIds, ClientList, Goal, QuotaRequest
+from streams.model.clients import Client
+from streams.model.vocabulary import AuditAction, Scope
+from streams.ports.commands import Outcome
 
 
 async def clients(room: Room) -> ClientList:

@@ -7,20 +7,20 @@ import msgspec
 import structlog
 from aiohttp import ClientConnectionError, web
 
-from app.attributes import content_bytes
-from app.batches import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
-from app.protocol import VersionIds
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.error_answers import abort
 from app.server.problems import Refused
-from app.server.room import Room
+from app.server.services import Room
 from app.server.sparse import with_holes
 from app.store.errors import BlobMissing, Damaged, StoreFailure
-from streams.records.files import FileVersion
-from streams.records.server import Transfer
-from streams.vocabulary import AuditAction, FileState, Scope, TransferKind, TransferState
+from app.wire.attributes import content_bytes
+from app.wire.blob_batch import BATCH_BLOB_BYTES, BATCH_BYTES, encode_batch
+from app.wire.http import VersionIds
+from streams.model.files import FileVersion
+from streams.model.server import Transfer
+from streams.model.vocabulary import AuditAction, FileState, Scope, TransferKind, TransferState
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -32,18 +32,18 @@ from app.database.wire import (
     framed_piece,
     of_filter,
 )
-from app.protocol import encode
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.large_answers import send_piece
 from app.server.problems import Refused
-from app.server.room import Room
-from app.wire_limits import clipped
-from streams.records.base import Record
-from streams.records.database import Outline
-from streams.records.database_state import CheckResult, DatabaseHealth, Statistics
-from streams.records.statements import Plan
-from streams.safe_text import screen_text
-from streams.vocabulary import AuditAction, Scope
+from app.server.services import Room
+from app.wire.http import encode
+from app.wire.limits import clipped
+from streams.model.base import Record
+from streams.model.database import Outline
+from streams.model.database_state import CheckResult, DatabaseHealth, Statistics
+from streams.model.safe_text import screen_text
+from streams.model.statements import Plan
+from streams.model.vocabulary import AuditAction, Scope
 
 NOTED_CHARS = 300
 """Of the statement of an export, in its row of the audit record."""

@@ -5,14 +5,14 @@ from msgspec.structs import replace
 
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
-from app.protocol import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.peers import network_of
 from app.server.problems import Refused
-from app.server.room import Room
-from app.tls import join_code
-from streams.failures import TidewatchError
-from streams.vocabulary import AuditAction, Scope
+from app.server.services import Room
+from app.wire.http import EnrolmentReply, EnrolmentRequest, EnrolReply, EnrolRequest
+from app.wire.tls import join_code
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import AuditAction, Scope
 
 NAME_LENGTH = 100
 

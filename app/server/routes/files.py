@@ -8,12 +8,12 @@ from aiohttp import web
 
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.tokens import TokenInfo
-from app.protocol import FileIds, TreeState, VersionPage
-from app.server.call import Route
-from app.server.room import Room
-from streams.commands import Outcome
-from streams.records.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
-from streams.vocabulary import AuditAction, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from app.wire.http import FileIds, TreeState, VersionPage
+from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
+from streams.model.vocabulary import AuditAction, Scope
+from streams.ports.commands import Outcome
 
 
 class TreeStateQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.problems import Refused
-from app.server.room import Room
-from streams.records.logs import PAGE_LINES, LogFilter, LogPage
-from streams.vocabulary import LogLevel, LogSource, Scope
+from app.server.services import Room
+from streams.model.logs import PAGE_LINES, LogFilter, LogPage
+from streams.model.vocabulary import LogLevel, LogSource, Scope
 
 MOST_LINES = 2000
 

@@ -8,13 +8,13 @@ from aiohttp import web
 
 from app.catalogue.errors import UnknownVersion
 from app.catalogue.tokens import TokenInfo
-from app.protocol import TreeState, VersionIds, VersionPage
 from app.server.auth import agent_scope
-from app.server.call import Route
-from app.server.room import Room
+from app.server.dispatch import Route
 from app.server.routes.content import ContentQuery, send_small, send_version
 from app.server.routes.files import note_list
-from streams.vocabulary import Scope
+from app.server.services import Room
+from app.wire.http import TreeState, VersionIds, VersionPage
+from streams.model.vocabulary import Scope
 
 
 class OwnTreeQuery(msgspec.Struct, frozen=True, kw_only=True):

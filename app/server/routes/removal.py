@@ -1,10 +1,10 @@
 """Routes about removing clients for good."""
 
-from app.server.call import Route
-from app.server.room import Room
-from streams.records.clients import Client, ClientHoldings
-from streams.records.runs import Run
-from streams.vocabulary import AuditAction, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from streams.model.clients import Client, ClientHoldings
+from streams.model.runs import Run
+from streams.model.vocabulary import AuditAction, Scope
 
 
 async def holdings(room: Room, client_id: str) -> ClientHoldings:

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import msgspec
 
-from app.protocol import ActiveRuns
-from app.server.call import Route
-from app.server.room import Room
-from streams.records.runs import Run, RunDetails, RunPage, RunResults
-from streams.vocabulary import AuditAction, RunState, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from app.wire.http import ActiveRuns
+from streams.model.runs import Run, RunDetails, RunPage, RunResults
+from streams.model.vocabulary import AuditAction, RunState, Scope
 
 
 class RunsQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,14 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from app.protocol import SERVER_NAME, Health, server_id_of
-from app.server.call import Route
+from app.runtime.version import VERSION
+from app.server.dispatch import Route
 from app.server.metrics import exposition
 from app.server.openapi import description
-from app.server.room import Room
-from app.version import VERSION
-from streams.records.events import PROTOCOL_VERSION
-from streams.vocabulary import Scope
+from app.server.services import Room
+from app.wire.http import SERVER_NAME, Health, server_id_of
+from streams.model.events import PROTOCOL_VERSION
+from streams.model.vocabulary import Scope
 
 
 async def health(room: Room) -> Health:

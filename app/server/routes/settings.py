@@ -4,10 +4,10 @@ from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
 from app.server.audit_calls import NOTED, ORDER
-from app.server.call import Route
-from app.server.room import Room
-from streams.records.server_settings import ServerSettingEdits, ServerSettingsSheet
-from streams.vocabulary import AuditAction, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from streams.model.server_settings import ServerSettingEdits, ServerSettingsSheet
+from streams.model.vocabulary import AuditAction, Scope
 
 
 async def settings(room: Room) -> ServerSettingsSheet:

@@ -4,10 +4,10 @@ from aiohttp import web
 
 from app.catalogue.tokens import TokenInfo
 from app.server.auth import agent_scope
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.event_socket import serve_console
-from app.server.room import Room
-from streams.vocabulary import Scope
+from app.server.services import Room
+from streams.model.vocabulary import Scope
 
 
 async def events(room: Room, request: web.Request, token: TokenInfo) -> web.StreamResponse:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import msgspec
 
-from app.protocol import ServerStateReply, StopRequest
-from app.server.call import Route
-from app.server.room import Room
-from streams.records.base import utc_now
-from streams.records.server import Activity, Series, ServerStatus, StorageForecast
-from streams.vocabulary import AuditAction, Scope
+from app.server.dispatch import Route
+from app.server.services import Room
+from app.wire.http import ServerStateReply, StopRequest
+from streams.model.base import utc_now
+from streams.model.server import Activity, Series, ServerStatus, StorageForecast
+from streams.model.vocabulary import AuditAction, Scope
 
 SERIES = (
     "cpu_ratio",

@@ -6,13 +6,13 @@ from typing import Annotated
 import msgspec
 
 from app.catalogue.tokens import TokenInfo
-from app.protocol import TokenRequest
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.problems import Refused
-from app.server.room import Room
-from streams.records.base import utc_now
-from streams.records.tokens import ConsoleToken, NewToken
-from streams.vocabulary import AuditAction, Scope
+from app.server.services import Room
+from app.wire.http import TokenRequest
+from streams.model.base import utc_now
+from streams.model.tokens import ConsoleToken, NewToken
+from streams.model.vocabulary import AuditAction, Scope
 
 TokenId = Annotated[int, msgspec.Meta(ge=0)]
 

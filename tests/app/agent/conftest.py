@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.agent.index import Index
-from app.batches import BATCH_BLOB_BYTES
+from app.wire.blob_batch import BATCH_BLOB_BYTES
 from tests.app.agent.machines import HeldUpload
 
 

@@ -14,11 +14,11 @@ from app.agent.content_source import LargeContent
 from app.agent.upload import Uploader
 from app.server.limits import Limits
 from app.server.ports import ServedTls
-from app.server.room import Room
 from app.server.run import ServerInfo, running_room
-from app.tls import join_code
-from streams.records.runs import Run
-from streams.vocabulary import RunState
+from app.server.services import Room
+from app.wire.tls import join_code
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState
 from tests.servers import lay_blank
 
 

@@ -1,9 +1,9 @@
 """What a backup tells of its end: its numbers, and the first names that could not be backed up."""
 
 from app.agent.counts import Counts
-from app.protocol import FailedName
-from app.wire_limits import MAX_RUN_NAMES
-from streams.vocabulary import RunState
+from app.wire.http import FailedName
+from app.wire.limits import MAX_RUN_NAMES
+from streams.model.vocabulary import RunState
 
 
 def test_the_end_names_what_is_missing_and_what_could_not_be_read() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.agent import ignore
 from app.agent.ignore import CannotApply, Ignore
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 PIECES = (
     b"*", b"**", b"?", b"/", b"/**/", b"**/", b"/**", b"[ab]", b"[!a]", b"[a-c]", b"[[:upper:]]", b"[]a]",

@@ -8,7 +8,7 @@ import pytest
 
 from app.agent.index import UNSURE, FullRow, Index
 from app.agent.index_file import IndexDamaged
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 
 
 def row(folder: bytes, name: bytes, size: int = 1) -> FullRow:

@@ -17,7 +17,7 @@ from app.agent.left_out import (
     Exclusions,
 )
 from app.agent.scan import Scanner
-from app.protocol import server_id_of
+from app.wire.http import server_id_of
 from tests.app.agent.test_scan import found, names, settle
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from app.agent.backoff import Backoff
 from app.agent.failures import Refusal
-from app.agent.patience import Patience
-from app.protocol import Problem
-from streams.failures import ServerUnreachable
+from app.agent.retry import Patience
+from app.wire.http import Problem
+from streams.model.failures import ServerUnreachable
 
 SHORT_S = 0.05
 

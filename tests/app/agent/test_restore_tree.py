@@ -17,9 +17,9 @@ from app.agent.restore_plan import Item
 from app.agent.restore_tree import TargetTree
 from app.agent.system.posix import PosixFileSystem
 from app.agent.target_file import InTheWay
-from streams.failures import ConfigRejected
-from streams.records.attributes import Attributes
-from streams.vocabulary import EntryKind
+from streams.model.attributes import Attributes
+from streams.model.failures import ConfigRejected
+from streams.model.vocabulary import EntryKind
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from app.agent.noted import noted
 from app.agent.reading import FileReader
 from app.agent.scan import Scanner
 from app.agent.system.posix import PosixFileSystem
-from streams.failures import ConfigRejected
+from streams.model.failures import ConfigRejected
 from tests.app.agent.trees import make_odd_tree, write
 
 PAST_NS = 10**18

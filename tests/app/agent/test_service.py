@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 from app.agent.link import ShutOut
 from app.agent.service import Service
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.vocabulary import ClientState
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.vocabulary import ClientState
 
 
 def test_a_service_that_is_shut_out_says_so_once_each_time() -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from app.agent.terminal import Terminal, complain
-from streams.failures import TidewatchError
+from streams.model.failures import TidewatchError
 
 MIB = 1024 * 1024
 

@@ -13,20 +13,20 @@ from app.bridge.access import KeptAccess
 from app.bridge.server_bridge import ServerBridge, open_bridge
 from app.config import ConnectionSettings, Settings
 from app.config.sections import PollingSettings, ServerSettings, StreamSettings
-from app.protocol import AgentEntry
 from app.server.ports import ServedTls
-from app.server.room import Room
 from app.server.run import ServerInfo, running_room
-from streams.bag import Streams
+from app.server.services import Room
+from app.wire.http import AgentEntry
+from streams.core.schedulers import LoopScheduler
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.vocabulary import EntryKind, RunTrigger
 from streams.operators.spawning import task_spawner
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.schedulers import LoopScheduler
 from streams.sources.build import build_streams
 from streams.sources.latency import LatencyMeter
-from streams.state import StateManager
-from streams.upkeep import Upkeep
-from streams.vocabulary import EntryKind, RunTrigger
+from streams.sources.registry import Streams
+from streams.state.environment import Upkeep
+from streams.state.manager import StateManager
 from tests.servers import lay_blank
 
 QUICK = Settings(

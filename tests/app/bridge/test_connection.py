@@ -9,10 +9,10 @@ from typing import Any, cast
 
 from app.bridge.connection import ConnectionManager
 from app.bridge.realtime import RealtimeUpdater, SocketDown, SocketNews, SocketPong, SocketUp
-from streams.failures import CommandFailed, ServerRefused, WrongVersion
-from streams.schedulers import LoopScheduler
-from streams.subjects import LoopSubject
-from streams.vocabulary import LinkState
+from streams.core.schedulers import LoopScheduler
+from streams.core.subjects import LoopSubject
+from streams.model.failures import CommandFailed, ServerRefused, WrongVersion
+from streams.model.vocabulary import LinkState
 
 
 class _Socket:

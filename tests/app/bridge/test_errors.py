@@ -15,7 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from app.bridge.errors import refusal, translate, translated
-from streams.failures import (
+from streams.model.failures import (
     CommandFailed,
     DatabaseDamaged,
     DatabaseLocked,

@@ -4,8 +4,8 @@ import pytest
 
 from app.bridge.address import Address
 from app.bridge.http import HttpClient
-from streams.failures import ServerUnreachable
-from streams.records.server import ServerStatus
+from streams.model.failures import ServerUnreachable
+from streams.model.server import ServerStatus
 
 
 async def test_who_still_asks_when_the_console_ends_gets_a_failure_and_not_a_fault() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.bridge.listeners import Listeners
-from streams.records.events import Event
-from streams.vocabulary import EventKind, Topic
+from streams.model.events import Event
+from streams.model.vocabulary import EventKind, Topic
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

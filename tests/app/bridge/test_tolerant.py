@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bridge.tolerant import salvaged, salvaged_frame
-from app.protocol import ClientList, encode
-from streams.records.clients import Client
-from streams.records.events import Event, Hello, ProgressFrame
-from streams.records.runs import Progress
-from streams.vocabulary import ClientState, EventKind, Topic
+from app.wire.http import ClientList, encode
+from streams.model.clients import Client
+from streams.model.events import Event, Hello, ProgressFrame
+from streams.model.runs import Progress
+from streams.model.vocabulary import ClientState, EventKind, Topic
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = Client(id="1" * 32, name="good", state=ClientState.ONLINE, created_at=AT, goal_s=60)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.catalogue.catalogue import Catalogue
-from app.server.folder import CATALOGUE_FILE
-from streams.records.events import Event
+from app.server.data_dir import CATALOGUE_FILE
+from streams.model.events import Event
 from tests.app.catalogue.seeds import Clock, Uptime
 from tests.servers import lay_blank
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from app.catalogue.catalogue import Catalogue
-from app.protocol import Accepted, AgentEntry, FinishRun
-from streams.records.clients import Client
-from streams.records.events import Event
-from streams.records.runs import Run
-from streams.vocabulary import EntryKind, RunState, RunTrigger
+from app.wire.http import Accepted, AgentEntry, FinishRun
+from streams.model.clients import Client
+from streams.model.events import Event
+from streams.model.runs import Run
+from streams.model.vocabulary import EntryKind, RunState, RunTrigger
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

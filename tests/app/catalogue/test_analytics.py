@@ -13,17 +13,17 @@ import pytest
 
 from app.catalogue import migrate
 from app.catalogue.analytics_period import MOST_POINTS, Period, period_of
+from app.catalogue.bulk_insert import HistoryClient, HistoryRun, write_history
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
-from app.catalogue.history import HistoryClient, HistoryRun, write_history
 from app.catalogue.metrics import KEPT
 from app.catalogue.totals import MAX_TOTAL
 from app.catalogue.wall_clock import wall_clock
-from app.protocol import FinishRun
-from streams.records.analytics import AnalyticsQuery, BackupInterval
-from streams.vocabulary import RunState, RunTrigger
+from app.wire.http import FinishRun
+from streams.model.analytics import AnalyticsQuery, BackupInterval
+from streams.model.vocabulary import RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, add, enrol, entry
-from ui.views.analytics_range import SPAN_S, Range, Span, query_of
+from ui.views.analytics.range import SPAN_S, Range, Span, query_of
 
 STATES = (RunState.COMPLETE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED)
 HOUR, DAY = 3600, 86400

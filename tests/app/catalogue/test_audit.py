@@ -15,9 +15,9 @@ from app.catalogue import audit_chain
 from app.catalogue.audit_chain import HEAD_FILE, prove, read_head
 from app.catalogue.audit_note import LONGEST_TEXT, AuditNote
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.wellness import check_audit
-from streams.records.logs import LogFilter
-from streams.vocabulary import AuditAction, LogLevel, LogSource
+from app.catalogue.maintenance import check_audit
+from streams.model.logs import LogFilter
+from streams.model.vocabulary import AuditAction, LogLevel, LogSource
 from tests.app.catalogue.seeds import Clock, enrol
 
 ALL = LogFilter()

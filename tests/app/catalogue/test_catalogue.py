@@ -20,10 +20,10 @@ from app.catalogue.errors import (
 from app.catalogue.schema import SCHEMA_VERSION, metadata
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
-from streams.failures import NotADatabase
-from streams.records.base import utc_now
-from streams.records.events import Event
-from streams.vocabulary import ClientState, EventKind
+from streams.model.base import utc_now
+from streams.model.events import Event
+from streams.model.failures import NotADatabase
+from streams.model.vocabulary import ClientState, EventKind
 from tests.app.catalogue.seeds import back_up, enrol, entry, replayed
 from tests.servers import lay_blank
 

@@ -11,8 +11,8 @@ from app.catalogue.errors import CodeExpired
 from app.catalogue.known_time import KnownTime
 from app.catalogue.schema import meta
 from app.catalogue.transaction import Transaction
-from app.protocol import FinishRun
-from streams.vocabulary import RunState, RunTrigger, Scope
+from app.wire.http import FinishRun
+from streams.model.vocabulary import RunState, RunTrigger, Scope
 from tests.app.catalogue.seeds import Clock, Uptime, back_up, enrol, entry
 
 

@@ -13,9 +13,9 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, BlobsMissing
 from app.catalogue.schema import SCHEMA_VERSION
 from app.catalogue.totals import MAX_TOTAL
-from app.protocol import FinishRun
-from streams.records.files import FileQuery
-from streams.vocabulary import RunState, RunTrigger
+from app.wire.http import FinishRun
+from streams.model.files import FileQuery
+from streams.model.vocabulary import RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 
 

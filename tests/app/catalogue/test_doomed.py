@@ -15,8 +15,8 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.doomed import revive
 from app.catalogue.schema import blobs, doomed_contents
 from app.catalogue.transaction import Transaction
-from streams.records.clients import Client
-from streams.records.files import FileQuery
+from streams.model.clients import Client
+from streams.model.files import FileQuery
 from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, sha
 
 

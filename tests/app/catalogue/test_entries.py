@@ -15,11 +15,11 @@ from app.catalogue.errors import (
     UnknownVersion,
 )
 from app.catalogue.paths import path_of, suffix_of
-from app.protocol import AgentEntry
-from streams.records.clients import Client
-from streams.records.events import Event
-from streams.records.files import FileQuery
-from streams.vocabulary import EntryKind, EventKind, FileState, RunTrigger
+from app.wire.http import AgentEntry
+from streams.model.clients import Client
+from streams.model.events import Event
+from streams.model.files import FileQuery
+from streams.model.vocabulary import EntryKind, EventKind, FileState, RunTrigger
 from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, folder, link, send, sha
 
 

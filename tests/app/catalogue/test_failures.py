@@ -24,8 +24,8 @@ from app.catalogue.errors import (
 )
 from app.catalogue.writer import Writer
 from app.server.problems import STATUS_OF_CODE
-from streams.failures import NotADatabase, TidewatchError
-from streams.records.events import Event
+from streams.model.events import Event
+from streams.model.failures import NotADatabase, TidewatchError
 from tests.app.catalogue.seeds import enrol
 
 

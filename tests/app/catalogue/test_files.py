@@ -13,8 +13,8 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, UnknownRun
 from app.catalogue.paging import ORDERS
 from app.catalogue.paths import key_of
-from streams.records.files import BackupFile, FileQuery
-from streams.vocabulary import FileState, RunTrigger
+from streams.model.files import BackupFile, FileQuery
+from streams.model.vocabulary import FileState, RunTrigger
 from tests.app.catalogue.bounds import set_bounds
 from tests.app.catalogue.seeds import START, Clock, back_up, enrol, entry, folder
 

@@ -8,9 +8,9 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, UnknownFile
-from streams.records.events import Event
-from streams.records.files import FileQuery, FilesSummary
-from streams.vocabulary import EventKind, FileState, RunTrigger
+from streams.model.events import Event
+from streams.model.files import FileQuery, FilesSummary
+from streams.model.vocabulary import EventKind, FileState, RunTrigger
 from tests.app.catalogue.seeds import Clock, ForgetfulStore, back_up, enrol, entry, folder, sha
 
 

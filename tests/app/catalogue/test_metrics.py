@@ -2,13 +2,13 @@ from datetime import timedelta
 
 import pytest
 
+from app.catalogue.bulk_insert import HistoryClient, HistoryRun, write_history
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
 from app.catalogue.forecast import forecast
-from app.catalogue.history import HistoryClient, HistoryRun, write_history
-from streams.records.events import Event
-from streams.records.files import FileQuery
-from streams.vocabulary import EventKind, FileState, RunState, Topic
+from streams.model.events import Event
+from streams.model.files import FileQuery
+from streams.model.vocabulary import EventKind, FileState, RunState, Topic
 from tests.app.catalogue.seeds import START, Clock, back_up, enrol, entry, folder, replayed, sha
 
 DAY = timedelta(days=1)

@@ -17,9 +17,9 @@ from sqlalchemy import Engine, event
 from app.catalogue import batch_write
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.paging import ORDERS
-from app.protocol import FinishRun
-from streams.records.files import FilePage, FileQuery
-from streams.vocabulary import FileState, RunState, RunTrigger
+from app.wire.http import FinishRun
+from streams.model.files import FilePage, FileQuery
+from streams.model.vocabulary import FileState, RunState, RunTrigger
 from tests.app.catalogue.bounds import set_bounds
 from tests.app.catalogue.seeds import START, Clock, ForgetfulStore, add, back_up, enrol, entry, send, sha
 

@@ -11,9 +11,9 @@ from app.catalogue import purge
 from app.catalogue.batch_write import Step, in_steps
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.writer import Writer
-from streams.records.files import FileQuery
-from streams.records.runs import Run
-from streams.vocabulary import FileState
+from streams.model.files import FileQuery
+from streams.model.runs import Run
+from streams.model.vocabulary import FileState
 from tests.app.catalogue.seeds import Clock, back_up, enrol, entry
 
 DELETED = FileQuery(state=FileState.DELETED, limit=500)

@@ -7,8 +7,8 @@ import pytest
 from app.catalogue import files as files_module
 from app.catalogue import readable
 from app.catalogue.catalogue import Catalogue
-from streams.records.files import FileQuery
-from streams.vocabulary import RunState, RunTrigger
+from streams.model.files import FileQuery
+from streams.model.vocabulary import RunState, RunTrigger
 from tests.app.catalogue.seeds import back_up, enrol, entry
 
 

@@ -14,9 +14,9 @@ from app.catalogue.schema import metadata
 from app.catalogue.search_check import search_findings
 from app.catalogue.tokens import AGENT_ONLY
 from app.catalogue.transaction import Transaction
-from streams.records.events import Event
-from streams.records.files import FileQuery
-from streams.vocabulary import EventKind, FileState, RunTrigger, Topic
+from streams.model.events import Event
+from streams.model.files import FileQuery
+from streams.model.vocabulary import EventKind, FileState, RunTrigger, Topic
 from tests.app.catalogue.seeds import ForgetfulStore, back_up, enrol, entry, sha
 
 

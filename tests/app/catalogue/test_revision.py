@@ -1,8 +1,8 @@
 """The revision of a client's tree changes with every change of its files, and with nothing else."""
 
 from app.catalogue.catalogue import Catalogue
-from app.protocol import FinishRun
-from streams.vocabulary import ClientState, RunState, RunTrigger
+from app.wire.http import FinishRun
+from streams.model.vocabulary import ClientState, RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry
 
 

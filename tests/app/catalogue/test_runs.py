@@ -2,10 +2,10 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, ClientDisconnected, RunEnded, UnknownRun
-from app.protocol import FailedName, FinishRun
-from app.wire_limits import MAX_RUN_NAMES
-from streams.records.events import Event
-from streams.vocabulary import ClientState, EventKind, FileResult, RunState, RunTrigger
+from app.wire.http import FailedName, FinishRun
+from app.wire.limits import MAX_RUN_NAMES
+from streams.model.events import Event
+from streams.model.vocabulary import ClientState, EventKind, FileResult, RunState, RunTrigger
 from tests.app.catalogue.seeds import Clock, add, back_up, enrol, entry, folder
 
 

@@ -14,9 +14,9 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.slowness import note_slow, shape
-from app.catalogue.wellness import check, checkpoint
-from app.logs import set_up_logs
+from app.catalogue.maintenance import check, checkpoint
+from app.catalogue.slow_query_log import note_slow, shape
+from app.runtime.logging import set_up_logs
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from app.catalogue.search import (
     trigrams,
 )
 from app.catalogue.search_check import search_findings
-from streams.records.files import FileQuery
-from streams.vocabulary import RunTrigger
+from streams.model.files import FileQuery
+from streams.model.vocabulary import RunTrigger
 from tests.app.catalogue.seeds import Clock, back_up, enrol, entry, folder
 
 PATHS = (

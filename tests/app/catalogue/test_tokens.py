@@ -6,8 +6,8 @@ import pytest
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery, CodeExpired, CodeUsed, WrongCode
 from app.catalogue.tokens import TokenInfo
-from streams.records.events import Event
-from streams.vocabulary import ClientState, EventKind, Scope
+from streams.model.events import Event
+from streams.model.vocabulary import ClientState, EventKind, Scope
 from tests.app.catalogue.seeds import Clock, enrol
 
 

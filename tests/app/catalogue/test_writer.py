@@ -14,9 +14,9 @@ from app.catalogue.batch_write import MAX_ROWS, MIN_ROWS, in_steps, next_rows
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import FLOW, Writer
-from streams.records.base import utc_now
-from streams.records.files import FileQuery
-from streams.vocabulary import EventKind
+from streams.model.base import utc_now
+from streams.model.files import FileQuery
+from streams.model.vocabulary import EventKind
 from tests.app.catalogue.seeds import back_up, enrol, entry
 from tests.servers import lay_blank
 

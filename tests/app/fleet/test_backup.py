@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from app.agent_frames import AgentProgress
-from app.batches import decode_batch
 from app.fleet.backup import Backup
 from app.fleet.content import Contents, SimFile
 from app.fleet.disk import Disk
 from app.fleet.roster import Temper, make_roster
-from app.protocol import Accepted, BatchStored, BlobStored, FinishRun, MissingBlob, MissingReply
-from streams.records.base import utc_now
-from streams.records.runs import Run
-from streams.virtual_loop import run_virtual
-from streams.vocabulary import RunState, RunTrigger
+from app.wire.agent_socket import AgentProgress
+from app.wire.blob_batch import decode_batch
+from app.wire.http import Accepted, BatchStored, BlobStored, FinishRun, MissingBlob, MissingReply
+from streams.model.base import utc_now
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState, RunTrigger
+from streams.testing.virtual_loop import run_virtual
 
 OLD = [SimFile(f"/srv/old-{number}.txt", 50_000, 1) for number in range(40)]
 NEW = [SimFile(f"/srv/new-{number}.txt", 30_000, 2) for number in range(20)]

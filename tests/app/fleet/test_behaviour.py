@@ -22,10 +22,10 @@ from app.fleet.behaviour import (
 from app.fleet.conductor import Conductor
 from app.fleet.disk import Disk
 from app.fleet.fleet_clock import FleetClock
-from app.fleet.past import HISTORY_DAYS, PastRun, make_past
 from app.fleet.roster import DAY_S, Machine, Temper, make_roster
-from streams.virtual_loop import run_virtual
-from streams.vocabulary import RunState, RunTrigger
+from app.fleet.synthetic_history import HISTORY_DAYS, PastRun, make_past
+from streams.model.vocabulary import RunState, RunTrigger
+from streams.testing.virtual_loop import run_virtual
 
 NOW_S = 1_760_000_000.0
 SEED = 1256

@@ -9,7 +9,7 @@ from app.fleet.conductor import MAX_LATE_S, Conductor
 from app.fleet.disk import Disk
 from app.fleet.fleet_clock import FleetClock
 from app.fleet.roster import DAY_S, make_roster
-from streams.vocabulary import RunTrigger
+from streams.model.vocabulary import RunTrigger
 
 NOW_S = 1_760_000_000.0
 

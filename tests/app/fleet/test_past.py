@@ -3,9 +3,9 @@ import re
 import pytest
 
 from app.fleet.content import SimFile
-from app.fleet.past import HISTORY_DAYS, Past, make_past
 from app.fleet.roster import DAY_S, FLAKY_REASONS, Machine, Temper, make_roster
-from streams.vocabulary import RunState
+from app.fleet.synthetic_history import HISTORY_DAYS, Past, make_past
+from streams.model.vocabulary import RunState
 
 NOW_S = 1_760_000_000.0
 SEED = 5

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 
-from app.logs import set_up_logs
+from app.runtime.logging import set_up_logs
 from tests.servers import RunningServer, a_server
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.protocol import Problem
 from app.server.problems import STATUS_OF_CODE
 from app.server.routes import ROUTES
-from streams.vocabulary import Scope
+from app.wire.http import Problem
+from streams.model.vocabulary import Scope
 from tests.app.server.test_forged_agent import GOOD, all_answers_decode
 from tests.servers import Agent, RunningServer, a_server, sha256_of
 

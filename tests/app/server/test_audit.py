@@ -14,13 +14,13 @@ from app.catalogue.copies import copy_to, restore
 from app.server import audit_budgets as limits
 from app.server.audit import Audit
 from app.server.commands import shared
-from app.server.folder import CATALOGUE_FILE
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.records.files import FilePage
-from streams.records.logs import LogLine, LogPage
-from streams.records.tokens import NewToken
-from streams.vocabulary import AuditAction, EventKind, LogLevel
+from app.server.data_dir import CATALOGUE_FILE
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.files import FilePage
+from streams.model.logs import LogLine, LogPage
+from streams.model.tokens import NewToken
+from streams.model.vocabulary import AuditAction, EventKind, LogLevel
 from tests.servers import RunningServer, a_server, until
 
 

@@ -16,11 +16,11 @@ from app.catalogue.audit_intents import UNANSWERED
 from app.catalogue.audit_note import AuditNote
 from app.catalogue.copies import copy_to
 from app.catalogue.errors import CatalogueFull
-from app.server.folder import CATALOGUE_FILE, beside
-from streams.records.base import utc_now
-from streams.records.files import FilePage
-from streams.records.logs import LogLine, LogPage
-from streams.vocabulary import AuditAction
+from app.server.data_dir import CATALOGUE_FILE, beside
+from streams.model.base import utc_now
+from streams.model.files import FilePage
+from streams.model.logs import LogLine, LogPage
+from streams.model.vocabulary import AuditAction
 from tests.servers import RunningServer, a_server, until
 
 NOTE = AuditNote(action=AuditAction.REVOKE_TOKEN, who="user backup", target="desk")

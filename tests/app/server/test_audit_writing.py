@@ -17,9 +17,9 @@ from app.catalogue.errors import CatalogueFull
 from app.server import audit as limits
 from app.server import audit_budgets
 from app.server.audit import Audit
-from app.server.folder import CATALOGUE_FILE
-from streams.records.logs import LogPage
-from streams.vocabulary import AuditAction
+from app.server.data_dir import CATALOGUE_FILE
+from streams.model.logs import LogPage
+from streams.model.vocabulary import AuditAction
 from tests.servers import RunningServer, a_server, until
 
 

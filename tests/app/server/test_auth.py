@@ -4,8 +4,8 @@ from aiohttp import ClientSession
 
 from app.server.routes import ROUTES, SOCKET_ROUTES
 from app.server.routes.enrolment import ENROLMENT
-from streams.records.clients import Client
-from streams.vocabulary import Scope
+from streams.model.clients import Client
+from streams.model.vocabulary import Scope
 from tests.servers import RunningServer
 
 OPEN = {"/health", "/api/openapi.json", "/api/enrol"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from app.agent_frames import AgentHello, AgentProgress, Command, CommandAck
-from app.batches import decode_batch, encode_batch
-from app.protocol import (
+from app.wire.agent_socket import AgentHello, AgentProgress, Command, CommandAck
+from app.wire.blob_batch import decode_batch, encode_batch
+from app.wire.http import (
     Accepted,
     AgentClient,
     AgentRun,
@@ -20,13 +20,13 @@ from app.protocol import (
     VersionIds,
     encode,
 )
-from streams.commands import Outcome
-from streams.records.clients import Client
-from streams.records.events import ProgressFrame, TransferFrame
-from streams.records.files import FilePage
-from streams.records.runs import Run, RunPage
-from streams.records.server import Transfer
-from streams.vocabulary import ClientState, EventKind, RunState, RunTrigger, TransferState
+from streams.model.clients import Client
+from streams.model.events import ProgressFrame, TransferFrame
+from streams.model.files import FilePage
+from streams.model.runs import Run, RunPage
+from streams.model.server import Transfer
+from streams.model.vocabulary import ClientState, EventKind, RunState, RunTrigger, TransferState
+from streams.ports.commands import Outcome
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.protocol import Problem
 from app.server import verification
 from app.server.error_answers import problem_response
-from app.wire_limits import MAX_REASON
-from streams.records.files import VerifyResult
+from app.wire.http import Problem
+from app.wire.limits import MAX_REASON
+from streams.model.files import VerifyResult
 from tests.app.server.test_commands import damage
 from tests.servers import a_server
 

@@ -20,12 +20,12 @@ from app.catalogue.errors import CatalogueFull
 from app.server.catalogue_backup import CatalogueBackups
 from app.server.check import check
 from app.server.commands import shared
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, alone, beside
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER, alone, beside
 from app.server.limits import Limits
 from app.server.problems import FolderInUse
 from app.server.repair import repair
-from streams.failures import NotADatabase
-from streams.vocabulary import FileState
+from streams.model.failures import NotADatabase
+from streams.model.vocabulary import FileState
 from tests.servers import a_server, sha256_of
 
 FILES = {"/a": b"a" * 3000, "/b": b"b" * 3000, "/c": b"", "/d/e": b"a" * 3000}

@@ -13,11 +13,11 @@ from app.catalogue.consistency import opened
 from app.catalogue.totals import MAX_TOTAL, exact_sum
 from app.server import check as checks
 from app.server.check import check
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
 from app.server.repair import repair
 from app.store.errors import Damaged
 from app.store.layout import Layout
-from app.store.upkeep import read_through
+from app.store.maintenance import read_through
 from tests.servers import a_server, sha256_of
 
 FILES = {f"/{number}": b"%d" % number * 3000 for number in range(6)}

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientPayloadError
 
-from app.agent_frames import Command, CommandAck
-from app.protocol import FinishRun, encode
-from streams.commands import Outcome
-from streams.records.clients import Client
-from streams.records.files import FilePage, FileVersion, VerifyResult
-from streams.records.runs import Run
-from streams.vocabulary import ClientState, EventKind, FileState, RunState, ServerState
+from app.wire.agent_socket import Command, CommandAck
+from app.wire.http import FinishRun, encode
+from streams.model.clients import Client
+from streams.model.files import FilePage, FileVersion, VerifyResult
+from streams.model.runs import Run
+from streams.model.vocabulary import ClientState, EventKind, FileState, RunState, ServerState
+from streams.ports.commands import Outcome
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
 

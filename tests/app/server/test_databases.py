@@ -19,11 +19,11 @@ from app.database.wire import (
     of_cell,
     to_cell,
 )
-from app.log_limits import LimitedLog
+from app.runtime.log_limits import LimitedLog
 from app.server import databases
-from streams.records.database import Blob, LongText, Masked, RawText
-from streams.records.events import DatabaseFrame
-from streams.vocabulary import Scope, Topic
+from streams.model.database import Blob, LongText, Masked, RawText
+from streams.model.events import DatabaseFrame
+from streams.model.vocabulary import Scope, Topic
 from tests.app.bridge.databases import ENDLESS, made
 from tests.servers import RunningServer, a_server, until
 

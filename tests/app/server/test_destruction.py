@@ -8,10 +8,10 @@ import pytest
 
 from app.server.removal import settled_keep
 from app.server.retention import tidy
-from streams.records.base import utc_now
-from streams.records.clients import Client, ClientHoldings
-from streams.records.files import FilePage
-from streams.vocabulary import ClientState, EventKind
+from streams.model.base import utc_now
+from streams.model.clients import Client, ClientHoldings
+from streams.model.files import FilePage
+from streams.model.vocabulary import ClientState, EventKind
 from tests.servers import RunningServer, a_server
 
 

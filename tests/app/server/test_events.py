@@ -15,8 +15,8 @@ from app.server.hub import Hub
 from app.server.limits import Limits
 from app.server.ports import tls_context
 from app.server.sockets import CLOSE_OK, part, send
-from streams.records.base import utc_now
-from streams.records.events import (
+from streams.model.base import utc_now
+from streams.model.events import (
     Event,
     Ping,
     Pong,
@@ -26,8 +26,8 @@ from streams.records.events import (
     StatusFrame,
     Subscribe,
 )
-from streams.records.runs import Progress
-from streams.vocabulary import EventKind, ServerState, Topic
+from streams.model.runs import Progress
+from streams.model.vocabulary import EventKind, ServerState, Topic
 from tests.servers import Console, RunningServer, a_server, until
 
 MALFORMED = ("", "{", '{"type":"nonsense"}', '{"type":"resume"}', '{"type":"ping","id":1}', "[" * 1000)

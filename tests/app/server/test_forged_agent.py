@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from app.protocol import ActiveRuns, ClientList, encode
-from streams.records.analytics import BackupHistory, ClientHeat
-from streams.records.clients import Client
-from streams.records.files import FilePage, FilesSummary
-from streams.records.runs import RunPage, RunResults
-from streams.records.server import Activity, ServerStatus
+from app.wire.http import ActiveRuns, ClientList, encode
+from streams.model.analytics import BackupHistory, ClientHeat
+from streams.model.clients import Client
+from streams.model.files import FilePage, FilesSummary
+from streams.model.runs import RunPage, RunResults
+from streams.model.server import Activity, ServerStatus
 from tests.servers import Agent, RunningServer, a_server, sha256_of, told
 
 NUMBERS = (

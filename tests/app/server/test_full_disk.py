@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from app.catalogue.errors import CatalogueFull
 from app.catalogue.runs import Runs
 from app.catalogue.schema import clients
-from app.protocol import FinishRun
 from app.server import disk
-from streams.records.runs import Run
-from streams.vocabulary import RunState
+from app.wire.http import FinishRun
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState
 from tests.servers import a_server, sha256_of, until
 from tests.ui import fleet
 from tests.ui.harness import NOON

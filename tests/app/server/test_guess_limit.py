@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from app.server.guess_limit import KEYS, MAX_DELAY_S, GuessLimit
 from app.server.peers import Peers, network_of
+from app.server.rate_limit import KEYS, MAX_DELAY_S, GuessLimit
 from tests.servers import RunningServer, a_server
 
 PROXY = {"trusted_proxies": ("127.0.0.0/8",)}

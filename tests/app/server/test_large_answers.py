@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from app.server import large_answers
-from streams.vocabulary import Scope
+from streams.model.vocabulary import Scope
 from tests.servers import RunningServer, a_server, until
 
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000)"

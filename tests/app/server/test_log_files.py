@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.log_tap import line_of
+from app.runtime.log_handler import line_of
 from app.server import logbook
 from app.server.hub import Hub, Limits
 from app.server.log_files import LogFiles
 from app.server.logbook import Logbook
-from streams.records.logs import LogFilter, LogLine, id_at
-from streams.vocabulary import LogLevel, LogSource
+from streams.model.logs import LogFilter, LogLine, id_at
+from streams.model.vocabulary import LogLevel, LogSource
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

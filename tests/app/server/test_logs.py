@@ -21,10 +21,10 @@ from app.server.hub import Hub, Reader
 from app.server.limits import Limits
 from app.server.log_files import LogFiles
 from app.server.logbook import FRAME_WAITING_LINES, RING_LINES, WAITING_LINES, Logbook
-from streams.records.base import utc_now
-from streams.records.events import LogFrame, decode_server_frame
-from streams.records.logs import LogFilter, LogLine, LogPage, id_at
-from streams.vocabulary import LogLevel, LogSource, Topic
+from streams.model.base import utc_now
+from streams.model.events import LogFrame, decode_server_frame
+from streams.model.logs import LogFilter, LogLine, LogPage, id_at
+from streams.model.vocabulary import LogLevel, LogSource, Topic
 from tests.servers import RunningServer, a_server, until
 
 ALL = LogFilter(levels=frozenset(LogLevel))

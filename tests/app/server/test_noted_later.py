@@ -12,8 +12,8 @@ from app.catalogue.errors import CatalogueFull, CatalogueUnreadable
 from app.catalogue.transaction import Transaction
 from app.server import presence
 from app.server.logins import USED_EVERY_S
-from streams.failures import TidewatchError
-from streams.vocabulary import ClientState, EventKind, ServerState
+from streams.model.failures import TidewatchError
+from streams.model.vocabulary import ClientState, EventKind, ServerState
 from tests.servers import Agent, RunningServer, a_server, told, until
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import jsonschema
 
-from app.agent_frames import AgentProgress
-from app.protocol import FinishRun, encode
 from app.server.problems import STATUS_OF_CODE
 from app.server.routes import ROUTES
-from streams.records.files import FilePage
-from streams.vocabulary import RunState, Scope
+from app.wire.agent_socket import AgentProgress
+from app.wire.http import FinishRun, encode
+from streams.model.files import FilePage
+from streams.model.vocabulary import RunState, Scope
 from tests.servers import RunningServer, told, until
 
 NO_JSON = {"/api/database/export", "/metrics", "/api/versions/{version_id}/content", "/api/versions/contents"}

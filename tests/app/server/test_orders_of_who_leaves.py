@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from streams.records.logs import LogPage
+from streams.model.logs import LogPage
 from tests.servers import a_server, until
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.batches import encode_batch
 from app.catalogue import strays
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.copies import copy_to
 from app.catalogue.session import STATE_FILE
-from app.protocol import encode
-from app.server.folder import CATALOGUE_FILE
+from app.server.data_dir import CATALOGUE_FILE
 from app.server.retention import tidy
 from app.server.strays import StraySearch
-from streams.records.base import utc_now
+from app.wire.blob_batch import encode_batch
+from app.wire.http import encode
+from streams.model.base import utc_now
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, until
 
 

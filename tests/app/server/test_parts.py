@@ -7,16 +7,16 @@ import pytest
 
 import app.catalogue.errors
 import app.store.errors
-from app.agent_frames import AgentProgress
 from app.server.limits import Limits
-from app.server.pace import Rate
 from app.server.problems import STATUS_OF_CODE, Refused
 from app.server.progress import ProgressBoard
+from app.server.throughput import Rate
 from app.server.uploads import UploadGate
-from streams.failures import TidewatchError
-from streams.records.base import utc_now
-from streams.records.runs import Run
-from streams.vocabulary import RunState, RunTrigger
+from app.wire.agent_socket import AgentProgress
+from streams.model.base import utc_now
+from streams.model.failures import TidewatchError
+from streams.model.runs import Run
+from streams.model.vocabulary import RunState, RunTrigger
 
 ONLY_AT_START = {"catalogue_too_new", "sqlite_too_old"}
 

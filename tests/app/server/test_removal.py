@@ -1,8 +1,8 @@
 """Removing a client for good, over the wire: its agent, its run, its files and their contents."""
 
-from streams.records.clients import ClientHoldings
-from streams.records.files import FilePage
-from streams.vocabulary import EventKind, RunState
+from streams.model.clients import ClientHoldings
+from streams.model.files import FilePage
+from streams.model.vocabulary import EventKind, RunState
 from tests.servers import RunningServer, sha256_of, told, until
 
 

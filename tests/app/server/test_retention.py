@@ -7,7 +7,7 @@ import pytest
 
 from app.catalogue.clock_trust import first
 from app.server.retention import tidy
-from streams.records.base import utc_now
+from streams.model.base import utc_now
 from tests.servers import a_server, sha256_of
 
 

@@ -13,15 +13,15 @@ import pytest
 
 from app import __main__ as commands
 from app.catalogue.copies import copy_to
-from app.protocol import EnrolmentReply, Problem
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER, TOKEN_FILE
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER, TOKEN_FILE
 from app.store.errors import StoreUnwritable
 from app.store.file_operations import FileOperations
 from app.store.layout import Layout
 from app.store.revoked import remember, remembered
-from streams.records.base import utc_now
-from streams.records.tokens import NewToken
-from streams.vocabulary import Scope
+from app.wire.http import EnrolmentReply, Problem
+from streams.model.base import utc_now
+from streams.model.tokens import NewToken
+from streams.model.vocabulary import Scope
 from tests.servers import RunningServer, a_server
 
 REVOKED = "This token was revoked."

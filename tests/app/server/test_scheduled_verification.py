@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import text
 
 from app.catalogue.errors import CatalogueFull
-from app.protocol import Hashes
 from app.server import scheduled_verification
-from app.server.folder import STORE_FOLDER
+from app.server.data_dir import STORE_FOLDER
 from app.server.scheduled_verification import MIN_BYTES_PER_S, Pace, ScheduledVerification
 from app.store.errors import StoreFailure, StoreLost, StoreUnreadable
 from app.store.store import Store, Verified
-from streams.records.base import utc_now
-from streams.records.server import ServerStatus, VerificationStatus
-from streams.vocabulary import VerificationState
+from app.wire.http import Hashes
+from streams.model.base import utc_now
+from streams.model.server import ServerStatus, VerificationStatus
+from streams.model.vocabulary import VerificationState
 from tests.servers import RunningServer, sha256_of, until
 
 DAY_US = 86400 * 1_000_000

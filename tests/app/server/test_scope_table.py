@@ -13,12 +13,12 @@ import aiohttp
 import msgspec
 import pytest
 
-from app.agent_frames import FromAgentFrame, ToAgentFrame
 from app.server.routes import ROUTES, SOCKET_ROUTES
-from streams.records.base import utc_now
-from streams.records.events import ConsoleFrame
-from streams.records.files import FilePage
-from streams.vocabulary import CONSOLE_SCOPES, AuditAction, Scope
+from app.wire.agent_socket import FromAgentFrame, ToAgentFrame
+from streams.model.base import utc_now
+from streams.model.events import ConsoleFrame
+from streams.model.files import FilePage
+from streams.model.vocabulary import CONSOLE_SCOPES, AuditAction, Scope
 from tests.servers import RunningServer, a_server, sha256_of
 
 LOOK, OPERATE, RESTORE, DESTROY, AGENT = (

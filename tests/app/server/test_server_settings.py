@@ -14,10 +14,10 @@ from app.server import live_settings
 from app.server.limits import Limits
 from app.server.live_settings import FIXED, LIVE
 from app.server.run import running_room
-from streams.failures import DatabaseLocked
-from streams.records.server_settings import ServerSetting, ServerSettingsSheet
-from streams.records.settings import SettingKind, SettingSource
-from streams.vocabulary import EventKind, Scope
+from streams.model.failures import DatabaseLocked
+from streams.model.server_settings import ServerSetting, ServerSettingsSheet
+from streams.model.settings import SettingKind, SettingSource
+from streams.model.vocabulary import EventKind, Scope
 from tests.architecture.sources import ROOT
 from tests.servers import RunningServer, a_server, lay_blank
 

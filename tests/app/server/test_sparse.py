@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from app.attributes import MAX_SIZE
 from app.server.sparse import ZEROS, with_holes
-from streams.records.attributes import Attributes
-from streams.vocabulary import TransferState
+from app.wire.attributes import MAX_SIZE
+from streams.model.attributes import Attributes
+from streams.model.vocabulary import TransferState
 from tests.servers import a_server, entry, until
 
 SIZE = len(ZEROS) * 2 + 10

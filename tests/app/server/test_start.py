@@ -15,7 +15,7 @@ from app.__main__ import main
 from app.catalogue.errors import CatalogueLost
 from app.server import start as start_parts
 from app.server.accepting import Acceptor
-from app.server.folder import CATALOGUE_FILE, held
+from app.server.data_dir import CATALOGUE_FILE, held
 from app.server.limits import Limits
 from app.server.ports import listen
 from app.server.problems import PortTaken

@@ -9,15 +9,15 @@ import aiohttp
 import pytest
 
 from app.catalogue import console_tokens, enrolments
-from app.server.call import Route
+from app.server.dispatch import Route
 from app.server.retention import tidy
 from app.server.routes import ROUTES
-from streams.records.base import utc_now
-from streams.records.clients import Client
-from streams.records.files import FilePage, FileQuery
-from streams.records.logs import LogPage
-from streams.records.tokens import NewToken
-from streams.vocabulary import FileState, Scope
+from streams.model.base import utc_now
+from streams.model.clients import Client
+from streams.model.files import FilePage, FileQuery
+from streams.model.logs import LogPage
+from streams.model.tokens import NewToken
+from streams.model.vocabulary import FileState, Scope
 from tests.servers import Agent, RunningServer, a_server, sha256_of
 
 SECRET = b"the only copy of what nobody else may read"

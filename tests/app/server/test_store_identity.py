@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.catalogue.blank import store_known_to
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.catalogue.fresh_database import store_known_to
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
 from app.store.errors import StoreLost
 from tests.servers import a_server, sha256_of, until
 

@@ -13,11 +13,11 @@ from app.catalogue.copies import copy_to, restore
 from app.catalogue.errors import CatalogueFull
 from app.catalogue.store_moment import StoreMoment
 from app.server import store_moment
-from app.server.folder import CATALOGUE_FILE, STORE_FOLDER
+from app.server.data_dir import CATALOGUE_FILE, STORE_FOLDER
 from app.server.retention import tidy
 from app.server.store_moment import StoreMomentKeeper
 from app.server.strays import StraySearch
-from streams.records.base import utc_now
+from streams.model.base import utc_now
 from tests.app.server.test_ownership import leave_stray, settled_epoch, stored
 from tests.servers import RunningServer, a_server, sha256_of, until
 

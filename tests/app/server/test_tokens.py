@@ -13,10 +13,10 @@ import pytest
 from aiohttp import WSServerHandshakeError
 
 from app.catalogue.audit_chain import prove
-from streams.failures import TidewatchError
-from streams.records.logs import LogPage
-from streams.records.tokens import ConsoleToken, NewToken
-from streams.vocabulary import CONSOLE_SCOPES, Scope
+from streams.model.failures import TidewatchError
+from streams.model.logs import LogPage
+from streams.model.tokens import ConsoleToken, NewToken
+from streams.model.vocabulary import CONSOLE_SCOPES, Scope
 from tests.servers import RunningServer, a_server, until
 
 

@@ -11,7 +11,7 @@ from app.server.problems import STATUS_OF_CODE
 from app.store.errors import BlobMissing, Damaged, StoreFailure, StoreLost, StoreUnreadable, StoreUnwritable
 from app.store.frames import FRAME_BYTES
 from app.store.store import Store
-from streams.records.base import utc_now
+from streams.model.base import utc_now
 from tests.app.store.contents import blob_path, made, pieces, read
 from tests.app.store.disk import Disk
 

@@ -22,7 +22,7 @@ from app.store.errors import (
     UploadIncomplete,
 )
 from app.store.frames import FRAME_BYTES
-from app.store.inflow import Inflow
+from app.store.receive_buffer import Inflow
 from app.store.store import Store
 from tests.app.store.contents import blob_path, lost_after, made, pieces, read
 from tests.app.store.disk import Disk
