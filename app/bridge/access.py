@@ -14,8 +14,8 @@ import msgspec
 import structlog
 
 from app.config import ConnectionSettings
-from app.console.prefs import prefs_file
 from app.runtime.private_folder import make_private, write_private
+from app.runtime.user_folders import prefs_file
 from app.wire.tls import parse_fingerprint
 from streams.model.failures import TidewatchError
 from streams.model.safe_text import terminal_text

@@ -16,11 +16,11 @@ from app.wire.http import (
 )
 from streams.model.clients import Client, ClientHoldings
 from streams.model.files import VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.server_settings import ServerSettingEdit, ServerSettingEdits, ServerSettingsSheet
 from streams.model.tokens import ConsoleToken, NewToken
 from streams.model.vocabulary import Scope
-from streams.ports.commands import Outcome
 
 VERIFY_S = 3600.0
 """How long a verification may take; its progress is among the transfers meanwhile."""

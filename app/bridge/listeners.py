@@ -39,7 +39,7 @@ def _topics_of(
 
 
 _FAILED = "feed_listener_failed"
-_MOST_ROUTES = 64
+_MAX_ROUTES = 64
 """So many sets of topics are remembered; it is the server that chooses them."""
 
 
@@ -116,7 +116,7 @@ class Listeners:
                 log.error(_FAILED, exc_info=error)
 
     def _route(self, topics: tuple[Topic, ...]) -> tuple[Callable[[FeedItem], None], ...]:
-        if len(self._routes) >= _MOST_ROUTES:
+        if len(self._routes) >= _MAX_ROUTES:
             self._routes.clear()
         hearers = tuple(each.hear for each in self._listeners if not each.topics.isdisjoint(topics))
         self._routes[topics] = hearers

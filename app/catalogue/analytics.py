@@ -27,7 +27,7 @@ from streams.model.analytics import (
 )
 from streams.model.server import Series, StorageForecast
 
-MOST_CLIENTS = 48
+MAX_CLIENTS = 48
 HOURS = 24
 HOURS_KEPT = timedelta(days=800)
 """How long it is known at which hour a client was backed up."""
@@ -95,7 +95,7 @@ class Analytics:
             BackupInterval(at=from_us(at), **counts) for at, counts in zip(starts, counted, strict=True)
         )
 
-    async def hours(self, query: AnalyticsQuery, most: int = MOST_CLIENTS) -> ClientHeat:
+    async def hours(self, query: AnalyticsQuery, most: int = MAX_CLIENTS) -> ClientHeat:
         """Return at which hours of the day clients were backed up within a period, by name; raises BadQuery.
 
         The period begins with a whole hour. Of more than ``most`` clients those that failed and then those

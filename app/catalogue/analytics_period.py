@@ -9,17 +9,17 @@ from app.catalogue.times import SECOND_US, from_us, to_us
 from app.catalogue.wall_clock import WallClock, wall_clock
 from streams.model.analytics import AnalyticsQuery
 
-MOST_POINTS = 300
+MAX_POINTS = 300
 """Of a series, on the way to the screen."""
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86400, 7 * 86400
-LEAST_SPAN_S, MOST_SPAN_S = 5 * MINUTE_S, 5 * 366 * DAY_S
+MIN_SPAN_S, MAX_SPAN_S = 5 * MINUTE_S, 5 * 366 * DAY_S
 RUN_STEPS = (
     (2 * HOUR_S, 5 * MINUTE_S),
     (12 * HOUR_S, 30 * MINUTE_S),
     (3 * DAY_S, HOUR_S),
     (14 * DAY_S, 6 * HOUR_S),
     (120 * DAY_S, DAY_S),
-    (MOST_SPAN_S, WEEK_S),
+    (MAX_SPAN_S, WEEK_S),
 )
 """Up to which length of the period runs are counted in which intervals."""
 LOAD_STEPS_S = (10, 20, 30, *(MINUTE_S * n for n in (1, 2, 5, 10, 20, 30)))
@@ -48,8 +48,8 @@ class Period:
     def load_step_s(self, kept: dict[int, timedelta]) -> int:
         """Return the length of the intervals of metrics: few enough, and still kept so far back."""
         since_s = (self.as_of - self.since).total_seconds()
-        steps = [step for step in LOAD_STEPS_S if self.span_s / step <= MOST_POINTS - 1]
-        steps.append(max(1, math.ceil(self.span_s / HOUR_S / (MOST_POINTS - 1))) * HOUR_S)
+        steps = [step for step in LOAD_STEPS_S if self.span_s / step <= MAX_POINTS - 1]
+        steps.append(max(1, math.ceil(self.span_s / HOUR_S / (MAX_POINTS - 1))) * HOUR_S)
         for step_s in steps:
             source = max(each for each in kept if each <= step_s)
             if kept[source].total_seconds() >= since_s:
@@ -94,7 +94,7 @@ def period_of(query: AnalyticsQuery, now: datetime) -> Period:
         span_s = (until - query.since).total_seconds()
     else:
         raise BadQuery("A period needs span_s, or since and until.")
-    if not LEAST_SPAN_S <= span_s <= MOST_SPAN_S:
+    if not MIN_SPAN_S <= span_s <= MAX_SPAN_S:
         raise BadQuery("A period is at least 5 minutes and at most 5 years long, and has begun.")
     since = until - timedelta(seconds=span_s)
     return Period(now, from_us(to_us(since)), until, clock)

@@ -34,7 +34,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 PURGE_SLACK = timedelta(days=1)
 KEPT_ROWS = 1000
-MOST_READ = 5000
+MAX_READ = 5000
 """Rows that one question looks at; the next page goes on from there."""
 
 _SETTINGS = "audited_settings"
@@ -199,7 +199,7 @@ class AuditLog:
         matches = matcher(wanted)
         # Both rise together; where newer rows are passed over, those of the table itself come sooner.
         order = audit.c.line_id if wanted.until is None else audit.c.seq
-        asked = select(audit).order_by(order.desc()).limit(MOST_READ + 1)
+        asked = select(audit).order_by(order.desc()).limit(MAX_READ + 1)
         if before is not None:
             asked = asked.where(audit.c.line_id < before)
         if wanted.until is not None:
@@ -211,7 +211,7 @@ class AuditLog:
             return LogPage(lines=())
         found: list[LogLine] = []
         for number, row in enumerate(await self._readers.rows(asked)):
-            if len(found) == limit or number == MOST_READ:
+            if len(found) == limit or number == MAX_READ:
                 return LogPage(lines=tuple(found), next_before=row.line_id + 1)
             line = line_of(row)
             if matches(line):

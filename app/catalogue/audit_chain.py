@@ -24,8 +24,8 @@ HEAD_NAME = "audit_head"
 """The same in the catalogue itself, in its table ``meta``."""
 LONGEST_HEAD = 200
 """Bytes of that file; the rest of a longer one, which is no such file, is not read."""
-MOST = 2**62
-MOST_FAULTS = 1000
+MAX = 2**62
+MAX_FAULTS = 1000
 """Faults that are named, the first ones; with so many it is all the same how many more there are."""
 FIRST = bytes(32)
 """What the first row follows."""
@@ -52,7 +52,7 @@ class Head(NamedTuple):
         """Return it from its text; raises ValueError."""
         seq, line_id, hash_ = text.split()
         head = cls(int(seq), int(line_id), bytes.fromhex(hash_))
-        if not (0 <= head.seq < MOST and 0 <= head.line_id < MOST and len(head.hash) == len(FIRST)):
+        if not (0 <= head.seq < MAX and 0 <= head.line_id < MAX and len(head.hash) == len(FIRST)):
             raise ValueError("no row of an audit record")
         return head
 
@@ -164,7 +164,7 @@ def _walk(database: sqlite3.Connection, kept: Head | None, beside: Head | None) 
         for witness in (*inside, *outside):
             witness.meet(seq, hash_)
         last, previous, count = seq, hash_, count + 1
-        del faults[MOST_FAULTS:]
+        del faults[MAX_FAULTS:]
     if begin is not None and (begin.seq, begin.hash) not in removed:
         faults.insert(0, f"rows 1 to {begin.seq} are missing")
     faults += [text for witness in inside for text in witness.told(last)]

@@ -15,8 +15,8 @@ from app.catalogue.rows import PRESENT
 from app.catalogue.schema import blobs, clients, files
 from app.catalogue.transaction import Told, Transaction
 from streams.model.files import FilesChanged
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import EventKind, FileState, Topic
-from streams.ports.commands import Outcome
 
 
 def delete(transaction: Transaction, file_ids: Sequence[int]) -> Outcome:

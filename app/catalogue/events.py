@@ -20,7 +20,7 @@ from streams.model.events import Event
 from streams.model.server import Activity
 from streams.model.vocabulary import EventKind, ServerState, Topic
 
-MOST_KEPT = 100_000
+MAX_KEPT = 100_000
 """Events that are kept for consoles that were away, however young they are."""
 
 decode_event = msgspec.json.Decoder(Event).decode
@@ -60,7 +60,7 @@ class Events:
         rows = await self._readers.rows(select(func.min(events.c.seq)))
         return rows[0][0]
 
-    async def purge(self, older_than: datetime | None = None, *, keep: int = MOST_KEPT) -> int:
+    async def purge(self, older_than: datetime | None = None, *, keep: int = MAX_KEPT) -> int:
         """Delete events from before a time, and all but the newest ``keep``; return how many went."""
 
         # Looked up beside the writes: to find the first that is young, all older ones are passed.

@@ -24,8 +24,8 @@ from app.catalogue.totals import summed
 from app.catalogue.transaction import Transaction
 from app.catalogue.writer import Writer
 from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import RunState
-from streams.ports.commands import Outcome
 
 MAX_VERSIONS = 1000
 TREE_AT_ONCE = 1000

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from streams.model.server import StorageForecast
 
 DAY_S = 86400.0
-LEAST_HISTORY_S = DAY_S
+MIN_HISTORY_S = DAY_S
 FARTHEST = timedelta(days=5 * 365)
 SURE = 1.96
 """Standard errors to either side: 19 of 20 lines lie between."""
@@ -25,7 +25,7 @@ def forecast(
     No growth with less than a day of history; no ``full_at`` where it does not grow or is 5 years away.
     """
     plain = StorageForecast(at=now, disk_total_bytes=disk_total_bytes, disk_free_bytes=disk_free_bytes)
-    if len(history) < 3 or (history[-1][0] - history[0][0]).total_seconds() < LEAST_HISTORY_S:
+    if len(history) < 3 or (history[-1][0] - history[0][0]).total_seconds() < MIN_HISTORY_S:
         return plain
     growth, error = _line(history)
     return StorageForecast(

@@ -17,7 +17,7 @@ from streams.model.failures import NotADatabase
 
 log = structlog.stdlib.get_logger(__name__)
 
-MOST_FINDINGS = 10
+MAX_FINDINGS = 10
 
 
 def checkpoint(path: Path) -> None:
@@ -38,7 +38,7 @@ def check(path: Path) -> bool:
     began = time.monotonic()
     try:
         with translated(path), closing(sqlite3.connect(file_uri(path, "ro"), uri=True)) as database:
-            found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MOST_FINDINGS})")]
+            found = [str(row[0]) for row in database.execute(f"PRAGMA quick_check({MAX_FINDINGS})")]
     except NotADatabase as error:  # too damaged even to be looked at
         found = [error.message]
     seconds = round(time.monotonic() - began, 3)
@@ -62,10 +62,10 @@ def check_audit(path: Path) -> bool:
     if not faults:
         log.info("audit_chain_ok", seconds=seconds)
         return True
-    more = f" and {len(faults) - MOST_FINDINGS} more" if len(faults) > MOST_FINDINGS else ""
+    more = f" and {len(faults) - MAX_FINDINGS} more" if len(faults) > MAX_FINDINGS else ""
     log.error(
         "audit_chain_broken",
-        findings="; ".join(faults[:MOST_FINDINGS]) + more,
+        findings="; ".join(faults[:MAX_FINDINGS]) + more,
         hint="Somebody has changed the audit record. Run server check.",
     )
     return False

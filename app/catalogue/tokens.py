@@ -22,7 +22,7 @@ from streams.model.vocabulary import CONSOLE_SCOPES, ClientState, EventKind, Sco
 
 REMEMBERED_S = 5.0
 """How long a token found good is not looked up again; another process may have revoked it meanwhile."""
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 FIRST_CONSOLE = "console"
 """The name of the token that the server makes itself, for the file console.token."""
 UNKNOWN = "This token is unknown. Where a copy of the catalogue was put back, one made since does not exist."
@@ -157,7 +157,7 @@ class Tokens:
         if info is None or self._ended(info):
             self._remembered.pop(key, None)
             return None
-        if len(self._remembered) >= MOST_REMEMBERED:
+        if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered[key] = (asked_at, info)
         return info

@@ -34,7 +34,7 @@ MARKED_AT_ONCE = 200
 """Contents whose verdict is noted in one write: two rows of each, and then their files."""
 SPREAD_AT_ONCE = 100
 """Files that change in the write that notes the verdict; those of a content of many follow in steps."""
-MOST_TOLD = 20
+MAX_TOLD = 20
 """Damaged files of one client that get a line of activity each; the others are in the count."""
 MAX_PATHS = 1000
 """Paths of damaged files that are named."""
@@ -210,7 +210,7 @@ def _tell(
     if healed:
         emit_files_changed(transaction, client, len(rows))
         return
-    for path in newly_damaged[:MOST_TOLD] if first else ():
+    for path in newly_damaged[:MAX_TOLD] if first else ():
         transaction.emit(
             EventKind.FILE_DAMAGED,
             Topic.FILES,

@@ -9,7 +9,7 @@ from app.catalogue.errors import BadQuery
 from app.catalogue.times import SECOND_US
 
 FARTHEST_OFFSET_S = 26 * 3600
-MOST_CHANGES = 64
+MAX_CHANGES = 64
 _LONG_AGO_US, _NEVER_US = -(1 << 62), 1 << 62
 
 
@@ -81,8 +81,8 @@ def wall_clock(offset_s: int, changes: str = "") -> WallClock:
             starts.append((int(at) * SECOND_US, _checked(int(offset))))
         except ValueError:
             raise BadQuery("offset_changes is a list such as 1774746000:7200,1792890000:3600.") from None
-    if len(starts) > MOST_CHANGES or any(a[0] >= b[0] for a, b in pairwise(starts)):
-        raise BadQuery(f"offset_changes has at most {MOST_CHANGES} times, in their order.")
+    if len(starts) > MAX_CHANGES or any(a[0] >= b[0] for a, b in pairwise(starts)):
+        raise BadQuery(f"offset_changes has at most {MAX_CHANGES} times, in their order.")
     ends = [*(at for at, _ in starts[1:]), _NEVER_US]
     return WallClock(
         tuple(

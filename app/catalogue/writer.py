@@ -23,7 +23,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[Transaction], T]
-MOST_TOGETHER = 64
+MAX_TOGETHER = 64
 """How many waiting writes share one commit at most."""
 GROUP_S = 0.03
 """A commit that has taken so long takes no further write in, in seconds."""
@@ -167,7 +167,7 @@ class Writer:
     async def _serve(self) -> None:
         jobs: list[_Job] = []
         try:
-            while jobs := self._carried or await self._jobs.take(MOST_TOGETHER):
+            while jobs := self._carried or await self._jobs.take(MAX_TOGETHER):
                 self._carried = []
                 live = [job for job in jobs if not job.answer.cancelled()]
                 try:

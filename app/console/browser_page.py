@@ -9,8 +9,8 @@ from pathlib import Path
 
 import structlog
 
-from app.console.prefs import prefs_file
 from app.runtime.private_folder import make_private
+from app.runtime.user_folders import prefs_file
 
 log = structlog.stdlib.get_logger(__name__)
 

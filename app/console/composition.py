@@ -28,10 +28,11 @@ from app.console.console_log import ConsoleLog
 from app.console.local_zone import LOCAL_ZONE
 from app.console.mock_server import simulated_server
 from app.console.notifications import notifier
-from app.console.prefs import FilePrefs, prefs_file
+from app.console.prefs import FilePrefs
 from app.console.sign_in import AccessDesk, SignIn, let_in
 from app.console.start_report import StartReport
 from app.runtime.tasks import Tasks
+from app.runtime.user_folders import prefs_file
 from streams.core.schedulers import LoopScheduler, RunTaskScheduler, redirect_default_timers
 from streams.model.base import utc_now
 from streams.model.failures import ConfigRejected

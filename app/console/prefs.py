@@ -5,7 +5,6 @@ import json
 import os
 from pathlib import Path
 
-import platformdirs
 import structlog
 
 from app.runtime.tasks import Tasks
@@ -13,11 +12,6 @@ from app.runtime.tasks import Tasks
 log = structlog.stdlib.get_logger(__name__)
 
 SETTLE_S = 0.5
-
-
-def prefs_file() -> Path:
-    """Return the file in which this user's preferences are kept."""
-    return Path(platformdirs.user_state_dir("tidewatch", False)) / "console.json"
 
 
 class FilePrefs:

@@ -6,8 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
-from app.console.prefs import prefs_file
 from app.runtime.private_folder import make_private, write_private
+from app.runtime.user_folders import prefs_file
 from streams.model.failures import ConfigRejected
 
 FILE_NAME = "address.json"

@@ -26,7 +26,7 @@ AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 LIST_S = 5.0
 """How long fontconfig may take to tell what there is; after that it is asked again by the next page."""
-MOST_BYTES = 48 * 1024 * 1024
+MAX_BYTES = 48 * 1024 * 1024
 """Files larger than this are not sent: the client program holds all of it in memory."""
 COVERS_GROUP: Final = (b"x-covers", b"group")
 """Header that says: this file has the letters of all families of its group; the page asks for no other."""
@@ -176,7 +176,7 @@ class FallbackFonts:
 def _response(file: Path | None) -> FileResponse | PlainTextResponse:
     try:
         known = file.stat() if file is not None else None
-        if file is not None and known and S_ISREG(known.st_mode) and known.st_size <= MOST_BYTES:
+        if file is not None and known and S_ISREG(known.st_mode) and known.st_size <= MAX_BYTES:
             with file.open("rb"):  # fontconfig also tells of what this user may not read
                 pass
             return FileResponse(file, media_type="font/ttf", stat_result=known)

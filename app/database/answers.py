@@ -42,7 +42,7 @@ SQL_S = 30.0
 COUNT_EXACT_S = 120.0
 OUTLINE_S = 20.0
 WHOLE_BYTES = 1024**2
-MOST_POINTS = 300
+MAX_POINTS = 300
 
 
 class DatabaseAnswers:
@@ -185,7 +185,7 @@ class DatabaseAnswers:
         if self._growth and self._growth[-1].size_bytes == size_bytes:
             return
         self._growth.append(SizePoint(at_s=time.monotonic() - self._since_s, size_bytes=size_bytes))
-        del self._growth[:-MOST_POINTS]
+        del self._growth[:-MAX_POINTS]
 
 
 def _publisher(arrived: "asyncio.Queue[P | None]") -> Callable[[P], None]:

@@ -21,7 +21,7 @@ SIZES_S = 8.0
 """Time for measuring tables and indexes, which reads every page of the file."""
 SIZES_LONG_S = 600.0
 _SIZES = "SELECT name, pgsize, unused FROM dbstat"
-MOST_PROBLEMS = 100
+MAX_PROBLEMS = 100
 TOLD_PROBLEMS = 5
 """In the log; the view has all of them."""
 
@@ -118,7 +118,7 @@ def check(reader: Reader) -> CheckResult:
     """Return what SQLite finds wrong in the whole file; it may take minutes."""
     start = time.monotonic()
     try:
-        lines = [text for text, *_ in reader.schema(f"PRAGMA quick_check({MOST_PROBLEMS})")]
+        lines = [text for text, *_ in reader.schema(f"PRAGMA quick_check({MAX_PROBLEMS})")]
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise

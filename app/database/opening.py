@@ -29,7 +29,7 @@ BUSY_S = 1.0
 CACHE_KIB = 8 * 1024
 PROGRESS_STEPS = 10_000
 """Instructions of the database's machine between two looks at the clock."""
-MOST_VALUE_BYTES = 64 * 1024**2
+MAX_VALUE_BYTES = 64 * 1024**2
 """No single value of a result may be larger; a statement cannot fill the memory with one."""
 CHECK_PATH = "Check connection.database_path."
 _MAGIC = b"SQLite format 3\x00"
@@ -251,7 +251,7 @@ def _begin(uri: str, *, alone: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # the index of the log is kept in memory
         _read_schema(connection)
         connection.text_factory = text_reader(encoding_of(connection))
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_VALUE_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.execute("PRAGMA query_only = ON")
         # The authorizer decides what runs. Without trust SQLite takes a schema that uses ->> for damaged.

@@ -39,7 +39,7 @@ SENDING_RATIO = 0.8
 """For how much of its time it sends at most; before that it looks at what is unchanged."""
 MIN_SENDING_RATIO = 0.2
 """What is left of its time where little is to be sent: it writes down what it has found."""
-LEAST_BPS = 2 * 1024
+MIN_BPS = 2 * 1024
 BATCH_S = 0.7
 """Small files are sent together once they are what the line carries in so long."""
 ALONE_S = 3.0
@@ -137,7 +137,7 @@ class Backup:
         unsent = [file for file in files if self._disk.unsent.get(file.path) == file]
         unsent_bytes = sum(file.size_bytes for file in unsent)
         takes_s = draw_duration_s(self._disk.machine, self._rng) / self._pace
-        least_bps = max(LEAST_BPS * self._pace, unsent_bytes / (takes_s * SENDING_RATIO))
+        least_bps = max(MIN_BPS * self._pace, unsent_bytes / (takes_s * SENDING_RATIO))
         self._rate_bps = min(self._disk.machine.rate_bps * self._pace, least_bps)
         sending_s = unsent_bytes / self._rate_bps
         scanning_s = takes_s - min(max(sending_s, takes_s * MIN_SENDING_RATIO), takes_s * SENDING_RATIO)

@@ -21,7 +21,7 @@ from streams.model.vocabulary import LogLevel, LogSource
 
 DATABASE_LOGGERS = ("app.catalogue", "app.database", "sqlalchemy", "aiosqlite", "alembic")
 """What is said by these is said by the database."""
-MOST_FIELDS = 24
+MAX_FIELDS = 24
 LONGEST_FIELD = 600
 LONGEST_TRACE = 8000
 LONGEST_MESSAGE = 2000
@@ -108,7 +108,7 @@ def line_of(record: logging.LogRecord, own: LogSource, number: int) -> LogLine:
     fields = {k: v for k, v in said.items() if k not in _NOT_FIELDS and v is not None and v != ""}
     hide_secrets(None, "", fields)
     ids = _Ids(fields)
-    texts = {_sound(name): _text(value) for name, value in itertools.islice(fields.items(), MOST_FIELDS)}
+    texts = {_sound(name): _text(value) for name, value in itertools.islice(fields.items(), MAX_FIELDS)}
     trace = _trace(failure)
     if trace:
         texts["exception"] = trace

@@ -28,7 +28,7 @@ GATHER_S = 60.0
 """Equal notes within this time become one row with their count; the first has its own at once."""
 WITHOUT_CATALOGUE = frozenset({AuditAction.STOP_SERVER, AuditAction.START_SERVER, AuditAction.CANCEL_RUN})
 """What is ordered of processes: it is done also while the disk fails, and noted when that is well."""
-MOST_WAITING = 5000
+MAX_WAITING = 5000
 """Notes that wait for a catalogue that takes none; more are only counted."""
 FOLLOW_S = 1.0
 """How often rows of other processes are looked for."""
@@ -106,7 +106,7 @@ class Audit:
 
     def later(self, note: AuditNote) -> None:
         """Append a row soon, without waiting for it; of too many that wait, the less weighty are counted."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self._lost += 1
             light = next((number for number, each in enumerate(self._waiting) if not has_own_row(each)), None)
             if light is None or not has_own_row(note):

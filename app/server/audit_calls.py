@@ -12,8 +12,8 @@ from app.catalogue.tokens import TokenInfo
 from app.server.client_registry import Roster
 from app.server.problems import Refused
 from streams.model.failures import TidewatchError
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import AuditAction
-from streams.ports.commands import Outcome
 
 NAMED = 5
 """How many things a row names; the others are counted."""

@@ -18,9 +18,9 @@ from app.server.quota import Quota
 from app.server.running import REVOKED, WENT_AWAY, RunningRuns
 from app.server.switch import STOPPED, Switch
 from app.wire.http import StartRun
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.vocabulary import ServerState
-from streams.ports.commands import Outcome
 
 SHUT_OUT = "disconnected by an operator"
 ENROL_AGAIN = f"{REVOKED}; it has to be enrolled again"

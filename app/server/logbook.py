@@ -35,7 +35,7 @@ FRAME_WAITING_LINES = 10_000
 WRITE_EVERY_S = 0.5
 WRITE_AGAIN_S = 2.0
 """Pause before lines that the disk has not taken are written again."""
-MOST_READ = 5000
+MAX_READ = 5000
 """Lines of the files that one question looks at; the next page goes on from there, and so each comes soon."""
 NOT_OURS = ("app.fleet", "app.agent", "audit")
 """Agents that run in this process, as in the simulated fleet, have their own logs; audit rows are relayed."""
@@ -176,7 +176,7 @@ class Logbook:
             oldest,
             matches,
             limit=limit - len(lines),
-            most_read=MOST_READ,
+            most_read=MAX_READ,
             # By the time itself: after a clock that was ahead the ids are higher than the times.
             passed_over=lambda line: until is not None and line.at > until,
         )

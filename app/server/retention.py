@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.events import MOST_KEPT
+from app.catalogue.events import MAX_KEPT
 from app.catalogue.maintenance import check, check_audit, checkpoint
 from app.server.limits import Limits
 from app.server.removal import settled_audit, settled_keep
@@ -60,7 +60,7 @@ async def tidy(catalogue: Catalogue, store: Store, limits: Limits) -> None:
     times = await catalogue.known_time.times()
     at = times.judged
     too_old = at - timedelta(days=limits.keep_events_days)
-    events = await catalogue.events.purge(too_old, keep=max(MOST_KEPT, limits.replay_events))
+    events = await catalogue.events.purge(too_old, keep=max(MAX_KEPT, limits.replay_events))
     removed = await catalogue.removal.finish()
     files = 0
     if not await catalogue.strays.put_back():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 WINDOW_S = 8.0
 """A rate is the mean over so long, or over the time since the bytes began to move if that is shorter."""
-LEAST_S = 0.5
+MIN_S = 0.5
 """The first bytes count as if they had taken so long, so that a rate does not begin with a leap."""
 
 
@@ -31,7 +31,7 @@ class Rate:
         while len(marks) > 2 and marks[1][1] == marks[0][1]:
             marks.popleft()  # or the server's rate would climb for seconds while that of a backup is there
         past, bytes_then = marks[0]
-        return max(0.0, (done_bytes - bytes_then) / max(now - past, LEAST_S))
+        return max(0.0, (done_bytes - bytes_then) / max(now - past, MIN_S))
 
 
 class Ticker:

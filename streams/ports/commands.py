@@ -3,26 +3,13 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from streams.model.base import Record
 from streams.model.clients import ClientHoldings
 from streams.model.files import VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.server_settings import ServerSettingEdit, ServerSettingsSheet
 from streams.model.tokens import ConsoleToken, NewToken
 from streams.model.vocabulary import Scope
-
-
-class Outcome(Record, frozen=True, kw_only=True):
-    """What the server did with a command on several things."""
-
-    done: tuple[str, ...] = ()
-    """Ids for which it was done at once."""
-    queued: tuple[str, ...] = ()
-    """Ids that get it later, such as clients that are offline."""
-    refused: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
-    """Id to reason."""
-    after_run: int = 0
-    """Backups that came of it have greater numbers."""
 
 
 class Commands(Protocol):

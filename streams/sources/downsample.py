@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from streams.model.server import SeriesPoint
 
-MOST_POINTS = 300
+MAX_POINTS = 300
 """Of a series on the screen; more cost time and cannot be told apart."""
 
 
-def thin(points: Sequence[SeriesPoint], most: int = MOST_POINTS) -> tuple[SeriesPoint, ...]:
+def thin(points: Sequence[SeriesPoint], most: int = MAX_POINTS) -> tuple[SeriesPoint, ...]:
     """Return at most ``most`` points, oldest first: those of equal lengths of time, each merged into one.
 
     A merged point has the time of its first, the least and the greatest of all, and the mean of their means.

@@ -24,7 +24,7 @@ SERVER_SIDE = frozenset({LogSource.SERVER, LogSource.DATABASE, LogSource.AUDIT})
 FEW_LINES = 40
 """With fewer of them older ones are asked for at once: a question looks at a part of the log only."""
 MAX_EARLY = 10_000
-LEAST_SHIFT_S = 1.0
+MIN_SHIFT_S = 1.0
 """Clocks that differ by less are taken as one; correcting by what is merely measured would shuffle lines."""
 
 FetchPage = Callable[[LogFilter, int | None], Observable[LogPage]]
@@ -120,7 +120,7 @@ def log_streams(fetch: FetchPage, own: OwnLog, reading: Reading, began: Began = 
 def shift_of(ours: Callable[[datetime], datetime], here: datetime) -> timedelta:
     """Return how far the server's clock is ahead of this one, nothing where that is little."""
     ahead = here - ours(here)
-    return ahead if abs(ahead.total_seconds()) >= LEAST_SHIFT_S else timedelta()
+    return ahead if abs(ahead.total_seconds()) >= MIN_SHIFT_S else timedelta()
 
 
 def shifted(lines: Iterable[LogLine], shift: timedelta) -> list[LogLine]:

@@ -15,8 +15,11 @@ from streams.model.server_settings import ServerSettingsSheet
 from streams.model.snapshot import Delta, Snapshot
 from streams.ports.logs import LogStreams
 from streams.sources.analytics import AnalyticsStreams
-from streams.sources.database import DatabaseStreams
+from streams.sources.database import DatabaseStreams, QueryRun
 from streams.sources.problems import Problems
+
+__all__ = ["AnalyticsStreams", "DatabaseStreams", "QueryRun", "Streams", "TableStream"]
+"""What views and the composition of the console take from here."""
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -9,7 +9,7 @@ from streams.core.schedulers import Job, JobScheduler
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """What the clock says at frame 0."""
 
-_MOST_ACTIONS = 200_000
+_MAX_ACTIONS = 200_000
 
 
 class Overrun(AssertionError):
@@ -19,7 +19,7 @@ class Overrun(AssertionError):
 class VirtualScheduler(JobScheduler):
     """Runs what is due in order of time, then of scheduling; an action that raises, raises in ``run``."""
 
-    def __init__(self, *, most_actions: int = _MOST_ACTIONS) -> None:
+    def __init__(self, *, most_actions: int = _MAX_ACTIONS) -> None:
         self._now_us = 0
         super().__init__(_raise, lambda: self._now_us / 1_000_000, START)
         self._most_actions = most_actions

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from app.bridge.commands import ServerCommands
 from streams.model.failures import CommandFailed, TidewatchError
+from streams.model.outcome import Outcome
 from streams.model.server_settings import ServerSettingEdit
 from streams.model.vocabulary import Scope
-from streams.ports.commands import Commands, Outcome
+from streams.ports.commands import Commands
 from tests.contract.conftest import Screen
 from tests.ui.fake_commands import FakeCommands
 

@@ -19,9 +19,9 @@ from app.fleet.scenarios import NIGHT_REASON
 from app.wire.http import BackupRequest, ClientList
 from streams.model.clients import Client
 from streams.model.files import FilePage
+from streams.model.outcome import Outcome
 from streams.model.runs import Run, RunPage
 from streams.model.vocabulary import AuditAction, ClientState, RunState, RunTrigger
-from streams.ports.commands import Outcome
 
 pytestmark = pytest.mark.timeout(120)
 ROOT = Path(__file__).resolve().parents[2]

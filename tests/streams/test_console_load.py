@@ -7,7 +7,7 @@ from reactivex.scheduler import VirtualTimeScheduler
 from streams.model.analytics import AnalyticsQuery, LoadHistory
 from streams.model.snapshot import Snapshot
 from streams.sources.console_load import LEVELS, SAMPLE_S, ConsoleLoad
-from streams.sources.downsample import MOST_POINTS
+from streams.sources.downsample import MAX_POINTS
 from streams.sources.latency import LatencyMeter
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,10 +61,10 @@ def test_memory_is_bounded_and_a_peak_of_days_ago_is_kept() -> None:
         world.load.sample()
         world.scheduler.advance_by(60)
     day = world.told(86400)["memory_bytes"]
-    assert len(day) <= MOST_POINTS
+    assert len(day) <= MAX_POINTS
     assert max(day) == 5.0
     week = world.told(7 * 86400)["memory_bytes"]
-    assert len(week) <= MOST_POINTS
+    assert len(week) <= MAX_POINTS
     assert max(week) == 999.0
     kept = [len(ring.slots) for ring in world.load._rings]  # pyright: ignore[reportPrivateUsage]
     assert all(count <= most for count, (_, most) in zip(kept, LEVELS, strict=True))

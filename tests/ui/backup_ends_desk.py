@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import msgspec
 
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.vocabulary import RunState, RunTrigger
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams

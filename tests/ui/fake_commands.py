@@ -7,11 +7,11 @@ from streams.model.base import utc_now
 from streams.model.clients import ClientHoldings
 from streams.model.failures import CommandFailed, TidewatchError
 from streams.model.files import VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.server_settings import ServerSettingEdit, ServerSettingsSheet
 from streams.model.tokens import ConsoleToken, NewToken
 from streams.model.vocabulary import CONSOLE_SCOPES, RunState, RunTrigger, Scope
-from streams.ports.commands import Outcome
 from tests.ui.fake_server_settings import changed_sheet, server_sheet
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from streams.model.clients import Client
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import ClientState, RunState
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.harness import NOON
 from ui.base.format import Formatter
@@ -22,7 +22,6 @@ from ui.views.clients.filters import average_bytes, matcher, present_cards
 from ui.views.clients.present import (
     ClientRow,
     client_columns,
-    is_overdue,
     present_file_counts,
     present_goal,
     present_progress,
@@ -30,6 +29,7 @@ from ui.views.clients.present import (
     present_state,
     present_state_why,
 )
+from ui.views.shared.client_state import is_overdue
 from ui.views.shared.command_results import present_outcome, present_verified
 
 WORDS = Formatter()

@@ -14,15 +14,9 @@ from ui.base.theme import Tone
 from ui.views.clients.filters import matcher
 from ui.views.clients.present import ClientRow
 from ui.views.dashboard.metrics import METRICS, present_disk
-from ui.views.dashboard.present import (
-    present_back_up_all,
-    present_day,
-    present_forecast,
-    present_results,
-    present_run,
-    present_safety,
-)
+from ui.views.dashboard.present import present_day, present_results, present_run, present_safety
 from ui.views.shared.activity_present import present_activity
+from ui.views.shared.present import present_back_up_all, present_forecast
 
 WORDS = Formatter()
 

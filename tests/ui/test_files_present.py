@@ -8,9 +8,9 @@ import pytest
 from streams.model.file_names import MAX_NAME_BYTES, safe_name
 from streams.model.files import FilePage, FilesSummary
 from streams.model.new_file import numbered
+from streams.model.outcome import Outcome
 from streams.model.server import Transfer
 from streams.model.vocabulary import FileState, TransferKind, TransferState
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.harness import NOON
 from ui.base.format import Formatter

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ui.palette_typing import entry
-from ui.base.palette import MOST, MOST_OF_A_GROUP, Palette, ranked, score
+from ui.base.palette import MAX, MAX_OF_A_GROUP, Palette, ranked, score
 
 NAMES = ("Dashboard", "Clients", "Files", "Database", "Back up all clients", "web-03", "web-13", "db-02")
 
@@ -57,8 +57,8 @@ def test_who_types_a_whole_name_gets_what_bears_it() -> None:
 def test_groups_stand_together_and_none_takes_all_the_room() -> None:
     entries = [entry(f"web-{n:02}", "Clients") for n in range(60)] + [entry("web page", "Tables")]
     found = [e.group for e in ranked("web", entries, [entry("web.txt", "Files")])]
-    assert found == [*["Clients"] * MOST_OF_A_GROUP, "Tables", "Files"]
-    assert len(ranked("web", entries[:60])) == MOST
+    assert found == [*["Clients"] * MAX_OF_A_GROUP, "Tables", "Files"]
+    assert len(ranked("web", entries[:60])) == MAX
 
 
 def test_before_anything_is_typed_only_what_is_for_it() -> None:

@@ -10,7 +10,7 @@ from reactivex.abc import DisposableBase
 from streams.model.snapshot import Delta
 from streams.operators.conflate import Gather, conflate_into
 from streams.operators.frames import Frames
-from ui.components.loading_states import StateBox
+from ui.base.box import Box
 
 T = TypeVar("T")
 
@@ -39,11 +39,11 @@ class Looker(Protocol):
         """Note that something is drawn in this frame that the server committed then."""
         ...
 
-    def wait_for(self, box: StateBox) -> None:
+    def wait_for(self, box: Box) -> None:
         """Show the skeleton of ``box`` if nothing comes soon."""
         ...
 
-    def touch_box(self, box: StateBox) -> None:
+    def touch_box(self, box: Box) -> None:
         """Have what changed of ``box`` updated in the next frame."""
         ...
 
@@ -67,7 +67,7 @@ class Binding(Generic[T]):
         *,
         name: str,
         gather: Gather[T, T] | None,
-        box: StateBox | None,
+        box: Box | None,
     ) -> None:
         self._view, self._stream, self._show, self._gather = view, stream, show, gather
         self.name, self.box = name, box

@@ -15,9 +15,9 @@ from streams.operators.conflate_deltas import DELTAS
 from streams.operators.frames import Frames
 from streams.sources.registry import TableStream
 from ui.base.binding import Binding, merging
+from ui.base.box import Box
 from ui.base.context import UiContext
 from ui.base.drawing import Drawing
-from ui.components.loading_states import StateBox
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -45,7 +45,7 @@ class BoundView(ft.Container):
         self._bindings: list[Binding[Any]] = []
         self._inner: list[BoundView] = []
         self._drawing = Drawing(context, key, lambda: self._mounted and self._awake)
-        self._boxes: dict[StateBox, list[Callable[[], None]]] = {}
+        self._boxes: dict[Box, list[Callable[[], None]]] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._mounted = False
         self._awake = True
@@ -59,7 +59,7 @@ class BoundView(ft.Container):
         show: Callable[[T], None],
         *,
         merge: Callable[[T, T], T] | None = None,
-        box: StateBox | None = None,
+        box: Box | None = None,
         name: str = "",
     ) -> Binding[T]:
         """Have ``show`` called once per frame: with the newest value, or all since the last merged."""
@@ -71,7 +71,7 @@ class BoundView(ft.Container):
         stream: Observable[Delta[K, V]],
         show: Callable[[Delta[K, V]], None],
         *,
-        box: StateBox | None = None,
+        box: Box | None = None,
         name: str = "",
     ) -> Binding[Delta[K, V]]:
         """Have ``show`` called once per frame with one delta that does what all since the last do."""
@@ -82,7 +82,7 @@ class BoundView(ft.Container):
         stream: Observable[T],
         show: Callable[[T], None],
         gather: Gather[T, T] | None,
-        box: StateBox | None,
+        box: Box | None,
         name: str,
     ) -> Binding[T]:
         name = name or getattr(show, "__name__", "show")
@@ -97,7 +97,7 @@ class BoundView(ft.Container):
     def bind_snapshot(
         self,
         stream: Observable[Snapshot[T]],
-        box: StateBox,
+        box: Box,
         show: Callable[[T], None],
         *,
         is_empty: Callable[[T], bool] | None = None,
@@ -116,7 +116,7 @@ class BoundView(ft.Container):
         return self.bind(stream, show_snapshot, box=box, name=getattr(show, "__name__", "show"))
 
     def bind_table(
-        self, table: TableStream[K, V], box: StateBox, show: Callable[[Delta[K, V]], None]
+        self, table: TableStream[K, V], box: Box, show: Callable[[Delta[K, V]], None]
     ) -> tuple[Binding[Delta[K, V]], Binding[Snapshot[int]]]:
         """Have ``show`` called once per frame with what changed; ``box`` follows its freshness."""
 
@@ -134,7 +134,7 @@ class BoundView(ft.Container):
         view.set_awake(self._looking)
         return view
 
-    def own_box(self, box: StateBox, retry: Callable[[], None]) -> None:
+    def own_box(self, box: Box, retry: Callable[[], None]) -> None:
         """Let ``box`` age each second while it is stale, and its button run ``retry``."""
         first = not self._boxes
         self._boxes.setdefault(box, []).append(retry)
@@ -152,7 +152,7 @@ class BoundView(ft.Container):
         """Have these controls updated in the next frame, each once."""
         self._drawing.touch(controls)
 
-    def touch_box(self, box: StateBox) -> None:
+    def touch_box(self, box: Box) -> None:
         """Have what changed of ``box`` updated in the next frame."""
         self.touch(*box.take_changed())
 
@@ -262,7 +262,7 @@ class BoundView(ft.Container):
         """Note that something is drawn in this frame that the server committed then."""
         self._drawing.note_commit(committed_at)
 
-    def wait_for(self, box: StateBox) -> None:
+    def wait_for(self, box: Box) -> None:
         """Show the skeleton of ``box``, or that what it shows is old, once that has become noticeable."""
 
         def overdue(_scheduler: object, _state: object = None) -> None:
@@ -274,10 +274,10 @@ class BoundView(ft.Container):
                 self.touch_box(box)
 
         if box.waiting:
-            self.context.scheduler.schedule_relative(StateBox.PATIENCE_S, overdue)
+            self.context.scheduler.schedule_relative(box.PATIENCE_S, overdue)
         else:
             box.begin_refresh()
-            self.context.scheduler.schedule_relative(StateBox.GRACE_S, refreshed)
+            self.context.scheduler.schedule_relative(box.GRACE_S, refreshed)
 
     def overtaken(self, merged: bool) -> None:
         """Note that a value was not drawn for itself."""

@@ -13,8 +13,8 @@ from reactivex import operators as ops
 from streams.core.schedulers import JobScheduler
 from streams.model.base import utc_now
 from streams.model.link import Link
+from streams.model.outcome import Outcome
 from streams.operators.frames import Frames
-from streams.ports.commands import Outcome
 from streams.ports.settings import SettingsPort
 from streams.ports.sign_in import AccessPort
 from ui.base.backup_tracking import Followed

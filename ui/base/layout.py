@@ -4,8 +4,8 @@ from typing import Final
 
 import flet as ft
 
-LEAST_WIDTH: Final = 640
-LEAST_HEIGHT: Final = 400
+MIN_WIDTH: Final = 640
+MIN_HEIGHT: Final = 400
 """The smallest window, and what 1280x800 is at 200 %: all can be reached there."""
 NARROW_BELOW: Final = 1080
 """Below this width of the window cards stand in fewer columns."""

@@ -13,8 +13,8 @@ from streams.model.vocabulary import Scope
 from ui.base.permissions import Permissions
 
 ALL_PERMISSIONS: Final = Permissions()
-MOST_OF_A_GROUP: Final = 5
-MOST: Final = 12
+MAX_OF_A_GROUP: Final = 5
+MAX: Final = 12
 _CUTOFF: Final = 52.0
 _LIKE_WORD: Final = 75.0
 """From here on two words may be the same one, misspelt."""
@@ -165,7 +165,7 @@ def ranked(
     for number, entry in enumerate(found):
         groups.setdefault(entry.group, []).append((-60.0 * entry.weight, 10_000 + number, entry))
     chosen: list[PaletteEntry] = []
-    most = MOST_OF_A_GROUP if len(groups) > 1 else MOST
+    most = MAX_OF_A_GROUP if len(groups) > 1 else MAX
     for group in sorted(groups.values(), key=lambda rows: min(rows)[:2]):
         chosen += [entry for _, _, entry in sorted(group, key=lambda row: row[:2])[:most]]
-    return chosen[:MOST]
+    return chosen[:MAX]

@@ -13,7 +13,8 @@ from streams.model.vocabulary import Health
 from ui.base.format import age_text
 from ui.base.schemes import fade
 from ui.base.theme import Tone, small_text
-from ui.components.placeholders import Empty, ErrorLayer, empty_layer, skeleton
+from ui.components.error_displays import ErrorLayer
+from ui.components.placeholders import Empty, empty_layer, skeleton
 
 
 class _Face(StrEnum):

@@ -14,9 +14,9 @@ from ui.components.toolbar import Choice, FilterFace
 
 WIDTH: Final = 280
 ROW: Final = 32
-MOST_ROWS: Final = 10
+MAX_ROWS: Final = 10
 """So many are seen at once; the others are scrolled to."""
-MOST_LISTED: Final = 200
+MAX_LISTED: Final = 200
 """So many are listed; of more, the others are found by typing."""
 
 
@@ -129,7 +129,7 @@ class Picker:
     async def _on_click(self, _event: object) -> None:
         self.field.value, self._scrolled = "", 0.0
         self._behind.visible = self._panel.visible = True
-        self._list.height = ROW * min(MOST_ROWS, len(self._choices))
+        self._list.height = ROW * min(MAX_ROWS, len(self._choices))
         keys = [choice.key for choice in self._choices]
         self._show_list(at=keys.index(self.value) if self.value in keys else 0)
         self._behind.update()
@@ -168,7 +168,7 @@ class Picker:
 
     def _show_list(self, at: int = 0) -> None:
         found = matching(self._choices, self.field.value or "")
-        self._listed, more = found[:MOST_LISTED], len(found) - MOST_LISTED
+        self._listed, more = found[:MAX_LISTED], len(found) - MAX_LISTED
         self._at = min(at, max(0, len(self._listed) - 1))
         self._rows = [self._row(choice) for choice in self._listed]
         self._list.controls = [*self._rows] or [self._nothing]

@@ -7,7 +7,7 @@ import flet as ft
 from streams.ports.commands import Commands
 from streams.sources.registry import Streams
 from ui.base.context import Prefs, UiContext
-from ui.base.layout import LEAST_HEIGHT, LEAST_WIDTH
+from ui.base.layout import MIN_HEIGHT, MIN_WIDTH
 from ui.base.schemes import DARK, LIGHT, theme_of
 from ui.base.theme import FONTS, PAGE, WINDOW_FONTS
 from ui.shell.flet_mount_patch import quicken
@@ -40,7 +40,7 @@ def dress(page: ft.Page, *, prefs: Prefs, theme: str) -> None:
 def build_console(page: ft.Page, *, streams: Streams, commands: Commands, context: UiContext) -> Shell:
     """Mount the console on ``page`` and follow the page's life: seen, hidden, gone, back."""
     dress(page, prefs=context.prefs, theme=context.theme)
-    page.window.min_width, page.window.min_height = LEAST_WIDTH, LEAST_HEIGHT
+    page.window.min_width, page.window.min_height = MIN_WIDTH, MIN_HEIGHT
     if not page.web:
         page.window.icon = WINDOW_ICON
     shell = Shell(page, streams=streams, commands=commands, context=context)

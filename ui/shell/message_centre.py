@@ -37,7 +37,7 @@ ICONS: Final = {
     Tone.QUIET: ft.Icons.INFO,
 }
 WIDTH: Final = 440
-MOST_HEIGHT: Final = 480
+MAX_HEIGHT: Final = 480
 """Of the message centre."""
 _HEAD_HEIGHT: Final = 72
 _OFFER_HEIGHT: Final = 28
@@ -133,9 +133,9 @@ def present_height(messages: Sequence[Message]) -> float:
         letters = 36 if message.stays else 42  # of a line; what stays has one button more
         words = _lines(message.text, letters) * 19 + _lines(message.detail, round(letters * 1.15)) * 18
         rows += max(30, words + (_OFFER_HEIGHT if _offers(message) else 0)) + 18
-        if rows > MOST_HEIGHT:
+        if rows > MAX_HEIGHT:
             break
-    return min(MOST_HEIGHT, _HEAD_HEIGHT + (rows or 44))
+    return min(MAX_HEIGHT, _HEAD_HEIGHT + (rows or 44))
 
 
 def _lines(text: str, letters: int) -> int:

@@ -18,18 +18,18 @@ from ui.components.card import floating_panel
 from ui.components.orders import hold_back
 from ui.shell.message_centre import ICONS, lead_button, log_button, offer_button, small_button
 
-MOST_TOASTS: Final = 2
+MAX_TOASTS: Final = 2
 """So many are on the screen at once, side by side; the others wait."""
 HEIGHT: Final = 32
 BELOW: Final = (FOOT_HEIGHT + PAGE_PADDING - HEIGHT) // 2 - 2
 """Between a message and the edge of the window; what is left lies between it and the view."""
-_MOST_LETTERS: Final = 120
+_MAX_LETTERS: Final = 120
 """Longer words get no more room beside others: all of them are in the message centre."""
 _BUTTONS: Final = 34
 """About so many letters have room where the icon and the buttons of a message are."""
 _TEXT_FIRST: Final = 5
 """Where there is not room for both, what has happened gets so many times the room of why."""
-_MOST_TOOLTIP: Final = 600
+_MAX_TOOLTIP: Final = 600
 _STAYS_S: Final = 4.5
 _STAYS_WITH_ACTION_S: Final = 9.0
 
@@ -75,7 +75,7 @@ class ToastLayer(BoundView):
             self.touch(*hold_back(button, self._permissions.refusal(message.needs)))
 
     def _fill(self) -> None:
-        while self._queue and (len(self._shown) < MOST_TOASTS or self._make_way()):
+        while self._queue and (len(self._shown) < MAX_TOASTS or self._make_way()):
             message = self._queue.pop(0)
             toast = self._toast(message)
             self._shown[message.number] = message, toast
@@ -167,7 +167,7 @@ class ToastLayer(BoundView):
             + _letters(detail) // _TEXT_FIRST,
             expand_loose=True,
             tooltip=label_text("\n".join(part for part in (message.text, message.detail) if part))[
-                :_MOST_TOOLTIP
+                :_MAX_TOOLTIP
             ],
             **look,
         )
@@ -178,7 +178,7 @@ class ToastLayer(BoundView):
 
 
 def _letters(text: str) -> int:
-    return max(1, min(len(text), _MOST_LETTERS))
+    return max(1, min(len(text), _MAX_LETTERS))
 
 
 def _words(text: str, size: float, color: ft.ColorValue, *, share: int) -> ft.Text:

@@ -18,7 +18,7 @@ from streams.model.base import utc_now
 from streams.model.failures import ConfigRejected
 from streams.model.vocabulary import CONSOLE_SCOPES, AuditAction, Scope
 
-MOST_DAYS = 36_500.0
+MAX_DAYS = 36_500.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the token and hand it out; return the exit code."""
     scopes = scopes_of(args.scope)
-    if args.days is not None and not 0 < args.days <= MOST_DAYS:
+    if args.days is not None and not 0 < args.days <= MAX_DAYS:
         raise ConfigRejected("--days must be a number of days above 0.", hint="Leave it out for no end.")
     check_shown(args.out)
 

@@ -4,8 +4,8 @@ from app.server.dispatch import Route
 from app.server.services import Room
 from app.wire.http import BackupRequest, ClientIds, ClientList, Goal, QuotaRequest
 from streams.model.clients import Client
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import AuditAction, Scope
-from streams.ports.commands import Outcome
 
 
 async def clients(room: Room) -> ClientList:

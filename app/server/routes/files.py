@@ -12,8 +12,8 @@ from app.server.dispatch import Route
 from app.server.services import Room
 from app.wire.http import FileIds, TreeState, VersionPage
 from streams.model.files import FilePage, FileQuery, FilesSummary, FileVersion, VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import AuditAction, Scope
-from streams.ports.commands import Outcome
 
 
 class TreeStateQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from app.server.services import Room
 from streams.model.logs import PAGE_LINES, LogFilter, LogPage
 from streams.model.vocabulary import LogLevel, LogSource, Scope
 
-MOST_LINES = 2000
+MAX_LINES = 2000
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -31,7 +31,7 @@ class LogsQuery(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str | None = None
     until: datetime | None = None
     before: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_LINES)] = PAGE_LINES
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LINES)] = PAGE_LINES
 
 
 async def logs(room: Room, query: LogsQuery) -> LogPage:

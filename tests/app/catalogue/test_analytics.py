@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.catalogue import migrate
-from app.catalogue.analytics_period import MOST_POINTS, Period, period_of
+from app.catalogue.analytics_period import MAX_POINTS, Period, period_of
 from app.catalogue.bulk_insert import HistoryClient, HistoryRun, write_history
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.errors import BadQuery
@@ -85,7 +85,7 @@ async def test_backups_are_those_that_ran(
     told = await catalogue.analytics.backups(AnalyticsQuery(span_s=span_s, offset_s=offset_s, compare=True))
     expected = naive_intervals(runs, told.since, told.until, told.step_s, offset_s)
     assert {each.at: each for each in told.intervals} == expected
-    assert len(told.intervals) == len(told.before) <= MOST_POINTS
+    assert len(told.intervals) == len(told.before) <= MAX_POINTS
     shift = timedelta(seconds=told.shift_s)
     assert [each.at + shift for each in told.before] == [each.at for each in told.intervals]
     assert {each.at: each for each in told.before} == naive_intervals(
@@ -247,7 +247,7 @@ async def test_load_keeps_its_peaks_in_few_points(catalogue: Catalogue, clock: C
             told.until - timedelta(seconds=told.shift_s),
         ),
     ):
-        assert len(series.points) <= MOST_POINTS
+        assert len(series.points) <= MAX_POINTS
         first = series.points[0].at
         inside = [sample["cpu_ratio"] for at, sample in samples if max(first, since) <= at < until]
         assert max(point.greatest for point in series.points) >= max(inside)
@@ -262,11 +262,11 @@ def test_a_period_is_told_in_intervals_that_are_kept() -> None:
             until = now - timedelta(days=ago_days)
             period = Period(now, until - timedelta(seconds=span_s), until, wall_clock(0))
             step_s = period.load_step_s(KEPT)
-            assert span_s / step_s < MOST_POINTS
+            assert span_s / step_s < MAX_POINTS
             source = max(each for each in KEPT if each <= step_s)
             assert step_s % source == 0
             assert KEPT[source] >= now - period.since or source == max(KEPT)
-            assert len(period.edges_us(period.run_step_s())) - 1 <= MOST_POINTS
+            assert len(period.edges_us(period.run_step_s())) - 1 <= MAX_POINTS
 
 
 @pytest.mark.parametrize(

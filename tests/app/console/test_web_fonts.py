@@ -76,7 +76,7 @@ class Page:
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
     page = Page(tmp_path)
     monkeypatch.setattr(web_fonts.subprocess, "run", page.run)
-    monkeypatch.setattr(web_fonts, "MOST_BYTES", 20)
+    monkeypatch.setattr(web_fonts, "MAX_BYTES", 20)
     (tmp_path / "Large.ttf").write_bytes(b"x" * 21)
     return page
 

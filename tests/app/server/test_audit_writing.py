@@ -140,7 +140,7 @@ async def test_a_full_disk_keeps_the_notes_in_their_order(
 async def test_of_too_many_that_wait_those_that_destroy_stay(
     running_server: RunningServer, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_WAITING", 5)
+    monkeypatch.setattr(limits, "MAX_WAITING", 5)
     disk = Refusing(running_server, monkeypatch)
     for number in range(8):
         await audit.note(note(number))

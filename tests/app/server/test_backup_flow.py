@@ -23,10 +23,10 @@ from app.wire.http import (
 from streams.model.clients import Client
 from streams.model.events import ProgressFrame, TransferFrame
 from streams.model.files import FilePage
+from streams.model.outcome import Outcome
 from streams.model.runs import Run, RunPage
 from streams.model.server import Transfer
 from streams.model.vocabulary import ClientState, EventKind, RunState, RunTrigger, TransferState
-from streams.ports.commands import Outcome
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
 

@@ -12,9 +12,9 @@ from app.wire.agent_socket import Command, CommandAck
 from app.wire.http import FinishRun, encode
 from streams.model.clients import Client
 from streams.model.files import FilePage, FileVersion, VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.vocabulary import ClientState, EventKind, FileState, RunState, ServerState
-from streams.ports.commands import Outcome
 from tests.servers import Agent, RunningServer, a_server, entry, sha256_of, told, until
 
 

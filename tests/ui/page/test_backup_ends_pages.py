@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import RunState
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.backup_ends_desk import BEFORE, Desk, open_desk
 from ui.views.shared.backup_notifications import CHECK_S

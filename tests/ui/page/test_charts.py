@@ -28,7 +28,7 @@ from ui.components.charts.heat import (
 from ui.components.charts.lines import LineChart
 from ui.components.charts.model import Line, LinePlot, Spot, pieces, spread
 from ui.components.charts.scale import (
-    MOST_TICKS,
+    MAX_TICKS,
     Scale,
     Unit,
     span_text,
@@ -57,7 +57,7 @@ def test_every_value_lies_on_an_axis_of_few_different_ticks(
     scale = value_scale(values, unit, words, from_zero=from_zero)
     assert scale.low <= min(values) * (1 + 1e-6) + 1e-6
     assert scale.high >= max(values) * (1 - 1e-6)
-    assert 1 <= scale.steps <= MOST_TICKS
+    assert 1 <= scale.steps <= MAX_TICKS
     assert not from_zero or scale.low == 0
     texts = [tick_text(tick, scale, words) for tick in scale.ticks]
     assert len(set(texts)) == len(texts), texts

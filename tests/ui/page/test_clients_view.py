@@ -9,16 +9,16 @@ import pytest
 
 from streams.model.failures import CommandFailed
 from streams.model.files import VerifyResult
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import ClientState, RunState
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.fake_commands import FakeCommands
 from tests.ui.fakes import FakeStreams
 from tests.ui.harness import PageHarness, key_event
 from ui.base.context import Place
 from ui.base.theme import Density, Tone
-from ui.views.clients.present import can_be_allowed, is_let_in
 from ui.views.clients.view import ClientsView
+from ui.views.shared.client_state import can_be_allowed, is_let_in
 
 
 class Desk:

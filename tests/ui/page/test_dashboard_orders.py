@@ -6,8 +6,8 @@ import flet as ft
 from msgspec.structs import replace
 
 from streams.model.failures import CommandFailed
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import LinkState, RunState, ServerState
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.dashboard_stage import stage
 from ui.base.theme import Tone

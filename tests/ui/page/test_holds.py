@@ -26,8 +26,9 @@ from ui.components.icon_button import icon_of
 from ui.views.clients.menu import bar_actions, row_actions
 from ui.views.clients.present import MARKED, ClientRow, client_columns
 from ui.views.clients.quota import GIB, present_use
-from ui.views.dashboard.present import present_back_up_all, present_safety
+from ui.views.dashboard.present import present_safety
 from ui.views.files.present import present_kept
+from ui.views.shared.present import present_back_up_all
 
 DUE = timedelta(days=3)
 

@@ -7,7 +7,7 @@ from streams.model.failures import WrongToken
 from tests.ui.harness import PageHarness
 from ui.base.messages import Messages
 from ui.base.theme import Tone
-from ui.shell.message_centre import MOST_HEIGHT, MessageBell, MessageCentre
+from ui.shell.message_centre import MAX_HEIGHT, MessageBell, MessageCentre
 from ui.shell.toasts import ToastLayer
 
 
@@ -160,7 +160,7 @@ async def test_the_centre_is_as_high_as_what_it_holds() -> None:
         assert max(heights[:2]) < 130
         assert 40 < heights[2] - heights[1] < 100  # three lines
         assert heights == sorted(heights)
-        assert heights[-1] == MOST_HEIGHT
+        assert heights[-1] == MAX_HEIGHT
 
 
 async def test_only_the_last_hundred_are_kept_and_each_can_be_copied() -> None:

@@ -8,8 +8,8 @@ import pytest
 from reactivex.subject import BehaviorSubject
 
 from streams.model.link import Link
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import LinkState, Scope
-from streams.ports.commands import Outcome
 from tests.ui import fleet
 from tests.ui.harness import NOON, PageHarness
 from tests.ui.page.test_clients_view import open_desk

@@ -10,8 +10,9 @@ from tests.ui import fleet
 from tests.ui.harness import PageHarness
 from tests.ui.log_desk import open_desk
 from ui.base.context import Place
-from ui.views.clients.present import is_overdue, present_seen
+from ui.views.clients.present import present_seen
 from ui.views.logs.view import AROUND
+from ui.views.shared.client_state import is_overdue
 
 
 @pytest.mark.parametrize("hours", [3, -3])

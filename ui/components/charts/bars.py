@@ -11,7 +11,7 @@ from ui.components.charts.model import BEFORE, LIGHTER, Bar, BarPlot
 _FILLED: Final = 0.66
 """Which part of its place a bar takes."""
 _BEFORE: Final = ft.Colors.with_opacity(0.5, BEFORE)
-_MOST_WIDTH, _LEAST_WIDTH = 26.0, 1.5
+_MAX_WIDTH, _MIN_WIDTH = 26.0, 1.5
 
 
 class BarChart(ft.Semantics):
@@ -95,7 +95,7 @@ class BarChart(ft.Semantics):
         compared = any(bar.before is not None for bar in plot.bars)
         thin = max(1.0, min(place * 0.16, 4.0)) if compared else 0.0
         room = place * _FILLED - (thin + 1 if compared else 0.0)
-        return max(_LEAST_WIDTH, min(room, _MOST_WIDTH)), thin
+        return max(_MIN_WIDTH, min(room, _MAX_WIDTH)), thin
 
     def _on_size_change(self, event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         if event.width == self._width:

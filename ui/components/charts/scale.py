@@ -17,7 +17,7 @@ TIME_STEPS_S: Final = (
 )
 _FINEST_S: Final = ((10 * DAY, DAY), (DAY, HOUR), (MINUTE, MINUTE))
 """From which duration on ticks are at least how far apart."""
-MOST_TICKS: Final = 5
+MAX_TICKS: Final = 5
 """Of values; the top one is the end of the axis."""
 
 
@@ -75,7 +75,7 @@ class TimeTicks:
 
 
 def value_scale(
-    values: Sequence[float], unit: Unit, words: Formatter, *, from_zero: bool = True, most: int = MOST_TICKS
+    values: Sequence[float], unit: Unit, words: Formatter, *, from_zero: bool = True, most: int = MAX_TICKS
 ) -> Scale:
     """Return the smallest axis with at most ``most`` round steps that holds all values."""
     finite = [value for value in values if math.isfinite(value)]

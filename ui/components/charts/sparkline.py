@@ -8,11 +8,11 @@ import flet.canvas as cv
 
 from streams.model.server import SeriesPoint
 
-MOST_POINTS: Final = 60
+MAX_POINTS: Final = 60
 """More than this cannot be told apart at this size; peaks are kept."""
 
 
-def thin_out(points: Sequence[SeriesPoint], most: int = MOST_POINTS) -> list[float]:
+def thin_out(points: Sequence[SeriesPoint], most: int = MAX_POINTS) -> list[float]:
     """Return at most ``most`` values, the greatest of each group, so that no peak is lost."""
     if len(points) <= most:
         return [point.mean for point in points]

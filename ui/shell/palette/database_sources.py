@@ -11,7 +11,7 @@ from streams.model.database import Outline, TableInfo, TableKind
 from streams.model.snapshot import Snapshot
 from ui.base.context import Place, UiContext
 from ui.base.format import count_text
-from ui.base.palette import MOST_OF_A_GROUP, PaletteEntry, Search, score
+from ui.base.palette import MAX_OF_A_GROUP, PaletteEntry, Search, score
 
 SAVED: Final = "database.saved"
 """Under which preference the database view keeps its saved statements."""
@@ -43,7 +43,7 @@ def _table_search(context: UiContext, outline: Observable[Snapshot[Outline]]) ->
             tables = snapshot.value.tables if snapshot.value is not None else ()
             entries = [entry(table) for table in tables if table.kind is not TableKind.SHADOW]
             fit = [found for found in entries if score(asked, found)]
-            return sorted(fit, key=lambda found: -score(asked, found))[:MOST_OF_A_GROUP]
+            return sorted(fit, key=lambda found: -score(asked, found))[:MAX_OF_A_GROUP]
 
         return outline.pipe(ops.filter(lambda snapshot: snapshot.value is not None), ops.map(fitting))
 

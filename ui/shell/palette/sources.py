@@ -16,16 +16,17 @@ from streams.ports.commands import Commands
 from streams.sources.registry import Streams
 from ui.base.context import Place, UiContext
 from ui.base.deep_links import file_place
-from ui.base.palette import MOST_OF_A_GROUP, PaletteEntry
+from ui.base.palette import MAX_OF_A_GROUP, PaletteEntry
 from ui.base.theme import Density
 from ui.shell.palette.database_sources import offer_database
 from ui.shell.palette.view import Known
 from ui.shell.registry import ViewSpec
 from ui.views.clients.actions import keep_client
-from ui.views.clients.present import ClientRow, is_let_in, present_state
+from ui.views.clients.present import ClientRow, present_state
 from ui.views.files.present import base_name, folder_of
 from ui.views.settings.present import fits
 from ui.views.shared.backup_notifications import force_backup
+from ui.views.shared.client_state import is_let_in
 from ui.views.shared.server_actions import ServerActions
 
 THEMES: Final = {
@@ -206,10 +207,10 @@ class Offers:
                     self._lead(file_place(file.client_id, file.path)),
                     detail=f"{file.client_name}  {folder_of(file.path)}",
                 )
-                for file in (page.rows[:MOST_OF_A_GROUP] if page is not None else ())
+                for file in (page.rows[:MAX_OF_A_GROUP] if page is not None else ())
             ]
 
-        query = FileQuery(text=text, limit=MOST_OF_A_GROUP)
+        query = FileQuery(text=text, limit=MAX_OF_A_GROUP)
         return self._streams.file_page(query).pipe(
             ops.filter(lambda snapshot: snapshot.value is not None), ops.map(entries)
         )
@@ -240,7 +241,7 @@ class Offers:
         def entries(snapshot: Snapshot[ServerSettingsSheet]) -> Sequence[PaletteEntry]:
             known = snapshot.value.settings if snapshot.value is not None else ()
             found = [setting for setting in known if fits(setting, text)]
-            return [self._setting_entry(setting) for setting in found[:MOST_OF_A_GROUP]]
+            return [self._setting_entry(setting) for setting in found[:MAX_OF_A_GROUP]]
 
         return self._streams.server_settings.pipe(
             ops.filter(lambda snapshot: snapshot.value is not None), ops.map(entries)

@@ -13,9 +13,9 @@ from ui.base.theme import Tone
 from ui.components.charts.model import BARE, EARLIER, OTHER, PEAK, PLAIN, Line, LinePlot, Spot, Stroke
 from ui.components.charts.scale import Unit, moment_text, tick_text, time_ticks, value_scale, value_text
 from ui.views.analytics.present import Drawn
-from ui.views.dashboard.present import present_forecast
+from ui.views.shared.present import present_forecast
 
-MOST_TICKS: Final = 6
+MAX_TICKS: Final = 6
 MEAN: Final = "mean"
 """The label of a line that has its peaks beside it."""
 _BAND: Final = Stroke(color=OTHER.color, width=1.0, dash=(2, 3))
@@ -107,7 +107,7 @@ def present_load(
         lines=tuple(line for line in lines if line.spots),
         since=since,
         until=history.until,
-        times=time_ticks(since, history.until, words.zone, most=MOST_TICKS),
+        times=time_ticks(since, history.until, words.zone, most=MAX_TICKS),
         scale=scale,
         scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
         summary=f"{title}, {metric.name}: {head}",
@@ -142,7 +142,7 @@ def present_storage(trend: StorageTrend, words: Formatter) -> Drawn:
         lines=tuple(lines),
         since=history.since,
         until=until,
-        times=time_ticks(history.since, until, words.zone, most=MOST_TICKS),
+        times=time_ticks(history.since, until, words.zone, most=MAX_TICKS),
         scale=scale,
         scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
         summary=f"Storage: {head}. {why}",

@@ -9,7 +9,7 @@ from reactivex import Observable
 
 from streams.model.analytics import AnalyticsQuery, BackupHistory, ClientHeat, LoadHistory, StorageTrend
 from streams.model.snapshot import Snapshot
-from streams.sources.analytics import AnalyticsStreams
+from streams.sources.registry import AnalyticsStreams
 from ui.base.context import Place, UiContext
 from ui.base.format import Formatter
 from ui.base.theme import small_text

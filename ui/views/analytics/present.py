@@ -31,9 +31,9 @@ STEP_WORDS: Final = {
     86400: "day",
     604800: "week",
 }
-MOST_WORDS: Final = 7
+MAX_WORDS: Final = 7
 """Below the bars."""
-LEAST_RATIO: Final = 0.9
+MIN_RATIO: Final = 0.9
 """The success axis reaches at least down to here, so that one failure does not look like a catastrophe."""
 _OPEN: Final = Stroke(color=MAIN, width=1.2, dash=(4, 3))
 
@@ -139,7 +139,7 @@ def present_success(history: BackupHistory, words: Formatter) -> Drawn:
     if earlier:
         lines.append(Line("before", earlier, EARLIER, gap_s))
     ratios = [each.value for line in lines for each in line.spots]
-    scale = value_scale([min([LEAST_RATIO, *ratios]), 1.0], Unit.RATIO, words, from_zero=False)
+    scale = value_scale([min([MIN_RATIO, *ratios]), 1.0], Unit.RATIO, words, from_zero=False)
     overall = _ratio(history.intervals)
     partial = sum(each.partial for each in history.intervals)
     share = ratio_text(overall, digits=2)
@@ -149,7 +149,7 @@ def present_success(history: BackupHistory, words: Formatter) -> Drawn:
         lines=tuple(lines),
         since=since,
         until=history.until,
-        times=time_ticks(since, history.until, words.zone, most=MOST_WORDS - 1),
+        times=time_ticks(since, history.until, words.zone, most=MAX_WORDS - 1),
         scale=scale,
         scale_labels=tuple(tick_text(each, scale, words) for each in scale.ticks),
         summary=f"Success rate: {exact}",
@@ -230,11 +230,11 @@ def _bar_labels(history: BackupHistory, words: Formatter) -> tuple[tuple[int, st
     starts = {each.at: index for index, each in enumerate(history.intervals)}
     if len(starts) < 2:
         return ()
-    ticks = time_ticks(history.intervals[0].at, history.until, words.zone, most=MOST_WORDS)
+    ticks = time_ticks(history.intervals[0].at, history.until, words.zone, most=MAX_WORDS)
     found = [(starts[at], text) for at, text in zip(ticks.times, ticks.labels, strict=True) if at in starts]
     if len(found) >= 3:
         return tuple(found)
-    every = -(-len(starts) // MOST_WORDS)
+    every = -(-len(starts) // MAX_WORDS)
     return tuple(
         (index, f"{local:%b} {local.day}" if history.step_s >= 86400 else f"{local:%H:%M}")
         for at, index in starts.items()

@@ -9,7 +9,7 @@ from typing import Final
 from streams.model.analytics import AnalyticsQuery
 
 DAY_S: Final = 86400.0
-MOST_DAYS: Final = 5 * 366
+MAX_DAYS: Final = 5 * 366
 _DATE: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _OFFSET_STEP_S: Final = 300
 _AHEAD: Final = timedelta(days=366)
@@ -78,7 +78,7 @@ def days_of(first_text: str, last_text: str, today: date) -> tuple[date, date] |
         return BadDays(first="This day has not begun")
     if last < first:
         return BadDays(last="Before the first day")
-    if (last - first).days >= MOST_DAYS:
+    if (last - first).days >= MAX_DAYS:
         return BadDays(first="More than 5 years before the last day")
     return first, min(last, today)
 

@@ -19,7 +19,7 @@ from ui.views.analytics.bar import RangeBar
 from ui.views.analytics.parts import Asked, Parts, ask
 from ui.views.analytics.range import Range, kept_range, query_of, range_words
 
-LEAST_ROW: Final = 190
+MIN_ROW: Final = 190
 """Lower than this no chart can be read; then the view scrolls."""
 _PREF: Final = "analytics.range"
 
@@ -35,7 +35,7 @@ class AnalyticsView(BoundView):
         self.parts = Parts(asked, context)
         for parts in self.parts.rows:
             for part in parts:
-                part.height, part.col = LEAST_ROW, {"xs": 12, "md": 6, "lg": 12 // len(parts)}
+                part.height, part.col = MIN_ROW, {"xs": 12, "md": 6, "lg": 12 // len(parts)}
         self._parts = [part for parts in self.parts.rows for part in parts]
         charts: list[ft.Control] = [
             *self._parts,
@@ -101,7 +101,7 @@ class AnalyticsView(BoundView):
         beside = 2 if width >= SLIM_BELOW else 1
         lines = len(self.parts.rows) if width >= NARROW_BELOW else math.ceil(len(self._parts) / beside)
         room = event.height - 2 * PAGE_PADDING - FOOT_HEIGHT - TOOLS_HEIGHT - lines * GAP
-        height = max(LEAST_ROW, int(room / lines))
+        height = max(MIN_ROW, int(room / lines))
         if height != self._parts[0].height:
             for part in self._parts:
                 part.height = height

@@ -38,10 +38,6 @@ from ui.views.clients.parts import (
 from ui.views.clients.present import (
     MARKED,
     ClientRow,
-    can_be_allowed,
-    is_marked,
-    is_overdue,
-    is_revoked,
     present_file_counts,
     present_seen,
     present_state,
@@ -49,6 +45,7 @@ from ui.views.clients.present import (
 )
 from ui.views.clients.quota import QuotaPart
 from ui.views.shared.activity_present import present_activity
+from ui.views.shared.client_state import can_be_allowed, is_marked, is_overdue, is_revoked
 from ui.views.shared.revoked_client import RevokedPart
 
 _LINES = 8

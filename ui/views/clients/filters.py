@@ -11,7 +11,8 @@ from ui.base.format import Formatter, count_text
 from ui.base.theme import BACKING_UP, BACKUP_QUEUED, FAILING, OVERDUE, TO_BE_REMOVED, Tone, look
 from ui.components.filter_cards import CardWords, FilterCard
 from ui.components.toolbar import Choice
-from ui.views.clients.present import ClientRow, is_failing, is_marked, is_overdue, is_revoked
+from ui.views.clients.present import ClientRow
+from ui.views.shared.client_state import is_failing, is_marked, is_overdue, is_revoked
 
 ALL = "all"
 CARDS = (

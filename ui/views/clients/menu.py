@@ -9,7 +9,8 @@ from streams.model.vocabulary import ClientState, RunState, Scope
 from ui.components.data_table.columns import RowAction
 from ui.components.data_table.selection_bar import BarAction
 from ui.views.clients.actions import ClientActions
-from ui.views.clients.present import MARKED, ClientRow, can_be_allowed, is_let_in, is_marked, is_revoked
+from ui.views.clients.present import MARKED, ClientRow
+from ui.views.shared.client_state import can_be_allowed, is_let_in, is_marked, is_revoked
 
 PROTECTED = "It is protected: end its protection first"
 Fits = Callable[[Client], bool]

@@ -13,7 +13,7 @@ from ui.components.card import card
 from ui.components.loading_states import Empty, StateBox
 from ui.views.shared.activity_present import ActivityLine, present_activity
 
-_MOST: Final = 60
+_MAX: Final = 60
 _ROW_HEIGHT: Final = 26
 
 
@@ -67,7 +67,7 @@ class ActivityPart(BoundView):
             self._show_lines()
 
     def _show_activity(self, lines: tuple[Activity, ...]) -> None:
-        self._newest = lines[:_MOST]
+        self._newest = lines[:_MAX]
         if not self._hovered or not self._drawn:
             self._show_lines()
             return

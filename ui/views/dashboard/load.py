@@ -16,7 +16,7 @@ from ui.components.dialogs import show_dialog
 from ui.components.loading_states import StateBox
 from ui.components.metric_cards import Metric, metric_cards
 from ui.views.dashboard.metrics import METRICS, present_disk
-from ui.views.dashboard.present import present_forecast
+from ui.views.shared.present import present_forecast
 
 _PLACES: Final = {
     "clients_online": Place("clients", "state:online"),

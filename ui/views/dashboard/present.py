@@ -9,8 +9,7 @@ from typing import Final
 from streams.model.clients import Client
 from streams.model.problems import Problem
 from streams.model.runs import Progress, RunResults
-from streams.model.server import StorageForecast
-from streams.model.vocabulary import ClientState, ProblemKind, RunState
+from streams.model.vocabulary import ProblemKind, RunState
 from ui.base.format import (
     UNKNOWN,
     Formatter,
@@ -21,7 +20,7 @@ from ui.base.format import (
     rough_duration_text,
 )
 from ui.base.theme import Tone, look
-from ui.views.clients.present import is_let_in, is_revoked
+from ui.views.shared.client_state import is_revoked
 
 SILENT_AFTER_S: Final = 15.0
 """A running backup that has said nothing for so long is shown as silent, not as fast as it was."""
@@ -221,39 +220,3 @@ def present_day(results: RunResults, words: Formatter) -> tuple[str, str]:
     told = ", ".join(f"{count_text(count)} {look(state).word}" for state, count in counts.items() if count)
     ended = f"{counted(sum(counts.values()), 'backup')}: {told}" if told else "no backup ended"
     return f"Last {results.hours:g} h: {ended}", f"{words.size(results.bytes_sent)} received from the clients"
-
-
-def present_forecast(forecast: StorageForecast, now: datetime, words: Formatter) -> tuple[str, str]:
-    """Return when the disk will be full with the band around it, and how that was judged."""
-    growth = forecast.growth_bytes_per_day
-    if growth is None:
-        return "too little history to say when full", "A forecast needs a day of history."
-    grows = f"{words.size(growth)} a day" if growth > 0 else "it does not grow"
-    judged = f"Judged by its growth: {grows}; {words.size(forecast.disk_free_bytes)} free."
-    if forecast.full_at is None:
-        return ("not growing" if growth <= 0 else "not full within 5 years"), judged
-    text = f"full about {words.date(forecast.full_at, now)}"
-    if forecast.full_earliest is not None:
-        full_at = forecast.full_at  # years are told only where they differ from the one before the bracket
-        latest = words.date(forecast.full_latest, full_at) if forecast.full_latest else "later"
-        text = f"{text} ({words.date(forecast.full_earliest, full_at)} – {latest})"
-    return text, judged
-
-
-def present_back_up_all(clients: Iterable[Client]) -> tuple[tuple[str, ...], str]:
-    """Return whom "Back up all" reaches, and what will happen, for the question before it."""
-    fleet = sorted(clients, key=lambda client: client.name)
-    reached = tuple(c.name for c in fleet if is_let_in(c))
-    now = sum(c.state is ClientState.ONLINE for c in fleet if is_let_in(c))
-    later = len(reached) - now
-    shut_out = sum(c.state is ClientState.DISCONNECTED for c in fleet)
-    revoked = sum(is_revoked(c) for c in fleet)
-    parts = [f"{count_text(now)} {'client begins' if now == 1 else 'clients begin'} at once"]
-    if later:
-        parts.append(f"{count_text(later)} when {'it is' if later == 1 else 'they are'} back")
-    text = ", ".join(parts) + "."
-    if shut_out:
-        text += f" {count_text(shut_out)} {'is' if shut_out == 1 else 'are'} disconnected and left out."
-    if revoked:
-        text += f" {count_text(revoked)} {'has' if revoked == 1 else 'have'} to be enrolled again."
-    return reached, text

@@ -26,7 +26,7 @@ from ui.views.dashboard.present import RunLine, present_run
 from ui.views.shared.backup_notifications import force_backup
 from ui.views.shared.command_results import present_cancelled
 
-_MOST: Final = 40
+_MAX: Final = 40
 """Rows on the dashboard; more running backups are counted and listed in the clients view."""
 _ROW_HEIGHT: Final = 30
 
@@ -77,7 +77,7 @@ class RunningPart(BoundView):
         self._show_rows(now)
 
     def _show_rows(self, now: datetime) -> None:
-        shown = list(self._runs.values())[:_MOST]
+        shown = list(self._runs.values())[:_MAX]
         grown = False
         while len(self._pool) < len(shown):
             self._pool.append(_RunRow(self._on_cancel, self._on_open))

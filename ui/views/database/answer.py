@@ -8,7 +8,7 @@ import flet as ft
 from streams.model.database import Key, Row, Value
 from streams.model.failures import Failure
 from streams.model.statements import Plan, SqlProblem, SqlResult
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.context import UiContext
 from ui.base.keymap import Walked
 from ui.base.theme import INK, QUIET_INK, SIZE_BODY, SelectableText, Tone, mono_text, small_text

@@ -13,8 +13,8 @@ import flet as ft
 
 from ui.base.theme import FLOAT, INK, LINE, MONO, QUIET_INK, SELECTED
 
-MOST: Final = 5
-_LEAST: Final = 2
+MAX: Final = 5
+_MIN: Final = 2
 _WORD: Final = re.compile(r"[^\W\d]\w*\Z")
 _REACH: Final = 80
 
@@ -31,14 +31,14 @@ class Offer:
 def offer(text: str, caret: int, names: Sequence[str], keywords: Iterable[str]) -> Offer | None:
     """Return what completes the word before the caret; None within a word, and where it is a whole one."""
     found = _WORD.search(text[max(0, caret - _REACH) : caret])
-    if found is None or len(found.group()) < _LEAST or text[caret : caret + 1].isidentifier():
+    if found is None or len(found.group()) < _MIN or text[caret : caret + 1].isidentifier():
         return None
     typed = found.group()
     words = [*names, *(word.lower() if typed.islower() else word for word in keywords)]
     fitting = dict.fromkeys(word for word in words if word.casefold().startswith(typed.casefold()))
     if not fitting or any(word.casefold() == typed.casefold() for word in fitting):
         return None
-    return Offer(caret - len(typed), caret, tuple(fitting)[:MOST])
+    return Offer(caret - len(typed), caret, tuple(fitting)[:MAX])
 
 
 class CompletionLine:
@@ -46,7 +46,7 @@ class CompletionLine:
 
     def __init__(self) -> None:
         self._shown: tuple[tuple[str, ...], int] = ((), -1)
-        self._words = [_Word() for _ in range(MOST)]
+        self._words = [_Word() for _ in range(MAX)]
         hint = ft.Text("Ctrl+Space", size=11, color=QUIET_INK, no_wrap=True)
         self.control = ft.Container(
             ft.Row([*(word.control for word in self._words), hint], spacing=2, tight=True),

@@ -7,7 +7,7 @@ import msgspec
 
 from streams.model.database import AnswerQuery, Blob, CellQuery, LongText, Masked, RawText, Stored, Value
 from streams.model.value_text import json_object, json_text, unique_names
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.views.database.present import MASK, GridRow
 
 Ask = Callable[[int], CellQuery | AnswerQuery]

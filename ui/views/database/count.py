@@ -5,7 +5,7 @@ from collections.abc import Callable
 import flet as ft
 
 from streams.model.database import ColumnFilter, TableInfo
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.format import counted
 from ui.base.theme import QUIET_INK, SIZE_BODY
 from ui.views.database.present import present_count

@@ -13,7 +13,7 @@ from reactivex.subject import BehaviorSubject
 
 from streams.model.database import ColumnFilter, Direction, Edge, Key, PageQuery, TableInfo, TablePage
 from streams.model.snapshot import Snapshot
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.format import counted

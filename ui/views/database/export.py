@@ -12,7 +12,7 @@ from reactivex import operators as ops
 
 from streams.model.new_file import make_folder, not_written, numbered
 from streams.model.statements import ExportFormat, ExportProgress
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.context import UiContext
 from ui.base.delivery import Delivery, file_name, pieces_of_file
 from ui.base.format import counted

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import flet as ft
 
 from streams.model.database import Key, TableInfo, TablePage, Value
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.context import UiContext
 from ui.base.format import Formatter, counted
 from ui.components.data_table.columns import Column, RowAction, TextCell
@@ -16,7 +16,7 @@ from ui.views.database.copy_rows import Ask, row_as_json
 from ui.views.database.present import GridRow, is_numeric, key_text, present_value, shown_text
 from ui.views.database.times import tells_times
 
-MOST_COLUMNS = 60
+MAX_COLUMNS = 60
 """Side by side; every cell is some controls, and nobody scrolls through hundreds."""
 WIDTH_ROWS = 40
 """So many rows decide how wide the columns are."""
@@ -27,7 +27,7 @@ _BAR = 10
 """Height of the bar that scrolls sideways."""
 _NARROWEST, _WIDEST = 84, 300
 _KEPT = "database.columns"
-_MOST_KEPT = 50
+_MAX_KEPT = 50
 """So many tables and answers are remembered with the columns that were chosen."""
 _numbers = itertools.count()
 
@@ -122,7 +122,7 @@ class Grid:
             return []
         self._columns = columns
         self.table = DataTable(
-            [self._column(i, column) for i, column in enumerate(columns[:MOST_COLUMNS])],
+            [self._column(i, column) for i, column in enumerate(columns[:MAX_COLUMNS])],
             name=lambda row: f"row {key_text(row.key)}",
             actions=self._actions,
             events=TableEvents(
@@ -146,7 +146,7 @@ class Grid:
     def left_out(self) -> str:
         """What to say where there are more columns than are shown; empty where all are."""
         count = len(self._columns)
-        return f"{MOST_COLUMNS} of {count:,} columns; a row opened has all" if count > MOST_COLUMNS else ""
+        return f"{MAX_COLUMNS} of {count:,} columns; a row opened has all" if count > MAX_COLUMNS else ""
 
     def show_rows(self, rows: Sequence[GridRow], *, fresh: bool) -> None:
         """Show a page."""
@@ -184,7 +184,7 @@ class Grid:
         kept = self._all_kept()
         kept.pop(self._signature(), None)
         kept[self._signature()] = chosen
-        self._context.prefs.put(_KEPT, dict(list(kept.items())[-_MOST_KEPT:]))
+        self._context.prefs.put(_KEPT, dict(list(kept.items())[-_MAX_KEPT:]))
 
     def _actions(self, row: GridRow) -> Sequence[RowAction]:
         copy = RowAction("Copy row as JSON", ft.Icons.CONTENT_COPY, lambda: self._copy(row))
@@ -218,7 +218,7 @@ class Grid:
             self._inner.update()
 
     def _fit(self) -> None:
-        needed = _MARGIN + sum(column.width + _GAP for column in self._columns[:MOST_COLUMNS])
+        needed = _MARGIN + sum(column.width + _GAP for column in self._columns[:MAX_COLUMNS])
         self._inner.width = max(needed, self._room)
         # The bar that scrolls sideways would lie over the last row.
         self._inner.padding = ft.Padding.only(bottom=_BAR) if needed > self._room else None

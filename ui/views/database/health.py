@@ -7,7 +7,7 @@ import flet as ft
 
 from streams.model.database_state import CheckResult, DatabaseHealth, LockHolder, SlowQuery
 from streams.model.failures import QueryCancelled
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.format import (

@@ -11,7 +11,7 @@ from ui.components.frame import edge_to_edge
 from ui.components.icon_button import IconButton
 
 WIDTH: Final = 240
-MOST: Final = 60
+MAX: Final = 60
 _HISTORY, _SAVED = "database.history", "database.saved"
 
 
@@ -28,7 +28,7 @@ class QueryLists:
 
     def ran(self, sql: str) -> list[ft.Control]:
         """Put a statement on top of the history; return the controls to update."""
-        self.history = [sql, *(text for text in self.history if text != sql)][:MOST]
+        self.history = [sql, *(text for text in self.history if text != sql)][:MAX]
         self._prefs.put(_HISTORY, list(self.history))
         return self._draw()
 
@@ -108,4 +108,4 @@ def _hint(text: str) -> ft.Control:
 def _texts(kept: object) -> list[str]:
     if not isinstance(kept, list):
         return []
-    return [text for text in cast(list[Any], kept) if isinstance(text, str)][:MOST]
+    return [text for text in cast(list[Any], kept) if isinstance(text, str)][:MAX]

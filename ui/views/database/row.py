@@ -18,7 +18,7 @@ from streams.model.database import (
 )
 from streams.model.statements import SqlResult
 from streams.model.value_text import indented_json
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.theme import (

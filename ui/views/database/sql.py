@@ -6,7 +6,7 @@ import reactivex as rx
 from streams.model.database import Outline
 from streams.model.snapshot import Snapshot
 from streams.model.statements import ExportFormat, SqlResult
-from streams.sources.database import DatabaseStreams, QueryRun
+from streams.sources.registry import DatabaseStreams, QueryRun
 from ui.base.binding import Binding
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
@@ -23,7 +23,7 @@ from ui.views.database.row import RowPanel
 from ui.views.database.sql_tools import SqlActs, SqlTools, grip
 
 _DRAFT, _HEIGHT = "database.draft", "database.editor_height"
-_LEAST, _MOST = 90.0, 520.0
+_MIN, _MAX = 90.0, 520.0
 
 
 class SqlTab(BoundView):
@@ -265,7 +265,7 @@ class SqlTab(BoundView):
 
     def _on_drag(self, event: ft.DragUpdateEvent[ft.GestureDetector]) -> None:
         delta = event.primary_delta or 0
-        height = min(_MOST, max(_LEAST, float(self._editor_box.height or 0) + delta))
+        height = min(_MAX, max(_MIN, float(self._editor_box.height or 0) + delta))
         if height != self._editor_box.height:
             self._editor_box.height = height
             self.touch(self._main)

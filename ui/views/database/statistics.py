@@ -9,7 +9,7 @@ import flet.canvas as cv
 
 from streams.model.database import COUNT_CAP, Outline, TableInfo
 from streams.model.database_state import SizePoint, Statistics
-from streams.sources.database import DatabaseStreams
+from streams.sources.registry import DatabaseStreams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.format import Formatter, count_text, duration_text, ratio_text
@@ -19,7 +19,7 @@ from ui.components.charts.sparkline import present_line
 from ui.components.loading_states import StateBox
 from ui.views.database.present import present_count
 
-MOST_BARS: Final = 16
+MAX_BARS: Final = 16
 _STEPS: Final = 1000
 
 
@@ -35,7 +35,7 @@ class Bar:
     tooltip: str = ""
 
 
-def size_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -> list[Bar]:
+def size_bars(statistics: Statistics, words: Formatter, most: int = MAX_BARS) -> list[Bar]:
     """Return a bar for each table with its data and its indexes, the largest first."""
     tables: dict[str, list[int]] = {}
     for part in statistics.parts:
@@ -58,7 +58,7 @@ def size_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -
     return [*bars, *_left_out(ordered[most:], words.size(sum(sum(sums) for _, sums in ordered[most:])))]
 
 
-def index_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) -> list[Bar]:
+def index_bars(statistics: Statistics, words: Formatter, most: int = MAX_BARS) -> list[Bar]:
     """Return a bar for each index, the largest first."""
     found = sorted((part for part in statistics.parts if part.is_index), key=lambda part: -part.size_bytes)
     shown, rest = found[:most], found[most:]
@@ -76,7 +76,7 @@ def index_bars(statistics: Statistics, words: Formatter, most: int = MOST_BARS) 
     return [*bars, *_left_out(rest, words.size(sum(part.size_bytes for part in rest)))]
 
 
-def row_bars(tables: Sequence[TableInfo], most: int = MOST_BARS) -> list[Bar]:
+def row_bars(tables: Sequence[TableInfo], most: int = MAX_BARS) -> list[Bar]:
     """Return a bar for each table by its rows, as far as they are counted."""
     counted = sorted((t for t in tables if t.rows is not None), key=lambda t: (-(t.rows or 0), t.name))
     shown, rest = counted[:most], counted[most:]

@@ -22,7 +22,7 @@ from ui.components.toolbar import SearchField
 from ui.views.database.present import KIND_ICONS, place_text, present_count, read_by
 
 WIDTH = 240
-MOST_ENTRIES = 200
+MAX_ENTRIES = 200
 """Of so many tables on the others are found by their names: each entry is some controls."""
 TYPING_S = 0.15
 
@@ -132,7 +132,7 @@ class TableList:
             self._title.value = title
             self._title.tooltip = None if outline.own else "It is not Tidewatch's own database."
             changed.append(self._title)
-        many = len(outline.tables) > MOST_ENTRIES
+        many = len(outline.tables) > MAX_ENTRIES
         if many != self._finding.visible:
             self._finding.visible = many
             changed.append(self._finding)
@@ -152,14 +152,14 @@ class TableList:
         return self._show_entries()
 
     def _shown(self) -> list[TableInfo]:
-        """Return the tables in the list: what the search leaves, up to ``MOST_ENTRIES``."""
+        """Return the tables in the list: what the search leaves, up to ``MAX_ENTRIES``."""
         wanted = self._search.value.strip().lower() if self._finding.visible else ""
         matching = [table for table in self._tables if wanted in table.name.lower()]
-        words = f"{len(matching):,} match" if wanted else f"The first {MOST_ENTRIES} of {len(self._tables):,}"
-        if wanted and len(matching) > MOST_ENTRIES:
-            words += f", the first {MOST_ENTRIES} are listed"
+        words = f"{len(matching):,} match" if wanted else f"The first {MAX_ENTRIES} of {len(self._tables):,}"
+        if wanted and len(matching) > MAX_ENTRIES:
+            words += f", the first {MAX_ENTRIES} are listed"
         self._found.value = words
-        return matching[:MOST_ENTRIES]
+        return matching[:MAX_ENTRIES]
 
     def _show_entries(self) -> list[ft.Control]:
         before = self._found.value

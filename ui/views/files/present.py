@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from streams.model.files import BackupFile, FilePage, FileQuery, FilesSummary
+from streams.model.outcome import Outcome
 from streams.model.vocabulary import EntryKind, FileState
-from streams.ports.commands import Outcome
 from ui.base.format import UNKNOWN, Formatter, age_text, count_text, counted, ratio_text
 from ui.base.theme import Tone, look
 from ui.components.data_table.columns import CellKind, Column, StatusCell, TextCell

@@ -13,7 +13,7 @@ from ui.base.delivery import Delivery, file_name, pieces_of
 from ui.base.format import counted
 from ui.views.logs.present import export_json_lines, export_text
 
-MOST_LINES: Final = 100_000
+MAX_LINES: Final = 100_000
 RENDER = {"txt": export_text, "jsonl": export_json_lines}
 
 
@@ -41,8 +41,8 @@ class LogExport:
         while asks:
             page = await self._streams.page(wanted, before).pipe(ops.first())
             lines += page.lines
-            cut = len(lines) > MOST_LINES
+            cut = len(lines) > MAX_LINES
             before = page.next_before
             asks = before is not None and not cut
         lines.sort(key=key_of)
-        return lines[-MOST_LINES:], cut
+        return lines[-MAX_LINES:], cut

@@ -6,14 +6,14 @@ from streams.model.logs import LogLine
 from streams.ports.logs import LineKey, LogChange, key_of
 from ui.views.logs.buffer import LineBuffer
 
-MOST_LINES: Final = 20_000
-MOST_WAITING: Final = 10_000
+MAX_LINES: Final = 20_000
+MAX_WAITING: Final = 10_000
 
 
 class Shelf:
     """Follows, or stands still: then older lines are put above, and newer ones wait and are counted."""
 
-    def __init__(self, *, most: int = MOST_LINES, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, *, most: int = MAX_LINES, most_waiting: int = MAX_WAITING) -> None:
         self.shown = LineBuffer(most)
         self.waiting = LineBuffer(most_waiting)
         self.paused = self.by_hand = False

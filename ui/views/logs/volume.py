@@ -12,7 +12,7 @@ from ui.views.logs.present import Volume
 
 HEIGHT = 40
 GAP = 1.5
-LEAST = 2.0
+MIN = 2.0
 """A bar with anything in it is at least so high, so that one error among thousands is seen."""
 
 
@@ -73,7 +73,7 @@ class VolumeBars:
                 foot = height
                 for which in (2, 1, 0):  # errors at the foot, where they are seen first
                     if levels[which]:
-                        tall = max(LEAST, levels[which] / most * (height - 2 * LEAST))
+                        tall = max(MIN, levels[which] / most * (height - 2 * MIN))
                         foot -= tall
                         rects[which].append(
                             cv.Path.Rect(

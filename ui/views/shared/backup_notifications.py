@@ -9,10 +9,11 @@ from reactivex import operators as ops
 from reactivex.subject import Subject
 
 from streams.model.clients import Client
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.snapshot import Delta
 from streams.model.vocabulary import ClientState, Health, RunState
-from streams.ports.commands import Commands, Outcome
+from streams.ports.commands import Commands
 from streams.sources.registry import Streams
 from ui.base.backup_tracking import Batch
 from ui.base.bound_view import BoundView

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from streams.model.clients import ClientHoldings
+from streams.model.outcome import Outcome
 from streams.model.runs import Run
 from streams.model.vocabulary import RunState
-from streams.ports.commands import Outcome
 from ui.base.format import Formatter, count_text, counted
 from ui.base.theme import look
 from ui.views.shared.activity_present import present_ended

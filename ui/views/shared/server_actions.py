@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection
 import flet as ft
 
 from streams.model.clients import Client
+from streams.model.outcome import Outcome
 from streams.model.server import ServerStatus
 from streams.model.vocabulary import Scope
-from streams.ports.commands import Commands, Outcome
+from streams.ports.commands import Commands
 from ui.base.context import UiContext
 from ui.base.format import count_text
 from ui.components.confirm import Question, ask
-from ui.views.dashboard.present import present_back_up_all
+from ui.views.shared.present import present_back_up_all
 
 
 class ServerActions:

@@ -9,7 +9,7 @@ down_revision = "0001"
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 COUNTS = ("complete", "partial", "failed", "cancelled", "bytes_sent", "bytes_seen")
 STATES = COUNTS[:4]
-MOST = 2**62
+MAX = 2**62
 STEPS = ((300, "0"), (3600, "client_no"), (86400, "client_no"))
 
 
@@ -39,4 +39,4 @@ def upgrade() -> None:
 
 def _summed(column: str) -> str:
     """Return a sum that stops: ``sum()`` fails where it overflows, and sizes were believed as told."""
-    return f"CAST(max(0, min({MOST}, total({column}))) AS INTEGER)"
+    return f"CAST(max(0, min({MAX}, total({column}))) AS INTEGER)"

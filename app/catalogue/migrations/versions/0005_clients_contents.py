@@ -7,7 +7,7 @@ revision = "0005"
 down_revision = "0004"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-MOST = 2**62
+MAX = 2**62
 
 
 def upgrade() -> None:
@@ -46,7 +46,7 @@ def upgrade() -> None:
     op.execute(
         f"""
         UPDATE clients SET held_bytes = (
-            SELECT CAST(max(0, min({MOST}, total(blobs.size_bytes))) AS INTEGER)
+            SELECT CAST(max(0, min({MAX}, total(blobs.size_bytes))) AS INTEGER)
             FROM client_contents JOIN blobs ON blobs.id = client_contents.blob_id
             WHERE client_contents.client_no = clients.no
         )
@@ -65,7 +65,7 @@ def _bound(table: str, column: str) -> None:
     """Bring counters back that were told, or have become a floating number."""
     op.execute(
         f"""
-        UPDATE {table} SET {column} = CAST(max(0, min({MOST}, {column})) AS INTEGER)
-        WHERE {column} < 0 OR {column} > {MOST} OR typeof({column}) != 'integer'
+        UPDATE {table} SET {column} = CAST(max(0, min({MAX}, {column})) AS INTEGER)
+        WHERE {column} < 0 OR {column} > {MAX} OR typeof({column}) != 'integer'
         """
     )
