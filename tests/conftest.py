@@ -1,4 +1,4 @@
-"""What kind each test is, where tests write, and how a parallel run shares them out."""
+"""Kinds of tests by their folders, the place they write to, and their distribution over processes."""
 
 import gc
 import os

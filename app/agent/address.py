@@ -1,4 +1,4 @@
-"""Where the server is, as the user wrote it, checked."""
+"""The server's address as the user wrote it, checked."""
 
 import ssl
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long to wait before the server is tried again."""
+"""Waiting times before the server is tried again."""
 
 import hashlib
 

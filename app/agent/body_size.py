@@ -1,4 +1,4 @@
-"""How large the body of a request may be on a line that breaks, or behind a proxy that has a limit."""
+"""The size of request bodies, adapted to lines that break and to proxies with a limit."""
 
 from collections.abc import Callable, Sequence
 

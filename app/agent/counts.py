@@ -1,4 +1,4 @@
-"""What a backup has done so far, for its report and its progress."""
+"""Counters of a backup, for its report and its progress."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What goes wrong between agent and server, in our words: what, where, and what to do."""
+"""Failures between agent and server: the cause, the place, and what to do."""
 
 import errno
 import os

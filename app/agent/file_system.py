@@ -1,4 +1,4 @@
-"""What backup and restore ask of a file system.
+"""The port through which backup and restore use a file system.
 
 Every call goes from an open folder to a name in it and follows no link, or to what is open already: a path
 that is looked up as a whole can be led elsewhere by whoever may write on the way. All raise ``OSError``.

@@ -1,4 +1,4 @@
-"""Who this agent is at its server: given once at enrolment, kept in the state folder for its owner only."""
+"""The agent's identity at its server, given at enrolment and kept for its owner only."""
 
 import os
 import platform

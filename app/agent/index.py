@@ -1,4 +1,4 @@
-"""What the agent knows of its last backups: one row for each name, in one SQLite file.
+"""The agent's memory of its last backups: one row for each name, in one SQLite file.
 
 It only saves work: a lost one is rebuilt from the server, after which contents are read again but not sent.
 It is believed only while it has the revision that the server has of this client's tree.

@@ -1,4 +1,4 @@
-"""What is left out besides the patterns: the program's own data, caches, other file systems, large files."""
+"""Exclusions besides the patterns: the program's own data, caches, other file systems, large files."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What is said of a backup at its end; a service says again only what is new."""
+"""The report at the end of a backup; a service repeats only what is new."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What is to be restored, and where below the folder it goes."""
+"""The plan of a restore: its entries, and their places below the target folder."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What a target has already, as a restore that was cut leaves it, and what is in the way."""
+"""A survey of a target: what it has already, as a restore that was cut leaves it, and what is in the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a restore has done so far."""
+"""Counters of a restore."""
 
 from dataclasses import dataclass, field
 

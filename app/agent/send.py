@@ -1,4 +1,4 @@
-"""What becomes of a name that is new or changed: read, sent where its content is unknown, told and noted."""
+"""Sends new and changed names: reads them, uploads unknown contents, tells the server, notes the result."""
 
 import asyncio
 import os

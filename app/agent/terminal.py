@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: a bar while something runs, plain lines, one line at the end."""
+"""Output for a person at the terminal: a progress bar, plain lines, one line at the end."""
 
 import sys
 from collections.abc import Iterable

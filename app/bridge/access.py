@@ -1,4 +1,4 @@
-"""What a person gave this console for a server: its token and the server's key, kept between starts.
+"""The access that a person gave this console to a server: token and server key, kept between starts.
 
 Kept in the system's keyring where there is one that works, else in a file of this user alone; under the name
 of the server, so that a token is never sent to another one.

@@ -1,4 +1,4 @@
-"""Where the server is and what opens it: addresses, TLS and the console's token."""
+"""The server's URL, TLS and the console's token."""
 
 import asyncio
 import ssl

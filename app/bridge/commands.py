@@ -1,4 +1,4 @@
-"""What the screen asks for, carried out by the server; the effect comes back on the streams."""
+"""Commands of the screen, carried out by the server; their effect comes back on the streams."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""How the console stands towards its server: live, polling, stale or down; since when, why, until when."""
+"""The state of the link to the server: live, polling, stale or down; since when, why, until when."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who listens to which topics of the event socket, and who must read everything before he may trust them."""
+"""Listeners by topic of the event socket, and which of them must read everything before they trust it."""
 
 from collections import Counter
 from collections.abc import Callable

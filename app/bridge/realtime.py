@@ -1,4 +1,4 @@
-"""What the server says as it happens: reconnects by itself, resumes where it was, each event exactly once."""
+"""The event socket: reconnects by itself, resumes at the last number, delivers each event exactly once."""
 
 import itertools
 from collections.abc import AsyncGenerator, Callable

@@ -1,4 +1,4 @@
-"""Which part of the past a question of the analytics is about, and in which intervals it is told."""
+"""The period of an analytics question, and the intervals it is divided into."""
 
 import math
 from dataclasses import dataclass

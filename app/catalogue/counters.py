@@ -1,4 +1,4 @@
-"""What one file adds to the counters of its client, so that no question ever has to count a million rows."""
+"""A file's share in the counters of its client, so that no question has to count a million rows."""
 
 from dataclasses import dataclass, fields
 from typing import Any

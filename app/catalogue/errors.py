@@ -1,4 +1,4 @@
-"""What can go wrong with the catalogue, each with the word that the HTTP API uses for it."""
+"""Errors of the catalogue, each with the code that the HTTP API uses."""
 
 import errno
 import sqlite3

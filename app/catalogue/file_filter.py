@@ -1,4 +1,4 @@
-"""What the files of a query fulfil, and which indexes find candidates for it."""
+"""The conditions of a file query, and the indexes that find candidates for it."""
 
 from dataclasses import dataclass, field
 from typing import Any

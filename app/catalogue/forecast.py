@@ -1,4 +1,4 @@
-"""When the disk will be full: a straight line through the store's growth, and how sure one can be of it."""
+"""Forecast of a full disk: a line fitted to the store's growth, with its uncertainty."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What must be known of a catalogue before anything opens or makes it."""
+"""Checks before a catalogue is opened or created."""
 
 import sqlite3
 from contextlib import closing

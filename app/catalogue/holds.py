@@ -1,4 +1,4 @@
-"""What is held before it is destroyed: clients marked for removal, protection, and shortened retention."""
+"""Delays before anything is destroyed: clients marked for removal, protection, shortened retention."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple

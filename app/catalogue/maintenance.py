@@ -1,4 +1,4 @@
-"""What is done for the catalogue's file from time to time, and what came of it, said in the log.
+"""Periodic maintenance of the catalogue's file, with its results in the log.
 
 Every function blocks: call it in a thread.
 """

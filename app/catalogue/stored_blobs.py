@@ -1,4 +1,4 @@
-"""Which contents to read again: of all, of a client, or of some files; a page at a time."""
+"""Pages of contents to read again: all, of one client, or of some files."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 

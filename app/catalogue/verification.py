@@ -1,4 +1,4 @@
-"""Which contents to read again, and what became known of them."""
+"""Results of verification: contents that were read again, and their files."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence

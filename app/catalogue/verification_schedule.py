@@ -1,4 +1,4 @@
-"""Which contents are to be read again next, and how far the verification of all of them is."""
+"""The order in which contents are verified, and the progress over all of them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the console itself says, kept for its log view; implements ``streams.ports.logs.OwnLog``."""
+"""The console's own log lines, kept for its log view; implements ``streams.ports.logs.OwnLog``."""
 
 from collections import deque
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""What each page shows: the console, and before its server lets it in the questions for that."""
+"""The content of each page: the console, or the sign-in before its server lets it in."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the screen remembers between starts: one small JSON file, written off the loop and never half."""
+"""Preferences kept between starts: one small JSON file, written off the loop and never half."""
 
 import asyncio
 import json

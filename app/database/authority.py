@@ -1,4 +1,4 @@
-"""What the database's own authorizer allows: reading, nothing else, and no value of a secret column."""
+"""SQLite's authorizer for the Database view: reading only, and no value of a secret column."""
 
 import sqlite3
 from collections.abc import Callable

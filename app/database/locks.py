@@ -1,4 +1,4 @@
-"""Who has a lock on a database file, as far as the system says it."""
+"""Holders of locks on a database file, as far as the system tells them."""
 
 import os
 from pathlib import Path

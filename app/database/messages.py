@@ -1,4 +1,4 @@
-"""What the console and the process that reads the database say to each other: lengths and MessagePack.
+"""Messages between the console and the process that reads the database: lengths and MessagePack.
 
 The process must start fast, so that nothing here, nor what it imports, knows HTTP or the screen.
 """

@@ -1,4 +1,4 @@
-"""What is in a database: tables, columns, indexes and foreign keys, and which columns are secret."""
+"""The outline of a database: tables, columns, indexes, foreign keys, and secret columns."""
 
 import re
 import sqlite3

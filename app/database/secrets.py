@@ -1,4 +1,4 @@
-"""Which columns of a database hold secrets: by their names, and by what they are made of.
+"""Recognises columns that hold secrets, by their names and by their origin.
 
 Only names decide, never values: a table that is empty today may be full tomorrow, and two consoles that look
 at different moments must hide the same. A column that is generated from a secret one is secret too.

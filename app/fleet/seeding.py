@@ -1,4 +1,4 @@
-"""What a simulated server finds at its start: its clients with their tokens and, the first time, a past."""
+"""Seeds a simulated server: clients with their tokens and, the first time, a history."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""What lies on the disks of the simulated machines, and how it changes from one backup to the next."""
+"""File trees of the simulated machines, and their changes from one backup to the next."""
 
 import math
 from dataclasses import dataclass

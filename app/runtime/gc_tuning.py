@@ -1,4 +1,4 @@
-"""What stays in memory, kept out of the garbage collector's way.
+"""Keeps long-lived objects out of the garbage collector's way.
 
 A full collection walks every object that can hold others. A console with all its controls, or a server with
 its caches, has some hundred thousand of them that stay as long as the program: a tenth of a second, in which

@@ -1,4 +1,4 @@
-"""Who may call what: a bearer token with the scope its route asks for, checked before anything else."""
+"""Authorisation: a bearer token with the scope of its route, checked before anything else."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What happened on the server, said in its log too, with whom and what it is about."""
+"""Log lines about events of the server, with the client and the run they are about."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How much and how long: the bounds the server keeps, from the configuration and from its own judgement."""
+"""Limits of the server: times, sizes and counts, from the configuration and from its own judgement."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is not even HTTP is answered in the one shape too, and is no failure of ours in the log."""
+"""Answers to malformed requests in the one error shape, without a failure in the log."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""How far each running backup is, with its rate and what is left, told some times a second in one frame."""
+"""Progress of running backups, with rate and remaining time, sent some times a second in one frame."""
 
 from collections.abc import Callable
 

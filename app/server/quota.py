@@ -1,4 +1,4 @@
-"""How much one client may keep: its contents, its interrupted uploads, and what it is sending."""
+"""Quotas: contents, interrupted uploads and uploads under way of one client."""
 
 import asyncio
 from collections import defaultdict

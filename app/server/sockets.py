@@ -1,4 +1,4 @@
-"""What both kinds of sockets need: to part with a reason, and never to wait for who does not read."""
+"""Shared parts of both sockets: closing with a reason, and never waiting for a peer that does not read."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -1,4 +1,4 @@
-"""Where things lie in the store's folder."""
+"""The layout of the store's folder."""
 
 import errno
 import os

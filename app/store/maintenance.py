@@ -1,4 +1,4 @@
-"""What is done with the folder of a store as a whole, and what takes contents away. Blocking."""
+"""Maintenance of a store's folder as a whole, and the removal of contents. Blocking."""
 
 import os
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""What flows into an upload, gathered into frames."""
+"""Gathers the bytes of an upload into frames."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What server, agent and console say to each other over HTTP.
+"""Records of the HTTP API between server, agent and console.
 
 The records that reach the screen are in ``streams/model``; here is what only machines exchange. JSON
 through msgspec, so ``bytes`` are base64 and times RFC 3339 in UTC. What server and agent say over their

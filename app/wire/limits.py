@@ -1,4 +1,4 @@
-"""What server and agent take from each other: the largest numbers, the longest texts, and what a name may be.
+"""Limits of what server and agent accept from each other: numbers, texts, names.
 
 Checked where a record is decoded, and nowhere else: what has passed can be kept, shown and restored.
 """

@@ -1,4 +1,4 @@
-"""What the analytics view draws: the past in intervals, by client and hour, and how both programs did."""
+"""Records of the analytics view: the past in intervals, by client and hour, and both programs' load."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Where the room of a database goes, and how its file and its locks are."""
+"""Records of a database's space, file and locks."""
 
 from streams.model.base import Record
 

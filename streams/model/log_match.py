@@ -1,4 +1,4 @@
-"""Which log lines a filter lets through, and where in a text it was found; in time linear in the text."""
+"""Matches log lines against a filter and finds the place of the match, in time linear in the text."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What is wrong now: one record for each cause, which goes when its cause is gone."""
+"""Records of present problems: one for each cause, gone with its cause."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What a subject's subscribers get: values with their health, and keyed changes instead of whole lists."""
+"""Snapshots: values with their health, and keyed deltas instead of whole lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again."""
+"""Waiting times before something that failed is tried again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

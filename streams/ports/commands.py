@@ -1,4 +1,4 @@
-"""What the screen can ask for; the effect comes back as data on the streams."""
+"""The port for commands of the screen; their effect comes back as data on the streams."""
 
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What a console asks a person before its server lets it in, and how that is answered."""
+"""The port for sign-in: the questions before a server lets a console in, and their answers."""
 
 from typing import Protocol
 

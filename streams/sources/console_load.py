@@ -1,4 +1,4 @@
-"""How the console itself is doing: sampled while it runs, kept in rings that do not grow."""
+"""The console's own load, sampled while it runs, in rings that do not grow."""
 
 from collections import deque
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What a source needs of the event socket: the frames of its topics, and when to read all again."""
+"""The port of a source to the event socket: frames of its topics, and when to read all again."""
 
 from dataclasses import dataclass
 from typing import Protocol

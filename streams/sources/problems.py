@@ -1,4 +1,4 @@
-"""What is wrong now, folded from the streams that are there: nothing is read for it alone."""
+"""Present problems, folded from the other streams: nothing is read for them alone."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What all sources share: the way they read, how often, and how polling and the event socket go together."""
+"""Shared parts of all sources: reading, its period, and how polling and the event socket work together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

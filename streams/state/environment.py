@@ -1,4 +1,4 @@
-"""What all cells need: the time, the loop, how long is too long, and where mistakes are told."""
+"""The environment of all cells: clock, loop, time limits, and the place where mistakes are reported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What differs between two recordings, drawn as marbles on one time axis."""
+"""Draws the difference of two recordings as marbles on one time axis."""
 
 import dataclasses
 import math

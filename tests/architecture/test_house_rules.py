@@ -136,3 +136,9 @@ def test_ages_of_what_the_server_tells_are_by_its_clock() -> None:
     ours = re.compile(r"\bcontext\.(clock|seconds)\b|\butc_now\b|\bdatetime\.now\b|\btime\.time\b")
     found = {place(path) for path in modules("ui") if ours.search(text(path))}
     assert found - OUR_CLOCK.keys() == set(), "use context.server_clock() and server_seconds"
+
+
+def test_no_module_is_described_by_a_question() -> None:
+    question = re.compile(r'"""(What|How|Which|Who|Whose|Where|When|Whether|Why)\\b')
+    found = [place(path) for path in modules("app", "streams", "ui", "tests") if question.match(text(path))]
+    assert not found, f"say what it is, or what it does: {found}"

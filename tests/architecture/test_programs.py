@@ -1,4 +1,4 @@
-"""What a test needs of other programs is installed by ``.ci/run``: a clean machine has none of them."""
+"""Programs that tests need are installed by ``.ci/run``: a clean machine has none of them."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What not every operating system has stands in ``app/agent/system`` alone."""
+"""Differences between operating systems stand in ``app/agent/system`` alone."""
 
 import json
 import subprocess

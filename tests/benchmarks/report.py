@@ -1,4 +1,4 @@
-"""What a measurement says: a median with its spread, its peer in the same run, and the bar it has to meet."""
+"""A measurement: a median with its spread, its peer in the same run, and the bar it has to meet."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""Where a console keeps what lets it in: the keyring of the system and a file, by the same rules."""
+"""Places that keep a console's access: the keyring of the system and a file, by the same rules."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""What the ``sqlite3`` program says of a database: it reads a copy, since it leaves files beside one."""
+"""The ``sqlite3`` program as a reference: it reads a copy, since it leaves files beside one."""
 
 import shutil
 import sqlite3

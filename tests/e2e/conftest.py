@@ -1,4 +1,4 @@
-"""What every browser test needs: Chromium, or a clear word why not."""
+"""Chromium for every browser test, or a clear word why it is not there."""
 
 from collections.abc import AsyncIterator
 

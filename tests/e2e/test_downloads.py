@@ -1,4 +1,4 @@
-"""What was stored comes back to the user through the browser, or into the downloads folder, byte for byte."""
+"""Downloads through the browser, or into the downloads folder, byte for byte."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What lies beside and over what in a small window: nothing is too narrow to use, nothing covers a button."""
+"""Small windows: nothing is too narrow to use, nothing covers a button."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What must hold after any fault: everything that was acknowledged is there, and the catalogue is sound."""
+"""Checks after any fault: everything that was acknowledged is there, and the catalogue is sound."""
 
 import sqlite3
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What scenarios begin with and work with: folders, clients, a server, and what was acknowledged."""
+"""The stage of a scenario: folders, clients, a server, and what was acknowledged."""
 
 import random
 from dataclasses import dataclass, field

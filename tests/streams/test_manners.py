@@ -1,4 +1,4 @@
-"""What every operator owes: errors, completion and disposal pass, and nobody listening costs nothing.
+"""Duties of every operator: errors, completion and disposal pass, and no subscriber costs nothing.
 
 What begins a stream by asking again and again owes something else: an error is a value and an end is none.
 """

@@ -1,4 +1,4 @@
-"""What travels: whole records, and nothing that goes without saying."""
+"""Records on the wire: whole, and without what goes without saying."""
 
 from datetime import UTC, datetime
 

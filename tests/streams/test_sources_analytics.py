@@ -1,4 +1,4 @@
-"""When the past is read again: at its cadence, and some seconds after runs have ended."""
+"""The past is read again at its period, and some seconds after runs have ended."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is wrong now: once a cause, since when it is, and gone with its cause."""
+"""Present problems: once a cause, since when, and gone with their cause."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

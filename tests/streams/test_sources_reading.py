@@ -1,4 +1,4 @@
-"""How the sources read: with the event socket, without it, after gaps, and only as often as needed."""
+"""Sources read with the event socket, without it, after gaps, and only as often as needed."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What tells how forced backups end, on a page of its own, for its tests."""
+"""A page of its own for tests of how forced backups end."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the analytics view says, as plain values."""
+"""Texts and values of the analytics view."""
 
 from datetime import UTC, timedelta
 

@@ -1,4 +1,4 @@
-"""What the clients view says, from records to words."""
+"""Texts of the clients view."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What is one too many while one types SQL: an editor as the real one, key by key."""
+"""Characters that an SQL editor adds while one types, key by key."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the files view says, from records to words."""
+"""Texts of the files view."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the palette finds first, and whose offers it takes."""
+"""The order of the palette's finds, and the offers it takes."""
 
 import pytest
 

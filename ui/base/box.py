@@ -1,4 +1,4 @@
-"""What a binding asks of the box around a part of the screen: it shows loading, empty, error and stale."""
+"""The port of a binding to the box around a part of the screen: loading, empty, error and stale."""
 
 from collections.abc import Callable
 from datetime import datetime

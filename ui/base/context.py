@@ -1,4 +1,4 @@
-"""What every view is given besides its streams and commands."""
+"""The context that every view is given besides its streams and commands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the console gives its user as a file: to where the person is, as it comes, and whole or not at all.
+"""Delivers files to the user's browser or desktop, as they come, and whole or not at all.
 
 In a browser the file comes through the browser's own downloads, from an address that is good once; in a
 window a dialog asks for the place, and where none can be shown the downloads folder takes it.

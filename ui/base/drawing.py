@@ -1,4 +1,4 @@
-"""What has changed in one part of the screen, updated together once per frame."""
+"""Changed controls of one part of the screen, updated together once per frame."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""How much room the frame around the views takes, and from which width of the window on there is plenty."""
+"""The size of the frame around the views, and the breakpoints of the window's width."""
 
 from typing import Final
 

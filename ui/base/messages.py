@@ -1,4 +1,4 @@
-"""What the console tells its user: a bounded list of messages that can be read again, copied and acted on."""
+"""Messages to the user: a bounded list that can be read again, copied and acted on."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Iterable

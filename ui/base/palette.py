@@ -1,4 +1,4 @@
-"""What the palette offers, and how well it fits what somebody types; pure, the drawing is a component."""
+"""Offers of the palette, and how well they match what is typed; pure, the drawing is a component."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which orders the console can give now: the server is there, and the console's token has the scope."""
+"""Orders that the console can give now: the server is there, and the token has the scope."""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is wrong now in words, and which of it somebody has acknowledged or muted."""
+"""Present problems in words, and which of them somebody has acknowledged or muted."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

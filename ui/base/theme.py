@@ -1,4 +1,4 @@
-"""How everything looks: sizes, roles of colours, and one table of word, icon and tone for each state.
+"""The look: sizes, colour roles, and one table of word, icon and tone for each state.
 
 Colours of states are carried by roles of the colour scheme that no Material control uses, so a change of
 theme is one message to the client and no control needs to be told; the colours are in ``schemes.py``.

@@ -1,4 +1,4 @@
-"""What failed, why, since when, a way to try again, and one to its log lines."""
+"""An error in the place of data: the cause, since when, a way to try again, and one to its log lines."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a part of the screen shows when it has nothing to show, or nothing fresh: one box of one size."""
+"""Loading, empty, error and stale states of a panel, in one box of one size."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

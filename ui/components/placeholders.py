@@ -1,4 +1,4 @@
-"""What stands where nothing is to be shown: the skeleton, and the sentence when there is nothing."""
+"""Placeholders: the skeleton while data loads, and the sentence when there is none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How far something is: a bar that never pretends to know more than it does."""
+"""A progress bar that never pretends to know more than it does."""
 
 from typing import Any
 

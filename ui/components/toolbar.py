@@ -1,4 +1,4 @@
-"""What stands above a table: a search field, filters, and the actions for what is selected."""
+"""The bar above a table: a search field, filters, and the actions for what is selected."""
 
 import asyncio
 from collections.abc import Callable, Sequence

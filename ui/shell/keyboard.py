@@ -1,4 +1,4 @@
-"""Where a key goes: one ladder, from what lies on top of the page down to the rows of the view."""
+"""Routes each key: from what lies on top of the page down to the rows of the view."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Which folders something is mounted on, and what file systems are known by."""
+"""Mount points, and the identities of file systems."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What a backup tells of its end: its numbers, and the first names that could not be backed up."""
+"""A backup's numbers at its end, and the first names that could not be backed up."""
 
 from app.agent.counts import Counts
 from app.wire.http import FailedName

@@ -1,4 +1,4 @@
-"""What is left out besides patterns: caches, marked folders, large files, other disks, our own data."""
+"""Exclusions besides patterns: caches, marked folders, large files, other disks, our own data."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a backup or a restore runs."""
+"""Output at a terminal while a backup or a restore runs."""
 
 import io
 import re

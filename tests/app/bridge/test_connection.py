@@ -1,4 +1,4 @@
-"""What the link makes of the end of requests and of the news of the event socket."""
+"""The link's state after the end of requests and news of the event socket."""
 
 import asyncio
 import contextlib

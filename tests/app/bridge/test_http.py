@@ -1,4 +1,4 @@
-"""What the console's requests end with where there is nobody to ask any more."""
+"""Requests of the console end where nobody asks any more."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who hears which frames of the event socket, while listeners come and go."""
+"""Listeners get the frames of their topics while others come and go."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the catalogue says of itself: slow and failed statements, migrations, checkpoints, damage."""
+"""The catalogue logs slow and failed statements, migrations, checkpoints, damage."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What survives a full collection is put aside, and everything is walked again from time to time."""
+"""Survivors of a full collection are put aside, and everything is walked again from time to time."""
 
 import asyncio
 import gc

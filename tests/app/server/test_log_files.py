@@ -1,4 +1,4 @@
-"""What the log has is read, in order, after clocks that were set back, torn lines and bad files."""
+"""Log files are read in order, after clocks that were set back, torn lines and bad files."""
 
 import asyncio
 import logging

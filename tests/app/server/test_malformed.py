@@ -1,4 +1,4 @@
-"""What is not HTTP, or hardly, gets 4xx in the one shape, and leaves no trace in the log."""
+"""Malformed HTTP gets 4xx in the one shape, and leaves no trace in the log."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What Prometheus reads: the server, and of each client what an alert needs."""
+"""Metrics for Prometheus: the server, and of each client what an alert needs."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

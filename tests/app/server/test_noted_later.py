@@ -1,4 +1,4 @@
-"""What cannot be written while the disk fails is written when it is well: offline, ended, seen, stopped."""
+"""States that a failing disk did not take are written when it is well: offline, ended, seen, stopped."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What one client has sent is nothing to another one, neither whole nor by halves."""
+"""One client's contents are nothing to another one, neither whole nor by halves."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What is too old goes, as the settings say."""
+"""Retention removes what is too old by the settings."""
 
 from datetime import timedelta
 from pathlib import Path

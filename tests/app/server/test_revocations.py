@@ -1,4 +1,4 @@
-"""What was revoked stays revoked, whatever copy of the catalogue is put back, and however."""
+"""Revocations hold whatever copy of the catalogue is put back, and however."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""How a server starts: one line for what stands in its way, two ports, TLS."""
+"""The server's start: one line for what stands in its way, two ports, TLS."""
 
 import asyncio
 import signal

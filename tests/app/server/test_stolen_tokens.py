@@ -1,4 +1,4 @@
-"""What a stolen token could do: every route is tried with it, at a server with two clients' only copies."""
+"""Stolen tokens: every route is tried with them, at a server with two clients' only copies."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the store acknowledges survives a loss of power, whichever sync has failed before."""
+"""Acknowledged contents survive a loss of power, whichever sync has failed before."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""What is taken from a machine that may say anything."""
+"""Limits of what is taken from a machine that may say anything."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Who may know whom: held by the import contracts, and by importing in a fresh process."""
+"""The import contracts hold, also when a module is imported in a fresh process."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""How forced backups began and ended is told."""
+"""Forced backups are followed from their begin to their end."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""How forced backups end is told by the page that is looked at, whichever that is by then."""
+"""Ends of forced backups are told on the page that is looked at, whichever that is by then."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What the buttons of the dashboard do, and when they are held back."""
+"""Buttons of the dashboard give their orders, and are held back where that is right."""
 
 from datetime import timedelta
 

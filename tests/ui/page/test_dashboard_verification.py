@@ -1,4 +1,4 @@
-"""What the dashboard says of the scheduled verification, and where it leads."""
+"""The dashboard tells of the scheduled verification, and leads to it."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the database view counts and draws: the same number everywhere, and nothing left out unsaid."""
+"""Numbers of the Database view: the same everywhere, and nothing left out unsaid."""
 
 from collections.abc import AsyncIterator
 

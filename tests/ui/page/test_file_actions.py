@@ -1,4 +1,4 @@
-"""What is done with files in their view: what is offered, asked of the server and told."""
+"""Actions with files: offered, asked of the server, and told."""
 
 import asyncio
 import io

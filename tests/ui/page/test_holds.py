@@ -1,4 +1,4 @@
-"""What is held, on the screen: marked and protected clients, protected runs, quotas, deleted files."""
+"""Holds on the screen: marked and protected clients, protected runs, quotas, deleted files."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a link leads to in its view, and what is said where that is not there."""
+"""Links lead to their place in a view, or say that it is not there."""
 
 from typing import Any
 

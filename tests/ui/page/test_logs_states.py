@@ -1,4 +1,4 @@
-"""What the log view shows of a log that loads, is empty, is lost, is hidden or says too much."""
+"""States of the log view: loading, empty, lost, hidden, flooded."""
 
 from collections.abc import AsyncIterator
 

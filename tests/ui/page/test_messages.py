@@ -1,4 +1,4 @@
-"""What the console tells: toasts that wait for their turn, a bell that counts, a centre that keeps."""
+"""Messages of the console: toasts that wait for their turn, a bell that counts, a centre that keeps."""
 
 import flet as ft
 import pytest

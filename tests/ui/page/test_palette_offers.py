@@ -1,4 +1,4 @@
-"""What the palette finds, and where that leads."""
+"""Offers of the palette, and the places they lead to."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is typed into a setting: refused or written, and never taken away by what comes meanwhile."""
+"""Typing into a setting: refused or written, and never taken away by what comes meanwhile."""
 
 from pathlib import Path
 

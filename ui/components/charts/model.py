@@ -1,4 +1,4 @@
-"""What a chart shows, as plain values: lines over time, or bars for intervals, with their axes."""
+"""Charts as plain values: lines over time, or bars for intervals, with their axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How the columns of a table stand, and what the user does to them: hide, show, drag, take it all back."""
+"""The user's arrangement of a table's columns: hide, show, drag, reset."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Which columns of a table are shown: a menu in the corner of its head, reached by the keyboard too."""
+"""The menu that chooses the columns of a table, in the corner of its head, reached by the keyboard too."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

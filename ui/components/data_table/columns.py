@@ -1,4 +1,4 @@
-"""How a column of a table is described, and the values its cells can show."""
+"""Descriptions of a table's columns, and the values that their cells can show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

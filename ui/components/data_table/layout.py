@@ -1,4 +1,4 @@
-"""Which columns of a table stand there and how wide: what the user chose, as far as there is room. Pure."""
+"""Visible columns of a table and their widths: the user's choice, as far as there is room. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

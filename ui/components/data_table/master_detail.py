@@ -1,4 +1,4 @@
-"""What stands beside a table for one of its rows: the table gives way to it, and takes its room back."""
+"""A table with a panel for one of its rows: the table gives way to it, and takes its room back."""
 
 from collections.abc import Callable
 from typing import Any, Generic

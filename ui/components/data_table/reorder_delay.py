@@ -1,4 +1,4 @@
-"""When the rows of a live table may change places: seldom, and never below a pointer that rests on them."""
+"""Delays the reordering of a live table: seldom, and never below a pointer that rests on it."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which rows of a table are selected: by key, so that it survives sorting, paging and live updates."""
+"""The selected rows of a table, by key: they survive sorting, paging and live updates."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, TypeVar

@@ -1,4 +1,4 @@
-"""What can be done with the rows that are selected: a bar above the table, and the same in the palette."""
+"""Actions for the selected rows: a bar above the table, and the same in the palette."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the palette finds of the database: its tables, and the statements that were saved."""
+"""Palette entries of the database: its tables, and the saved statements."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast

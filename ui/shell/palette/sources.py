@@ -1,4 +1,4 @@
-"""What the palette finds without the help of a view: views, clients, files, settings, actions."""
+"""Palette entries that need no view: views, clients, files, settings, actions."""
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final

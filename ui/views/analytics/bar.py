@@ -1,4 +1,4 @@
-"""What stands above the charts: the range, two days for one of one's own, comparing, and how fresh it is."""
+"""The bar above the charts: range, days, comparison, and age of the data."""
 
 from collections.abc import Callable
 from dataclasses import replace

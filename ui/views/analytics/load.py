@@ -1,4 +1,4 @@
-"""What the analytics view says about both programs and the disk: lines over time as plain values."""
+"""Load of both programs and the disk in the analytics view: lines over time as plain values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

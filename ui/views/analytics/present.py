@@ -1,4 +1,4 @@
-"""What the analytics view says about backups: bars, lines and shades as plain values."""
+"""Texts and values of the analytics view: bars, lines and shades of backups."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

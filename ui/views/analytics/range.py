@@ -1,4 +1,4 @@
-"""Which part of the past is looked at: a few lengths that end now, or two days that somebody names."""
+"""The time range of the analytics view: a few lengths that end now, or two days that somebody names."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What can be done with clients: asked for through the commands, told only when the server has answered."""
+"""Actions with clients: asked for through the commands, told only when the server has answered."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the details of a client say: goal, running backup, and the last runs as bars and stories."""
+"""Texts of a client's details: goal, running backup, and the last runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which clients are shown: the four cards above them, the filters by state, and the search."""
+"""Filters of the clients view: the four cards, the states, and the search."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime

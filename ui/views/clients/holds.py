@@ -1,4 +1,4 @@
-"""What holds a client, in its details: that it is to be removed, with Undo, and that it is protected."""
+"""Holds of a client in its details: its removal, with Undo, and its protection."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the clients view says: pure functions from records to words, and its columns and filters as data."""
+"""Texts of the clients view: pure functions from records, with its columns and filters as data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

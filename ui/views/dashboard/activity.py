@@ -1,4 +1,4 @@
-"""What happened last, newest first; it stands still while the pointer is over it."""
+"""Recent activity, newest first; it stands still while the pointer is over it."""
 
 from typing import Final
 

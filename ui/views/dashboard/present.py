@@ -1,4 +1,4 @@
-"""What the dashboard says, as plain values: no control, no clock of its own, tested in microseconds."""
+"""Texts of the dashboard as plain values: no control, no clock of its own, tested in microseconds."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""How backups went: the last one of each client, and all of the last day."""
+"""Results of backups: the last one of each client, and all of the last day."""
 
 from collections.abc import Callable
 

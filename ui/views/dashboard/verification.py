@@ -1,4 +1,4 @@
-"""Whether the stored contents were read again lately, in words: no control, no clock of its own."""
+"""The state of verification in words: no control, no clock of its own."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the SQL editor adds by itself while one types, and which of it is one too many.
+"""Closing quotes and brackets that the SQL editor adds, and which of them are one too many.
 
 The editor closes every quote and bracket that is opened, but does not step over its own closing one when
 that is typed too: ``'git'`` becomes ``'git'''``. It cannot be told to leave that; so changes are followed.

@@ -1,4 +1,4 @@
-"""Which names may complete the word before the caret, and the line that offers them.
+"""Completion of the name before the caret, and the line that offers it.
 
 The editor has a list of its own, but takes its first entry with Enter wherever a word can be longer: after
 ``files`` a new line became ``files_changed``. Hence this one, which takes nothing unasked.

@@ -1,4 +1,4 @@
-"""How many rows a table has, or how many match its filter; exactly when asked for."""
+"""The number of rows of a table or of a filter; exact when asked for."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What is wrong with the database: over the data that is still shown, or in the place of everything."""
+"""Errors of the database: over the data that is still shown, or in the place of everything."""
 
 from collections.abc import Callable
 from datetime import datetime

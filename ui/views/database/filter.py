@@ -1,4 +1,4 @@
-"""Which rows of a table to show: a column, how it is compared, and with what."""
+"""The filter of a table's rows: a column, a comparison, a value."""
 
 from collections.abc import Callable
 from typing import Final

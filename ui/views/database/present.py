@@ -1,4 +1,4 @@
-"""What the database view says, apart from how it is drawn."""
+"""Texts of the Database view."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What can be done with files: asked for through the commands, told only when the server has answered."""
+"""Actions with files: asked for through the commands, told only when the server has answered."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the files view says: pure functions from records to words, and its columns and filters as data."""
+"""Texts of the files view: pure functions from records, with its columns and filters as data."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace

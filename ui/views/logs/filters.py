@@ -1,4 +1,4 @@
-"""What stands above the log: sources, levels, search, pause and export, and what else narrows it."""
+"""The bar above the log: sources, levels, search, pause, export, and other filters."""
 
 from collections.abc import Callable
 from typing import Any, Final

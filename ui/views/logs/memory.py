@@ -1,4 +1,4 @@
-"""What the log view remembers between starts: its filter, and whether it stands still."""
+"""The log view's memory between starts: its filter, and whether it is paused."""
 
 import msgspec
 

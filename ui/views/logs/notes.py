@@ -1,4 +1,4 @@
-"""What the log view says about its list: how many lines, how many were dropped, and how many are new."""
+"""Notes about the log's list: the number of lines, of dropped ones, and of new ones."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the log view has at hand: the lines that are shown, and those that wait while it stands still."""
+"""The lines of the log view: those that are shown, and those that wait while it is paused."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How many lines were said when, by level: bars above the list; a click on one leads to its lines."""
+"""The number of log lines over time, by level: bars above the list; a click leads to the lines."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the settings view says, as plain values."""
+"""Texts of the settings view."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What happened, in one sentence for a person."""
+"""One sentence for each event of the activity."""
 
 from dataclasses import dataclass
 from datetime import datetime

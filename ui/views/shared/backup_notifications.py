@@ -1,4 +1,4 @@
-"""How backups that somebody forced begin, go on and end, told wherever one is by then."""
+"""Notifications about backups that somebody forced, wherever one is by then."""
 
 import operator
 from collections.abc import Mapping

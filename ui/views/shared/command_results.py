@@ -1,4 +1,4 @@
-"""What the server did, in words: said only after it has answered."""
+"""Results of commands in words, told only after the server has answered."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is said of a client whose token was revoked: that it cannot come back, and how it is let in again."""
+"""A client whose token was revoked: why it cannot come back, and how to enrol it again."""
 
 import shlex
 

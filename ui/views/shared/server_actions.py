@@ -1,4 +1,4 @@
-"""What can be asked of the server as a whole; asks first where something ends or much begins."""
+"""Actions with the server as a whole; they ask first where something ends or much begins."""
 
 from collections import Counter
 from collections.abc import Callable, Collection

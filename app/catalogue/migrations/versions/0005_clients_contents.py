@@ -1,4 +1,4 @@
-"""Which client has sent or named which content, and how much that is."""
+"""Adds the contents that each client has sent or named, and their sum."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When contents are to be verified again, and only the verifications that found damage."""
+"""Schedules verification, and keeps only the verifications that found damage."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is stored besides contents and comes back; as root more than as another user."""
+"""Attributes besides contents are stored and come back; as root more than as another user."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""What a restore says of a backup that did not come to its end."""
+"""A restore tells of a backup that did not come to its end."""
 
 from pathlib import Path
 

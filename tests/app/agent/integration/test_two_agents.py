@@ -1,4 +1,4 @@
-"""What the agent remembers is believed only where the server confirms it: copies of states, older copies."""
+"""The agent's memory is believed only where the server confirms it: copied states, older copies."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""What is mounted, and by what file systems are told apart."""
+"""Mount points are found, and file systems told apart."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""What agent and restore ask of the operating system stands in one place."""
+"""Agent and restore use the operating system in one place."""
 
 import re
 from pathlib import Path

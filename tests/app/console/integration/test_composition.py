@@ -1,4 +1,4 @@
-"""What the console is made of: its child that does not start, its preferences, and the guard of web mode."""
+"""The console's parts: a child that does not start, preferences, the guard of web mode."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What is put together into one message does to the client what the messages would have done one by one."""
+"""Batched messages change the client as the single ones would have."""
 
 import asyncio
 import copy

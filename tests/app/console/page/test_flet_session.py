@@ -1,4 +1,4 @@
-"""What a page keeps when its link to the client breaks."""
+"""A page keeps its changes when its link to the client breaks."""
 
 import asyncio
 from collections.abc import AsyncIterator
