@@ -100,3 +100,23 @@ async def test_escape_closes_every_dialog_and_panel(browser: Browser) -> None:
             await screen.see(words)
             await keyboard.press("Escape")
             await screen.see_gone(words)
+
+
+async def test_the_keyboard_comes_back_to_the_button_that_asked(browser: Browser) -> None:
+    async with run_console() as (_, url), open_screen(browser, url) as screen:
+        keyboard = screen.page.keyboard
+        await screen.see("live")
+
+        async def on_stop() -> bool:
+            return (await screen.page.evaluate(HAS_KEYBOARD)).strip() == "Stop"
+
+        async def comes_to_stop() -> bool:
+            await keyboard.press("Tab")
+            return await on_stop()
+
+        await until(comes_to_stop, within_s=60, what=lambda: "the button that stops the server, by Tab")
+        await keyboard.press("Enter")
+        await screen.see("Stop taking backups?")
+        await keyboard.press("Escape")
+        await screen.see_gone("Stop taking backups?")
+        await until(on_stop, within_s=15, what=lambda: "the keyboard on the button that asked")

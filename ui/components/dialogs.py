@@ -13,7 +13,8 @@ def show_dialog(
 ) -> Callable[[], None]:
     """Show a dialog until it is closed; nothing below it hears a key meanwhile.
 
-    Returns what closes it. ``on_gone`` is told when it has gone, however it was closed.
+    A dialog without a button gets Close. Returns what closes it.
+    ``on_gone`` is told when it has gone, however it was closed.
     """
     below = context.close_dialog
 
@@ -37,6 +38,8 @@ def show_dialog(
     dialog.on_dismiss = on_dismiss
     if isinstance(dialog.title, ft.Text):
         dialog.semantics_label = dialog.title.value
+    if not dialog.actions:
+        dialog.actions = [ft.TextButton("Close", on_click=lambda _: close())]
     context.close_dialog = close
     page.show_dialog(dialog)
     return close

@@ -15,6 +15,7 @@ from ui.base.theme import BACKING_UP, Tone
 from ui.components.charts.sparkline import Sparkline, present_line, thin_out
 from ui.components.confirm import Question, ask, present_names
 from ui.components.connection_status import present_connection, present_round_trip
+from ui.components.dialogs import show_dialog
 from ui.components.progress import ProgressLine
 from ui.components.status_badge import StatusBadge
 from ui.shell.connection_banner import present_lost
@@ -92,6 +93,14 @@ async def test_closing_the_question_is_a_no() -> None:
         task, dialog = await _asked(h, Question("Stop?", "It stops.", "Stop it"))
         await h.fire(dialog, "dismiss")
         assert await task is False
+
+
+async def test_a_dialog_without_a_button_gets_one() -> None:
+    async with PageHarness.open() as h:
+        show_dialog(h.page, h.context, ft.AlertDialog(title=ft.Text("Keys")))
+        await h.settle()
+        await h.fire(h.find(ft.TextButton, h.find(ft.AlertDialog), content="Close"), "click")
+        assert (h.find(ft.AlertDialog).open, h.context.close_dialog) == (False, None)
 
 
 async def test_what_loses_data_needs_its_name_typed() -> None:

@@ -83,8 +83,10 @@ async def test_a_refused_command_says_why() -> None:
 async def test_stop_asks_first_and_start_does_not() -> None:
     async with stage() as s:
         h = s.h
-        await h.fire(h.find(ft.OutlinedButton, s.view.server, content="Stop"), "click")
+        stop = h.find(ft.OutlinedButton, s.view.server, content="Stop")
+        await h.fire(stop, "click")
         assert s.commands.calls == []
+        assert not stop.disabled, "the keyboard comes back to it, and not to a neighbour"
         await h.fire(h.find(ft.FilledButton, h.find(ft.AlertDialog), content="Stop the server"), "click")
         assert s.commands.calls == [("stop_server", None)]
         stopped = replace(fleet.status(h.now()), state=ServerState.STOPPED)

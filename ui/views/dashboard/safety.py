@@ -45,7 +45,7 @@ class SafetyPart(BoundView):
             overflow=ft.TextOverflow.ELLIPSIS,
         )
         self._oldest = _Fact(lambda: self._lead_to(self._safety.oldest_id), share=1)
-        self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id), share=3)
+        self._failing = _Fact(lambda: self._lead_to(self._safety.failing_id), share=2)
         self._revoked = _Fact(lambda: self._lead_to(self._safety.revoked_id))
         self._marked = _Fact(self._lead_to_marked)
         self._disk = _Fact(lambda: context.go(Place("analytics")))

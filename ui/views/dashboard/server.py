@@ -1,6 +1,6 @@
 """The server itself: whether it takes backups, how the last ones went, and what one may want of it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -166,16 +166,22 @@ class ServerPart(BoundView):
         if status is None:
             return
         if status.state is ServerState.RUNNING:
-            self.act("Stop the server", self._held(lambda: self._actions.stop(status)))
+            self.act("Stop the server", self._released(self._actions.stop(status, agreed=self._hold)))
         else:
-            self.act("Start the server", self._held(self._actions.start))
+            self._hold()
+            self.act("Start the server", self._released(self._actions.start()))
 
-    async def _held(self, command: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a command with its button out of reach, so that it is not asked for twice."""
+    def _hold(self) -> None:
+        """Put the button out of reach while its order is under way.
+
+        Not while a question stands: the keyboard, which comes back to the button, would go elsewhere.
+        """
         self._busy = True
         self._show_state()
+
+    async def _released(self, command: Coroutine[Any, Any, None]) -> None:
         try:
-            await command()
+            await command
         finally:
             self._busy = False
             self._show_state()

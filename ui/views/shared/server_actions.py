@@ -22,8 +22,8 @@ class ServerActions:
     def __init__(self, commands: Commands, context: UiContext, *, page: Callable[[], ft.Page]) -> None:
         self._commands, self._context, self._page = commands, context, page
 
-    async def stop(self, status: ServerStatus | None) -> None:
-        """Have the server take no new backups, after asking."""
+    async def stop(self, status: ServerStatus | None, *, agreed: Callable[[], None] = lambda: None) -> None:
+        """Have the server take no new backups, after asking; ``agreed`` is called when the order goes out."""
         running = status.runs_active if status is not None else 0
         ends = (
             "No backup is running."
@@ -41,6 +41,7 @@ class ServerActions:
         )
         if not await ask(self._page(), self._context, question):
             return
+        agreed()
         await self._commands.stop_server()
         self._context.messages.done(
             "The server takes no new backups.",
