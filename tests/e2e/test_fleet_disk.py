@@ -16,6 +16,8 @@ from app.server.run import running_room
 from streams.model.vocabulary import RunState
 from tests.servers import until
 
+pytestmark = pytest.mark.timeout(180)
+
 FREE_BYTES = 2**40
 
 
