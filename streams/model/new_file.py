@@ -110,17 +110,6 @@ class NewFile:
         return numbered(self.target) if self._numbered else iter((self.target,))
 
 
-def save_new(target: Path, data: bytes) -> Path:
-    """Write ``data`` to ``target`` or to a free name like it; return that name; raise CommandFailed.
-
-    The folder is made where it is missing.
-    """
-    make_folder(target)
-    with NewFile(target, numbered=True) as new:
-        new.write(data)
-        return new.publish()
-
-
 def make_folder(target: Path) -> None:
     """Make the folder that a file is to be in; raise CommandFailed."""
     try:

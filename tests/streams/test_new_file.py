@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from streams.model.failures import CommandFailed
-from streams.model.new_file import NewFile, save_new
+from streams.model.new_file import NewFile, make_folder
+
+
+def save_new(target: Path, data: bytes) -> Path:
+    make_folder(target)
+    with NewFile(target, numbered=True) as new:
+        new.write(data)
+        return new.publish()
 
 
 def _refusing(code: int) -> Callable[..., None]:

@@ -70,5 +70,3 @@ def test_a_part_that_offers_again_takes_the_place_of_its_former_offer() -> None:
     palette.offer("tables", lambda: [entry("old")])
     palette.offer("tables", lambda: [entry("new")])
     assert [e.label for e in palette.entries()] == ["new"]
-    palette.withdraw("tables")
-    assert not list(palette.entries())

@@ -66,11 +66,6 @@ class Palette:
         """Offer a search; a second offer of that name takes the place of the first."""
         self._searches[name] = search
 
-    def withdraw(self, name: str) -> None:
-        """Offer nothing more under this name."""
-        self._providers.pop(name, None)
-        self._searches.pop(name, None)
-
     @property
     def searches(self) -> dict[str, Search]:
         """All searches by name."""

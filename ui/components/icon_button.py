@@ -33,8 +33,3 @@ def tooltip_text(control: ft.Control) -> str:
     """Return the words of a tooltip, in whichever form it is given."""
     tip = getattr(control, "tooltip", None)
     return tip.message if isinstance(tip, ft.Tooltip) else tip or ""
-
-
-def icon_of(button: ft.IconButton) -> object:
-    """Return which icon a button shows, in whichever form it is given."""
-    return button.icon.icon if isinstance(button.icon, ft.Icon) else button.icon

@@ -22,7 +22,6 @@ from ui.base.context import Place
 from ui.base.format import Formatter
 from ui.base.problems import present_problem
 from ui.base.theme import Tone
-from ui.components.icon_button import icon_of
 from ui.views.clients.menu import bar_actions, row_actions
 from ui.views.clients.present import MARKED, ClientRow, client_columns
 from ui.views.clients.quota import GIB, present_use
@@ -41,6 +40,10 @@ def changed(desk: Desk, **values: Any) -> Client:
     desk.view.arrive(f"client:{client.id}")
     desk.page.frame()
     return client
+
+
+def _icon(button: ft.IconButton) -> object:
+    return button.icon.icon if isinstance(button.icon, ft.Icon) else button.icon
 
 
 async def test_a_marked_client_shows_its_date_and_undo() -> None:
@@ -132,13 +135,13 @@ async def test_a_run_is_protected_and_shown() -> None:
         changed(desk)
         lines = desk.view._details._run_lines
         run, lock = lines._locks[0]
-        assert (icon_of(lock), lock.disabled) == (ft.Icons.LOCK_OPEN, False)
+        assert (_icon(lock), lock.disabled) == (ft.Icons.LOCK_OPEN, False)
         await desk.page.fire(lock, "click")
         assert desk.commands.calls[-1] == ("protect_run", (run.id, True))
         old = [msgspec.structs.replace(each, protected=n == 9) for n, each in enumerate(runs_of(desk))]
         lines.show(old, desk.view._details._permissions, Formatter(), NOON)
         assert [each.id for each, _ in lines._locks] == [*(each.id for each in old[:5]), old[9].id]
-        assert icon_of(lines._locks[-1][1]) == ft.Icons.LOCK
+        assert _icon(lines._locks[-1][1]) == ft.Icons.LOCK
         lines._locks[-1][1].on_click(None)  # type: ignore[misc, call-arg]
         await desk.page.settle()
         assert desk.commands.calls[-1] == ("protect_run", (old[9].id, False))
