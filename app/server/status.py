@@ -34,6 +34,8 @@ from streams.model.vocabulary import Topic
 log = structlog.stdlib.get_logger(__name__)
 
 STORE_SIZE_EVERY_S = 30.0
+MIN_SPAN_S = 0.5
+"""The system counts processor time in steps of 10 ms: over a shorter time one step is a peak of its own."""
 CLOCK_SET = timedelta(seconds=2)
 """A clock that has moved by more than this beside the monotonic one was set."""
 
@@ -41,20 +43,31 @@ CLOCK_SET = timedelta(seconds=2)
 class Machine:
     """What the operating system knows of this process and its disk; every method blocks shortly."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._data_dir = data_dir
+        self._clock = clock
         self._process: psutil.Process | None = None
+        self._looked_s = self._used_s = self._cpu_ratio = 0.0
 
     def look(self) -> tuple[float, int, int, int, int]:
-        """Return CPU ratio since the last look, own memory, total memory, total and free disk."""
+        """Return CPU ratio since the last look, own memory, total memory, total and free disk.
+
+        The first ratio is that since the process began; looks that follow too soon tell the one before.
+        """
+        now = self._clock()
         process = self._process
         if process is None:
             process = self._process = psutil.Process()
-            process.cpu_percent()
+            self._looked_s = now - max(MIN_SPAN_S, time.time() - process.create_time())
         with process.oneshot():
-            cpu_ratio = process.cpu_percent() / 100
+            times = process.cpu_times()
             memory = process.memory_info().rss
-        return cpu_ratio, memory, psutil.virtual_memory().total, *disk.measure(self._data_dir)
+        span = now - self._looked_s
+        if span >= MIN_SPAN_S:
+            used = times.user + times.system
+            self._cpu_ratio = (used - self._used_s) / span
+            self._looked_s, self._used_s = now, used
+        return self._cpu_ratio, memory, psutil.virtual_memory().total, *disk.measure(self._data_dir)
 
 
 class StatusSampler:
