@@ -41,7 +41,7 @@ from streams.sources.build import build_streams
 from streams.sources.console_load import ConsoleLoad
 from streams.sources.latency import LatencyMeter
 from streams.sources.registry import Streams
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 from streams.state.manager import StateManager
 from ui.base.backup_tracking import Followed
 from ui.base.context import Look, Place, UiContext
@@ -117,7 +117,7 @@ class Console:
 
         def on_close(_: object) -> None:
             del self.shells[session_id]
-            put_to_sleep((shell,))
+            suspend((shell,))
 
         page.on_close = on_close
 
@@ -224,12 +224,12 @@ async def running_console(
         prefs = FilePrefs(prefs_file(), tasks)
         await prefs.load()
         stack.push_async_callback(prefs.flush)
-        connection, hang_up = settings.connection, None
+        connection, disconnect = settings.connection, None
         if connection.mock_mode:
             fleet = f"starting a server with a simulated fleet of {settings.mock.clients} clients"
             async with report.step(fleet):
                 simulated = await stack.enter_async_context(simulated_server(settings.mock, connection))
-            connection, hang_up = simulated.connection, simulated.hang_up
+            connection, disconnect = simulated.connection, simulated.disconnect
         spawn: Spawn = lambda body: tasks.start(body(), "stream")  # noqa: E731
         access = await kept_access(connection)
 
@@ -263,12 +263,12 @@ async def running_console(
             loop=loop,
             tasks=tasks,
         )
-        stack.callback(put_to_sleep, shells.values())
+        stack.callback(suspend, shells.values())
         stack.callback(watcher.rejected.subscribe(console.tell_rejected).dispose)
         stack.callback(watcher.settings.subscribe(console.apply).dispose)
         tasks.keep(watcher.run, "settings")
-        if hang_up is not None:
-            stack.callback(hang_up)  # it ends while we do
+        if disconnect is not None:
+            stack.callback(disconnect)  # it ends while we do
         yield console
 
 
@@ -311,7 +311,7 @@ def _streams(
         bridge.ports,
         bridge.reading,
         state,
-        Upkeep(scheduler, report_fault, utc_now, stale_factor, linger_s, began),
+        Environment(scheduler, report_fault, utc_now, stale_factor, linger_s, began),
         link=bridge.connection.link,
         latency=meter.stream(scheduler=scheduler),
         own_log=own_log,
@@ -322,7 +322,7 @@ def _streams(
     return streams, state
 
 
-def put_to_sleep(shells: Iterable[Shell]) -> None:
+def suspend(shells: Iterable[Shell]) -> None:
     """Let these screens look at nothing any more, whether their page is still there or not."""
     for shell in shells:
         try:

@@ -45,7 +45,7 @@ class Simulated:
 
     connection: ConnectionSettings
     """The settings with which the console reaches it."""
-    hang_up: Callable[[], None]
+    disconnect: Callable[[], None]
     """Tells it to end, without waiting; the end of the block waits."""
 
 
@@ -62,7 +62,7 @@ async def simulated_server(mock: MockSettings, connection: ConnectionSettings) -
     try:
         told = await simulation.start()
         tasks.keep(partial(simulation.keep_up, told["port"]), "simulated server")
-        yield Simulated(_connection(connection, told), simulation.hang_up)
+        yield Simulated(_connection(connection, told), simulation.disconnect)
     finally:
         await tasks.close()
         await simulation.end()
@@ -105,15 +105,15 @@ class _Simulation:
                 log.warning("simulated_server_not_started", reason=str(error))
                 await _end(self._child)
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         """Tell the child to end, without waiting."""
         self._ending = True
         if self._child is not None:
-            _hang_up(self._child)
+            _disconnect(self._child)
 
     async def end(self) -> None:
         """See the child end."""
-        self.hang_up()
+        self.disconnect()
         if self._child is not None:
             await _end(self._child)
 
@@ -212,7 +212,7 @@ async def _ready(child: asyncio.subprocess.Process, folder: Path, limit_s: float
 
 async def _end(child: asyncio.subprocess.Process) -> None:
     """Close its input, which tells it to end; do not wait for ever: what it simulates may be lost."""
-    _hang_up(child)
+    _disconnect(child)
     try:
         async with asyncio.timeout(END_S):
             await child.wait()
@@ -223,6 +223,6 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         await child.wait()
 
 
-def _hang_up(child: asyncio.subprocess.Process) -> None:
+def _disconnect(child: asyncio.subprocess.Process) -> None:
     if child.stdin is not None:
         child.stdin.close()

@@ -37,7 +37,7 @@ from app.server.malformed import Runner
 from app.server.ports import OWN_TLS, ServedTls, listen, tls_context
 from app.server.retention import keep_tidy
 from app.server.revocations import RevocationKeeper
-from app.server.services import Room, furnish
+from app.server.services import Room, build_services
 from app.server.start import begin_audit, console_token, prepare_store
 from app.store.store import Store
 from streams.model.vocabulary import EventKind, ServerState
@@ -154,7 +154,7 @@ async def running_room(
         runners: list[web.AppRunner] = []
         acceptors: list[Acceptor] = []
         door = Door(open_files_limit(), head_s=limits.head_s)
-        room = furnish(
+        room = build_services(
             data_dir=data_dir,
             configured=configured,
             limits=limits,

@@ -87,7 +87,7 @@ class Room:
     simulated: bool
 
 
-def furnish(
+def build_services(
     *,
     data_dir: Path,
     configured: ConfiguredServer,

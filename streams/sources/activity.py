@@ -9,15 +9,15 @@ from streams.model.server import Activity
 from streams.model.vocabulary import Topic
 from streams.operators.results import Failed, Ok
 from streams.sources.feed import FeedItem, Synced
-from streams.sources.reading import Answered, Fetch, Heard, Reading
+from streams.sources.reading import Fetch, OnEvent, OnResponse, Reading
 
 KEPT = 100
 
 Lines = tuple[Activity, ...]
-Told = Ok[Lines] | Failed
+Update = Ok[Lines] | Failed
 
 
-def activity(fetch: Fetch[Lines], reading: Reading, client_id: str | None = None) -> Observable[Told]:
+def activity(fetch: Fetch[Lines], reading: Reading, client_id: str | None = None) -> Observable[Update]:
     """What happened, or what happened to one client.
 
     Source:  GET /api/activity every ``background_s`` and after each gap, and events of the WebSocket.
@@ -27,9 +27,9 @@ def activity(fetch: Fetch[Lines], reading: Reading, client_id: str | None = None
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[Fetch[Lines], Answered[Lines, Told], Heard[Told]]:
+    def begin() -> tuple[Fetch[Lines], OnResponse[Lines, Update], OnEvent[Update]]:
         newest = _Newest(client_id)
-        return fetch, newest.read, newest.hear
+        return fetch, newest.read, newest.on_event
 
     return reading.polled(begin, reading.background_s, Topic.ACTIVITY)
 
@@ -43,7 +43,7 @@ class _Newest:
         self._epoch = ""
         self._loaded = False
 
-    def read(self, answer: Ok[Lines] | Failed) -> Told | None:
+    def read(self, answer: Ok[Lines] | Failed) -> Update | None:
         """Take an answer of the server, or a failure."""
         if isinstance(answer, Failed):
             return answer
@@ -51,7 +51,7 @@ class _Newest:
         self._lines.update((line.seq, line) for line in answer.value)
         return self._tell()
 
-    def hear(self, item: FeedItem) -> Told | None:
+    def on_event(self, item: FeedItem) -> Update | None:
         """Take what the feed says."""
         match item:
             case Event(activity=Activity() as line) if self._client_id in (None, line.client_id):
@@ -65,7 +65,7 @@ class _Newest:
                 pass
         return None
 
-    def _tell(self) -> Told | None:
+    def _tell(self) -> Update | None:
         lines = self._lines
         for seq in heapq.nsmallest(len(lines) - KEPT, lines):
             del lines[seq]

@@ -25,7 +25,7 @@ from streams.sources.logs import log_streams
 from streams.sources.reading import Numbered, Reading
 from streams.sources.registry import Streams, TableStream
 from streams.state.cell import Cell
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 from streams.state.manager import StateManager
 from streams.state.table_cell import TableCell
 
@@ -100,7 +100,7 @@ def build_streams(
     ports: Ports,
     reading: Reading,
     state: StateManager,
-    upkeep: Upkeep,
+    environment: Environment,
     *,
     link: Observable[Link],
     latency: Observable[Latency],
@@ -119,7 +119,7 @@ def build_streams(
 
     def own(name: str, source: Observable[Ok[T] | Failed]) -> Observable[Snapshot[T]]:
         # A cell for one question: it is not kept, so that a thousand questions do not stay in memory.
-        cell: Cell[T] = Cell(name, background_s, upkeep)
+        cell: Cell[T] = Cell(name, background_s, environment)
         cell.follow(source)
         return cell.stream
 
@@ -169,6 +169,6 @@ def build_streams(
             "client activity", activity.activity(lambda: ports.activity(client_id), reading, client_id)
         ),
         analytics=analytics.analytics(ports, reading, own, console_load),
-        logs=log_streams(ports.log_page, own_log or SilentLog(), reading, upkeep.began),
-        database=build_database(database or NoDatabase(), reading, upkeep),
+        logs=log_streams(ports.log_page, own_log or SilentLog(), reading, environment.began),
+        database=build_database(database or NoDatabase(), reading, environment),
     )

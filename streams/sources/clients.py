@@ -12,15 +12,15 @@ from streams.operators.results import Failed
 from streams.sources.feed import FeedItem, Synced
 from streams.sources.fold import NumberedFold
 from streams.sources.folding import folded
-from streams.sources.reading import Answered, Fetch, Heard, Numbered, Reading
+from streams.sources.reading import Fetch, Numbered, OnEvent, OnResponse, Reading
 
 Answer = Numbered[Mapping[str, Client]]
-Told = Delta[str, Client] | Failed
+Update = Delta[str, Client] | Failed
 FetchClients = Fetch[Answer]
 """All clients by id, and the last event that is already in them."""
 
 
-def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
+def clients(fetch: FetchClients, reading: Reading) -> Observable[Update]:
     """Clients as the server last saw them.
 
     Source:  GET /api/clients every ``critical_s`` and after each gap, and client events of the WebSocket.
@@ -30,13 +30,13 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchClients, Answered[Answer, Told], Heard[Told]]:
+    def begin() -> tuple[FetchClients, OnResponse[Answer, Update], OnEvent[Update]]:
         fold: NumberedFold[str, Client] = NumberedFold()
 
         def read(answer: Answer) -> Delta[str, Client] | None:
             return fold.read(answer.epoch, answer.seq, answer.value)
 
-        def hear(item: FeedItem) -> Told | None:
+        def on_event(item: FeedItem) -> Update | None:
             if isinstance(item, Event):  # first, and without a match: two hundred of them come a second
                 if (client := item.client) is not None:
                     return fold.write(item.seq, client.id, client, item.committed_at)
@@ -46,6 +46,6 @@ def clients(fetch: FetchClients, reading: Reading) -> Observable[Told]:
                 fold.restart(item.epoch)
             return None
 
-        return fetch, folded(read), hear
+        return fetch, folded(read), on_event
 
     return reading.polled(begin, reading.critical_s, Topic.CLIENTS)

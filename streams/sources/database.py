@@ -30,7 +30,7 @@ from streams.operators.results import Failed, Ok
 from streams.operators.share_latest import share_latest
 from streams.sources.reading import Reading
 from streams.state.cell import Cell
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class NoDatabase:
     export: Any = _nothing
 
 
-def build_database(port: DatabasePort, reading: Reading, upkeep: Upkeep) -> DatabaseStreams:
+def build_database(port: DatabasePort, reading: Reading, environment: Environment) -> DatabaseStreams:
     """Connect every question to its cell; nothing is read until somebody subscribes.
 
     Source:  the file; again when it or its log was written, which is looked at each second.
@@ -207,7 +207,7 @@ def build_database(port: DatabasePort, reading: Reading, upkeep: Upkeep) -> Data
         )
 
     def shown(name: str, cadence_s: Seconds | None, source: Observable[Ok[T] | Failed]) -> Cell[T]:
-        cell: Cell[T] = Cell(name, cadence_s, upkeep)
+        cell: Cell[T] = Cell(name, cadence_s, environment)
         cell.follow(source)
         return cell
 

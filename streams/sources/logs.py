@@ -93,7 +93,7 @@ def log_lines(
         if asks_server:
             parts.add(more_stream.subscribe(ask_older, observer.on_error))
             heard = reading.polled(
-                lambda: (lambda: fetch(wanted, None), gather.read, gather.hear),
+                lambda: (lambda: fetch(wanted, None), gather.read, gather.on_event),
                 reading.background_s,
                 Topic.LOGS,
             )
@@ -191,7 +191,7 @@ class Gather:
         """Take an answer of the server, or a failure."""
         return self._newest_page(answer.value) if isinstance(answer, Ok) else self.failed(answer.error)
 
-    def hear(self, item: FeedItem) -> LogChange | None:
+    def on_event(self, item: FeedItem) -> LogChange | None:
         """Take what the event socket says."""
         match item:
             case LogFrame():

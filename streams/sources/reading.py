@@ -39,11 +39,11 @@ class Numbered(Generic[T]):
     value: T
 
 
-Answered = Callable[[Ok[T] | Failed], B | None]
+OnResponse = Callable[[Ok[T] | Failed], B | None]
 """What to make of an answer or a failure; None for nothing to say."""
-Heard = Callable[[FeedItem], B | None]
+OnEvent = Callable[[FeedItem], B | None]
 """What to make of what the feed says; None for nothing to say."""
-Begin = Callable[[], tuple[Fetch[T], Answered[T, B], Heard[B]]]
+SourceFactory = Callable[[], tuple[Fetch[T], OnResponse[T, B], OnEvent[B]]]
 """Called for each subscriber: returns what to ask, and what to make of all that comes."""
 
 
@@ -65,12 +65,12 @@ class Reading:
 
     def polled(
         self,
-        begin: Begin[T, B],
+        begin: SourceFactory[T, B],
         every_s: Seconds,
         *topics: Topic,
         again: Callable[[FeedItem], bool] | None = None,
     ) -> Observable[B]:
-        """Read at once and then every ``every_s``, and hear the topics meanwhile.
+        """Read at once and then every ``every_s``, and on_event the topics meanwhile.
 
         The first read waits until the topics flow, if there is a connection, so that nothing falls between
         the two. It reads at once after a gap, and soon after an item that ``again`` says True to.

@@ -12,10 +12,10 @@ from streams.operators.results import Failed, Ok
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
 from streams.sources.folding import folded
-from streams.sources.reading import Answered, Fetch, Heard, Reading
+from streams.sources.reading import Fetch, OnEvent, OnResponse, Reading
 
 Answer = Mapping[int, Progress]
-Told = Delta[int, Progress] | Failed
+Update = Delta[int, Progress] | Failed
 FetchProgress = Fetch[Answer]
 """The running backups by run id."""
 
@@ -25,7 +25,7 @@ def progress_of(run: Run) -> Progress:
     return Progress(run_id=run.id, client_id=run.client_id, client_name=run.client_name, at=run.started_at)
 
 
-def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
+def progress(fetch: FetchProgress, reading: Reading) -> Observable[Update]:
     """Running backups as they move.
 
     Source:  GET /api/runs/active every ``critical_s`` and after each gap; progress frames and run events.
@@ -35,14 +35,14 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchProgress, Answered[Answer, Told], Heard[Told]]:
+    def begin() -> tuple[FetchProgress, OnResponse[Answer, Update], OnEvent[Update]]:
         fold: NewestFold[int, Progress] = NewestFold()
 
         def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
-        def hear(item: FeedItem) -> Told | None:
+        def on_event(item: FeedItem) -> Update | None:
             match item:
                 case ProgressFrame(runs=runs, ended=ended):
                     return fold.write({row.run_id: row for row in runs}, frozenset(ended))
@@ -53,7 +53,7 @@ def progress(fetch: FetchProgress, reading: Reading) -> Observable[Told]:
                 case _:
                     return None
 
-        return ask, folded(fold.read), hear
+        return ask, folded(fold.read), on_event
 
     return reading.polled(begin, reading.critical_s, Topic.PROGRESS, Topic.RUNS)
 

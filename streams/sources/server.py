@@ -9,12 +9,12 @@ from streams.model.server_settings import ServerSettingsSheet
 from streams.model.vocabulary import EventKind, Topic
 from streams.operators.results import Failed, Ok
 from streams.sources.feed import FeedItem
-from streams.sources.reading import Answered, Fetch, Heard, Reading
+from streams.sources.reading import Fetch, OnEvent, OnResponse, Reading
 
-Told = Ok[ServerStatus] | Failed
+Update = Ok[ServerStatus] | Failed
 
 
-def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Told]:
+def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Update]:
     """The server's load and state.
 
     Source:  GET /api/status every ``critical_s`` and after each gap; status frames, and events of the server.
@@ -24,20 +24,20 @@ def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Told]:
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[Fetch[ServerStatus], Answered[ServerStatus, Told], Heard[Told]]:
+    def begin() -> tuple[Fetch[ServerStatus], OnResponse[ServerStatus, Update], OnEvent[Update]]:
         newest: ServerStatus | None = None
 
-        def take(sample: ServerStatus) -> Told | None:
+        def take(sample: ServerStatus) -> Update | None:
             nonlocal newest
             if newest is not None and sample.epoch == newest.epoch and sample.at < newest.at:
                 return None
             newest = sample
             return Ok(sample)
 
-        def read(answer: Ok[ServerStatus] | Failed) -> Told | None:
+        def read(answer: Ok[ServerStatus] | Failed) -> Update | None:
             return answer if isinstance(answer, Failed) else take(answer.value)
 
-        def hear(item: FeedItem) -> Told | None:
+        def on_event(item: FeedItem) -> Update | None:
             match item:
                 case StatusFrame(status=sample):
                     return take(sample)
@@ -46,7 +46,7 @@ def status(fetch: Fetch[ServerStatus], reading: Reading) -> Observable[Told]:
                 case _:
                     return None
 
-        return fetch, read, hear
+        return fetch, read, on_event
 
     return reading.polled(begin, reading.critical_s, Topic.STATUS, Topic.SERVER)
 

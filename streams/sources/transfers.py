@@ -12,15 +12,15 @@ from streams.operators.results import Failed
 from streams.sources.feed import FeedItem
 from streams.sources.fold import NewestFold
 from streams.sources.folding import folded
-from streams.sources.reading import Answered, Fetch, Heard, Reading
+from streams.sources.reading import Fetch, OnEvent, OnResponse, Reading
 
 Answer = Mapping[str, Transfer]
-Told = Delta[str, Transfer] | Failed
+Update = Delta[str, Transfer] | Failed
 FetchTransfers = Fetch[Answer]
 """The transfers that run or have just ended, by id."""
 
 
-def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Told]:
+def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Update]:
     """Uploads, downloads and verifications as they move.
 
     Source:  GET /api/transfers every ``critical_s`` and after each gap, and transfer frames of the WebSocket.
@@ -30,18 +30,18 @@ def transfers(fetch: FetchTransfers, reading: Reading) -> Observable[Told]:
     Errors:  what goes wrong outside is Failed; anything else ends the stream.
     """
 
-    def begin() -> tuple[FetchTransfers, Answered[Answer, Told], Heard[Told]]:
+    def begin() -> tuple[FetchTransfers, OnResponse[Answer, Update], OnEvent[Update]]:
         fold: NewestFold[str, Transfer] = NewestFold()
 
         def ask() -> Observable[Answer]:
             fold.ask()
             return fetch()
 
-        def hear(item: FeedItem) -> Told | None:
+        def on_event(item: FeedItem) -> Update | None:
             if not isinstance(item, TransferFrame):
                 return None
             return fold.write({row.id: row for row in item.transfers})
 
-        return ask, folded(fold.read), hear
+        return ask, folded(fold.read), on_event
 
     return reading.polled(begin, reading.critical_s, Topic.TRANSFERS)

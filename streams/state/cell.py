@@ -22,7 +22,7 @@ from streams.model.snapshot import Snapshot
 from streams.model.vocabulary import Health
 from streams.operators.listening import listen
 from streams.operators.results import Failed, Ok, SourceCancelled
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 
 T = TypeVar("T")
 
@@ -38,18 +38,18 @@ class Cell(Generic[T]):
     renews the time and the health, and is not emitted again if those who listen know it already.
     """
 
-    def __init__(self, name: str, cadence_s: Seconds | None, upkeep: Upkeep) -> None:
+    def __init__(self, name: str, cadence_s: Seconds | None, environment: Environment) -> None:
         self.name = name
         self._cadence_s = cadence_s
-        self._upkeep = upkeep
+        self._environment = environment
         self._shown: Snapshot[T] = Snapshot(None, Health.LOADING, cadence_s=self._cadence())
         self._at: datetime | None = None
         self._heard_s: float | None = None
         self._subject: LoopSubject[Snapshot[T]] = LoopSubject()
         self._sources: list[_Followed] = []
         self._timer = SerialDisposable()
-        self._seconds = upkeep.scheduler.seconds
-        self._held = Held(self._start, scheduler=upkeep.scheduler, linger_s=upkeep.linger_s)
+        self._seconds = environment.scheduler.seconds
+        self._held = Held(self._start, scheduler=environment.scheduler, linger_s=environment.linger_s)
         self.stream: Observable[Snapshot[T]] = Observable(self._subscribe)
         """The newest snapshot at once, then each change of value or health; never ends."""
 
@@ -122,12 +122,12 @@ class Cell(Generic[T]):
 
     def fail_with(self, error: Exception, retry_in_s: float | None = None) -> None:
         """Take an exception as a failure; one that is not of the outside world is reported as well."""
-        now = self._upkeep.now()
+        now = self._environment.now()
         retry_at = None if retry_in_s is None else now + timedelta(seconds=retry_in_s)
-        failure = as_failure(error, since=self._upkeep.began(error) or now, retry_at=retry_at)
+        failure = as_failure(error, since=self._environment.began(error) or now, retry_at=retry_at)
         before = self._shown.failure
         if failure.code == "internal" and (before is None or before.message != failure.message):
-            self._upkeep.report(error)
+            self._environment.report(error)
         self.fail(failure)
 
     def _subscribe(
@@ -171,14 +171,14 @@ class Cell(Generic[T]):
         if self._at is None:
             age_s = self._age_s()
             if age_s is not None:
-                self._at = self._upkeep.now() - timedelta(seconds=age_s)
+                self._at = self._environment.now() - timedelta(seconds=age_s)
         return self._at
 
     def _left_s(self) -> float | None:
         cadence_s, age_s = self._cadence(), self._age_s()
         if cadence_s is None or age_s is None:
             return None
-        return cadence_s * seconds_of(self._upkeep.stale_factor) - age_s
+        return cadence_s * seconds_of(self._environment.stale_factor) - age_s
 
     def _grow_old(self) -> None:
         left_s = self._left_s()
@@ -192,8 +192,8 @@ class Cell(Generic[T]):
         if left_s is None:
             return
         if left_s <= _ROUNDING_S:
-            left_s = (self._cadence() or 0.0) * seconds_of(self._upkeep.stale_factor)
-        self._timer.disposable = self._upkeep.scheduler.schedule_relative(left_s, self._watch)
+            left_s = (self._cadence() or 0.0) * seconds_of(self._environment.stale_factor)
+        self._timer.disposable = self._environment.scheduler.schedule_relative(left_s, self._watch)
 
 
 class _Followed:
@@ -228,7 +228,7 @@ class _Followed:
                 take = self._take  # called as a method, what is no method is looked for each time
                 take(result)
         except Exception as error:  # noqa: BLE001  (as subscribe_safe does, one call the less for each value)
-            self._cell._upkeep.report(error)
+            self._cell._environment.report(error)
 
     def _on_error(self, error: Exception) -> None:
         if self._over:

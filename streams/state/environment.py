@@ -18,7 +18,7 @@ def not_before(_error: Exception) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class Environment:
     """Handed from the manager to each of its cells."""
 
     scheduler: JobScheduler

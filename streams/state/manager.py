@@ -9,7 +9,7 @@ from streams.core.schedulers import JobScheduler
 from streams.core.types import Seconds
 from streams.model.base import utc_now
 from streams.state.cell import Cell
-from streams.state.environment import Began, Upkeep, not_before
+from streams.state.environment import Began, Environment, not_before
 from streams.state.table_cell import TableCell
 
 K = TypeVar("K", bound=Hashable)
@@ -36,7 +36,7 @@ class StateManager:
         linger_s: Seconds = 0.0,
         began: Began = not_before,
     ) -> None:
-        self._upkeep = Upkeep(scheduler, report, now, stale_factor, linger_s, began)
+        self._environment = Environment(scheduler, report, now, stale_factor, linger_s, began)
         self._cells: dict[str, Cell[Any] | TableCell[Any, Any]] = {}
 
     @property
@@ -46,12 +46,12 @@ class StateManager:
 
     def cell(self, name: str, cadence_s: Seconds | None = None) -> Cell[Any]:
         """Make the cell of a subject with one value; ``cadence_s`` is how often one is due, if it is."""
-        cell: Cell[Any] = Cell(name, cadence_s, self._upkeep)
+        cell: Cell[Any] = Cell(name, cadence_s, self._environment)
         return self._keep(name, cell)
 
     def table(self, name: str, cadence_s: Seconds | None = None) -> TableCell[Any, Any]:
         """Make the cell of a subject that is a table of keyed rows."""
-        table: TableCell[Any, Any] = TableCell(name, cadence_s, self._upkeep)
+        table: TableCell[Any, Any] = TableCell(name, cadence_s, self._environment)
         return self._keep(name, table)
 
     def close(self) -> None:

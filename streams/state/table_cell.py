@@ -14,7 +14,7 @@ from streams.model.failures import Failure
 from streams.model.snapshot import Delta, Snapshot
 from streams.operators.results import Failed
 from streams.state.cell import Cell
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -30,11 +30,11 @@ class TableCell(Generic[K, V]):
     first one, and the first for each late subscriber, is full.
     """
 
-    def __init__(self, name: str, cadence_s: Seconds | None, upkeep: Upkeep) -> None:
+    def __init__(self, name: str, cadence_s: Seconds | None, environment: Environment) -> None:
         self.name = name
         self._rows: dict[K, V] = {}
         self._loaded = False
-        self._count: Cell[int] = Cell(name, cadence_s, upkeep)
+        self._count: Cell[int] = Cell(name, cadence_s, environment)
         self._subject: LoopSubject[Delta[K, V]] = LoopSubject()
         self.deltas: Observable[Delta[K, V]] = Observable(self._subscribe)
         """All rows at once, if there are any known, then only changes; never ends."""

@@ -12,7 +12,7 @@ from streams.operators.spawning import Spawn, task_spawner
 from streams.sources.database import DatabaseStreams, build_database
 from streams.sources.feed import FeedItem
 from streams.sources.reading import Reading
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 
 
 class _SilentFeed:
@@ -33,5 +33,5 @@ def database_of(
 
     ports = DatabasePorts(path, spawn or task_spawner())
     reading = Reading(scheduler=scheduler, feed=_SilentFeed())  # pyright: ignore[reportArgumentType]
-    upkeep = Upkeep(scheduler, report, utc_now, 2.5, 0.0)
-    return build_database(ports, reading, upkeep), ports
+    environment = Environment(scheduler, report, utc_now, 2.5, 0.0)
+    return build_database(ports, reading, environment), ports

@@ -16,7 +16,7 @@ from ui.base.context import Place
 from ui.base.format import Formatter
 from ui.views.logs.buffer import LineBuffer
 from ui.views.logs.deeplink import led_to
-from ui.views.logs.paused_lines import Shelf
+from ui.views.logs.paused_lines import PausedLines
 from ui.views.logs.present import (
     Piece,
     clock_text,
@@ -49,8 +49,8 @@ def change(*seconds: float, **parts: Any) -> LogChange:
     return LogChange(tuple(line(second) for second in seconds), **parts)
 
 
-def seconds(shelf: Shelf) -> list[float]:
-    return [(each.at - AT).total_seconds() for each in shelf.lines]
+def seconds(held: PausedLines) -> list[float]:
+    return [(each.at - AT).total_seconds() for each in held.lines]
 
 
 @given(st.lists(st.lists(st.integers(0, 60), max_size=8), max_size=12))
@@ -67,44 +67,44 @@ def test_a_buffer_is_what_a_sorted_set_would_be(batches: list[list[int]]) -> Non
 
 
 def test_standing_still_puts_older_lines_above_and_lets_newer_ones_wait() -> None:
-    shelf = Shelf()
-    shelf.take(change(5, 6, 7, more=True))
-    shelf.pause()
-    shelf.take(change(1, 2))
-    shelf.take(change(6.5, 8, 9))
-    assert seconds(shelf) == [1, 2, 5, 6, 7] and shelf.new == 3
-    shelf.follow()
-    assert seconds(shelf) == [1, 2, 5, 6, 6.5, 7, 8, 9] and shelf.new == 0
+    held = PausedLines()
+    held.take(change(5, 6, 7, more=True))
+    held.pause()
+    held.take(change(1, 2))
+    held.take(change(6.5, 8, 9))
+    assert seconds(held) == [1, 2, 5, 6, 7] and held.new == 3
+    held.follow()
+    assert seconds(held) == [1, 2, 5, 6, 6.5, 7, 8, 9] and held.new == 0
 
 
 def test_a_list_that_starts_over_while_it_stands_still_is_replaced_when_it_goes_on() -> None:
-    shelf = Shelf()
-    shelf.take(change(1, 2))
-    shelf.pause()
-    shelf.take(LogChange(full=True, loaded=False))
-    shelf.take(change(50, 51))
-    assert seconds(shelf) == [1, 2] and shelf.new == 2
-    shelf.follow()
-    assert seconds(shelf) == [50, 51]
+    held = PausedLines()
+    held.take(change(1, 2))
+    held.pause()
+    held.take(LogChange(full=True, loaded=False))
+    held.take(change(50, 51))
+    assert seconds(held) == [1, 2] and held.new == 2
+    held.follow()
+    assert seconds(held) == [50, 51]
 
 
 def test_other_lines_take_the_place_of_these_only_once_they_are_there() -> None:
-    shelf = Shelf()
-    shelf.take(change(1, 2))
-    shelf.start_over()
-    shelf.take(LogChange(full=True, loaded=False))
-    assert seconds(shelf) == [1, 2]
-    shelf.take(change(9))
-    assert seconds(shelf) == [9]
+    held = PausedLines()
+    held.take(change(1, 2))
+    held.start_over()
+    held.take(LogChange(full=True, loaded=False))
+    assert seconds(held) == [1, 2]
+    held.take(change(9))
+    assert seconds(held) == [9]
 
 
 def test_what_waits_is_bounded_and_counted_whole() -> None:
-    shelf = Shelf(most=10, most_waiting=5)
-    shelf.take(change(1))
-    shelf.pause()
+    held = PausedLines(most=10, most_waiting=5)
+    held.take(change(1))
+    held.pause()
     for second in range(2, 100):
-        shelf.take(change(second, dropped=1))
-    assert (shelf.new, len(shelf.waiting), shelf.dropped) == (98, 5, 98)
+        held.take(change(second, dropped=1))
+    assert (held.new, len(held.waiting), held.dropped) == (98, 5, 98)
 
 
 def test_a_row_says_message_and_fields_and_marks_what_was_searched_for() -> None:

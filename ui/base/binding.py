@@ -27,7 +27,7 @@ def merging(merge: Callable[[T, T], T]) -> Gather[T, T]:
     return _same, merge, _same
 
 
-class Looker(Protocol):
+class ViewHost(Protocol):
     """What a binding needs of the view that it belongs to."""
 
     @property
@@ -61,7 +61,7 @@ class Binding(Generic[T]):
 
     def __init__(
         self,
-        view: Looker,
+        view: ViewHost,
         stream: Observable[T],
         show: Callable[[T], None],
         *,

@@ -31,7 +31,7 @@ class Key:
     anywhere: bool = True
 
 
-class Walked(Protocol):
+class RowNavigator(Protocol):
     """What the keys walk in a view: the rows of a table, or lines."""
 
     def take_key(self, event: ft.KeyboardEvent) -> bool:
@@ -57,7 +57,7 @@ class HasRows(Protocol):
     """A view whose rows the keys walk."""
 
     @property
-    def walked(self) -> Walked | None:
+    def row_navigator(self) -> RowNavigator | None:
         """The rows; None while there are none."""
         ...
 

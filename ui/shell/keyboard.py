@@ -8,11 +8,11 @@ import flet as ft
 from ui.base import keymap as keys
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
-from ui.base.keymap import Act, HasMenus, HasRows, Walked
+from ui.base.keymap import Act, HasMenus, HasRows, RowNavigator
 from ui.shell.palette.view import PaletteView
 
 
-class Ground(Protocol):
+class KeyboardHost(Protocol):
     """What the keys move about on: the frame and the view in it."""
 
     @property
@@ -42,12 +42,12 @@ class Keyboard:
 
     def __init__(
         self,
-        ground: Ground,
+        host: KeyboardHost,
         context: UiContext,
         palette: PaletteView,
         acts: Mapping[Act, Callable[[], None]],
     ) -> None:
-        self._ground, self._context, self._palette, self._acts = ground, context, palette, acts
+        self._host, self._context, self._palette, self._acts = host, context, palette, acts
         self.rest = ft.KeyboardListener(ft.Container())
         self.control = ft.Container(self.rest, left=0, top=0, width=0, height=0)
 
@@ -67,7 +67,7 @@ class Keyboard:
             self._palette.take_key(event)
         else:
             number = keys.view_number(event, context.typing)
-            if number is None or not self._ground.go_to(number):
+            if number is None or not self._host.go_to(number):
                 self._to_view(event)
 
     def _step_back(self, event: ft.KeyboardEvent) -> None:
@@ -75,7 +75,7 @@ class Keyboard:
         context = self._context
         if context.menu:
             context.menu = False  # it closes by itself
-        elif self._ground.close_panels():
+        elif self._host.close_panels():
             return
         elif context.text_input is not None:
             if not context.text_input.step_back():
@@ -84,7 +84,7 @@ class Keyboard:
             self._to_view(event)
 
     def _leave_field(self) -> None:
-        view = self._ground.shown
+        view = self._host.shown
         if view is not None:
             view.act("Leave the field", (_rows_of(view) or self.rest).focus())
 
@@ -96,17 +96,17 @@ class Keyboard:
                 self._palette.move(-1 if act is Act.UP else 1)
             return open_palette
         if act is Act.FIND:
-            view = self._ground.shown
+            view = self._host.shown
             return not open_palette and view is not None and view.find()
         self._acts[act]()
         return True
 
     def _to_view(self, event: ft.KeyboardEvent) -> None:
-        view = self._ground.shown
+        view = self._host.shown
         if view is None or view.on_key(event):
             return
         rows = _rows_of(view)
-        busy = self._context.typing or self._context.menu or event.alt or self._ground.covered
+        busy = self._context.typing or self._context.menu or event.alt or self._host.covered
         if rows is None or busy:
             return
         if isinstance(rows, HasMenus) and keys.asks_for_menu(event):
@@ -115,5 +115,5 @@ class Keyboard:
             view.act("Walk the rows", rows.focus())
 
 
-def _rows_of(view: BoundView) -> Walked | None:
-    return view.walked if isinstance(view, HasRows) else None
+def _rows_of(view: BoundView) -> RowNavigator | None:
+    return view.row_navigator if isinstance(view, HasRows) else None

@@ -25,7 +25,7 @@ from streams.operators.spawning import task_spawner
 from streams.sources.build import build_streams
 from streams.sources.latency import LatencyMeter
 from streams.sources.registry import Streams
-from streams.state.environment import Upkeep
+from streams.state.environment import Environment
 from streams.state.manager import StateManager
 from tests.servers import lay_blank
 
@@ -132,7 +132,7 @@ async def connected(connection: ConnectionSettings, settings: Settings = QUICK) 
     )
     linger_s = settings.streams.linger_s
     state = StateManager(scheduler, report=faults.append, linger_s=linger_s)
-    upkeep = Upkeep(scheduler, faults.append, utc_now, 2.5, linger_s)
+    upkeep = Environment(scheduler, faults.append, utc_now, 2.5, linger_s)
     streams = build_streams(
         bridge.ports,
         bridge.reading,

@@ -78,7 +78,7 @@ async def test_the_failures_are_there_again_when_the_same_client_is_opened_again
         desk.view.arrive(f"client:{shown}")
         desk.page.frame()
         assert details._failures_part.visible is (shown == first)
-    assert desk.view.walked.take_key(key_event("Escape"))
+    assert desk.view.row_navigator.take_key(key_event("Escape"))
     await desk.click_row(0)
     desk.page.frame()
     assert details._failures_part.visible is True

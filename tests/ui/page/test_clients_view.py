@@ -135,9 +135,9 @@ async def test_details_follow_the_arrow_keys_and_close_with_escape(desk: Desk) -
     await desk.click_row(0)
     assert desk.view._details.client_id == fleet.client_id("app-01")
     assert desk.view._details.visible is True
-    assert desk.view.walked.take_key(key_event("Arrow Down"))
+    assert desk.view.row_navigator.take_key(key_event("Arrow Down"))
     assert desk.view._details.client_id == fleet.client_id("app-02")
-    assert desk.view.walked.take_key(key_event("Escape"))
+    assert desk.view.row_navigator.take_key(key_event("Escape"))
     assert desk.view._details.visible is False
 
 
@@ -226,7 +226,7 @@ async def test_a_revoked_client_is_offered_its_enrolment_and_no_backup(desk: Des
 
 
 async def test_what_is_selected_but_filtered_away_is_told(desk: Desk) -> None:
-    assert desk.view.walked.take_key(key_event("A", ctrl=True))
+    assert desk.view.row_navigator.take_key(key_event("A", ctrl=True))
     desk.page.frame()
     assert "45 selected" in desk.page.texts()
     desk.view._on_search("app-01")

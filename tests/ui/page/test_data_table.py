@@ -312,10 +312,10 @@ async def test_a_page_waits_for_the_pointer_to_leave_unless_the_user_asked_for_i
 
 async def test_a_table_that_is_taken_away_leaves_no_timer(desk: Desk) -> None:
     desk.table.apply({0: Host("zzz", 1)})
-    assert desk.table._patience._timers
+    assert desk.table._reorder_delay._timers
     desk.page.page.controls.clear()
     desk.page.page.update()
-    assert not desk.table._patience._timers
+    assert not desk.table._reorder_delay._timers
 
 
 async def test_rows_stand_side_by_side_until_all_fit(desk: Desk) -> None:

@@ -244,7 +244,7 @@ async def test_no_key_reaches_what_lies_below_a_dialog() -> None:
 
 
 def _current(view: Any) -> object:
-    return view.walked.current
+    return view.row_navigator.current
 
 
 async def test_arrows_walk_the_rows_before_anything_was_clicked_and_take_the_keyboard_there() -> None:

@@ -67,14 +67,14 @@ async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(
 
     for _ in range(6):
         second()
-    assert len(desk.view._board.shelf.lines) == 20_000
+    assert len(desk.view._board.held.lines) == 20_000
     shown: list[LogChange] = []
-    taken = desk.view._board.shelf.take
-    desk.view._board.shelf.take = lambda change: (shown.append(change), taken(change))[1]  # type: ignore[method-assign]
+    taken = desk.view._board.held.take
+    desk.view._board.held.take = lambda change: (shown.append(change), taken(change))[1]  # type: ignore[method-assign]
     desk.page.clear()
     for _ in range(4):
         second()
-    assert len(desk.view._board.shelf.lines) == 20_000
+    assert len(desk.view._board.held.lines) == 20_000
     assert len(shown) <= 4 * 10 + 1, "ten redraws a second"
     assert desk.page.bytes < 4 * 400_000
     desk.pass_s(0.2)
@@ -82,7 +82,7 @@ async def test_five_thousand_lines_a_second_cost_bounded_memory_and_ten_redraws(
     for _ in range(4):
         second()
     desk.pass_s(0.2)
-    assert len(desk.view._board.shelf.waiting) == 10_000
+    assert len(desk.view._board.held.waiting) == 10_000
     assert desk.has("17,400 new"), "all but the debug lines, which are not asked for"
 
 

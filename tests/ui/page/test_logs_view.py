@@ -48,7 +48,7 @@ async def test_scrolling_to_the_end_follows_again(desk: Desk) -> None:
     desk.say("new")
     await desk.wheel(5000)
     assert desk.rows()[-1] == "new"
-    assert not desk.view._board.shelf.paused
+    assert not desk.view._board.held.paused
 
 
 async def test_paused_by_hand_stays_paused_at_the_end(desk: Desk) -> None:
@@ -70,8 +70,8 @@ async def test_a_late_line_is_sorted_in(desk: Desk) -> None:
 async def test_older_lines_come_above_and_nothing_moves(desk: Desk) -> None:
     await desk.wheel(-26 * 470)
     assert desk.logs.asked_older == 1
-    top = desk.view._board.shelf.lines[desk.view._board.list.window.offset]
-    assert len(desk.view._board.shelf.lines) == 1000
+    top = desk.view._board.held.lines[desk.view._board.list.window.offset]
+    assert len(desk.view._board.held.lines) == 1000
     known = [line for line in desk.logs.past if line.level is not LogLevel.DEBUG]
     assert top is known[-500:][desk.view._board.list.window.offset - 500]
     await desk.wheel(-26 * 5000)
@@ -148,7 +148,7 @@ async def test_a_line_leads_to_its_client_and_its_run(desk: Desk) -> None:
     desk.pass_s(0.2)
     row = [row for row in desk.view._board.list.rows if row.control.visible][-1]
     await desk.click(row.control)
-    assert desk.view._board.shelf.paused, "what is read does not move"
+    assert desk.view._board.held.paused, "what is read does not move"
     assert desk.has("Client web-03")
     buttons = desk.page.find_all(ft.TextButton, desk.view._details.control)
     await desk.click(next(b for b in buttons if "Client web-03" in desk.page.texts(b)))
@@ -181,9 +181,9 @@ async def test_arriving_at_a_time_shows_it_and_stands_still(desk: Desk) -> None:
     moment = desk.page.now() - timedelta(seconds=2000)
     desk.view.arrive(f"at:{moment.isoformat()}")
     desk.pass_s(0.5)
-    shown = desk.view._board.shelf.lines[desk.view._board.list.window.offset]
+    shown = desk.view._board.held.lines[desk.view._board.list.window.offset]
     assert abs((shown.at - moment).total_seconds()) < 3
-    assert desk.view._board.shelf.paused
+    assert desk.view._board.held.paused
     assert desk.has("up to ")
     await desk.click(desk.view._board.notes.pill)
     assert desk.logs.filters[-1].until is None
@@ -212,7 +212,7 @@ async def test_the_bars_lead_to_their_lines(desk: Desk) -> None:
     desk.pass_s(0.2)
     offset = desk.view._board.list.window.offset
     assert 150 < offset < 350
-    assert desk.view._board.shelf.paused
+    assert desk.view._board.held.paused
 
 
 async def test_an_export_has_every_line_that_is_filtered_and_the_filter(desk: Desk) -> None:
@@ -252,10 +252,10 @@ async def test_a_pause_is_remembered_and_the_p_key_ends_it(desk: Desk) -> None:
     key = ft.KeyboardEvent(
         name="keyboard_event", control=desk.page.page, key="P", shift=False, ctrl=False, alt=False, meta=False
     )
-    assert desk.view.on_key(key) and desk.view._board.shelf.by_hand
+    assert desk.view.on_key(key) and desk.view._board.held.by_hand
     again = LogsView(streams=desk.streams.bag, commands=FakeCommands(), context=desk.page.context)
-    assert again._board.shelf.paused
-    assert desk.view.on_key(key) and not desk.view._board.shelf.paused
+    assert again._board.held.paused
+    assert desk.view.on_key(key) and not desk.view._board.held.paused
 
 
 async def test_a_line_that_is_longer_than_its_row_ends_with_an_ellipsis(desk: Desk) -> None:

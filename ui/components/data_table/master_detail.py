@@ -13,7 +13,7 @@ from ui.components.data_table.view import K
 from ui.components.side_panel import WIDTH
 
 
-class Aside(Generic[K]):
+class MasterDetail(Generic[K]):
     """A table on its surface with the panel of its current row; ``control`` goes into the page.
 
     ``on_closed`` has the panel forget what it showed, ``touch`` gets what is to be updated.

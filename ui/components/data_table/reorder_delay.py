@@ -9,7 +9,7 @@ HOLD_S = 20.0
 """A pointer that rests on the rows holds their order so long; that it has left is not always told."""
 
 
-class Patience:
+class ReorderDelay:
     """Has ``settle`` put the rows in order when their time has come; ``end`` it with the table."""
 
     def __init__(self, settle: Callable[[], None]) -> None:

@@ -207,17 +207,17 @@ class DataTable(TableView[K, R]):
 
     def _on_wheel(self, event: ft.ScrollEvent[ft.GestureDetector]) -> None:
         if self._window.scroll(event.scroll_delta.y, self._body.row_height):
-            self._patience.once("scroll", FRAME_S, self.refresh)
+            self._reorder_delay.once("scroll", FRAME_S, self.refresh)
 
     def _on_enter(self) -> None:
-        self._patience.hold()
+        self._reorder_delay.hold()
 
     def _on_exit(self) -> None:
-        self._patience.let_go()
+        self._reorder_delay.let_go()
         if self._waiting_page is not None:
             self.show_page(self._waiting_page, fresh=False)
         elif self._order.unsettled:
-            self._patience.settle_later(anew=True)
+            self._reorder_delay.settle_later(anew=True)
 
     # -- keyboard
 

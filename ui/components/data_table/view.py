@@ -12,7 +12,7 @@ from ui.components.data_table.columns import Column
 from ui.components.data_table.head import HEAD_HEIGHT, TableHeads
 from ui.components.data_table.layout import ColumnChoice
 from ui.components.data_table.order import KeyedOrder, SortKey
-from ui.components.data_table.reorder_delay import Patience
+from ui.components.data_table.reorder_delay import ReorderDelay
 from ui.components.data_table.root import TableRoot
 from ui.components.data_table.row import RowHand
 from ui.components.data_table.selection import Selection
@@ -51,7 +51,7 @@ class TableView(Generic[K, R]):
         self._order: KeyedOrder[K, R] = KeyedOrder(tie=None if paged else columns[0].sort_key)
         self._window = Window()
         self._slots: dict[K, int] = {}
-        self._patience = Patience(self._settle)
+        self._reorder_delay = ReorderDelay(self._settle)
         self._waiting_page: list[tuple[K, R]] | None = None
         self._screens: int | None = None
         self._arranging = Arranging(columns, choice, redraw=self._rearrange, tell=on_columns)
@@ -75,7 +75,7 @@ class TableView(Generic[K, R]):
             on_move=self._go,
         )
         self.control = TableRoot(expand=True)
-        self.control.on_unmount = self._patience.end
+        self.control.on_unmount = self._reorder_delay.end
         if not paged:
             self._order.sort_by(self._sort_key(), descending)
 
@@ -93,7 +93,7 @@ class TableView(Generic[K, R]):
         if first:
             self._order.settle()
         elif self._order.unsettled:
-            self._patience.settle_later()
+            self._reorder_delay.settle_later()
         if first or shape:
             self.refresh()
             return
@@ -112,7 +112,7 @@ class TableView(Generic[K, R]):
         A page that the user asked for (``fresh``) is shown at once; one that came by itself and would move
         rows waits until the pointer has left the table.
         """
-        if not fresh and self._patience.held and [key for key, _ in rows] != self._order.order:
+        if not fresh and self._reorder_delay.held and [key for key, _ in rows] != self._order.order:
             self._waiting_page = list(rows)
             here = {key: row for key, row in rows if self._order.index_of(key) is not None}
             self._order.apply(here, self._missing(here))

@@ -14,7 +14,7 @@ from ui.base.context import UiContext
 from ui.base.deep_links import client_link, filters_of, filters_part
 from ui.base.layout import WIDE_FROM
 from ui.base.theme import GAP, QUIET_INK, SIZE_BODY, VIEW_PADDING, Density
-from ui.components.data_table.master_detail import Aside
+from ui.components.data_table.master_detail import MasterDetail
 from ui.components.data_table.selection_bar import SelectionBar
 from ui.components.data_table.table import DataTable, TableEvents
 from ui.components.data_table.table_surface import nothing_found, room_for_table, table_box
@@ -80,7 +80,7 @@ class ClientsView(BoundView):
             density=context.density,
             label="Clients",
         )
-        self.walked = self._table
+        self.row_navigator = self._table
         self._cards = FilterCards(CARDS, self._on_state)
         self._search = SearchField("Find a client", self._on_search)
         self._menu = FilterMenu("Status", STATES, self._on_state)
@@ -98,7 +98,7 @@ class ClientsView(BoundView):
             ),
         )
         self._box.on_stale = self._on_stale
-        self._aside = Aside(
+        self._master_detail = MasterDetail(
             self._table, self._box, self._details, on_closed=self._details.close, touch=self.touch
         )
         self._beside = IconButton(
@@ -119,7 +119,9 @@ class ClientsView(BoundView):
         super().__init__(
             context=context,
             key="clients",
-            content=ft.Column([self._cards.control, tools, self._aside.control], spacing=GAP, expand=True),
+            content=ft.Column(
+                [self._cards.control, tools, self._master_detail.control], spacing=GAP, expand=True
+            ),
             padding=VIEW_PADDING,
             expand=True,
         )
@@ -302,7 +304,7 @@ class ClientsView(BoundView):
         row = self._table.get(key)
         if row is None:
             return
-        self._aside.open(key)
+        self._master_detail.open(key)
         self._details.open(row)
 
     def _on_walk(self, key: str) -> None:
@@ -310,4 +312,4 @@ class ClientsView(BoundView):
             self._on_open(key)
 
     def _on_close(self) -> bool:
-        return self._aside.close()
+        return self._master_detail.close()

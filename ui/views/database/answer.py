@@ -10,7 +10,7 @@ from streams.model.failures import Failure
 from streams.model.statements import Plan, SqlProblem, SqlResult
 from streams.sources.registry import DatabaseStreams
 from ui.base.context import UiContext
-from ui.base.keymap import Walked
+from ui.base.keymap import RowNavigator
 from ui.base.theme import INK, QUIET_INK, SIZE_BODY, SelectableText, Tone, mono_text, small_text
 from ui.components.data_table.pager import Pager, Turn
 from ui.components.data_table.table_surface import table_surface
@@ -64,7 +64,7 @@ class Answer:
         return self._result
 
     @property
-    def walked(self) -> Walked | None:
+    def row_navigator(self) -> RowNavigator | None:
         """The rows, while they are shown."""
         return self._grid.table if self._rows.visible else None
 

@@ -17,7 +17,7 @@ from streams.sources.registry import DatabaseStreams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.format import counted
-from ui.base.keymap import Walked
+from ui.base.keymap import RowNavigator
 from ui.base.theme import GAP, QUIET_INK, SIZE_BODY, Tone, small_text
 from ui.components.asking import Asking
 from ui.components.data_table.pager import Pager, Turn
@@ -99,7 +99,7 @@ class DataTab(BoundView):
         self.bind_snapshot(self._pages(), self._box, self._show_page, is_empty=self._is_empty)
 
     @property
-    def walked(self) -> Walked | None:
+    def row_navigator(self) -> RowNavigator | None:
         """The rows."""
         return self._grid.table
 

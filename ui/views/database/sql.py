@@ -11,7 +11,7 @@ from ui.base.binding import Binding
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.delivery import Delivery
-from ui.base.keymap import Walked
+from ui.base.keymap import RowNavigator
 from ui.base.theme import GAP
 from ui.components.asking import Asking
 from ui.views.database.answer import Answer
@@ -97,9 +97,9 @@ class SqlTab(BoundView):
         self.adopt(self._asking)
 
     @property
-    def walked(self) -> Walked | None:
+    def row_navigator(self) -> RowNavigator | None:
         """The rows of the answer."""
-        return self._answer.walked
+        return self._answer.row_navigator
 
     # -- what the view around it says
 

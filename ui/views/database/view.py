@@ -16,7 +16,7 @@ from streams.sources.registry import Streams
 from ui.base.bound_view import BoundView
 from ui.base.context import UiContext
 from ui.base.format import rough_duration_text
-from ui.base.keymap import HasRows, Walked
+from ui.base.keymap import HasRows, RowNavigator
 from ui.base.theme import GAP, INK, QUIET_INK, SIZE_BODY, STRONG, STRONG_FACE, VIEW_PADDING, text_style
 from ui.components.loading_states import Empty, StateBox
 from ui.views.database.data import DataTab
@@ -242,10 +242,10 @@ class DatabaseView(BoundView):
         return act is not None
 
     @property
-    def walked(self) -> Walked | None:
+    def row_navigator(self) -> RowNavigator | None:
         """The rows of the tab that is shown."""
         tab = self._tabs[self._tab]
-        return tab.walked if isinstance(tab, HasRows) else None
+        return tab.row_navigator if isinstance(tab, HasRows) else None
 
     def find(self) -> bool:
         """Put the keyboard into the filter of the data."""

@@ -16,7 +16,7 @@ from ui.base.context import UiContext
 from ui.base.deep_links import file_link, filters_part, paths_meant
 from ui.base.theme import GAP, VIEW_PADDING
 from ui.components.asking import Asking
-from ui.components.data_table.master_detail import Aside
+from ui.components.data_table.master_detail import MasterDetail
 from ui.components.data_table.pager import HEIGHT as PAGER_HEIGHT
 from ui.components.data_table.pager import Pager, Turn
 from ui.components.data_table.selection_bar import SelectionBar
@@ -81,7 +81,7 @@ class FilesView(BoundView):
             density=context.density,
             label="Files",
         )
-        self.walked = self._table
+        self.row_navigator = self._table
         self._cards = FilterCards(CARDS, self._on_card)
         self._tools = FileFilters(
             self._on_filter,
@@ -105,11 +105,11 @@ class FilesView(BoundView):
             Empty("No file has been backed up yet.", ft.Icons.INVENTORY_2),
         )
         self._box.on_failure = self._asking.end
-        self._aside = Aside(
+        self._master_detail = MasterDetail(
             self._table, self._box, self._versions, on_closed=self._versions.close, touch=self.touch
         )
         tools = toolbar([self._tools.control], [self._box.note, self._bar.control])
-        parts: list[ft.Control] = [self._cards.control, tools, self._aside.control, self._transfers]
+        parts: list[ft.Control] = [self._cards.control, tools, self._master_detail.control, self._transfers]
         super().__init__(
             context=context,
             key="files",
@@ -330,7 +330,7 @@ class FilesView(BoundView):
         file = self._table.get(key)
         if file is None:
             return
-        self._aside.open(key)
+        self._master_detail.open(key)
         self._versions.open(file)
 
     def _on_walk(self, key: int) -> None:
@@ -338,4 +338,4 @@ class FilesView(BoundView):
             self._on_open(key)
 
     def _on_close(self) -> bool:
-        return self._aside.close()
+        return self._master_detail.close()

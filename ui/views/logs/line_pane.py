@@ -11,7 +11,7 @@ from ui.base.context import UiContext
 from ui.base.theme import Density
 from ui.components.data_table.line_list import LineList, LineRow
 from ui.views.logs.notes import LogNotes
-from ui.views.logs.paused_lines import Shelf
+from ui.views.logs.paused_lines import PausedLines
 from ui.views.logs.present import present_volume
 from ui.views.logs.volume import VolumeBars
 
@@ -52,16 +52,16 @@ class LogBoard:
         events: BoardEvents,
     ) -> None:
         self._context, self._events = context, events
-        self.shelf = Shelf()
+        self.held = PausedLines()
         self.list: LineList[LogLine] = LineList(
             make_row,
             row_height=_ROW_HEIGHTS[context.density],
             on_scroll=self._on_scroll,
-            on_open=lambda index: events.on_open(self.shelf.lines[index]),
+            on_open=lambda index: events.on_open(self.held.lines[index]),
             on_cancel=events.on_close,
             label="Log lines",
         )
-        self.list.lines = self.shelf.lines
+        self.list.lines = self.held.lines
         self.volume = VolumeBars(context.format, self.jump)
         self.notes = LogNotes(self.follow)
         self._goal: datetime | None = None
@@ -71,20 +71,20 @@ class LogBoard:
     def line_at(self, slot: int) -> LogLine | None:
         """Return the line in a row of the screen."""
         index = self.list.window.offset + slot
-        return self.shelf.lines[index] if index < len(self.shelf.lines) else None
+        return self.held.lines[index] if index < len(self.held.lines) else None
 
     def redraw_s(self) -> float:
         """Return how long to gather changes before they are taken."""
-        return FLOOD_REDRAW_S if self._flooded and not self.shelf.paused else REDRAW_S
+        return FLOOD_REDRAW_S if self._flooded and not self.held.paused else REDRAW_S
 
     # -- what is shown
 
     def take(self, change: LogChange) -> None:
         """Show what came."""
-        shelf = self.shelf
-        top = shelf.key_at(self.list.window.offset) if shelf.paused else None
-        shelf.take(change)
-        self.list.show(offset=shelf.shown.index_of(top) if top is not None else None)
+        held = self.held
+        top = held.key_at(self.list.window.offset) if held.paused else None
+        held.take(change)
+        self.list.show(offset=held.shown.index_of(top) if top is not None else None)
         self._flooded = len(change.lines) > FLOOD_LINES
         self._tell()
         if self._goal is not None:
@@ -93,10 +93,10 @@ class LogBoard:
 
     def start_over(self) -> None:
         """Expect the lines of another filter."""
-        self.shelf.paused = self.shelf.by_hand
-        self.shelf.start_over()
+        self.held.paused = self.held.by_hand
+        self.held.start_over()
         self._volume_at = None
-        self._events.on_paused(self.shelf.paused)
+        self._events.on_paused(self.held.paused)
 
     def show_volume(self, now: datetime | None) -> None:
         """Draw the bars anew, but not more often than once a second while lines come."""
@@ -104,23 +104,23 @@ class LogBoard:
         if self._volume_at is not None and at - self._volume_at < timedelta(seconds=VOLUME_S):
             return
         self._volume_at = at
-        self._events.touch(*self.volume.show(present_volume(self.shelf.lines)))
+        self._events.touch(*self.volume.show(present_volume(self.held.lines)))
 
     def _tell(self) -> None:
-        self._events.touch(*self.notes.show(self.shelf))
+        self._events.touch(*self.notes.show(self.held))
 
     # -- standing still and following
 
     def pause(self, *, by_hand: bool = False) -> None:
         """Stand still, and count what comes."""
-        self.shelf.pause(by_hand=by_hand)
+        self.held.pause(by_hand=by_hand)
         self._events.on_paused(True)
         self._tell()
 
     def follow(self) -> None:
         """Show what waits, and all that comes."""
         self._goal = None
-        self.shelf.follow()
+        self.held.follow()
         self._events.on_paused(False)
         if self._events.ends_early():
             self._events.to_present()
@@ -131,31 +131,31 @@ class LogBoard:
 
     def toggle(self) -> None:
         """Stand still until told otherwise, or follow again."""
-        if self.shelf.paused:
+        if self.held.paused:
             self.follow()
         else:
             self.pause(by_hand=True)
 
     def go_to(self, moment: datetime) -> None:
         """Stand still at a moment as soon as its lines are here; what is shown now is of no use for that."""
-        self.shelf.start_over(clear=True)
+        self.held.start_over(clear=True)
         self.pause()
         self._goal = moment
 
     def jump(self, moment: datetime) -> None:
         """Show the lines from a moment on."""
         self.pause()
-        index = next((i for i, line in enumerate(self.shelf.lines) if line.at >= moment), None)
+        index = next((i for i, line in enumerate(self.held.lines) if line.at >= moment), None)
         if index is not None:
             self.list.show(offset=max(0, index - 1))
         self._ask_older()
 
     def _reach(self, moment: datetime) -> None:
         """Go on to a moment that was asked for before its lines were here."""
-        lines = self.shelf.lines
+        lines = self.held.lines
         if not lines:
             return
-        if lines[0].at <= moment or not self.shelf.can_grow:
+        if lines[0].at <= moment or not self.held.can_grow:
             self._goal = None
             self.jump(moment)
         else:
@@ -165,10 +165,10 @@ class LogBoard:
         self._goal = None
         if not self.list.at_end:
             self.pause()
-        elif self.shelf.paused and not self.shelf.by_hand and not self._events.ends_early():
+        elif self.held.paused and not self.held.by_hand and not self._events.ends_early():
             self.follow()
         self._ask_older()
 
     def _ask_older(self) -> None:
-        if self.shelf.can_grow and self.list.near_start:
+        if self.held.can_grow and self.list.near_start:
             self._events.on_older()

@@ -6,7 +6,7 @@ import flet as ft
 
 from ui.base.format import count_text, counted
 from ui.base.theme import SIZE_BODY, STRONG, STRONG_FACE, Tone, small_text
-from ui.views.logs.paused_lines import Shelf
+from ui.views.logs.paused_lines import PausedLines
 
 
 class LogNotes:
@@ -43,21 +43,21 @@ class LogNotes:
             on_click=lambda _event: on_follow(),
         )
 
-    def show(self, shelf: Shelf) -> list[ft.Control]:
-        """Take what the shelf says; return the controls to update."""
+    def show(self, held: PausedLines) -> list[ft.Control]:
+        """Take what the log holds; return the controls to update."""
         changed: list[ft.Control] = []
-        more = ", older on scrolling" if shelf.can_grow else ", the newest that fit" if shelf.more else ""
-        text = f"{counted(len(shelf.lines), 'line')}{more}" if shelf.lines else ""
+        more = ", older on scrolling" if held.can_grow else ", the newest that fit" if held.more else ""
+        text = f"{counted(len(held.lines), 'line')}{more}" if held.lines else ""
         if text != self.count.value:
             self.count.value = text
             changed.append(self.count)
-        word = f"{count_text(shelf.new)} new" if shelf.new else "Follow"
-        stands = shelf.paused and bool(shelf.lines)  # where there are none, any that comes is shown at once
+        word = f"{count_text(held.new)} new" if held.new else "Follow"
+        stands = held.paused and bool(held.lines)  # where there are none, any that comes is shown at once
         if (self.pill.visible, self._new.value) != (stands, word):
             self.pill.visible, self._new.value = stands, word
             changed.append(self.pill)
-        lost = f"{counted(shelf.dropped, 'line')} dropped"
-        if shelf.dropped and lost != self._dropped.value:
+        lost = f"{counted(held.dropped, 'line')} dropped"
+        if held.dropped and lost != self._dropped.value:
             self._dropped.value, self.dropped.visible = lost, True
             changed.append(self.dropped)
         return changed

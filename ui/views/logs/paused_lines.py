@@ -10,7 +10,7 @@ MAX_LINES: Final = 20_000
 MAX_WAITING: Final = 10_000
 
 
-class Shelf:
+class PausedLines:
     """Follows, or stands still: then older lines are put above, and newer ones wait and are counted."""
 
     def __init__(self, *, most: int = MAX_LINES, most_waiting: int = MAX_WAITING) -> None:

@@ -66,7 +66,7 @@ class LogsView(BoundView):
                 touch=self.touch,
             ),
         )
-        self.walked = self._board.list
+        self.row_navigator = self._board.list
         self._details = LogDetails(
             context.format,
             go=self._go,
@@ -132,7 +132,7 @@ class LogsView(BoundView):
         self._show_state(change)
 
     def _show_state(self, change: LogChange) -> None:
-        lines = self._board.shelf.lines
+        lines = self._board.held.lines
         health = Health.LOADING
         if change.failure is not None:
             health = Health.ERROR
@@ -173,14 +173,14 @@ class LogsView(BoundView):
         self._filter_subject.on_next(wanted)
 
     def _remember(self) -> None:
-        keep_filter(self.context.prefs, self._filters.value, paused=self._board.shelf.by_hand)
+        keep_filter(self.context.prefs, self._filters.value, paused=self._board.held.by_hand)
 
     def _recall(self) -> None:
         kept, paused = kept_filter(self.context.prefs)
         self._marking.search = Search(kept.text)
         self._filters.set(kept)
         if paused:
-            self._board.shelf.pause(by_hand=True)
+            self._board.held.pause(by_hand=True)
             self._filters.show_paused(True)
 
     def _on_pause(self) -> None:
@@ -271,7 +271,7 @@ class LogsView(BoundView):
         self._lead(msgspec.structs.replace(wanted, client_id=client.id), moment)
 
     def _lead(self, wanted: LogFilter, moment: datetime | None) -> None:
-        self._board.shelf.by_hand = False
+        self._board.held.by_hand = False
         if moment is None:
             self._on_filter(wanted)
             return

@@ -122,7 +122,7 @@ async def test_a_child_that_dies_is_followed_by_one_at_the_same_place(
         for number in (1, 2):
             os.kill(int(lines()[-1][0]), signal.SIGKILL)
             await until(lambda number=number: len(lines()) > number)
-        simulated.hang_up()
+        simulated.disconnect()
     first, *later = lines()
     place = first.index("--port") + 1
     assert first[place] == "0"
