@@ -13,7 +13,7 @@ import structlog
 from app.agent.api import Api
 from app.agent.backoff import Backoff
 from app.agent.backup import Backup, Outcome, Plan
-from app.agent.failures import IndexUnusable
+from app.agent.failures import IndexUnusable, is_passing
 from app.agent.index import Index
 from app.agent.index_file import IndexDamaged
 from app.agent.left_run import end_left_run
@@ -39,6 +39,8 @@ RETRY_S = 300.0
 """After a backup that did not come to its end."""
 GREETING_S = 3.0
 """How long a single backup waits for its socket, so that it is seen from its first file on."""
+ONCE_PATIENCE_S = 30.0
+"""How long a single backup waits for a server that is not there: one that is restarted is soon back."""
 LAST_DONE = "last_done_at"
 
 
@@ -94,15 +96,17 @@ class Service:
             await tasks.close()
 
     async def _connect(self) -> Link:
-        """Ask the server for its socket's port; a service waits for a server that is not there yet."""
+        """Ask the server for its socket's port; wait for one that is not there yet, once only for a while."""
         setup = self._setup
         backoff = self._backoff()
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + ONCE_PATIENCE_S if self._once else float("inf")
         while True:
             try:
                 health = await setup.api.health()
                 break
             except TidewatchError as error:
-                if self._once:
+                if loop.time() >= give_up_at or (self._once and not is_passing(error)):
                     raise
                 if backoff.attempt == 0:
                     setup.terminal.say(f"{error.line()} Trying again.")

@@ -117,9 +117,27 @@ async def test_a_revoked_token_is_one_line_and_a_fresh_code_mends_it(
         assert await server.client_id("laptop") == client_id
 
 
-async def test_what_is_missing_or_not_ours_is_one_line(
+async def test_a_single_backup_waits_for_a_server_that_is_restarted(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    async with a_server(tmp_path / "data") as server:
+        assert await agent(source, *words(tmp_path, server.url, await server.code("laptop"))) == 0
+        await server.stop()
+        working = asyncio.create_task(agent(source, "--state", tmp_path / "state", "--once"))
+        told = ""
+        async with asyncio.timeout(30):
+            while "Trying again." not in told:
+                assert not working.done(), "it has given up"
+                told += "".join(capsys.readouterr())
+                await asyncio.sleep(0.01)
+        await server.start()
+        assert await working == 0
+
+
+async def test_what_is_missing_or_not_ours_is_one_line(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.agent.service.ONCE_PATIENCE_S", 0.0)
     state = tmp_path / "state"
     async with a_server(tmp_path / "data") as server:
         assert await agent(tmp_path / "nowhere", *words(tmp_path, server.url)) == 2
