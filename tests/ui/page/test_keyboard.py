@@ -160,7 +160,7 @@ async def test_escape_closes_the_versions_of_a_file_the_row_of_a_table_and_the_d
         s.streams.logs.fill()
         logs = await _show(s, "logs")
         s.h.advance(0.5)
-        logs._on_open(logs._board.shelf.lines[0])
+        logs._on_open(logs._board.held.lines[0])
         assert logs._details.control.visible
         await _press(s.h, "Escape")
         assert not logs._details.control.visible
@@ -290,7 +290,7 @@ async def test_arrows_walk_the_lines_of_the_log_that_are_seen() -> None:
         s.streams.logs.fill()
         view = await _show(s, "logs")
         s.h.advance(0.5)
-        lines, window = view._board.shelf.lines, view._board.list.window
+        lines, window = view._board.held.lines, view._board.list.window
         assert window.offset
         await _press(s.h, "Arrow Down")
         assert _current(view) is lines[window.offset]
